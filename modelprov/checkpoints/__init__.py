@@ -1,0 +1,1 @@
+"""Where weights come from: opens checkpoints, aligns their tensors, plans and reads blocks. Knows no forensics."""

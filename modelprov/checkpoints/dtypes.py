@@ -1,0 +1,115 @@
+"""Floating-point formats: names, sizes, decoding, rounding, and the rounding cell of a stored value.
+
+A stored value stands for every real number that rounds to it; the estimators need that cell (its `lower` and `upper`
+bound), not the value alone. Everything here is exact: no result depends on how float32 rounds on the way.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.errors import UnsupportedFormatError
+
+Float64 = npt.NDArray[np.float64]
+
+
+class DType(StrEnum):
+    """The float formats that can be compared, by their safetensors names."""
+
+    BF16 = "BF16"
+    F16 = "F16"
+    F32 = "F32"
+    F64 = "F64"
+
+    @property
+    def size(self) -> int:
+        """Bytes per element."""
+        return {"BF16": 2, "F16": 2, "F32": 4, "F64": 8}[self]
+
+    @property
+    def mantissa_bits(self) -> int:
+        """Stored mantissa bits: one unit in the last place is 2 to the minus this, relative to the binade."""
+        return {"BF16": 7, "F16": 10, "F32": 23, "F64": 52}[self]
+
+
+# Sizes in bytes of every other dtype the safetensors format names: headers with them are valid, comparing is refused.
+OTHER_SIZES = {
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E5M2": 1, "F8_E4M3": 1, "F8_E8M0": 1, "F8_E4M3FNUZ": 1, "F8_E5M2FNUZ": 1,
+    "I16": 2, "U16": 2, "I32": 4, "U32": 4, "I64": 8, "U64": 8, "C64": 8,
+}  # fmt: skip
+
+
+def decode(raw: npt.NDArray[np.uint8], dtype: DType) -> Float64:
+    """Stored little-endian bytes as float64, exactly. `raw` is uint8 of any length that is whole elements."""
+    data = np.ascontiguousarray(raw).tobytes()
+    if dtype is DType.BF16:
+        bits = np.frombuffer(data, "<u2").astype(np.uint32) << np.uint32(16)
+        return bits.view(np.float32).astype(np.float64)
+    return np.frombuffer(data, {"F16": "<f2", "F32": "<f4", "F64": "<f8"}[dtype]).astype(np.float64)
+
+
+def encode(values: npt.ArrayLike, dtype: DType) -> npt.NDArray[np.uint8]:
+    """Real numbers (float64) as stored bytes, rounded once to nearest, ties to even."""
+    rounded = round_to(np.asarray(values, np.float64), dtype)
+    if dtype is DType.BF16:
+        return (rounded.astype(np.float32).view(np.uint32) >> np.uint32(16)).astype("<u2").view(np.uint8).ravel()
+    return rounded.astype({"F16": "<f2", "F32": "<f4", "F64": "<f8"}[dtype]).view(np.uint8).ravel()
+
+
+def round_to(values: Float64, dtype: DType) -> Float64:
+    """Each real number rounded once to nearest (ties to even) in `dtype`, as float64.
+
+    For bf16 the way over float32 would round twice, so float32 is rounded to odd first (Boldo & Melquiond 2008).
+    """
+    if dtype is DType.F64:
+        return np.asarray(values, np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if dtype is DType.F16:
+            return values.astype(np.float16).astype(np.float64)
+        single = np.asarray(values, np.float64).astype(np.float32)
+        if dtype is DType.F32:
+            return single.astype(np.float64)
+        inexact = (single.astype(np.float64) != values) & np.isfinite(single)
+        even = (single.view(np.uint32) & np.uint32(1)) == 0
+        toward = np.where(single.astype(np.float64) < values, np.float32(np.inf), np.float32(-np.inf))
+        odd = np.where(inexact & even, np.nextafter(single, toward), single).astype(np.float32)
+        return round_bf16(odd).astype(np.float64)
+
+
+def round_bf16(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """float32 rounded to bf16 (nearest, ties to even), kept as float32; infinities and NaN pass through."""
+    bits = values.view(np.uint32)
+    rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
+    return np.where(np.isfinite(values), rounded.view(np.float32), values)
+
+
+def rounding_cell(values: Float64, dtype: DType) -> tuple[Float64, Float64]:
+    """Lower and upper bound of the real numbers that `dtype` stores as `values`; finite input, float64 out.
+
+    Both bounds are midpoints to the neighbouring representable numbers; whether the midpoint itself belongs to the
+    cell (ties to even) is not distinguished. For F64 the cell is half an ulp on either side, as float64 can show it.
+    """
+    magnitude = np.abs(values)
+    smallest = {"BF16": 2.0**-133, "F16": 2.0**-24, "F32": 2.0**-149, "F64": 2.0**-1074}[dtype]
+    exponent = np.frexp(magnitude)[1].astype(np.float64) - 1
+    ulp = np.where(magnitude > 0, np.maximum(np.exp2(exponent - dtype.mantissa_bits), smallest), smallest)
+    # Just below a power of two the spacing halves: the half-ulp towards zero is a quarter there.
+    power_of_two = (np.frexp(magnitude)[0] == 0.5) & (ulp > smallest)
+    outward, inward = ulp / 2, np.where(power_of_two, ulp / 4, ulp / 2)
+    negative = values < 0
+    return values - np.where(negative, outward, inward), values + np.where(negative, inward, outward)
+
+
+def parse_dtype(name: str, tensor: str) -> DType:
+    """The dtype called `name` in a header; raises `UnsupportedFormatError` naming the tensor and the format."""
+    try:
+        return DType(name)
+    except ValueError:
+        what = "FP8 without block scales" if name.startswith("F8") else f"dtype {name}"
+        raise UnsupportedFormatError(
+            f"tensor {tensor!r} is stored as {name}: {what} cannot be compared",
+            "Compare the BF16, F16, F32 or F64 release of this checkpoint instead.",
+        ) from None

@@ -1,0 +1,150 @@
+"""The nouns of a checkpoint: shards, tensors, views, alignments. Data only: no reading, no naming rules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from modelprov.checkpoints.dtypes import DType
+
+MIN_MATRIX_SIDE = 16
+
+
+class Component(StrEnum):
+    """What a tensor does in the model. The order is the order of tables and plots."""
+
+    EMBEDDINGS = "embeddings"
+    ATTENTION = "attention"
+    LINEAR_ATTENTION = "linear attention"
+    ROUTER = "router"
+    EXPERTS = "experts"
+    SHARED_EXPERT = "shared expert"
+    MLP = "mlp"
+    NORMS = "norms"
+    HEAD = "head"
+    VISION = "vision"
+    MTP = "mtp"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One weights file. `size` is its length in bytes; `header_digest` the SHA-256 of its header bytes."""
+
+    path: Path
+    size: int
+    header_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class TensorRef:
+    """Where one stored tensor lies: bytes `start` to `stop` (absolute) of shard number `shard`. No data."""
+
+    name: str
+    dtype: DType
+    shape: tuple[int, ...]
+    shard: int
+    start: int
+    stop: int
+
+    @property
+    def count(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+
+class Source(Protocol):
+    """Where a checkpoint's bytes come from: files today, anything that can fill a buffer tomorrow."""
+
+    def read_into(self, shard: int, start: int, out: memoryview) -> None:
+        """Fill `out` with the bytes of `shard` from absolute offset `start`, or raise a `ModelprovError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model's weights, opened by headers only.
+
+    `label` is short and unique within a run (it appears in tables), `location` is what the user typed.
+    `config` is the parsed `config.json` or None. `tensors` is in file order: by shard, then by offset.
+    """
+
+    label: str
+    location: str
+    tensors: Mapping[str, TensorRef]
+    shards: tuple[Shard, ...]
+    source: Source
+    config: Mapping[str, Any] | None = None
+    revision: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> int:
+        """Number of stored elements (tied tensors counted once)."""
+        return sum(ref.count for ref in self.tensors.values())
+
+
+@dataclass(frozen=True, slots=True)
+class TensorView:
+    """A contiguous part of a stored tensor: `count` elements from absolute byte `start` of `ref.shard`."""
+
+    ref: TensorRef
+    start: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedTensor:
+    """The same canonical tensor in every checkpoint; `views` are in the order of the checkpoints.
+
+    `guessed` marks an alignment found by shape alone. `decisive` tensors may carry a verdict: matrices at least
+    16 x 16; norm weights, biases and other vectors never do (`estimators.md`, section 5).
+    """
+
+    name: str
+    layer: int | None
+    component: Component
+    expert: int | None
+    shape: tuple[int, ...]
+    views: tuple[TensorView, ...]
+    guessed: bool = False
+
+    @property
+    def count(self) -> int:
+        """Number of elements."""
+        return self.views[0].count
+
+    @property
+    def decisive(self) -> bool:
+        """Whether the tensor may carry a verdict."""
+        sides = [side for side in self.shape if side != 1]
+        return self.component is not Component.NORMS and len(sides) >= 2 and min(sides) >= MIN_MATRIX_SIDE
+
+
+@dataclass(frozen=True, slots=True)
+class Unaligned:
+    """A canonical tensor of checkpoint number `checkpoint` that could not be compared, and why."""
+
+    checkpoint: int
+    name: str
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """What can be compared and what cannot; `tensors` is in the file order of the first checkpoint."""
+
+    checkpoints: tuple[Checkpoint, ...]
+    tensors: tuple[AlignedTensor, ...]
+    unaligned: tuple[Unaligned, ...]
+
+    def share(self, checkpoint: int = 0) -> float:
+        """Share of the elements of checkpoint number `checkpoint` that are compared, 0 to 1."""
+        total = self.checkpoints[checkpoint].parameters
+        missing = sum(item.count for item in self.unaligned if item.checkpoint == checkpoint)
+        return (total - missing) / total if total else 0.0

@@ -1,0 +1,69 @@
+"""Everything that can go wrong, as one small tree; each error says what happened and what to do next.
+
+Nothing here knows about checkpoints, statistics or terminals. The command line turns these into words and an exit
+code in one place (`modelprov.cli`).
+"""
+
+from __future__ import annotations
+
+
+class ModelprovError(Exception):
+    """Base of all expected failures: `message` says what happened, `advice` what to do next.
+
+    `exit_code` is the process exit status: 2 for bad usage or input, 3 for "could not judge".
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+
+class UsageError(ModelprovError):
+    """The arguments do not fit together."""
+
+
+class CheckpointNotFoundError(ModelprovError):
+    """Nothing that can be read as a checkpoint is at the given place."""
+
+
+class UnsupportedFormatError(ModelprovError):
+    """The weights are in a form that cannot be compared honestly (pickle, FP8 without scales, GPTQ, ...)."""
+
+
+class InvalidCheckpointError(ModelprovError):
+    """A checkpoint contradicts itself: lying header, truncated shard, missing shard, duplicate tensor."""
+
+
+class InvalidHeaderError(InvalidCheckpointError):
+    """A safetensors header that breaks the format's rules."""
+
+
+class TruncatedShardError(InvalidCheckpointError):
+    """A shard holds fewer bytes than its header promises."""
+
+
+class MissingShardError(InvalidCheckpointError):
+    """The index names a shard, or a tensor in it, that is not there."""
+
+
+class DuplicateTensorError(InvalidCheckpointError):
+    """Two shards claim the same tensor."""
+
+
+class UnreadableFileError(ModelprovError):
+    """The operating system refused to read or write a file."""
+
+
+class CouldNotJudgeError(ModelprovError):
+    """There is no evidence to judge by (nothing aligned, nothing finite)."""
+
+    exit_code = 3
+
+
+class InterruptedRunError(ModelprovError):
+    """The user stopped the run; nothing was written."""
+
+    exit_code = 130

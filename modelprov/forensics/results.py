@@ -1,0 +1,216 @@
+"""The results of a comparison, as they cross file boundaries: measures, evidence, verdict. Data only.
+
+Every number that could not be measured is None, and the reason stands beside it. Words are those of
+`docs/method.md`: the suspect S, its candidate parents P1 ... Pk, the reference P0 (the last parent), deltas u = P - P0
+and v = S - P0, mixing coefficient alpha.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Frozen(BaseModel):
+    """A small immutable record."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True, extra="forbid")
+
+
+class VerdictClass(StrEnum):
+    """The six things that a comparison can conclude."""
+
+    COPY = "copy"
+    MERGE = "merge"
+    MERGE_THEN_TRAINED = "merge-then-trained"
+    FINETUNE = "finetune"
+    UNRELATED = "unrelated"
+    INCONCLUSIVE = "inconclusive"
+
+
+class LeastSquares(Frozen):
+    """What the field does today: alpha = <u,v>/<u,u>, collinearity = cosine of u and v.
+
+    `z` is collinearity times the square root of the number of elements (the null is independence);
+    `standard_error` is alpha's, by block jackknife over runs of 4,096 elements. Biased where rounding is coarse.
+    """
+
+    alpha: float | None = None
+    collinearity: float | None = None
+    z: float | None = None
+    standard_error: float | None = None
+
+
+class Coefficient(Frozen):
+    """The mixing coefficient of one parent: the hard bounds [low, high], and what least squares says of it."""
+
+    parent: str
+    alpha: float | None = None
+    low: float | None = None
+    high: float | None = None
+    least_squares: float | None = None
+    simplex: float | None = None
+    standard_error: float | None = None
+
+
+class CurvePoint(Frozen):
+    """At this alpha, this share of the elements' intervals hold it."""
+
+    alpha: float
+    share: float
+
+
+class Mixing(Frozen):
+    """How much of each parent is in the suspect.
+
+    `alpha`, `low`, `high` are those of the first parent that is not the reference. `method` names the estimator they
+    come from: "rounding interval" (every rounding cell respected), "likelihood" (training on top) or "least squares".
+    `coverage` is the share of informative elements whose interval holds alpha; `null_coverage` the same after the
+    suspect's deltas were shuffled (what chance alone gives). `coefficient_sum` is that of an unconstrained fit on the
+    raw weights: 1 unless the merging program rounded its weights. Could not be measured: `reason` says why.
+    """
+
+    alpha: float | None = None
+    low: float | None = None
+    high: float | None = None
+    method: Literal["rounding interval", "likelihood", "least squares"] | None = None
+    coverage: float | None = None
+    null_coverage: float | None = None
+    informative_elements: int = 0
+    least_squares: LeastSquares = LeastSquares()
+    coefficients: tuple[Coefficient, ...] = ()
+    coefficient_sum: float | None = None
+    r_squared: float | None = None
+    condition_number: float | None = None
+    coverage_curve: tuple[CurvePoint, ...] = ()
+    reason: str | None = None
+
+
+class RecipeGroup(Frozen):
+    """Tensors that share coefficients: `tensors` is a readable pattern, `weights` one number per parent by label."""
+
+    tensors: str
+    weights: dict[str, float]
+    elements: int
+
+
+class CandidateRecipe(Frozen):
+    """One exact recipe that was tried on every element read, and the share of bits that it reproduces."""
+
+    description: str
+    arithmetic: str
+    groups: tuple[RecipeGroup, ...]
+    bit_equal: float
+    elements: int
+
+
+class Reproduction(Frozen):
+    """Which exact recipe reproduces the weights bit for bit.
+
+    `recipe` is one line in words, `yaml` a merge config that can be run, `bit_equal` the share of elements of
+    `elements` that come out identical. `candidates` holds all that were tried, best first.
+    """
+
+    recipe: str | None = None
+    arithmetic: str | None = None
+    bit_equal: float | None = None
+    elements: int = 0
+    groups: tuple[RecipeGroup, ...] = ()
+    yaml: str | None = None
+    candidates: tuple[CandidateRecipe, ...] = ()
+    reason: str | None = None
+
+
+class AfterMerge(Frozen):
+    """Did anything happen after the merge?
+
+    `agreement`: share of S == P0 where all parents hold the same bits (1 for a pure merge). `betweenness`: share of
+    elements between the parents where those differ. `sigma`: standard deviation of whatever was added on top of
+    alpha*P1 + (1-alpha)*P0 before the last rounding (interval-censored maximum likelihood); `sigma_relative` divides
+    it by rms(u), the parents' distance. `alpha` is the likelihood's own estimate.
+    """
+
+    agreement: float | None = None
+    agreement_elements: int = 0
+    betweenness: float | None = None
+    betweenness_elements: int = 0
+    sigma: float | None = None
+    sigma_standard_error: float | None = None
+    sigma_relative: float | None = None
+    alpha: float | None = None
+    alpha_standard_error: float | None = None
+    reason: str | None = None
+
+
+class Measures(Frozen):
+    """The numbers of one row: a tensor, an expert, a layer, a component, or a layer x component cell.
+
+    `equal` gives, by parent label, the share of elements whose bits equal that parent's; `raw_correlation` the
+    mean-centred correlation of raw weights by parent label. `alpha`, `low`, `high`, `coverage` are rounding-aware and
+    come from the sampled blocks; everything else from all elements read. `note` says what could not be judged.
+    """
+
+    name: str
+    layer: int | None = None
+    component: str | None = None
+    expert: int | None = None
+    elements: int = 0
+    decisive: bool = True
+    alpha: float | None = None
+    low: float | None = None
+    high: float | None = None
+    coverage: float | None = None
+    least_squares: LeastSquares = LeastSquares()
+    equal: dict[str, float] = Field(default_factory=dict)
+    raw_correlation: dict[str, float | None] = Field(default_factory=dict)
+    agreement: float | None = None
+    betweenness: float | None = None
+    bit_equal: float | None = None
+    sigma_relative: float | None = None
+    nonfinite: int = 0
+    guessed: bool = False
+    note: str | None = None
+
+
+class Evidence(Frozen):
+    """One measure a verdict rests on: its value, its uncertainty, how many elements, and what chance would give."""
+
+    measure: str
+    value: str
+    uncertainty: str | None = None
+    elements: int | None = None
+    null: str | None = None
+
+
+class Control(Frozen):
+    """The same numbers for a checkpoint nobody suspects (or the theoretical null, named as such)."""
+
+    label: str
+    kind: Literal["checkpoint", "theoretical null", "shuffled suspect"]
+    alpha: float | None = None
+    collinearity: float | None = None
+    coverage: float | None = None
+    agreement: float | None = None
+    betweenness: float | None = None
+    verdict: str | None = None
+    note: str | None = None
+
+
+class Verdict(Frozen):
+    """What the comparison concludes.
+
+    `class_` is serialised as "class". `summary` is one or two sentences for a layman. `rule` names the rule of
+    `forensics/verdict.py` that decided. `roles` is set when another argument lies between the rest.
+    """
+
+    class_: VerdictClass = Field(alias="class")
+    summary: str
+    rule: str
+    parent: str | None = None
+    reason: str | None = None
+    rests_on: tuple[Evidence, ...] = ()
+    controls: tuple[Control, ...] = ()
+    does_not_show: tuple[str, ...] = ()
+    roles: str | None = None

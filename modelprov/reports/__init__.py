@@ -1,0 +1,1 @@
+"""One renderer per format over one versioned `Report`. Renders results, computes nothing."""
