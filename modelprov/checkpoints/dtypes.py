@@ -47,7 +47,8 @@ def decode(raw: npt.NDArray[np.uint8], dtype: DType) -> Float64:
     data = np.ascontiguousarray(raw).tobytes()
     if dtype is DType.BF16:
         bits = np.frombuffer(data, "<u2").astype(np.uint32) << np.uint32(16)
-        return bits.view(np.float32).astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN is still a NaN
+            return bits.view(np.float32).astype(np.float64)
     return np.frombuffer(data, {"F16": "<f2", "F32": "<f4", "F64": "<f8"}[dtype]).astype(np.float64)
 
 

@@ -57,6 +57,23 @@ class TensorRef:
         return math.prod(self.shape)
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedTensor:
+    """A stored tensor whose format cannot be compared (FP8, integers, ...): listed by `inspect`, never decoded."""
+
+    name: str
+    format: str
+    shape: tuple[int, ...]
+    shard: int
+    start: int
+    stop: int
+
+    @property
+    def count(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+
 class Source(Protocol):
     """Where a checkpoint's bytes come from: files today, anything that can fill a buffer tomorrow."""
 
@@ -70,7 +87,8 @@ class Checkpoint:
     """A model's weights, opened by headers only.
 
     `label` is short and unique within a run (it appears in tables), `location` is what the user typed.
-    `config` is the parsed `config.json` or None. `tensors` is in file order: by shard, then by offset.
+    `config` is the parsed `config.json` or None. `tensors` is in file order: by shard, then by offset; `refused` holds
+    the stored tensors that are not floats we can compare. `notes` says what opening left out or found odd.
     """
 
     label: str
@@ -81,11 +99,14 @@ class Checkpoint:
     config: Mapping[str, Any] | None = None
     revision: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, RefusedTensor] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> int:
-        """Number of stored elements (tied tensors counted once)."""
-        return sum(ref.count for ref in self.tensors.values())
+        """Number of stored elements, refused formats included (tied tensors counted once)."""
+        stored = sum(ref.count for ref in self.tensors.values())
+        return stored + sum(tensor.count for tensor in self.refused.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Kernels: moments of blocks in memory. One contract, several machines: numba, numpy (the oracle), Triton."""

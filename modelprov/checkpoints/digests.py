@@ -1,0 +1,42 @@
+"""SHA-256 digests that say which checkpoint was read. Reads shards only to hash them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from modelprov.checkpoints.types import Checkpoint
+
+MANIFEST_COVERS = "names, sizes and headers of the shards, not the weights"
+WEIGHTS_COVER = "names, sizes and every byte of the shards"
+CHUNK_BYTES = 8 << 20
+
+
+def manifest_digest(checkpoint: Checkpoint) -> str:
+    """SHA-256 over the sorted (file name, size, header digest) of the shards, one line each, separated by tabs.
+
+    It covers names, sizes and headers, not the weights: an edit of values alone does not change it. Folder and order
+    do not matter.
+    """
+    lines = sorted(f"{shard.path.name}\t{shard.size}\t{shard.header_digest}\n" for shard in checkpoint.shards)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def weights_digest(checkpoint: Checkpoint, on_bytes: Callable[[int], None] | None = None) -> str:
+    """SHA-256 over the sorted (file name, size, SHA-256 of the file) of the shards, one line each, as above.
+
+    Reads every byte, 8 MiB at a time; `on_bytes` is called with the length of each piece. The digest of one file is
+    what `sha256sum` and the Hub show. Raises what reading raises (`TruncatedShardError`, `UnreadableFileError`).
+    """
+    buffer = memoryview(bytearray(CHUNK_BYTES))
+    lines = []
+    for number, shard in enumerate(checkpoint.shards):
+        digest = hashlib.sha256()
+        for start in range(0, shard.size, CHUNK_BYTES):
+            piece = buffer[: min(CHUNK_BYTES, shard.size - start)]
+            checkpoint.source.read_into(number, start, piece)
+            digest.update(piece)
+            if on_bytes is not None:
+                on_bytes(len(piece))
+        lines.append(f"{shard.path.name}\t{shard.size}\t{digest.hexdigest()}\n")
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()

@@ -1,0 +1,185 @@
+"""Reads one safetensors header as hostile input: every rule of the format is checked here. No tensor data is read.
+
+The rules are those of the format's own library (safetensors, `tensor.rs`): a header of at most 100 MB, unique names,
+dtype x shape = bytes, and data that covers the rest of the file without a gap or an overlap. Two rules are ours:
+names must be printable (they end up in terminals and HTML), and counts are Python integers, so nothing overflows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from modelprov.checkpoints.dtypes import OTHER_SIZES, DType
+from modelprov.checkpoints.types import RefusedTensor, Shard, TensorRef
+from modelprov.errors import InvalidHeaderError, TruncatedShardError, UnreadableFileError
+
+MAX_HEADER_BYTES = 100_000_000
+LENGTH_BYTES = 8
+METADATA = "__metadata__"
+DOWNLOAD_AGAIN = "Download this file again and compare its size and SHA-256 with the publisher's."
+NOT_WRITTEN_BY_A_LIBRARY = "No safetensors library writes such a file: do not trust it; download it again."
+
+BITS = {str(dtype): 8 * dtype.size for dtype in DType}
+BITS |= {name: 8 * size for name, size in OTHER_SIZES.items()} | {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6}
+COMPARABLE = {str(dtype): dtype for dtype in DType}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What one file's header says: comparable tensors and refused ones, each in the order of their bytes."""
+
+    shard: Shard
+    tensors: tuple[TensorRef, ...]
+    refused: tuple[RefusedTensor, ...]
+    metadata: dict[str, str]
+
+
+def read_header(path: Path, shard: int = 0) -> Header:
+    """The header of the safetensors file at `path`, which becomes shard number `shard`; reads nothing but the header.
+
+    Raises `UnreadableFileError`, `TruncatedShardError` (fewer bytes than promised) or `InvalidHeaderError`.
+    """
+    text, size = _read_text(path)
+    data_start = LENGTH_BYTES + len(text)
+    entries = _parse(text, path)
+    metadata = _metadata(entries.pop(METADATA, {}), path)
+    found = sorted(
+        (_entry(name, entry, path) for name, entry in entries.items()),
+        key=lambda item: (item[3], item[4]),
+    )
+    tensors: list[TensorRef] = []
+    refused: list[RefusedTensor] = []
+    at = 0
+    for name, dtype, shape, begin, end in found:
+        if begin != at:
+            what = "overlap" if begin < at else "leave a gap"
+            _refuse(path, f"the bytes of tensor {name!r} and of the tensor before it {what} at offset {min(begin, at)}")
+        at = end
+        start, stop = data_start + begin, data_start + end
+        if dtype in COMPARABLE:
+            tensors.append(TensorRef(name, COMPARABLE[dtype], shape, shard, start, stop))
+        else:
+            refused.append(RefusedTensor(name, dtype, shape, shard, start, stop))
+    if data_start + at > size:
+        missing = data_start + at - size
+        raise TruncatedShardError(
+            f"{path}: {missing:,} bytes are missing (the file has {size:,}, its header promises {data_start + at:,})",
+            DOWNLOAD_AGAIN,
+        )
+    if data_start + at < size:
+        _refuse(path, f"{size - data_start - at:,} bytes follow the last tensor; the format allows none")
+    digest = hashlib.sha256(text).hexdigest()
+    return Header(Shard(path, size, digest), tuple(tensors), tuple(refused), metadata)
+
+
+def read_small_file(path: Path, limit: int) -> bytes:
+    """The whole of a regular file of at most `limit` bytes; raises `UnreadableFileError`."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UnreadableFileError(f"{path} is not a regular file", "Give a file or a folder of weights.")
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if len(content) > limit:
+        raise UnreadableFileError(f"{path} is larger than {limit:,} bytes", "Such a file does not belong to a model.")
+    return content
+
+
+def unreadable(path: Path, error: OSError) -> UnreadableFileError:
+    """The operating system's refusal in words."""
+    advice = "Check the permissions of the file." if isinstance(error, PermissionError) else "Check the disk and path."
+    return UnreadableFileError(f"cannot read {path}: {error.strerror or error}", advice)
+
+
+def _read_text(path: Path) -> tuple[bytes, int]:
+    """The header's bytes and the file's size; the length is checked before anything is read."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UnreadableFileError(f"{path} is not a regular file", "Give a file or a folder of weights.")
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            first = file.read(LENGTH_BYTES)
+            if len(first) < LENGTH_BYTES:
+                raise TruncatedShardError(
+                    f"{path}: the file has {size} bytes, too few for a safetensors file", DOWNLOAD_AGAIN
+                )
+            length = int.from_bytes(first, "little")
+            if first == b"version ":
+                raise InvalidHeaderError(f"{path} is a Git LFS pointer, not the weights", "Run `git lfs pull`.")
+            if length > MAX_HEADER_BYTES:
+                _refuse(path, f"it claims a header of {length:,} bytes; the format allows {MAX_HEADER_BYTES:,}")
+            if length > size - LENGTH_BYTES:
+                raise TruncatedShardError(
+                    f"{path}: {length - size + LENGTH_BYTES:,} bytes of the header are missing", DOWNLOAD_AGAIN
+                )
+            return file.read(length), size
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _parse(text: bytes, path: Path) -> dict[str, Any]:
+    """The header as a dictionary, names unique."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            seen: set[str] = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            _refuse(path, f"the name {twice!r} appears twice")
+        return made
+
+    def constant(name: str) -> NoReturn:
+        _refuse(path, f"{name} is not JSON")
+
+    try:
+        decoded = text.decode("utf-8")
+        if not decoded.startswith("{"):
+            _refuse(path, "the header does not start with '{'")
+        entries = json.loads(decoded, object_pairs_hook=unique, parse_constant=constant)
+    except RecursionError:
+        _refuse(path, "the JSON is nested too deep")
+    except UnicodeDecodeError as error:
+        _refuse(path, f"the header is not UTF-8 ({error.reason} at byte {error.start})")
+    except ValueError as error:
+        _refuse(path, f"the header is not JSON ({error})")
+    return dict(entries)
+
+
+def _metadata(value: Any, path: Path) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+        _refuse(path, "__metadata__ is not a table of texts")
+    return dict(value)
+
+
+def _entry(name: str, entry: Any, path: Path) -> tuple[str, str, tuple[int, ...], int, int]:
+    """Name, dtype, shape, first and last byte of one tensor, each checked."""
+    if not name.isprintable():
+        _refuse(path, f"the tensor name {name!r} has unprintable characters")
+    if not isinstance(entry, dict):
+        _refuse(path, f"tensor {name!r} is not described by a table")
+    dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
+    if not isinstance(dtype, str) or dtype not in BITS:
+        _refuse(path, f"tensor {name!r} has the unknown dtype {dtype!r}")
+    # `type(...) is int`: True is an int to Python, not to the format.
+    if not isinstance(shape, list) or any(type(side) is not int or side < 0 for side in shape):
+        _refuse(path, f"tensor {name!r} has the impossible shape {shape!r}")
+    if not isinstance(offsets, list) or len(offsets) != 2 or any(type(offset) is not int for offset in offsets):
+        _refuse(path, f"tensor {name!r} has the impossible offsets {offsets!r}")
+    begin, end = offsets
+    if not 0 <= begin <= end:
+        _refuse(path, f"tensor {name!r} lies at the impossible offsets {begin} to {end}")
+    if math.prod(shape) * BITS[dtype] != 8 * (end - begin):
+        _refuse(path, f"tensor {name!r}: {dtype} {shape} does not fill its {end - begin:,} bytes")
+    return name, dtype, tuple(shape), begin, end
+
+
+def _refuse(path: Path, what: str) -> NoReturn:
+    raise InvalidHeaderError(f"{path} is not a valid safetensors file: {what}", NOT_WRITTEN_BY_A_LIBRARY)

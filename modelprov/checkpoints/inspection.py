@@ -1,0 +1,215 @@
+"""What one checkpoint is, from headers and config alone: sizes, dtypes, components, oddities. Reads no weights."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from modelprov.checkpoints.components import component_of
+from modelprov.checkpoints.digests import MANIFEST_COVERS, manifest_digest
+from modelprov.checkpoints.header import unreadable
+from modelprov.checkpoints.naming import EMBEDDINGS, HEAD, canonical_name, canonical_views, text_config, tied_head
+from modelprov.checkpoints.opening import PICKLES
+from modelprov.checkpoints.quantised import quantisation
+from modelprov.checkpoints.types import Checkpoint, Component
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DTypeCount(_Frozen):
+    """How much is stored in one format; `comparable` is False for formats that `compare` refuses."""
+
+    dtype: str
+    tensors: int
+    elements: int
+    comparable: bool
+
+
+class ComponentCount(_Frozen):
+    """One component of the model: canonical tensors (experts counted one by one), elements, share of all elements."""
+
+    component: Component
+    tensors: int
+    elements: int
+    share: float
+
+
+class ShardSummary(_Frozen):
+    """One file: its size in bytes and the SHA-256 of its header."""
+
+    name: str
+    bytes: int
+    header_digest: str
+
+
+class Inspection(_Frozen):
+    """Everything `modelprov inspect` shows. `digest` is the manifest's; `warnings` are sentences.
+
+    `layers` counts the text model's layers, `experts_per_layer` the routed experts of one layer (the most that any
+    has). `tied` is None when neither the weights nor the config say. `vocabulary` is the config's or the embedding's.
+    """
+
+    label: str
+    location: str
+    revision: str | None
+    architecture: str | None
+    model_type: str | None
+    parameters: int
+    bytes: int
+    dtypes: tuple[DTypeCount, ...]
+    quantisation: str | None
+    layers: int
+    experts_per_layer: int
+    components: tuple[ComponentCount, ...]
+    shards: tuple[ShardSummary, ...]
+    digest: str
+    digest_covers: str
+    tied: bool | None
+    has_vision: bool
+    has_mtp: bool
+    vocabulary: int | None
+    warnings: tuple[str, ...]
+
+
+def inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
+    """The inspection of an open checkpoint; lists the folder for oddities, and reads nothing else."""
+    config = checkpoint.config or {}
+    tensors: Counter[Component] = Counter()
+    elements: Counter[Component] = Counter()
+    layers: set[int] = set()
+    experts: dict[int, set[int]] = defaultdict(set)
+    parts = [(name, view.count, shape) for name, view, shape in canonical_views(checkpoint)]
+    parts += [(canonical_name(item.name), item.count, item.shape) for item in checkpoint.refused.values()]
+    names = set()
+    for name, count, shape in parts:
+        layer, component, expert = component_of(name, shape)
+        names.add(name)
+        tensors[component] += 1
+        elements[component] += count
+        if layer is not None:
+            layers.add(layer)
+            if expert is not None:
+                experts[layer].add(expert)
+    total = checkpoint.parameters
+    return Inspection(
+        label=checkpoint.label,
+        location=checkpoint.location,
+        revision=checkpoint.revision,
+        architecture=architecture(config),
+        model_type=_text(config.get("model_type")),
+        parameters=total,
+        bytes=sum(shard.size for shard in checkpoint.shards),
+        dtypes=_dtypes(checkpoint),
+        quantisation=quantisation(checkpoint),
+        layers=len(layers),
+        experts_per_layer=max(map(len, experts.values()), default=0),
+        components=tuple(
+            ComponentCount(
+                component=component,
+                tensors=tensors[component],
+                elements=elements[component],
+                share=elements[component] / total if total else 0.0,
+            )
+            for component in Component
+            if tensors[component]
+        ),
+        shards=tuple(
+            ShardSummary(name=shard.path.name, bytes=shard.size, header_digest=shard.header_digest)
+            for shard in checkpoint.shards
+        ),
+        digest=manifest_digest(checkpoint),
+        digest_covers=MANIFEST_COVERS,
+        tied=False if HEAD in names else (True if tied_head(checkpoint) else None),
+        has_vision=bool(tensors[Component.VISION]),
+        has_mtp=bool(tensors[Component.MTP]),
+        vocabulary=_vocabulary(checkpoint),
+        warnings=(*checkpoint.notes, *_folder_warnings(checkpoint), *_config_warnings(config)),
+    )
+
+
+def architecture(config: Mapping[str, Any] | None) -> str | None:
+    """The first of the config's `architectures`, or None."""
+    names = (config or {}).get("architectures")
+    return _text(names[0]) if isinstance(names, list) and names else None
+
+
+def dtype_elements(checkpoint: Checkpoint) -> dict[str, int]:
+    """Elements by stored format, most first."""
+    counts: Counter[str] = Counter()
+    for ref in checkpoint.tensors.values():
+        counts[str(ref.dtype)] += ref.count
+    for tensor in checkpoint.refused.values():
+        counts[tensor.format] += tensor.count
+    return dict(counts.most_common())
+
+
+def _dtypes(checkpoint: Checkpoint) -> tuple[DTypeCount, ...]:
+    tensors = Counter(str(ref.dtype) for ref in checkpoint.tensors.values())
+    refused = Counter(tensor.format for tensor in checkpoint.refused.values())
+    return tuple(
+        DTypeCount(dtype=name, tensors=(tensors + refused)[name], elements=count, comparable=name in tensors)
+        for name, count in dtype_elements(checkpoint).items()
+    )
+
+
+def _vocabulary(checkpoint: Checkpoint) -> int | None:
+    size = text_config(checkpoint.config).get("vocab_size")
+    if type(size) is int:
+        return size
+    rows = [
+        ref.shape[0] for name, ref in checkpoint.tensors.items() if canonical_name(name) in EMBEDDINGS and ref.shape
+    ]
+    return rows[0] if rows else None
+
+
+def _config_warnings(config: Mapping[str, Any]) -> list[str]:
+    warnings = []
+    if config.get("auto_map"):
+        warnings.append("config.json asks transformers to load code (auto_map); nothing here runs it")
+    if config.get("custom_generate"):
+        warnings.append("config.json names custom generation code (custom_generate); nothing here runs it")
+    return warnings
+
+
+def _folder_warnings(checkpoint: Checkpoint) -> list[str]:
+    """Code and pickles that lie in the folders of the shards."""
+    code: set[str] = set()
+    pickles: set[str] = set()
+    custom = False
+    for folder in sorted({shard.path.parent for shard in checkpoint.shards}):
+        for name in _names(folder):
+            if name.endswith(".py"):
+                code.add(name)
+            elif name.endswith(PICKLES):
+                pickles.add(name)
+            custom |= name == "custom_generate"
+    warnings = []
+    if code:
+        warnings.append(f"the folder holds code ({_few(code)}); nothing here runs it")
+    if custom:
+        warnings.append("the folder holds custom generation code (custom_generate); nothing here runs it")
+    if pickles:
+        warnings.append(f"pickles lie beside the safetensors files ({_few(pickles)}); they were not opened")
+    return warnings
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in folder.iterdir()]
+    except OSError as error:
+        raise unreadable(folder, error) from error
+
+
+def _few(names: set[str]) -> str:
+    listed = sorted(names)
+    return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,188 @@
+"""Canonical names: one name and one contiguous view for the same weights, however a checkpoint spells or fuses them.
+
+Pure arithmetic on names, shapes and byte offsets: nothing is read, nothing is copied. Add a family by adding a line to
+a table. The rules are those of transformers' own conversions (Mixtral, Qwen-MoE, Phi-3), restated.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from modelprov.checkpoints.types import Checkpoint, TensorRef, TensorView
+
+Shape = tuple[int, ...]
+Canonical = tuple[str, TensorView, Shape]
+
+# Wrappers that training code leaves around a model, stripped first, as often as they occur.
+WRAPPERS = ("_orig_mod.", "module.", "base_model.model.")
+
+# First match wins. The text model is `model.`, the vision tower and MTP block stand beside it.
+PREFIXES = (
+    ("model.language_model.model.", "model."),
+    ("model.language_model.lm_head.", "lm_head."),
+    ("model.language_model.", "model."),
+    ("language_model.model.", "model."),
+    ("language_model.lm_head.", "lm_head."),
+    ("language_model.", "model."),
+    ("model.lm_head.", "lm_head."),
+    ("model.visual.", "visual."),
+    ("model.vision_tower.", "vision_tower."),
+    ("model.vision_model.", "vision_model."),
+    ("model.multi_modal_projector.", "multi_modal_projector."),
+    ("model.mtp.", "mtp."),
+    # Bare models, saved without their head.
+    ("layers.", "model.layers."),
+    ("embed_tokens.", "model.embed_tokens."),
+    ("norm.", "model.norm."),
+    ("h.", "transformer.h."),
+    ("wte.", "transformer.wte."),
+    ("wpe.", "transformer.wpe."),
+    ("ln_f.", "transformer.ln_f."),
+)
+
+# Mixtral's words: w1 is the gate, w3 the up and w2 the down projection (transformers, modeling_mixtral.py).
+MIXTRAL = re.compile(r"\.block_sparse_moe\.(gate\.|experts\.\d+\.)(w[123]\.)?")
+MIXTRAL_WORDS = {"w1.": "gate_proj.", "w2.": "down_proj.", "w3.": "up_proj.", None: ""}
+
+FUSED_EXPERTS = re.compile(r"(?P<block>.*)\.experts\.(?P<what>gate_up_proj|down_proj)(?:\.weight)?")
+DENSE_GATE_UP = re.compile(r"(?P<parent>.*)\.gate_up_proj\.weight")
+PHI_QKV = re.compile(r"(?P<parent>.*\.self_attn)\.qkv_proj\.(?P<kind>weight|bias)")
+
+HEAD = "lm_head.weight"
+EMBEDDING = "model.embed_tokens.weight"
+EMBEDDINGS = (EMBEDDING, "transformer.wte.weight", "gpt_neox.embed_in.weight")
+
+
+def canonical_name(name: str) -> str:
+    """The name in the common spelling; fused tensors keep their fused name."""
+    while name.startswith(WRAPPERS):
+        name = name.removeprefix(next(wrapper for wrapper in WRAPPERS if name.startswith(wrapper)))
+    for prefix, replacement in PREFIXES:
+        if name.startswith(prefix):
+            name = replacement + name[len(prefix) :]
+            break
+    if ".block_sparse_moe." in name:
+        name = MIXTRAL.sub(lambda found: f".mlp.{found[1]}{MIXTRAL_WORDS[found[2]]}", name)
+    return name
+
+
+def canonical_views(checkpoint: Checkpoint) -> Iterator[Canonical]:
+    """Every comparable tensor as (canonical name, contiguous view, shape), in file order; fused ones split.
+
+    The views of one tensor cover it exactly once. A name can occur twice when a checkpoint stores the same weights in
+    two spellings: the caller decides.
+    """
+    named = {canonical_name(name): ref for name, ref in checkpoint.tensors.items()}
+    shapes = {name: ref.shape for name, ref in named.items()}
+    config = text_config(checkpoint.config)
+    for stored, ref in checkpoint.tensors.items():
+        name = canonical_name(stored)
+        if "_proj" not in name:
+            yield name, TensorView(ref, ref.start, ref.count), ref.shape
+        elif len(ref.shape) == 3 and (fused := FUSED_EXPERTS.fullmatch(name)):
+            yield from _experts(fused["block"], fused["what"], ref, shapes, config)
+        elif (
+            len(ref.shape) == 2 and (dense := DENSE_GATE_UP.fullmatch(name)) and _rows_are_gate_up(ref, config, shapes)
+        ):
+            half = ref.shape[0] // 2
+            yield from _rows(ref, [(f"{dense['parent']}.{part}_proj.weight", half) for part in ("gate", "up")])
+        elif (qkv := PHI_QKV.fullmatch(name)) and (sizes := _phi_rows(ref, config)):
+            names = [f"{qkv['parent']}.{part}_proj.{qkv['kind']}" for part in "qkv"]
+            yield from _rows(ref, list(zip(names, sizes, strict=True)))
+        else:
+            yield name, TensorView(ref, ref.start, ref.count), ref.shape
+
+
+def tied_head(checkpoint: Checkpoint) -> Canonical | None:
+    """The embedding as `lm_head.weight`, when the checkpoint stores no head of its own but ties it to the embedding.
+
+    Tied means: config says so, or says nothing and the architecture generates text, so that a head there must be.
+    """
+    config = checkpoint.config or {}
+    tied = config.get("tie_word_embeddings", text_config(config).get("tie_word_embeddings"))
+    if tied is None:
+        names = config.get("architectures")
+        first = str(names[0]) if isinstance(names, list) and names else ""
+        tied = first.endswith(("ForCausalLM", "ForConditionalGeneration", "LMHeadModel"))
+    if tied is not True:
+        return None
+    for name, ref in checkpoint.tensors.items():
+        if canonical_name(name) in EMBEDDINGS:
+            return HEAD, TensorView(ref, ref.start, ref.count), ref.shape
+    return None
+
+
+def text_config(config: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The part of `config.json` that describes the text model: nested in multimodal checkpoints, else the whole."""
+    nested = (config or {}).get("text_config")
+    return nested if isinstance(nested, dict) else (config or {})
+
+
+def _experts(
+    block: str, what: str, ref: TensorRef, shapes: Mapping[str, Shape], config: Mapping[str, Any]
+) -> Iterator[Canonical]:
+    """A stack [E, A, B] as E slices; a gate_up stack [E, 2I, H] as gate (first I rows) and up of each expert."""
+    experts, rows, columns = ref.shape
+    if what == "gate_up_proj" and _gate_first(block, ref, shapes, config):
+        parts = [(f"{what}_proj.weight", rows // 2) for what in ("gate", "up")]
+    else:
+        parts = [(f"{what}.weight", rows)]
+    size = ref.dtype.size
+    start = ref.start
+    for expert in range(experts):
+        for part, height in parts:
+            yield f"{block}.experts.{expert}.{part}", TensorView(ref, start, height * columns), (height, columns)
+            start += height * columns * size
+
+
+def _gate_first(block: str, ref: TensorRef, shapes: Mapping[str, Shape], config: Mapping[str, Any]) -> bool:
+    """Whether a stack [E, A, B] is [E, 2I, H], gate half first, and not a transposed or interleaved layout.
+
+    Transposed layouts (Llama-4, gpt-oss) have the hidden size in the middle: the router [E, H], the config and the
+    down projection [E, H, I] must agree with H last, and one of them must be there to say so.
+    """
+    experts, rows, columns = ref.shape
+    router = shapes.get(f"{block}.gate.weight") or shapes.get(f"{block}.router.weight")
+    down = shapes.get(f"{block}.experts.down_proj") or shapes.get(f"{block}.experts.down_proj.weight")
+    signs = []
+    if router is not None:
+        signs.append(router == (experts, columns))
+    elif type(config.get("hidden_size")) is int:
+        signs.append(config["hidden_size"] == columns)
+    if down is not None:
+        signs.append(down == (experts, columns, rows // 2))
+    # A square stack (2I = H) shows its layout only in the down projection.
+    enough = down is not None if rows == columns else bool(signs)
+    return rows % 2 == 0 and enough and all(signs)
+
+
+def _rows_are_gate_up(ref: TensorRef, config: Mapping[str, Any], shapes: Mapping[str, Shape]) -> bool:
+    """Whether [A, B] is [2I, H]: H is known from the config or the embedding [V, H]."""
+    hidden = config.get("hidden_size") or (shapes.get(EMBEDDING) or (0,))[-1]
+    return ref.shape[1] == hidden and ref.shape[0] % 2 == 0
+
+
+def _phi_rows(ref: TensorRef, config: Mapping[str, Any]) -> tuple[int, int, int] | None:
+    """Row counts of q, k and v in a `qkv_proj`; only Phi stores them one after the other (others interleave heads)."""
+    if not str(config.get("model_type", "")).startswith("phi"):
+        return None
+    heads, hidden = config.get("num_attention_heads"), config.get("hidden_size")
+    if type(heads) is not int or type(hidden) is not int or heads < 1:
+        return None
+    groups, width = config.get("num_key_value_heads") or heads, config.get("head_dim") or hidden // heads
+    if type(groups) is not int or type(width) is not int:
+        return None
+    sizes = (heads * width, groups * width, groups * width)
+    return sizes if min(sizes) > 0 and ref.shape[:1] == (sum(sizes),) else None
+
+
+def _rows(ref: TensorRef, parts: list[tuple[str, int]]) -> Iterator[Canonical]:
+    """Consecutive rows of one tensor under their own names."""
+    width = math.prod(ref.shape[1:])
+    start = ref.start
+    for name, height in parts:
+        yield name, TensorView(ref, start, height * width), (height, *ref.shape[1:])
+        start += height * width * ref.dtype.size

@@ -1,0 +1,37 @@
+"""Confidence intervals of shares: so many successes among so many trials."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scipy.special import ndtri
+
+
+@dataclass(frozen=True)
+class Share:
+    """`successes` of `total` as a share in a confidence interval [low, high]; None and a reason where total is 0."""
+
+    successes: int
+    total: int
+    share: float | None
+    low: float
+    high: float
+    reason: str | None = None
+
+
+def wilson(successes: int, total: int, confidence: float = 0.95) -> Share:
+    """Give the score interval of Wilson (1927), which stays in [0, 1] and is honest at shares of 0 and 1."""
+    if not 0 <= successes <= total:
+        raise ValueError(f"{successes} successes of {total} trials")
+    if total == 0:
+        return Share(0, 0, None, 0.0, 1.0, "nothing to count")
+    share = successes / total
+    z = float(ndtri((1 + confidence) / 2))
+    shrink = 1 + z * z / total
+    centre = (share + z * z / (2 * total)) / shrink
+    half = z * math.sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2) / shrink
+    # The bounds are exactly 0 and 1 there; the formula may miss them by a rounding.
+    low = 0.0 if successes == 0 else max(centre - half, 0.0)
+    high = 1.0 if successes == total else min(centre + half, 1.0)
+    return Share(successes, total, share, low, high)

@@ -1,0 +1,156 @@
+"""The sentences that reports share: what a verdict means, what a term means, how to contest. No numbers, no layout."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from modelprov.forensics.results import VerdictClass
+
+
+class VerdictWords(NamedTuple):
+    """How a verdict class is named and explained; `accent` is its colour on white, `accent_dark` on black."""
+
+    name: str
+    headline: str
+    meaning: str
+    accent: str
+    accent_dark: str
+    style: str
+
+
+VERDICTS: dict[VerdictClass, VerdictWords] = {
+    VerdictClass.COPY: VerdictWords(
+        "Copy",
+        "The weights are a copy",
+        "The weights compared are, bit for bit, those of one parent. Whatever differs is listed by component.",
+        "#8a3d12",
+        "#f0a679",
+        "yellow",
+    ),
+    VerdictClass.MERGE: VerdictWords(
+        "Merge",
+        "The weights are a mix of their parents",
+        "The weights lie where a fixed mix of the parents puts them, to within the rounding of the stored numbers. "
+        "Training done afterwards would have moved them off that line.",
+        "#1c4f8f",
+        "#8fbcf2",
+        "blue",
+    ),
+    VerdictClass.MERGE_THEN_TRAINED: VerdictWords(
+        "Merge, then trained",
+        "The weights are a mix of their parents, changed afterwards",
+        "The weights scatter around a fixed mix of the parents by more than rounding explains: something was added "
+        "after mixing, and its size is given below.",
+        "#5a3a8e",
+        "#c3a8f0",
+        "magenta",
+    ),
+    VerdictClass.FINETUNE: VerdictWords(
+        "Finetune",
+        "The weights were trained onwards from one parent",
+        "The weights start from one parent and move away from it in a direction that the other checkpoints do not "
+        "explain. No mix of the given parents accounts for them.",
+        "#0b645a",
+        "#74cfc0",
+        "cyan",
+    ),
+    VerdictClass.UNRELATED: VerdictWords(
+        "Unrelated",
+        "No relation found in the weights",
+        "The weights share no more with the given checkpoints than independently trained models do.",
+        "#3d5a26",
+        "#add48a",
+        "green",
+    ),
+    VerdictClass.INCONCLUSIVE: VerdictWords(
+        "Inconclusive",
+        "The weights do not settle the question",
+        "There was too little comparable evidence, or the evidence points both ways. This is neither a finding nor an "
+        "all-clear.",
+        "#50555e",
+        "#b9bfca",
+        "white",
+    ),
+}
+
+
+class Term(NamedTuple):
+    """A technical term and what it means."""
+
+    term: str
+    meaning: str
+
+
+TERMS: tuple[Term, ...] = (
+    Term(
+        "Suspect, parents, reference",
+        "The suspect S is the checkpoint under test. The parents P1, P2, … are possible sources; the last one is the "
+        "reference P0, usually the common base. Everything is measured as a difference from the reference.",
+    ),
+    Term(
+        "Mixing coefficient α (alpha)",
+        "How much of a parent is in the suspect. With two parents, S ≈ α · P1 + (1 − α) · P0: at α = 0 the suspect is "
+        "the reference, at α = 1 it is P1, and in between it lies on the straight line from one to the other.",
+    ),
+    Term(
+        "Rounding cell",
+        "A stored number stands for all real numbers that round to it. A bf16 number keeps about three decimal "
+        "digits, so each weight confines α to an interval. If the suspect is an exact mix, one α lies in all of these "
+        "intervals at once, and millions of them leave very little room.",
+    ),
+    Term(
+        "Least squares, collinearity",
+        "The usual estimate of α, and the cosine between the suspect's and the parent's difference from the reference "
+        "(0 for independent models, 1 for the same direction). Least squares is biased by bf16 rounding: where parents "
+        "differ by less than a rounding step, the suspect can only equal one or the other, and the estimate drifts "
+        "away from the true α, most of all for norms and routers. Different values per component are therefore no "
+        "sign of different mixing. Intervals from rounding cells do not have this bias.",
+    ),
+    Term(
+        "Coverage of α",
+        "The share of weights whose interval holds α. An exact mix reaches 100 % at one α. The null is the same share "
+        "after the suspect's differences were shuffled, which is what chance alone gives.",
+    ),
+    Term(
+        "Bit-equal to the recipe",
+        "The recipe is computed again from the parents in a named arithmetic, and the results are compared bit for "
+        "bit. This needs no statistics and anyone who has the parents can repeat it.",
+    ),
+    Term(
+        "Agreement",
+        "Where the parents hold the same bits, a pure mix must hold them too. The share of such weights that the "
+        "suspect kept; training afterwards lowers it.",
+    ),
+    Term(
+        "Betweenness",
+        "Where the parents differ, a mix lies between them. The share of such weights for which the suspect does. It "
+        "needs no estimate of α; an independent finetune reaches about a third.",
+    ),
+    Term(
+        "σ (sigma)",
+        "How far the suspect scatters around the best mix before its last rounding. Divided by the distance of the "
+        "parents it says how much was added after mixing.",
+    ),
+    Term(
+        "Not decisive",
+        "Norm weights and biases are alike in models that have nothing to do with each other, so they never carry a "
+        "verdict alone. They are marked in the tables.",
+    ),
+)
+
+CONTEST: tuple[str, ...] = (
+    "Run the command above on the checkpoints with the digests listed; the seed makes the run repeatable.",
+    "Where a recipe is given, compute it with any merging program and compare the files bit for bit.",
+    "Add checkpoints that nobody suspects with --control: similar numbers there would weaken the finding.",
+    "Name another parent. A better explanation of the same weights has a higher share of bit-equal elements.",
+)
+
+NO_PARENTS = "A mixing coefficient needs at least two parents to mix; this comparison has one."
+NOT_MEASURED = "This was not measured."
+NO_RECIPE = "No exact recipe was tried or none could be."
+NO_AFTER = "Whether anything was added after mixing can only be asked of a mix; none was found here."
+NO_LAYERS = "No tensor of this comparison belongs to a numbered layer, so there is nothing to show by layer."
+NO_CONTROLS = (
+    "No control was run. Without checkpoints that nobody suspects, or a theoretical null, read the numbers with care."
+)
+SAMPLED = "Only a seeded sample of the weights was read; shares refer to that sample."

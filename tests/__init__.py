@@ -1,0 +1,1 @@
+"""The tests, by room; `factories.py` builds checkpoints for all of them."""
