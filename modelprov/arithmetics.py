@@ -49,19 +49,23 @@ class Description:
 
 
 DESCRIPTIONS = {
-    Arithmetic.FLOAT32: Description("float32", "each product and each sum rounded to float32, one final rounding", False),
+    Arithmetic.FLOAT32: Description(
+        "float32", "each product and each sum rounded to float32, one final rounding", False
+    ),
     Arithmetic.FLOAT32_FUSED: Description("float32-fused", "acc = fma(tensor, weight, acc) in float32", True),
     Arithmetic.FLOAT32_DELTA: Description("float32-delta", "reference + sum of weight * (parent - reference)", False),
     Arithmetic.FLOAT32_DELTA_FUSED: Description("float32-delta-fused", "the same with fused multiply-add", False),
     Arithmetic.FLOAT64: Description("float64", "weighted sum in float64, one final rounding", False),
-    Arithmetic.STEPWISE: Description("bf16-stepwise", "weights, products and sum each rounded, divided by the sum", False),
+    Arithmetic.STEPWISE: Description(
+        "bf16-stepwise", "weights, products and sum each rounded, divided by the sum", False
+    ),
     Arithmetic.STEPWISE_UNNORMALISED: Description("bf16-stepwise-unnormalised", "the same without the division", False),
     Arithmetic.STEPWISE_DELTA: Description("bf16-delta", "difference, product and sum each rounded", False),
     Arithmetic.FLOAT32_LERP: Description("float32-lerp", "interpolation from the nearer end, in float32", False),
 }
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def fma32(_context: Any, a: Any, b: Any, c: Any) -> Any:
     """a * b + c in float32 with one rounding (IEEE 754 fusedMultiplyAdd)."""
 
@@ -71,22 +75,22 @@ def fma32(_context: Any, a: Any, b: Any, c: Any) -> Any:
     return types.float32(types.float32, types.float32, types.float32), generate
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def bf16_bits(value):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def bf16_bits(value):
     """Finite float32 rounded to bf16 (nearest, ties to even), as the bits of the float32 that holds it."""
     bits = np.float32(value).view(np.uint32)
     odd = np.uint32(np.uint32(bits >> np.uint32(16)) & np.uint32(1))
     return np.uint32(np.uint32(bits + np.uint32(0x7FFF) + odd) & np.uint32(0xFFFF0000))
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def to_bf16(value):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def to_bf16(value):
     """Finite float32 rounded to bf16, as float32."""
     return np.uint32(bf16_bits(value)).view(np.float32)
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def to_f16(value):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def to_f16(value):
     """Finite float32 rounded to IEEE half precision (nearest, ties to even), as float32."""
     magnitude = abs(value)
     if magnitude >= np.float32(65520.0):
@@ -100,8 +104,8 @@ def to_f16(value):  # type: ignore[no-untyped-def]
     return np.uint32(np.uint32(bits + np.uint32(0xFFF) + odd) & np.uint32(0xFFFFE000)).view(np.float32)
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def store(value, dtype):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def store(value, dtype):
     """float32 rounded to the storage format with code `dtype`, as float32."""
     if dtype == 0:
         return to_bf16(value)
@@ -110,8 +114,8 @@ def store(value, dtype):  # type: ignore[no-untyped-def]
     return value
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def store_double(value, dtype):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def store_double(value, dtype):
     """float64 rounded once to the storage format, as float32: by way of float32 rounded to odd."""
     single = np.float32(value)
     if dtype == 2 or np.float64(single) == value:
@@ -124,8 +128,8 @@ def store_double(value, dtype):  # type: ignore[no-untyped-def]
     return store(single, dtype)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)  # type: ignore[untyped-decorator]
-def _weighted_sum(parents, weights, order, fused, dtype, out):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def _weighted_sum(parents, weights, order, fused, dtype, out):
     total = np.float32(0)
     for j in order:
         total = np.float32(total + np.float32(weights[j]))
@@ -148,8 +152,8 @@ def _weighted_sum(parents, weights, order, fused, dtype, out):  # type: ignore[n
         out[i] = store(out[i], dtype)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)  # type: ignore[untyped-decorator]
-def _reference_plus_deltas(parents, weights, order, fused, dtype, out):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def _reference_plus_deltas(parents, weights, order, fused, dtype, out):
     reference = parents[len(parents) - 1]
     last = len(parents) - 1
     single = len(parents) == 2
@@ -170,8 +174,8 @@ def _reference_plus_deltas(parents, weights, order, fused, dtype, out):  # type:
         out[i] = store(total, dtype)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)  # type: ignore[untyped-decorator]
-def _double(parents, weights, order, dtype, out):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def _double(parents, weights, order, dtype, out):
     for i in range(len(out)):
         total = 0.0
         for j in order:
@@ -179,8 +183,8 @@ def _double(parents, weights, order, dtype, out):  # type: ignore[no-untyped-def
         out[i] = store_double(total, dtype)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)  # type: ignore[untyped-decorator]
-def _stepwise(parents, weights, order, normalise, dtype, out):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def _stepwise(parents, weights, order, normalise, dtype, out):
     total = np.float32(0)
     for j in order:
         total = np.float32(total + store(np.float32(weights[j]), dtype))
@@ -196,8 +200,8 @@ def _stepwise(parents, weights, order, normalise, dtype, out):  # type: ignore[n
         out[i] = value
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)  # type: ignore[untyped-decorator]
-def _stepwise_delta(parents, weights, order, dtype, out):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def _stepwise_delta(parents, weights, order, dtype, out):
     last = len(parents) - 1
     for i in range(len(out)):
         total = np.float32(0)
@@ -208,8 +212,8 @@ def _stepwise_delta(parents, weights, order, dtype, out):  # type: ignore[no-unt
         out[i] = store(np.float32(parents[last, i] + store(total, dtype)), dtype)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)  # type: ignore[untyped-decorator]
-def _lerp(parents, weights, dtype, out):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def _lerp(parents, weights, dtype, out):
     weight = np.float32(weights[0])
     rest = np.float32(np.float32(1) - weight)
     for i in range(len(out)):
@@ -221,8 +225,8 @@ def _lerp(parents, weights, dtype, out):  # type: ignore[no-untyped-def]
         out[i] = store(value, dtype)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)  # type: ignore[untyped-decorator]
-def evaluate(arithmetic, parents, weights, order, dtype, out):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def evaluate(arithmetic, parents, weights, order, dtype, out):
     """Fill `out` float32 [m] with the merge of `parents` float32 [k, m] as `arithmetic` computes and stores it.
 
     `weights` float64 [k], `order` int64 [k], `dtype` one of `DTYPE_CODES`. Non-finite parents give undefined values.

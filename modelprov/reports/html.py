@@ -44,8 +44,7 @@ def _plot(title: str, caption: str, svg: str) -> list[Plot]:
 def _layer_plots(report: Report) -> list[Plot]:
     found = _plot(
         "α by layer",
-        "Filled: α from rounding cells, with its interval (often narrower than the dot). Open: least squares, which "
-        "rounding biases.",
+        "Filled: α with its interval (often narrower than the dot). Open: least squares, which rounding biases.",
         plots.alpha_by_layer(report),
     )
     found += _plot(

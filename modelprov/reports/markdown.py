@@ -101,7 +101,7 @@ def _mixing(report: Report) -> list[str]:
     if absent:
         lines += [escape(absent), ""]
     lines += _facts(sections.mixing_facts(report))
-    if report.mixing.coefficients:
+    if len(report.mixing.coefficients) > 1:
         lines += _table(tables.coefficients_table(report))
     if after:
         lines += ["### After mixing", "", *_facts(after)]
@@ -115,11 +115,11 @@ def _recipe(report: Report) -> list[str]:
     lines = ["### Recipe", ""]
     lines += [escape(absent), ""] if absent else _facts(sections.recipe_facts(report))
     if len(report.reproduction.groups) > 1:
-        lines += _table(sections.groups_table(report))
+        lines += _table(tables.groups_table(report))
     if sections.recipe_yaml(report):
         lines += _code_block(sections.recipe_yaml(report), "yaml")
     if report.reproduction.candidates:
-        lines += _folded("Recipes tried", _table(sections.candidates_table(report)))
+        lines += _folded("Recipes tried", _table(tables.candidates_table(report)))
     return lines
 
 

@@ -93,7 +93,7 @@ def _places(spread: float, fewest: int = 3, most: int = 8) -> int:
     """So many decimals that the spread shows in the last one or two."""
     if spread <= 0:
         return 7
-    return min(most, max(fewest, math.ceil(-math.log10(spread))))
+    return min(most, max(fewest, math.ceil(-math.log10(spread / 3))))
 
 
 def interval(low: float | None, high: float | None) -> str:
@@ -132,22 +132,22 @@ def tolerance(value: float | None, low: float | None, high: float | None) -> str
 
 
 def with_error(value: float | None, error: float | None) -> str:
-    """Return an estimate with its standard error, rounded up to one digit: "0.5984 ± 0.0003"."""
+    """Return an estimate with its standard error, rounded up: "0.5984 ± 0.0004"."""
     value, error = finite(value), finite(error)
     if value is None:
         return MISSING
     if error is None or error <= 0:
         return _decimals(value, 4, ROUND_HALF_EVEN)
-    places = min(8, max(0, -math.floor(math.log10(error))))
+    places = _places(error, fewest=0)
     return f"{_decimals(value, places, ROUND_HALF_EVEN)} ± {_decimals(error, places, ROUND_CEILING)}"
 
 
 def scientific(value: float | None) -> str:
-    """Return a small quantity such as sigma: "2.1e-05"."""
+    """Return a small quantity such as sigma: "1.96e-05"."""
     value = finite(value)
     if value is None:
         return MISSING
-    return "0" if value == 0 else f"{value:.2g}"
+    return "0" if value == 0 else f"{value:.3g}"
 
 
 def count(value: float | None) -> str:

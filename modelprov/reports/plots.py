@@ -29,6 +29,7 @@ _STYLE = {
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
     "font.size": 9,
+    "axes.facecolor": "none",
     "axes.edgecolor": _FAINT,
     "axes.labelcolor": _QUIET,
     "axes.linewidth": 0.8,

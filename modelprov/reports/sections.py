@@ -156,37 +156,6 @@ def recipe_yaml(report: Report) -> str:
     return n.clean(report.reproduction.yaml or "", keep="\n\t").strip("\n")
 
 
-def candidates_table(report: Report) -> Table:
-    """All recipes that were tried, best first."""
-    columns = (
-        Column("Recipe tried", "recipe", numeric=False),
-        Column("Arithmetic", "arithmetic", numeric=False),
-        Column("Bit-equal", "same bits"),
-        Column("Of weights", "weights"),
-    )
-    rows = [
-        (item.description, item.arithmetic, n.share(item.bit_equal), n.compact(item.elements))
-        for item in report.reproduction.candidates
-    ]
-    return make_table("Recipes tried, best first", columns, rows)
-
-
-def groups_table(report: Report) -> Table:
-    """Return the parts of the recipe, where it differs between groups of tensors."""
-    groups = report.reproduction.groups
-    labels = list(dict.fromkeys(label for group in groups for label in group.weights))
-    columns = (
-        Column("Tensors", "tensors", numeric=False),
-        *(Column(label, label) for label in labels),
-        Column("Weights", "weights"),
-    )
-    rows = [
-        (group.tensors, *(n.number(group.weights.get(label)) for label in labels), n.compact(group.elements))
-        for group in groups
-    ]
-    return make_table("Groups of tensors that share coefficients", columns, rows)
-
-
 def after_facts(report: Report) -> tuple[Fact, ...]:
     """Return what the tests for changes after mixing measured."""
     after = report.after_merge

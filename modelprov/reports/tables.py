@@ -143,13 +143,14 @@ def layers_table(report: Report) -> Table:
 def notable_tensors(report: Report, limit: int) -> Table:
     """Return the tensors worth a look: those with remarks first, then those that the finding explains least."""
 
-    def order(row: Measures) -> tuple[bool, bool, float, str]:
+    def order(row: Measures) -> tuple[bool, bool, float, int, str]:
         explained = [row.bit_equal, row.coverage, row.least_squares.collinearity, *row.raw_correlation.values()]
         known = [value for value in map(n.finite, explained) if value is not None]
         return (
             not (row.note or row.nonfinite or row.guessed),
             not row.decisive,
             known[0] if known else -1.0,
+            -1 if row.layer is None else row.layer,
             row.name,
         )
 
@@ -229,3 +230,34 @@ def coefficients_table(report: Report) -> Table:
         for item in report.mixing.coefficients
     ]
     return make_table("How much of each parent", columns, rows)
+
+
+def candidates_table(report: Report) -> Table:
+    """All recipes that were tried, best first."""
+    columns = (
+        Column("Recipe tried", "recipe", numeric=False),
+        Column("Arithmetic", "arithmetic", numeric=False),
+        Column("Bit-equal", "same bits"),
+        Column("Of weights", "weights"),
+    )
+    rows = [
+        (item.description, item.arithmetic, n.share(item.bit_equal), n.compact(item.elements))
+        for item in report.reproduction.candidates
+    ]
+    return make_table("Recipes tried, best first", columns, rows)
+
+
+def groups_table(report: Report) -> Table:
+    """Return the parts of the recipe, where it differs between groups of tensors."""
+    groups = report.reproduction.groups
+    labels = list(dict.fromkeys(label for group in groups for label in group.weights))
+    columns = (
+        Column("Tensors", "tensors", numeric=False),
+        *(Column(label, label) for label in labels),
+        Column("Weights", "weights"),
+    )
+    rows = [
+        (group.tensors, *(n.number(group.weights.get(label)) for label in labels), n.compact(group.elements))
+        for group in groups
+    ]
+    return make_table("Groups of tensors that share coefficients", columns, rows)

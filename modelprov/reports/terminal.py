@@ -219,7 +219,7 @@ def _recipe(writer: _Writer, report: Report) -> None:
     if absent:
         writer.sentence(absent)
     if len(report.reproduction.groups) > 1:
-        writer.table(sections.groups_table(report))
+        writer.table(tables.groups_table(report))
 
 
 def _coverage(writer: _Writer, report: Report) -> None:

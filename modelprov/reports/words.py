@@ -147,7 +147,7 @@ CONTEST: tuple[str, ...] = (
 
 NO_PARENTS = "A mixing coefficient needs at least two parents to mix; this comparison has one."
 NOT_MEASURED = "This was not measured."
-NO_RECIPE = "No exact recipe was tried or none could be."
+NO_RECIPE = "No exact recipe was tried."
 NO_AFTER = "Whether anything was added after mixing can only be asked of a mix; none was found here."
 NO_LAYERS = "No tensor of this comparison belongs to a numbered layer, so there is nothing to show by layer."
 NO_CONTROLS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from modelprov.checkpoints import digests
 from modelprov.checkpoints.digests import manifest_digest, weights_digest
+from modelprov.checkpoints.local import LocalFiles
 from modelprov.checkpoints.opening import open_checkpoint
 from tests.factories import Tensor, write_checkpoint
 
@@ -64,3 +66,14 @@ def test_pieces_do_not_change_the_digest_and_progress_adds_up(tmp_path: Path, mo
     assert weights_digest(checkpoint, seen.append) == whole
     assert sum(seen) == sum(shard.size for shard in checkpoint.shards)
     assert max(seen) <= 77
+
+
+def test_the_order_of_the_shards_does_not_matter(tmp_path: Path) -> None:
+    checkpoint = open_checkpoint(str(write(tmp_path / "model")))
+    turned = replace(
+        checkpoint,
+        shards=checkpoint.shards[::-1],
+        source=LocalFiles([shard.path for shard in checkpoint.shards[::-1]]),
+    )
+    assert manifest_digest(turned) == manifest_digest(checkpoint)
+    assert weights_digest(turned) == weights_digest(checkpoint)

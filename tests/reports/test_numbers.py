@@ -72,7 +72,8 @@ def test_a_coefficient_has_the_digits_of_its_interval() -> None:
 
 
 def test_an_estimate_has_the_digits_of_its_error() -> None:
-    assert n.with_error(0.59841, 0.00023) == "0.5984 ± 0.0003"
+    assert n.with_error(0.59841, 0.00038) == "0.5984 ± 0.0004"
+    assert n.with_error(0.59841, 0.000123) == "0.59841 ± 0.00013"
     assert n.with_error(0.5, None) == "0.5000"
     assert n.with_error(None, 0.1) == "–"
 
@@ -106,7 +107,7 @@ def test_durations(value: float | None, text: str) -> None:
     assert n.duration(value) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(None, "–"), (0.0, "0"), (1.96e-5, "2e-05")])
+@pytest.mark.parametrize(("value", "text"), [(None, "–"), (0.0, "0"), (1.96e-5, "1.96e-05")])
 def test_small_quantities(value: float | None, text: str) -> None:
     assert n.scientific(value) == text
 

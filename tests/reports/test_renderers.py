@@ -18,6 +18,7 @@ from modelprov.reports.markdown import escape, render_markdown
 from modelprov.reports.report import Report
 from modelprov.reports.terminal import print_report
 from tests.reports import samples
+from tests.reports.sample_parts import LAYERS
 
 
 def on_terminal(report: Report, width: int = 80, encoding: str = "utf-8", color: bool = False) -> str:
@@ -144,7 +145,7 @@ def test_every_layer_has_its_dot() -> None:
     marks = sum(
         line.count("*") for line in on_terminal(samples.piecewise(), encoding="ascii").splitlines() if "|" in line
     )
-    assert marks == 2 * samples.LAYERS
+    assert marks == 2 * LAYERS
 
 
 def test_every_markdown_table_has_rows_of_one_length(report: Report) -> None:

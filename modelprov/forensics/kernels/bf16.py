@@ -11,18 +11,18 @@ from modelprov.arithmetics import bf16_bits, fma32
 CHUNK = 2048  # elements: three streams of 4 KiB stay in the first-level cache between the loops
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def _low(word):  # type: ignore[no-untyped-def]
+@njit(inline="always")
+def _low(word):
     return np.uint32(word << np.uint32(16)).view(np.float32)
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def _high(word):  # type: ignore[no-untyped-def]
+@njit(inline="always")
+def _high(word):
     return np.uint32(word & np.uint32(0xFFFF0000)).view(np.float32)
 
 
-@njit(nogil=True, fastmath={"reassoc", "contract", "nsz"}, _nrt=False)  # type: ignore[untyped-decorator]
-def sums_bf16(a, p, r, part):  # type: ignore[no-untyped-def]
+@njit(nogil=True, fastmath={"reassoc", "contract", "nsz"}, _nrt=False)
+def sums_bf16(a, p, r, part):
     """Gram of (v, u, R, 1) of one chunk added to `part`; words uint32 [m / 2] of suspect, parent, reference."""
     vv = vu = vr = sv = uu = ur = su = rr = sr = np.float32(0)
     for i in range(len(a)):
@@ -61,15 +61,15 @@ def sums_bf16(a, p, r, part):  # type: ignore[no-untyped-def]
     part[8] += sr
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def _order(bits):  # type: ignore[no-untyped-def]
+@njit(inline="always")
+def _order(bits):
     """int16 in the order of the bf16 with these bits; -0 comes just below +0."""
     signed = np.int16(bits)
     return np.int16(signed ^ np.int16(np.uint16(np.int16(signed >> np.int16(15))) >> np.uint16(1)))
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def counts_bf16(a, p, r, counts):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def counts_bf16(a, p, r, counts):
     """Equality and betweenness of one run added to `counts`; bits uint16 [m], m <= 4096 so that int16 suffices."""
     sp = sr = pr = everywhere = between = np.int16(0)
     for i in range(len(a)):
@@ -91,8 +91,8 @@ def counts_bf16(a, p, r, counts):  # type: ignore[no-untyped-def]
     counts[8] += pr
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def recipe_bf16(a, p, r, first, second, parent_first, fused):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def recipe_bf16(a, p, r, first, second, parent_first, fused):
     """How many elements equal bf16(first * X + second * Y), X the parent if `parent_first`, else the reference."""
     if not parent_first:
         p, r = r, p

@@ -49,8 +49,8 @@ def _read_only(buffer: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return view
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)  # type: ignore[untyped-decorator]
-def _segments(  # type: ignore[no-untyped-def]  # noqa: PLR0912
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def _segments(  # noqa: PLR0912
     buffers, tensor, count, start, dtype, arithmetic, order, weights, first_recipe, first_jackknife,
     values, stored, deltas, out, part, run, word_recipe, counts, sums,
 ):  # fmt: skip
@@ -124,8 +124,8 @@ def _segments(  # type: ignore[no-untyped-def]  # noqa: PLR0912
                 counts[s, c] += run[c]
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def _normalised(weights, order):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def _normalised(weights, order):
     """Whether the program would divide by a sum of weights other than 1."""
     total = np.float32(0)
     for j in order:
@@ -133,8 +133,8 @@ def _normalised(weights, order):  # type: ignore[no-untyped-def]
     return total != np.float32(1)
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def _in_range(part, n, m, gram):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def _in_range(part, n, m, gram):
     """Whether the float32 sums of a run can be trusted: all finite, no diagonal small enough to have underflown."""
     for c in range(gram):
         if not np.isfinite(part[c]):
@@ -147,8 +147,8 @@ def _in_range(part, n, m, gram):  # type: ignore[no-untyped-def]
     return m > 0
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def _jackknife(part, n, first):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def _jackknife(part, n, first):
     """Products of a run's own sums: <u_i,u_i>, <u_i,v>."""
     row = n + 1
     for parent in range(1, n - 1):
@@ -159,8 +159,8 @@ def _jackknife(part, n, first):  # type: ignore[no-untyped-def]
         row += n + 1 - parent
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def _decode_all(buffers, start, dtype, s, first, m, values):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def _decode_all(buffers, start, dtype, s, first, m, values):
     for i in range(len(buffers)):
         code = dtype[i, s]
         size = 4 if code == 2 else 2
@@ -173,21 +173,21 @@ def _decode_all(buffers, start, dtype, s, first, m, values):  # type: ignore[no-
             _decode_bf16(raw.view(np.uint16), values[i])
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def _copy_f32(raw, out):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def _copy_f32(raw, out):
     for i in range(len(raw)):
         out[i] = raw[i]
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def _decode_bf16(raw, out):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def _decode_bf16(raw, out):
     bits = out.view(np.uint32)
     for i in range(len(raw)):
         bits[i] = np.uint32(raw[i]) << np.uint32(16)
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def _decode_f16(raw, out):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def _decode_f16(raw, out):
     for i in range(len(raw)):
         half = np.uint32(raw[i])
         shifted = np.uint32(np.uint32(half & np.uint32(0x7FFF)) << np.uint32(13))
@@ -197,8 +197,8 @@ def _decode_f16(raw, out):  # type: ignore[no-untyped-def]
         out[i] = -magnitude if np.uint32(half & np.uint32(0x8000)) != 0 else magnitude
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def _deltas(values, m, deltas):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def _deltas(values, m, deltas):
     last = len(values) - 1
     for i in range(last):
         a, r, d = values[i, :m], values[last, :m], deltas[i, :m]
@@ -206,24 +206,24 @@ def _deltas(values, m, deltas):  # type: ignore[no-untyped-def]
             d[j] = a[j] - r[j]
 
 
-@njit(nogil=True, fastmath=LANES, _nrt=False)  # type: ignore[untyped-decorator]
-def _dot(a, b):  # type: ignore[no-untyped-def]
+@njit(nogil=True, fastmath=LANES, _nrt=False)
+def _dot(a, b):
     total = np.float32(0)
     for i in range(len(a)):
         total += a[i] * b[i]
     return total
 
 
-@njit(nogil=True, fastmath=LANES, _nrt=False)  # type: ignore[untyped-decorator]
-def _sum(a):  # type: ignore[no-untyped-def]
+@njit(nogil=True, fastmath=LANES, _nrt=False)
+def _sum(a):
     total = np.float32(0)
     for i in range(len(a)):
         total += a[i]
     return total
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def _gram(deltas, reference, m, part):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def _gram(deltas, reference, m, part):
     n = len(deltas) + 1
     column = 0
     for i in range(n):
@@ -235,8 +235,8 @@ def _gram(deltas, reference, m, part):  # type: ignore[no-untyped-def]
         column += 1
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def _gram_double(values, m, part):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def _gram_double(values, m, part):
     n = len(values)
     column = 0
     for i in range(n):
@@ -253,8 +253,8 @@ def _gram_double(values, m, part):  # type: ignore[no-untyped-def]
             column += 1
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def _drop_nonfinite(values, m):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def _drop_nonfinite(values, m):
     """Move the elements that are finite in every checkpoint to the front; return how many there are."""
     kept = 0
     for t in range(m):
@@ -268,8 +268,8 @@ def _drop_nonfinite(values, m):  # type: ignore[no-untyped-def]
     return kept
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def _same(a, b):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def _same(a, b):
     left, right = a.view(np.uint32), b.view(np.uint32)
     total = np.int32(0)
     for i in range(len(left)):
@@ -277,15 +277,15 @@ def _same(a, b):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def _key(bits):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def _key(bits):
     """An integer in the order of the float with these bits; -0 comes just below +0."""
     bits = np.int32(bits)
     return np.int32(bits ^ np.int32(np.uint32(np.int32(bits >> np.int32(31))) >> np.uint32(1)))
 
 
-@njit(nogil=True, _nrt=False)  # type: ignore[untyped-decorator]
-def _counts(values, stored, dtype, s, m, counts):  # type: ignore[no-untyped-def]
+@njit(nogil=True, _nrt=False)
+def _counts(values, stored, dtype, s, m, counts):
     """Equality and betweenness, all checkpoints rounded to the suspect's format first."""
     n = len(values)
     for i in range(n):

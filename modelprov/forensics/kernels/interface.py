@@ -48,8 +48,6 @@ class Segments:
 class Kernel(Protocol):
     """Turns segments in memory into one row of moments a segment."""
 
-    def __call__(
-        self, buffers: Sequence[npt.NDArray[np.uint8]], segments: Segments, recipes: RecipePlan
-    ) -> Moments:
+    def __call__(self, buffers: Sequence[npt.NDArray[np.uint8]], segments: Segments, recipes: RecipePlan) -> Moments:
         """Moments with leading axis [segments]. Equality and betweenness are taken in the suspect's format."""
         ...

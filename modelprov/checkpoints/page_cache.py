@@ -1,0 +1,55 @@
+"""What the operating system knows of a file: is it cached, can it be read past the cache. Linux calls, with fallbacks."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+from pathlib import Path
+
+import numpy as np
+
+O_DIRECT = getattr(os, "O_DIRECT", 0)
+ALIGNMENT = 4096
+
+
+def cached_share(mapping: mmap.mmap, samples: int = 64) -> float:
+    """Share of pages of a mapped file that are in memory, 0 to 1, from evenly spaced samples; 0 where unknown."""
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        mincore = library.mincore
+    except (OSError, AttributeError):
+        return 0.0
+    array = np.frombuffer(mapping, np.uint8)
+    address, pages = array.ctypes.data, -(-len(array) // mmap.PAGESIZE)
+    flag = ctypes.c_ubyte()
+    found = 0
+    places = np.unique(np.linspace(0, pages - 1, min(samples, pages)).astype(int)).tolist()
+    for page in places:
+        where = ctypes.c_void_p(address + page * mmap.PAGESIZE)
+        if mincore(where, ctypes.c_size_t(1), ctypes.byref(flag)) == 0:
+            found += flag.value & 1
+    return found / len(places)
+
+
+def open_direct(path: Path) -> int | None:
+    """A descriptor that reads past the page cache, or None where the system or file system refuses."""
+    if not O_DIRECT:
+        return None
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | O_DIRECT)
+    except OSError:
+        return None
+    try:
+        probe = aligned_buffer(ALIGNMENT)
+        os.preadv(descriptor, [probe.data], 0)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def aligned_buffer(size: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    """A uint8 array of `size` bytes that starts on a page, as direct reads need."""
+    memory = mmap.mmap(-1, max(size, 1))
+    return np.frombuffer(memory, np.uint8)

@@ -1,0 +1,113 @@
+"""Cuts aligned tensors into blocks: which bytes of which shards belong together. Plans only; reads nothing.
+
+A block is the unit of reading, of work and of retry. It holds segments (parts of tensors) in the file order of the
+first checkpoint and stays inside one shard of every checkpoint where that costs nothing, so that files are read from
+front to back, once. Segments start at multiples of `QUANTUM` elements of their tensor: sums then do not depend on how
+a tensor was cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.types import Alignment
+
+QUANTUM = 4096
+SMALLEST_BLOCK = 1 << 20  # bytes of the first checkpoint; below this a block may span shards
+FORMATS = tuple(DType)
+
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All segments of a pass, as columns, and the blocks they form.
+
+    For segment s: `tensor[s]` its row in the alignment, `first[s]` its first element, `count[s]` its elements; for
+    checkpoint i: `shard[i, s]`, `start[i, s]` the absolute byte offset, `dtype[i, s]` the position in `FORMATS`.
+    Block b holds segments `bounds[b]` to `bounds[b + 1]`.
+    """
+
+    tensor: Int64
+    first: Int64
+    count: Int64
+    shard: Int64
+    start: Int64
+    dtype: Int64
+    bounds: Int64
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks."""
+        return len(self.bounds) - 1
+
+    @property
+    def sizes(self) -> Int64:
+        """Bytes of each segment in each checkpoint, [n, s]."""
+        return self.count * np.array([dtype.size for dtype in FORMATS])[self.dtype]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that a pass over the plan reads, all checkpoints together."""
+        return int(self.sizes.sum())
+
+    def block(self, number: int) -> slice:
+        """The segments of a block."""
+        return slice(int(self.bounds[number]), int(self.bounds[number + 1]))
+
+
+def plan_pass(alignment: Alignment, block_bytes: int = 8 << 20) -> Plan:
+    """Plan to read every aligned element once; a block takes at most about `block_bytes` of each checkpoint."""
+    counts = np.array([tensor.count for tensor in alignment.tensors], np.int64)
+    widest = np.array([max(view.ref.dtype.size for view in tensor.views) for tensor in alignment.tensors], np.int64)
+    per_piece = np.maximum(block_bytes // np.maximum(widest, 1) // QUANTUM, 1) * QUANTUM
+    pieces = -(-counts // per_piece) if len(counts) else counts
+    tensor = np.repeat(np.arange(len(counts)), pieces)
+    number = np.arange(len(tensor)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    first = number * per_piece[tensor]
+    return plan_segments(alignment, tensor, first, np.minimum(per_piece[tensor], counts[tensor] - first), block_bytes)
+
+
+def plan_segments(alignment: Alignment, tensor: Int64, first: Int64, count: Int64, block_bytes: int) -> Plan:
+    """Plan to read the given segments, int64 [s] each, in the given order."""
+    views = [[one.views[i] for one in alignment.tensors] for i in range(len(alignment.checkpoints))]
+    shape = (len(views), -1)
+    shard = np.array([[view.ref.shard for view in row] for row in views], np.int64).reshape(shape)[:, tensor]
+    start = np.array([[view.start for view in row] for row in views], np.int64).reshape(shape)[:, tensor]
+    dtype = np.array([[FORMATS.index(view.ref.dtype) for view in row] for row in views], np.int64).reshape(shape)
+    dtype = dtype[:, tensor]
+    size = np.array([one.size for one in FORMATS])[dtype]
+    sizes = (size * count).max(axis=0) if len(tensor) else count
+    moves = (np.diff(shard, axis=1) != 0).any(axis=0) if len(tensor) else np.zeros(0, bool)
+    bounds = np.array([0, *_cuts(sizes, moves, block_bytes), len(tensor)] if len(tensor) else [0], np.int64)
+    return Plan(tensor, first, count, shard, start + first * size, dtype, bounds)
+
+
+def _cuts(sizes: Int64, moves: npt.NDArray[np.bool_], block_bytes: int) -> Iterator[int]:
+    """Where a block ends: when full, or at a change of shard once it is worth a read of its own."""
+    held = 0
+    for s, size in enumerate(sizes.tolist()):
+        if s and (held + size > block_bytes or (moves[s - 1] and held >= SMALLEST_BLOCK)):
+            yield s
+            held = 0
+        held += size
+
+
+def byte_ranges(plan: Plan, block: slice, checkpoint: int, gap: int = 64 << 10) -> Sequence[tuple[int, int, int]]:
+    """The (shard, start, stop) runs of bytes that hold a block in one checkpoint, gaps up to `gap` bytes included."""
+    shard, start = plan.shard[checkpoint, block], plan.start[checkpoint, block]
+    stop = start + plan.sizes[checkpoint, block]
+    order = np.lexsort((start, shard))
+    runs: list[tuple[int, int, int]] = []
+    for s in order.tolist():
+        number, begin, end = int(shard[s]), int(start[s]), int(stop[s])
+        if runs and runs[-1][0] == number and begin - runs[-1][2] <= gap:
+            runs[-1] = (number, runs[-1][1], max(runs[-1][2], end))
+        else:
+            runs.append((number, begin, end))
+    return runs

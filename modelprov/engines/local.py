@@ -1,0 +1,61 @@
+"""Spreads numbered tasks over threads of this machine; the same results in the same order for any number of threads."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+from modelprov.errors import InterruptedRunError
+
+Result = TypeVar("Result")
+Worker = Callable[[int], Result]
+
+
+def processors() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_tasks(
+    tasks: int, make_worker: Callable[[], Worker[Result]], threads: int, on_done: Callable[[int], None] | None = None
+) -> list[Result]:
+    """Run tasks 0 ... tasks - 1 and return their results in that order.
+
+    Every thread makes one worker (with its own buffers) and takes the next task as it gets free, so that reading and
+    computing overlap without a schedule. `on_done` is called with the task's number, from the thread that did it.
+    The first error stops all threads and is raised; Ctrl-C stops them within the task at hand.
+    """
+    results: list[Result | None] = [None] * tasks
+    numbers = iter(range(tasks))
+    lock, stop = threading.Lock(), threading.Event()
+
+    def work() -> None:
+        worker = make_worker()
+        while not stop.is_set():
+            with lock:
+                number = next(numbers, None)
+            if number is None:
+                return
+            results[number] = worker(number)
+            if on_done is not None:
+                on_done(number)
+
+    pool = ThreadPoolExecutor(max(1, min(threads, tasks)), "modelprov")
+    try:
+        futures = [pool.submit(work) for _ in range(max(1, min(threads, tasks)))]
+        pending = set(futures)
+        while pending:
+            done, pending = wait(pending, timeout=0.2, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
+    except KeyboardInterrupt:
+        raise InterruptedRunError("stopped by the user", "Nothing was written; run the command again.") from None
+    finally:
+        stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+    return results  # type: ignore[return-value]
