@@ -38,13 +38,9 @@ class Strata:
 def stratify(alignment: Alignment) -> Strata:
     """Sort tensors by layer and kind; the kind is the canonical name without layer and expert numbers."""
     index: dict[tuple[int | None, str], int] = {}
-    rows = [
-        index.setdefault((tensor.layer, NUMBER.sub("", tensor.name)), len(index)) for tensor in alignment.tensors
-    ]
+    rows = [index.setdefault((tensor.layer, NUMBER.sub("", tensor.name)), len(index)) for tensor in alignment.tensors]
     names = tuple(kind if layer is None else f"layer {layer}: {kind}" for layer, kind in index)
-    return Strata(
-        np.array(rows, np.int64), names, tuple(layer for layer, _ in index), tuple(kind for _, kind in index)
-    )
+    return Strata(np.array(rows, np.int64), names, tuple(layer for layer, _ in index), tuple(kind for _, kind in index))
 
 
 def plan_sample(alignment: Alignment, strata: Strata, elements: int, seed: int) -> Plan:

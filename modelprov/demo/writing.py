@@ -1,0 +1,169 @@
+"""Writes safetensors checkpoints: header, shards, index and config; all of them, or nothing. Makes no values.
+
+Files are not forced to the disk (no fsync): what is written here can be made again from its seed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.checkpoints.dtypes import DType, round_bf16
+from modelprov.errors import UnreadableFileError, UsageError
+
+Float32 = npt.NDArray[np.float32]
+Tensor = tuple[Float32, DType]
+"""Values as float32, all of them representable in the dtype they are stored as."""
+Weights = dict[str, Tensor]
+
+INDEX = "model.safetensors.index.json"
+OF = "model-{number:05d}-of-{shards:05d}.safetensors"
+WITHOUT_OF = "model-{number:05d}.safetensors"
+"""Some publishers number their shards without saying how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """A tensor as it lies in a file: `chunks` are its little-endian bytes in order, made only when they are written."""
+
+    name: str
+    dtype: DType
+    shape: tuple[int, ...]
+    chunks: Iterable[bytes | memoryview]
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return math.prod(self.shape) * self.dtype.size
+
+
+@contextlib.contextmanager
+def staged(folder: Path, names: Iterable[str]) -> Iterator[Path]:
+    """Give a hidden folder to write the files and folders called `names` into; at the end they move to `folder`.
+
+    If anything fails, `folder` is as it was before (absent, if it was). Raises `UsageError` before any work if one of
+    the names is taken, and `UnreadableFileError` when the operating system refuses.
+    """
+    part = folder / f".modelprov-{secrets.token_hex(8)}.part"
+    absent = [place for place in (folder, *folder.parents) if not place.exists()]
+    moved: list[Path] = []
+    names = tuple(names)
+    try:
+        for name in names:
+            if (folder / name).exists() or (folder / name).is_symlink():
+                raise UsageError(f"{folder / name} is already there", "Choose another folder, or remove it first.")
+        part.mkdir(parents=True)
+        yield part
+        for name in names:
+            (part / name).rename(folder / name)
+            moved.append(folder / name)
+        part.rmdir()
+    except BaseException as error:
+        for place in (part, *moved):
+            _remove(place)
+        for place in absent:
+            with contextlib.suppress(OSError):
+                place.rmdir()
+        if isinstance(error, OSError):
+            raise UnreadableFileError(
+                f"Could not write {folder}: {error.strerror or error}.",
+                "Choose a folder that you may write to, with enough free space; nothing was left behind.",
+            ) from error
+        raise
+
+
+def write_checkpoint(
+    folder: Path, weights: Weights, config: Mapping[str, Any], shards: int = 3, shard_name: str = OF
+) -> Path:
+    """Write a new checkpoint folder with `shards` files of about equal bytes, an index and `config.json`; return it.
+
+    Raises the errors of `staged`.
+    """
+    tensors = [
+        StoredTensor(name, dtype, array.shape, _encoded(array, dtype)) for name, (array, dtype) in weights.items()
+    ]
+    return write_stored(folder, tensors, config, shards, shard_name)
+
+
+def write_stored(
+    folder: Path, tensors: Sequence[StoredTensor], config: Mapping[str, Any], shards: int = 3, shard_name: str = OF
+) -> Path:
+    """The same from tensors as they lie in a file; each is read once, in the order of the shards."""
+    total = sum(tensor.size for tensor in tensors)
+    parts: list[list[StoredTensor]] = [[] for _ in range(shards)]
+    at = 0
+    for tensor in tensors:
+        parts[min(at * shards // max(total, 1), shards - 1)].append(tensor)
+        at += tensor.size
+    parts = [part for part in parts if part]
+    files = [shard_name.format(number=number, shards=len(parts)) for number in range(1, len(parts) + 1)]
+    weight_map = {tensor.name: file for file, part in zip(files, parts, strict=True) for tensor in part}
+    with staged(folder.parent, [folder.name]) as stage:
+        place = stage / folder.name
+        place.mkdir()
+        for file, part in zip(files, parts, strict=True):
+            write_shard(place / file, part)
+        write_json(place / INDEX, {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))})
+        write_json(place / "config.json", config)
+    return folder
+
+
+def write_shard(path: Path, tensors: Sequence[StoredTensor]) -> None:
+    """Write one safetensors file: wide dtypes first, so that all data is aligned, else in the given order."""
+    ordered = sorted(tensors, key=lambda tensor: -tensor.dtype.size)
+    with path.open("xb") as file:
+        file.write(header(ordered))
+        for tensor in ordered:
+            written = sum(file.write(chunk) for chunk in tensor.chunks)
+            if written != tensor.size:
+                raise ValueError(f"{tensor.name} gave {written} bytes, its shape and dtype say {tensor.size}")
+
+
+def header(tensors: Iterable[StoredTensor]) -> bytes:
+    """Length and JSON of a header for tensors that follow each other; padded so that the data is 8-byte aligned."""
+    entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    at = 0
+    for tensor in tensors:
+        entries[tensor.name] = {
+            "dtype": str(tensor.dtype),
+            "shape": list(tensor.shape),
+            "data_offsets": [at, at + tensor.size],
+        }
+        at += tensor.size
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON object for people to read."""
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def encode32(array: Float32, dtype: DType) -> bytes:
+    """float32 values as stored bytes, rounded once to nearest, ties to even; of any shape, in C order."""
+    if dtype is DType.BF16:
+        return (round_bf16(array).view(np.uint32) >> np.uint32(16)).astype("<u2").tobytes()
+    return array.astype({DType.F16: "<f2", DType.F32: "<f4", DType.F64: "<f8"}[dtype]).tobytes()
+
+
+def _encoded(array: Float32, dtype: DType) -> Iterator[bytes]:
+    yield encode32(array, dtype)
+
+
+def _remove(place: Path) -> None:
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            place.unlink()
