@@ -8,7 +8,7 @@ a tensor was cut.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +49,7 @@ class Plan:
     @property
     def sizes(self) -> Int64:
         """Bytes of each segment in each checkpoint, [n, s]."""
-        return self.count * np.array([dtype.size for dtype in FORMATS])[self.dtype]
+        return np.asarray(self.count * np.array([dtype.size for dtype in FORMATS])[self.dtype], np.int64)
 
     @property
     def bytes(self) -> int:
@@ -98,7 +98,7 @@ def _cuts(sizes: Int64, moves: npt.NDArray[np.bool_], block_bytes: int) -> Itera
         held += size
 
 
-def byte_ranges(plan: Plan, block: slice, checkpoint: int, gap: int = 64 << 10) -> Sequence[tuple[int, int, int]]:
+def byte_ranges(plan: Plan, block: slice, checkpoint: int, gap: int = 64 << 10) -> list[tuple[int, int, int]]:
     """The (shard, start, stop) runs of bytes that hold a block in one checkpoint, gaps up to `gap` bytes included."""
     shard, start = plan.shard[checkpoint, block], plan.start[checkpoint, block]
     stop = start + plan.sizes[checkpoint, block]

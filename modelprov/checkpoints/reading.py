@@ -149,14 +149,14 @@ class Reader:
         if descriptor is not None and self._fill_direct(descriptor, begin, stop, buffer, place):
             return
         owner = self._files.checkpoints[checkpoint]
-        owner.source.read_into(shard, begin, memoryview(buffer)[place : place + stop - begin])
+        owner.source.read_into(shard, begin, buffer.data[place : place + stop - begin])
 
     @staticmethod
     def _fill_direct(descriptor: int, begin: int, stop: int, buffer: Bytes, place: int) -> bool:
         """Read whole pages around [begin, stop); False where the system refuses or the file ended early."""
         first = begin // ALIGNMENT * ALIGNMENT
         size = -(-(stop - first) // ALIGNMENT) * ALIGNMENT
-        view, done = memoryview(buffer)[place - (begin - first) :][:size], 0
+        view, done = buffer.data[place - (begin - first) :][:size], 0
         try:
             while done < stop - first:
                 got = os.preadv(descriptor, [view[done:]], first + done)

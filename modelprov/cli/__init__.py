@@ -1,0 +1,1 @@
+"""The command line: parses, calls one function, renders, sets the exit code. Computes nothing."""

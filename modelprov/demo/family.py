@@ -22,7 +22,7 @@ from modelprov.demo.weights import (
     split_experts,
     without_mtp,
 )
-from modelprov.demo.writing import OF, WITHOUT_OF, Weights, staged, write_checkpoint, write_json
+from modelprov.demo.writing import OF, WITHOUT_OF, Weights, as_stored, fill_checkpoint, staged, write_json
 
 __all__ = ["ALPHA", "MEMBERS", "SMALL", "TINY", "Family", "FamilyScale", "build_family", "members"]
 
@@ -103,7 +103,7 @@ def build_family(
         for number, (name, weights) in enumerate(members(seed, scale), start=1):
             derived = name.startswith("rio")
             shards, shard_name = (2, WITHOUT_OF) if derived else (3, OF)
-            write_checkpoint(part / name, weights, config(scale, mtp=not derived), shards, shard_name)
+            fill_checkpoint(part / name, as_stored(weights), config(scale, mtp=not derived), shards, shard_name)
             if on_progress is not None:
                 on_progress(name, number, len(MEMBERS))
         recipe = {"seed": seed, "alpha": ALPHA, "members": MEMBERS, "scale": asdict(scale)}

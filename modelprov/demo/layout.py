@@ -67,7 +67,7 @@ class FamilyScale:
 
 
 SMALL = FamilyScale()
-"""6.2 million parameters, 12 MB a checkpoint. Router and experts are wide enough to carry a verdict."""
+"""6.6 million parameters, 13 MB a checkpoint. Router and experts are wide enough to carry a verdict."""
 
 TINY = FamilyScale(
     layers=4,
@@ -106,7 +106,7 @@ def layout(scale: FamilyScale) -> tuple[TensorSpec, ...]:
 
 
 def config(scale: FamilyScale, *, mtp: bool = True) -> dict[str, Any]:
-    """The `config.json` of a model at this scale, in the manner of `qwen3_5_moe`; `mtp` says whether it has the block."""
+    """The `config.json` of a `qwen3_5_moe` model at this scale; `mtp` says whether it has the MTP block."""
     vision = scale.vision
     return {
         "architectures": ["Qwen3_5MoeForConditionalGeneration"],

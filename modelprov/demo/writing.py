@@ -55,10 +55,11 @@ def staged(folder: Path, names: Iterable[str]) -> Iterator[Path]:
     the names is taken, and `UnreadableFileError` when the operating system refuses.
     """
     part = folder / f".modelprov-{secrets.token_hex(8)}.part"
-    absent = [place for place in (folder, *folder.parents) if not place.exists()]
     moved: list[Path] = []
+    absent: list[Path] = []
     names = tuple(names)
     try:
+        absent += [place for place in (folder, *folder.parents) if not place.exists()]
         for name in names:
             if (folder / name).exists() or (folder / name).is_symlink():
                 raise UsageError(f"{folder / name} is already there", "Choose another folder, or remove it first.")
@@ -83,22 +84,29 @@ def staged(folder: Path, names: Iterable[str]) -> Iterator[Path]:
 
 
 def write_checkpoint(
-    folder: Path, weights: Weights, config: Mapping[str, Any], shards: int = 3, shard_name: str = OF
+    folder: Path,
+    tensors: Sequence[StoredTensor],
+    config: Mapping[str, Any],
+    shards: int = 3,
+    shard_name: str = OF,
 ) -> Path:
-    """Write a new checkpoint folder with `shards` files of about equal bytes, an index and `config.json`; return it.
+    """Write a new checkpoint folder, whole or not at all, and return it; raises the errors of `staged`."""
+    with staged(folder.parent, [folder.name]) as part:
+        fill_checkpoint(part / folder.name, tensors, config, shards, shard_name)
+    return folder
 
-    Raises the errors of `staged`.
+
+def fill_checkpoint(
+    folder: Path,
+    tensors: Sequence[StoredTensor],
+    config: Mapping[str, Any],
+    shards: int = 3,
+    shard_name: str = OF,
+) -> None:
+    """Write `shards` files of about equal bytes, an index and `config.json` into a new folder: for use in `staged`.
+
+    Each tensor is read once, in the order given. Raises `OSError`.
     """
-    tensors = [
-        StoredTensor(name, dtype, array.shape, _encoded(array, dtype)) for name, (array, dtype) in weights.items()
-    ]
-    return write_stored(folder, tensors, config, shards, shard_name)
-
-
-def write_stored(
-    folder: Path, tensors: Sequence[StoredTensor], config: Mapping[str, Any], shards: int = 3, shard_name: str = OF
-) -> Path:
-    """The same from tensors as they lie in a file; each is read once, in the order of the shards."""
     total = sum(tensor.size for tensor in tensors)
     parts: list[list[StoredTensor]] = [[] for _ in range(shards)]
     at = 0
@@ -108,14 +116,16 @@ def write_stored(
     parts = [part for part in parts if part]
     files = [shard_name.format(number=number, shards=len(parts)) for number in range(1, len(parts) + 1)]
     weight_map = {tensor.name: file for file, part in zip(files, parts, strict=True) for tensor in part}
-    with staged(folder.parent, [folder.name]) as stage:
-        place = stage / folder.name
-        place.mkdir()
-        for file, part in zip(files, parts, strict=True):
-            write_shard(place / file, part)
-        write_json(place / INDEX, {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))})
-        write_json(place / "config.json", config)
-    return folder
+    folder.mkdir()
+    for file, part in zip(files, parts, strict=True):
+        write_shard(folder / file, part)
+    write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))})
+    write_json(folder / "config.json", config)
+
+
+def as_stored(weights: Weights) -> list[StoredTensor]:
+    """The tensors of a model as they will lie in a file."""
+    return [StoredTensor(name, dtype, array.shape, _encoded(array, dtype)) for name, (array, dtype) in weights.items()]
 
 
 def write_shard(path: Path, tensors: Sequence[StoredTensor]) -> None:

@@ -27,13 +27,15 @@ class Exact:
     """Weights that every rounding cell of the sample allows.
 
     `weights` float64 [strata, k]; `low`, `high` float64 [strata, k - 1] bound the coefficients of the parents beside
-    the reference; `informative` counts the elements that can tell 0 from 1.
+    the reference; `informative` counts the elements that can tell 0 from 1. `explained` bool [strata] is False where
+    no weighting fits: something else happened to those.
     """
 
     weights: Float64
     low: Float64
     high: Float64
     informative: int
+    explained: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,24 +91,29 @@ def _exact_one(peak: IntervalFit, by_stratum: dict[int, IntervalFit], strata: in
         return None
     if peak.coverage >= COVERED and peak.informative >= INFORMATIVE:
         low, high = np.full((strata, 1), peak.low), np.full((strata, 1), peak.high)
-        return Exact(_with_rest(np.full((strata, 1), _natural(peak.low, peak.high))), low, high, peak.informative)
-    informative = sum(fit.informative for fit in by_stratum.values())
-    worst = min((fit.coverage for fit in by_stratum.values() if fit.coverage is not None), default=0.0)
-    if informative < INFORMATIVE or worst < COVERED:
-        return None
+        weights = _with_rest(np.full((strata, 1), _natural(peak.low, peak.high)))
+        return Exact(weights, low, high, peak.informative, np.ones(strata, bool))
     tensors = [
-        TensorInterval(str(s), fit.low, fit.high, fit.coverage, fit.informative) if (fit := by_stratum.get(s))
+        TensorInterval(str(s), fit.low, fit.high, fit.coverage, fit.informative)
+        if (fit := by_stratum.get(s))
         else TensorInterval(str(s), None, None, None, 0)
         for s in range(strata)
-    ]  # fmt: skip
+    ]
     pieces = partition(tensors, COVERED)
-    if pieces.unexplained or not 1 <= len(pieces.groups) <= MOST_PIECES:
+    explained = np.ones(strata, bool)
+    explained[[int(name) for name in pieces.unexplained]] = False
+    informative = sum(fit.informative for s, fit in by_stratum.items() if explained[s])
+    lost = sum(fit.elements for s, fit in by_stratum.items() if not explained[s])
+    total = sum(fit.elements for fit in by_stratum.values())
+    if informative < INFORMATIVE or lost > total / 2 or not 1 <= len(pieces.groups) <= MOST_PIECES:
         return None
     alpha, low, high = np.zeros((strata, 1)), np.zeros((strata, 1)), np.zeros((strata, 1))
+    largest = pieces.groups[0]
+    alpha[:], low[:], high[:] = largest.value.value, largest.low, largest.high
     for group in pieces.groups:
         members = [int(name) for name in group.tensors]
         alpha[members], low[members], high[members] = group.value.value, group.low, group.high
-    return Exact(_with_rest(alpha), low, high, informative)
+    return Exact(_with_rest(alpha), low, high, informative, explained)
 
 
 def _exact_many(sample: Sample, stratum: npt.NDArray[np.int64], strata: int) -> tuple[Exact | None, float | None]:
@@ -131,11 +138,8 @@ def _exact_many(sample: Sample, stratum: npt.NDArray[np.int64], strata: int) -> 
     low = np.array([-np.inf if a is None else a for a, _, _ in pairs])
     high = np.array([np.inf if b is None else b for _, b, _ in pairs])
     weights[~whole] = _with_rest(np.array([free]))[0]
-    return (
-        Exact(weights, np.where(whole[:, None], weights[:, :-1], low), np.where(whole[:, None], weights[:, :-1], high),
-              int(differs.sum())),
-        fit.coverage,
-    )  # fmt: skip
+    low, high = (np.where(whole[:, None], weights[:, :-1], one) for one in (low, high))
+    return Exact(weights, low, high, int(differs.sum()), np.ones(strata, bool)), fit.coverage
 
 
 def _natural(low: float, high: float) -> float:
@@ -150,7 +154,7 @@ def _natural(low: float, high: float) -> float:
 def _with_rest(free: Float64) -> Float64:
     """Append the reference's weight, so that each row sums to 1 (as decimals do: 1 - 0.565 = 0.435)."""
     rest = 1.0 - free.sum(axis=1, keepdims=True)
-    return np.concatenate([free, np.round(rest, 12)], axis=1)
+    return np.asarray(np.concatenate([free, np.round(rest, 12)], axis=1), np.float64)
 
 
 def _candidates(

@@ -90,9 +90,9 @@ class Moments:
             raise ValueError(f"moments of {self.n} and of {other.n} checkpoints do not add")
         return Moments(self.n, self.counts + other.counts, self.sums + other.sums)
 
-    def __getitem__(self, rows: object) -> Moments:
-        """The moments of the rows selected by a numpy index over the leading axes."""
-        return Moments(self.n, self.counts[rows], self.sums[rows])  # type: ignore[index]
+    def __getitem__(self, rows: int | slice | npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Moments:
+        """The moments of the rows selected by a numpy index over the first axis."""
+        return Moments(self.n, np.asarray(self.counts[rows]), np.asarray(self.sums[rows]))
 
     def total(self) -> Moments:
         """All rows added up."""

@@ -124,7 +124,7 @@ class Reproduction(Frozen):
 
 
 class AfterMerge(Frozen):
-    """Did anything happen after the merge?
+    """Whether anything happened after the merge.
 
     `agreement`: share of S == P0 where all parents hold the same bits (1 for a pure merge). `betweenness`: share of
     elements between the parents where those differ. `sigma`: standard deviation of whatever was added on top of

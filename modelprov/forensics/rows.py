@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.types import AlignedTensor
-from modelprov.forensics.least_squares import BlockSums, OneParent, fit_one
+from modelprov.forensics.least_squares import BlockSums, OneParent, fit_many, fit_one
 from modelprov.forensics.moments import ALL_EQUAL, BETWEEN, BLOCKS, NONFINITE, PARENTS_AGREE, Moments
 from modelprov.forensics.results import LeastSquares, Measures
 
@@ -41,8 +41,15 @@ class Table:
 
 
 def least_squares(moments: Moments, parent: int = 1) -> OneParent:
-    """Least-squares alpha of one parent (1 <= parent <= n - 2) against the reference, from sums."""
-    gram = moments.gram()
+    """Least-squares alpha of one parent (1 <= parent <= n - 2) against the reference, from sums.
+
+    With more parents all coefficients are solved for together; `collinearity` is then the root of R squared.
+    """
+    gram, deltas = moments.gram(), moments.n - 1
+    if moments.n > 3:
+        joint = fit_many(gram[1:deltas, 1:deltas], gram[1:deltas, 0], gram[0, 0])
+        alpha = joint.alphas[parent - 1] if joint.alphas else None
+        return OneParent(alpha, joint.collinearity, reason=joint.reason)
     blocks = BlockSums(moments.count(BLOCKS), *moments.jackknife(parent))
     return fit_one(gram[parent, parent], gram[0, parent], gram[0, 0], moments.elements, blocks)
 
@@ -100,7 +107,7 @@ def measure(table: Table, name: str, members: Sequence[int], **fixed: object) ->
             values["note"] = fit.reason
     if not elements:
         values["note"] = "no finite element"
-    return Measures(**(values | fixed))  # type: ignore[arg-type]
+    return Measures.model_validate(values | fixed)
 
 
 def mean_correlation(table: Table, members: Sequence[int], i: int, j: int) -> float | None:
@@ -120,10 +127,10 @@ def correlations(moments: Moments, i: int, j: int) -> tuple[npt.NDArray[np.float
     """Mean-centred correlation of checkpoints i and j, and elements, for every row at once; NaN without variance."""
     n, last = moments.n, moments.n - 1
     elements = moments.counts[:, 0].astype(np.float64)
-    upper = {pair: column for column, pair in enumerate(zip(*np.triu_indices(n + 1), strict=True))}
+    upper = [(a, b) for a in range(n + 1) for b in range(a, n + 1)]
 
     def column(a: int, b: int) -> npt.NDArray[np.float64]:
-        return moments.sums[:, upper[(min(a, b), max(a, b))]]
+        return np.asarray(moments.sums[:, upper.index((min(a, b), max(a, b)))], np.float64)
 
     def parts(which: int) -> list[int]:
         return [last] if which == last else [which, last]

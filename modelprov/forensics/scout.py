@@ -74,8 +74,8 @@ def _runs(alignment: Alignment, tensors: list[int], elements: int, seed: int) ->
         count = alignment.tensors[tensor].count
         places = max(1, -(-count // RUN))
         rng = np.random.default_rng(np.frombuffer(digest, np.uint32))
-        for place in rng.choice(places, min(places, each, wanted - len(runs)), replace=False).tolist():
-            runs.append((tensor, place * RUN, min(RUN, count - place * RUN)))
+        drawn = rng.choice(places, min(places, each, wanted - len(runs)), replace=False).tolist()
+        runs += [(tensor, place * RUN, min(RUN, count - place * RUN)) for place in drawn]
     return runs
 
 

@@ -1,0 +1,197 @@
+"""`modelprov compare`: parses, opens, compares, renders."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelprov.cli.main import app
+from modelprov.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from modelprov.checkpoints.types import Checkpoint
+    from modelprov.forensics.compare import Options
+    from modelprov.forensics.results import VerdictClass
+    from modelprov.reports.report import Report
+
+UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+HELP_FILE = "Write {} to FILE; `-` is standard output."
+
+
+@app.command()
+def compare(
+    checkpoints: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SUSPECT PARENT [PARENT ...]",
+            help="The model in question, then one or more possible sources. The last is the reference, usually the "
+            "common base. Each is a folder, a .safetensors file, or an org/name in the local Hugging Face cache.",
+            show_default=False,
+        ),
+    ],
+    reference: Annotated[
+        str | None, typer.Option(metavar="CKPT", help="Which parent is the reference, if not the last.")
+    ] = None,
+    control: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CKPT", help="An unsuspected finetune of the same base; gets the same numbers. Repeat."),
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help=HELP_FILE.format("JSON"))] = None,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help=HELP_FILE.format("Markdown"))] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help=HELP_FILE.format("one HTML page"))] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Read only a few MB of each, and say what share.")] = False,
+    sample_size: Annotated[
+        str, typer.Option(metavar="SIZE", help="What --sample reads of each checkpoint, about.")
+    ] = "16M",
+    memory: Annotated[str, typer.Option(metavar="SIZE", help="Most memory for buffers.")] = "512M",
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads [default: all cores].")] = None,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Chooses the sampled blocks; written into the report.")] = 0,
+    reading: Annotated[
+        str, typer.Option(metavar="auto|map|direct|buffered", help="How files are read.", hidden=True)
+    ] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no terminal report.")] = False,
+) -> None:
+    """Compare a model with its possible parents: copy, merge, merge then trained, finetune, or unrelated.
+
+    Reads every weight once and says, per layer and component, how much of each parent is in the suspect, which exact
+    recipe reproduces its bits, what was trained afterwards, and what cannot be told.
+
+    Example: modelprov compare ./rio ./nex ./qwen --control ./other-finetune --html report.html
+    """
+    from modelprov.forensics.compare import Options
+
+    ordered = _with_reference_last(checkpoints, reference)
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"--device is auto, cpu or cuda, not {device!r}")
+    options = Options(
+        memory=parse_size(memory, "--memory"),
+        threads=threads,
+        device=device,
+        seed=seed,
+        sample=sample,
+        sample_elements=max(4096, parse_size(sample_size, "--sample-size") // 2) if sample else 1 << 20,
+        method=reading,
+    )
+    outputs = {"json": json_file, "markdown": markdown, "html": html}
+    to_stdout = [name for name, path in outputs.items() if path is not None and str(path) == "-"]
+    if len(to_stdout) > 1:
+        raise UsageError(f"only one report can go to standard output, not {' and '.join(to_stdout)}")
+    _check_writable(path for path in outputs.values() if path is not None)
+    command = shlex.join(["modelprov", *sys.argv[1:]])
+    report = run(ordered, control or [], options, command, quiet=quiet)
+    write(report, outputs)
+    if not quiet and not to_stdout:
+        show(report)
+        for path in outputs.values():
+            if path is not None:
+                typer.echo(f"wrote {path}", err=True)
+    raise typer.Exit(exit_code(report.verdict.class_))
+
+
+def run(
+    locations: list[str], control: list[str], options: Options, command: str, *, quiet: bool = False
+) -> Report:
+    """Open, compare and assemble the report; shows progress on standard error."""
+    from rich.console import Console
+
+    from modelprov.checkpoints.labels import unique_labels
+    from modelprov.checkpoints.opening import open_checkpoint
+    from modelprov.cli.progress import Bar
+    from modelprov.forensics.compare import compare as compare_checkpoints
+    from modelprov.reports.build import build_report
+
+    started, clock = datetime.now(UTC), time.perf_counter()
+    labels = unique_labels([*locations, *control])
+    with Bar(Console(stderr=True), quiet) as bar:
+        bar.stage("opening checkpoints")
+        opened: list[Checkpoint] = [
+            open_checkpoint(where, label) for where, label in zip([*locations, *control], labels, strict=True)
+        ]
+        main, controls = opened[: len(locations)], opened[len(locations) :]
+        bar.stage("loading")
+        comparison = compare_checkpoints(main, options, bar, controls)
+        bar.stage("assembling the report")
+        return build_report(comparison, main, command, started, time.perf_counter() - clock)
+
+
+def write(report: Report, outputs: dict[str, Path | None]) -> None:
+    """Render and write every report asked for, each whole or not at all."""
+    from modelprov.reports.writing import write_atomically
+
+    for name, path in outputs.items():
+        if path is not None:
+            write_atomically(path, _render(name, report))
+
+
+def _render(name: str, report: Report) -> str:
+    if name == "json":
+        from modelprov.reports.as_json import render_json
+
+        return render_json(report)
+    if name == "markdown":
+        from modelprov.reports.markdown import render_markdown
+
+        return render_markdown(report)
+    from modelprov.reports.html import render_html
+
+    return render_html(report)
+
+
+def show(report: Report, console: Console | None = None) -> None:
+    """Print the report to the terminal."""
+    from rich.console import Console
+
+    from modelprov.reports.terminal import print_report
+
+    print_report(report, console or Console())
+
+
+def exit_code(verdict: VerdictClass) -> int:
+    """Give 0 for no reuse beyond a finetune, 1 for a copy or merge, 3 where nothing could be concluded."""
+    return {"copy": 1, "merge": 1, "merge-then-trained": 1, "inconclusive": 3}.get(str(verdict), 0)
+
+
+def parse_size(text: str, option: str) -> int:
+    """Read a size such as 512M, 2G or 1048576 as bytes (powers of 1,024)."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    size = int(float(match[1]) * UNITS[match[2].upper()]) if match else 0
+    if size < 1:
+        raise UsageError(f"{option} {text!r} is not a size", "Write it like 512M or 2G.")
+    return size
+
+
+def _with_reference_last(checkpoints: list[str], reference: str | None) -> list[str]:
+    if len(checkpoints) < 2:
+        raise UsageError(
+            "compare needs a suspect and at least one parent",
+            "Usage: modelprov compare SUSPECT PARENT [PARENT ...]; see `modelprov compare --help`.",
+        )
+    if len({str(Path(one).resolve()) for one in checkpoints}) < len(checkpoints):
+        raise UsageError("the same checkpoint is given twice", "Name every checkpoint once.")
+    if reference is None:
+        return checkpoints
+    parents = checkpoints[1:]
+    if reference == checkpoints[0]:
+        raise UsageError("the suspect cannot be its own reference")
+    if reference not in parents:
+        return [*checkpoints, reference]
+    return [checkpoints[0], *[one for one in parents if one != reference], reference]
+
+
+def _check_writable(paths: object) -> None:
+    """Find out before the long run that a report cannot be written after it."""
+    for path in paths:  # type: ignore[attr-defined]
+        if str(path) != "-" and not path.parent.is_dir():
+            raise UsageError(f"the folder {path.parent} does not exist", "Create it, or write the report elsewhere.")
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder", "Give the report a file name.")

@@ -1,0 +1,72 @@
+"""The `modelprov` command: its subcommands, and the one place where errors become words and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from modelprov import __version__
+from modelprov.errors import ModelprovError
+
+app = typer.Typer(
+    name="modelprov",
+    help="""Say, from the weights themselves, where a language model came from.
+
+    Start with: [bold]modelprov demo[/]  (builds a small family of models and compares them; no network)
+
+    Then: [bold]modelprov compare SUSPECT PARENT BASE[/]""",
+    epilog="Exit codes: 0 nothing found, 1 findings (a copy or merge), 2 bad usage or input, 3 could not judge.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"modelprov {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    """Take the options that belong to no subcommand."""
+
+
+def main() -> NoReturn:
+    """Run the command; every expected failure ends in one message that says what to do next."""
+    from modelprov.cli import compare, demo, inspect  # noqa: F401  (they add themselves to `app`)
+
+    try:
+        app(standalone_mode=True)
+    except ModelprovError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        typer.echo("\nStopped. Nothing was written.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output went away, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)
+
+
+def fail(error: ModelprovError) -> NoReturn:
+    """Say what went wrong and what to do, on standard error, and leave with the error's exit code."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(Text("error: ", style="bold red") + Text(error.message))
+    if error.advice:
+        console.print(Text("  → " if console.encoding.lower().startswith("utf") else "  -> ") + Text(error.advice))
+    sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

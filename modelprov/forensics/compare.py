@@ -1,0 +1,139 @@
+"""The main job: align, scout, sweep, fit, judge. Calls the rooms in order; every number comes from one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from modelprov.checkpoints.alignment import align
+from modelprov.checkpoints.plan import plan_pass
+from modelprov.checkpoints.quantised import refuse_quantised
+from modelprov.checkpoints.types import Alignment, Checkpoint
+from modelprov.engines.local import processors
+from modelprov.errors import CouldNotJudgeError
+from modelprov.forensics.findings import Findings, collect
+from modelprov.forensics.fits import Fits, fit_sample
+from modelprov.forensics.kernels.choose import pick_kernel
+from modelprov.forensics.kernels.interface import RecipePlan
+from modelprov.forensics.rows import Table
+from modelprov.forensics.scout import Strata, load_sample, plan_sample, stratify
+from modelprov.forensics.sweep import block_bytes, sweep
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run: none of these changes what a full comparison counts or sums.
+
+    `memory` bytes for buffers; `sample` stops after the scout; `sample_elements` elements of each checkpoint that the
+    scout reads; `method` how local files are read (auto, map, direct, buffered).
+    """
+
+    memory: int = 512 << 20
+    threads: int | None = None
+    device: str = "auto"
+    seed: int = 0
+    sample: bool = False
+    sample_elements: int = 1 << 20
+    method: str = "auto"
+
+
+class Progress(Protocol):
+    """Hears how far a run has come; called from any thread."""
+
+    def stage(self, text: str, total_bytes: int = 0) -> None:
+        """A new stage begins; `total_bytes` is 0 where nothing is read."""
+        ...
+
+    def advance(self, read: int) -> None:
+        """So many bytes were read."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The findings of a run, with what a report says about how they came about."""
+
+    alignment: Alignment
+    findings: Findings
+    options: Options
+    device: str
+    bytes_read: int
+    controls: tuple[Checkpoint, ...] = field(default=())
+
+
+def compare(
+    checkpoints: Sequence[Checkpoint], options: Options, progress: Progress, controls: Sequence[Checkpoint] = ()
+) -> Comparison:
+    """Compare a suspect with one or more parents, the reference last, and with controls on the same parents.
+
+    Raises `CouldNotJudgeError` where nothing can be compared, and what opening and reading raise.
+    """
+    for checkpoint in (*checkpoints, *controls):
+        refuse_quantised(checkpoint)
+    measured = []
+    for control in controls:
+        progress.stage(f"control {control.label}")
+        result = _measure((control, *checkpoints[1:]), options, progress)
+        measured.append((control.label, result.findings))
+    result = _measure(tuple(checkpoints), options, progress, tuple(measured))
+    return Comparison(result.alignment, result.findings, options, result.device, result.bytes_read, tuple(controls))
+
+
+def _measure(
+    checkpoints: tuple[Checkpoint, ...], options: Options, progress: Progress,
+    controls: tuple[tuple[str, Findings], ...] = (),
+) -> Comparison:  # fmt: skip
+    """One suspect against the parents: scout, then sweep."""
+    progress.stage("aligning tensors")
+    alignment = align(checkpoints)
+    if not alignment.tensors:
+        raise CouldNotJudgeError(
+            "no tensor has the same name and shape in every checkpoint",
+            "Check that these are the same kind of model: `modelprov inspect CKPT` shows each one's tensors.",
+        )
+    strata = stratify(alignment)
+    kernel, device = pick_kernel(options.device)
+    threads = options.threads or max(2, processors())
+    scout = plan_sample(alignment, strata, options.sample_elements, options.seed)
+    fits = None
+    if len(checkpoints) > 2:
+        progress.stage("scouting: candidate recipes from a sample")
+        fits = _scout(alignment, strata, scout, options.seed)
+    recipes = _recipe_plan(fits, strata, len(checkpoints) - 1)
+    size = block_bytes(options.memory, threads, len(checkpoints))
+    plan = scout if options.sample else plan_pass(alignment, size)
+    progress.stage("reading a sample" if options.sample else "reading every weight once", plan.bytes)
+    moments = sweep(
+        checkpoints, plan, len(alignment.tensors), recipes, kernel,
+        threads=threads, method=options.method, on_bytes=progress.advance,
+    )  # fmt: skip
+    progress.stage("judging")
+    table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints))
+    findings = collect(table, strata, fits, options.seed, controls, tuple(one.location for one in checkpoints[1:]))
+    return Comparison(alignment, findings, options, device, plan.bytes + (0 if options.sample else scout.bytes))
+
+
+def _scout(alignment: Alignment, strata: Strata, plan: object, seed: int) -> Fits | None:
+    """Fit the decisive part of the sample; None where there is none."""
+    sample = load_sample(alignment, plan)  # type: ignore[arg-type]
+    decisive = np.array([tensor.decisive for tensor in alignment.tensors])
+    sample = sample.take(decisive[sample.group])
+    if not sample.elements:
+        return None
+    return fit_sample(sample, strata.of_tensor[sample.group], len(strata.names), seed)
+
+
+def _recipe_plan(fits: Fits | None, strata: Strata, parents: int) -> RecipePlan:
+    """The scout's candidates, spread over tensors, for the sweep to count."""
+    tensors = len(strata.of_tensor)
+    if fits is None or not fits.candidates:
+        return RecipePlan.none(parents, tensors)
+    recipes = [one.recipe for one in fits.candidates]
+    return RecipePlan(
+        np.array([int(recipe.arithmetic) for recipe in recipes], np.int64),
+        np.array([recipe.order for recipe in recipes], np.int64),
+        np.stack([recipe.weights[strata.of_tensor] for recipe in recipes]),
+    )

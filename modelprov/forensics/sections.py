@@ -1,0 +1,213 @@
+"""Builds the sections of a result from fits and sums: mixing, reproduction, after the merge. Judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import yaml
+
+from modelprov.arithmetics import Arithmetic
+from modelprov.forensics import interval
+from modelprov.forensics.fits import Fits
+from modelprov.forensics.least_squares import coefficient_sum, fit_many
+from modelprov.forensics.moments import Moments
+from modelprov.forensics.part_alphas import NORMAL_95
+from modelprov.forensics.recipe import Recipe, describe_strata, weighting
+from modelprov.forensics.results import (
+    AfterMerge,
+    CandidateRecipe,
+    Coefficient,
+    CurvePoint,
+    LeastSquares,
+    Mixing,
+    RecipeGroup,
+    Reproduction,
+)
+from modelprov.forensics.rows import Table, agreement, betweenness, least_squares
+from modelprov.forensics.scout import Strata
+
+ONE_PARENT = "mixing needs at least two parents; only one was given"
+NO_SAMPLE = "no decisive tensor (a matrix of at least 16 x 16) could be sampled"
+
+
+def mixing(moments: Moments, fits: Fits | None, labels: Sequence[str]) -> Mixing:
+    """How much of each parent: least squares from all decisive sums, bounds from the sample."""
+    if moments.n < 3:
+        return Mixing(reason=ONE_PARENT)
+    gram, deltas = moments.gram(), moments.n - 1
+    joint = fit_many(gram[1:deltas, 1:deltas], gram[1:deltas, 0], gram[0, 0])
+    one = least_squares(moments)
+    raw = coefficient_sum(gram[1 : deltas + 1, 1 : deltas + 1], gram[1 : deltas + 1, 0], gram[0, 0], moments.elements)
+    fields: dict[str, object] = {
+        "least_squares": LeastSquares(
+            alpha=one.alpha, collinearity=one.collinearity, z=one.z, standard_error=one.standard_error
+        ),
+        "coefficient_sum": raw.total,
+        "r_squared": joint.r_squared,
+        "condition_number": joint.condition_number,
+        "reason": one.reason,
+    }
+    bounds: list[tuple[float | None, float | None, float | None]] = [(None, None, None)] * (deltas - 1)
+    if fits is None:
+        fields["reason"] = NO_SAMPLE
+    else:
+        bounds, method = _bounds(fits, deltas - 1)
+        fields |= {
+            "method": method,
+            "coverage": fits.covering,
+            "null_coverage": fits.null_coverage,
+            "informative_elements": fits.exact.informative if fits.exact else fits.peak.informative,
+            "coverage_curve": _curve(fits) if deltas == 2 else (),
+        }
+        if method is None and one.alpha is not None:
+            error = one.standard_error
+            low, high = (one.alpha - NORMAL_95 * error, one.alpha + NORMAL_95 * error) if error else (None, None)
+            bounds[0] = (one.alpha, low, high)
+            fields["method"] = "least squares"
+    fields |= dict(zip(("alpha", "low", "high"), bounds[0], strict=True))
+    fields["coefficients"] = tuple(
+        Coefficient(
+            parent=labels[parent],
+            alpha=bounds[parent - 1][0],
+            low=bounds[parent - 1][1],
+            high=bounds[parent - 1][2],
+            least_squares=joint.alphas[parent - 1] if joint.alphas else None,
+            simplex=joint.simplex[parent - 1] if joint.simplex else None,
+        )
+        for parent in range(1, deltas)
+    )
+    return Mixing.model_validate(fields)
+
+
+def _bounds(fits: Fits, deltas: int) -> tuple[list[tuple[float | None, float | None, float | None]], str | None]:
+    """(alpha, low, high) of every parent beside the reference: of the largest piece, else by likelihood."""
+    if fits.exact is not None:
+        elements = np.bincount(fits.stratum, minlength=len(fits.exact.weights))
+        rows, inverse = np.unique(fits.exact.weights, axis=0, return_inverse=True)
+        largest = int(np.argmax(np.bincount(inverse.ravel(), elements, len(rows))))
+        at = int(np.flatnonzero(inverse.ravel() == largest)[0])
+        low, high = fits.exact.low[at], fits.exact.high[at]
+        return [(float(w), float(a), float(b)) for w, a, b in zip(rows[largest], low, high, strict=False)], (
+            "rounding interval"
+        )
+    ml = fits.likelihood
+    if ml.converged and ml.alphas is not None and ml.standard_errors is not None:
+        pairs = zip(ml.alphas, ml.standard_errors, strict=True)
+        return [(a, a - NORMAL_95 * e, a + NORMAL_95 * e) for a, e in pairs], "likelihood"
+    return [(None, None, None)] * deltas, None
+
+
+def _curve(fits: Fits) -> tuple[CurvePoint, ...]:
+    alphas, shares = interval.coverage_curve(fits.intervals, fits.peak)
+    return tuple(CurvePoint(alpha=float(a), share=float(s)) for a, s in zip(alphas, shares, strict=True))
+
+
+def reproduction(
+    table: Table, strata: Strata, recipes: Sequence[Recipe], order: Sequence[int], locations: Sequence[str]
+) -> Reproduction:
+    """What the candidate recipes reproduce over all elements read; `order` lists their slots, best first."""
+    total = table.moments.total()
+    if not recipes or not total.elements:
+        reason = ONE_PARENT if table.moments.n < 3 else "no candidate recipe came out of the sample"
+        return Reproduction(reason=reason)
+    labels = table.labels[1:]
+    candidates = []
+    for slot in order:
+        recipe = recipes[slot]
+        groups = _groups(recipe, strata, table, labels)
+        first = "; ".join(
+            f"{weighting(np.array([group.weights[label] for label in labels]), labels)} in {group.tensors}"
+            for group in groups
+        ) if len(groups) > 1 else weighting(recipe.weights[0], labels)  # fmt: skip
+        candidates.append(
+            CandidateRecipe(
+                description=first,
+                arithmetic=recipe.arithmetic_name(labels),
+                groups=groups,
+                bit_equal=total.recipe(slot) / total.elements,
+                elements=total.elements,
+            )
+        )
+    best = candidates[0]
+    return Reproduction(
+        recipe=best.description,
+        arithmetic=best.arithmetic,
+        bit_equal=best.bit_equal,
+        elements=best.elements,
+        groups=best.groups,
+        yaml=_yaml(recipes[order[0]], best, labels, locations),
+        candidates=tuple(candidates),
+    )
+
+
+def _groups(recipe: Recipe, strata: Strata, table: Table, labels: Sequence[str]) -> tuple[RecipeGroup, ...]:
+    """The recipe's pieces, largest first."""
+    counts = np.bincount(strata.of_tensor, [tensor.count for tensor in table.tensors], minlength=len(strata.names))
+    rows, inverse = np.unique(recipe.weights, axis=0, return_inverse=True)
+    groups = []
+    for row, weights in enumerate(rows):
+        members = np.flatnonzero(inverse.ravel() == row).tolist()
+        groups.append(
+            RecipeGroup(
+                tensors=describe_strata(strata, members),
+                weights=dict(zip(labels, map(float, weights), strict=True)),
+                elements=int(counts[members].sum()),
+            )
+        )
+    return tuple(sorted(groups, key=lambda group: -group.elements))
+
+
+def _yaml(recipe: Recipe, best: CandidateRecipe, labels: Sequence[str], locations: Sequence[str]) -> str:
+    """The recipe as a mergekit-style config; what that format cannot say stands under `modelprov`."""
+    stepwise = recipe.arithmetic in (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
+    where = dict(zip(labels, locations, strict=True))
+    ordered = [labels[parent] for parent in recipe.order]
+    weights = best.groups[0].weights
+    document: dict[str, object] = {
+        "merge_method": "linear",
+        "models": [{"model": where[label], "parameters": {"weight": weights[label]}} for label in ordered],
+        "parameters": {"normalize": recipe.arithmetic is not Arithmetic.STEPWISE_UNNORMALISED},
+        "dtype": "bfloat16" if stepwise else "float32",
+        "out_dtype": "bfloat16",
+        "modelprov": {"arithmetic": best.arithmetic, "bit_equal": best.bit_equal},
+    }
+    if len(best.groups) > 1:
+        document["modelprov"] = {
+            "arithmetic": best.arithmetic,
+            "bit_equal": best.bit_equal,
+            "groups": [{"tensors": group.tensors, "weights": group.weights} for group in best.groups],
+        }
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+
+def after_merge(moments: Moments, fits: Fits | None, reproduced: bool) -> AfterMerge:
+    """What happened after the merge; `reproduced` when a recipe with rounding of its own explains every bit."""
+    if moments.n < 3:
+        return AfterMerge(reason=ONE_PARENT)
+    agree, agree_elements = agreement(moments)
+    inside, inside_elements = betweenness(moments)
+    fields: dict[str, object] = {
+        "agreement": agree,
+        "agreement_elements": agree_elements,
+        "betweenness": inside,
+        "betweenness_elements": inside_elements,
+    }
+    if fits is None:
+        return AfterMerge.model_validate(fields | {"reason": NO_SAMPLE})
+    ml = fits.likelihood
+    if reproduced:
+        fields |= {"sigma": 0.0, "sigma_relative": 0.0, "reason": "the recipe reproduces the bits: nothing was added"}
+    elif ml.sigma_at_boundary:
+        upper = f" (95 % upper bound {ml.sigma_upper:.2g})" if ml.sigma_upper is not None else ""
+        fields |= {"sigma": 0.0, "sigma_relative": 0.0, "reason": f"no more than rounding{upper}"}
+    elif ml.sigma is not None:
+        fields |= {
+            "sigma": ml.sigma,
+            "sigma_standard_error": ml.sigma_standard_error,
+            "sigma_relative": ml.sigma_relative,
+        }
+    if ml.alphas is not None and not reproduced:
+        fields["alpha"] = ml.alphas[0]
+        fields["alpha_standard_error"] = ml.standard_errors[0] if ml.standard_errors else None
+    return AfterMerge.model_validate(fields | ({"reason": ml.reason} if ml.reason else {}))

@@ -1,0 +1,233 @@
+"""Puts a decision into words: the summary, what it rests on, what it does not show. Numbers come from elsewhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from modelprov.forensics.intervals_of_shares import wilson
+from modelprov.forensics.results import (
+    AfterMerge,
+    Control,
+    Evidence,
+    Mixing,
+    Reproduction,
+    Verdict,
+    VerdictClass,
+)
+from modelprov.forensics.roles import Between
+from modelprov.forensics.verdict import REPRODUCED, Decision, Facts
+
+WHO = "who made the weights, how the parents came to be used, or with what intent and permission"
+TASK_VECTOR = (
+    "whether this was made as a merge with {reference} or as a scaled task vector: if {reference} is the base of "
+    "{parent}, the two are the same weights"
+)
+VECTORS = "norm weights and biases are listed but carry no weight in the verdict"
+
+
+def verdict(
+    decision: Decision, facts: Facts, mixing: Mixing, reproduction: Reproduction, after: AfterMerge,
+    labels: Sequence[str], controls: tuple[Control, ...],
+) -> Verdict:  # fmt: skip
+    """The decision with its words; `labels` of all checkpoints, suspect first."""
+    return Verdict(
+        class_=decision.class_,
+        summary=_summary(decision, facts, mixing, reproduction, after, labels),
+        rule=decision.rule,
+        parent=labels[decision.parent]
+        if decision.parent and decision.class_ is not VerdictClass.INCONCLUSIVE
+        else None,
+        reason=decision.reason,
+        rests_on=tuple(_evidence(facts, mixing, reproduction, after, labels)),
+        controls=controls + _nulls(facts, mixing),
+        does_not_show=_limits(decision, labels),
+        roles=_roles(facts.between, labels),
+    )
+
+
+def _summary(
+    decision: Decision, facts: Facts, mixing: Mixing, reproduction: Reproduction, after: AfterMerge,
+    labels: Sequence[str],
+) -> str:  # fmt: skip
+    suspect, kind = labels[0], decision.class_
+    parent = labels[decision.parent] if decision.parent else ""
+    if kind is VerdictClass.COPY:
+        return f"{suspect} is a copy: every weight compared holds the same bits as in {parent}."
+    if kind is VerdictClass.MERGE:
+        return _merge_summary(facts, mixing, reproduction, labels)
+    if kind is VerdictClass.MERGE_THEN_TRAINED:
+        return _trained_summary(decision, facts, reproduction, after, labels)
+    if kind is VerdictClass.FINETUNE:
+        if decision.rule == "identical":
+            return (
+                f"All matrices of {suspect} are those of {parent}, bit for bit; only norms, biases or the like differ."
+            )
+        others = [label for label in labels[1:] if label != parent]
+        rest = f" No share of {' or '.join(others)} was found in it." if others else ""
+        return f"{suspect} was trained onwards from {parent} or shares its direct ancestor.{rest}"
+    if kind is VerdictClass.UNRELATED:
+        return f"{suspect} shares no more with {' or '.join(labels[1:])} than independently trained models do."
+    roles = _roles(facts.between, labels)
+    if decision.rule == "other-child" and roles:
+        return f"{roles}: {suspect} is not the mixture here. Compare again with the one in the middle first."
+    return f"The weights do not settle where {suspect} comes from: {decision.reason}."
+
+
+def _merge_summary(facts: Facts, mixing: Mixing, reproduction: Reproduction, labels: Sequence[str]) -> str:
+    suspect = labels[0]
+    if facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and reproduction.recipe:
+        pieces = len(reproduction.groups)
+        recipe = f"a merge in {pieces} pieces of {' and '.join(labels[1:])}" if pieces > 1 else reproduction.recipe
+        share = (
+            "every bit" if reproduction.bit_equal == 1 else f"{floor_percent(reproduction.bit_equal)} of the weights"
+        )
+        return (
+            f"{suspect} is {recipe}. Recomputing this merge in {reproduction.arithmetic} arithmetic gives {share} "
+            "again; nothing was trained afterwards."
+        )
+    between = f"between {mixing.low:.7g} and {mixing.high:.7g}" if mixing.low is not None else "as given below"
+    return (
+        f"{suspect} is a merge of {' and '.join(labels[1:])}: one coefficient, {between} for {labels[1]}, fits every "
+        "weight to within rounding. Which program's arithmetic made it was not identified."
+    )
+
+
+def _trained_summary(
+    decision: Decision, facts: Facts, reproduction: Reproduction, after: AfterMerge, labels: Sequence[str]
+) -> str:
+    suspect = labels[0]
+    if decision.rule == "partly-exact":
+        return (
+            f"{floor_percent(facts.explained)} of the matrix weights of {suspect} are exactly {reproduction.recipe}; "
+            "the rest was changed afterwards or comes from elsewhere."
+        )
+    weights = facts.weights or ()
+    parts = " + ".join(f"{weight:.3f} × {label}" for weight, label in zip(weights, labels[1:], strict=True))
+    moved = f", by {after.sigma_relative:.1%} of the parents' distance" if after.sigma_relative is not None else ""
+    return f"{suspect} is about {parts}, and was changed afterwards{moved}."
+
+
+def floor_percent(share: float | None) -> str:
+    """A share in percent, rounded down, so that only a full 1 reads 100 %."""
+    if share is None:
+        return "an unknown share"
+    return "100 %" if share == 1 else f"{math.floor(share * 1e4) / 1e2:.2f} %"
+
+
+def _evidence(
+    facts: Facts, mixing: Mixing, reproduction: Reproduction, after: AfterMerge, labels: Sequence[str]
+) -> list[Evidence]:
+    found = []
+    for parent, value in enumerate(facts.correlations, 1):
+        if value is not None:
+            found.append(
+                Evidence(
+                    measure=f"correlation of raw weights with {labels[parent]}, mean-centred, matrices only",
+                    value=f"{value:.4f}",
+                    uncertainty=f"±{1 / math.sqrt(facts.elements):.1g}" if facts.elements else None,
+                    elements=facts.elements,
+                    null="0 for independently trained weights",
+                )
+            )
+    fit = mixing.least_squares
+    if fit.alpha is not None:
+        error = f"α ± {1.96 * fit.standard_error:.2g}" if fit.standard_error is not None else None
+        collinearity = f"{fit.collinearity:.4f}" if fit.collinearity is not None else "not defined"
+        found.append(
+            Evidence(
+                measure="least squares: collinearity with the line between the parents (biased by rounding)",
+                value=f"{collinearity} at α = {fit.alpha:.4f}",
+                uncertainty=error,
+                elements=facts.elements,
+                null="collinearity 0 for independent training",
+            )
+        )
+    if mixing.coverage is not None and mixing.alpha is not None:
+        null = f"{mixing.null_coverage:.4f} after shuffling" if mixing.null_coverage is not None else None
+        found.append(
+            Evidence(
+                measure="share of rounding cells that allow one common α (sample)",
+                value=f"{mixing.coverage:.6f}",
+                uncertainty=f"α in [{mixing.low:.7g}, {mixing.high:.7g}] ({mixing.method})"
+                if mixing.low is not None and mixing.high is not None else None,
+                elements=mixing.informative_elements,
+                null=null,
+            )
+        )  # fmt: skip
+    if reproduction.bit_equal is not None:
+        found.append(
+            Evidence(
+                measure=f"bits reproduced by {reproduction.recipe} in {reproduction.arithmetic}",
+                value=floor_percent(reproduction.bit_equal),
+                elements=reproduction.elements,
+                null=f"runner-up {floor_percent(reproduction.candidates[1].bit_equal)}"
+                if len(reproduction.candidates) > 1 else None,
+            )
+        )  # fmt: skip
+    for name, share, count, meaning in (
+        ("agreement: equal where all parents are equal", after.agreement, after.agreement_elements, "1 for a pure merge"),
+        ("betweenness: between the parents where they differ", after.betweenness, after.betweenness_elements,
+         "1 for a pure merge"),
+    ):  # fmt: skip
+        if share is not None:
+            bounds = wilson(round(share * count), count)
+            found.append(
+                Evidence(
+                    measure=name,
+                    value=f"{share:.5f}",
+                    uncertainty=f"95 %: {bounds.low:.5f} to {bounds.high:.5f}",
+                    elements=count,
+                    null=meaning,
+                )
+            )
+    return found
+
+
+def _nulls(facts: Facts, mixing: Mixing) -> tuple[Control, ...]:
+    if facts.parents < 2 or not facts.elements:
+        return ()
+    theory = Control(
+        label="independent training",
+        kind="theoretical null",
+        collinearity=0.0,
+        note=f"collinearity 0 ± {1 / math.sqrt(facts.elements):.1g} if elements were independent draws",
+    )
+    if mixing.null_coverage is None:
+        return (theory,)
+    shuffled = Control(
+        label="suspect, shuffled", kind="shuffled suspect", coverage=mixing.null_coverage,
+        note="best coverage that any α reaches once the suspect's deltas are shuffled within each part",
+    )  # fmt: skip
+    return (theory, shuffled)
+
+
+def _limits(decision: Decision, labels: Sequence[str]) -> tuple[str, ...]:
+    limits = [WHO]
+    if decision.class_ in (VerdictClass.MERGE, VerdictClass.MERGE_THEN_TRAINED):
+        limits.append(TASK_VECTOR.format(reference=labels[-1], parent=labels[1]))
+    if decision.class_ is VerdictClass.MERGE_THEN_TRAINED:
+        limits.append(
+            "that a merge came first: an earlier stage of one parent's own training can lie near the same line; "
+            "an unsuspected checkpoint as `--control` helps to tell"
+        )
+    if decision.class_ is VerdictClass.FINETUNE:
+        limits.append(
+            f"the order in time: {labels[decision.parent or 1]} could also have been trained from {labels[0]}, or both "
+            "from a third checkpoint"
+        )
+    if decision.class_ is VerdictClass.UNRELATED:
+        limits.append(
+            "reuse that leaves no trace in weights at the same place: distillation, permuted or rescaled neurons"
+        )
+    if decision.class_ is VerdictClass.COPY:
+        limits.append("anything outside the weights: prompt, tokenizer, code")
+    return (*limits, VECTORS)
+
+
+def _roles(middle: Sequence[Between], labels: Sequence[str]) -> str | None:
+    """Name the argument in the middle, if it is not the suspect."""
+    for one in middle:
+        if one.child:
+            return f"{labels[one.child]} lies between {labels[one.first]} and {labels[one.second]}"
+    return None

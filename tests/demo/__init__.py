@@ -1,0 +1,1 @@
+"""Tests of the generated families: true histories, exact bits, nothing half-written."""

@@ -1,0 +1,217 @@
+"""The GPU kernel against the float64 oracle: Triton in its interpreter, torch on the processor. No GPU needed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelprov.arithmetics import Arithmetic
+from modelprov.checkpoints.dtypes import DType
+from modelprov.errors import UsageError
+from modelprov.forensics.kernels import choose
+from modelprov.forensics.kernels.cpu import cpu_kernel
+from modelprov.forensics.kernels.gpu_batches import Limits
+from modelprov.forensics.kernels.interface import RecipePlan, Segments
+from modelprov.forensics.kernels.reference import reference_kernel
+from modelprov.forensics.kernels.self_check import Example, disagreement, example, quick_example
+
+BF16, F16, F32, F64 = DType
+SMALL = Limits(capacity=4 << 20, runs=4, group=2)  # so that a few thousand elements already need several slabs
+COUNTS = [4096, 1, 9001, 64, 130]
+ALL = list(Arithmetic)
+LERP_LAST = [a for a in ALL if a is not Arithmetic.FLOAT64]
+
+
+def uniform(n: int, dtype: DType, segments: int = len(COUNTS)) -> list[list[DType]]:
+    return [[dtype] * segments for _ in range(n)]
+
+
+def mixed(n: int) -> list[list[DType]]:
+    """Formats that differ between checkpoints and between segments; one F64 among them."""
+    return [[(BF16, F16, F32)[(i + s) % 3] if (i, s) != (1, 4) else F64 for s in range(len(COUNTS))] for i in range(n)]
+
+
+EXAMPLES: dict[str, Example] = {
+    "two checkpoints": example(COUNTS, uniform(2, BF16), [Arithmetic.FLOAT32, Arithmetic.STEPWISE]),
+    "three bf16 checkpoints": example(COUNTS, uniform(3, BF16), ALL[:8], nonfinite=0.01),
+    "three f16 checkpoints": example(COUNTS, uniform(3, F16), ALL[1:], nonfinite=0.01),
+    "three f32 checkpoints": example(COUNTS, uniform(3, F32), ALL[:8], nonfinite=0.01),
+    "lerp": example(COUNTS, uniform(3, F32), [Arithmetic.FLOAT32_LERP] * 2),
+    "four bf16 checkpoints": example(COUNTS, uniform(4, BF16), ALL[:8]),
+    "four f32 checkpoints": example(COUNTS, uniform(4, F32), ALL[:8], seed=3),
+    "two checkpoints, mixed formats": example(COUNTS, mixed(2), [Arithmetic.FLOAT32_FUSED], nonfinite=0.01),
+    "three checkpoints, mixed formats": example(COUNTS, mixed(3), ALL[:8], nonfinite=0.01),
+    "four checkpoints, mixed formats": example(COUNTS, mixed(4), ALL[:8], nonfinite=0.01),
+    "five checkpoints": example(COUNTS, uniform(5, BF16), ALL[:8], nonfinite=0.01),
+    "without recipes": example(COUNTS, uniform(3, BF16), []),
+    "squares below float32's range": example(COUNTS, uniform(3, BF16), ALL[:3], scale=1e-20),
+    "subnormal numbers": example(COUNTS, uniform(3, F32), ALL[:5], scale=1e-40),
+    "f16 subnormal numbers": example(COUNTS, uniform(3, F16), ALL[:8], scale=1e-6),
+    "squares above float32's range": example(COUNTS, uniform(3, F32), ALL[:3], scale=1e25),
+    "f32 beyond what f16 can store": example([5000], [[F16], [F32], [F32]], ALL[:3], scale=3e4),
+    "nothing finite": example([4096, 70], uniform(3, BF16, 2), ALL[:2], nonfinite=3.0),
+    "an empty segment": example([0, 100, 0], uniform(3, BF16, 3), ALL[:2]),
+    "no segments": example([], [[], [], []], ALL[:2]),
+}
+
+
+def equal_everywhere() -> Example:
+    """Zero differences and a reference of zeros: float32 cannot tell them from underflow, the answer must be exact."""
+    zeros = np.zeros(2 * 4200, np.uint8)
+    base = example([4200], uniform(3, BF16, 1), [Arithmetic.FLOAT32])
+    return Example((zeros, zeros, zeros), base.segments, base.recipes)
+
+
+EXAMPLES["zeros"] = equal_everywhere()
+
+
+def check_triton_in_this_process() -> None:
+    """Every example in Triton's interpreter, where TRITON_INTERPRET was set before triton was imported."""
+    from modelprov.forensics.kernels.gpu import GpuKernel
+    from modelprov.forensics.kernels.triton_kernel import INTERPRETED
+
+    assert INTERPRETED
+    kernel = GpuKernel("cpu", backend="triton", limits=SMALL, slabs=2)
+    wrong = {name: disagreement(kernel, on) for name, on in EXAMPLES.items()}
+    for name, what in wrong.items():
+        print(f"{name}: {what or 'as the oracle'}")
+    sys.exit(int(any(wrong.values())))
+
+
+def test_triton_computes_what_the_oracle_computes() -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("triton")
+    code = "from tests.forensics.kernels.test_gpu import check_triton_in_this_process as check; check()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"TRITON_INTERPRET": "1"}, cwd=Path(__file__).parents[3],
+        capture_output=True, text=True, timeout=250, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("as the oracle") == len(EXAMPLES)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_torch_computes_what_the_oracle_computes(name: str) -> None:
+    pytest.importorskip("torch")
+    from modelprov.forensics.kernels.gpu import GpuKernel
+
+    assert disagreement(GpuKernel("cpu", backend="torch", limits=SMALL, slabs=2), EXAMPLES[name]) == ""
+
+
+def test_examples_reach_what_they_are_named_for() -> None:
+    def counts(name: str) -> np.ndarray:
+        on = EXAMPLES[name]
+        return reference_kernel(on.buffers, on.segments, on.recipes).counts.sum(axis=0)
+
+    bf16 = counts("three bf16 checkpoints")
+    assert bf16[1] > 50
+    assert (bf16[9:17] > 500).all()
+    assert (counts("four f32 checkpoints")[12:20] > 500).all()
+    assert counts("nothing finite")[0] < 30
+
+
+def test_recipes_tell_fused_from_unfused_arithmetic() -> None:
+    on = EXAMPLES["three f32 checkpoints"]
+    found = reference_kernel(on.buffers, on.segments, on.recipes).counts.sum(axis=0)
+    assert found[9] != found[10]
+
+
+def test_slabs_and_groups_do_not_change_the_counts_and_hardly_the_sums() -> None:
+    pytest.importorskip("torch")
+    from modelprov.forensics.kernels.gpu import GpuKernel
+
+    on = EXAMPLES["three bf16 checkpoints"]
+    one, many = (
+        GpuKernel("cpu", backend="torch", limits=limits)(on.buffers, on.segments, on.recipes)
+        for limits in (Limits(), Limits(capacity=2 << 20, runs=1, group=1))
+    )
+    assert np.array_equal(one.counts, many.counts)
+    np.testing.assert_allclose(one.sums, many.sums, rtol=1e-12)
+
+
+def test_neighbouring_segments_travel_in_one_copy_without_changing_anything() -> None:
+    pytest.importorskip("torch")
+    from modelprov.forensics.kernels.gpu import GpuKernel
+
+    whole = example([8192], uniform(3, BF16, 1), [Arithmetic.FLOAT32])
+    zero, half = np.zeros((3, 1), np.int64), np.full((3, 1), 8192)
+    halves = Segments(
+        np.zeros(2, np.int64), np.array([4096, 4096]), np.hstack([zero, half]), np.zeros((3, 2), np.int64)
+    )
+    kernel = GpuKernel("cpu", backend="torch")
+    together = kernel(whole.buffers, whole.segments, whole.recipes)
+    apart = kernel(whole.buffers, halves, whole.recipes).total()
+    assert np.array_equal(together.counts[0], apart.counts)
+    np.testing.assert_allclose(together.sums[0], apart.sums, rtol=1e-12)
+
+
+def test_many_threads_share_two_slabs_without_waiting_for_each_other_forever() -> None:
+    pytest.importorskip("torch")
+    from modelprov.forensics.kernels.gpu import GpuKernel
+
+    on = EXAMPLES["three bf16 checkpoints"]
+    kernel = GpuKernel("cpu", backend="torch", limits=SMALL, slabs=2)
+    wrong: list[str] = []
+    threads = [threading.Thread(target=lambda: wrong.append(disagreement(kernel, on))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert wrong == [""] * 4
+
+
+def test_a_kernel_that_is_off_by_one_is_found() -> None:
+    def off(buffers: object, segments: Segments, recipes: RecipePlan) -> object:
+        moments = cpu_kernel(buffers, segments, recipes)  # type: ignore[arg-type]
+        moments.counts[1, 6] += 1
+        return moments
+
+    assert "count 6 of segment 1" in disagreement(off, quick_example())  # type: ignore[arg-type]
+
+
+def test_choosing_the_processor_imports_no_torch() -> None:
+    code = (
+        "import sys; from modelprov.forensics.kernels.choose import pick_kernel; "
+        "print(pick_kernel('cpu')[1], 'torch' in sys.modules, 'triton' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["processor", "(numba)", "False", "False"]
+
+
+def test_auto_is_the_processor_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choose, "DEVICE_FILES", ("no such device",))
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert choose.pick_kernel("auto") == (cpu_kernel, "processor (numba)")
+
+
+def test_asking_for_a_gpu_without_one_says_so() -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(UsageError, match="no GPU") as caught:
+        choose.pick_kernel("cuda")
+    assert "--device cpu" in caught.value.advice
+
+
+def test_asking_for_a_gpu_without_torch_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(UsageError, match="torch") as caught:
+        choose.pick_kernel("cuda")
+    assert "modelprov[gpu]" in caught.value.advice
+
+
+@pytest.mark.parametrize("backend", ["auto", "triton", "torch"])
+def test_a_real_gpu_computes_what_the_oracle_computes(backend: str) -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    from modelprov.forensics.kernels.gpu import GpuKernel
+
+    kernel = GpuKernel("cuda", backend=backend, limits=SMALL, slabs=2)  # type: ignore[arg-type]
+    assert {name: disagreement(kernel, on) for name, on in EXAMPLES.items()} == dict.fromkeys(EXAMPLES, "")
