@@ -11,7 +11,15 @@ from modelprov.forensics import interval, likelihood, polytope
 from modelprov.forensics.interval import ElementIntervals, IntervalFit
 from modelprov.forensics.likelihood import Likelihood
 from modelprov.forensics.piecewise import TensorInterval, partition
-from modelprov.forensics.recipe_search import REPRODUCED, Scored, keep_best, try_arithmetics, try_grid
+from modelprov.forensics.recipe_search import (
+    REPRODUCED,
+    TRIED,
+    Scored,
+    Scorer,
+    arithmetics_of,
+    keep_best,
+    round_weights,
+)
 from modelprov.forensics.sample import Sample
 from modelprov.forensics.simplest_number import simplest_number
 
@@ -160,15 +168,16 @@ def _with_rest(free: Float64) -> Float64:
 def _candidates(
     sample: Sample, stratum: npt.NDArray[np.int64], strata: int, exact: Exact | None, ml: Likelihood, seed: int
 ) -> list[Scored]:
+    scorer = Scorer(sample, stratum)
     found: list[Scored] = []
     if exact is not None:
-        found += try_arithmetics(sample, stratum, exact.weights)
-    if (not found or max(one.share for one in found) < REPRODUCED) and ml.alphas is not None:
+        found = scorer.scored(arithmetics_of(exact.weights))
+    if (not found or found[0].share < REPRODUCED) and ml.alphas is not None:
         near = _with_rest(np.array([ml.alphas]))[0]
-        grid = try_grid(sample, stratum, strata, near, seed)
-        found += grid
+        first_look = scorer.smaller(TRIED, seed).scored(round_weights(near, strata))
+        found += scorer.scored(one.recipe for one in first_look[:4])
         if exact is None:
-            found += try_arithmetics(sample, stratum, np.tile(_round(near, ml), (strata, 1)))
+            found += scorer.scored(arithmetics_of(np.tile(_round(near, ml), (strata, 1))))
     return keep_best(found)
 
 

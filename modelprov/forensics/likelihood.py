@@ -62,7 +62,12 @@ class _Problem:
 
 
 def fit(sample: Sample, iterations: int = 60) -> Likelihood:
-    """Maximise the likelihood over sigma and the alphas of all deltas."""
+    """Maximise the likelihood over sigma and the alphas of all deltas.
+
+    Elements that are exactly 0 everywhere (padding rows, parts that were never used) say nothing and are left out.
+    """
+    used = (sample.parents != 0).any(axis=0) | (sample.suspect != 0)
+    sample = sample if used.all() else sample.take(used)
     n = sample.elements
     unit = float(np.abs(sample.deltas).max(initial=0.0))
     if n < MINIMUM_ELEMENTS:
@@ -75,9 +80,10 @@ def fit(sample: Sample, iterations: int = 60) -> Likelihood:
     if not root.all() or np.linalg.cond(gram / root / root[:, None]) > SINGULAR:
         return Likelihood(elements=n, reason="the parents' deltas are linearly dependent: they cannot be told apart")
     lower, upper = (sample.lower - sample.parents[-1]) / unit, (sample.upper - sample.parents[-1]) / unit
-    problem = _Problem((lower + upper) / 2, upper - lower, u)
     error = arithmetic_error(sample) / unit
     floor = max(float(np.sqrt(np.mean(error**2))), 1e-12)
+    # A cell far narrower than the smallest sigma adds only its density: widening it there changes no estimate.
+    problem = _Problem((lower + upper) / 2, np.maximum(upper - lower, floor * 1e-3), u)
     alphas = np.linalg.solve(gram, u @ problem.middle)
     spread = math.sqrt(float(np.mean((problem.middle - alphas @ u) ** 2) + np.mean(problem.width**2)))
     point, terms, converged = _newton(problem, np.append(alphas, 1.0) / max(spread, floor), 1 / floor, iterations)

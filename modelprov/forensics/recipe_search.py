@@ -7,6 +7,7 @@ few on every element.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -34,33 +35,54 @@ class Scored:
     share: float
 
 
-def score(sample: Sample, stratum: npt.NDArray[np.int64], recipe: Recipe) -> float:
-    """Share of sampled elements that `recipe` reproduces bit for bit; `stratum` int64 [n] of each element."""
-    code = int(sample.formats[0, 0])
-    usable = (sample.formats != FORMATS.index(DType.F64)).all(axis=0)
-    equal = total = 0
-    for code in np.unique(sample.formats[0]).tolist():
-        chosen = usable & (sample.formats[0] == code)
-        if not chosen.any():
-            continue
-        parents = sample.parents[:, chosen].astype(np.float32)
-        suspect = sample.suspect[chosen].astype(np.float32)
-        order, strata = np.array(recipe.order, np.int64), stratum[chosen]
-        total += len(suspect)
-        distinct, which = np.unique(recipe.weights[strata], axis=0, return_inverse=True)
-        for row, weights in enumerate(distinct):
-            part = np.flatnonzero(which.ravel() == row)
-            out = np.empty(len(part), np.float32)
-            evaluate(
-                int(recipe.arithmetic), np.ascontiguousarray(parents[:, part]), np.ascontiguousarray(weights),
-                order, DTYPE_CODES[FORMATS[code]], out,
-            )  # fmt: skip
-            equal += int((out.view(np.uint32) == suspect[part].view(np.uint32)).sum())
-    return equal / total if total else 0.0
+class Scorer:
+    """Counts sampled elements that a recipe reproduces bit for bit; `stratum` int64 [n] of each element.
+
+    Elements stored as F64 are left out: no known merging program computes beyond float64 and stores it.
+    """
+
+    def __init__(self, sample: Sample, stratum: npt.NDArray[np.int64]) -> None:
+        self.sample, self.stratum = sample, stratum
+        usable = (sample.formats != FORMATS.index(DType.F64)).all(axis=0)
+        self._parts = []
+        for code in np.unique(sample.formats[0]).tolist():
+            chosen = usable & (sample.formats[0] == code)
+            if chosen.any():
+                parents = np.ascontiguousarray(sample.parents[:, chosen].astype(np.float32))
+                suspect = sample.suspect[chosen].astype(np.float32).view(np.uint32)
+                self._parts.append((DTYPE_CODES[FORMATS[code]], parents, suspect, stratum[chosen]))
+
+    def share(self, recipe: Recipe) -> float:
+        """Share of the sampled elements whose bits come out, 0 to 1."""
+        order = np.array(recipe.order, np.int64)
+        distinct, which = np.unique(recipe.weights, axis=0, return_inverse=True)
+        equal = total = 0
+        for code, parents, suspect, stratum in self._parts:
+            total += len(suspect)
+            row = which.ravel()[stratum]
+            for number, weights in enumerate(np.ascontiguousarray(distinct)):
+                part = slice(None) if len(distinct) == 1 else np.flatnonzero(row == number)
+                own, expected = np.ascontiguousarray(parents[:, part]), suspect[part]
+                out = np.empty(len(expected), np.float32)
+                evaluate(int(recipe.arithmetic), own, weights, order, code, out)
+                equal += int((out.view(np.uint32) == expected).sum())
+        return equal / total if total else 0.0
+
+    def scored(self, recipes: Iterable[Recipe]) -> list[Scored]:
+        """Score recipes, best first."""
+        return sorted((Scored(recipe, self.share(recipe)) for recipe in recipes), key=lambda one: -one.share)
+
+    def smaller(self, elements: int, seed: int) -> Scorer:
+        """The same over a part of the sample, for a first look."""
+        size = self.sample.elements
+        if size <= elements:
+            return self
+        part = np.sort(np.random.default_rng(seed).choice(size, elements, replace=False))
+        return Scorer(self.sample.take(part), self.stratum[part])
 
 
-def try_arithmetics(sample: Sample, stratum: npt.NDArray[np.int64], weights: Float64) -> list[Scored]:
-    """Score `weights` float64 [strata, k] in every arithmetic that applies, best first."""
+def arithmetics_of(weights: Float64) -> list[Recipe]:
+    """List every arithmetic, and order of the parents where that shows, for `weights` float64 [strata, k]."""
     k = weights.shape[1]
     natural = tuple(range(k))
     orders = list(permutations(natural)) if k <= 3 else [natural, natural[::-1]]
@@ -69,40 +91,27 @@ def try_arithmetics(sample: Sample, stratum: npt.NDArray[np.int64], weights: Flo
         if arithmetic is Arithmetic.FLOAT32_LERP and k != 2:
             continue
         ordered = description.ordered or (k > 2 and arithmetic is Arithmetic.FLOAT32)
-        for order in orders if ordered else [natural]:
-            recipe = Recipe(arithmetic, order, weights)
-            found.append(Scored(recipe, score(sample, stratum, recipe)))
-    return sorted(found, key=lambda one: -one.share)
+        found += [Recipe(arithmetic, order, weights) for order in (orders if ordered else [natural])]
+    return found
 
 
-def try_grid(sample: Sample, stratum: npt.NDArray[np.int64], strata: int, near: Float64, seed: int) -> list[Scored]:
-    """Try round weights near `near` float64 [k] in the stepwise arithmetics, whose rounding hides the exact weight.
+def round_weights(near: Float64, strata: int) -> list[Recipe]:
+    """List round weights near `near` float64 [k] in the stepwise arithmetics, whose rounding hides the exact weight.
 
     One parent beside the reference: all multiples of 0.001 within 0.02 and of 0.01 within 0.1. More parents: each
     coefficient rounded to two digits.
     """
-    rng = np.random.default_rng(seed)
-    size = sample.elements
-    part = np.sort(rng.choice(size, min(size, TRIED), replace=False))
-    small, small_stratum = sample.take(part), stratum[part]
-    found = []
-    for weights in _round_weights(near):
-        rows = np.tile(weights, (strata, 1))
-        for arithmetic in STEPWISE:
-            recipe = Recipe(arithmetic, tuple(range(len(near))), rows)
-            found.append(Scored(recipe, score(small, small_stratum, recipe)))
-    found.sort(key=lambda one: -one.share)
-    return [Scored(one.recipe, score(sample, stratum, one.recipe)) for one in found[:4]]
-
-
-def _round_weights(near: Float64) -> list[Float64]:
     if len(near) > 2:
         free = np.round(near[:-1], 2)
-        return [np.append(free, round(1 - float(free.sum()), 2))]
-    alpha = float(near[0])
-    fine = np.round(alpha, 3) + np.arange(-20, 21) / 1000
-    coarse = np.round(alpha, 2) + np.arange(-10, 11) / 100
-    return [np.array([a, round(1 - a, 6)]) for a in sorted(set(np.round([*fine, *coarse], 6).tolist())) if 0 < a < 1]
+        choices = [np.append(free, round(1 - float(free.sum()), 2))]
+    else:
+        alpha = float(near[0])
+        fine = np.round(alpha, 3) + np.arange(-20, 21) / 1000
+        coarse = np.round(alpha, 2) + np.arange(-10, 11) / 100
+        values = sorted(set(np.round([*fine, *coarse], 6).tolist()))
+        choices = [np.array([value, round(1 - value, 6)]) for value in values if 0 < value < 1]
+    natural = tuple(range(len(near)))
+    return [Recipe(step, natural, np.tile(weights, (strata, 1))) for weights in choices for step in STEPWISE]
 
 
 def keep_best(found: list[Scored]) -> list[Scored]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 from modelprov.errors import UsageError
 from modelprov.forensics.kernels.cpu import cpu_kernel
@@ -18,11 +17,14 @@ DEVICE_FILES = ("nvidia[0-9]*", "nvidiactl", "dxg")  # the last: Windows' GPUs a
 PROCESSOR = "processor (numba)"
 
 
-def pick_kernel(device: Literal["auto", "cpu", "cuda"] = "auto") -> tuple[Kernel, str]:
-    """The kernel for a device and words that describe it. A GPU's kernel is first checked against float64.
+def pick_kernel(device: str = "auto") -> tuple[Kernel, str]:
+    """The kernel for `auto`, `cpu` or `cuda`, and words that describe it.
 
-    `auto` takes a GPU only where torch can use one and its numbers are right; `cuda` raises `UsageError` otherwise.
+    A GPU's kernel is first checked against float64. `auto` takes a GPU only where torch can use one and its numbers
+    are right; `cuda` raises `UsageError` otherwise.
     """
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"there is no device {device!r}", "Use --device auto, cpu or cuda.")
     if device == "cpu" or (device == "auto" and not _gpu_possible()):
         return cpu_kernel, PROCESSOR
     try:
@@ -45,7 +47,7 @@ def _checked_gpu() -> tuple[Kernel, str]:
     from modelprov.forensics.kernels.gpu import GpuKernel
     from modelprov.forensics.kernels.self_check import disagreement, quick_example
 
-    reasons = []
+    reasons: list[str] = []
     on = quick_example()
     kernel = GpuKernel("cuda")
     for backend in (kernel, GpuKernel("cuda", backend="torch")):

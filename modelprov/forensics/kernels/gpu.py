@@ -209,9 +209,7 @@ class GpuKernel:
 
 
 def _select(segments: Segments, which: Int64) -> Segments:
-    return Segments(
-        segments.tensor[which], segments.count[which], segments.start[:, which], segments.dtype[:, which]
-    )
+    return Segments(segments.tensor[which], segments.count[which], segments.start[:, which], segments.dtype[:, which])
 
 
 def _torch() -> Any:

@@ -84,7 +84,7 @@ class Batch:
         pieces, scalars, run_piece, group_runs = self.tables
         table = slab[pieces].view(np.int64).reshape(-1, n + 2)
         table[:, 0], table[:, 1] = self.first_run, self.count
-        table[:, 2:] = (self.at // SIZES[self.dtype]).T
+        table[:, 2:] = (self.at // ALIGNMENT).T
         slab[scalars].view(np.float64)[:] = recipe_scalars(recipes, segments.tensor[self.row], self.dtype[0]).ravel()
         slab[run_piece].view(np.int32)[: len(self.run_piece)] = self.run_piece
         slab[group_runs].view(np.int64)[:] = self.group_runs
@@ -160,9 +160,7 @@ def batches(segments: Segments, which: Int64, recipes: RecipePlan, limits: Limit
         yield _batch(segments, row[begin:], first[begin:], count[begin:], recipes, limits)
 
 
-def _batch(
-    segments: Segments, row: Int64, first: Int64, count: Int64, recipes: RecipePlan, limits: Limits
-) -> Batch:
+def _batch(segments: Segments, row: Int64, first: Int64, count: Int64, recipes: RecipePlan, limits: Limits) -> Batch:
     dtype = segments.dtype[:, row]
     n, p = dtype.shape
     runs = -(-count // BLOCK)

@@ -71,15 +71,13 @@ def example(
     return Example(tuple(np.concatenate(p) if p else np.zeros(0, np.uint8) for p in parts), segments, recipes)
 
 
-
-
 def _merge(
     stored: Sequence[npt.NDArray[np.uint8]], formats: Sequence[DType], recipes: RecipePlan, tensor: int
 ) -> Float64:
     """Elements dealt to the recipes in turn, float64; the first parent where there are no recipes or F64."""
     values = np.stack([decode(raw, f) for raw, f in zip(stored, formats[1:], strict=True)])
     if DType.F64 in formats or not len(recipes.arithmetic):
-        return values[0].copy()
+        return np.array(values[0])
     single = np.ascontiguousarray(values.astype(np.float32))
     out = np.empty(single.shape[1], np.float32)
     merged = np.empty(single.shape[1])

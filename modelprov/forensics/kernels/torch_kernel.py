@@ -107,7 +107,7 @@ def _odd(values: Any, exact: Any, outward: Any) -> Any:
 
 
 def _fma(a: Any, b: Any, c: Any) -> Any:
-    """a * b + c in float32 with one rounding: the float64 sum rounded to odd first."""
+    """Return a * b + c in float32 with one rounding: the float64 sum rounded to odd first."""
     import torch
 
     product, addend = a.to(torch.float64) * b.to(torch.float64), c.to(torch.float64)
@@ -117,7 +117,9 @@ def _fma(a: Any, b: Any, c: Any) -> Any:
     return _odd(total, error == 0, (error > 0) == (total > 0)).to(torch.float32)
 
 
-def _evaluate(arithmetic: int, parents: Any, scalars: Any, order: Sequence[int], dtype: Any) -> Any:
+def _evaluate(  # noqa: PLR0912
+    arithmetic: int, parents: Any, scalars: Any, order: Sequence[int], dtype: Any
+) -> Any:
     """See `modelprov.arithmetics.evaluate`; `parents` float32 [k, runs, 4096], `scalars` float64 weights, then sum.
 
     Weights stay tensors: torch divides by a Python number by way of its reciprocal, which is not the same.

@@ -2,8 +2,9 @@
 """The kernel for accelerators in Triton: one program a run of 4,096 elements, up to four checkpoints.
 
 A program reads its run of every checkpoint once, multiplies in float32, adds eights in float32 and those in float64,
-counts in integers and writes one row of float64, without atomics; rows are added elsewhere. Contraction is off (`enable_fp_fusion=False`), since it changes
-the last bit of a merge, and division is the correctly rounded one. Importing this needs triton and torch.
+counts in integers and writes one row of float64, without atomics; rows are added elsewhere. Contraction is off
+(`enable_fp_fusion=False`), since it changes the last bit of a merge, and division is the correctly rounded one.
+Importing this needs triton and torch.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ def columns(n: int) -> tuple[Int64, Int64, int]:
 
 
 @triton.jit
-def _load(slab16, slab32, start, offsets, FORMAT: tl.constexpr):
-    """Values float32 of the run; `start` counts elements and is a multiple of 16 bytes."""
+def _load(slab16, slab32, start, position, offsets, FORMAT: tl.constexpr):
+    """Values float32 of the run at `position` in a piece; `start` counts 16 bytes, which lets loads be that wide."""
     if FORMAT == 2:
-        value = tl.load(slab32 + tl.multiple_of(start, 4) + offsets).to(tl.float32, bitcast=True)
+        value = tl.load(slab32 + (start * 4 + position + offsets)).to(tl.float32, bitcast=True)
     else:
-        raw = tl.load(slab16 + tl.multiple_of(start, 8) + offsets)
+        raw = tl.load(slab16 + (start * 8 + position + offsets))
         if FORMAT == 1:
             value = raw.to(tl.float16, bitcast=True).to(tl.float32)
         else:
@@ -93,7 +94,7 @@ def run_rows(  # noqa: PLR0915
 ):  # fmt: skip
     """Write one row of `out` float64 [runs, WIDTH] for each of the runs from `first_run` on, a program each.
 
-    `run_piece` int32 [runs], `pieces` int64 [pieces, N + 2] (first run, elements, starts in elements), `scalars`
+    `run_piece` int32 [runs], `pieces` int64 [pieces, N + 2] (first run, elements, starts in 16 bytes), `scalars`
     float64 [pieces, RECIPES, 4]; FORMATS, ARITHMETICS and ORDERS pack 2, 4 and 3 x 2 bits an entry, lowest first.
     """
     run = first_run.to(tl.int64) + tl.program_id(0)
@@ -107,15 +108,15 @@ def run_rows(  # noqa: PLR0915
     FORMAT: tl.constexpr = FORMATS & 3
     LAST: tl.constexpr = (FORMATS >> (2 * (N - 1))) & 3
     infinity = float("inf")
-    suspect = _load(slab16, slab32, tl.load(about + 2) + position, offsets, FORMAT)
-    reference = _load(slab16, slab32, tl.load(about + 1 + N) + position, offsets, LAST)
+    suspect = _load(slab16, slab32, tl.load(about + 2), position, offsets, FORMAT)
+    reference = _load(slab16, slab32, tl.load(about + 1 + N), position, offsets, LAST)
     valid = (offsets < present) & (tl.abs(suspect) < infinity) & (tl.abs(reference) < infinity)
     first, second = reference, reference
     if N > 2:
-        first = _load(slab16, slab32, tl.load(about + 3) + position, offsets, (FORMATS >> 2) & 3)
+        first = _load(slab16, slab32, tl.load(about + 3), position, offsets, (FORMATS >> 2) & 3)
         valid = valid & (tl.abs(first) < infinity)
     if N > 3:
-        second = _load(slab16, slab32, tl.load(about + 4) + position, offsets, (FORMATS >> 4) & 3)
+        second = _load(slab16, slab32, tl.load(about + 4), position, offsets, (FORMATS >> 4) & 3)
         valid = valid & (tl.abs(second) < infinity)
 
     # What does not count becomes zero in every checkpoint: it adds nothing to the sums and `absent` to each equality.

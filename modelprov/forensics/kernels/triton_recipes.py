@@ -47,7 +47,7 @@ def _store_double(value, FORMAT: tl.constexpr):
 
 @triton.jit
 def _fma(a, b, c, EMULATE: tl.constexpr):
-    """a * b + c with one rounding; emulated by float64 rounded to odd where the machine has no such instruction."""
+    """Return a * b + c with one rounding; emulated, by float64 rounded to odd, where there is no such instruction."""
     if EMULATE:
         product = a.to(tl.float64) * b.to(tl.float64)
         addend = c.to(tl.float64)
@@ -67,12 +67,10 @@ def _fma(a, b, c, EMULATE: tl.constexpr):
 def _parent(first, second, reference, J: tl.constexpr, N: tl.constexpr):
     """Parent number J of N - 1, the reference last."""
     value = reference
-    if N > 2:
-        if J == 0:
-            value = first
-    if N > 3:
-        if J == 1:
-            value = second
+    if N > 2 and J == 0:
+        value = first
+    if N > 3 and J == 1:
+        value = second
     return value
 
 
@@ -83,7 +81,7 @@ def _weighted_sum(first, second, reference, scalars, FUSED: tl.constexpr, ORDER:
     for step in tl.static_range(1, N - 1):
         row = _parent(first, second, reference, (ORDER >> (2 * step)) & 3, N)
         weight = tl.load(scalars + ((ORDER >> (2 * step)) & 3)).to(tl.float32)
-        if FUSED:
+        if FUSED:  # noqa: SIM108
             value = _fma(row, tl.zeros_like(row) + weight, value, EMULATE)
         else:
             value = row * weight + value
