@@ -3,7 +3,7 @@
 
 A program reads its run of every checkpoint once, multiplies in float32, adds eights in float32 and those in float64,
 counts in integers and writes one row of float64, without atomics; rows are added elsewhere. Contraction is off
-(`enable_fp_fusion=False`), since it changes the last bit of a merge, and division is the correctly rounded one.
+(`enable_fp_fusion=False`), since it changes the last bit of a merge.
 Importing this needs triton and torch.
 """
 
@@ -83,7 +83,7 @@ def _put(row, column, value):
 def _untrusted(square, total, differing):
     """Whether a float32 sum of squares overflowed, or is small enough to have lost terms to underflow."""
     small = (square < 1e-27) & ((square != 0.0) | (total != 0.0) | (differing != 0))
-    return (small | ~(square < float("inf"))).to(tl.int32)
+    return tl.where(square < float("inf"), small.to(tl.int32), 1)
 
 
 @triton.jit(do_not_specialize=["first_run"])
@@ -217,11 +217,14 @@ def triton_rows(slab: Any, batch: Batch, recipes: RecipePlan, warps: int = 8) ->
     out = torch.empty((len(batch.run_piece), COLUMNS), dtype=torch.float64, device=slab.device)
     arithmetics = sum(int(a) << (4 * k) for k, a in enumerate(recipes.arithmetic))
     orders = sum(int(j) << (6 * k + 2 * i) for k, order in enumerate(recipes.order) for i, j in enumerate(order))
+    options = {"num_warps": warps, "enable_fp_fusion": False}
+    if n < CHECKPOINTS and not INTERPRETED:  # so that two programs share a multiprocessor; four would spill
+        options["maxnreg"] = 65536 // (2 * 32 * warps)
     for launch in batch.launches:
         run_rows[(launch.runs,)](
             slab.view(torch.int16), slab.view(torch.int32), slab[run_piece].view(torch.int32),
             slab[pieces].view(torch.int64), slab[scalars].view(torch.float64), out, launch.first_run,
             N=n, FORMATS=launch.formats, RECIPES=len(recipes.arithmetic), ARITHMETICS=arithmetics, ORDERS=orders,
-            EMULATE_FMA=INTERPRETED, SIZE=BLOCK, WIDTH=COLUMNS, num_warps=warps, enable_fp_fusion=False,
+            EMULATE_FMA=INTERPRETED, SIZE=BLOCK, WIDTH=COLUMNS, **options,
         )  # fmt: skip
     return out

@@ -64,6 +64,16 @@ def _fma(a, b, c, EMULATE: tl.constexpr):
 
 
 @triton.jit
+def _divide(values, total):
+    """Correctly rounded float32 quotients, subnormal ones too, by way of float64; total a float32 scalar.
+
+    `tl.div_rn` flushes subnormal numbers to zero in some versions (3.2). Rounding twice is harmless here: a quotient
+    of float32 numbers is never that close to the middle between two of them (Figueroa 1995).
+    """
+    return (values.to(tl.float64) / (tl.zeros_like(values) + total).to(tl.float64)).to(tl.float32)
+
+
+@triton.jit
 def _parent(first, second, reference, J: tl.constexpr, N: tl.constexpr):
     """Parent number J of N - 1, the reference last."""
     value = reference
@@ -87,7 +97,7 @@ def _weighted_sum(first, second, reference, scalars, FUSED: tl.constexpr, ORDER:
             value = row * weight + value
     total = tl.load(scalars + 3).to(tl.float32)
     if total != 1.0:
-        value = tl.div_rn(value, tl.zeros_like(value) + total)
+        value = _divide(value, total)
     return value
 
 
@@ -133,7 +143,7 @@ def _stepwise(first, second, reference, scalars, NORMALISE: tl.constexpr, ORDER:
     value = store(value, FORMAT)
     if NORMALISE:
         total = tl.load(scalars + 3).to(tl.float32)
-        value = tl.div_rn(value, tl.zeros_like(value) + total)
+        value = _divide(value, total)
     return value
 
 
