@@ -4,6 +4,9 @@ Several threads may call it at once: while one copies weights into a pinned slab
 third's is being computed. Nothing waits for the device until a call needs its results. What the device cannot do
 exactly (F64, a handful of elements, sums that leave float32's range) the CPU kernels do. torch is imported here only
 when a `GpuKernel` is made.
+
+Checked so far without a GPU: the arithmetic in Triton's interpreter and with torch on the processor, the compiled code
+by reading it (`tests/forensics/kernels/test_gpu.py`). Streams, pinned memory and speed are for `benchmarks/gpu.py`.
 """
 
 from __future__ import annotations

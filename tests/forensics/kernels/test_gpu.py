@@ -9,10 +9,11 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from modelprov.arithmetics import Arithmetic
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.dtypes import DType, encode
 from modelprov.errors import UsageError
 from modelprov.forensics.kernels import choose
 from modelprov.forensics.kernels.cpu import cpu_kernel
@@ -25,7 +26,6 @@ BF16, F16, F32, F64 = DType
 SMALL = Limits(capacity=4 << 20, runs=4, group=2)  # so that a few thousand elements already need several slabs
 COUNTS = [4096, 1, 9001, 64, 130]
 ALL = list(Arithmetic)
-LERP_LAST = [a for a in ALL if a is not Arithmetic.FLOAT64]
 
 
 def uniform(n: int, dtype: DType, segments: int = len(COUNTS)) -> list[list[DType]]:
@@ -68,7 +68,19 @@ def equal_everywhere() -> Example:
     return Example((zeros, zeros, zeros), base.segments, base.recipes)
 
 
+def rounded_twice_would_differ() -> Example:
+    """FLOAT64 sums of 1 + 2**-8 + 2**-40: just above the middle between two bf16 numbers, in the middle in float32."""
+    count = 100
+    values = (1 + 2.0**-7, BF16), (1 + 2.0**-8, F32), (1.0, F32)
+    buffers = tuple(encode(np.full(count, value), dtype) for value, dtype in values)
+    zero = np.zeros(1, np.int64)
+    segments = Segments(zero, np.array([count]), np.zeros((3, 1), np.int64), np.array([[0], [2], [2]]))
+    weights = np.array([[[1.0, 2.0**-40]]])
+    return Example(buffers, segments, RecipePlan(np.array([Arithmetic.FLOAT64]), np.array([[0, 1]]), weights))
+
+
 EXAMPLES["zeros"] = equal_everywhere()
+EXAMPLES["rounding twice"] = rounded_twice_would_differ()
 
 
 def check_triton_in_this_process() -> None:
@@ -96,6 +108,38 @@ def test_triton_computes_what_the_oracle_computes() -> None:
     assert done.stdout.count("as the oracle") == len(EXAMPLES)
 
 
+@pytest.mark.parametrize("architecture", [80, 90])
+def test_triton_compiles_for_gpus_without_contraction_or_flushing_and_reads_16_bytes_at_once(architecture: int) -> None:
+    """The compiler runs without a GPU: what cannot be run here can at least be read."""
+    pytest.importorskip("torch")
+    triton = pytest.importorskip("triton", minversion="3.3")
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from modelprov.forensics.kernels.triton_kernel import INTERPRETED, run_rows
+
+    if INTERPRETED or sys.platform != "linux":
+        pytest.skip("Triton's compiler is not at hand")
+    constants = {
+        "N": 3, "FORMATS": 0, "RECIPES": 2, "ARITHMETICS": 0x10, "ORDERS": 0b000100_000100, "EMULATE_FMA": False,
+        "SIZE": 4096, "WIDTH": 41,
+    }  # fmt: skip
+    pointers = dict(zip(run_rows.arg_names, ("*i16", "*i32", "*i32", "*i64", "*fp64", "*fp64"), strict=False))
+    source = ASTSource(
+        fn=run_rows, signature=pointers | {"first_run": "i32"} | dict.fromkeys(constants, "constexpr"),
+        constexprs={(run_rows.arg_names.index(name),): value for name, value in constants.items()},
+        attrs={(i,): [["tt.divisibility", 16]] for i in range(len(pointers))},
+    )  # fmt: skip
+    options = {"num_warps": 8, "enable_fp_fusion": False, "maxnreg": 128}
+    ptx = triton.compile(source, target=GPUTarget("cuda", architecture, 32), options=options).asm["ptx"]
+    assert ptx.count("fma.rn.f32") == 4096 // 256  # one an element, all of them in the fused recipe
+    assert "fma.rn.f64" not in ptx
+    assert ".ftz" not in ptx
+    assert "div.full" not in ptx
+    assert "ld.global.v4.b32" in ptx
+    assert "ld.global.b16" not in ptx
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_torch_computes_what_the_oracle_computes(name: str) -> None:
     pytest.importorskip("torch")
@@ -105,15 +149,16 @@ def test_torch_computes_what_the_oracle_computes(name: str) -> None:
 
 
 def test_examples_reach_what_they_are_named_for() -> None:
-    def counts(name: str) -> np.ndarray:
+    def counts(name: str) -> npt.NDArray[np.int64]:
         on = EXAMPLES[name]
-        return reference_kernel(on.buffers, on.segments, on.recipes).counts.sum(axis=0)
+        return reference_kernel(on.buffers, on.segments, on.recipes).total().counts
 
     bf16 = counts("three bf16 checkpoints")
     assert bf16[1] > 50
     assert (bf16[9:17] > 500).all()
     assert (counts("four f32 checkpoints")[12:20] > 500).all()
     assert counts("nothing finite")[0] < 30
+    assert counts("rounding twice")[9] == 100
 
 
 def test_recipes_tell_fused_from_unfused_arithmetic() -> None:
