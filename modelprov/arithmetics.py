@@ -66,8 +66,8 @@ DESCRIPTIONS = {
 
 
 @intrinsic
-def fma32(_context: Any, a: Any, b: Any, c: Any) -> Any:
-    """a * b + c in float32 with one rounding (IEEE 754 fusedMultiplyAdd)."""
+def fma32(_context: Any, _a: Any, _b: Any, _c: Any) -> Any:
+    """Fused multiply-add in float32: the product of the first two plus the third, rounded once (IEEE 754)."""
 
     def generate(_ctx: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.fma(*arguments)
@@ -115,20 +115,30 @@ def store(value, dtype):
 
 
 @njit(nogil=True, _nrt=False)
-def store_double(value, dtype):
-    """float64 rounded once to the storage format, as float32: by way of float32 rounded to odd."""
+def to_bf16_once(value):
+    """Finite float64 rounded once to bf16, as float32: by way of float32 rounded to odd (Boldo & Melquiond 2008)."""
     single = np.float32(value)
-    if dtype == 2 or np.float64(single) == value:
-        return store(single, dtype)
     bits = single.view(np.uint32)
-    if np.uint32(bits & np.uint32(1)) == 0:
-        outward = abs(np.float64(single)) < abs(value)
-        odd = np.uint32(bits + np.uint32(1)) if outward else np.uint32(bits - np.uint32(1))
-        return store(np.uint32(odd).view(np.float32), dtype)
-    return store(single, dtype)
+    inexact = np.uint32(np.float64(single) != value)
+    even = np.uint32(np.uint32(~bits) & np.uint32(1))
+    outward = np.uint32(abs(np.float64(single)) < abs(value))
+    # An inexact even result moves one step towards the true value, which makes it odd: +1 outward, -1 inward.
+    step = np.uint32(np.uint32(inexact & even) * np.uint32(np.uint32(2) * outward - np.uint32(1)))
+    return to_bf16(np.uint32(bits + step).view(np.float32))
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(nogil=True, _nrt=False)
+def round_all(values, dtype):
+    """Round float32 [m] in place to the storage format with code `dtype`."""
+    if dtype == 0:
+        for i in range(len(values)):
+            values[i] = to_bf16(values[i])
+    elif dtype == 1:
+        for i in range(len(values)):
+            values[i] = to_f16(values[i])
+
+
+@njit(nogil=True, _nrt=False)
 def _weighted_sum(parents, weights, order, fused, dtype, out):
     total = np.float32(0)
     for j in order:
@@ -148,81 +158,116 @@ def _weighted_sum(parents, weights, order, fused, dtype, out):
     if total != np.float32(1):
         for i in range(len(out)):
             out[i] = out[i] / total
-    for i in range(len(out)):
-        out[i] = store(out[i], dtype)
+    round_all(out, dtype)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(nogil=True, _nrt=False)
 def _reference_plus_deltas(parents, weights, order, fused, dtype, out):
-    reference = parents[len(parents) - 1]
     last = len(parents) - 1
+    reference = parents[last]
     single = len(parents) == 2
-    for i in range(len(out)):
-        total = np.float32(0)
-        for j in order:
-            if j == last:
-                continue
-            delta = np.float32(parents[j, i] - reference[i])
-            if fused and single:
-                total = fma32(delta, np.float32(weights[j]), reference[i])
-            elif fused:
-                total = fma32(delta, np.float32(weights[j]), total)
-            else:
-                total = np.float32(total + np.float32(delta * np.float32(weights[j])))
-        if not (fused and single):
-            total = np.float32(reference[i] + total)
-        out[i] = store(total, dtype)
+    out[:] = 0
+    for j in order:
+        if j == last:
+            continue
+        row, weight = parents[j], np.float32(weights[j])
+        if fused and single:
+            for i in range(len(out)):
+                out[i] = fma32(np.float32(row[i] - reference[i]), weight, reference[i])
+        elif fused:
+            for i in range(len(out)):
+                out[i] = fma32(np.float32(row[i] - reference[i]), weight, out[i])
+        else:
+            for i in range(len(out)):
+                out[i] = out[i] + np.float32(np.float32(row[i] - reference[i]) * weight)
+    if not (fused and single):
+        for i in range(len(out)):
+            out[i] = reference[i] + out[i]
+    round_all(out, dtype)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(nogil=True, _nrt=False)
 def _double(parents, weights, order, dtype, out):
+    if len(order) == 2 and dtype == 0:  # the usual case, in a form that vectorises
+        first, second = parents[order[0]], parents[order[1]]
+        a, b = weights[order[0]], weights[order[1]]
+        for i in range(len(out)):
+            out[i] = to_bf16_once(0.0 + np.float64(first[i]) * a + np.float64(second[i]) * b)
+        return
     for i in range(len(out)):
         total = 0.0
         for j in order:
             total += np.float64(parents[j, i]) * weights[j]
-        out[i] = store_double(total, dtype)
+        out[i] = to_bf16_once(total) if dtype == 0 else np.float32(total)
+    if dtype == 1:
+        _double_f16(parents, weights, order, out)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(nogil=True, _nrt=False)
+def _double_f16(parents, weights, order, out):
+    """Round to F16 once: where float32 is inexact, make it odd first."""
+    for i in range(len(out)):
+        total = 0.0
+        for j in order:
+            total += np.float64(parents[j, i]) * weights[j]
+        single = np.float32(total)
+        bits = single.view(np.uint32)
+        odd = bits
+        if np.float64(single) != total and np.uint32(bits & np.uint32(1)) == 0:
+            outward = abs(np.float64(single)) < abs(total)
+            odd = np.uint32(bits + np.uint32(1)) if outward else np.uint32(bits - np.uint32(1))
+        out[i] = to_f16(np.uint32(odd).view(np.float32))
+
+
+@njit(nogil=True, _nrt=False)
 def _stepwise(parents, weights, order, normalise, dtype, out):
     total = np.float32(0)
     for j in order:
         total = np.float32(total + store(np.float32(weights[j]), dtype))
     total = store(total, dtype)
-    for i in range(len(out)):
-        value = np.float32(0)
-        for j in order:
-            weight = store(np.float32(weights[j]), dtype)
-            value = np.float32(value + store(np.float32(parents[j, i] * weight), dtype))
-        value = store(value, dtype)
-        if normalise:
-            value = store(np.float32(value / total), dtype)
-        out[i] = value
+    out[:] = 0
+    for j in order:
+        row, weight = parents[j], store(np.float32(weights[j]), dtype)
+        if dtype == 0:
+            for i in range(len(out)):
+                out[i] = out[i] + to_bf16(np.float32(row[i] * weight))
+        else:
+            for i in range(len(out)):
+                out[i] = out[i] + store(np.float32(row[i] * weight), dtype)
+    round_all(out, dtype)
+    if normalise and total != np.float32(1):
+        for i in range(len(out)):
+            out[i] = out[i] / total
+        round_all(out, dtype)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(nogil=True, _nrt=False)
 def _stepwise_delta(parents, weights, order, dtype, out):
     last = len(parents) - 1
+    reference = parents[last]
+    out[:] = 0
+    for j in order:
+        if j != last:
+            row, weight = parents[j], store(np.float32(weights[j]), dtype)
+            for i in range(len(out)):
+                delta = store(np.float32(row[i] - reference[i]), dtype)
+                out[i] = out[i] + store(np.float32(delta * weight), dtype)
+    round_all(out, dtype)
     for i in range(len(out)):
-        total = np.float32(0)
-        for j in order:
-            if j != last:
-                delta = store(np.float32(parents[j, i] - parents[last, i]), dtype)
-                total = np.float32(total + store(np.float32(delta * store(np.float32(weights[j]), dtype)), dtype))
-        out[i] = store(np.float32(parents[last, i] + store(total, dtype)), dtype)
+        out[i] = reference[i] + out[i]
+    round_all(out, dtype)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+@njit(nogil=True, _nrt=False)
 def _lerp(parents, weights, dtype, out):
+    near_parent = not np.float32(weights[0]) < np.float32(0.5)
+    base = parents[0] if near_parent else parents[1]
     weight = np.float32(weights[0])
-    rest = np.float32(np.float32(1) - weight)
+    if near_parent:
+        weight = -np.float32(np.float32(1) - weight)
     for i in range(len(out)):
-        delta = np.float32(parents[0, i] - parents[1, i])
-        if weight < np.float32(0.5):
-            value = np.float32(parents[1, i] + np.float32(weight * delta))
-        else:
-            value = np.float32(parents[0, i] - np.float32(delta * rest))
-        out[i] = store(value, dtype)
+        out[i] = base[i] + np.float32(weight * np.float32(parents[0, i] - parents[1, i]))
+    round_all(out, dtype)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", _nrt=False)

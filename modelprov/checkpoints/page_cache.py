@@ -1,4 +1,4 @@
-"""What the operating system knows of a file: is it cached, can it be read past the cache. Linux calls, with fallbacks."""
+"""What the system knows of a file: is it cached, can it be read past the cache. Linux calls, with fallbacks."""
 
 from __future__ import annotations
 

@@ -17,7 +17,9 @@ from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.findings import Findings, collect
 from modelprov.forensics.fits import Fits, fit_sample
 from modelprov.forensics.kernels.choose import pick_kernel
+from modelprov.forensics.kernels.cpu import compile_for
 from modelprov.forensics.kernels.interface import RecipePlan
+from modelprov.forensics.recipe_search import tied
 from modelprov.forensics.rows import Table
 from modelprov.forensics.scout import Strata, load_sample, plan_sample, stratify
 from modelprov.forensics.sweep import block_bytes, sweep
@@ -95,7 +97,9 @@ def _measure(
             "Check that these are the same kind of model: `modelprov inspect CKPT` shows each one's tensors.",
         )
     strata = stratify(alignment)
+    progress.stage("preparing kernels (compiled once, on the first run)")
     kernel, device = pick_kernel(options.device)
+    compile_for(len(checkpoints))
     threads = options.threads or max(2, processors())
     scout = plan_sample(alignment, strata, options.sample_elements, options.seed)
     fits = None
@@ -131,7 +135,7 @@ def _recipe_plan(fits: Fits | None, strata: Strata, parents: int) -> RecipePlan:
     tensors = len(strata.of_tensor)
     if fits is None or not fits.candidates:
         return RecipePlan.none(parents, tensors)
-    recipes = [one.recipe for one in fits.candidates]
+    recipes = [one.recipe for one in fits.candidates[: tied(fits.candidates)]]
     return RecipePlan(
         np.array([int(recipe.arithmetic) for recipe in recipes], np.int64),
         np.array([recipe.order for recipe in recipes], np.int64),

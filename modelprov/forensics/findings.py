@@ -14,6 +14,7 @@ from modelprov.forensics.least_squares import fit_many
 from modelprov.forensics.moments import PARENTS_AGREE, Moments
 from modelprov.forensics.part_alphas import PartAlpha, part_alphas, spread
 from modelprov.forensics.recipe import Recipe
+from modelprov.forensics.recipe_search import tied
 from modelprov.forensics.results import AfterMerge, Control, Measures, Mixing, Reproduction, Verdict, VerdictClass
 from modelprov.forensics.roles import Between, between
 from modelprov.forensics.rows import Table, agreement, betweenness, mean_correlation, measure
@@ -46,7 +47,9 @@ def collect(
 ) -> Findings:  # fmt: skip
     """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before."""
     decisive = [row for row, tensor in enumerate(table.tensors) if tensor.decisive]
-    recipes = [one.recipe for one in fits.candidates] if fits else []
+    swept = tied(fits.candidates) if fits else 0
+    recipes = [one.recipe for one in fits.candidates[:swept]] if fits else []
+    runners_up = fits.candidates[swept:] if fits else ()
     explained = _explained(table, strata, fits, decisive)
     slots = sorted(range(len(recipes)), key=lambda slot: -table.rows(explained).recipe(slot))
     table = Table(table.tensors, table.moments, table.labels, slots[0] if slots else None)
@@ -56,7 +59,7 @@ def collect(
     decision = _check_controls(decide(facts), controls)
     reproduced = facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and facts.explained == 1
     mix = mixing(total, fits, table.labels)
-    remade = reproduction(table, strata, recipes, slots, locations)
+    remade = reproduction(table, strata, recipes, slots, runners_up, locations)
     after = after_merge(total, fits, reproduced)
     known = tuple(_control(label, one) for label, one in controls)
     verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)

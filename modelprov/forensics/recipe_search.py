@@ -7,7 +7,7 @@ few on every element.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -22,17 +22,19 @@ from modelprov.forensics.sample import Sample
 FORMATS = tuple(DType)
 STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
 TRIED = 40_000  # sampled elements for the grid over weights
-KEPT = 3  # recipes that the sweep counts, runners-up included
+KEPT = 3  # recipes that are reported, runners-up included
+TIED = 1e-5  # sampled shares closer than this are settled by the sweep
 REPRODUCED = 0.9999
 Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """A recipe and the share of sampled elements whose bits it reproduces, 0 to 1."""
+    """A recipe and the share of the sampled `elements` whose bits it reproduces, 0 to 1."""
 
     recipe: Recipe
     share: float
+    elements: int
 
 
 class Scorer:
@@ -52,6 +54,11 @@ class Scorer:
                 suspect = sample.suspect[chosen].astype(np.float32).view(np.uint32)
                 self._parts.append((DTYPE_CODES[FORMATS[code]], parents, suspect, stratum[chosen]))
 
+    @property
+    def elements(self) -> int:
+        """Number of sampled elements that are counted."""
+        return sum(len(suspect) for _, _, suspect, _ in self._parts)
+
     def share(self, recipe: Recipe) -> float:
         """Share of the sampled elements whose bits come out, 0 to 1."""
         order = np.array(recipe.order, np.int64)
@@ -70,7 +77,8 @@ class Scorer:
 
     def scored(self, recipes: Iterable[Recipe]) -> list[Scored]:
         """Score recipes, best first."""
-        return sorted((Scored(recipe, self.share(recipe)) for recipe in recipes), key=lambda one: -one.share)
+        found = (Scored(recipe, self.share(recipe), self.elements) for recipe in recipes)
+        return sorted(found, key=lambda one: -one.share)
 
     def smaller(self, elements: int, seed: int) -> Scorer:
         """The same over a part of the sample, for a first look."""
@@ -129,3 +137,8 @@ def keep_best(found: list[Scored]) -> list[Scored]:
         if len(kept) == KEPT:
             break
     return kept
+
+
+def tied(candidates: Sequence[Scored]) -> int:
+    """Count the leading candidates, best first, that the sample cannot tell from the best: the sweep counts those."""
+    return sum(one.share >= candidates[0].share - TIED for one in candidates) if candidates else 0

@@ -14,6 +14,7 @@ from modelprov.forensics.least_squares import coefficient_sum, fit_many
 from modelprov.forensics.moments import Moments
 from modelprov.forensics.part_alphas import NORMAL_95
 from modelprov.forensics.recipe import Recipe, describe_strata, weighting
+from modelprov.forensics.recipe_search import Scored
 from modelprov.forensics.results import (
     AfterMerge,
     CandidateRecipe,
@@ -104,31 +105,22 @@ def _curve(fits: Fits) -> tuple[CurvePoint, ...]:
 
 
 def reproduction(
-    table: Table, strata: Strata, recipes: Sequence[Recipe], order: Sequence[int], locations: Sequence[str]
-) -> Reproduction:
-    """What the candidate recipes reproduce over all elements read; `order` lists their slots, best first."""
+    table: Table, strata: Strata, recipes: Sequence[Recipe], order: Sequence[int], runners_up: Sequence[Scored],
+    locations: Sequence[str],
+) -> Reproduction:  # fmt: skip
+    """What the candidate recipes reproduce: `order` lists the slots of `recipes`, best first, over all elements read.
+
+    `runners_up` were beaten in the sample already; their shares are the sample's.
+    """
     total = table.moments.total()
     if not recipes or not total.elements:
         reason = ONE_PARENT if table.moments.n < 3 else "no candidate recipe came out of the sample"
         return Reproduction(reason=reason)
     labels = table.labels[1:]
-    candidates = []
-    for slot in order:
-        recipe = recipes[slot]
-        groups = _groups(recipe, strata, table, labels)
-        first = "; ".join(
-            f"{weighting(np.array([group.weights[label] for label in labels]), labels)} in {group.tensors}"
-            for group in groups
-        ) if len(groups) > 1 else weighting(recipe.weights[0], labels)  # fmt: skip
-        candidates.append(
-            CandidateRecipe(
-                description=first,
-                arithmetic=recipe.arithmetic_name(labels),
-                groups=groups,
-                bit_equal=total.recipe(slot) / total.elements,
-                elements=total.elements,
-            )
-        )
+    candidates = [
+        _candidate(recipes[slot], strata, table, total.recipe(slot) / total.elements, total.elements) for slot in order
+    ]
+    candidates += [_candidate(one.recipe, strata, table, one.share, one.elements) for one in runners_up]
     best = candidates[0]
     return Reproduction(
         recipe=best.description,
@@ -138,6 +130,22 @@ def reproduction(
         groups=best.groups,
         yaml=_yaml(recipes[order[0]], best, labels, locations),
         candidates=tuple(candidates),
+    )
+
+
+def _candidate(recipe: Recipe, strata: Strata, table: Table, bit_equal: float, elements: int) -> CandidateRecipe:
+    labels = table.labels[1:]
+    groups = _groups(recipe, strata, table, labels)
+    pieces = [
+        f"{weighting(np.array([group.weights[label] for label in labels]), labels)} in {group.tensors}"
+        for group in groups
+    ]
+    return CandidateRecipe(
+        description="; ".join(pieces) if len(groups) > 1 else weighting(recipe.weights[0], labels),
+        arithmetic=recipe.arithmetic_name(labels),
+        groups=groups,
+        bit_equal=bit_equal,
+        elements=elements,
     )
 
 

@@ -39,7 +39,7 @@ def verdict(
         if decision.parent and decision.class_ is not VerdictClass.INCONCLUSIVE
         else None,
         reason=decision.reason,
-        rests_on=tuple(_evidence(facts, mixing, reproduction, after, labels)),
+        rests_on=tuple(_evidence(facts, mixing, reproduction, after, labels, controls)),
         controls=controls + _nulls(facts, mixing),
         does_not_show=_limits(decision, labels),
         roles=_roles(facts.between, labels),
@@ -116,8 +116,9 @@ def floor_percent(share: float | None) -> str:
 
 
 def _evidence(
-    facts: Facts, mixing: Mixing, reproduction: Reproduction, after: AfterMerge, labels: Sequence[str]
-) -> list[Evidence]:
+    facts: Facts, mixing: Mixing, reproduction: Reproduction, after: AfterMerge, labels: Sequence[str],
+    controls: Sequence[Control],
+) -> list[Evidence]:  # fmt: skip
     found = []
     for parent, value in enumerate(facts.correlations, 1):
         if value is not None:
@@ -165,20 +166,22 @@ def _evidence(
                 if len(reproduction.candidates) > 1 else None,
             )
         )  # fmt: skip
-    for name, share, count, meaning in (
-        ("agreement: equal where all parents are equal", after.agreement, after.agreement_elements, "1 for a pure merge"),
-        ("betweenness: between the parents where they differ", after.betweenness, after.betweenness_elements,
-         "1 for a pure merge"),
+    for name, key, count in (
+        ("agreement: equal where all parents are equal (1 for a pure merge)", "agreement", after.agreement_elements),
+        ("betweenness: between the parents where they differ (1 for a pure merge)", "betweenness",
+         after.betweenness_elements),
     ):  # fmt: skip
+        share = getattr(after, key)
         if share is not None:
             bounds = wilson(round(share * count), count)
+            beside = [f"{one.label} {getattr(one, key):.3f}" for one in controls if getattr(one, key) is not None]
             found.append(
                 Evidence(
                     measure=name,
                     value=f"{share:.5f}",
                     uncertainty=f"95 %: {bounds.low:.5f} to {bounds.high:.5f}",
                     elements=count,
-                    null=meaning,
+                    null="; ".join(beside) or None,
                 )
             )
     return found

@@ -7,7 +7,6 @@ from numba import njit
 
 from modelprov.arithmetics import bf16_bits, fma32
 
-
 CHUNK = 2048  # elements: three streams of 4 KiB stay in the first-level cache between the loops
 
 

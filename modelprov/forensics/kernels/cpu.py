@@ -43,6 +43,13 @@ def cpu_kernel(buffers: Sequence[npt.NDArray[np.uint8]], segments: Segments, rec
     return rows
 
 
+def compile_for(checkpoints: int) -> None:
+    """Compile the kernel for so many checkpoints (seconds on the first run, then kept on disk), so it can be shown."""
+    empty = np.zeros((checkpoints, 0), np.int64)
+    nothing = Segments(empty[0], empty[0], empty, empty)
+    cpu_kernel([np.zeros(8, np.uint8)] * checkpoints, nothing, RecipePlan.none(checkpoints - 1, 1))
+
+
 def _read_only(buffer: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     view = buffer.view()
     view.flags.writeable = False
@@ -50,7 +57,7 @@ def _read_only(buffer: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 @njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
-def _segments(  # noqa: PLR0912
+def _segments(  # noqa: PLR0912, PLR0915
     buffers, tensor, count, start, dtype, arithmetic, order, weights, first_recipe, first_jackknife,
     values, stored, deltas, out, part, run, word_recipe, counts, sums,
 ):  # fmt: skip

@@ -1,0 +1,59 @@
+"""Runs the whole pipeline on checkpoints that are only in memory: no files, no command line, the same rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelprov.checkpoints.types import Checkpoint, Shard, TensorRef
+from modelprov.demo.writing import Weights, encode32
+from modelprov.forensics.compare import Comparison, Options, compare
+from modelprov.forensics.findings import Findings
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A source whose only shard is a piece of memory."""
+
+    data: bytes
+
+    def read_into(self, shard: int, start: int, out: memoryview) -> None:
+        assert shard == 0
+        out[:] = self.data[start : start + len(out)]
+
+
+class Silence:
+    """Progress that nobody sees."""
+
+    def stage(self, text: str, total_bytes: int = 0) -> None: ...
+
+    def advance(self, read: int) -> None: ...
+
+
+def checkpoint(label: str, weights: Weights) -> Checkpoint:
+    """An opened checkpoint with these weights, one tensor after the other in a single shard."""
+    tensors, pieces, at = {}, [], 0
+    for name, (values, dtype) in weights.items():
+        data = bytes(encode32(values, dtype))
+        tensors[name] = TensorRef(name, dtype, values.shape, 0, at, at + len(data))
+        pieces.append(data)
+        at += len(data)
+    shard = Shard(Path(f"{label}.safetensors"), at, "")
+    return Checkpoint(label, label, tensors, (shard,), Memory(b"".join(pieces)))
+
+
+def run(models: Sequence[Weights], controls: Sequence[Weights] = (), options: Options | None = None) -> Comparison:
+    """The comparison of `models`: the suspect first, the reference last, labelled S, P1, P2 ... and control 1 ..."""
+    labels = ["S", *(f"P{number}" for number in range(1, len(models)))]
+    return compare(
+        [checkpoint(label, one) for label, one in zip(labels, models, strict=True)],
+        options or Options(threads=1, device="cpu", sample_elements=1 << 17),
+        Silence(),
+        [checkpoint(f"control {number}", one) for number, one in enumerate(controls, 1)],
+    )
+
+
+def judge(*models: Weights, controls: Sequence[Weights] = ()) -> Findings:
+    """What `run` found."""
+    return run(models, controls).findings
