@@ -172,6 +172,4 @@ def pruned(weights: Weights, share: float) -> Weights:
 
 def sparse(changed: Change, rng: Rng, share: float) -> Change:
     """The change, in a random share of the elements only."""
-    return {
-        name: np.where(rng.random(values.shape) < share, values, np.float32(0)) for name, values in changed.items()
-    }
+    return {name: np.where(rng.random(values.shape) < share, values, np.float32(0)) for name, values in changed.items()}

@@ -3,6 +3,10 @@
 A file that is in the page cache is mapped, and its pages are given back behind the reader. Any other local file is
 read past the cache (O_DIRECT) into reused buffers, or by plain positioned reads where that is refused. Everything
 else (a checkpoint without files) is asked through its `Source`. One `Reader` belongs to one thread; `Files` are shared.
+
+A file that is cut short during the run is an error in words, with one gap that no user program can close: pages of a
+map that vanish between the check at the start of a block and the arithmetic on it end the process with SIGBUS
+(status 135, no report; never a wrong number).
 """
 
 from __future__ import annotations
@@ -10,7 +14,10 @@ from __future__ import annotations
 import mmap
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +30,9 @@ from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import TruncatedShardError
 
 Bytes = npt.NDArray[np.uint8]
+Opened = TypeVar("Opened")
 CACHED = 0.9  # above this share of cached pages a file is mapped
+MAX_OPEN_FILES = 32  # maps, and as many direct descriptors; some systems allow a process 256 files in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,42 +43,57 @@ class LoadedBlock:
     start: npt.NDArray[np.int64]
 
 
+class _Direct:
+    """A descriptor for direct reads; closes itself when the last reader lets go of it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
 class Files:
-    """The open files of a pass, by checkpoint and shard: maps and direct descriptors, opened once, closed together."""
+    """The open files of a pass, by checkpoint and shard: maps and direct descriptors, the last used of each kind."""
 
     def __init__(self, checkpoints: tuple[Checkpoint, ...], method: str = "auto") -> None:
         self.checkpoints = checkpoints
         self._method = method
         self._lock = threading.Lock()
         self._maps: dict[tuple[int, int], mmap.mmap | None] = {}
-        self._direct: dict[tuple[int, int], int | None] = {}
+        self._direct: dict[tuple[int, int], _Direct | None] = {}
 
     def mapped(self, checkpoint: int, shard: int) -> mmap.mmap | None:
         """The map of a cached shard; None when it had better be read."""
-        key = (checkpoint, shard)
         with self._lock:
-            if key not in self._maps:
-                self._maps[key] = self._map(checkpoint, shard)
-            return self._maps[key]
+            return _remember(self._maps, (checkpoint, shard), lambda: self._map(checkpoint, shard))
 
-    def direct(self, checkpoint: int, shard: int) -> int | None:
+    def direct(self, checkpoint: int, shard: int) -> _Direct | None:
         """A descriptor for direct reads of a shard; None where those are refused."""
-        key = (checkpoint, shard)
         with self._lock:
-            if key not in self._direct:
-                source = self.checkpoints[checkpoint].source
-                usable = isinstance(source, LocalFiles) and self._method in ("auto", "direct")
-                self._direct[key] = open_direct(source.path(shard)) if usable else None  # type: ignore[attr-defined]
-            return self._direct[key]
+            return _remember(self._direct, (checkpoint, shard), lambda: self._open_direct(checkpoint, shard))
+
+    def check_size(self, checkpoint: int, shard: int, mapping: mmap.mmap) -> None:
+        """Raise `TruncatedShardError` when a mapped file has become shorter than its header promised."""
+        owner = self.checkpoints[checkpoint]
+        if mapping.size() < owner.shards[shard].size:
+            raise _shorter(owner.shards[shard].path)
 
     def close(self) -> None:
-        """Close everything; maps that are still referenced close with their last reader."""
+        """Let go of everything; what a reader still holds closes with the reader."""
         with self._lock:
             self._maps.clear()
-            for descriptor in self._direct.values():
-                if descriptor is not None:
-                    os.close(descriptor)
             self._direct.clear()
+        for checkpoint in self.checkpoints:
+            if isinstance(checkpoint.source, LocalFiles):
+                checkpoint.source.close()
+
+    def _open_direct(self, checkpoint: int, shard: int) -> _Direct | None:
+        source = self.checkpoints[checkpoint].source
+        if not isinstance(source, LocalFiles) or self._method not in ("auto", "direct"):
+            return None
+        descriptor = open_direct(source.path(shard))
+        return None if descriptor is None else _Direct(descriptor)
 
     def _map(self, checkpoint: int, shard: int) -> mmap.mmap | None:
         owner = self.checkpoints[checkpoint]
@@ -82,13 +106,29 @@ class Files:
             raise unreadable(path, error) from error
         try:
             if os.fstat(descriptor).st_size < owner.shards[shard].size:
-                raise TruncatedShardError(f"{path} became shorter while it was being read", DOWNLOAD_AGAIN)
+                raise _shorter(path)
             mapping = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
         except OSError:
             return None
         finally:
             os.close(descriptor)
         return mapping if self._method == "map" or cached_share(mapping) >= CACHED else None
+
+
+def _remember(
+    opened: dict[tuple[int, int], Opened | None], key: tuple[int, int], make: Callable[[], Opened | None]
+) -> Opened | None:
+    """What is open under `key`, made now if need be; what was used longest ago is let go of."""
+    found = opened.pop(key) if key in opened else make()
+    opened[key] = found  # a dictionary keeps its order: last used, last
+    held = [other for other, one in opened.items() if one is not None]
+    for other in held[:-MAX_OPEN_FILES]:
+        del opened[other]
+    return found
+
+
+def _shorter(path: Path) -> TruncatedShardError:
+    return TruncatedShardError(f"{path} became shorter while it was being read", DOWNLOAD_AGAIN)
 
 
 class Reader:
@@ -120,6 +160,7 @@ class Reader:
         if len({shard for shard, _, _ in runs}) == 1:
             mapping = self._files.mapped(checkpoint, runs[0][0])
             if mapping is not None and not (start % 4).any():
+                self._files.check_size(checkpoint, runs[0][0], mapping)
                 self._behind += [(mapping, begin, end) for _, begin, end in runs]
                 return np.frombuffer(mapping, np.uint8), start
         return self._read(checkpoint, block, runs)
@@ -145,8 +186,8 @@ class Reader:
         return _word_aligned(buffer, start, self._plan.sizes[checkpoint, block])
 
     def _fill(self, checkpoint: int, shard: int, begin: int, stop: int, buffer: Bytes, place: int) -> None:
-        descriptor = self._files.direct(checkpoint, shard)
-        if descriptor is not None and self._fill_direct(descriptor, begin, stop, buffer, place):
+        direct = self._files.direct(checkpoint, shard)
+        if direct is not None and self._fill_direct(direct.descriptor, begin, stop, buffer, place):
             return
         owner = self._files.checkpoints[checkpoint]
         owner.source.read_into(shard, begin, buffer.data[place : place + stop - begin])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelprov.cli.main import app
-from modelprov.errors import UsageError
+from modelprov.errors import UnreadableFileError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from modelprov.reports.report import Report
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+WEIGHTS = (".safetensors", ".safetensors.index.json")
 HELP_FILE = "Write {} to FILE; `-` is standard output."
 
 
@@ -55,7 +57,7 @@ def compare(
     memory: Annotated[str, typer.Option(metavar="SIZE", help="Most memory for buffers.")] = "512M",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads [default: all cores].")] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Chooses the sampled blocks; written into the report.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses the sampled blocks; written into the report.")] = 0,
     reading: Annotated[
         str, typer.Option(metavar="auto|map|direct|buffered", help="How files are read.", hidden=True)
     ] = "auto",
@@ -71,8 +73,11 @@ def compare(
     from modelprov.forensics.compare import Options
 
     ordered = _with_reference_last(checkpoints, reference)
+    _refuse_repeated([*ordered, *(control or [])])
     if device not in ("auto", "cpu", "cuda"):
         raise UsageError(f"--device is auto, cpu or cuda, not {device!r}")
+    if reading not in ("auto", "map", "direct", "buffered"):
+        raise UsageError(f"--reading is auto, map, direct or buffered, not {reading!r}")
     options = Options(
         memory=parse_size(memory, "--memory"),
         threads=threads,
@@ -83,10 +88,7 @@ def compare(
         method=reading,
     )
     outputs = {"json": json_file, "markdown": markdown, "html": html}
-    to_stdout = [name for name, path in outputs.items() if path is not None and str(path) == "-"]
-    if len(to_stdout) > 1:
-        raise UsageError(f"only one report can go to standard output, not {' and '.join(to_stdout)}")
-    _check_writable(path for path in outputs.values() if path is not None)
+    to_stdout = _check_outputs(outputs)
     command = shlex.join(["modelprov", *sys.argv[1:]])
     report = run(ordered, control or [], options, command, quiet=quiet)
     write(report, outputs)
@@ -98,9 +100,7 @@ def compare(
     raise typer.Exit(exit_code(report.verdict.class_))
 
 
-def run(
-    locations: list[str], control: list[str], options: Options, command: str, *, quiet: bool = False
-) -> Report:
+def run(locations: list[str], control: list[str], options: Options, command: str, *, quiet: bool = False) -> Report:
     """Open, compare and assemble the report; shows progress on standard error."""
     from rich.console import Console
 
@@ -125,10 +125,10 @@ def run(
 
 
 def write(report: Report, outputs: dict[str, Path | None]) -> None:
-    """Render and write every report asked for, each whole or not at all."""
+    """Render and write every report asked for, each whole or not at all; standard output last, as it may be closed."""
     from modelprov.reports.writing import write_atomically
 
-    for name, path in outputs.items():
+    for name, path in sorted(outputs.items(), key=lambda output: str(output[1]) == "-"):
         if path is not None:
             write_atomically(path, _render(name, report))
 
@@ -148,12 +148,17 @@ def _render(name: str, report: Report) -> str:
 
 
 def show(report: Report, console: Console | None = None) -> None:
-    """Print the report to the terminal."""
+    """Print the report to the terminal; raises `UnreadableFileError` when that cannot be written to."""
     from rich.console import Console
 
     from modelprov.reports.terminal import print_report
 
-    print_report(report, console or Console())
+    try:
+        print_report(report, console or Console())
+    except OSError as error:
+        raise UnreadableFileError(
+            f"Could not write standard output: {error.strerror or error}.", "Write the report to a file: --html FILE."
+        ) from error
 
 
 def exit_code(verdict: VerdictClass) -> int:
@@ -176,22 +181,48 @@ def _with_reference_last(checkpoints: list[str], reference: str | None) -> list[
             "compare needs a suspect and at least one parent",
             "Usage: modelprov compare SUSPECT PARENT [PARENT ...]; see `modelprov compare --help`.",
         )
-    if len({str(Path(one).resolve()) for one in checkpoints}) < len(checkpoints):
-        raise UsageError("the same checkpoint is given twice", "Name every checkpoint once.")
     if reference is None:
         return checkpoints
-    parents = checkpoints[1:]
-    if reference == checkpoints[0]:
-        raise UsageError("the suspect cannot be its own reference")
-    if reference not in parents:
-        return [*checkpoints, reference]
-    return [checkpoints[0], *[one for one in parents if one != reference], reference]
+    suspect, *parents = checkpoints
+    if _place(reference) == _place(suspect):
+        raise UsageError("the suspect cannot be its own reference", "Name one of the parents.")
+    others = [one for one in parents if _place(one) != _place(reference)]
+    return [suspect, *others, next((one for one in parents if one not in others), reference)]
 
 
-def _check_writable(paths: object) -> None:
-    """Find out before the long run that a report cannot be written after it."""
-    for path in paths:  # type: ignore[attr-defined]
-        if str(path) != "-" and not path.parent.is_dir():
+def _refuse_repeated(locations: list[str]) -> None:
+    """A checkpoint has one role: a control that is the suspect, or a parent given twice, would only mislead."""
+    seen: dict[str, str] = {}
+    for location in locations:
+        place = _place(location)
+        if place in seen:
+            also = f" (as {seen[place]!r} and {location!r})" if seen[place] != location else ""
+            raise UsageError(f"the same checkpoint is given twice{also}", "Name every checkpoint once.")
+        seen[place] = location
+
+
+def _place(location: str) -> str:
+    """The same text for the same file or folder, however it is written; never fails (links may go in circles)."""
+    return os.path.realpath(os.path.expanduser(location))
+
+
+def _check_outputs(outputs: dict[str, Path | None]) -> list[str]:
+    """Find out before the long run that a report cannot be written after it; the reports for standard output."""
+    given = {name: path for name, path in outputs.items() if path is not None}
+    to_stdout = [name for name, path in given.items() if str(path) == "-"]
+    if len(to_stdout) > 1:
+        raise UsageError(f"only one report can go to standard output, not {' and '.join(to_stdout)}")
+    taken: dict[str, str] = {}
+    for name, path in given.items():
+        if name in to_stdout:
+            continue
+        if not path.parent.is_dir():
             raise UsageError(f"the folder {path.parent} does not exist", "Create it, or write the report elsewhere.")
         if path.is_dir():
             raise UsageError(f"{path} is a folder", "Give the report a file name.")
+        if path.name.endswith(WEIGHTS):
+            raise UsageError(f"{path} has the name of a weights file", "Give the report another name.")
+        other = taken.setdefault(_place(str(path)), name)
+        if other != name:
+            raise UsageError(f"--{other} and --{name} both name {path}", "Give every report its own file.")
+    return to_stdout

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from modelprov.cli.main import app
+from modelprov.errors import UsageError
 
 CASES = ("rio", "rio-trained", "rio-bf16", "nex", "stranger")
 
 
 @app.command()
 def demo(
-    folder: Annotated[
-        Path, typer.Option("--folder", "-o", help="Where the family and the report go.")
-    ] = Path("modelprov-demo"),
-    seed: Annotated[int, typer.Option(help="Another family.")] = 0,
+    folder: Annotated[Path, typer.Option("--folder", "-o", help="Where the family and the report go.")] = Path(
+        "modelprov-demo"
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="Another family.")] = 0,
 ) -> None:
     """Build a family of small models (a base, a finetune, merges, a stranger) and say where each came from.
 
@@ -27,14 +29,20 @@ def demo(
     from rich.console import Console
     from rich.table import Table
 
+    from modelprov.checkpoints.opening import read_json_object
     from modelprov.cli.compare import run, show, write
     from modelprov.cli.progress import Bar
-    from modelprov.demo.family import MEMBERS, Family, build_family
+    from modelprov.demo.family import MEMBERS, RECIPE, Family, build_family
     from modelprov.demo.layout import SMALL
     from modelprov.forensics.compare import Options
 
     console = Console()
-    if (folder / "family.json").exists():
+    if (folder / RECIPE).exists():
+        made_from = read_json_object(folder / RECIPE).get("seed")
+        if made_from != seed:
+            raise UsageError(
+                f"the family in {folder} was made from seed {made_from}, not {seed}", "Choose another folder."
+            )
         family = Family(folder, seed, SMALL)
         console.print(f"Using the family in {folder} (delete the folder to build it anew).")
     else:
@@ -48,7 +56,7 @@ def demo(
         parents = [family.qwen] if case == "nex" else [family.nex, family.qwen]
         locations = [str(suspect), *map(str, parents)]
         control = [] if case == "nex" else [str(family.sibling)]
-        command = " ".join(["modelprov compare", *locations, *(f"--control {one}" for one in control)])
+        command = shlex.join(["modelprov", "compare", *locations, *(w for one in control for w in ("--control", one))])
         reports[case] = run(locations, control, Options(seed=seed), command)
         table.add_row(case, MEMBERS[case], str(reports[case].verdict.class_))
     page = folder / "report.html"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
+import threading
+import traceback
 from typing import Annotated, NoReturn
 
 import typer
 
 from modelprov import __version__
-from modelprov.errors import ModelprovError
+from modelprov.errors import CouldNotJudgeError, InterruptedRunError, ModelprovError
+
+STOPPED = InterruptedRunError.exit_code
 
 app = typer.Typer(
     name="modelprov",
@@ -43,17 +47,27 @@ def main() -> NoReturn:
     """Run the command; every expected failure ends in one message that says what to do next."""
     from modelprov.cli import compare, demo, inspect  # noqa: F401  (they add themselves to `app`)
 
+    end_quietly_when_nobody_reads()
     try:
         app(standalone_mode=True)
     except ModelprovError as error:
         fail(error)
-    except KeyboardInterrupt:
-        typer.echo("\nStopped. Nothing was written.", err=True)
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our output went away, as in `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except SystemExit as leaving:
+        if leaving.code == STOPPED:  # typer has already swallowed the KeyboardInterrupt
+            fail(InterruptedRunError("stopped by the user", "Run the command again; no unfinished file was left."))
+        raise
+    except Exception:  # a fault of ours must not look like a finding (1)
+        traceback.print_exc()
+        fail(
+            CouldNotJudgeError("this is a fault of modelprov; nothing was concluded", "Please report the lines above.")
+        )
     sys.exit(0)
+
+
+def end_quietly_when_nobody_reads() -> None:
+    """Die of a closed pipe (`| head`) as other programs do: status 141, which is no verdict, and no message."""
+    if hasattr(signal, "SIGPIPE") and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 def fail(error: ModelprovError) -> NoReturn:

@@ -116,7 +116,10 @@ def _measure(
     )  # fmt: skip
     progress.stage("judging")
     table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints))
-    findings = collect(table, strata, fits, options.seed, controls, tuple(one.location for one in checkpoints[1:]))
+    findings = collect(
+        table, strata, fits, options.seed, controls, tuple(one.location for one in checkpoints[1:]),
+        alignment.share(),
+    )  # fmt: skip
     return Comparison(alignment, findings, options, device, plan.bytes + (0 if options.sample else scout.bytes))
 
 

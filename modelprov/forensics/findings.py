@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from modelprov.checkpoints.types import AlignedTensor, Component
-from modelprov.forensics import interval, wording
-from modelprov.forensics.fits import COVERED, INFORMATIVE, Fits
-from modelprov.forensics.least_squares import fit_many
-from modelprov.forensics.moments import PARENTS_AGREE, Moments
-from modelprov.forensics.part_alphas import PartAlpha, part_alphas, spread
-from modelprov.forensics.recipe import Recipe
+from modelprov.forensics import wording
+from modelprov.forensics.facts import Evidence, explained_rows, gather
+from modelprov.forensics.fits import Fits
+from modelprov.forensics.part_alphas import PartAlpha, part_alphas
 from modelprov.forensics.recipe_search import tied
 from modelprov.forensics.results import AfterMerge, Control, Measures, Mixing, Reproduction, Verdict, VerdictClass
-from modelprov.forensics.roles import Between, between
-from modelprov.forensics.rows import Table, agreement, betweenness, mean_correlation, measure
+from modelprov.forensics.rows import Table, measure
 from modelprov.forensics.scout import Strata
 from modelprov.forensics.sections import after_merge, mixing, reproduction
 from modelprov.forensics.verdict import REPRODUCED, Decision, Facts, decide
@@ -43,19 +38,22 @@ class Findings:
 
 def collect(
     table: Table, strata: Strata, fits: Fits | None, seed: int, controls: Sequence[tuple[str, Findings]],
-    locations: Sequence[str],
+    locations: Sequence[str], compared: float = 1.0,
 ) -> Findings:  # fmt: skip
-    """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before."""
+    """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before.
+
+    `compared` is the share of the suspect's weights that the alignment could compare, 0 to 1.
+    """
     decisive = [row for row, tensor in enumerate(table.tensors) if tensor.decisive]
     swept = tied(fits.candidates) if fits else 0
     recipes = [one.recipe for one in fits.candidates[:swept]] if fits else []
     runners_up = fits.candidates[swept:] if fits else ()
-    explained = _explained(table, strata, fits, decisive)
+    explained = explained_rows(strata, fits, decisive)
     slots = sorted(range(len(recipes)), key=lambda slot: -table.rows(explained).recipe(slot))
     table = Table(table.tensors, table.moments, table.labels, slots[0] if slots else None)
     total = table.rows(decisive)
     parts = _parts(fits, strata, table.tensors, seed)
-    facts = _facts(table, decisive, explained, fits, recipes, parts)
+    facts = gather(Evidence(table, strata, fits, recipes, parts, seed, compared))
     decision = _check_controls(decide(facts), controls)
     reproduced = facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and facts.explained == 1
     mix = mixing(total, fits, table.labels)
@@ -64,105 +62,6 @@ def collect(
     known = tuple(_control(label, one) for label, one in controls)
     verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
     return Findings(verdict, facts, mix, remade, after, *_rows(table, parts))
-
-
-def _explained(table: Table, strata: Strata, fits: Fits | None, decisive: Sequence[int]) -> list[int]:
-    """The decisive tensors that the exact fit, if any, explains."""
-    if fits is None or fits.exact is None:
-        return list(decisive)
-    return [row for row in decisive if fits.exact.explained[strata.of_tensor[row]]]
-
-
-def _facts(
-    table: Table, decisive: Sequence[int], explained: Sequence[int], fits: Fits | None, recipes: Sequence[Recipe],
-    parts: dict[str, dict[object, PartAlpha]],
-) -> Facts:  # fmt: skip
-    total, everything = table.rows(decisive), table.moments.total()
-    n, elements = total.n, total.elements
-    parents = range(1, n)
-    same = tuple(parent for parent in parents if elements and total.equal(0, parent) == elements)
-    middle = between(total)
-    part = table.rows(explained)
-    best = recipes[table.slot] if table.slot is not None else None
-    return Facts(
-        elements=elements,
-        parents=n - 1,
-        identical=same,
-        vectors_differ=bool(same) and everything.equal(0, same[0]) != everything.elements,
-        correlations=tuple(mean_correlation(table, decisive, 0, parent) for parent in parents),
-        between=middle,
-        other_exact=_other_exact(fits, middle),
-        bit_equal=_bit_equal(part, table.slot),
-        mixes=_mixes(best, fits),
-        interior=_interior(fits, best),
-        exact=fits is not None and fits.exact is not None,
-        explained=part.elements / elements if elements else 0.0,
-        agreement=agreement(part)[0],
-        betweenness=betweenness(part)[0],
-        weights=_weights(total, fits),
-        collinearity=_collinearity(total, fits),
-        spread=max(
-            (value for kind in ("layer", "component") if (value := spread(parts.get(kind, {}))) is not None),
-            default=None,
-        ),
-        boundary=fits is not None and fits.likelihood.sigma_at_boundary,
-    )
-
-
-def _bit_equal(moments: Moments, slot: int | None) -> float | None:
-    """Share of the elements where parents differ whose bits the recipe reproduces, at worst.
-
-    All misses are charged to those elements, since where parents agree any recipe gives their value.
-    """
-    differ = moments.elements - moments.count(PARENTS_AGREE)
-    if slot is None or differ <= 0:
-        return None
-    return max(0.0, 1 - (moments.elements - moments.recipe(slot)) / differ)
-
-
-def _mixes(best: Recipe | None, fits: Fits | None) -> bool:
-    """Whether the weights in question take from more than one parent."""
-    weights = fits.exact.weights if fits and fits.exact else best.weights if best else None
-    return weights is not None and int((np.abs(weights) > 0).any(axis=0).sum()) > 1
-
-
-def _interior(fits: Fits | None, best: Recipe | None) -> bool:
-    """Whether all weights lie in [0, 1]: a mixture, not an extrapolation."""
-    weights = fits.exact.weights if fits and fits.exact else best.weights if best else np.zeros((1, 1))
-    return bool(weights.min() >= 0)
-
-
-def _weights(total: Moments, fits: Fits | None) -> tuple[float, ...] | None:
-    """Weight of every parent, the reference last, from the likelihood or else from least squares."""
-    free: tuple[float, ...] | None = None
-    if fits is not None and fits.likelihood.alphas is not None and fits.likelihood.converged:
-        free = fits.likelihood.alphas
-    elif total.n > 2:
-        gram, deltas = total.gram(), total.n - 1
-        free = fit_many(gram[1:deltas, 1:deltas], gram[1:deltas, 0], gram[0, 0]).alphas
-    return None if free is None else (*free, 1.0 - sum(free))
-
-
-def _collinearity(total: Moments, fits: Fits | None) -> float | None:
-    """Collinearity freed of rounding where the likelihood gives it, else the plain one."""
-    if fits is not None and fits.likelihood.collinearity is not None:
-        return fits.likelihood.collinearity
-    if total.n < 3:
-        return None
-    gram, deltas = total.gram(), total.n - 1
-    return fit_many(gram[1:deltas, 1:deltas], gram[1:deltas, 0], gram[0, 0]).collinearity
-
-
-def _other_exact(fits: Fits | None, middle: Sequence[Between]) -> int | None:
-    """An argument other than the suspect that is an exact mixture of the rest (three checkpoints)."""
-    if fits is None or len(fits.sample.parents) != 2:
-        return None
-    for one in middle:
-        if one.child:
-            peak = interval.fit(interval.element_intervals(fits.sample.with_roles(one.child)))
-            if (peak.coverage or 0) >= COVERED and peak.informative >= INFORMATIVE:
-                return one.child
-    return None
 
 
 def _parts(

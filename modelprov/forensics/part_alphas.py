@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,9 +11,11 @@ import numpy.typing as npt
 
 from modelprov.forensics import interval, likelihood
 from modelprov.forensics.fits import COVERED, Fits, subsample
+from modelprov.forensics.likelihood import Likelihood
 
 ENOUGH = 200  # sampled elements below which a part gets no coefficient of its own
 PER_PART = 8_000
+MEASURED = 0.1  # standard error above which a part's coefficient says nothing about how it varies
 NORMAL_95 = 1.959964
 
 
@@ -68,11 +71,42 @@ def _by_likelihood(
     return PartAlpha(alpha, alpha - half, alpha + half, coverage, error, ml.sigma_relative)
 
 
+def part_weights(fits: Fits, part_of_stratum: Mapping[int, object], seed: int) -> list[Likelihood]:
+    """Fit the likelihood of each part, for any number of parents; parts without enough elements are left out."""
+    found = []
+    for part in dict.fromkeys(part_of_stratum.values()):
+        strata = [stratum for stratum, own in part_of_stratum.items() if own == part]
+        members = np.flatnonzero(np.isin(fits.stratum, strata))
+        if members.size >= ENOUGH:
+            found.append(likelihood.fit(subsample(fits.sample.take(members), PER_PART, seed)))
+    return [one for one in found if one.converged and one.alphas is not None]
+
+
 def spread(parts: Mapping[object, PartAlpha]) -> float | None:
-    """Standard deviation of alpha over parts beyond what their own errors explain; None below two measured parts."""
-    measured = [one for one in parts.values() if one.error is not None and one.error < 0.1]
+    """Standard deviation of alpha over parts beyond what their own errors explain; None below two measured parts.
+
+    Hard bounds count with the standard deviation of a uniform distribution between them.
+    """
+    pairs = [
+        (one.alpha, (one.high - one.low) / math.sqrt(12) if one.error is None else one.error) for one in parts.values()
+    ]
+    return _beyond_errors(pairs)
+
+
+def spread_of_weights(parts: Sequence[Likelihood]) -> float | None:
+    """The same over likelihoods of parts, of the coefficient that varies most."""
+    alphas = [one.alphas for one in parts if one.alphas is not None]
+    errors = [one.standard_errors or (0.0,) * len(one.alphas or ()) for one in parts if one.alphas is not None]
+    found = [
+        _beyond_errors([(alpha[i], error[i]) for alpha, error in zip(alphas, errors, strict=True)])
+        for i in range(len(alphas[0]) if alphas else 0)
+    ]
+    return max((value for value in found if value is not None), default=None)
+
+
+def _beyond_errors(pairs: Sequence[tuple[float, float]]) -> float | None:
+    measured = np.array([pair for pair in pairs if pair[1] < MEASURED], np.float64)
     if len(measured) < 2:
         return None
-    alphas = np.array([one.alpha for one in measured])
-    errors = np.array([one.error for one in measured], np.float64)
+    alphas, errors = measured.T
     return float(np.sqrt(max(float(alphas.var(ddof=1)) - float((errors**2).mean()), 0.0)))

@@ -23,6 +23,7 @@ FORMATS = tuple(DType)
 STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
 TRIED = 40_000  # sampled elements for the grid over weights
 KEPT = 3  # recipes that are reported, runners-up included
+MOST = 5  # recipes that are reported where so many tie: the sweep has 8 places, and each costs time
 TIED = 1e-5  # sampled shares closer than this are settled by the sweep
 REPRODUCED = 0.9999
 Float64 = npt.NDArray[np.float64]
@@ -62,7 +63,10 @@ class Scorer:
     def share(self, recipe: Recipe) -> float:
         """Share of the sampled elements whose bits come out, 0 to 1."""
         order = np.array(recipe.order, np.int64)
-        distinct, which = np.unique(recipe.weights, axis=0, return_inverse=True)
+        if (recipe.weights == recipe.weights[0]).all():  # np.unique is slow, and this is called a hundred times
+            distinct, which = recipe.weights[:1], np.zeros(len(recipe.weights), np.int64)
+        else:
+            distinct, which = np.unique(recipe.weights, axis=0, return_inverse=True)
         equal = total = 0
         for code, parents, suspect, stratum in self._parts:
             total += len(suspect)
@@ -132,10 +136,10 @@ def keep_best(found: list[Scored]) -> list[Scored]:
             and np.array_equal(one.recipe.weights, other.recipe.weights)
             for other in kept
         )  # fmt: skip
+        if len(kept) >= KEPT and (len(kept) == MOST or one.share < ranked[0].share - TIED):
+            break
         if not same:
             kept.append(one)
-        if len(kept) == KEPT:
-            break
     return kept
 
 

@@ -3,24 +3,34 @@
 Only decisive tensors (matrices of at least 16 x 16, no norms, no biases) carry a verdict. Thresholds come from the
 generated families of `benchmarks/calibration.py`; `docs/method.md` says what each one costs.
 
-1.  no-evidence         fewer than 1,000 finite decisive elements                             -> inconclusive
-2.  identical           every decisive element holds the bits of one parent                   -> copy
+1.  no-evidence         fewer than 1,000 finite decisive elements, more than half of them not finite, or no variance
+                                                                                              -> inconclusive
+2.  identical           every decisive element holds the bits of one parent, as the suspect's format stores them
+                                                                                              -> copy
                         (if only norms, biases and other vectors differ: finetune)
-3.  unrelated           mean-centred correlation with every parent below 0.1                  -> unrelated
-4.  weak-kinship        that correlation below 0.5 for every parent                           -> inconclusive
-5.  other-child         another argument lies between the rest, and the suspect does not      -> inconclusive
+3.  unrelated           mean-centred correlation with every parent below 0.1, and in no single tensor above 0.5
+                                                                                              -> unrelated
+4.  weak-kinship        the correlation below 0.5 for every parent                            -> inconclusive
+5.  other-child         another argument is an exact mixture of the suspect and the rest, and the suspect is not one
+                                                                                              -> inconclusive
 6.  reproduced          a recipe with more than one parent gives the same bits in 99.99 % of the elements where the
                         parents differ                                                        -> merge
-7.  exact-to-rounding   one weighting (or one per piece) lies in every rounding cell sampled, agreement and
-                        betweenness are complete                                              -> merge
-    (6 and 7: if that holds in at least half of the weights and not in the rest, rule partly-exact
-                                                                                          -> merge-then-trained)
-8.  merge-then-trained  the likelihood puts the suspect inside the parents' span (rounding-corrected collinearity at
-                        least 0.95), no parent has more than 0.95 of the weight, and the coefficient is the same
-                        across layers and components (spread at most 0.05)                    -> merge-then-trained
-9.  near-one-parent     one parent has more than 0.9 of the weight                            -> finetune
+7.  exact-to-rounding   one weighting (or one per piece) lies in every rounding cell sampled; agreement is complete,
+                        and betweenness too unless a weight is negative                       -> merge
+    6 and 7 need elements that tell a mixture from each parent alone: at least 500 (and 100 for each piece) that do not
+    hold that parent's bits, of which the recipe of rule 6 misses at most 1 %. What holds in at least half of the
+    weights and not in the rest is rule partly-exact                                          -> merge-then-trained
+    (in less than half                                                                        -> inconclusive)
+    other-child again   another argument lies between the suspect and a third                 -> inconclusive
+8.  merge-then-trained  by the likelihood, which knows rounding, the suspect lies between one parent and the mixture
+                        of the others, seen from it under an angle with a cosine of at most -0.97; no parent has more
+                        than 0.95 of the weight; and the weights are the same across layers and components (measured
+                        in two at least, spread at most 0.05)                                 -> merge-then-trained
+9.  near-one-parent     one parent has 0.9 to 1.5 of the weight, known to 0.05                -> finetune
 10. shared-direction    anything else                                                         -> inconclusive
-A control that fares as the suspect does turns rules 6 to 8 into inconclusive.
+
+A control that fares as the suspect does turns rules 6 to 8 into inconclusive, and so does, for every class that is
+about the whole model, a suspect of which less than half could be compared (rule partial).
 """
 
 from __future__ import annotations
@@ -31,43 +41,63 @@ from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.roles import Between
 
 MINIMUM_ELEMENTS = 1_000
+HALF = 0.5
 UNRELATED, KIN = 0.1, 0.5
 REPRODUCED = 0.9999
 COMPLETE = 0.9999  # agreement and betweenness of an exact merge
-COLLINEAR = 0.95
+DISTINCT, DISTINCT_PER_PIECE = 500, 100
+MISSED = 0.01
+STRAIGHT = 0.97  # a run whose random part is 12 % of its way reaches this half-way
 INTERIOR = 0.95  # a merge leaves no parent more than this weight, unless it is exact
 SPREAD = 0.05
-NEAR = 0.9
+NEAR, BEYOND = 0.9, 1.5
+KNOWN = 0.05  # standard error that a weight may have
 
 
 @dataclass(frozen=True)
 class Facts:
     """What the rules look at; parents are numbered 1 ... k as arguments, the reference last.
 
-    `identical` the parents whose bits every decisive element holds; `vectors_differ` whether anything else differs.
-    `correlations` mean-centred raw correlation by parent (None: no variance). `bit_equal` is the best recipe's share
-    where parents differ, at worst; `mixes` whether that recipe uses more than one parent. `exact` whether one weighting
-    fits every rounding cell; it does so in the share `explained` of the decisive elements, and `bit_equal`,
-    `agreement` and `betweenness` are measured there. `boundary`: nothing beyond rounding was added. `weights` by parent: likelihood, else least squares. `spread` is the standard deviation
-    of the first coefficient over layers and components beyond its own error.
+    `finite` is the share of decisive elements that are finite everywhere, `compared` that of the suspect's weights
+    which could be compared. `identical`: the parents whose bits every decisive element holds; `vectors_differ` whether
+    anything else differs. `correlations`: mean-centred raw correlation by parent (None: no variance); `kin_tensors`
+    the share of decisive elements in tensors where one of them exceeds 0.5.
+
+    `bit_equal`: the best recipe's share where parents differ, at worst; `mixes` whether that recipe, or else the exact
+    weighting, uses more than one parent, in `pieces` pieces; `interior` whether none of its weights is negative.
+    `exact`: whether one weighting fits every rounding cell. It does so in the share `explained` of the decisive
+    elements, and `bit_equal`, `agreement`, `betweenness` are measured there, as are `missed`, elements that the recipe
+    does not reproduce, and `distinct`, elements that do not hold a parent's bits (fewest over the parents).
+
+    `weights` by parent (likelihood, else least squares), with the largest standard error `weight_error`;
+    `straightness`: minus the cosine of the angle at the suspect, freed of rounding. `spread`: standard deviation of a
+    weight over layers or components beyond its own error. `boundary`: nothing beyond rounding was added.
     """
 
     elements: int
     parents: int
+    finite: float = 1.0
+    compared: float = 1.0
     identical: tuple[int, ...] = ()
     vectors_differ: bool = False
     correlations: tuple[float | None, ...] = ()
+    kin_tensors: float = 0.0
     between: tuple[Between, ...] = ()
     other_exact: int | None = None
     bit_equal: float | None = None
     mixes: bool = False
+    pieces: int = 1
+    missed: int = 0
+    distinct: int = 0
     interior: bool = True
     exact: bool = False
     explained: float = 1.0
     agreement: float | None = None
     betweenness: float | None = None
     weights: tuple[float, ...] | None = None
+    weight_error: float | None = None
     collinearity: float | None = None
+    straightness: float | None = None
     spread: float | None = None
     boundary: bool = False
 
@@ -84,18 +114,37 @@ class Decision:
 
 def decide(facts: Facts) -> Decision:
     """Apply the rules in order."""
+    decision = _by_rules(facts)
+    if facts.compared < HALF and decision.class_ not in (VerdictClass.INCONCLUSIVE, VerdictClass.UNRELATED):
+        return _inconclusive(
+            "partial",
+            f"only {facts.compared:.0%} of its weights could be compared; those alone would be called "
+            f"{decision.class_} (rule {decision.rule})",
+        )
+    return decision
+
+
+def _by_rules(facts: Facts) -> Decision:
+    """Rules 1 to 4, then the rest."""
     if facts.elements < MINIMUM_ELEMENTS:
         return _inconclusive("no-evidence", "too few comparable matrix elements; norms and biases decide nothing")
+    if facts.finite < HALF:
+        return _inconclusive("no-evidence", "more than half of the matrix elements are not finite")
     if facts.identical:
         if facts.vectors_differ:
             return Decision(VerdictClass.FINETUNE, "identical", facts.identical[0])
         return Decision(VerdictClass.COPY, "identical", facts.identical[0])
-    related = max((value for value in facts.correlations if value is not None), default=0.0)
-    if related < UNRELATED:
+    known = [value for value in facts.correlations if value is not None]
+    if not known:
+        return _inconclusive("no-evidence", "the matrices of the suspect or of the parents do not vary")
+    related = max(known)
+    if related < UNRELATED and not facts.kin_tensors:
         return Decision(VerdictClass.UNRELATED, "unrelated")
     if related < KIN:
         return _inconclusive(
-            "weak-kinship", f"the raw weights correlate at {related:.2f}: more than chance, less than a descendant does"
+            "weak-kinship",
+            f"the raw weights correlate at {related:.2f}, in {facts.kin_tensors:.1%} of them above {KIN}: more than "
+            "chance, less than a descendant does",
         )
     if facts.parents == 1:
         return Decision(VerdictClass.FINETUNE, "near-one-parent", 1)
@@ -105,31 +154,60 @@ def decide(facts: Facts) -> Decision:
 def _among_parents(facts: Facts) -> Decision:
     """Rules 5 to 10: the suspect is kin, and there are at least two parents."""
     own = any(one.child == 0 for one in facts.between)
-    others = [one for one in facts.between if one.child != 0]
+    others = [one for one in facts.between if one.child and 0 in (one.first, one.second)]
     exact_interior = (facts.exact or (facts.bit_equal or 0) >= REPRODUCED) and facts.interior
     if facts.other_exact is not None and not exact_interior:
         return _inconclusive("other-child", "another argument is an exact mixture of the rest", facts.other_exact)
-    complete = min(facts.agreement if facts.agreement is not None else 1.0, facts.betweenness or 0.0) >= COMPLETE
-    reproduced = facts.bit_equal is not None and facts.bit_equal >= REPRODUCED
-    if facts.mixes and (reproduced or (facts.exact and (complete or not facts.interior))):
-        if facts.explained < 1:
-            return Decision(VerdictClass.MERGE_THEN_TRAINED, "partly-exact")
-        return Decision(VerdictClass.MERGE, "reproduced" if reproduced else "exact-to-rounding")
+    exact = exact_rule(facts)
+    if exact and facts.explained < HALF:
+        return _inconclusive(
+            "partly-exact", f"{facts.explained:.0%} of the matrix weights are exactly a mixture, the larger part is not"
+        )
+    if exact and facts.explained < 1:
+        return Decision(VerdictClass.MERGE_THEN_TRAINED, "partly-exact")
+    if exact:
+        return Decision(VerdictClass.MERGE, exact)
     if others and not own:
         return _inconclusive("other-child", "another argument lies between the rest", others[0].child)
     if facts.weights is None:
         return _inconclusive("shared-direction", "the parents cannot be told apart")
-    heaviest = max(range(len(facts.weights)), key=lambda parent: facts.weights[parent])  # type: ignore[index]
-    weight = facts.weights[heaviest]
-    if weight <= INTERIOR and min(facts.weights) >= -SPREAD and (facts.collinearity or 0) >= COLLINEAR:
-        if facts.spread is None or facts.spread <= SPREAD:
+    return _by_weights(facts, facts.weights)
+
+
+def exact_rule(facts: Facts) -> str | None:
+    """Rules 6 and 7, whatever the share of the weights they hold in: the rule's name, or None."""
+    if not facts.mixes or facts.distinct < max(DISTINCT, DISTINCT_PER_PIECE * facts.pieces):
+        return None
+    if (facts.bit_equal or 0) >= REPRODUCED and facts.missed <= MISSED * facts.distinct:
+        return "reproduced"
+    agrees = facts.agreement is None or facts.agreement >= COMPLETE
+    inside = not facts.interior or (facts.betweenness or 0) >= COMPLETE
+    return "exact-to-rounding" if facts.exact and agrees and inside else None
+
+
+def _by_weights(facts: Facts, weights: tuple[float, ...]) -> Decision:
+    """Rules 8 to 10: nothing is exact."""
+    heaviest = max(range(len(weights)), key=lambda parent: weights[parent])
+    weight = weights[heaviest]
+    if weight <= INTERIOR and min(weights) >= -SPREAD and (facts.straightness or 0) >= STRAIGHT:
+        if facts.spread is not None and facts.spread <= SPREAD:
             return Decision(VerdictClass.MERGE_THEN_TRAINED, "merge-then-trained")
+        if facts.spread is None:
+            return _inconclusive(
+                "shared-direction",
+                "between the parents, but in too few layers and components to see whether it is so in all of them",
+            )
         return _inconclusive(
             "shared-direction",
             f"near the line between the parents, but the coefficient varies by ±{facts.spread:.2f} from part to part, "
-            "as in an earlier stage of the same training",
+            "as in an earlier stage of the same training, or in a merge with a ratio for each part",
         )
-    if weight > NEAR:
+    if (facts.weight_error or 0) > KNOWN:
+        return _inconclusive(
+            "shared-direction",
+            f"the parents differ too little for their shares to be known (±{facts.weight_error:.2f})",
+        )
+    if NEAR < weight <= BEYOND:
         return Decision(VerdictClass.FINETUNE, "near-one-parent", heaviest + 1)
     if facts.agreement is not None and facts.agreement >= COMPLETE:
         return _inconclusive(
@@ -139,8 +217,8 @@ def _among_parents(facts: Facts) -> Decision:
         )
     return _inconclusive(
         "shared-direction",
-        "the suspect shares a direction with a parent without lying on the line: a merge trained much further, "
-        "or training on similar data",
+        "it shares a direction with a parent without lying on the line: a merge trained much further, training on "
+        "similar data, an earlier or later stage of the same training, or an ancestor of the parents",
     )
 
 

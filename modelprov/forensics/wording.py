@@ -23,6 +23,7 @@ TASK_VECTOR = (
     "whether this was made as a merge with {reference} or as a scaled task vector: if {reference} is the base of "
     "{parent}, the two are the same weights"
 )
+NO_SHARE = 0.02
 VECTORS = "norm weights and biases are listed but carry no weight in the verdict"
 
 
@@ -53,9 +54,9 @@ def _summary(
     suspect, kind = labels[0], decision.class_
     parent = labels[decision.parent] if decision.parent else ""
     if kind is VerdictClass.COPY:
-        return f"{suspect} is a copy: every weight compared holds the same bits as in {parent}."
+        return f"{suspect} is a copy: every weight compared is that of {parent}, bit for bit as {suspect} stores it."
     if kind is VerdictClass.MERGE:
-        return _merge_summary(facts, mixing, reproduction, labels)
+        return _merge_summary(decision, facts, mixing, reproduction, labels)
     if kind is VerdictClass.MERGE_THEN_TRAINED:
         return _trained_summary(decision, facts, reproduction, after, labels)
     if kind is VerdictClass.FINETUNE:
@@ -63,33 +64,60 @@ def _summary(
             return (
                 f"All matrices of {suspect} are those of {parent}, bit for bit; only norms, biases or the like differ."
             )
-        others = [label for label in labels[1:] if label != parent]
-        rest = f" No share of {' or '.join(others)} was found in it." if others else ""
-        return f"{suspect} was trained onwards from {parent} or shares its direct ancestor.{rest}"
+        return (
+            f"{suspect} was trained onwards from {parent}, or changed in another way, or shares its direct ancestor."
+            f"{_others(decision, facts, labels)}"
+        )
     if kind is VerdictClass.UNRELATED:
         return f"{suspect} shares no more with {' or '.join(labels[1:])} than independently trained models do."
-    roles = _roles(facts.between, labels)
-    if decision.rule == "other-child" and roles:
-        return f"{roles}: {suspect} is not the mixture here. Compare again with the one in the middle first."
+    if decision.rule == "other-child" and decision.parent:
+        rest = " and ".join(label for number, label in enumerate(labels) if number != decision.parent)
+        roles = _roles([one for one in facts.between if one.child == decision.parent], labels)
+        return (
+            f"{roles or f'{parent} lies between {rest}'}: {suspect} is not the mixture here. "
+            "Compare again with the one in the middle first."
+        )
     return f"The weights do not settle where {suspect} comes from: {decision.reason}."
 
 
-def _merge_summary(facts: Facts, mixing: Mixing, reproduction: Reproduction, labels: Sequence[str]) -> str:
-    suspect = labels[0]
-    if facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and reproduction.recipe:
+def _others(decision: Decision, facts: Facts, labels: Sequence[str]) -> str:
+    """What a finetune has of the parents it was not trained from."""
+    shares = [
+        (weight, label)
+        for number, (weight, label) in enumerate(zip(facts.weights or (), labels[1:], strict=False), 1)
+        if number != decision.parent
+    ]
+    if not shares:
+        return ""
+    if all(abs(weight) < NO_SHARE for weight, _ in shares):
+        return f" No share of {' or '.join(label for _, label in shares)} was found in it."
+    fitted = " and ".join(f"{weight:.2f} of {label}" for weight, label in shares)
+    return f" The best fit has {fitted} in it, but the suspect is not on a line to there."
+
+
+def _merge_summary(
+    decision: Decision, facts: Facts, mixing: Mixing, reproduction: Reproduction, labels: Sequence[str]
+) -> str:
+    suspect, parents = labels[0], " and ".join(labels[1:])
+    if decision.rule == "reproduced" and reproduction.recipe:
         pieces = len(reproduction.groups)
-        recipe = f"a merge in {pieces} pieces of {' and '.join(labels[1:])}" if pieces > 1 else reproduction.recipe
-        share = (
-            "every bit" if reproduction.bit_equal == 1 else f"{floor_percent(reproduction.bit_equal)} of the weights"
-        )
+        recipe = f"a merge in {pieces} pieces of {parents}" if pieces > 1 else reproduction.recipe
+        arithmetic = f"Recomputing this merge in {reproduction.arithmetic} arithmetic gives"
+        if reproduction.bit_equal == 1:
+            return f"{suspect} is {recipe}. {arithmetic} every bit again; no training afterwards left a trace."
         return (
-            f"{suspect} is {recipe}. Recomputing this merge in {reproduction.arithmetic} arithmetic gives {share} "
-            "again; nothing was trained afterwards."
+            f"{suspect} is {recipe}. {arithmetic} {floor_percent(reproduction.bit_equal)} of the weights again; the "
+            "few others were changed afterwards or computed in another way."
         )
-    between = f"between {mixing.low:.7g} and {mixing.high:.7g}" if mixing.low is not None else "as given below"
+    if facts.pieces > 1:
+        made = f"a merge of {parents} in {facts.pieces} pieces: one weighting for each"
+    elif mixing.low is not None and mixing.high is not None:
+        made = f"a merge of {parents}: one weighting, with {mixing.low:.7g} to {mixing.high:.7g} of {labels[1]},"
+    else:
+        made = f"a merge of {parents}: one weighting"
     return (
-        f"{suspect} is a merge of {' and '.join(labels[1:])}: one coefficient, {between} for {labels[1]}, fits every "
-        "weight to within rounding. Which program's arithmetic made it was not identified."
+        f"{suspect} is {made} fits every weight of the sample to within rounding. Which program's arithmetic made it "
+        "was not identified."
     )
 
 
@@ -98,14 +126,20 @@ def _trained_summary(
 ) -> str:
     suspect = labels[0]
     if decision.rule == "partly-exact":
+        reproduced = (facts.bit_equal or 0) >= REPRODUCED and reproduction.recipe and len(reproduction.groups) == 1
+        exact = f"exactly {reproduction.recipe}" if reproduced else f"an exact merge of {' and '.join(labels[1:])}"
         return (
-            f"{floor_percent(facts.explained)} of the matrix weights of {suspect} are exactly {reproduction.recipe}; "
-            "the rest was changed afterwards or comes from elsewhere."
+            f"{floor_percent(facts.explained)} of the matrix weights of {suspect} are {exact}; the rest was changed "
+            "afterwards or comes from elsewhere."
         )
     weights = facts.weights or ()
     parts = " + ".join(f"{weight:.3f} × {label}" for weight, label in zip(weights, labels[1:], strict=True))
-    moved = f", by {after.sigma_relative:.1%} of the parents' distance" if after.sigma_relative is not None else ""
-    return f"{suspect} is about {parts}, and was changed afterwards{moved}."
+    if after.sigma_relative is None:
+        return f"{suspect} is about {parts}, but for a small further change."
+    return (
+        f"{suspect} is about {parts}, but for a further change of {100 * after.sigma_relative:.2g} % of the parents' "
+        "distance: later training, or a way of computing that was not tried."
+    )
 
 
 def floor_percent(share: float | None) -> str:
@@ -142,6 +176,16 @@ def _evidence(
                 uncertainty=error,
                 elements=facts.elements,
                 null="collinearity 0 for independent training",
+            )
+        )
+    if facts.straightness is not None:
+        found.append(
+            Evidence(
+                measure="straightness: minus the cosine of the angle, at the suspect, between one parent and the "
+                "mixture of the others (free of rounding)",
+                value=f"{facts.straightness:.4f}",
+                elements=facts.elements,
+                null="0 or less for independent training; 0 for a stage of a random walk; 1 on the line",
             )
         )
     if mixing.coverage is not None and mixing.alpha is not None:
