@@ -57,6 +57,10 @@ class UnreadableFileError(ModelprovError):
     """The operating system refused to read or write a file."""
 
 
+class MergeError(ModelprovError):
+    """The models of a recipe cannot be merged as it says (missing tensor, other shape, too little memory or disk)."""
+
+
 class CouldNotJudgeError(ModelprovError):
     """There is no evidence to judge by (nothing aligned, nothing finite)."""
 

@@ -39,7 +39,7 @@ class Size:
         hidden = int(rng.choice([24, 32, 48, 64]))
         experts = int(rng.choice([0, 0, 0, 4]))
         return Size(
-            int(rng.integers(2, 5)), hidden, hidden * int(rng.integers(1, 4)), int(rng.integers(40, 400)),
+            int(rng.integers(3, 6)), hidden, hidden * int(rng.integers(1, 4)), int(rng.integers(40, 400)),
             bool(rng.random() < 0.7), experts,
         )  # fmt: skip
 

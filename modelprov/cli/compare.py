@@ -78,13 +78,14 @@ def compare(
         raise UsageError(f"--device is auto, cpu or cuda, not {device!r}")
     if reading not in ("auto", "map", "direct", "buffered"):
         raise UsageError(f"--reading is auto, map, direct or buffered, not {reading!r}")
+    sample_elements = max(4096, parse_size(sample_size, "--sample-size") // 2)
     options = Options(
         memory=parse_size(memory, "--memory"),
         threads=threads,
         device=device,
         seed=seed,
         sample=sample,
-        sample_elements=max(4096, parse_size(sample_size, "--sample-size") // 2) if sample else 1 << 20,
+        sample_elements=sample_elements if sample else 1 << 20,
         method=reading,
     )
     outputs = {"json": json_file, "markdown": markdown, "html": html}
@@ -105,9 +106,9 @@ def run(locations: list[str], control: list[str], options: Options, command: str
     from rich.console import Console
 
     from modelprov.checkpoints.labels import unique_labels
-    from modelprov.checkpoints.opening import open_checkpoint
     from modelprov.cli.progress import Bar
     from modelprov.forensics.compare import compare as compare_checkpoints
+    from modelprov.merge.virtual import open_any
     from modelprov.reports.build import build_report
 
     started, clock = datetime.now(UTC), time.perf_counter()
@@ -115,7 +116,7 @@ def run(locations: list[str], control: list[str], options: Options, command: str
     with Bar(Console(stderr=True), quiet) as bar:
         bar.stage("opening checkpoints")
         opened: list[Checkpoint] = [
-            open_checkpoint(where, label) for where, label in zip([*locations, *control], labels, strict=True)
+            open_any(where, label) for where, label in zip([*locations, *control], labels, strict=True)
         ]
         main, controls = opened[: len(locations)], opened[len(locations) :]
         bar.stage("loading")

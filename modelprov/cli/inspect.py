@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 @app.command()
 def inspect(
-    checkpoint: Annotated[str, typer.Argument(metavar="CKPT", help="A folder, a .safetensors file, or org/name.")],
+    checkpoint: Annotated[
+        str, typer.Argument(metavar="CKPT", help="A folder, a .safetensors file, org/name, or a merge recipe (.yml).")
+    ],
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write JSON to FILE; `-` is standard output.")
     ] = None,
@@ -25,11 +27,11 @@ def inspect(
 ) -> None:
     """Show what a checkpoint is: parameters, formats, layers, experts, shards, digests. Reads headers only."""
     from modelprov.checkpoints.inspection import inspect_checkpoint
-    from modelprov.checkpoints.opening import open_checkpoint
+    from modelprov.merge.virtual import open_any
     from modelprov.reports.inspection import print_inspection, render_inspection_json
     from modelprov.reports.writing import write_atomically
 
-    opened = open_checkpoint(checkpoint)
+    opened = open_any(checkpoint)
     found = inspect_checkpoint(opened)
     weights = _hash(opened) if digest else None
     if json_file is not None:

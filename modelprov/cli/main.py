@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import signal
 import sys
 import threading
@@ -45,9 +47,9 @@ def options(
 
 def main() -> NoReturn:
     """Run the command; every expected failure ends in one message that says what to do next."""
-    from modelprov.cli import compare, demo, inspect  # noqa: F401  (they add themselves to `app`)
+    from modelprov.cli import compare, demo, inspect, merge, verify  # noqa: F401  (they add themselves to `app`)
 
-    end_quietly_when_nobody_reads()
+    _prepare_process()
     try:
         app(standalone_mode=True)
     except ModelprovError as error:
@@ -64,10 +66,15 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def end_quietly_when_nobody_reads() -> None:
-    """Die of a closed pipe (`| head`) as other programs do: status 141, which is no verdict, and no message."""
+def _prepare_process() -> None:
+    """Die of a closed pipe (`| head`) as other programs do: status 141, which is no verdict; and never die silently.
+
+    A mapped shard that is cut short at the wrong moment ends any program with SIGBUS: then at least say where.
+    """
     if hasattr(signal, "SIGPIPE") and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):  # no standard error to write to
+        faulthandler.enable()
 
 
 def fail(error: ModelprovError) -> NoReturn:

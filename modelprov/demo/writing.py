@@ -6,7 +6,6 @@ Files are not forced to the disk (no fsync): what is written here can be made ag
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import secrets
 import shutil
@@ -19,15 +18,16 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.dtypes import DType, round_bf16
+from modelprov.checkpoints.writing import INDEX, OF, header, write_json
 from modelprov.errors import UnreadableFileError, UsageError
+
+__all__ = ["INDEX", "OF", "WITHOUT_OF", "StoredTensor", "Weights", "header", "staged", "write_checkpoint", "write_json"]
 
 Float32 = npt.NDArray[np.float32]
 Tensor = tuple[Float32, DType]
 """Values as float32, all of them representable in the dtype they are stored as."""
 Weights = dict[str, Tensor]
 
-INDEX = "model.safetensors.index.json"
-OF = "model-{number:05d}-of-{shards:05d}.safetensors"
 WITHOUT_OF = "model-{number:05d}.safetensors"
 """Some publishers number their shards without saying how many there are."""
 
@@ -40,6 +40,11 @@ class StoredTensor:
     dtype: DType
     shape: tuple[int, ...]
     chunks: Iterable[bytes | memoryview]
+
+    @property
+    def format(self) -> str:
+        """Its dtype, as the format calls it."""
+        return str(self.dtype)
 
     @property
     def size(self) -> int:
@@ -137,27 +142,6 @@ def write_shard(path: Path, tensors: Sequence[StoredTensor]) -> None:
             written = sum(file.write(chunk) for chunk in tensor.chunks)
             if written != tensor.size:
                 raise ValueError(f"{tensor.name} gave {written} bytes, its shape and dtype say {tensor.size}")
-
-
-def header(tensors: Iterable[StoredTensor]) -> bytes:
-    """Length and JSON of a header for tensors that follow each other; padded so that the data is 8-byte aligned."""
-    entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    at = 0
-    for tensor in tensors:
-        entries[tensor.name] = {
-            "dtype": str(tensor.dtype),
-            "shape": list(tensor.shape),
-            "data_offsets": [at, at + tensor.size],
-        }
-        at += tensor.size
-    text = json.dumps(entries, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON object for people to read."""
-    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
 def encode32(array: Float32, dtype: DType) -> bytes:

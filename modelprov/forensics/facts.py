@@ -12,16 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.forensics import interval
-from modelprov.forensics.fits import COVERED, INFORMATIVE, Fits
+from modelprov.forensics.fits import COVERED, INFORMATIVE, Fits, subsample
 from modelprov.forensics.least_squares import fit_many
-from modelprov.forensics.moments import ELEMENTS, NONFINITE, PARENTS_AGREE, Moments, layout
+from modelprov.forensics.moments import ALL_EQUAL, ELEMENTS, NONFINITE, PARENTS_AGREE, Moments, layout
 from modelprov.forensics.part_alphas import PartAlpha, part_weights, spread, spread_of_weights
 from modelprov.forensics.recipe import Recipe
-from modelprov.forensics.roles import Between, between
+from modelprov.forensics.roles import between
 from modelprov.forensics.rows import Table, agreement, betweenness, correlations, mean_correlation
 from modelprov.forensics.scout import Strata
-from modelprov.forensics.verdict import HALF, KIN, MISSED, REPRODUCED, Facts, exact_rule
+from modelprov.forensics.verdict import COMPLETE, DISTINCT, HALF, KIN, MISSED, REPRODUCED, Facts, exact_rule
 
+ROLES_ELEMENTS = 200_000
+LAYERS = 3  # layers that must be measured before their evenness says anything
 FEW = 10  # missed bits in a tensor that make no exception of it
 Float64 = npt.NDArray[np.float64]
 Parts = Mapping[str, Mapping[object, PartAlpha]]
@@ -43,18 +45,16 @@ class Evidence:
 def gather(of: Evidence) -> Facts:
     """The facts about the decisive tensors.
 
-    What is exact is measured where the exact fit holds, less single tensors that the best recipe fails in: those were
-    changed afterwards, and no other tensor hides them.
+    What is exact is measured where the best recipe reproduces the bits, if that is most of the weights, else where the
+    exact fit holds. Tensors that the recipe fails in were changed afterwards; no other tensor hides them.
     """
     decisive = [row for row, tensor in enumerate(of.table.tensors) if tensor.decisive]
-    explained = explained_rows(of.strata, of.fits, decisive)
-    facts = replace(_facts(of, decisive, explained), spread=_spread(of))
-    kept = _without_exceptions(of.table, explained)
-    if len(kept) < len(explained) and exact_rule(facts) != "exact-to-rounding":
-        without = _facts(of, decisive, kept)
-        if without.explained >= HALF and exact_rule(without) == "reproduced":
-            return replace(without, spread=facts.spread)
-    return facts
+    fitted = _facts(of, decisive, explained_rows(of.strata, of.fits, decisive))
+    if fitted.explained < 1 or exact_rule(fitted) != "exact-to-rounding":
+        remade = _facts(of, decisive, _without_exceptions(of.table, decisive))
+        if remade.explained >= HALF and exact_rule(remade) == "reproduced":
+            fitted = remade
+    return replace(fitted, spread=_spread(of))
 
 
 def explained_rows(strata: Strata, fits: Fits | None, decisive: Sequence[int]) -> list[int]:
@@ -80,7 +80,6 @@ def _facts(of: Evidence, decisive: Sequence[int], explained: Sequence[int]) -> F
     total, everything, part = table.rows(decisive), table.moments.total(), table.rows(explained)
     n, elements, nonfinite = total.n, total.elements, total.count(NONFINITE)
     same = tuple(parent for parent in range(1, n) if elements and total.equal(0, parent) == elements)
-    middle = between(total)
     bit_equal = _bit_equal(part, table.slot)
     recipe = None if table.slot is None else of.recipes[table.slot].weights
     exact = None if fits is None or fits.exact is None else fits.exact.weights
@@ -96,8 +95,8 @@ def _facts(of: Evidence, decisive: Sequence[int], explained: Sequence[int]) -> F
         vectors_differ=bool(same) and everything.equal(0, same[0]) != everything.elements,
         correlations=tuple(mean_correlation(table, decisive, 0, parent) for parent in range(1, n)),
         kin_tensors=_kin_tensors(table, decisive),
-        between=middle,
-        other_exact=_other_exact(fits, middle),
+        between=between(total),
+        other_exact=_other_exact(total, fits),
         bit_equal=bit_equal,
         mixes=used is not None and int((np.abs(used) > 0).any(axis=0).sum()) > 1,
         pieces=1 if used is None else len(np.unique(used, axis=0)),
@@ -201,28 +200,42 @@ def _straightness(total: Moments, fits: Fits | None, weights: tuple[float, ...] 
     return max(found, default=None)
 
 
-def _other_exact(fits: Fits | None, middle: Sequence[Between]) -> int | None:
-    """An argument other than the suspect that is an exact mixture of the rest (three checkpoints)."""
+def _other_exact(total: Moments, fits: Fits | None) -> int | None:
+    """An argument other than the suspect that is an exact mixture of the suspect and the third (three checkpoints).
+
+    Looked for in the rounding cells, whatever the angles: rounding alone can bend the line between near parents.
+    """
     if fits is None or len(fits.sample.parents) != 2:
         return None
-    for one in middle:
-        if one.child:
-            peak = interval.fit(interval.element_intervals(fits.sample.with_roles(one.child)))
-            if (peak.coverage or 0) >= COVERED and peak.informative >= INFORMATIVE:
-                return one.child
+    some = subsample(fits.sample, ROLES_ELEMENTS, 0)
+    for child, third in ((1, 2), (2, 1)):
+        same, distinct = total.equal(0, third), total.elements - max(total.equal(0, child), total.equal(1, 2))
+        if distinct < DISTINCT or (same and total.count(ALL_EQUAL) < COMPLETE * same):
+            continue
+        peak = interval.fit(interval.element_intervals(some.with_roles(child)))
+        if (peak.coverage or 0) < COVERED or peak.informative < INFORMATIVE or peak.low is None or peak.high is None:
+            continue
+        if peak.low > 0 and peak.high < 1:
+            return child
     return None
 
 
 def _spread(of: Evidence) -> float | None:
-    """How much a parent's weight varies between layers or between components, beyond errors; None if none was seen."""
+    """How much a parent's weight varies between layers or between components, beyond errors.
+
+    None below three measured layers: two that happen to agree are no sign that all do.
+    """
     if of.fits is None:
         return None
+    layers = {stratum: layer for stratum, layer in enumerate(of.strata.layers) if layer is not None}
+    components = {int(stratum): of.table.tensors[row].component for row, stratum in enumerate(of.strata.of_tensor)}
     if len(of.fits.sample.parents) == 2:
-        found = [spread(of.parts.get(kind, {})) for kind in ("layer", "component")]
+        by_layer, by_component = (
+            spread(of.parts.get(kind, {}), least) for kind, least in (("layer", LAYERS), ("component", 2))
+        )
     else:
-        components = {int(stratum): of.table.tensors[row].component for row, stratum in enumerate(of.strata.of_tensor)}
-        found = [
-            spread_of_weights(part_weights(of.fits, keys, of.seed))
-            for keys in ({s: layer for s, layer in enumerate(of.strata.layers) if layer is not None}, components)
-        ]
-    return max((value for value in found if value is not None), default=None)
+        by_layer, by_component = (
+            spread_of_weights(part_weights(of.fits, keys, of.seed), least)
+            for keys, least in ((layers, LAYERS), (components, 2))
+        )
+    return None if by_layer is None else max(by_layer, by_component or 0.0)

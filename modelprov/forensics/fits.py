@@ -185,4 +185,4 @@ def _round(near: Float64, ml: Likelihood) -> Float64:
     """Weights near the likelihood's with as few digits as its standard errors allow."""
     errors = ml.standard_errors or (0.001,) * (len(near) - 1)
     free = [_natural(a - 2 * max(e, 1e-6), a + 2 * max(e, 1e-6)) for a, e in zip(near[:-1], errors, strict=True)]
-    return _with_rest(np.array([free]))[0]
+    return np.asarray(_with_rest(np.array([free]))[0], np.float64)

@@ -82,31 +82,31 @@ def part_weights(fits: Fits, part_of_stratum: Mapping[int, object], seed: int) -
     return [one for one in found if one.converged and one.alphas is not None]
 
 
-def spread(parts: Mapping[object, PartAlpha]) -> float | None:
-    """Standard deviation of alpha over parts beyond what their own errors explain; None below two measured parts.
+def spread(parts: Mapping[object, PartAlpha], least: int = 2) -> float | None:
+    """Standard deviation of alpha over parts beyond what their own errors explain; None below `least` measured parts.
 
     Hard bounds count with the standard deviation of a uniform distribution between them.
     """
     pairs = [
         (one.alpha, (one.high - one.low) / math.sqrt(12) if one.error is None else one.error) for one in parts.values()
     ]
-    return _beyond_errors(pairs)
+    return _beyond_errors(pairs, least)
 
 
-def spread_of_weights(parts: Sequence[Likelihood]) -> float | None:
+def spread_of_weights(parts: Sequence[Likelihood], least: int = 2) -> float | None:
     """The same over likelihoods of parts, of the coefficient that varies most."""
     alphas = [one.alphas for one in parts if one.alphas is not None]
     errors = [one.standard_errors or (0.0,) * len(one.alphas or ()) for one in parts if one.alphas is not None]
     found = [
-        _beyond_errors([(alpha[i], error[i]) for alpha, error in zip(alphas, errors, strict=True)])
+        _beyond_errors([(alpha[i], error[i]) for alpha, error in zip(alphas, errors, strict=True)], least)
         for i in range(len(alphas[0]) if alphas else 0)
     ]
     return max((value for value in found if value is not None), default=None)
 
 
-def _beyond_errors(pairs: Sequence[tuple[float, float]]) -> float | None:
+def _beyond_errors(pairs: Sequence[tuple[float, float]], least: int) -> float | None:
     measured = np.array([pair for pair in pairs if pair[1] < MEASURED], np.float64)
-    if len(measured) < 2:
+    if len(measured) < least:
         return None
     alphas, errors = measured.T
     return float(np.sqrt(max(float(alphas.var(ddof=1)) - float((errors**2).mean()), 0.0)))

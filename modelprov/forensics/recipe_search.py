@@ -23,7 +23,6 @@ FORMATS = tuple(DType)
 STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
 TRIED = 40_000  # sampled elements for the grid over weights
 KEPT = 3  # recipes that are reported, runners-up included
-MOST = 5  # recipes that are reported where so many tie: the sweep has 8 places, and each costs time
 TIED = 1e-5  # sampled shares closer than this are settled by the sweep
 REPRODUCED = 0.9999
 Float64 = npt.NDArray[np.float64]
@@ -136,10 +135,10 @@ def keep_best(found: list[Scored]) -> list[Scored]:
             and np.array_equal(one.recipe.weights, other.recipe.weights)
             for other in kept
         )  # fmt: skip
-        if len(kept) >= KEPT and (len(kept) == MOST or one.share < ranked[0].share - TIED):
-            break
         if not same:
             kept.append(one)
+        if len(kept) == KEPT:
+            break
     return kept
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import yaml
 
 from modelprov.arithmetics import Arithmetic
+from modelprov.checkpoints.dtypes import DType
 from modelprov.forensics import interval
 from modelprov.forensics.fits import Fits
 from modelprov.forensics.least_squares import coefficient_sum, fit_many
@@ -26,9 +28,10 @@ from modelprov.forensics.results import (
     Reproduction,
 )
 from modelprov.forensics.rows import Table, agreement, betweenness, least_squares
-from modelprov.forensics.scout import Strata
+from modelprov.forensics.scout import NUMBER, Strata
 
 ONE_PARENT = "mixing needs at least two parents; only one was given"
+WRITTEN = {DType.BF16: "bfloat16", DType.F16: "float16", DType.F32: "float32", DType.F64: "float64"}
 NO_SAMPLE = "no decisive tensor (a matrix of at least 16 x 16) could be sampled"
 
 
@@ -116,7 +119,6 @@ def reproduction(
     if not recipes or not total.elements:
         reason = ONE_PARENT if table.moments.n < 3 else "no candidate recipe came out of the sample"
         return Reproduction(reason=reason)
-    labels = table.labels[1:]
     candidates = [
         _candidate(recipes[slot], strata, table, total.recipe(slot) / total.elements, total.elements) for slot in order
     ]
@@ -128,7 +130,7 @@ def reproduction(
         bit_equal=best.bit_equal,
         elements=best.elements,
         groups=best.groups,
-        yaml=_yaml(recipes[order[0]], best, labels, locations),
+        yaml=_yaml(recipes[order[0]], best, table, locations),
         candidates=tuple(candidates),
     )
 
@@ -166,27 +168,47 @@ def _groups(recipe: Recipe, strata: Strata, table: Table, labels: Sequence[str])
     return tuple(sorted(groups, key=lambda group: -group.elements))
 
 
-def _yaml(recipe: Recipe, best: CandidateRecipe, labels: Sequence[str], locations: Sequence[str]) -> str:
-    """The recipe as a mergekit-style config; what that format cannot say stands under `modelprov`."""
+def _yaml(recipe: Recipe, best: CandidateRecipe, table: Table, locations: Sequence[str]) -> str:
+    """The recipe as `modelprov verify` takes it: mergekit's keys; what those cannot say stands under `modelprov`."""
+    labels = table.labels[1:]
     stepwise = recipe.arithmetic in (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
     where = dict(zip(labels, locations, strict=True))
     ordered = [labels[parent] for parent in recipe.order]
     weights = best.groups[0].weights
+    stored_as, out_dtype = _formats(table)
+    extension: dict[str, object] = {
+        "arithmetic": best.arithmetic,
+        "bit_equal": best.bit_equal,
+        "reference": where[labels[-1]],
+    }
+    if stored_as:
+        extension["stored_as"] = stored_as
+    if len(best.groups) > 1:
+        extension["groups"] = [
+            {"tensors": group.tensors, "weights": {where[label]: weight for label, weight in group.weights.items()}}
+            for group in best.groups
+        ]
     document: dict[str, object] = {
         "merge_method": "linear",
         "models": [{"model": where[label], "parameters": {"weight": weights[label]}} for label in ordered],
         "parameters": {"normalize": recipe.arithmetic is not Arithmetic.STEPWISE_UNNORMALISED},
         "dtype": "bfloat16" if stepwise else "float32",
-        "out_dtype": "bfloat16",
-        "modelprov": {"arithmetic": best.arithmetic, "bit_equal": best.bit_equal},
+        "out_dtype": out_dtype,
+        "modelprov": extension,
     }
-    if len(best.groups) > 1:
-        document["modelprov"] = {
-            "arithmetic": best.arithmetic,
-            "bit_equal": best.bit_equal,
-            "groups": [{"tensors": group.tensors, "weights": group.weights} for group in best.groups],
-        }
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+
+def _formats(table: Table) -> tuple[dict[str, str], str]:
+    """The suspect's formats: kinds of tensors that are not in the one that holds most, and that one."""
+    elements: Counter[DType] = Counter()
+    kinds: dict[str, DType] = {}
+    for tensor in table.tensors:
+        dtype = tensor.views[0].ref.dtype
+        elements[dtype] += tensor.count
+        kinds[NUMBER.sub("", tensor.name)] = dtype
+    most = elements.most_common(1)[0][0] if elements else DType.BF16
+    return {kind: WRITTEN[dtype] for kind, dtype in kinds.items() if dtype is not most}, WRITTEN[most]
 
 
 def after_merge(moments: Moments, fits: Fits | None, reproduced: bool) -> AfterMerge:

@@ -24,8 +24,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     other-child again   another argument lies between the suspect and a third                 -> inconclusive
 8.  merge-then-trained  by the likelihood, which knows rounding, the suspect lies between one parent and the mixture
                         of the others, seen from it under an angle with a cosine of at most -0.97; no parent has more
-                        than 0.95 of the weight; and the weights are the same across layers and components (measured
-                        in two at least, spread at most 0.05)                                 -> merge-then-trained
+                        than 0.95 of the weight; and the weights are the same across layers, of which at least three
+                        must be measured, and across components (spread at most 0.05)         -> merge-then-trained
 9.  near-one-parent     one parent has 0.9 to 1.5 of the weight, known to 0.05                -> finetune
 10. shared-direction    anything else                                                         -> inconclusive
 
@@ -195,7 +195,7 @@ def _by_weights(facts: Facts, weights: tuple[float, ...]) -> Decision:
         if facts.spread is None:
             return _inconclusive(
                 "shared-direction",
-                "between the parents, but in too few layers and components to see whether it is so in all of them",
+                "between the parents, but in too few layers to see whether it is so in all of them alike",
             )
         return _inconclusive(
             "shared-direction",

@@ -35,7 +35,7 @@ def summary(report: Report) -> str:
 def verdict_notes(report: Report) -> tuple[str, ...]:
     """Return what a reader must know beside the verdict: why it is inconclusive, other roles, sampling."""
     verdict = report.verdict
-    notes = [n.clean(text) for text in (verdict.reason, verdict.roles) if text]
+    notes = [n.clean(text) for text in (verdict.reason, verdict.roles) if text and text not in verdict.summary]
     if report.mode == "sample":
         notes.append(f"{words.SAMPLED} ({n.share(report.coverage.read_share)} of the suspect.)")
     return tuple(notes)

@@ -1,0 +1,178 @@
+"""What a linear merge costs, against the plain copy of the same bytes and, if asked, against mergekit, in one run.
+
+Run: `python benchmarks/merge.py [--gigabytes 1.6] [--repeats 3] [--mergekit-python PYTHON] [--json FILE]`. Writes two
+checkpoints of that size into a scratch folder (and removes them). Every candidate is a process of its own, candidates
+are interleaved, and medians of wall time, processor time and peak resident memory are given as ratios to the floor:
+a program that reads both checkpoints, writes one of them, syncs it, and (second floor) hashes what it writes, as
+`modelprov merge` does. `--mergekit-python` is the interpreter of a virtual environment with mergekit; its output is
+compared with ours tensor by tensor. Planning is measured on a checkpoint of 25,000 tensors. Nothing asserts a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from families import write_big_family
+
+from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.checkpoints.writing import header, write_json
+from modelprov.demo.writing import StoredTensor
+from modelprov.merge.recipe import linear
+from modelprov.merge.virtual import plan_recipe, plan_shards
+
+COPY = """
+import hashlib, os, sys
+one, other, out, hashed = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4] == "hash"
+buffer = bytearray(8 << 20)
+os.makedirs(out)
+for name in sorted(os.listdir(one)):
+    digest = hashlib.sha256()
+    with open(os.path.join(one, name), "rb", 0) as source, open(os.path.join(out, name), "wb", 0) as target:
+        while (got := source.readinto(buffer)):
+            target.write(memoryview(buffer)[:got])
+            if hashed:
+                digest.update(memoryview(buffer)[:got])
+        os.fsync(target.fileno())
+for name in sorted(os.listdir(other)):
+    with open(os.path.join(other, name), "rb", 0) as source:
+        while source.readinto(buffer):
+            pass
+"""
+RECIPE = """merge_method: linear
+models:
+- model: {one}
+  parameters: {{weight: 0.6}}
+- model: {other}
+  parameters: {{weight: 0.4}}
+dtype: bfloat16
+"""
+
+
+def measured(command: list[str], out: Path) -> dict[str, float]:
+    """Wall seconds, processor seconds and peak resident bytes of a command that writes `out` anew."""
+    shutil.rmtree(out, ignore_errors=True)
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - started
+    if status:
+        sys.exit(f"{command[:3]} failed: {process.stderr.read().decode()[-2000:] if process.stderr else ''}")
+    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss * 1024.0}
+
+
+def equal_share(one: Path, other: Path) -> dict[str, float]:
+    """Share of tensors of `one` that `other` holds with the same bytes, and of tensors it has at all."""
+    a, b = open_checkpoint(str(one)), open_checkpoint(str(other))
+    same = there = 0
+    for name, ref in a.tensors.items():
+        if name not in b.tensors:
+            continue
+        there += 1
+        theirs = b.tensors[name]
+        raw = []
+        for checkpoint, tensor in ((a, ref), (b, theirs)):
+            held = np.empty(tensor.stop - tensor.start, np.uint8)
+            checkpoint.source.read_into(tensor.shard, tensor.start, held.data)
+            raw.append(held)
+        same += np.array_equal(*raw)
+    return {"present": there / len(a.tensors), "equal": same / len(a.tensors)}
+
+
+def planning(folder: Path, tensors: int = 25_000) -> float:
+    """Seconds to open two checkpoints of so many tensors and plan their merge."""
+    places = []
+    for name in ("one", "other"):
+        place = folder / f"plan-{name}"
+        place.mkdir()
+        refs = [StoredTensor(f"model.layers.{n // 400}.mlp.experts.{n % 400}.up_proj.weight", DType.BF16, (16, 16), ())
+                for n in range(tensors)]  # fmt: skip
+        head = header(refs)
+        with (place / "model.safetensors").open("wb") as file:
+            file.write(head)
+            file.truncate(len(head) + sum(ref.size for ref in refs))
+        write_json(place / "config.json", {})
+        places.append(str(place))
+    started = time.perf_counter()
+    plan = plan_recipe(linear(dict(zip(places, (0.6, 0.4), strict=True))))
+    plan_shards(plan.tensors)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Measure and print; see the module's first lines."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gigabytes", type=float, default=1.6, help="of each checkpoint")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where to make the scratch folder")
+    parser.add_argument("--mergekit-python", type=Path)
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=given.folder) as scratch:
+        folder = Path(scratch)
+        family = write_family(folder, given.gigabytes)
+        recipe = folder / "recipe.yml"
+        recipe.write_text(RECIPE.format(one=family[0], other=family[1]))
+        modelprov = str(Path(sys.executable).with_name("modelprov"))
+        commands = {
+            "copy": [sys.executable, "-c", COPY, *map(str, family), str(folder / "copy"), "plain"],
+            "copy and hash": [sys.executable, "-c", COPY, *map(str, family), str(folder / "copy and hash"), "hash"],
+            "modelprov": [modelprov, "merge", str(recipe), str(folder / "modelprov"), "-q"],
+        }
+        if given.mergekit_python:
+            kit = str(given.mergekit_python.with_name("mergekit-yaml"))
+            commands["mergekit"] = [kit, str(recipe), str(folder / "mergekit")]
+        subprocess.run([*commands["modelprov"][:3], str(folder / "warm"), "-q"], check=True)  # compiles once
+        shutil.rmtree(folder / "warm")
+        runs: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
+        for _ in range(given.repeats):
+            for name, command in commands.items():
+                runs[name].append(measured(command, folder / name))
+                if name.startswith("copy"):
+                    shutil.rmtree(folder / name)
+        medians = {
+            name: {key: statistics.median(run[key] for run in each) for key in each[0]} for name, each in runs.items()
+        }
+        result: dict[str, object] = {
+            "gigabytes": given.gigabytes,
+            "repeats": given.repeats,
+            "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} processors",
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "medians": medians,
+            "ratio to copy": {name: _ratios(one, medians["copy"]) for name, one in medians.items()},
+            "planning 25,000 tensors, seconds": planning(folder),
+        }
+        if given.mergekit_python:
+            result["ratio to mergekit"] = _ratios(medians["modelprov"], medians["mergekit"])
+            result["against mergekit"] = equal_share(folder / "modelprov", folder / "mergekit")
+    text = json.dumps(result, indent=2)
+    print(text)
+    if given.json:
+        given.json.write_text(text + "\n")
+
+
+def _ratios(one: dict[str, float], floor: dict[str, float]) -> dict[str, float]:
+    return {key: round(one[key] / floor[key], 3) for key in one}
+
+
+def write_family(folder: Path, gigabytes: float) -> tuple[Path, Path]:
+    """Two checkpoints of so many gigabytes each."""
+    family = write_big_family(folder, int(gigabytes * 1e9))
+    shutil.rmtree(family.suspect)
+    return family.parent, family.base
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Making and re-making merges: recipes, their arithmetic, virtual checkpoints, writing. Never imports forensics."""

@@ -1,0 +1,41 @@
+"""The same recipe in every other arithmetic that applies: what else could have made a checkpoint. Computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from modelprov.arithmetics import DESCRIPTIONS, Arithmetic
+from modelprov.checkpoints.types import Checkpoint
+from modelprov.merge.methods import ARITHMETICS, METHODS
+from modelprov.merge.methods.interface import PRESETS
+from modelprov.merge.plan import arithmetic_of
+from modelprov.merge.recipe import Recipe
+from modelprov.merge.virtual import in_memory
+
+
+def alternatives(recipe: Recipe, opened: Mapping[str, Checkpoint]) -> Iterator[tuple[str, Checkpoint]]:
+    """Each alternative by name, over the same open models; nothing for methods that look at whole tensors."""
+    method = METHODS[recipe.merge_method]
+    if not method.elementwise or method.random:
+        return
+    own = arithmetic_of(recipe, method)
+    names = [name for name in ARITHMETICS if name not in PRESETS]
+    if method.name == "linear":
+        two = len(recipe.models) == 2
+        names = [one.name for key, one in DESCRIPTIONS.items() if two or key is not Arithmetic.FLOAT32_LERP]
+    for name in names:
+        if name != own:
+            changed = _with(recipe, name, recipe.models)
+            yield name, in_memory(changed, opened, name)
+    if len(recipe.models) == 2 and method.name == "linear":
+        first, second = reversed(recipe.models)
+        name = f"{DESCRIPTIONS[Arithmetic.FLOAT32_FUSED].name}, models swapped"
+        swapped = _with(recipe, DESCRIPTIONS[Arithmetic.FLOAT32_FUSED].name, (first, second))
+        yield name, in_memory(swapped, opened, name)
+
+
+def _with(recipe: Recipe, arithmetic: str, models: tuple[object, ...]) -> Recipe:
+    unnormalised = arithmetic == DESCRIPTIONS[Arithmetic.STEPWISE_UNNORMALISED].name
+    parameters = {**recipe.parameters, "normalize": False} if unnormalised else recipe.parameters
+    extension = recipe.modelprov.model_copy(update={"arithmetic": arithmetic})
+    return recipe.model_copy(update={"modelprov": extension, "models": models, "parameters": parameters})

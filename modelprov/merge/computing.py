@@ -1,0 +1,206 @@
+"""Computes elements of a planned tensor: reads the models' bytes, merges them, gives stored bytes. Keeps nothing.
+
+Weighted sums go through one compiled loop (`fused`); every other method gets float32 arrays and its parameters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.arithmetics import DESCRIPTIONS, Arithmetic
+from modelprov.checkpoints.dtypes import DType, decode
+from modelprov.checkpoints.types import TensorView
+from modelprov.errors import InvalidCheckpointError, MergeError, UnsupportedFormatError
+from modelprov.merge.fused import CHUNK, CODES, weighted
+from modelprov.merge.methods.interface import Inputs
+from modelprov.merge.plan import MergePlan, Piece, Planned
+from modelprov.merge.recipe import DTYPES
+
+READ = 1 << 18  # elements of each model that are read at a time: small enough to stay in the processor's cache
+Bytes = npt.NDArray[np.uint8]
+BY_NAME = {one.name: arithmetic for arithmetic, one in DESCRIPTIONS.items()}
+WITH_REFERENCE = (Arithmetic.FLOAT32_DELTA, Arithmetic.FLOAT32_DELTA_FUSED, Arithmetic.STEPWISE_DELTA)
+UNNORMALISED = (*WITH_REFERENCE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.FLOAT32_LERP)
+
+
+class Computer:
+    """Computes the tensors of one plan; safe to use from many threads, each of which has buffers of its own."""
+
+    def __init__(self, plan: MergePlan) -> None:
+        self.plan = plan
+        self._own = threading.local()
+        recipe = plan.recipe
+        self._compute_in = DTYPES[recipe.dtype] if recipe.dtype else None
+        self._options = recipe.modelprov
+
+    def elements(self, tensor: Planned, first: int, count: int, out: memoryview) -> None:
+        """Fill `out` with the stored bytes of elements `first` to `first + count`."""
+        size = DType(tensor.format).size
+        for piece in tensor.pieces:
+            start, stop = max(first, piece.first), min(first + count, piece.first + piece.count)
+            for at in range(start, stop, READ):
+                m = min(READ, stop - at)
+                place = (at - first) * size
+                self._block(tensor, piece, at - piece.first, m, out[place : place + m * size])
+
+    def whole(self, tensor: Planned, out: memoryview) -> None:
+        """Fill `out` with the stored bytes of the whole tensor, at once, as methods need that look at all of it."""
+        arrays = []
+        for number in range(len(tensor.inputs)):
+            values = np.empty(sum(piece.count for piece in tensor.pieces), np.float32)
+            for piece in tensor.pieces:
+                self._load(tensor.inputs[number], piece.views[number], 0, piece.count, values[piece.first :])
+            arrays.append(values)
+        stored = tensor.pieces[0].views[-1].ref.dtype
+        out[:] = self._by_method(tensor, tensor.pieces[0], arrays, stored)
+
+    def _block(self, tensor: Planned, piece: Piece, first: int, count: int, out: memoryview) -> None:
+        arithmetic = self._weighted_sum(tensor, piece)
+        if arithmetic is not None:
+            self._sum(arithmetic, tensor, piece, first, count, out)
+            return
+        if self._unchanged(tensor, piece):
+            self._read(tensor.inputs[0], piece.views[0], first, out)
+            return
+        arrays = []
+        for number, view in zip(tensor.inputs, piece.views, strict=True):
+            values = np.empty(count, np.float32)
+            self._load(number, view, first, count, values)
+            arrays.append(values)
+        out[:] = self._by_method(tensor, piece, arrays, piece.views[-1].ref.dtype)
+
+    def _weighted_sum(self, tensor: Planned, piece: Piece) -> Arithmetic | None:
+        """The arithmetic of the compiled loop, where it computes exactly what the recipe says."""
+        if self.plan.method.name != "linear" or any(view.ref.dtype not in CODES for view in piece.views):
+            return None
+        name, normalise = self.plan.arithmetic, bool(piece.settings.options["normalize"])
+        out = DType(tensor.format)
+        stored = {view.ref.dtype for view in piece.views}
+        same = stored == {out}
+        if name not in BY_NAME:  # a preset
+            computed = self._compute_in or (out if same else None)
+            kept = computed is DType.F32 or (same and computed is out)
+            if not kept or not normalise:
+                return None
+            if name == "mergekit-0.1.5":
+                return Arithmetic.FLOAT32_FUSED
+            return Arithmetic.FLOAT32 if computed is DType.F32 else Arithmetic.STEPWISE if out is DType.BF16 else None
+        arithmetic = BY_NAME[name]
+        if arithmetic is Arithmetic.FLOAT64:
+            return None if normalise and not _sums_to_one(piece) else arithmetic
+        return arithmetic if normalise or arithmetic in UNNORMALISED else None
+
+    def _sum(
+        self, arithmetic: Arithmetic, tensor: Planned, piece: Piece, first: int, count: int, out: memoryview
+    ) -> None:
+        rows = list(range(len(piece.views)))
+        order = list(rows)
+        if arithmetic in WITH_REFERENCE:  # the compiled function takes the reference last, and adds in the given order
+            at = self._reference()
+            rows = [row for row in rows if row != at] + [at]
+            order = [rows.index(row) for row in range(len(rows))]
+        codes = np.array([CODES[piece.views[row].ref.dtype] for row in rows], np.int64)
+        weights = np.array([piece.settings.models[row]["weight"] for row in rows], np.float64)
+        raw, parents, line = self._buffers(len(rows))
+        for place, row in enumerate(rows):
+            view = piece.views[row]
+            self._read(tensor.inputs[row], view, first, raw[place].data[: count * view.ref.dtype.size])
+        target = np.frombuffer(out, np.uint8)
+        direct = target.ctypes.data % 8 == 0
+        filled = target if direct else np.empty(len(target), np.uint8)
+        weighted(
+            int(arithmetic), raw, codes, weights, np.array(order, np.int64), CODES[DType(tensor.format)], count,
+            parents, line, filled,
+        )  # fmt: skip
+        if not direct:
+            target[:] = filled
+
+    def _reference(self) -> int:
+        """Which of the models differences are taken from: the one that the recipe names, else the last."""
+        models, wanted = self.plan.recipe.models, self._options.reference
+        return next((n for n, one in enumerate(models) if one.model == wanted), len(models) - 1)
+
+    def _unchanged(self, tensor: Planned, piece: Piece) -> bool:
+        """Whether a copy of the stored bytes is the answer."""
+        scales = [one.get("scale", None) for one in piece.settings.models]
+        same = str(piece.views[0].ref.dtype) == tensor.format and self._compute_in in (None, piece.views[0].ref.dtype)
+        return self.plan.method.name == "passthrough" and same and scales == [1.0]
+
+    def _by_method(
+        self, tensor: Planned, piece: Piece, arrays: Sequence[npt.NDArray[np.float32]], stored: DType
+    ) -> bytes:
+        base = arrays[-1] if self.plan.uses_base else None
+        for number, values in enumerate(arrays):
+            if not np.isfinite(values).all():
+                label = self.plan.checkpoints[tensor.inputs[number]].label
+                raise InvalidCheckpointError(
+                    f"{tensor.name} of {label} holds values that are not finite", "Repair or download it again."
+                )
+        out = DType(tensor.format)
+        seed = hashlib.blake2b(f"{self._options.seed}|{tensor.name}".encode(), digest_size=16).digest()
+        rng = np.random.default_rng(np.frombuffer(seed, np.uint32)) if self.plan.method.random else None
+        inputs = Inputs(
+            tensors=list(arrays[:-1] if base is not None else arrays),
+            base=base,
+            shape=tensor.shape,
+            models=[dict(one) for one in piece.settings.models],
+            options=dict(piece.settings.options),
+            arithmetic=self.plan.arithmetic,
+            dtype=self._compute_in or stored,
+            out_dtype=out,
+            rng=rng,
+        )
+        try:
+            merged = self.plan.method.merge(inputs)
+        except NotImplementedError as error:
+            known = f"{self.plan.method.name} in {self.plan.arithmetic}"
+            raise MergeError(
+                f"{known} is not built for {inputs.dtype}: {error}", "Choose another arithmetic."
+            ) from error
+        return _as_bytes(merged.ravel(), out)
+
+    def _load(self, number: int, view: TensorView, first: int, count: int, out: npt.NDArray[np.float32]) -> None:
+        """Elements of a view as float32."""
+        dtype = view.ref.dtype
+        if dtype is DType.F64:
+            raise UnsupportedFormatError(
+                f"{view.ref.name} is stored as F64, which {self.plan.method.name} cannot merge exactly",
+                "Convert it to F32 first.",
+            )
+        for at in range(0, count, READ):
+            m = min(READ, count - at)
+            raw = np.empty(m * dtype.size, np.uint8)
+            self._read(number, view, first + at, raw.data)
+            out[at : at + m] = decode(raw, dtype)
+
+    def _read(self, number: int, view: TensorView, first: int, out: memoryview) -> None:
+        start = view.start + first * view.ref.dtype.size
+        self.plan.checkpoints[number].source.read_into(view.ref.shard, start, out)
+
+    def _buffers(self, models: int) -> tuple[Bytes, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Scratch of the calling thread for so many models."""
+        held = getattr(self._own, "buffers", None)
+        if held is None or len(held[0]) != models:
+            held = (
+                np.empty((models, READ * 4), np.uint8),
+                np.zeros((models, CHUNK), np.float32),
+                np.empty(CHUNK, np.float32),
+            )
+            self._own.buffers = held
+        return held
+
+
+def _sums_to_one(piece: Piece) -> bool:
+    return abs(sum(float(one["weight"]) for one in piece.settings.models) - 1.0) < 1e-12
+
+
+def _as_bytes(values: npt.NDArray[np.float32], dtype: DType) -> bytes:
+    """Values that are representable in `dtype` as its bytes."""
+    if dtype is DType.BF16:
+        return (np.ascontiguousarray(values).view(np.uint32) >> np.uint32(16)).astype("<u2").tobytes()
+    return values.astype({DType.F16: "<f2", DType.F32: "<f4", DType.F64: "<f8"}[dtype]).tobytes()

@@ -1,0 +1,44 @@
+"""The config.json of a merge: that of its layout model, with what the merge changed. Pure."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.header import COMPARABLE
+from modelprov.merge.plan import MergePlan
+
+PER_LAYER = ("layer_types", "sliding_window_pattern", "mlp_layer_types", "no_rope_layers")
+NAMES = {DType.BF16: "bfloat16", DType.F16: "float16", DType.F32: "float32", DType.F64: "float64"}
+
+
+def merged_config(plan: MergePlan) -> dict[str, Any] | None:
+    """The config of the output, or None when the layout model has none.
+
+    The number of layers and lists with an entry for each layer follow `slices`; the dtype is the one that most
+    elements are stored in; an MTP block that the output does not hold is not promised.
+    """
+    original = plan.checkpoints[plan.layout].config
+    if original is None:
+        return None
+    config: dict[str, Any] = copy.deepcopy(dict(original))
+    text = config["text_config"] if isinstance(config.get("text_config"), dict) else config
+    if plan.layers is not None:
+        text["num_hidden_layers"] = len(plan.layers)
+        for key in PER_LAYER:
+            entries = text.get(key)
+            if isinstance(entries, list) and max(plan.layers) < len(entries):
+                text[key] = [entries[layer] for layer in plan.layers]
+    stored: dict[str, int] = {}
+    for tensor in plan.tensors:
+        stored[tensor.format] = stored.get(tensor.format, 0) + tensor.size
+    most = max(stored, key=lambda name: stored[name], default="")
+    if most in COMPARABLE:
+        for section in (config, text):
+            for key in ("dtype", "torch_dtype"):
+                if key in section:
+                    section[key] = NAMES[DType(most)]
+    if text.get("mtp_num_hidden_layers") and not any("mtp" in tensor.name for tensor in plan.tensors):
+        text["mtp_num_hidden_layers"] = 0
+    return config

@@ -1,0 +1,102 @@
+"""Finds a tensor of one model in another, whatever the spelling and however experts are stored. Reads nothing.
+
+The output of a merge is laid out as its base (or first model). A tensor that another model stores alike is one piece;
+one that it stores differently (experts fused here, one by one there) is matched part by part.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from modelprov.checkpoints.components import LAYER, component_of
+from modelprov.checkpoints.naming import HEAD, Shape, canonical_name, canonical_views, tied_head
+from modelprov.checkpoints.types import Checkpoint, TensorRef, TensorView
+
+Part = tuple[str, TensorView, Shape]
+
+
+class ShapeMismatch(Exception):  # noqa: N818  (internal: the planner turns it into words)
+    """The same canonical tensor with another shape."""
+
+    def __init__(self, name: str, shape: Shape) -> None:
+        super().__init__(name)
+        self.name, self.shape = name, shape
+
+
+class Catalogue:
+    """One checkpoint by canonical name, and which of its tensors a merge has used so far."""
+
+    def __init__(self, checkpoint: Checkpoint, number: int) -> None:
+        self.checkpoint, self.number = checkpoint, number
+        self.stored: dict[str, TensorRef] = {}
+        for name, ref in checkpoint.tensors.items():
+            self.stored.setdefault(canonical_name(name), ref)
+        self._used: set[str] = set()
+        self._used_parts: set[str] = set()
+
+    @cached_property
+    def parts(self) -> dict[str, Part]:
+        """Canonical parts by name: fused tensors split."""
+        found: dict[str, Part] = {}
+        for part in canonical_views(self.checkpoint):
+            found.setdefault(part[0], part)
+        return found
+
+    @cached_property
+    def parts_of(self) -> dict[str, list[Part]]:
+        """The canonical parts of every stored tensor, in the order of their bytes."""
+        found: dict[str, list[Part]] = {}
+        for part in canonical_views(self.checkpoint):
+            found.setdefault(part[1].ref.name, []).append(part)
+        return found
+
+    @cached_property
+    def layers(self) -> int:
+        """Number of layers of the text model."""
+        numbers = (component_of(name, ref.shape)[0] for name, ref in self.stored.items() if LAYER.search(name))
+        return max((number + 1 for number in numbers if number is not None), default=0)
+
+    def whole(self, name: str, shape: Shape) -> TensorView | None:
+        """The stored tensor of this canonical name, if it has this shape (sides of length 1 aside)."""
+        ref = self.stored.get(name)
+        if ref is None or _squeezed(ref.shape) != _squeezed(shape):
+            return None
+        self._used.add(ref.name)
+        return TensorView(ref, ref.start, ref.count)
+
+    def part(self, name: str, shape: Shape) -> TensorView | None:
+        """The part of this canonical name; None if there is none, `ShapeMismatch` if it has another shape."""
+        found = self.parts.get(name)
+        if found is None and name == HEAD:
+            found = tied_head(self.checkpoint)
+        if found is None:
+            return None
+        if _squeezed(found[2]) != _squeezed(shape):
+            raise ShapeMismatch(name, found[2])
+        self._used_parts.add(found[0])
+        return found[1]
+
+    def mark(self, ref: TensorRef) -> None:
+        """Count a stored tensor as used."""
+        self._used.add(ref.name)
+
+    def unused(self) -> list[TensorRef]:
+        """Stored tensors of which something was not used, in file order."""
+        left = [ref for ref in self.checkpoint.tensors.values() if ref.name not in self._used and ref.count]
+        if not left or not self._used_parts:
+            return left
+        return [
+            ref
+            for ref in left
+            if any(name not in self._used_parts for name, _, _ in self.parts_of.get(ref.name, [("", None, ())]))
+        ]
+
+
+def in_layer(name: str, layer: int) -> str:
+    """The same name in another layer (text models: the first number after `layers.`)."""
+    found = LAYER.search(name)
+    return name if found is None else f"{name[: found.start(1)]}{layer}{name[found.end(1) :]}"
+
+
+def _squeezed(shape: Shape) -> Shape:
+    return tuple(side for side in shape if side != 1)

@@ -1,0 +1,61 @@
+"""Slerp: the point at share t of the great circle between two tensors (Shoemake 1985), each tensor as one vector.
+
+    merged = sin((1-t) a) / sin(a) base + sin(t a) / sin(a) other,   cos(a) = <base, other> / (|base| |other|)
+
+Nearly parallel tensors (|cos| > 0.9995) are interpolated on the straight line instead. Computed in float32 with one
+final rounding, in every `dtype`; lengths and products are added in float64 here, so that blocks do not matter.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
+from modelprov.merge.methods.steps import FLOAT32, FLOAT64, Real, Steps, based, steps_of, stored
+
+PARALLEL = 0.9995
+SMALLEST = 1e-8
+
+
+def merge(inputs: Inputs) -> Float32:
+    """`t = 0` gives the base, `t = 1` the other model; the directions are normalised, the lengths are not."""
+    chosen = steps_of(inputs)
+    stepwise = inputs.arithmetic == "bf16-stepwise"
+    step = chosen if stepwise or chosen is FLOAT64 else FLOAT32
+    tensors, base = based(inputs, step)
+    if not stepwise and chosen is not step:  # the program reads in its dtype and computes in float32
+        tensors = [chosen(tensor) for tensor in tensors]
+        base = chosen(base)
+    (other,), t = tensors, float(inputs.options["t"])
+    cosine = float(step.dot(_direction(base, step), _direction(other, step))[0])
+    if abs(cosine) > PARALLEL:
+        return stored(_straight(base, other, t, step, inputs.arithmetic), inputs.out_dtype)
+    angle = step(np.arccos(step.exact(cosine)))
+    sine, part = step(np.sin(angle)), step(angle * step.exact(t))
+    first, second = step(step(np.sin(step(angle - part))) / sine), step(step(np.sin(part)) / sine)
+    return stored(step(step(first * base) + step(second * other)), inputs.out_dtype)
+
+
+def _direction(values: Real, step: Steps) -> Real:
+    length = step.norm(values)
+    return step(values / length) if float(length[0]) > SMALLEST else values
+
+
+def _straight(base: Real, other: Real, t: float, step: Steps, arithmetic: str) -> Real:
+    """The straight line: mergekit 0.1.5 starts from the nearer end, everything else weighs both."""
+    share = step.exact(t)
+    if arithmetic == "mergekit-0.1.5":
+        way = step(other - base)
+        return step(base + step(share * way)) if t < 0.5 else step(other - step(way * step(1 - share)))
+    return step(step(step.exact(1 - t) * base) + step(share * other))
+
+
+METHOD = Method(
+    "slerp",
+    needs_base=True,
+    elementwise=False,
+    random=False,
+    parameters=(Parameter("t", None, False, "0 gives the base, 1 the other model"),),
+    merge=merge,
+    most=1,
+)

@@ -1,0 +1,109 @@
+"""Arithmetic as named steps: every operation of a method is rounded where the chosen arithmetic rounds it.
+
+A method writes `step(a - b)`; whether that keeps float32, rounds to bf16 after each operation (as tensor libraries do
+with 16-bit tensors) or works in float64 is decided here, once, from the arithmetic's name. No algorithm lives here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.checkpoints.dtypes import DType, round_bf16, round_to
+from modelprov.errors import UsageError
+from modelprov.merge.methods.interface import ARITHMETICS, PRESETS, Float32, Inputs
+
+Real = npt.NDArray[np.floating[Any]]
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Steps:
+    """`working` is the precision of one operation, `dtype` the format its result is rounded to."""
+
+    working: type[np.float32] | type[np.float64]
+    dtype: DType
+
+    def __call__(self, values: npt.ArrayLike) -> Real:
+        """The result of one operation, rounded to nearest (ties to even) in `dtype`, kept in `working`."""
+        result = np.asarray(values, self.working)
+        if self.dtype is DType.BF16:
+            return round_bf16(result)
+        if self.dtype is DType.F16:
+            return result.astype(np.float16).astype(self.working)
+        return result
+
+    def exact(self, value: float) -> Real:
+        """A number that the program keeps in the precision of an operation, not in the format of the tensors."""
+        return np.asarray(value, self.working)
+
+    def add(self, terms: Iterable[Real]) -> Real:
+        """The sum of the terms in their order, in `working` precision, rounded once at the end."""
+        total: Any = None
+        for term in terms:
+            total = term if total is None else total + term
+        return self(total)
+
+    def dot(self, a: Real, b: Real) -> Real:
+        """Sum over the last axis of the rounded products, which are added in float64: independent of blocks."""
+        total = np.zeros((*a.shape[:-1], 1), np.float64)
+        for at in range(0, a.shape[-1], BLOCK):
+            total += self(a[..., at : at + BLOCK] * b[..., at : at + BLOCK]).sum(-1, dtype=np.float64, keepdims=True)
+        return self(total)
+
+    def norm(self, values: Real) -> Real:
+        """Euclidean length along the last axis: squares and sum in float64, rounded once."""
+        total = np.zeros((*values.shape[:-1], 1), np.float64)
+        for at in range(0, values.shape[-1], BLOCK):
+            part = values[..., at : at + BLOCK].astype(np.float64)
+            total += (part * part).sum(-1, keepdims=True)
+        return self(np.sqrt(total))
+
+    def divide(self, a: Real, b: Real) -> Real:
+        """`a / b` rounded; 0 where `b` is 0."""
+        return self(np.divide(a, b, out=np.zeros(np.broadcast_shapes(a.shape, b.shape), self.working), where=b != 0))
+
+
+FLOAT32 = Steps(np.float32, DType.F32)
+FLOAT64 = Steps(np.float64, DType.F64)
+
+
+def steps_of(inputs: Inputs) -> Steps:
+    """How the inputs' arithmetic rounds: presets follow `dtype`, as the programs do; explicit names say it themselves.
+
+    Raises `UsageError` for a name that is not in `ARITHMETICS`.
+    """
+    if inputs.arithmetic not in ARITHMETICS:
+        raise UsageError(f"unknown arithmetic {inputs.arithmetic!r}", f"Choose one of: {', '.join(ARITHMETICS)}.")
+    if inputs.arithmetic == "float64" or (inputs.arithmetic in PRESETS and inputs.dtype is DType.F64):
+        return FLOAT64
+    if inputs.arithmetic in ("float32", "float32-fused"):
+        return FLOAT32
+    if inputs.arithmetic == "bf16-stepwise" and inputs.dtype not in (DType.BF16, DType.F16):
+        return Steps(np.float32, DType.BF16)
+    return Steps(np.float32, inputs.dtype)
+
+
+def loaded(inputs: Inputs, step: Steps) -> tuple[list[Real], Real | None]:
+    """The models' tensors and the base's, in the format that is computed in."""
+    return [step(tensor) for tensor in inputs.tensors], None if inputs.base is None else step(inputs.base)
+
+
+def based(inputs: Inputs, step: Steps) -> tuple[list[Real], Real]:
+    """`loaded` for a method that cannot do without a base model; raises `UsageError` when there is none."""
+    tensors, base = loaded(inputs, step)
+    if base is None:
+        raise UsageError("this merge method needs a base model", "Name one as base_model in the recipe.")
+    return tensors, base
+
+
+def stored(values: Real, dtype: DType) -> Float32:
+    """The merged values rounded once to the stored format, as float32 [n]."""
+    flat = np.ravel(values)
+    if flat.dtype == np.float64:
+        return round_to(flat, DType.F32 if dtype is DType.F64 else dtype).astype(np.float32)
+    return Steps(np.float32, dtype)(flat).astype(np.float32, copy=False)

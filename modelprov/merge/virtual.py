@@ -1,0 +1,188 @@
+"""A recipe as a checkpoint: a merge that exists only on paper, whose bytes are computed when they are read.
+
+Its shards are those that writing it would make, headers included: the digest of a virtual merge is the digest of the
+written one. `compare`, `inspect` and `verify` run on it unchanged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.header import BITS, COMPARABLE
+from modelprov.checkpoints.labels import unique_labels
+from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.checkpoints.types import Checkpoint, RefusedTensor, Shard, TensorRef
+from modelprov.checkpoints.writing import OF, header
+from modelprov.merge.computing import Computer
+from modelprov.merge.config import merged_config
+from modelprov.merge.memory import Budget, Recent
+from modelprov.merge.plan import MergePlan, Planned, plan_merge
+from modelprov.merge.recipe import Recipe, is_recipe, load
+
+DEFAULT_MEMORY = 512 << 20
+DEFAULT_SHARD = 5_000_000_000
+HOLDING = 4  # float32 copies of a tensor that a method may make beside its inputs
+
+
+@dataclass(frozen=True, eq=False)
+class ShardPlan:
+    """One file of the output: its name, its header, its tensors and the absolute offset at which each starts."""
+
+    name: str
+    header: bytes
+    tensors: tuple[Planned, ...]
+    starts: tuple[int, ...]
+    size: int
+
+
+def plan_shards(tensors: Sequence[Planned], shard_size: int = DEFAULT_SHARD) -> tuple[ShardPlan, ...]:
+    """Files of at most `shard_size` bytes of tensors (one tensor at least), in the plan's order.
+
+    Within a file wide formats come first, so that all data is aligned.
+    """
+    parts: list[list[Planned]] = []
+    held = 0
+    for tensor in tensors:
+        if not parts or held + tensor.size > shard_size:
+            parts.append([])
+            held = 0
+        parts[-1].append(tensor)
+        held += tensor.size
+    return tuple(_shard(part, number, len(parts)) for number, part in enumerate(parts, start=1))
+
+
+def _shard(tensors: Sequence[Planned], number: int, shards: int) -> ShardPlan:
+    ordered = sorted(tensors, key=lambda tensor: -BITS[tensor.format])
+    head, starts = header(ordered), []
+    at = len(head)
+    for tensor in ordered:
+        starts.append(at)
+        at += tensor.size
+    return ShardPlan(OF.format(number=number, shards=shards), head, tuple(ordered), tuple(starts), at)
+
+
+class VirtualSource:
+    """Computes the bytes of a merge; safe to use from many threads."""
+
+    def __init__(self, plan: MergePlan, shards: Sequence[ShardPlan], memory: int = DEFAULT_MEMORY) -> None:
+        self._plan, self._shards = plan, shards
+        self._computer = Computer(plan)
+        self._budget = Budget(memory)
+        self._recent = Recent(memory // 4)
+
+    def read_into(self, shard: int, start: int, out: memoryview) -> None:
+        """Fill `out` with the bytes that the written file would hold from absolute offset `start`."""
+        view, one = out.cast("B"), self._shards[shard]
+        done = 0
+        if start < len(one.header):
+            done = min(len(view), len(one.header) - start)
+            view[:done] = one.header[start : start + done]
+        number = bisect_right(one.starts, start + done) - 1
+        while done < len(view):
+            tensor = one.tensors[number]
+            first = start + done - one.starts[number]
+            size = min(len(view) - done, tensor.size - first)
+            if size > 0:
+                self._fill(tensor, first, view[done : done + size])
+                done += size
+            number += 1
+
+    def _fill(self, tensor: Planned, first: int, out: memoryview) -> None:
+        """Bytes of one tensor from byte `first`."""
+        if tensor.copy is not None:
+            source = self._plan.checkpoints[tensor.copy.checkpoint].source
+            source.read_into(tensor.copy.shard, tensor.copy.start + first, out)
+        elif not self._plan.elementwise:
+            if len(out) == tensor.size:
+                self._whole(tensor, out)
+            else:
+                out[:] = memoryview(self._recent.get(tensor.name, lambda: self._made(tensor)))[first : first + len(out)]
+        else:
+            width = DType(tensor.format).size
+            begin, end = first // width, -(-(first + len(out)) // width)
+            if first % width == 0 and len(out) % width == 0:
+                self._computer.elements(tensor, begin, end - begin, out)
+            else:  # somebody reads across the middle of an element
+                whole = bytearray((end - begin) * width)
+                self._computer.elements(tensor, begin, end - begin, memoryview(whole))
+                out[:] = memoryview(whole)[first - begin * width :][: len(out)]
+
+    def _made(self, tensor: Planned) -> bytes:
+        made = bytearray(tensor.size)
+        self._whole(tensor, memoryview(made))
+        return bytes(made)
+
+    def _whole(self, tensor: Planned, out: memoryview) -> None:
+        with self._budget.lend(needed(tensor), f"{self._plan.method.name} of {tensor.name}"):
+            self._computer.whole(tensor, out)
+
+
+def needed(tensor: Planned) -> int:
+    """Bytes of memory to compute a tensor whole."""
+    elements = sum(piece.count for piece in tensor.pieces)
+    return elements * 4 * (len(tensor.inputs) + HOLDING)
+
+
+def virtual_checkpoint(
+    plan: MergePlan, label: str, location: str, folder: Path, *,
+    shard_size: int = DEFAULT_SHARD, memory: int = DEFAULT_MEMORY,
+) -> Checkpoint:  # fmt: skip
+    """The merge as a checkpoint; `folder` is where its files would lie (nothing is written)."""
+    shards = plan_shards(plan.tensors, shard_size)
+    tensors: dict[str, TensorRef] = {}
+    refused: dict[str, RefusedTensor] = {}
+    for number, shard in enumerate(shards):
+        for tensor, start in zip(shard.tensors, shard.starts, strict=True):
+            stop = start + tensor.size
+            if tensor.format in COMPARABLE:
+                ref = TensorRef(tensor.name, DType(tensor.format), tensor.shape, number, start, stop)
+                tensors[tensor.name] = ref
+            else:
+                refused[tensor.name] = RefusedTensor(tensor.name, tensor.format, tensor.shape, number, start, stop)
+    return Checkpoint(
+        label=label,
+        location=location,
+        tensors=tensors,
+        shards=tuple(
+            Shard(folder / shard.name, shard.size, hashlib.sha256(shard.header[8:]).hexdigest()) for shard in shards
+        ),
+        source=VirtualSource(plan, shards, memory),
+        config=merged_config(plan),
+        metadata={"format": "pt"},
+        refused=refused,
+        notes=plan.notes,
+    )
+
+
+def open_models(recipe: Recipe, folder: Path | None = None) -> dict[str, Checkpoint]:
+    """The recipe's models by location; a relative path is looked for here, then in `folder` (the recipe's)."""
+    found: dict[str, Checkpoint] = {}
+    for where, label in zip(recipe.locations, unique_labels(recipe.locations), strict=True):
+        beside = None if folder is None else folder / where
+        place = str(beside) if beside is not None and beside.exists() and not Path(where).exists() else where
+        found[where] = open_any(place, label)
+    return found
+
+
+def open_any(location: str, label: str | None = None, memory: int = DEFAULT_MEMORY) -> Checkpoint:
+    """The checkpoint at `location`; a recipe file (.yml, .yaml) opens as the merge it describes, computed when read."""
+    if not is_recipe(location) or not Path(location).expanduser().is_file():
+        return open_checkpoint(location, label)
+    path = Path(location).expanduser()
+    plan = plan_recipe(load(path), path.parent)
+    return virtual_checkpoint(plan, label or path.stem, location, path.parent, memory=memory)
+
+
+def plan_recipe(recipe: Recipe, folder: Path | None = None) -> MergePlan:
+    """Open the models of a recipe and plan it."""
+    return plan_merge(recipe, open_models(recipe, folder))
+
+
+def in_memory(recipe: Recipe, opened: Mapping[str, Checkpoint], label: str) -> Checkpoint:
+    """A recipe that is in no file, over models that are open already."""
+    return virtual_checkpoint(plan_merge(recipe, opened), label, label, Path.cwd())

@@ -1,0 +1,52 @@
+"""What the command loads: help answers at once, and a comparison on the processor needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import MAIN, program
+
+NO_TORCH = """
+import sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in ('torch', 'triton'):
+            raise ImportError(f'{name} must not be imported')
+sys.meta_path.insert(0, Blocker())
+"""
+
+HEAVY = ("torch", "triton", "numba", "numpy", "scipy", "matplotlib", "jinja2", "huggingface_hub")
+AT_THE_END = f"""
+import atexit, sys
+atexit.register(lambda: print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr))
+"""
+
+
+def test_help_loads_nothing_heavy() -> None:
+    for arguments in (("--help",), ("compare", "--help"), ("--version",)):
+        running = program(AT_THE_END + MAIN, *arguments)
+        out, err = running.communicate(timeout=60)
+        assert running.returncode == 0
+        assert "modelprov" in out
+        assert err.strip() == "[]"
+
+
+def test_comparing_on_the_processor_never_imports_torch(models: Path, tmp_path: Path) -> None:
+    running = program(
+        NO_TORCH + MAIN, "compare", models / "rio", models / "nex", models / "qwen", "--device", "cpu",
+        "--html", tmp_path / "r.html", "--json", "-",
+    )  # fmt: skip
+    out, err = running.communicate(timeout=120)
+    assert running.returncode == 1, err
+    assert '"class": "merge"' in out
+
+
+def test_without_a_gpu_auto_never_imports_torch_either(models: Path) -> None:
+    hidden = (
+        "import sys; from modelprov.forensics.kernels import choose; choose.DEVICE_FILES = (); sys.platform = 'linux'\n"
+    )
+    running = program(AT_THE_END + hidden + MAIN, "compare", models / "nex", models / "qwen")
+    _, err = running.communicate(timeout=120)
+    assert running.returncode == 0
+    assert "numba" in err
+    assert "torch" not in err
