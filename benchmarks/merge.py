@@ -51,6 +51,18 @@ for name in sorted(os.listdir(other)):
         while source.readinto(buffer):
             pass
 """
+# A program of its own, small: a process inherits the peak memory of whoever starts it.
+LAUNCH = """
+import os, sys, time
+started = time.perf_counter()
+child = os.fork()
+if not child:
+    os.dup2(2, 1)
+    os.execvp(sys.argv[1], sys.argv[1:])
+_, status, usage = os.wait4(child, 0)
+print(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
 RECIPE = """merge_method: linear
 models:
 - model: {one}
@@ -64,13 +76,11 @@ dtype: bfloat16
 def measured(command: list[str], out: Path) -> dict[str, float]:
     """Wall seconds, processor seconds and peak resident bytes of a command that writes `out` anew."""
     shutil.rmtree(out, ignore_errors=True)
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - started
-    if status:
-        sys.exit(f"{command[:3]} failed: {process.stderr.read().decode()[-2000:] if process.stderr else ''}")
-    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss * 1024.0}
+    done = subprocess.run([sys.executable, "-S", "-c", LAUNCH, *command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{command[:3]} failed: {done.stderr[-2000:]}")
+    wall, cpu, peak = map(float, done.stdout.split()[-3:])
+    return {"wall": wall, "cpu": cpu, "peak": peak}
 
 
 def equal_share(one: Path, other: Path) -> dict[str, float]:

@@ -25,7 +25,7 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
 8.  merge-then-trained  by the likelihood, which knows rounding, the suspect lies between one parent and the mixture
                         of the others, seen from it under an angle with a cosine of at most -0.97; no parent has more
                         than 0.95 of the weight; and the weights are the same across layers, of which at least three
-                        must be measured, and across components (spread at most 0.05)         -> merge-then-trained
+                        must be measured, and across components (spread at most 0.02)         -> merge-then-trained
 9.  near-one-parent     one parent has 0.9 to 1.5 of the weight, known to 0.05                -> finetune
 10. shared-direction    anything else                                                         -> inconclusive
 
@@ -49,7 +49,7 @@ DISTINCT, DISTINCT_PER_PIECE = 500, 100
 MISSED = 0.01
 STRAIGHT = 0.97  # a run whose random part is 12 % of its way reaches this half-way
 INTERIOR = 0.95  # a merge leaves no parent more than this weight, unless it is exact
-SPREAD = 0.05
+SPREAD = 0.02  # merges that were trained reach 0.003, stages of uneven training start at 0.03
 NEAR, BEYOND = 0.9, 1.5
 KNOWN = 0.05  # standard error that a weight may have
 

@@ -93,7 +93,7 @@ def _places(spread: float, fewest: int = 3, most: int = 8) -> int:
     """So many decimals that the spread shows in the last one or two."""
     if spread <= 0:
         return 7
-    return min(most, max(fewest, math.ceil(-math.log10(spread / 3))))
+    return min(most, max(fewest, math.ceil(-math.log10(max(spread / 3, 1e-300)))))
 
 
 def interval(low: float | None, high: float | None) -> str:

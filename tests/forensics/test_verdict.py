@@ -141,7 +141,7 @@ def test_near_the_line_with_even_weights_is_a_merge_that_was_trained() -> None:
     [
         {"straightness": 0.969},
         {"straightness": None},
-        {"spread": 0.051},
+        {"spread": 0.021},
         {"spread": None},
         {"weights": (1.06, -0.06)},
         {"weights": (0.951, 0.049)},
