@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import shutil
@@ -20,16 +21,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from families import write_big_family
+import numpy.typing as npt
+from families import ROLL, random_blocks
 
 from modelprov.checkpoints.dtypes import DType
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.writing import header, write_json
-from modelprov.demo.writing import StoredTensor
+from modelprov.demo.writing import StoredTensor, write_checkpoint
 from modelprov.merge.recipe import linear
 from modelprov.merge.virtual import plan_recipe, plan_shards
 
@@ -178,10 +181,41 @@ def _ratios(one: dict[str, float], floor: dict[str, float]) -> dict[str, float]:
 
 
 def write_family(folder: Path, gigabytes: float) -> tuple[Path, Path]:
-    """Two checkpoints of so many gigabytes each."""
-    family = write_big_family(folder, int(gigabytes * 1e9))
-    shutil.rmtree(family.suspect)
-    return family.parent, family.base
+    """Two checkpoints of about so many gigabytes each, laid out and configured as a Llama, as mergekit knows it."""
+    hidden, middle, vocabulary = 2048, 5632, 32000
+    layer = {
+        "input_layernorm": (hidden,), "mlp.down_proj": (hidden, middle), "mlp.gate_proj": (middle, hidden),
+        "mlp.up_proj": (middle, hidden), "post_attention_layernorm": (hidden,),
+        **{f"self_attn.{letter}_proj": (hidden, hidden) for letter in "koqv"},
+    }  # fmt: skip
+    outer = {"lm_head": (vocabulary, hidden), "model.embed_tokens": (vocabulary, hidden), "model.norm": (hidden,)}
+    fixed, each = (2 * sum(math.prod(shape) for shape in part.values()) for part in (outer, layer))
+    layers = max(1, round((gigabytes * 1e9 - fixed) / each))
+    shapes = outer | {f"model.layers.{n}.{name}": shape for n in range(layers) for name, shape in layer.items()}
+    config = {
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": hidden,
+        "intermediate_size": middle,
+        "num_attention_heads": 16, "num_key_value_heads": 16, "num_hidden_layers": layers, "vocab_size": vocabulary,
+        "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "hidden_act": "silu", "tie_word_embeddings": False,
+        "torch_dtype": "bfloat16",
+    }  # fmt: skip
+    blocks = random_blocks(32 << 20, 0)
+    for label, name in (("one", "parent"), ("other", "base")):
+        stored = [
+            StoredTensor(f"{tensor}.weight", DType.BF16, shape, taken(blocks[name], number, math.prod(shape)))
+            for number, (tensor, shape) in enumerate(shapes.items())
+        ]
+        write_checkpoint(folder / label, stored, config, 1)
+    return folder / "one", folder / "other"
+
+
+def taken(block: npt.NDArray[np.uint16], number: int, count: int) -> Iterator[memoryview]:
+    """`count` elements of a block that repeats, from a place of the tensor's own."""
+    at = number * ROLL % len(block)
+    while count:
+        part = block[at : at + count]
+        yield memoryview(part).cast("B")
+        count, at = count - len(part), 0
 
 
 if __name__ == "__main__":

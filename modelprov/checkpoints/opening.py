@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -88,7 +89,9 @@ def read_json_object(path: Path) -> dict[str, Any]:
 
 def _locate(location: str) -> Path:
     """The file or folder meant by `location`; a repository id is looked up in the local Hugging Face cache."""
-    path = Path(location).expanduser()
+    path = Path(location)
+    with suppress(RuntimeError):  # a home that nobody has: then the name is taken as it stands
+        path = path.expanduser()
     try:
         if path.exists():
             return path

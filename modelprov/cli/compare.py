@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelprov.cli.main import app
-from modelprov.errors import UnreadableFileError, UsageError
+from modelprov.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -126,12 +126,12 @@ def run(locations: list[str], control: list[str], options: Options, command: str
 
 
 def write(report: Report, outputs: dict[str, Path | None]) -> None:
-    """Render and write every report asked for, each whole or not at all; standard output last, as it may be closed."""
+    """Render every report asked for, then write each whole or not at all; standard output last, as it may be closed."""
     from modelprov.reports.writing import write_atomically
 
-    for name, path in sorted(outputs.items(), key=lambda output: str(output[1]) == "-"):
-        if path is not None:
-            write_atomically(path, _render(name, report))
+    rendered = [(path, _render(name, report)) for name, path in outputs.items() if path is not None]
+    for path, text in sorted(rendered, key=lambda one: str(one[0]) == "-"):
+        write_atomically(path, text)
 
 
 def _render(name: str, report: Report) -> str:
@@ -149,17 +149,12 @@ def _render(name: str, report: Report) -> str:
 
 
 def show(report: Report, console: Console | None = None) -> None:
-    """Print the report to the terminal; raises `UnreadableFileError` when that cannot be written to."""
+    """Print the report to the terminal."""
     from rich.console import Console
 
     from modelprov.reports.terminal import print_report
 
-    try:
-        print_report(report, console or Console())
-    except OSError as error:
-        raise UnreadableFileError(
-            f"Could not write standard output: {error.strerror or error}.", "Write the report to a file: --html FILE."
-        ) from error
+    print_report(report, console or Console())
 
 
 def exit_code(verdict: VerdictClass) -> int:

@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from modelprov import __version__
-from modelprov.errors import CouldNotJudgeError, InterruptedRunError, ModelprovError
+from modelprov.errors import CouldNotJudgeError, InterruptedRunError, ModelprovError, UnreadableFileError
 
 STOPPED = InterruptedRunError.exit_code
 
@@ -58,6 +58,10 @@ def main() -> NoReturn:
         if leaving.code == STOPPED:  # typer has already swallowed the KeyboardInterrupt
             fail(InterruptedRunError("stopped by the user", "Run the command again; no unfinished file was left."))
         raise
+    except OSError as error:  # such as a full disk under standard output
+        fail(UnreadableFileError(f"the system refused to read or write: {error}", "Check the disk and permissions."))
+    except MemoryError as error:
+        fail(ModelprovError(f"there is not enough memory ({error})", "Try a smaller --memory and fewer --threads."))
     except Exception:  # a fault of ours must not look like a finding (1)
         traceback.print_exc()
         fail(

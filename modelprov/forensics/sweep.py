@@ -30,7 +30,7 @@ def sweep(
     """Moments with leading axis [tensors] of everything in the plan.
 
     `method` is how local files are read: auto, map, direct or buffered. `on_bytes` hears how many bytes were read,
-
+    from any thread. Rows are added in the plan's order: the same blocks give the same bits for any number of threads.
     """
     files = Files(checkpoints, method)
     sizes = plan.sizes.sum(axis=0)

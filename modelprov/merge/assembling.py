@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelprov.checkpoints.components import component_of
 from modelprov.checkpoints.dtypes import DType
-from modelprov.checkpoints.naming import EMBEDDINGS, HEAD, canonical_name
+from modelprov.checkpoints.naming import EMBEDDINGS, HEAD
 from modelprov.checkpoints.types import Checkpoint, Component, RefusedTensor, TensorRef, TensorView
 from modelprov.errors import MergeError, UsageError
 from modelprov.merge.groups import kind_of, parse_groups
@@ -16,7 +15,7 @@ from modelprov.merge.matching import Catalogue, ShapeMismatch, in_layer
 from modelprov.merge.methods.interface import PRESETS, Method
 from modelprov.merge.plan import Copy, MergePlan, Piece, Planned, uses_base
 from modelprov.merge.recipe import DTYPES, Recipe, Slice, SourceModel
-from modelprov.merge.settings import Settings, settings_of
+from modelprov.merge.settings import Settings, settings_of, varies
 
 BEFORE_LAYERS = (Component.EMBEDDINGS, Component.VISION)
 CHOICES = "Say what to do: `modelprov: {missing: copy}` takes it over, `{missing: drop}` leaves it out (--missing)."
@@ -57,6 +56,8 @@ class Assembly:
         self.groups = parse_groups(recipe.modelprov.groups, self._order(self.stretches[0]))
         if self.groups and (method.name != "linear" or recipe.slices):
             raise UsageError("groups of weights go with linear merges of whole models only", "Use filters instead.")
+        self.varies = varies(recipe)
+        self.constant: dict[int, Settings] = {}
         self.tensors: list[Planned] = []
         self.taken: dict[str, str] = {}
         self.rules: dict[str, list[tuple[str, int]]] = defaultdict(list)
@@ -122,8 +123,8 @@ class Assembly:
 
     def _place(self, ref: TensorRef, stretch: Stretch, *, first: bool, last: bool) -> None:
         """Merge, copy or leave out one tensor of the layout of a stretch."""
-        name = canonical_name(ref.name)
-        layer, component, _ = component_of(name, ref.shape)
+        name = stretch.layout.catalogue.canonical[ref.name]
+        layer, component = stretch.layout.catalogue.places[ref.name]
         if ref.count == 0:
             return self._copy(ref, stretch.layout.catalogue, "empty")
         if layer is None:
@@ -153,7 +154,11 @@ class Assembly:
         sources = [role.source for role in stretch.roles]
         if self.uses_base:
             sources = sources[:-1]
-        settings = settings_of(ref.name, position, self.method, self.recipe, stretch.piece, sources)
+        settings = self.constant.get(stretch.first)
+        if settings is None:
+            settings = settings_of(ref.name, position, self.method, self.recipe, stretch.piece, sources)
+            if not self.varies:
+                self.constant[stretch.first] = settings
         names = [self._theirs(name, layer, stretch, role) for role in stretch.roles]
         views = [
             role.catalogue.whole(own, ref.shape) if not self.groups else None
@@ -252,9 +257,8 @@ class Assembly:
         for catalogue in self.catalogues.values():
             label = catalogue.checkpoint.label
             for ref in catalogue.unused():
-                name = canonical_name(ref.name)
                 if self.recipe.slices:
-                    layered = component_of(name, ref.shape)[0] is not None
+                    layered = catalogue.places[ref.name][0] is not None
                     rule = (
                         "in layers that no slice takes"
                         if layered

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from modelprov.checkpoints.components import LAYER, component_of
 from modelprov.checkpoints.naming import HEAD, Shape, canonical_name, canonical_views, tied_head
-from modelprov.checkpoints.types import Checkpoint, TensorRef, TensorView
+from modelprov.checkpoints.types import Checkpoint, Component, TensorRef, TensorView
 
 Part = tuple[str, TensorView, Shape]
 
@@ -28,9 +28,10 @@ class Catalogue:
 
     def __init__(self, checkpoint: Checkpoint, number: int) -> None:
         self.checkpoint, self.number = checkpoint, number
+        self.canonical = {name: canonical_name(name) for name in checkpoint.tensors}
         self.stored: dict[str, TensorRef] = {}
         for name, ref in checkpoint.tensors.items():
-            self.stored.setdefault(canonical_name(name), ref)
+            self.stored.setdefault(self.canonical[name], ref)
         self._used: set[str] = set()
         self._used_parts: set[str] = set()
 
@@ -53,13 +54,19 @@ class Catalogue:
     @cached_property
     def layers(self) -> int:
         """Number of layers of the text model."""
-        numbers = (component_of(name, ref.shape)[0] for name, ref in self.stored.items() if LAYER.search(name))
-        return max((number + 1 for number in numbers if number is not None), default=0)
+        return max((layer + 1 for layer, _ in self.places.values() if layer is not None), default=0)
+
+    @cached_property
+    def places(self) -> dict[str, tuple[int | None, Component]]:
+        """Layer and component of every stored tensor, by its stored name."""
+        return {
+            name: component_of(self.canonical[name], ref.shape)[:2] for name, ref in self.checkpoint.tensors.items()
+        }
 
     def whole(self, name: str, shape: Shape) -> TensorView | None:
         """The stored tensor of this canonical name, if it has this shape (sides of length 1 aside)."""
         ref = self.stored.get(name)
-        if ref is None or _squeezed(ref.shape) != _squeezed(shape):
+        if ref is None or (ref.shape != shape and _squeezed(ref.shape) != _squeezed(shape)):
             return None
         self._used.add(ref.name)
         return TensorView(ref, ref.start, ref.count)

@@ -18,6 +18,7 @@ from modelprov.arithmetics import DESCRIPTIONS
 from modelprov.checkpoints.quantised import refuse_quantised
 from modelprov.checkpoints.types import Checkpoint, TensorView
 from modelprov.errors import UsageError
+from modelprov.merge.collector import paused
 from modelprov.merge.methods import ARITHMETICS, METHODS
 from modelprov.merge.methods.interface import PRESETS, Method
 from modelprov.merge.recipe import Recipe
@@ -96,12 +97,19 @@ def plan_merge(recipe: Recipe, opened: Mapping[str, Checkpoint]) -> MergePlan:
     """
     from modelprov.merge.assembling import Assembly
 
-    method = method_of(recipe)
-    check_settings(recipe, method)
+    method, arithmetic = check_recipe(recipe)
     checkpoints = tuple(opened[where] for where in recipe.locations)
     for checkpoint in checkpoints:
         refuse_quantised(checkpoint)
-    return Assembly(recipe, method, arithmetic_of(recipe, method), checkpoints).plan()
+    with paused():
+        return Assembly(recipe, method, arithmetic, checkpoints).plan()
+
+
+def check_recipe(recipe: Recipe) -> tuple[Method, str]:
+    """The method and the arithmetic of a recipe that is right in itself, before anything is read; else `UsageError`."""
+    method = method_of(recipe)
+    check_settings(recipe, method)
+    return method, arithmetic_of(recipe, method)
 
 
 def method_of(recipe: Recipe) -> Method:

@@ -42,6 +42,13 @@ def resolve(name: str, setting: Setting, position: float) -> Any:
     return (1 - share) * setting[left] + share * setting[right]
 
 
+def varies(recipe: Recipe) -> bool:
+    """Whether parameters differ by tensor: a gradient or a filter stands somewhere."""
+    sources = [*recipe.models, *(source for one in recipe.slices for source in one.sources)]
+    places = [recipe.parameters, *(one.parameters for one in sources), *(one.parameters for one in recipe.slices)]
+    return any(isinstance(setting, list) for place in places for setting in place.values())
+
+
 def check_settings(recipe: Recipe, method: Method) -> None:
     """Raise `UsageError` for a parameter that the method does not know, or not there, or that is malformed."""
     known = {one.name: one for one in method.parameters}

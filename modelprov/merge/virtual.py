@@ -19,9 +19,10 @@ from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, Shard, TensorRef
 from modelprov.checkpoints.writing import OF, header
 from modelprov.merge.computing import Computer
+from modelprov.merge.collector import paused
 from modelprov.merge.config import merged_config
 from modelprov.merge.memory import Budget, Recent
-from modelprov.merge.plan import MergePlan, Planned, plan_merge
+from modelprov.merge.plan import MergePlan, Planned, check_recipe, plan_merge
 from modelprov.merge.recipe import Recipe, is_recipe, load
 
 DEFAULT_MEMORY = 512 << 20
@@ -161,11 +162,13 @@ def virtual_checkpoint(
 
 def open_models(recipe: Recipe, folder: Path | None = None) -> dict[str, Checkpoint]:
     """The recipe's models by location; a relative path is looked for here, then in `folder` (the recipe's)."""
+    check_recipe(recipe)
     found: dict[str, Checkpoint] = {}
-    for where, label in zip(recipe.locations, unique_labels(recipe.locations), strict=True):
-        beside = None if folder is None else folder / where
-        place = str(beside) if beside is not None and beside.exists() and not Path(where).exists() else where
-        found[where] = open_any(place, label)
+    with paused():
+        for where, label in zip(recipe.locations, unique_labels(recipe.locations), strict=True):
+            beside = None if folder is None else folder / where
+            place = str(beside) if beside is not None and beside.exists() and not Path(where).exists() else where
+            found[where] = open_any(place, label)
     return found
 
 

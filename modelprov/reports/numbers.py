@@ -49,6 +49,8 @@ def finite(value: float | None) -> float | None:
 
 
 def _decimals(value: float, places: int, rounding: str) -> str:
+    if abs(value) >= 1e15:  # beyond what decimal places can say
+        return f"{value:.6g}"
     text = f"{Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-places), rounding=rounding):f}"
     return text.removeprefix("-") if not text.strip("-0.") else text
 

@@ -15,7 +15,7 @@ def nice_range(values: Sequence[float], whole: tuple[float, float] | None = None
     lowest, highest = min(values), max(values)
     if whole and whole[0] <= lowest and highest <= whole[1]:
         return whole
-    spread = max(highest - lowest, 1e-3)
+    spread = max(highest - lowest, 1e-3, 1e-6 * max(abs(highest), abs(lowest)))
     step = next((step for step in _STEPS if step * 2 >= spread), 10.0 ** math.ceil(math.log10(spread)))
     low, high = math.floor(lowest / step) * step, math.ceil(highest / step) * step
     return (low, high) if high > low else (low - step, high + step)
@@ -49,7 +49,7 @@ def letters(values: Sequence[float | None], low: float, high: float, height: int
 def strip(values: Sequence[float | None], width: int, bounds: tuple[float, float], plain: bool) -> list[str]:
     """Lines with an axis on the left, at most `width` wide; long models are cut into strips one above the other."""
     low, high = bounds
-    axis = [f"{high:.3f} ", f"{low:.3f} "]
+    axis = [f"{end:.3f} " if abs(end) < 1e6 else f"{end:.3g} " for end in (high, low)]
     margin = max(map(len, axis)) + 1
     per_strip = max(2, (width - margin) * (1 if plain else 2))
     lines: list[str] = []

@@ -85,6 +85,9 @@ def _table(title: str, parts: tuple[Part, ...], console: Console) -> None:
 def _alternatives(found: Verification, arithmetic: str, console: Console) -> None:
     if not found.alternatives or found.as_claimed is None:
         return
+    if found.as_claimed == 1:
+        console.print("A sample shows no other difference: it was changed afterwards, or damaged.")
+        return
     table = Table("arithmetic", "equal in the sample", title="Other arithmetics, on a sample", title_justify="left")
     table.add_row(f"{arithmetic} (as claimed)", f"{found.as_claimed:.4%}")
     for one in found.alternatives:

@@ -156,6 +156,13 @@ def test_two_views_of_the_same_bytes_are_one_range() -> None:
     assert byte_ranges(plan, plan.block(0), 1) == [(0, HEADER, HEADER + 1024)]
 
 
+def test_a_segment_inside_another_does_not_shorten_the_range() -> None:
+    alignment = pair([50_000])
+    columns = (np.array(column) for column in ([0, 0, 0], [0, 4096, 8192], [20_000, 10, 100]))
+    plan = plan_segments(alignment, *columns, 1 << 20)
+    assert byte_ranges(plan, plan.block(0), 0) == [(0, HEADER, HEADER + 40_000)]
+
+
 @pytest.mark.parametrize("block", [1, 100_000])
 def test_a_tensor_is_cut_by_its_widest_format(block: int) -> None:
     plan = plan_pass(pair([20_000], other=F64), block)

@@ -13,6 +13,7 @@ import pytest
 from modelprov.checkpoints import page_cache, reading
 from modelprov.checkpoints.alignment import align
 from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.local import LocalFiles
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.plan import Plan, plan_pass, plan_segments
 from modelprov.checkpoints.reading import MAX_OPEN_FILES, Files, LoadedBlock, Reader
@@ -121,6 +122,20 @@ def test_each_method_is_the_one_that_is_used(tmp_path: Path, monkeypatch: pytest
     assert Files(alignment.checkpoints).mapped(0, 0) is not None
     monkeypatch.setattr(reading, "cached_share", lambda _: 0.5)
     assert Files(alignment.checkpoints).mapped(0, 0) is None
+
+
+def test_direct_reads_bring_everything_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alignment = opened(tmp_path)
+    plan = plan_pass(alignment, 20_000)
+    files = Files(alignment.checkpoints, "direct")
+    if files.direct(0, 0) is None:
+        pytest.skip("no direct reads on this file system")
+
+    def never(*_: object) -> None:
+        raise AssertionError("read once more through the page cache")
+
+    monkeypatch.setattr(LocalFiles, "read_into", never)
+    assert read_all(plan, files) == stored(alignment, plan)
 
 
 def test_direct_reads_that_the_system_refuses_become_plain_reads(

@@ -152,6 +152,18 @@ def test_a_fault_of_the_program_is_not_a_finding(
     assert not list(tmp_path.iterdir())
 
 
+def test_too_little_memory_is_an_error_in_words(compare: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def greedy(*_: object, **__: object) -> None:
+        raise MemoryError("cannot allocate 9 TiB")
+
+    monkeypatch.setattr("modelprov.forensics.compare.sweep", greedy)
+    said = compare("nex", "qwen")
+    assert said.code == 2
+    assert "cannot allocate 9 TiB" in said.err
+    assert "--memory" in said.err
+    assert "Traceback" not in said.err
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [
@@ -178,28 +190,28 @@ def test_sizes_beyond_any_machine_are_no_trouble(compare: Command) -> None:
     assert compare("nex", "qwen", "--memory", f"{'9' * 30}T", "--threads", "1000").code == 0
 
 
-def test_a_reader_that_goes_away_ends_the_run_without_a_verdict_or_a_message(models: Path) -> None:
-    """As in `modelprov compare ... | head`; report files were written before."""
+def test_a_reader_that_goes_away_ends_the_run_without_a_verdict_or_a_message(models: Path, tmp_path: Path) -> None:
+    """As in `modelprov compare ... | head`; what goes to files is written before."""
     running = program(
-        MAIN, "compare", models / "rio", models / "nex", models / "qwen", "--json", "-", "--device", "cpu"
-    )
+        MAIN, "compare", models / "rio", models / "nex", models / "qwen", "--device", "cpu",
+        "--json", "-", "--markdown", tmp_path / "r.md",
+    )  # fmt: skip
     assert running.stdout is not None
     running.stdout.close()
     assert running.wait(60) not in (0, 1, 2, 3)
     assert running.stderr is not None
     assert running.stderr.read() == ""
+    assert (tmp_path / "r.md").exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-@pytest.mark.parametrize("options", [(), ("--json", "-")])
-def test_standard_output_that_is_full_is_an_error_in_words(models: Path, options: tuple[str, ...]) -> None:
+def test_standard_output_that_is_full_is_an_error_in_words(models: Path) -> None:
     with Path("/dev/full").open("w") as full:
-        running = program(
-            MAIN, "compare", models / "nex", models / "qwen", "--device", "cpu", *options, stdout=full.fileno()
-        )
+        running = program(MAIN, "compare", models / "nex", models / "qwen", "--device", "cpu", stdout=full.fileno())
         _, err = running.communicate(timeout=60)
     assert running.returncode == 2
-    assert "error: Could not write standard output: No space left on device" in err
+    assert err.startswith("error: the system refused to read or write")
+    assert "No space left on device" in err
     assert "Traceback" not in err
 
 

@@ -7,6 +7,7 @@ import os
 import pickle
 import shutil
 import struct
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -227,7 +228,6 @@ def test_a_file_that_may_not_be_read_is_refused_in_words(
     refused(compare("rio", "nex", "qwen", "--json", "report.json"), "Permission denied", tmp_path)
 
 
-@pytest.mark.xfail(strict=True, reason="opening.py: Path.expanduser raises RuntimeError for an unknown user")
 def test_a_home_that_nobody_has_is_refused_in_words(compare: Command, tmp_path: Path) -> None:
     said = compare("rio", "~nobody-of-this-name/model", "--json", "report.json")
     assert said.code == 2
@@ -294,8 +294,8 @@ def test_nan_and_infinite_weights_are_counted_and_leave_the_verdict(
     assert found["coverage"]["nonfinite"] == spoiled > 0  # type: ignore[index]
     assert found["reproduction"]["bit_equal"] == 1  # type: ignore[index]
     assert {row["nonfinite"] for row in found["tensors"] if "q_proj" in row["name"]} == {spoiled}  # type: ignore[attr-defined]
-    said = compare(*arguments)
-    assert f"{spoiled:,}" in said.out or str(spoiled) in said.out
+    if which == "nex":
+        assert f"{spoiled:,}" in compare(*arguments).out
 
 
 def test_a_tensor_of_another_shape_is_listed_and_the_rest_compared(
@@ -382,8 +382,18 @@ def test_odd_tensor_names_reach_every_report_unharmed(compare: Command, tmp_path
     assert "\x1b[" not in said.out
 
 
+def test_weights_near_the_end_of_the_range_reach_every_report(compare: Command, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    base = rng.normal(0, 0.02, (64, 64))
+    for folder, values in (("s", 1e39 * base), ("p", base + rng.normal(0, 0.002, (64, 64))), ("r", base)):
+        write_checkpoint(tmp_path / folder, {"model.layers.0.mlp.up_proj.weight": (values, "BF16")})
+    said = compare("s", "p", "r", "--json", "r.json", "--html", "r.html", "--markdown", "r.md")
+    assert said.code in (0, 1, 3)
+    assert "Traceback" not in said.err
+
+
 def test_very_many_tiny_tensors_work(compare: Command, tmp_path: Path) -> None:
-    """A hundred thousand with MODELPROV_SLOW=1; the test's duration is the figure to look at."""
+    """A hundred thousand with MODELPROV_SLOW=1; `-s` shows how long it took."""
     text, size = layout_header(
         [(f"model.layers.3.mlp.experts.{number}.up_proj.weight", (4, 4), "BF16") for number in range(MANY)]
     )
@@ -391,7 +401,9 @@ def test_very_many_tiny_tensors_work(compare: Command, tmp_path: Path) -> None:
     base = rng.normal(0, 0.02, size // 2)
     for folder, values in (("s", base + rng.normal(0, 0.002, size // 2)), ("r", base)):
         write_raw(tmp_path / folder / "model.safetensors", text, encode(values, DType.BF16).tobytes())
+    started = time.perf_counter()
     said = compare("s", "r", "--json", "r.json", "--quiet")
+    print(f"{MANY:,} tensors took {time.perf_counter() - started:.1f} s")
     found = json.loads((tmp_path / "r.json").read_text())
     assert said.code in (0, 3)
     assert found["coverage"]["tensors"] == MANY

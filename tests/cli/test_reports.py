@@ -112,13 +112,25 @@ def test_a_report_on_standard_output_does_not_keep_the_others_from_being_written
     assert json.loads((tmp_path / "r.json").read_text())["verdict"]["class"] == "finetune"
 
 
+def test_a_report_that_cannot_be_rendered_keeps_all_of_them_from_being_written(
+    compare: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> str:
+        raise ArithmeticError("a bug in the page")
+
+    monkeypatch.setattr("modelprov.reports.html.render_html", broken)
+    said = compare("nex", "qwen", "--json", "r.json", "--html", "r.html")
+    assert (said.code, "a bug in the page" in said.err) == (3, True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_quiet_says_nothing_but_writes(compare: Command, tmp_path: Path) -> None:
     said = compare("rio", "nex", "qwen", "--quiet", "--json", "r.json")
     assert (said.code, said.out, said.err) == (1, "", "")
     assert (tmp_path / "r.json").exists()
 
 
-@pytest.mark.parametrize("spelling", ["{}", "{}/", "{}/../nex"])
+@pytest.mark.parametrize("spelling", ["{}", "{}/../nex/"])
 def test_the_reference_may_be_named_by_any_path(report: Any, models: Path, spelling: str) -> None:
     found = report("rio", "nex", "qwen", "--reference", spelling.format(models / "nex"))
     assert [one["label"] for one in found["inputs"]] == ["rio", "qwen", "nex"]

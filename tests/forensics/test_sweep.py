@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -262,7 +263,7 @@ def small(name: str) -> Weights:
     return {n: tensor for n, tensor in weights()[name].items() if any(part in n for part in wanted)}
 
 
-def found(comparison: Comparison) -> dict[str, object]:
+def found(comparison: Comparison) -> dict[str, Any]:
     """Everything a comparison found, as plain data; tensors by name, as their order is that of the files."""
     findings = comparison.findings
     parts = ("verdict", "mixing", "reproduction", "after_merge", "overall")
@@ -307,6 +308,8 @@ def test_the_whole_comparison_finds_the_same_however_the_models_are_stored_and_r
     for shards, layouts, other in runs:
         assert close(found(compare(stored(shards, layouts), other, Silence())), right), (shards, layouts, other)
     backwards = found(compare(stored((1, 1, 1), ["backwards"] * 3), options, Silence()))
-    for part in ("reproduction", "after_merge", "overall", "tensors"):  # the shuffled null is another draw
+    for result in (backwards, right):  # another order of the suspect's file is another draw of what is tried by chance
+        del result["reproduction"]["candidates"], result["reproduction"]["yaml"]
+    for part in ("reproduction", "after_merge", "overall", "tensors"):
         assert close(backwards[part], right[part]), part
-    assert backwards["verdict"]["class"] == "merge"  # type: ignore[index]
+    assert backwards["verdict"]["class"] == "merge"

@@ -18,7 +18,7 @@ from modelprov.arithmetics import bf16_bits, evaluate, store
 from modelprov.forensics.kernels.bf16 import CHUNK, counts_bf16, recipe_bf16, sums_bf16
 from modelprov.forensics.kernels.interface import RecipePlan, Segments
 from modelprov.forensics.kernels.reference import reference_kernel
-from modelprov.forensics.moments import Moments, layout
+from modelprov.forensics.moments import FIRST_PAIR, Moments, layout
 
 LANES = {"reassoc", "contract", "nsz"}
 BLOCK = 4096
@@ -90,7 +90,7 @@ def _segments(  # noqa: PLR0912, PLR0915
                                 np.float32(weights[k, tensor[s], order[k, 1]]),
                                 order[k, 0] == 0, arithmetic[k] == 1,
                             )  # fmt: skip
-                finite = _in_range(part, n, m, first_jackknife)
+                finite = _in_range(part, n, m, first_jackknife, run)
                 if finite:
                     decoded = False
                     for k in range(len(arithmetic)):
@@ -104,9 +104,9 @@ def _segments(  # noqa: PLR0912, PLR0915
                 _decode_all(buffers, start, dtype, s, first, m, values)
                 _deltas(values, m, deltas)
                 _gram(deltas, values[n - 1], m, part)
-                finite = _in_range(part, n, m, first_jackknife)
+                _counts(values, stored, dtype, s, m, run)
+                finite = _in_range(part, n, m, first_jackknife, run)
                 if finite:
-                    _counts(values, stored, dtype, s, m, run)
                     for k in range(len(arithmetic)):
                         evaluate(arithmetic[k], values[1:, :m], weights[k, tensor[s]], order[k], suspect, out[:m])
                         run[first_recipe + k] += _same(values[0, :m], out[:m])
@@ -141,14 +141,18 @@ def _normalised(weights, order):
 
 
 @njit(nogil=True, _nrt=False)
-def _in_range(part, n, m, gram):
-    """Whether the float32 sums of a run can be trusted: all finite, no diagonal small enough to have underflown."""
+def _in_range(part, n, m, gram, run):
+    """Whether the float32 sums of a run can be trusted: all finite, and no sum of squares lost to underflow.
+
+    A delta's squares may add up to nothing only where all its elements are equal, by the counts in `run`.
+    """
     for c in range(gram):
         if not np.isfinite(part[c]):
             return False
-    column = 0
+    column, pair = 0, FIRST_PAIR - 1
     for i in range(n):
-        if part[column] < TINY and (i == n - 1 or part[column + n - i] != 0 or part[column] != 0):
+        pair += n - 1 - i  # the column that counts where checkpoint i equals the last
+        if part[column] < TINY and (i == n - 1 or part[column] != 0 or run[pair] != m):
             return False
         column += n + 1 - i
     return m > 0

@@ -4,7 +4,7 @@
     merged = m 1/N sum_i |t_i|
 
 u_i are the directions of the tensors, a_i their angles to m, which starts at their normalised mean; at most `max_iter`
-steps, until |v| < `tol`.
+steps, until |v| < `tol`. In 16-bit formats the vectors are rounded after each operation, single numbers are not.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
-from modelprov.merge.methods.steps import Real, Steps, loaded, steps_of, stored
+from modelprov.merge.methods.steps import FLOAT32, FLOAT64, Real, Steps, loaded, steps_of, stored
 
 SMALLEST = 1e-12
 
@@ -20,37 +20,40 @@ SMALLEST = 1e-12
 def merge(inputs: Inputs) -> Float32:
     """Every tensor is one vector. Zero tensors do not count; opposite ones start at the first."""
     step = steps_of(inputs)
+    scalar = FLOAT64 if step is FLOAT64 else FLOAT32
     tensors, _ = loaded(inputs, step)
-    pairs = [(tensor, step.norm(tensor)) for tensor in tensors]
+    pairs = [(tensor, scalar.norm(tensor)) for tensor in tensors]
     pairs = [(tensor, norm) for tensor, norm in pairs if float(norm[0]) > SMALLEST]
     if not pairs:
         return stored(np.zeros_like(tensors[0]), inputs.out_dtype)
-    share = step.exact(1 / len(pairs))
     units = [step(tensor / norm) for tensor, norm in pairs]
-    size = step.add(step(share * norm) for _, norm in pairs)
-    tolerance = float(inputs.options.get("tol", 1e-5))
-    mean = _walk(units, share, step, int(inputs.options.get("max_iter", 10)), tolerance)
+    size = scalar(scalar.add(norm for _, norm in pairs) / scalar.exact(len(pairs)))
+    if inputs.arithmetic != "mergekit-0.1.4":
+        size = step(size)
+    mean = _walk(units, step, scalar, int(inputs.options.get("max_iter", 10)), float(inputs.options.get("tol", 1e-5)))
     return stored(step(size * mean), inputs.out_dtype)
 
 
-def _walk(units: list[Real], share: Real, step: Steps, steps: int, tolerance: float) -> Real:
+def _walk(units: list[Real], step: Steps, scalar: Steps, steps: int, tolerance: float) -> Real:
+    """The mean direction; `step` rounds vectors, `scalar` single numbers (float32 where vectors are bf16)."""
+    share = scalar.exact(1 / len(units))
     mean = step.add(step(share * unit) for unit in units)
-    length = step.norm(mean)
+    length = scalar.norm(mean)
     mean = step(mean / length) if float(length[0]) > SMALLEST else units[0]
     for _ in range(steps):
         way = np.zeros_like(mean)
         for unit in units:
-            cosine = np.clip(step.dot(mean, unit), -1, 1)
-            angle = step(np.arccos(cosine))
+            cosine = np.clip(scalar.dot(mean, unit), -1, 1)
+            angle = scalar(np.arccos(cosine))
             if float(angle[0]) < tolerance:
                 continue
-            factor = step(share * step.divide(angle, step(np.sin(angle))))
+            factor = scalar(share * scalar.divide(angle, scalar(np.sin(angle))))
             way = step(way + step(factor * step(unit - step(cosine * mean))))
-        length = step.norm(way)
+        length = scalar.norm(way)
         if float(length[0]) < tolerance:
             break
-        mean = step(step(step(np.cos(length)) * mean) + step(step(np.sin(length)) * step(way / length)))
-        mean = step(mean / step.norm(mean))
+        along = step(scalar(scalar(np.sin(length)) / length) * way)
+        mean = step(step(scalar(np.cos(length)) * mean) + along)
     return mean
 
 

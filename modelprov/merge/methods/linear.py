@@ -21,7 +21,7 @@ from modelprov.merge.methods.steps import FLOAT64, Steps, steps_of, stored
 BLOCK = 1 << 15  # elements that stay in the processor's cache with a few models
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
 def _weighted_sum(parents: Any, weights: Any, fused: bool, out: Any) -> None:
     """Fill `out` float32 [m] with the sum of `parents` float32 [k, m] times `weights` float32 [k], in their order."""
     for i in range(len(out)):

@@ -17,8 +17,10 @@ SMALLEST = 1e-8
 
 
 def merge(inputs: Inputs) -> Float32:
-    """`nuslerp_flatten: true`: one angle. Otherwise, as measured in mergekit, one angle for every row, and with
-    `nuslerp_row_wise: true` one for every column of a matrix. Raises `UsageError` where the weights sum to zero.
+    """Two tensors (or task vectors), flattened to one vector unless `nuslerp_flatten: false`.
+
+    Then, as measured in mergekit, there is one angle for every row of a matrix, and with `nuslerp_row_wise: true` one
+    for every column. Raises `UsageError` where the weights sum to zero.
     """
     step = steps_of(inputs)
     (first, second), base = loaded(inputs, step)

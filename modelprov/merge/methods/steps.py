@@ -12,13 +12,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
-from modelprov.checkpoints.dtypes import DType, round_bf16, round_to
+from modelprov.arithmetics import to_bf16
+from modelprov.checkpoints.dtypes import DType, round_to
 from modelprov.errors import UsageError
 from modelprov.merge.methods.interface import ARITHMETICS, PRESETS, Float32, Inputs
 
 Real = npt.NDArray[np.floating[Any]]
 BLOCK = 1 << 20
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _to_bf16(values: Any, out: Any) -> None:
+    """Fill `out` float32 [n] with `values` rounded to bf16; what is not finite stays as it is."""
+    for i in range(len(values)):
+        value = values[i]
+        out[i] = to_bf16(value) if abs(value) < np.inf else value
 
 
 @dataclass(frozen=True)
@@ -30,9 +40,12 @@ class Steps:
 
     def __call__(self, values: npt.ArrayLike) -> Real:
         """The result of one operation, rounded to nearest (ties to even) in `dtype`, kept in `working`."""
-        result = np.asarray(values, self.working)
+        result: Real = np.asarray(values, self.working)
         if self.dtype is DType.BF16:
-            return round_bf16(result)
+            flat = np.ravel(result).astype(np.float32, copy=False)
+            rounded = np.empty(flat.shape, np.float32)
+            _to_bf16(flat, rounded)
+            return rounded.reshape(result.shape)
         if self.dtype is DType.F16:
             return result.astype(np.float16).astype(self.working)
         return result
@@ -105,5 +118,6 @@ def stored(values: Real, dtype: DType) -> Float32:
     """The merged values rounded once to the stored format, as float32 [n]."""
     flat = np.ravel(values)
     if flat.dtype == np.float64:
-        return round_to(flat, DType.F32 if dtype is DType.F64 else dtype).astype(np.float32)
+        single = DType.F32 if dtype is DType.F64 else dtype
+        return round_to(flat.astype(np.float64, copy=False), single).astype(np.float32)
     return Steps(np.float32, dtype)(flat).astype(np.float32, copy=False)

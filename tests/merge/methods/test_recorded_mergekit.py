@@ -23,9 +23,8 @@ SHARES = {
     # The divergence of two nearly equal softmaxes is mostly rounding of the library's exponential.
     "arcee_fusion/f32": 0.998,
     "arcee_fusion/bf16": 0.94,
-    # Ten steps of bf16 arithmetic on scalars that are not understood step by step.
-    "karcher/bf16": 0.50,
-    "karcher-three/bf16": 0.04,
+    # Three models in bf16: the order of roundings in its iteration is not understood (two models: all bits).
+    "karcher-three/bf16": 0.05,
 }
 CUT = ("ties", "breadcrumbs")  # keep the largest: which of equal ones at the cut, an unstable sort decides
 
