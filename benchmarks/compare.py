@@ -241,7 +241,8 @@ def whole_command(family: BigFamily) -> Result:
         "start = time.perf_counter()\n"
         "report = run(sys.argv[1:], [], Options(), 'benchmark', quiet=True)\n"
         "peak_rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
-        "print(report.verdict.class_, round(time.perf_counter() - start, 2), round(peak_rss), round(peak[0]), round(base))\n"
+        "seconds = round(time.perf_counter() - start, 2)\n"
+        "print(report.verdict.class_, seconds, round(peak_rss), round(peak[0]), round(base))\n"
     )
     where = [str(one) for one in (family.suspect, family.parent, family.base)]
     out = subprocess.run([sys.executable, "-c", script, *where], capture_output=True, text=True, check=True).stdout

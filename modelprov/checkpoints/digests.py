@@ -9,7 +9,9 @@ from modelprov.checkpoints.types import Checkpoint
 
 MANIFEST_COVERS = "names, sizes and headers of the shards, not the weights"
 WEIGHTS_COVER = "names, sizes and every byte of the shards"
+SAMPLE_COVERS = "names, sizes and headers of the shards, and the first 4,096 bytes of every tensor"
 CHUNK_BYTES = 8 << 20
+SAMPLE_BYTES = 4096
 
 
 def manifest_digest(checkpoint: Checkpoint) -> str:
@@ -40,3 +42,20 @@ def weights_digest(checkpoint: Checkpoint, on_bytes: Callable[[int], None] | Non
                 on_bytes(len(piece))
         lines.append(f"{shard.path.name}\t{shard.size}\t{digest.hexdigest()}\n")
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def sampled_digest(checkpoint: Checkpoint) -> str:
+    """SHA-256 over the manifest digest and the first 4,096 bytes of every tensor, in the order of their names.
+
+    Tells checkpoints of one layout apart at the price of a few MB read; an edit elsewhere in a tensor escapes it.
+    Raises what reading raises.
+    """
+    digest = hashlib.sha256(manifest_digest(checkpoint).encode())
+    buffer = memoryview(bytearray(SAMPLE_BYTES))
+    for name in sorted({**checkpoint.tensors, **checkpoint.refused}):
+        stored = checkpoint.tensors.get(name) or checkpoint.refused[name]
+        piece = buffer[: min(SAMPLE_BYTES, stored.stop - stored.start)]
+        checkpoint.source.read_into(stored.shard, stored.start, piece)
+        digest.update(f"{name}\t".encode())
+        digest.update(piece)
+    return digest.hexdigest()

@@ -36,7 +36,8 @@ def compare(
         typer.Argument(
             metavar="SUSPECT PARENT [PARENT ...]",
             help="The model in question, then one or more possible sources. The last is the reference, usually the "
-            "common base. Each is a folder, a .safetensors file, or an org/name in the local Hugging Face cache.",
+            "common base. Each is a folder, a .safetensors file, an org/name in the local Hugging Face cache, or a "
+            "merge recipe (.yml).",
             show_default=False,
         ),
     ],

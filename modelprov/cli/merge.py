@@ -41,11 +41,12 @@ def merge(
                                  "the base has it (default), copy it from whoever has it, drop it, or stop.")
     ] = None,
     out_dtype: Annotated[
-        str | None, typer.Option(metavar="DTYPE", help="Format to store: bfloat16, float16, float32 [default: as is].")
+        str | None, typer.Option(metavar="DTYPE", help="Format to store: bfloat16, float16 or "
+                                   "float32 (default: the recipe's, else as it is).")
     ] = None,
     memory: Annotated[str, typer.Option(metavar="SIZE", help="Most memory for buffers.")] = "512M",
     shard_size: Annotated[str, typer.Option(metavar="SIZE", help="Most bytes in a file of weights.")] = "5G",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads [default: all cores].")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads (default: all cores).")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="For random methods (dare, della).")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show the plan; write nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,

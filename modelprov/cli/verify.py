@@ -28,7 +28,7 @@ def verify(
         Path | None, typer.Option("--json", metavar="FILE", help="Write JSON to FILE; `-` is standard output.")
     ] = None,
     memory: Annotated[str, typer.Option(metavar="SIZE", help="Most memory for buffers.")] = "512M",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads [default: all cores].")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads (default: all cores).")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no terminal report.")] = False,
 ) -> None:
     """Check a claim such as "this is 0.6 A + 0.4 B", bit for bit, without writing the merge.
@@ -42,7 +42,7 @@ def verify(
     """
     from rich.console import Console
 
-    from modelprov.checkpoints.digests import MANIFEST_COVERS, manifest_digest
+    from modelprov.checkpoints.digests import SAMPLE_COVERS, sampled_digest
     from modelprov.cli.merge import changed
     from modelprov.cli.progress import Bar
     from modelprov.forensics.reproduce import Limits, reproduce
@@ -66,14 +66,14 @@ def verify(
         found = reproduce(checked, expected, lambda: alternatives(claim, opened), Limits(size, threads), bar)
     if json_file is not None:
         about = {
-            "suspect": {"location": suspect, "manifest_digest": manifest_digest(checked)},
+            "suspect": {"location": suspect, "sampled_digest": sampled_digest(checked)},
             "recipe": claim.model_dump(mode="json", exclude_defaults=True),
             "arithmetic": plan.arithmetic,
             "inputs": [
-                {"location": where, "manifest_digest": manifest_digest(one)}
+                {"location": where, "sampled_digest": sampled_digest(one)}
                 for where, one in zip(claim.locations, plan.checkpoints, strict=True)
             ],
-            "digest_covers": MANIFEST_COVERS,
+            "digest_covers": SAMPLE_COVERS,
             "notes": list(plan.notes),
         }
         write_atomically(json_file, render_verification_json(found, about))

@@ -137,8 +137,8 @@ def _trained_summary(
     if after.sigma_relative is None:
         return f"{suspect} is about {parts}, but for a small further change."
     return (
-        f"{suspect} is about {parts}, but for a further change of {100 * after.sigma_relative:.2g} % of the parents' "
-        "distance: later training, or a way of computing that was not tried."
+        f"{suspect} lies at {parts}, but for a further change of {100 * after.sigma_relative:.2g} % of the parents' "
+        "distance, as a merge does that was trained afterwards or computed in a way that was not tried."
     )
 
 
@@ -255,14 +255,17 @@ def _limits(decision: Decision, labels: Sequence[str]) -> tuple[str, ...]:
         limits.append(TASK_VECTOR.format(reference=labels[-1], parent=labels[1]))
     if decision.class_ is VerdictClass.MERGE_THEN_TRAINED:
         limits.append(
-            "that a merge came first: an earlier stage of one parent's own training can lie near the same line; "
-            "an unsuspected checkpoint as `--control` helps to tell"
+            "that a merge came first: an earlier stage of one parent's own training, or a model trained in almost the "
+            "same way, can lie as close to the line; an unsuspected checkpoint as `--control` and the history of the "
+            "models help to tell"
         )
     if decision.class_ is VerdictClass.FINETUNE:
         limits.append(
             f"the order in time: {labels[decision.parent or 1]} could also have been trained from {labels[0]}, or both "
             "from a third checkpoint"
         )
+        if len(labels) == 2:
+            limits.append("a merge with a model that was not given: name it as a further parent")
     if decision.class_ is VerdictClass.UNRELATED:
         limits.append(
             "reuse that leaves no trace in weights at the same place: distillation, permuted or rescaled neurons"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from modelprov.checkpoints.dtypes import DType
 from modelprov.checkpoints.naming import EMBEDDINGS, HEAD
@@ -14,31 +13,12 @@ from modelprov.merge.groups import kind_of, parse_groups
 from modelprov.merge.matching import Catalogue, ShapeMismatch, in_layer
 from modelprov.merge.methods.interface import PRESETS, Method
 from modelprov.merge.plan import Copy, MergePlan, Piece, Planned, uses_base
-from modelprov.merge.recipe import DTYPES, Recipe, Slice, SourceModel
+from modelprov.merge.recipe import DTYPES, Recipe
 from modelprov.merge.settings import Settings, settings_of, varies
+from modelprov.merge.stretches import Role, Stretch, stretches_of
 
 BEFORE_LAYERS = (Component.EMBEDDINGS, Component.VISION)
 CHOICES = "Say what to do: `modelprov: {missing: copy}` takes it over, `{missing: drop}` leaves it out (--missing)."
-
-
-@dataclass(frozen=True)
-class Role:
-    """A model in one slice: its catalogue and the first of its layers there."""
-
-    source: SourceModel
-    catalogue: Catalogue
-    first_layer: int
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """One slice of the output: layers `first` to `first + length`, its models, and the one it is laid out as."""
-
-    piece: Slice | None
-    roles: tuple[Role, ...]
-    layout: Role
-    first: int
-    length: int
 
 
 class Assembly:
@@ -50,7 +30,7 @@ class Assembly:
         named = enumerate(zip(locations, checkpoints, strict=True))
         self.catalogues = {where: Catalogue(one, number) for number, (where, one) in named}
         self.uses_base = uses_base(recipe, method)
-        self.stretches = self._stretches()
+        self.stretches = stretches_of(recipe, method, self.catalogues)
         self.layout = self.catalogues[recipe.base_model] if recipe.base_model else self.stretches[0].layout.catalogue
         self.missing = recipe.modelprov.missing
         self.groups = parse_groups(recipe.modelprov.groups, self._order(self.stretches[0]))
@@ -77,46 +57,6 @@ class Assembly:
             self.recipe, self.method, self.arithmetic, self.checkpoints, self.layout.number, self.uses_base,
             tuple(self.tensors), notes, layers,
         )  # fmt: skip
-
-    def _stretches(self) -> list[Stretch]:
-        recipe, base = self.recipe, self.recipe.base_model
-        if recipe.models:
-            sources = [one for one in recipe.models if not (self.uses_base and one.model == base)]
-            roles = [Role(one, self.catalogues[one.model], 0) for one in sources]
-            if self.uses_base and base is not None:
-                roles.append(Role(SourceModel(model=base), self.catalogues[base], 0))
-            layout = next((role for role in roles if role.source.model == base), None)
-            if layout is None and base is not None:
-                raise UsageError(
-                    f"base_model {base} is not among the models, and {self.method.name} does not use it",
-                    "List it under `models` with a weight, or remove base_model.",
-                )
-            chosen = layout or roles[0]
-            return [Stretch(None, tuple(roles), chosen, 0, chosen.catalogue.layers)]
-        stretches, at = [], 0
-        for number, piece in enumerate(recipe.slices):
-            ranges = [one.layer_range or (0, 0) for one in piece.sources]
-            lengths = {stop - start for start, stop in ranges}
-            if len(lengths) != 1:
-                raise UsageError(f"the sources of slice {number} have different numbers of layers", "Make them equal.")
-            roles = [
-                Role(one, self.catalogues[one.model], start)
-                for one, (start, _) in zip(piece.sources, ranges, strict=True)
-            ]
-            for role, (_, stop) in zip(roles, ranges, strict=True):
-                if stop > role.catalogue.layers:
-                    raise UsageError(
-                        f"slice {number} takes layers up to {stop} of {role.source.model}, "
-                        f"which has {role.catalogue.layers}", "Correct layer_range; it is [first, last + 1].",
-                    )  # fmt: skip
-            own = [role for role in roles if role.source.model == base]
-            if self.uses_base and not own:
-                raise UsageError(f"slice {number} lacks the base model {base}", "List it among the sources.")
-            if self.uses_base:
-                roles = [role for role in roles if role not in own] + own[:1]
-            stretches.append(Stretch(piece, tuple(roles), own[0] if own else roles[0], at, lengths.pop()))
-            at += stretches[-1].length
-        return stretches
 
     def _order(self, stretch: Stretch) -> list[str]:
         return [role.source.model for role in stretch.roles]

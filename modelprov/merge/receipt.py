@@ -8,14 +8,16 @@ from typing import Any
 import yaml
 
 from modelprov import __version__
-from modelprov.checkpoints.digests import MANIFEST_COVERS, manifest_digest
+from modelprov.checkpoints.digests import MANIFEST_COVERS, SAMPLE_COVERS, manifest_digest
 from modelprov.merge.plan import MergePlan
 
 RECEIPT = "merge_receipt.json"
 SCHEMA = 1
 
 
-def receipt(plan: MergePlan, files: Sequence[dict[str, Any]], notes: Sequence[str]) -> dict[str, Any]:
+def receipt(
+    plan: MergePlan, identities: Sequence[str], files: Sequence[dict[str, Any]], notes: Sequence[str]
+) -> dict[str, Any]:
     """Inputs by digest and revision, recipe, arithmetic, seed, output digests, version; no date, so always the same."""
     return {
         "schema": SCHEMA,
@@ -29,12 +31,17 @@ def receipt(plan: MergePlan, files: Sequence[dict[str, Any]], notes: Sequence[st
                 "location": where,
                 "revision": one.revision,
                 "manifest_digest": manifest_digest(one),
+                "sampled_digest": identity,
                 "parameters": one.parameters,
                 "bytes": sum(shard.size for shard in one.shards),
             }
-            for where, one in zip(plan.recipe.locations, plan.checkpoints, strict=True)
+            for where, one, identity in zip(plan.recipe.locations, plan.checkpoints, identities, strict=True)
         ],
-        "digest_covers": {"manifest_digest": MANIFEST_COVERS, "sha256": "every byte of the file"},
+        "digest_covers": {
+            "manifest_digest": MANIFEST_COVERS,
+            "sampled_digest": SAMPLE_COVERS,
+            "sha256": "every byte of the file",
+        },
         "tensors": {
             "merged": sum(tensor.copy is None for tensor in plan.tensors),
             "copied": sum(tensor.copy is not None for tensor in plan.tensors),

@@ -18,8 +18,8 @@ from modelprov.checkpoints.labels import unique_labels
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, Shard, TensorRef
 from modelprov.checkpoints.writing import OF, header
-from modelprov.merge.computing import Computer
 from modelprov.merge.collector import paused
+from modelprov.merge.computing import Computer
 from modelprov.merge.config import merged_config
 from modelprov.merge.memory import Budget, Recent
 from modelprov.merge.plan import MergePlan, Planned, check_recipe, plan_merge

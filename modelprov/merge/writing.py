@@ -11,12 +11,13 @@ import errno
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from modelprov import __version__
-from modelprov.checkpoints.digests import manifest_digest
+from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.opening import read_json_object
 from modelprov.checkpoints.writing import INDEX, write_json
 from modelprov.engines.local import processors
@@ -91,7 +92,9 @@ def _write(
     plan: MergePlan, shards: tuple[ShardPlan, ...], stage: Path, out: Path, options: WriteOptions, progress: Progress
 ) -> Written:
     out.parent.mkdir(parents=True, exist_ok=True)
-    key = fingerprint(plan, shards)
+    progress.stage("telling the models apart")
+    identities = [sampled_digest(checkpoint) for checkpoint in plan.checkpoints]
+    key = fingerprint(plan, shards, identities)
     done = _resume(stage, key, shards, progress)
     missing = [number for number, shard in enumerate(shards) if shard.name not in done]
     _check_disk(out, sum(shards[number].size for number in missing))
@@ -123,16 +126,16 @@ def _write(
     files = tuple(done[shard.name] for shard in shards)
     (stage / RECIPE).write_text(plan.recipe.as_yaml(), encoding="utf-8")
     (stage / "README.md").write_text(model_card(plan, out.name, notes), encoding="utf-8")
-    write_json(stage / RECEIPT, receipt(plan, files, notes))
+    write_json(stage / RECEIPT, receipt(plan, identities, files, notes))
     (stage / JOURNAL).unlink()
     stage.rename(out)
     return Written(out, files, notes, len(shards) - len(missing))
 
 
-def fingerprint(plan: MergePlan, shards: tuple[ShardPlan, ...]) -> str:
+def fingerprint(plan: MergePlan, shards: tuple[ShardPlan, ...], identities: Sequence[str]) -> str:
     """SHA-256 over all that decides the output's bytes: recipe, arithmetic, inputs, layout of the files, version."""
     parts = [
-        __version__, plan.arithmetic, plan.recipe.model_dump_json(), *map(manifest_digest, plan.checkpoints),
+        __version__, plan.arithmetic, plan.recipe.model_dump_json(), *identities,
         *(hashlib.sha256(shard.header).hexdigest() for shard in shards),
     ]  # fmt: skip
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -77,3 +77,17 @@ def test_the_order_of_the_shards_does_not_matter(tmp_path: Path) -> None:
     )
     assert manifest_digest(turned) == manifest_digest(checkpoint)
     assert weights_digest(turned) == weights_digest(checkpoint)
+
+
+def test_the_sampled_digest_tells_weights_of_one_layout_apart(tmp_path: Path) -> None:
+    values = {"model.a": np.arange(8192, dtype=np.float32)}
+    other = {"model.a": np.arange(8192, dtype=np.float32) + 1}
+    late = {"model.a": np.where(np.arange(8192) < 8000, values["model.a"], np.float32(0))}
+    opened = [
+        open_checkpoint(str(factories.write_checkpoint(tmp_path / str(number), tensors)))
+        for number, tensors in enumerate((values, other, late, values))
+    ]
+    first, second, third, same = map(sampled_digest, opened)
+    assert first == same != second
+    assert first == third  # only the first 4,096 bytes of a tensor are covered
+    assert len(set(map(manifest_digest, opened))) == 1

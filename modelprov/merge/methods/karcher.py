@@ -9,6 +9,8 @@ steps, until |v| < `tol`. In 16-bit formats the vectors are rounded after each o
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
@@ -20,7 +22,7 @@ SMALLEST = 1e-12
 def merge(inputs: Inputs) -> Float32:
     """Every tensor is one vector. Zero tensors do not count; opposite ones start at the first."""
     step = steps_of(inputs)
-    scalar = FLOAT64 if step is FLOAT64 else FLOAT32
+    scalar = FLOAT64 if step is FLOAT64 else replace(FLOAT32, lanes=step.lanes)
     tensors, _ = loaded(inputs, step)
     pairs = [(tensor, scalar.norm(tensor)) for tensor in tensors]
     pairs = [(tensor, norm) for tensor, norm in pairs if float(norm[0]) > SMALLEST]

@@ -3,16 +3,22 @@
     merged = sin((1-t) a) / sin(a) base + sin(t a) / sin(a) other,   cos(a) = <base, other> / (|base| |other|)
 
 Nearly parallel tensors (|cos| > 0.9995) are interpolated on the straight line instead. Computed in float32 with one
-final rounding, in every `dtype`; lengths and products are added in float64 here, so that blocks do not matter.
+final rounding, in every `dtype`. mergekit 0.1.4 takes lengths and sums from numpy, and so do we for its preset; all
+other arithmetics add in float64, so that blocks do not matter.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from modelprov.checkpoints.dtypes import DType
 from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
 from modelprov.merge.methods.steps import FLOAT32, FLOAT64, Real, Steps, based, steps_of, stored
 
+LANES = Steps(np.float32, DType.F32, lanes=True)
+BLOCK = 1 << 20
 PARALLEL = 0.9995
 SMALLEST = 1e-8
 
@@ -27,7 +33,12 @@ def merge(inputs: Inputs) -> Float32:
         tensors = [chosen(tensor) for tensor in tensors]
         base = chosen(base)
     (other,), t = tensors, float(inputs.options["t"])
-    cosine = float(step.dot(_direction(base, step), _direction(other, step))[0])
+    if inputs.arithmetic == "mergekit-0.1.4" and step is FLOAT32:
+        cosine = _numpy_cosine(base, other)
+    elif inputs.arithmetic == "mergekit-0.1.5" and step is FLOAT32:
+        cosine = _cosine(base, other, step, _torch_length)
+    else:
+        cosine = _cosine(base, other, step, step.norm)
     if abs(cosine) > PARALLEL:
         return stored(_straight(base, other, t, step, inputs.arithmetic), inputs.out_dtype)
     angle = step(np.arccos(step.exact(cosine)))
@@ -36,9 +47,28 @@ def merge(inputs: Inputs) -> Float32:
     return stored(step(step(first * base) + step(second * other)), inputs.out_dtype)
 
 
-def _direction(values: Real, step: Steps) -> Real:
-    length = step.norm(values)
-    return step(values / length) if float(length[0]) > SMALLEST else values
+def _torch_length(values: Real) -> Real:
+    """The length as mergekit 0.1.5 takes it: float32 lengths of chunks of 2**20 elements, combined in float64."""
+    chunks = (LANES.norm(values[at : at + BLOCK]) for at in range(0, len(values), BLOCK))
+    return FLOAT32(np.sqrt(sum(float(length[0]) ** 2 for length in chunks)).reshape(1))
+
+
+def _cosine(base: Real, other: Real, step: Steps, length_of: Callable[[Real], Real]) -> float:
+    lengths = length_of(base), length_of(other)
+    first, second = (
+        step(values / length) if float(length[0]) > SMALLEST else values
+        for values, length in zip((base, other), lengths, strict=True)
+    )
+    return float(step.dot(first, second)[0])
+
+
+def _numpy_cosine(base: Real, other: Real) -> float:
+    """The same with numpy's float32 lengths and sum, whose rounding (and BLAS) mergekit 0.1.4 inherits."""
+    first, second = (
+        values / length if length > SMALLEST else values
+        for values, length in ((one, np.linalg.norm(one)) for one in (base, other))
+    )
+    return float(np.sum(first * second))
 
 
 def _straight(base: Real, other: Real, t: float, step: Steps, arithmetic: str) -> Real:

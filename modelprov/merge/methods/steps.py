@@ -31,12 +31,31 @@ def _to_bf16(values: Any, out: Any) -> None:
         out[i] = to_bf16(value) if abs(value) < np.inf else value
 
 
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _lane_squares(rows: Any, out: Any) -> None:
+    """Fill `out` float32 [k] with the sums of squares of `rows` float32 [k, n] as eight float32 lanes add them."""
+    for row in range(len(rows)):
+        values = rows[row]
+        lanes = np.zeros(8, np.float32)
+        whole = len(values) - len(values) % 8
+        for i in range(0, whole, 8):
+            for j in range(8):
+                lanes[j] += np.float32(values[i + j] * values[i + j])
+        total = np.float32(0)
+        for j in range(8):
+            total = np.float32(total + lanes[j])
+        for i in range(whole, len(values)):
+            total = np.float32(total + np.float32(values[i] * values[i]))
+        out[row] = total
+
+
 @dataclass(frozen=True)
 class Steps:
     """`working` is the precision of one operation, `dtype` the format its result is rounded to."""
 
     working: type[np.float32] | type[np.float64]
     dtype: DType
+    lanes: bool = False
 
     def __call__(self, values: npt.ArrayLike) -> Real:
         """The result of one operation, rounded to nearest (ties to even) in `dtype`, kept in `working`."""
@@ -69,7 +88,15 @@ class Steps:
         return self(total)
 
     def norm(self, values: Real) -> Real:
-        """Euclidean length along the last axis: squares and sum in float64, rounded once."""
+        """Euclidean length along the last axis: squares and sum in float64, rounded once.
+
+        With `lanes` as torch adds them on x86 processors with AVX2: eight float32 sums, and those one after the other,
+        which is wrong by some 1e-5 for a million elements (measured, the same for any number of threads).
+        """
+        if self.lanes:
+            squares = np.empty(int(np.prod(values.shape[:-1])), np.float32)
+            _lane_squares(np.ascontiguousarray(values, np.float32).reshape(len(squares), -1), squares)
+            return self(np.sqrt(squares).reshape(*values.shape[:-1], 1))
         total = np.zeros((*values.shape[:-1], 1), np.float64)
         for at in range(0, values.shape[-1], BLOCK):
             part = values[..., at : at + BLOCK].astype(np.float64)
@@ -98,7 +125,7 @@ def steps_of(inputs: Inputs) -> Steps:
         return FLOAT32
     if inputs.arithmetic == "bf16-stepwise" and inputs.dtype not in (DType.BF16, DType.F16):
         return Steps(np.float32, DType.BF16)
-    return Steps(np.float32, inputs.dtype)
+    return Steps(np.float32, inputs.dtype, lanes=inputs.arithmetic in PRESETS)
 
 
 def loaded(inputs: Inputs, step: Steps) -> tuple[list[Real], Real | None]:

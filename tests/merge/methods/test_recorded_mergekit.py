@@ -13,8 +13,6 @@ from tests.merge.methods import recorded
 
 # Everything that is not here has the same bits in all elements. The least share of equal bits measured, and why:
 SHARES = {
-    # One element: float32 sums whose order of addition is the library's.
-    "multislerp-three/f32": 0.9998,
     # The largest variances: float32 rounding in the program's variance separates elements that are exactly equal.
     "sce/f32": 0.996,
     "sce/bf16": 0.996,
