@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from modelprov.checkpoints import digests
-from modelprov.checkpoints.digests import manifest_digest, weights_digest
+from modelprov.checkpoints.digests import manifest_digest, sampled_digest, weights_digest
 from modelprov.checkpoints.local import LocalFiles
 from modelprov.checkpoints.opening import open_checkpoint
 from tests.factories import Tensor, write_checkpoint
@@ -84,7 +84,7 @@ def test_the_sampled_digest_tells_weights_of_one_layout_apart(tmp_path: Path) ->
     other = {"model.a": np.arange(8192, dtype=np.float32) + 1}
     late = {"model.a": np.where(np.arange(8192) < 8000, values["model.a"], np.float32(0))}
     opened = [
-        open_checkpoint(str(factories.write_checkpoint(tmp_path / str(number), tensors)))
+        open_checkpoint(str(write_checkpoint(tmp_path / str(number), tensors)))
         for number, tensors in enumerate((values, other, late, values))
     ]
     first, second, third, same = map(sampled_digest, opened)
