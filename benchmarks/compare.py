@@ -27,6 +27,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does, before numpy
+
 import numpy as np
 import numpy.typing as npt
 from families import BigFamily, write_big_family
@@ -228,9 +230,11 @@ def bench_small(folder: Path, size: int, threads: int, repeats: int) -> Result:
 def whole_command(family: BigFamily) -> Result:
     """Wall seconds and peak memory (MB, of which anonymous) of the command in a process of its own."""
     script = (
-        "import resource, sys, re, threading, time\n"
+        "import sys, re, threading, time\n"
         "from modelprov.cli.compare import run\nfrom modelprov.forensics.compare import Options\n"
-        "base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "def resident():\n"
+        "    return int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024\n"
+        "base = resident()\n"
         "peak = [0]\n"
         "def watch():\n"
         "    while True:\n"
@@ -240,7 +244,7 @@ def whole_command(family: BigFamily) -> Result:
         "threading.Thread(target=watch, daemon=True).start()\n"
         "start = time.perf_counter()\n"
         "report = run(sys.argv[1:], [], Options(), 'benchmark', quiet=True)\n"
-        "peak_rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "peak_rss = resident()\n"
         "seconds = round(time.perf_counter() - start, 2)\n"
         "print(report.verdict.class_, seconds, round(peak_rss), round(peak[0]), round(base))\n"
     )
