@@ -19,6 +19,7 @@ import numpy.typing as npt
 from numba import njit, types
 from numba.extending import intrinsic
 
+import modelprov.compiled  # noqa: F401  (says where compiled code is kept, before any of it is made)
 from modelprov.checkpoints.dtypes import DType
 
 Float32 = npt.NDArray[np.float32]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import signal
 import os
+import signal
 import sys
 import threading
 import traceback

@@ -1,0 +1,44 @@
+"""Where compiled kernels are kept between runs. Import it before anything that numba compiles.
+
+numba keys its cache on the one file a function stands in, although machine code of other files is built into it: an
+edit or upgrade of one file would leave old code of another in use. So the cache lies in a folder named by the digest
+of all sources that are compiled. `NUMBA_CACHE_DIR` in the environment has precedence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import numba
+
+HOME = Path(__file__).parent
+SOURCES = (
+    "arithmetics.py",
+    "forensics/kernels/cpu.py",
+    "forensics/kernels/bf16.py",
+    "merge/fused.py",
+    "merge/methods/linear.py",
+    "merge/methods/steps.py",
+)
+
+
+def cache_folder() -> Path:
+    """The folder for this version of the sources: under the user's cache, else under the temporary folder."""
+    digest = hashlib.sha256(b"".join((HOME / name).read_bytes() for name in SOURCES if (HOME / name).exists()))
+    name = Path("modelprov") / f"kernels-{digest.hexdigest()[:16]}"
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    for root in (Path(cache), Path(tempfile.gettempdir()) / f"modelprov-{os.getuid() if hasattr(os, 'getuid') else 0}"):
+        try:
+            (root / name).mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(root / name, os.W_OK):
+            return root / name
+    return Path(tempfile.mkdtemp(prefix="modelprov-"))
+
+
+if not os.environ.get("NUMBA_CACHE_DIR"):
+    numba.config.CACHE_DIR = str(cache_folder())
