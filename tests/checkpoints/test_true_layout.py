@@ -17,10 +17,12 @@ MEASURE = """
 import re, sys
 from modelprov.checkpoints.alignment import align
 from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.checkpoints.plan import plan_pass
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]) * 1024
 before = peak()
-alignment = align([open_checkpoint(folder) for folder in sys.argv[1:]])
+plan = plan_pass(align([open_checkpoint(folder) for folder in sys.argv[1:]]))
+assert plan.bytes > 2_300_000_000_000
 print(peak() - before)
 """
 
@@ -60,7 +62,7 @@ def test_three_true_size_checkpoints_align_and_the_rest_is_explained(tmp_path: P
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak memory from /proc")
-def test_opening_and_aligning_them_takes_less_than_half_a_gigabyte(tmp_path: Path) -> None:
+def test_opening_aligning_and_planning_them_takes_less_than_half_a_gigabyte(tmp_path: Path) -> None:
     command = [sys.executable, "-c", MEASURE, *derivatives(tmp_path)]
     grown = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert 0 < grown < 500_000_000
