@@ -105,9 +105,9 @@ def one_recipe(tensors: int) -> RecipePlan:
 def bench_kernel(threads: int, repeats: int) -> Result:
     """The kernel on arrays of 256 MB each, against reading them.
 
-    The arrays start at different places in their pages. With equal addresses modulo 4 KiB the same kernel was about half
-    as fast here (11.1 GB/s with two threads, 6.7 with one); why is not settled. Mapped checkpoints with equal headers do
-    share such addresses, so the pass over files, not this figure, says what a user gets.
+    The arrays start at different places in their pages. With equal addresses modulo 4 KiB the same kernel was about
+    half as fast here (11.1 GB/s with two threads, 6.7 with one); why is not settled. Mapped checkpoints with equal
+    headers do share such addresses, so the pass over files, not this figure, says what a user gets.
     """
     rng = np.random.default_rng(0)
     size = 1 << 28
