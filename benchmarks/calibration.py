@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.calibration_cases import KINDS, Kind
 from modelprov.forensics.compare import Options
-from modelprov.forensics.intervals_of_shares import wilson
+from modelprov.shares import wilson
 from tests.memory import run
 
 SEED = 20261122  # drawn after the thresholds were set with others

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from modelprov.forensics.intervals_of_shares import Share, wilson
 from modelprov.forensics.sample import Sample
+from modelprov.shares import Share, wilson
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from modelprov.forensics.intervals_of_shares import wilson
 from modelprov.forensics.results import (
     AfterMerge,
     Control,
@@ -17,6 +16,7 @@ from modelprov.forensics.results import (
 )
 from modelprov.forensics.roles import Between
 from modelprov.forensics.verdict import REPRODUCED, Decision, Facts
+from modelprov.shares import wilson
 
 WHO = "who made the weights, how the parents came to be used, or with what intent and permission"
 TASK_VECTOR = (

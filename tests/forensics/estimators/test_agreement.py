@@ -8,8 +8,8 @@ from scipy.stats import binomtest
 
 from modelprov.checkpoints.dtypes import DType, round_to
 from modelprov.forensics.agreement import Counts, count, measure
-from modelprov.forensics.intervals_of_shares import wilson
 from modelprov.forensics.sample import from_values
+from modelprov.shares import wilson
 from tests.forensics.estimators.simulated import bf16_stepwise
 
 N = 400_000

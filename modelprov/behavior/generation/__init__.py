@@ -1,0 +1,1 @@
+"""How an answer is generated: SwiReasoning, budgets, traces. Knows no tasks and no probes."""

@@ -1,0 +1,1 @@
+"""Who the model says it is: questions, arms, templates, endpoints, classes of answers."""
