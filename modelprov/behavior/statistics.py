@@ -89,8 +89,8 @@ def _by_cluster(
     """Sum and number of the values of each cluster, in order of appearance."""
     numbers = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
     places = np.array([numbers[name] for name in clusters], np.int64)
-    sums = np.bincount(places, np.asarray(values, float), len(numbers))
-    return sums, np.bincount(places, minlength=len(numbers)).astype(float)
+    sums = np.bincount(places, np.asarray(values, float), len(numbers)).astype(np.float64)
+    return sums, np.bincount(places, minlength=len(numbers)).astype(np.float64)
 
 
 def _resampled(clusters: int, seed: int, resamples: int) -> npt.NDArray[np.float64]:
