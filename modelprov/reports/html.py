@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from modelprov.forensics.results import Measures
 from modelprov.reports import numbers as n
 from modelprov.reports import plots, sections, tables, words
+from modelprov.reports.page import environment
 from modelprov.reports.report import Report
 
 MOST_TENSORS = 40
@@ -23,18 +22,6 @@ class Plot(NamedTuple):
     title: str
     caption: str
     svg: Markup
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("modelprov.reports", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2")
 
 
 def _plot(title: str, caption: str, svg: str) -> list[Plot]:
@@ -92,20 +79,28 @@ def _heatmaps(report: Report) -> list[Plot]:
 
 def render_html(report: Report) -> str:
     """Render the report as one self-contained page: styles and plots inline, no script, nothing fetched."""
+    kind = words.VERDICTS[report.verdict.class_]
     curve = _plot(
         "Coverage of α",
         "For each α, the share of weights whose rounding cell it fits. An exact mix peaks at 100 %.",
         plots.coverage_curve(report),
     )
-    return _template().render(
-        report=report,
-        n=n,
-        s=sections,
-        t=tables,
-        words=words,
-        kind=words.VERDICTS[report.verdict.class_],
-        layer_plots=_layer_plots(report),
-        heatmaps=_heatmaps(report),
-        curve=curve,
-        tensors=tables.notable_tensors(report, MOST_TENSORS),
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            s=sections,
+            t=tables,
+            words=words,
+            kind=kind,
+            accent=kind.accent,
+            accent_dark=kind.accent_dark,
+            started=report.environment.started,
+            version=report.environment.modelprov,
+            layer_plots=_layer_plots(report),
+            heatmaps=_heatmaps(report),
+            curve=curve,
+            tensors=tables.notable_tensors(report, MOST_TENSORS),
+        )
     )
