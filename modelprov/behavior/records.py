@@ -39,7 +39,7 @@ class Environment(Frozen):
 
 
 def environment(device: str, dtype: str, started: datetime, seconds: float) -> Environment:
-    """This machine and its packages; nothing is imported for it."""
+    """Describe this machine and its packages; nothing is imported for it."""
     return Environment(
         modelprov=__version__,
         python=platform.python_version(),

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.stats import binomtest
 
 RESAMPLES = 10_000
+BLOCK = 1 << 20  # draws held at a time
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,35 @@ def cluster_bootstrap(
     value = float(sums.sum() / counts.sum())
     if len(sums) == 1:
         return Interval(value, None, None, 1)
-    chosen = _resampled(len(sums), seed, resamples)
-    drawn = (chosen @ sums) / (chosen @ counts)
+    sum_drawn, count_drawn = _resampled((sums, counts), seed, resamples)
+    drawn = sum_drawn / count_drawn
     low, high = np.quantile(drawn, ((1 - confidence) / 2, (1 + confidence) / 2))
     return Interval(value, float(low), float(high), len(sums))
+
+
+def ratio_bootstrap(
+    numerators: Sequence[float], denominators: Sequence[float], clusters: Sequence[str], seed: int,
+    confidence: float = 0.95, resamples: int = RESAMPLES,
+) -> Interval:  # fmt: skip
+    """Sum of `numerators` over sum of `denominators`, e.g. tokens per correct answer, resampling whole questions.
+
+    The value is None where the denominators sum to 0; a bound is None where it is not finite (a resample without a
+    correct answer has no ratio, and counts as infinite).
+    """
+    if not len(numerators) == len(denominators) == len(clusters):
+        raise ValueError(f"{len(numerators)}, {len(denominators)} and {len(clusters)} entries do not belong together")
+    over, _ = _by_cluster(numerators, clusters)
+    under, _ = _by_cluster(denominators, clusters)
+    if not under.sum():
+        return Interval(None, None, None, len(under))
+    value = float(over.sum() / under.sum())
+    if len(under) == 1:
+        return Interval(value, None, None, 1)
+    above, below = _resampled((over, under), seed, resamples)
+    drawn = np.divide(above, below, out=np.full(len(below), np.inf), where=below > 0)
+    # An order statistic each, not a mix of two neighbours: infinity has no mix.
+    low, high = np.quantile(drawn, ((1 - confidence) / 2, (1 + confidence) / 2), method="nearest")
+    return Interval(value, _finite(low), _finite(high), len(under))
 
 
 def paired_bootstrap(
@@ -83,6 +109,44 @@ def paired_bootstrap(
     return cluster_bootstrap(differences, clusters, seed, confidence, resamples)
 
 
+def randomisation_test(
+    first: Sequence[float], second: Sequence[float], seed: int, resamples: int = RESAMPLES
+) -> float:  # fmt: skip
+    """Two-sided p of Fisher's paired randomisation test on the sum of differences, one entry a question.
+
+    Under the null the two values of a question could have come in either order. Up to 12 differing questions every
+    order is counted; beyond, `resamples` random ones, the observed one among them (so p is never 0).
+    """
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} and {len(second)} values are no pairs")
+    differences = np.asarray(first, float) - np.asarray(second, float)
+    differences = differences[differences != 0]
+    count = len(differences)
+    if not count:
+        return 1.0
+    least = abs(differences.sum()) - 1e-9 * np.abs(differences).sum()
+    if count <= 12:
+        signs = 1 - 2 * ((np.arange(1 << count)[:, None] >> np.arange(count)) & 1)
+        return float((np.abs(signs @ differences) >= least).mean())
+    rng = np.random.default_rng(seed)
+    signs = 1 - 2 * rng.integers(0, 2, (resamples, count))
+    return float((1 + (np.abs(signs @ differences) >= least).sum()) / (1 + resamples))
+
+
+def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """Each p adjusted for how many were looked at (Holm 1979), in the same order; valid whatever their dependence."""
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - rank) * p_values[place]))
+        adjusted[place] = largest
+    return tuple(adjusted)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
 def _by_cluster(
     values: Sequence[float], clusters: Sequence[str]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -93,7 +157,15 @@ def _by_cluster(
     return sums, np.bincount(places, minlength=len(numbers)).astype(np.float64)
 
 
-def _resampled(clusters: int, seed: int, resamples: int) -> npt.NDArray[np.float64]:
-    """How often each cluster is drawn, [resamples, clusters]."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(clusters, np.full(clusters, 1 / clusters), resamples).astype(float)
+def _resampled(
+    columns: Sequence[npt.NDArray[np.float64]], seed: int, resamples: int
+) -> list[npt.NDArray[np.float64]]:  # fmt: skip
+    """The sum of each column over `resamples` draws of as many clusters with replacement; memory stays bounded."""
+    rng, clusters = np.random.default_rng(seed), len(columns[0])
+    chances, table = np.full(clusters, 1 / clusters), np.stack(columns, axis=1)
+    block = max(1, BLOCK // clusters)
+    parts = [
+        rng.multinomial(clusters, chances, min(block, resamples - start)).astype(np.float64) @ table
+        for start in range(0, resamples, block)
+    ]
+    return list(np.concatenate(parts).T)
