@@ -6,15 +6,16 @@ Knows nothing of merges: any `Source` can be written out. What is finished is sa
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+from modelprov.checkpoints.page_cache import aligned_buffer
 from modelprov.checkpoints.types import Source
 from modelprov.engines.local import run_tasks
+from modelprov.merge.output_file import OutputFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +80,24 @@ def write_shards(
     )
     turns = [_Turn() for _ in targets]
     hashes = [hashlib.sha256() for _ in targets]
-    descriptors: dict[int, int] = {}
+    files: dict[int, OutputFile] = {}
     lock = threading.Lock()
     errors: list[BaseException] = []
 
-    def descriptor(number: int) -> int:
+    def opened(number: int) -> OutputFile:
         with lock:
-            if number not in descriptors:
-                descriptors[number] = os.open(
-                    targets[number].path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644
-                )
-            return descriptors[number]
+            if number not in files:
+                files[number] = OutputFile(targets[number].path)
+            return files[number]
 
     def finish(number: int) -> None:
-        file = descriptor(number)
-        os.fsync(file)
+        opened(number).sync()
         with lock:
-            os.close(descriptors.pop(number))
+            files.pop(number).close()
             on_finished(number, hashes[number].hexdigest())
 
     def make_worker() -> Callable[[int], None]:
-        buffer = bytearray(0)
+        buffer = memoryview(b"")
 
         def work(task: int) -> None:
             nonlocal buffer
@@ -107,11 +105,10 @@ def write_shards(
             size = block.stop - block.start
             try:
                 if len(buffer) < size or len(buffer) > max(2 * block_bytes, size):
-                    buffer = bytearray(max(size, min(block_bytes, 8 << 20)))
-                view = memoryview(buffer)[:size]
+                    buffer = aligned_buffer(max(size, min(block_bytes, 8 << 20))).data
+                view = buffer[:size]
                 source.read_into(targets[block.file].shard, block.start, view)
-                file = descriptor(block.file)
-                _write_all(file, view, block.start)
+                opened(block.file).write(view, block.start)
                 turns[block.file].wait_for(block.start)
                 hashes[block.file].update(view)
                 turns[block.file].move_to(block.stop)
@@ -132,8 +129,8 @@ def write_shards(
     except _OtherFailedError:
         raise next(error for error in errors if not isinstance(error, _OtherFailedError)) from None
     finally:
-        for file in descriptors.values():
-            os.close(file)
+        for file in files.values():
+            file.close()
 
 
 def sha256_of(path: Path) -> str:
@@ -172,11 +169,3 @@ def _interleaved(files: Sequence[list[Stretch]], lanes: int) -> Iterator[Stretch
             open_files.remove(lane)
             if waiting:
                 open_files.append(waiting.pop(0))
-
-
-def _write_all(file: int, view: memoryview, start: int) -> None:
-    done = 0
-    while done < len(view):
-        done += os.pwrite(file, view[done:], start + done)
-    if hasattr(os, "posix_fadvise"):  # asks the system to begin writing now, so that the last sync has little left
-        os.posix_fadvise(file, start, done, os.POSIX_FADV_DONTNEED)

@@ -32,6 +32,7 @@ JOURNAL = "journal.json"
 RECIPE = "recipe.yml"
 SLACK = 64 << 20  # bytes of disk for everything beside the weights
 PER_THREAD = 4  # blocks of memory that a thread may hold, beside what a whole-tensor method needs
+WAITING = 2  # threads beyond the cores: some wait for the disk while others compute
 
 
 class Progress(Protocol):
@@ -98,7 +99,7 @@ def _write(
     done = _resume(stage, key, shards, progress)
     missing = [number for number, shard in enumerate(shards) if shard.name not in done]
     _check_disk(out, sum(shards[number].size for number in missing))
-    threads = options.threads or max(2, processors())
+    threads = options.threads or processors() + WAITING
     block = min(8 << 20, max(64 << 10, options.memory // (threads * PER_THREAD)))
     targets = [
         Target(
