@@ -1,0 +1,153 @@
+"""Generates answers to prompts with a method: what other parts call, and the methods with their defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any
+
+from modelprov.behavior.generation.answers import parts, text_of
+from modelprov.behavior.generation.decoder import Decoder
+from modelprov.behavior.generation.interface import METHODS, Answer, Method, Sampling, SwiReasoning
+from modelprov.behavior.generation.vocabulary import Vocabulary, look_up
+from modelprov.behavior.loading import LocalModel
+from modelprov.errors import UsageError
+
+_SAMPLING = tuple(one.name for one in fields(Sampling))
+_SWIR = tuple(one.name for one in fields(SwiReasoning))
+SETTINGS = ("max_new_tokens", "thinking_budget", *_SAMPLING, *_SWIR)
+"""Every setting that `method_of` knows."""
+
+
+def method_of(name: str, **overrides: Any) -> Method:
+    """The method called `name` with its defaults, and settings (`SETTINGS`) in place of them.
+
+    A setting that is None keeps the default, and one that only other methods have is left aside, so one set of
+    settings serves several methods. `thinking_budget` is half of `max_new_tokens` unless given. Raises `UsageError` for
+    an unknown name or setting and for a value outside its range.
+    """
+    if name not in METHODS:
+        raise UsageError(f"there is no method {name!r}", f"Methods are {', '.join(METHODS)}.")
+    unknown = sorted(set(overrides) - set(SETTINGS))
+    if unknown:
+        raise UsageError(f"there is no setting {', '.join(unknown)}", f"Settings are {', '.join(SETTINGS)}.")
+    given = {key: value for key, value in overrides.items() if value is not None}
+    if name == "cot-greedy":
+        given["greedy"] = True
+    max_new_tokens = given.get("max_new_tokens", Method.max_new_tokens)
+    budget = given.get("thinking_budget", max_new_tokens // 2)
+    method = Method(
+        name=name,
+        sampling=Sampling(**{key: value for key, value in given.items() if key in _SAMPLING}),
+        max_new_tokens=max_new_tokens,
+        thinking_budget=budget if name == "cot-budget" else None,
+        swir=SwiReasoning(**{key: value for key, value in given.items() if key in _SWIR}) if name == "swir" else None,
+    )
+    check(method)
+    return method
+
+
+def check(method: Method) -> None:
+    """Raise `UsageError` where a setting is outside its range."""
+    sampling, swir = method.sampling, method.swir or SwiReasoning()
+    switches, budget = swir.max_switches, method.thinking_budget
+    rules = {
+        "max_new_tokens must be at least 1": method.max_new_tokens >= 1,
+        "thinking_budget must be at least 0": budget is None or budget >= 0,
+        "temperature must be above 0 (the method cot-greedy takes the most likely token)": sampling.temperature > 0,
+        "top_k must be at least 0, where 0 keeps every token": sampling.top_k >= 0,
+        "top_p must be above 0 and at most 1": 0 < sampling.top_p <= 1,
+        "min_p must be at least 0 and below 1": 0 <= sampling.min_p < 1,
+        "window must be at least 0": swir.window >= 0,
+        "alpha must be between 0 and 1": 0 <= swir.alpha <= 1,
+        "beta must be between 0 and 1": 0 <= swir.beta <= 1,
+        "max_switches must be at least 0": switches is None or switches >= 0,
+        "answer_budget must be at least 1": swir.answer_budget >= 1,
+        "compat must be corrected or reference": swir.compat in ("corrected", "reference"),
+    }
+    broken = [rule for rule, holds in rules.items() if not holds]
+    if broken:
+        raise UsageError(broken[0], "Give another value.")
+
+
+def generate(
+    model: LocalModel,
+    prompts: Sequence[Sequence[int]],
+    method: Method,
+    seed: int,
+    *,
+    batch_size: int = 8,
+    keep_steps: bool = False,
+    on_done: Callable[[int], None] | None = None,
+    indices: Sequence[int] | None = None,
+) -> list[Answer]:
+    """One answer to each prompt (token ids), in their order.
+
+    Prompt i draws from a generator of its own, seeded from (`seed`, `indices[i]`), i where `indices` is not given: an
+    answer depends neither on the batch size nor on the other prompts, except that rounding differs between batch shapes
+    and may tip a near-tie. `on_done` is called with the number of finished prompts after each batch. `keep_steps`
+    fills `Trace.steps`. Raises `UsageError` where the method needs thinking tags that the model lacks, where a prompt
+    is empty or where a setting is outside its range.
+    """
+    check(method)
+    empty = [place for place, prompt in enumerate(prompts) if not len(prompt)]
+    if empty:
+        raise UsageError(f"prompt {empty[0]} has no tokens", "Give at least one, for example a chat template's.")
+    if batch_size < 1:
+        raise UsageError(f"a batch of {batch_size} is none", "Give a batch size of at least 1.")
+    numbers = range(len(prompts)) if indices is None else indices
+    vocabulary = _vocabulary(model, method)
+    order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))  # little padding
+    answers: dict[int, Answer] = {}
+    for start in range(0, len(order), batch_size):
+        places = order[start : start + batch_size]
+        decoder = Decoder(method, vocabulary, _eos(model, method), seed, [numbers[one] for one in places], keep_steps)
+        _run(model, [prompts[one] for one in places], decoder, method.max_new_tokens)
+        for place, one in zip(places, decoder.sequences, strict=True):
+            text = text_of(model.tokenizer, one.tokens)
+            thinking, final = parts(text_of(model.tokenizer, prompts[place]), text)
+            answers[place] = Answer(tuple(one.tokens), text, thinking, final, one.finished, one.trace())
+        if on_done is not None:
+            on_done(len(answers))
+    return [answers[place] for place in range(len(prompts))]
+
+
+def _run(model: LocalModel, prompts: Sequence[Sequence[int]], decoder: Decoder, max_new_tokens: int) -> None:
+    """One batch, padded on the left."""
+    import torch
+
+    width = max(len(one) for one in prompts)
+    pad = _pad(model)
+    ids = torch.tensor([[pad] * (width - len(one)) + list(one) for one in prompts], device=model.model.device)
+    mask = torch.tensor([[0] * (width - len(one)) + [1] * len(one) for one in prompts], device=model.model.device)
+    with torch.inference_mode():
+        model.model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            max_new_tokens=max_new_tokens,
+            pad_token_id=pad,
+            do_sample=True,
+            num_beams=1,
+            num_return_sequences=1,
+            use_cache=True,
+            custom_generate=decoder,
+        )
+
+
+def _vocabulary(model: LocalModel, method: Method) -> Vocabulary | None:
+    if method.swir is None and method.thinking_budget is None:
+        return None
+    return look_up(model.tokenizer, model.label, method.name, method.swir.compat if method.swir else "corrected")
+
+
+def _eos(model: LocalModel, method: Method) -> tuple[int, ...]:
+    """What ends a sequence: every id that the model ends with, or the tokenizer's alone as in the public program."""
+    if method.swir is not None and method.swir.compat == "reference":
+        one = model.tokenizer.eos_token_id
+        return () if one is None else (one,)
+    return model.eos
+
+
+def _pad(model: LocalModel) -> int:
+    found = model.tokenizer.pad_token_id
+    return int(found) if found is not None else (model.eos[0] if model.eos else 0)
