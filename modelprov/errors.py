@@ -61,6 +61,18 @@ class MergeError(ModelprovError):
     """The models of a recipe cannot be merged as it says (missing tensor, other shape, too little memory or disk)."""
 
 
+class EndpointError(ModelprovError):
+    """A served model did not answer as asked.
+
+    `status` is the HTTP status, None where there was none; `passing` says that the same request may succeed later.
+    """
+
+    def __init__(self, message: str, advice: str = "", *, status: int | None = None, passing: bool = False) -> None:
+        super().__init__(message, advice)
+        self.status = status
+        self.passing = passing
+
+
 class CouldNotJudgeError(ModelprovError):
     """There is no evidence to judge by (nothing aligned, nothing finite)."""
 

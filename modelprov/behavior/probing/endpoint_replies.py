@@ -1,0 +1,211 @@
+"""What an OpenAI-compatible endpoint answered, read from the bytes it sent. Pure: no network, nothing is retried here.
+
+Bodies are hostile input: anything may be missing, of another type, or cut.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from modelprov.errors import EndpointError
+
+OPEN, CLOSE = "<think>", "</think>"
+ENDED = ("stop", "tool_calls", "function_call")
+"""Values of `finish_reason` that say that the model ended its answer by itself."""
+
+QUOTED = 300
+"""Characters of a server's own words that a message repeats."""
+
+SHAPE = "Check that the URL is that of an OpenAI-compatible endpoint (it usually ends in /v1)."
+AGAIN = "Try again later; look at the server's log if it goes on."
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer of a served model.
+
+    `text` is what follows the thinking, empty for a thought that never ended; `thinking` is None where there was none.
+    `finished` says that the model ended the answer itself, not a limit. The counts are the server's own, None where
+    it gives none.
+    """
+
+    text: str
+    thinking: str | None
+    finished: bool
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
+def split_thinking(text: str) -> tuple[str | None, str]:
+    """The thinking (without tags) and what follows it.
+
+    The thinking ends at the last `</think>`, and begins at the start where a template has opened it in the prompt.
+    """
+    if CLOSE in text:
+        thought, _, answer = text.rpartition(CLOSE)
+        return thought.replace(OPEN, "", 1).strip(), answer.strip()
+    if OPEN in text:
+        before, _, thought = text.partition(OPEN)
+        return thought.strip(), before.strip()
+    return None, text
+
+
+def reply_from_body(body: bytes) -> Reply:
+    """The reply in one JSON document, of chat or of completions.
+
+    Raises `EndpointError`: passing for a body that is not JSON (cut, say), final for JSON of another shape.
+    """
+    document = json_object(body)
+    _raise_reported(document)
+    choice = _first(document.get("choices"))
+    if choice is None:
+        raise EndpointError(f"the endpoint answered without 'choices': {quoted(body)}", SHAPE)
+    said, thought = _said(choice, "message")
+    if said is None and thought is None:
+        raise EndpointError(f"the endpoint answered with neither text nor message: {quoted(body)}", SHAPE)
+    return _reply(said or "", thought, choice.get("finish_reason"), document.get("usage"))
+
+
+def reply_from_stream(body: bytes) -> Reply:
+    """The reply in a whole stream of server-sent events (WHATWG HTML, "Server-sent events").
+
+    It is complete once a chunk gives a `finish_reason` or `[DONE]` came; raises a passing `EndpointError` otherwise:
+    half an answer is none.
+    """
+    text: list[str] = []
+    thoughts: list[str] = []
+    reason: object = None
+    usage: object = None
+    done = False
+    for data in events(body):
+        if data.strip() == "[DONE]":
+            done = True
+            break
+        chunk = json_object(data.encode("utf-8", "replace"))
+        _raise_reported(chunk)
+        usage = chunk.get("usage") or usage
+        choice = _first(chunk.get("choices"))
+        if choice is None:
+            continue
+        said, thought = _said(choice, "delta")
+        text.append(said or "")
+        thoughts.append(thought or "")
+        reason = choice.get("finish_reason") or reason
+    if not done and reason is None:
+        raise EndpointError(f"the stream was cut after {len(text)} chunks", AGAIN, passing=True)
+    return _reply("".join(text), "".join(thoughts) or None, reason, usage)
+
+
+def events(body: bytes) -> Iterator[str]:
+    """The data of each server-sent event; comments, names and an unfinished last event are left out."""
+    lines = body.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    data: list[str] = []
+    for line in lines[:-1]:
+        if line.startswith("data:"):
+            data.append(line[5:].removeprefix(" "))
+        elif not line and data:
+            yield "\n".join(data)
+            data = []
+    if "[DONE]" in (lines[-1].removeprefix("data:").strip(), *data[-1:]):  # without the empty line after it
+        yield "[DONE]"
+
+
+def models_from_body(body: bytes) -> list[str]:
+    """The names in the answer of `/models`, as the server orders them."""
+    found = json_object(body).get("data")
+    if not isinstance(found, list):
+        raise EndpointError(f"the endpoint lists no models: {quoted(body)}", SHAPE)
+    return [printable(one["id"]) for one in found if isinstance(one, dict) and isinstance(one.get("id"), str)]
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in `body`. Raises `EndpointError`, passing unless the body looks like a web page."""
+    try:
+        found = json.loads(body.decode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
+        if body.lstrip().startswith(b"<"):
+            raise EndpointError(f"the endpoint answered with a web page: {quoted(body)}", SHAPE) from error
+        raise EndpointError(f"the endpoint answered with broken JSON: {quoted(body)}", AGAIN, passing=True) from error
+    if not isinstance(found, dict):
+        raise EndpointError(f"the endpoint answered with JSON that is no object: {quoted(body)}", SHAPE)
+    return found
+
+
+def server_words(body: bytes) -> str:
+    """What a server says about its failure (OpenAI's, FastAPI's or plain text), for a message; may be empty."""
+    try:
+        found = json.loads(body.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return "" if body.lstrip().startswith(b"<") else quoted(body)
+    for name in ("error", "detail", "message"):
+        inner = found.get(name) if isinstance(found, dict) else None
+        if isinstance(inner, dict):
+            inner = inner.get("message")
+        if isinstance(inner, str):
+            return quoted(inner.encode("utf-8", "replace"))
+    return quoted(body)
+
+
+def quoted(body: bytes) -> str:
+    """The beginning of a server's words on one line, without control characters (they could steer a terminal)."""
+    text = " ".join(printable(body[: 4 * QUOTED].decode("utf-8", "replace")).split())
+    return text if len(text) <= QUOTED else text[:QUOTED] + "..."
+
+
+def printable(text: str) -> str:
+    """`text` with a blank for every character that does not print."""
+    return "".join(one if one.isprintable() else " " for one in text)
+
+
+def _raise_reported(document: dict[str, Any]) -> None:
+    """Some servers report a failure with status 200, or in the middle of a stream."""
+    if document.get("error"):
+        words = server_words(json.dumps(document).encode())
+        raise EndpointError(f"the endpoint reports a failure: {words}", AGAIN, passing=True)
+
+
+def _first(choices: object) -> dict[str, Any] | None:
+    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
+        return choices[0]
+    return None
+
+
+def _said(choice: dict[str, Any], message: str) -> tuple[str | None, str | None]:
+    """Text and reasoning of a choice: completions have `text`, chat a `message` or `delta`; None where neither is."""
+    inner = choice.get(message)
+    if not isinstance(inner, dict):
+        return _string(choice.get("text")), None
+    content = inner.get("content")
+    if isinstance(content, list):  # parts, as in requests
+        parts = [one.get("text") for one in content if isinstance(one, dict)]
+        content = "".join(one for one in parts if isinstance(one, str))
+    thought = _string(inner.get("reasoning_content")) or _string(inner.get("reasoning"))
+    return ("" if content is None else _string(content)), thought
+
+
+def _reply(text: str, thought: str | None, reason: object, usage: object) -> Reply:
+    inside, answer = split_thinking(text) if thought is None else (thought, text)
+    counts = usage if isinstance(usage, dict) else {}
+    return Reply(
+        text=_storable(answer),
+        thinking=None if inside is None else _storable(inside),
+        finished=reason in ENDED,
+        prompt_tokens=_count(counts.get("prompt_tokens")),
+        completion_tokens=_count(counts.get("completion_tokens")),
+    )
+
+
+def _string(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
+
+
+def _storable(text: str) -> str:
+    """`text` without lone surrogates, which JSON can name and no file can hold; pairs become their character."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

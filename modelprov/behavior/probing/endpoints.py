@@ -1,0 +1,228 @@
+"""The client of OpenAI-compatible endpoints (vLLM, SGLang, `transformers serve`): asks, tries again, gives up in words.
+
+Failures that pass are retried; what stays is an `EndpointError` that says what to do. Nothing is judged here.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from modelprov.behavior.extra import require
+from modelprov.behavior.probing.endpoint_exchange import Answer, exchange
+from modelprov.behavior.probing.endpoint_replies import (
+    Reply,
+    models_from_body,
+    reply_from_body,
+    reply_from_stream,
+    server_words,
+)
+from modelprov.behavior.probing.endpoint_retries import retry_after, status_error, wait_before
+from modelprov.errors import EndpointError, UsageError
+
+if TYPE_CHECKING:
+    import httpx
+
+KEY_VARIABLE = "MODELPROV_API_KEY"
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+Read = TypeVar("Read")
+
+
+class Endpoint:
+    """A model served at `url` (such as http://127.0.0.1:8000/v1) under the name `model`.
+
+    `key` is the API key (else that of the environment variable MODELPROV_API_KEY, if any); `timeout` the seconds that
+    one try may take, to the last byte of its answer; `retries` the tries after the first one. `transport` replaces the
+    network, `sleep` the waiting; `seed` is that of the jitter between tries. Usable from several threads.
+    Every request raises `EndpointError` when it finally fails; answers got before are the caller's to keep.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        key: str | None = None,
+        timeout: float = 60.0,
+        retries: int = 5,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        seed: int = 0,
+    ) -> None:
+        require("probing an endpoint")
+        import httpx
+
+        self.url = base_url(url)
+        self.model = model
+        self.timeout = timeout
+        self.retries = retries
+        self._sleep = sleep
+        self._random = random.Random(seed)
+        self._key = _checked_key(os.environ.get(KEY_VARIABLE, "") if key is None else key)
+        self._client = httpx.Client(
+            timeout=timeout,
+            transport=transport,
+            follow_redirects=False,
+            trust_env=urlsplit(self.url).hostname not in LOOPBACK,  # no proxy reaches the loopback of this machine
+            headers={"Accept-Encoding": "identity", "User-Agent": "modelprov"},
+        )
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.url!r}, {self.model!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def models(self) -> list[str]:
+        """The names of the models that the endpoint says it serves."""
+        return self._ask("GET", "/models", None, lambda answer: models_from_body(answer.body), self.retries)
+
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        temperature: float,
+        max_tokens: int,
+        seed: int | None = None,
+        top_p: float | None = None,
+        stream: bool = False,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """The answer to a conversation; the server applies its chat template, and whatever else it adds.
+
+        `extra` are further fields of the request, such as {"chat_template_kwargs": {"enable_thinking": False}}.
+        """
+        body = {"messages": [dict(one) for one in messages], "temperature": temperature, "max_tokens": max_tokens}
+        return self._generate("/chat/completions", body, {"seed": seed, "top_p": top_p}, stream, extra)
+
+    def complete(
+        self,
+        prompt: str,
+        *,
+        temperature: float,
+        max_tokens: int,
+        seed: int | None = None,
+        top_p: float | None = None,
+        stream: bool = False,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """The continuation of a raw text: no template is applied.
+
+        A server without raw completions ends in an `EndpointError` with `status` 404, 405 or 501.
+        """
+        body = {"prompt": prompt, "temperature": temperature, "max_tokens": max_tokens}
+        return self._generate("/completions", body, {"seed": seed, "top_p": top_p}, stream, extra)
+
+    def _generate(
+        self, path: str, body: dict[str, Any], optional: dict[str, Any], stream: bool, extra: Mapping[str, Any] | None
+    ) -> Reply:
+        request = {"model": self.model, **body, **{name: one for name, one in optional.items() if one is not None}}
+        if stream:
+            request |= {"stream": True, "stream_options": {"include_usage": True}}
+        if twice := request.keys() & (extra or {}).keys():
+            raise UsageError(f"the extra fields repeat {', '.join(sorted(twice))}", "Set these by their own names.")
+        return self._ask("POST", path, request | dict(extra or {}), _reply, self.retries)
+
+    def _ask(
+        self, method: str, path: str, request: dict[str, Any] | None, read: Callable[[Answer], Read], retries: int
+    ) -> Read:
+        """What `read` finds in the answer, asked for again until the failure is final or the tries are used up."""
+        place = self.url + path
+        attempt = 0
+        while True:
+            asked = None
+            try:
+                answer = exchange(self._client, method, place, request, self._key, self.timeout)
+                if 200 <= answer.status < 300:
+                    return read(answer)
+                asked = retry_after(answer.headers.get("retry-after"), datetime.now(UTC))
+                failure = self._status_error(place, answer)
+            except EndpointError as error:
+                failure = error
+            if not failure.passing or attempt == retries:
+                break
+            self._sleep(wait_before(attempt, asked, self._random))
+            attempt += 1
+        if failure.status is not None and failure.status >= 400 and path != "/models":
+            failure = self._status_error(place, answer, self._served(failure.status))
+        raise self._without_key(failure)
+
+    def _status_error(self, place: str, answer: Answer, served: list[str] | None = None) -> EndpointError:
+        return status_error(
+            answer.status,
+            place,
+            server_words(answer.body),
+            model=self.model,
+            keyed=bool(self._key),
+            variable=KEY_VARIABLE,
+            served=served,
+        )
+
+    def _served(self, status: int) -> list[str] | None:
+        """The models that the endpoint lists, to explain a failure; None where it does not say, or need not."""
+        if status in {401, 403, 429}:
+            return None
+        try:
+            return self._ask("GET", "/models", None, lambda answer: models_from_body(answer.body), 0)
+        except EndpointError:
+            return None
+
+    def _without_key(self, failure: EndpointError) -> EndpointError:
+        """The same failure; a server that repeats the key in its words does not get it into a message."""
+        if not self._key or self._key not in failure.message + failure.advice:
+            return failure
+        words = [text.replace(self._key, "***") for text in (failure.message, failure.advice)]
+        return EndpointError(*words, status=failure.status, passing=failure.passing)
+
+
+def base_url(url: str) -> str:
+    """The URL below which /models and /chat/completions lie: /v1 is added to a bare host, a full path is cut.
+
+    Raises `UsageError` for another scheme, and for user, query or fragment: secrets in a URL end up in logs.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError as error:
+        raise UsageError("the endpoint's URL cannot be read", "Write it like http://127.0.0.1:8000/v1.") from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise UsageError("the endpoint's URL is not one of http or https", "Write it like http://127.0.0.1:8000/v1.")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise UsageError(
+            "the endpoint's URL holds more than host and path",
+            f"Leave out user, password and query; put an API key into the environment variable {KEY_VARIABLE}.",
+        )
+    path = parts.path.rstrip("/")
+    for ending in ("/chat/completions", "/completions", "/models"):
+        path = path.removesuffix(ending)
+    return urlunsplit((parts.scheme, parts.netloc, path or "/v1", "", ""))
+
+
+def _checked_key(key: str) -> str:
+    """The key as a header can carry it; its characters stay out of the message."""
+    key = key.strip()
+    if not key.isascii() or not all("!" <= one <= "~" for one in key):
+        raise UsageError(
+            "the API key holds characters that no key has (blanks, line breaks, letters outside ASCII)",
+            f"Check {KEY_VARIABLE}, or the key given.",
+        )
+    return key
+
+
+def _reply(answer: Answer) -> Reply:
+    return reply_from_stream(answer.body) if answer.streamed else reply_from_body(answer.body)

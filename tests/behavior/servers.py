@@ -1,0 +1,213 @@
+"""Servers for tests of endpoints, on 127.0.0.1 and a free port: one that follows a script, one with a hidden prompt.
+
+Nothing here knows the client: what it sends and understands is the OpenAI-compatible format, written by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Step = Callable[[BaseHTTPRequestHandler], None]
+
+
+@dataclass
+class Request:
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class Scripted:
+    """A running server: `url` ends in /v1, `requests` are those received so far."""
+
+    url: str
+    requests: list[Request] = field(default_factory=list)
+
+    @property
+    def asked(self) -> list[str]:
+        """Paths of the requests, in order."""
+        return [one.path for one in self.requests]
+
+
+@contextmanager
+def scripted(*steps: Step, models: Sequence[str] | None = ("tiny",), port: int = 0) -> Iterator[Scripted]:
+    """A server that answers its POST requests with one step after the other (the last one again and again).
+
+    `GET /v1/models` lists `models`, or is not there where None. `port` 0 is a free one.
+    """
+    state = Scripted("")
+
+    def play(handler: BaseHTTPRequestHandler, body: Any) -> None:
+        state.requests.append(Request(handler.command, handler.path, dict(handler.headers), body))
+        if handler.command == "GET":
+            listing: Any = {"object": "list", "data": [{"id": name, "object": "model"} for name in models or ()]}
+            (answer(404, {"detail": "Not Found"}) if models is None else answer(200, listing))(handler)
+            return
+        posts = sum(one.method == "POST" for one in state.requests)
+        steps[min(posts, len(steps)) - 1](handler)
+
+    with _running(play, port) as url:
+        state.url = url
+        yield state
+
+
+@contextmanager
+def with_hidden_prompt(
+    count: Callable[[str], int], render: Callable[[Sequence[Mapping[str, str]]], str], hidden: str | None,
+    model: str = "tiny", prefix: Callable[[Sequence[Mapping[str, str]]], str] = lambda _messages: "",
+) -> Iterator[str]:  # fmt: skip
+    """A server that silently puts a system message `hidden` before every conversation, as a server's flags may do.
+
+    It counts the tokens of what it really reads. `prefix` adds a text that depends on the conversation.
+    """
+
+    def play(handler: BaseHTTPRequestHandler, body: Any) -> None:
+        if handler.command == "GET":
+            answer(200, {"object": "list", "data": [{"id": model}]})(handler)
+            return
+        if handler.path.endswith("/chat/completions"):
+            first = [{"role": "system", "content": hidden}] if hidden is not None else []
+            text = prefix(body["messages"]) + render([*first, *body["messages"]])
+            answer(200, chat_reply("hello", prompt_tokens=count(text)))(handler)
+        else:
+            answer(200, completion_reply("hello", prompt_tokens=count(body["prompt"])))(handler)
+
+    with _running(play) as url:
+        yield url
+
+
+def answer(status: int, body: Any, headers: Mapping[str, str] | None = None, kind: str = "application/json") -> Step:
+    """A step: one whole response; `body` is bytes as they are, or anything JSON can write."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+    def step(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(data)), **(headers or {})}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    return step
+
+
+def stream(*data: Any, promised: int | None = None) -> Step:
+    """A step: server-sent events, then the connection is closed; `promised` bytes are announced, however many come."""
+    body = b"".join(b"data: " + (one if isinstance(one, bytes) else json.dumps(one).encode()) + b"\n\n" for one in data)
+    headers = {} if promised is None else {"Content-Length": str(promised)}
+
+    def step(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        for name, value in {"Content-Type": "text/event-stream; charset=utf-8", **headers}.items():
+            handler.send_header(name, value)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        handler.wfile.write(body)
+        handler.close_connection = True
+
+    return step
+
+
+def endless(handler: BaseHTTPRequestHandler) -> None:
+    """A step: a response that never ends, until the client has had enough."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", "application/json")
+    handler.send_header("Connection", "close")
+    handler.end_headers()
+    for _ in range(4096):  # bounded, should the client never stop
+        handler.wfile.write(b" " * (1 << 16))
+
+
+def silent(released: threading.Event) -> Step:
+    """A step: nothing at all until `released` (at most 20 s), then the connection is closed."""
+
+    def step(handler: BaseHTTPRequestHandler) -> None:
+        released.wait(20)
+        handler.close_connection = True
+
+    return step
+
+
+def dripping(released: threading.Event) -> Step:
+    """A step: a stream that sends a comment now and then and never says anything."""
+
+    def step(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        while not released.wait(0.02):
+            handler.wfile.write(b": still here\n\n")
+
+    return step
+
+
+def chat_reply(text: str | None, prompt_tokens: int | None = 7, reason: str = "stop", **message: Any) -> dict[str, Any]:
+    """A body of /chat/completions."""
+    usage = {} if prompt_tokens is None else {"usage": {"prompt_tokens": prompt_tokens, "completion_tokens": 3}}
+    inner = {"role": "assistant", "content": text, **message}
+    return {"id": "1", "choices": [{"index": 0, "message": inner, "finish_reason": reason}], **usage}
+
+
+def completion_reply(text: str, prompt_tokens: int = 7, reason: str = "stop") -> dict[str, Any]:
+    """A body of /completions."""
+    choice = {"index": 0, "text": text, "finish_reason": reason}
+    return {"id": "1", "choices": [choice], "usage": {"prompt_tokens": prompt_tokens, "completion_tokens": 3}}
+
+
+def chunk(text: str | None = None, reason: str | None = None, **delta: Any) -> dict[str, Any]:
+    """One event of a streamed chat."""
+    inner = {**({} if text is None else {"content": text}), **delta}
+    return {"id": "1", "choices": [{"index": 0, "delta": inner, "finish_reason": reason}]}
+
+
+def free_port() -> int:
+    """A port on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _running(play: Callable[[BaseHTTPRequestHandler, Any], None], port: int = 0) -> Iterator[str]:
+    """Serve with `play(handler, parsed body)` from a thread; gives the URL with /v1."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            self._play(None)
+
+        def do_POST(self) -> None:
+            self._play(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+        def _play(self, body: Any) -> None:
+            try:
+                play(self, body)
+            except (BrokenPipeError, ConnectionResetError):
+                self.close_connection = True
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
