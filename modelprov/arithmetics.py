@@ -42,28 +42,58 @@ class Arithmetic(IntEnum):
 
 @dataclass(frozen=True)
 class Description:
-    """The public name of an arithmetic, one line of explanation, and whether the order of the parents matters."""
+    """The public name of an arithmetic, one line of explanation, and whether the order of the parents matters.
+
+    `programs` names the known ones that compute so (measured, docs/method.md); others may do the same.
+    """
 
     name: str
     formula: str
     ordered: bool
+    programs: str = ""
 
 
 DESCRIPTIONS = {
     Arithmetic.FLOAT32: Description(
-        "float32", "each product and each sum rounded to float32, one final rounding", False
+        "float32",
+        "each product and each sum rounded to float32, one final rounding",
+        False,
+        "mergekit up to 0.1.4 with dtype float32",
     ),
-    Arithmetic.FLOAT32_FUSED: Description("float32-fused", "acc = fma(tensor, weight, acc) in float32", True),
-    Arithmetic.FLOAT32_DELTA: Description("float32-delta", "reference + sum of weight * (parent - reference)", False),
+    Arithmetic.FLOAT32_FUSED: Description(
+        "float32-fused", "acc = fma(tensor, weight, acc) in float32", True, "mergekit 0.1.5"
+    ),
+    Arithmetic.FLOAT32_DELTA: Description(
+        "float32-delta",
+        "reference + sum of weight * (parent - reference)",
+        False,
+        "the task arithmetic of mergekit with dtype float32",
+    ),
     Arithmetic.FLOAT32_DELTA_FUSED: Description("float32-delta-fused", "the same with fused multiply-add", False),
     Arithmetic.FLOAT64: Description("float64", "weighted sum in float64, one final rounding", False),
     Arithmetic.STEPWISE: Description(
-        "bf16-stepwise", "weights, products and sum each rounded, divided by the sum", False
+        "bf16-stepwise",
+        "weights, products and sum each rounded, divided by the sum",
+        False,
+        "mergekit up to 0.1.4 with dtype bfloat16",
     ),
-    Arithmetic.STEPWISE_UNNORMALISED: Description("bf16-stepwise-unnormalised", "the same without the division", False),
-    Arithmetic.STEPWISE_DELTA: Description("bf16-delta", "difference, product and sum each rounded", False),
+    Arithmetic.STEPWISE_UNNORMALISED: Description(
+        "bf16-stepwise-unnormalised", "the same without the division", False, "mergekit up to 0.1.4 with dtype bfloat16"
+    ),
+    Arithmetic.STEPWISE_DELTA: Description(
+        "bf16-delta",
+        "difference, product and sum each rounded",
+        False,
+        "the task arithmetic of mergekit with dtype bfloat16",
+    ),
     Arithmetic.FLOAT32_LERP: Description("float32-lerp", "interpolation from the nearer end, in float32", False),
 }
+
+
+def programs_of(name: str) -> str:
+    """Known programs that compute in the arithmetic with this public name (the order of parents aside); "" if none."""
+    plain = name.split(" (", maxsplit=1)[0]
+    return next((one.programs for one in DESCRIPTIONS.values() if one.name == plain), "")
 
 
 @intrinsic

@@ -110,11 +110,13 @@ class Reproduction(Frozen):
     """Which exact recipe reproduces the weights bit for bit.
 
     `recipe` is one line in words, `yaml` a merge config that can be run, `bit_equal` the share of elements of
-    `elements` that come out identical. `candidates` holds all that were tried, best first.
+    `elements` that come out identical. `programs` names known programs that compute so, unless another arithmetic
+    reproduces as much. `candidates` holds all that were tried, best first.
     """
 
     recipe: str | None = None
     arithmetic: str | None = None
+    programs: str | None = None
     bit_equal: float | None = None
     elements: int = 0
     groups: tuple[RecipeGroup, ...] = ()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import yaml
 
-from modelprov.arithmetics import Arithmetic
+from modelprov.arithmetics import Arithmetic, programs_of
 from modelprov.checkpoints.dtypes import DType
 from modelprov.forensics import interval
 from modelprov.forensics.fits import Fits
@@ -127,12 +127,20 @@ def reproduction(
     return Reproduction(
         recipe=best.description,
         arithmetic=best.arithmetic,
+        programs=programs(candidates),
         bit_equal=best.bit_equal,
         elements=best.elements,
         groups=best.groups,
         yaml=_yaml(recipes[order[0]], best, table, locations),
         candidates=tuple(candidates),
     )
+
+
+def programs(candidates: Sequence[CandidateRecipe]) -> str | None:
+    """Known programs that compute as the best candidate does; None where another arithmetic does as well."""
+    best = candidates[0]
+    as_good = {programs_of(one.arithmetic) for one in candidates if one.bit_equal == best.bit_equal}
+    return (programs_of(best.arithmetic) or None) if len(as_good) == 1 else None
 
 
 def _candidate(recipe: Recipe, strata: Strata, table: Table, bit_equal: float, elements: int) -> CandidateRecipe:

@@ -102,7 +102,8 @@ def _merge_summary(
     if decision.rule == "reproduced" and reproduction.recipe:
         pieces = len(reproduction.groups)
         recipe = f"a merge in {pieces} pieces of {parents}" if pieces > 1 else reproduction.recipe
-        arithmetic = f"Recomputing this merge in {reproduction.arithmetic} arithmetic gives"
+        programs = f" (as {reproduction.programs}, among others)" if reproduction.programs else ""
+        arithmetic = f"Recomputing this merge in {reproduction.arithmetic} arithmetic{programs} gives"
         if reproduction.bit_equal == 1:
             return f"{suspect} is {recipe}. {arithmetic} every bit again; no training afterwards left a trace."
         return (

@@ -6,7 +6,7 @@ from typing import Literal
 
 from modelprov.forensics.results import AfterMerge, Frozen, Measures, Mixing, Reproduction, Verdict
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 class Input(Frozen):

@@ -140,6 +140,7 @@ def recipe_facts(report: Report) -> tuple[Fact, ...]:
     return facts(
         ("Recipe", found.recipe or ""),
         ("Arithmetic", found.arithmetic or ""),
+        ("Known to compute so", found.programs or ""),
         ("Bit-equal", n.share(found.bit_equal)),
         ("Of weights", n.count(found.elements) if found.elements else ""),
     )

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from modelprov import __version__
+from modelprov.arithmetics import programs_of
 from modelprov.forensics.reproduce import Part, Verification
 
 SCHEMA = 1
@@ -43,32 +44,23 @@ def print_verification(found: Verification, suspect: str, recipe: str, arithmeti
         return
     _table("Components", found.components, console)
     _table("Layers", found.layers, console)
-    differing = Table(
-        "tensor",
-        "equal",
-        "first differing element",
-        "found",
-        "recipe",
-        title="First differing tensors",
-        title_justify="left",
-    )
+    console.print(Text("First differing tensors", style="italic"))
     for one in found.differences:
-        differing.add_row(
-            Text(one.name, overflow="fold"),
-            percent(one.equal, one.elements),
-            f"{one.first:,}",
-            f"{one.found:.9g}",
-            f"{one.expected:.9g}",
-        )
-    console.print(differing)
+        console.print(
+            f"  {one.name}: {percent(one.equal, one.elements)} equal\n"
+            f"    element {one.first:,} is {one.found:.9g}, the recipe makes {one.expected:.9g}",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
     _alternatives(found, arithmetic, console)
 
 
 def percent(equal: int, elements: int) -> str:
     """A share that says 100 % only when it is."""
-    if equal == elements:
-        return "100 %"
-    return f"{min(equal / elements, 0.999999):.4%}".replace("%", " %")
+    return _share(equal / elements)
+
+
+def _share(share: float) -> str:
+    return "100 %" if share == 1 else f"{min(share, 0.999999):.4%}".replace("%", " %")
 
 
 def _table(title: str, parts: tuple[Part, ...], console: Console) -> None:
@@ -89,12 +81,18 @@ def _alternatives(found: Verification, arithmetic: str, console: Console) -> Non
         console.print("A sample shows no other difference: it was changed afterwards, or damaged.")
         return
     table = Table("arithmetic", "equal in the sample", title="Other arithmetics, on a sample", title_justify="left")
-    table.add_row(f"{arithmetic} (as claimed)", f"{found.as_claimed:.4%}")
+    table.add_row(f"{arithmetic} (as claimed)", _share(found.as_claimed))
     for one in found.alternatives:
-        table.add_row(one.name, f"{one.bit_equal:.4%}")
+        table.add_row(one.name, _share(one.bit_equal))
     console.print(table)
     best = found.alternatives[0]
     if best.bit_equal > found.as_claimed:
-        console.print(f"{best.name} fits better: set `modelprov: {{arithmetic: ...}}` in the recipe and verify again.")
+        plain = best.name.split(",")[0]
+        programs = f" So computes, among others, {programs_of(plain)}." if programs_of(plain) else ""
+        console.print(
+            f"{best.name} fits better.{programs} To check it on every weight: --arithmetic {plain}"
+            + (", with the models in the other order." if plain != best.name else "."),
+            highlight=False,
+        )
     else:
         console.print("No other arithmetic fits better: the weights, the models or the method differ from the recipe.")

@@ -13,7 +13,9 @@ from modelprov.checkpoints.dtypes import DType
 from modelprov.demo.writing import Weights
 from modelprov.forensics.compare import Options
 from modelprov.forensics.findings import Findings
+from modelprov.forensics.results import CandidateRecipe
 from modelprov.forensics.roles import Between
+from modelprov.forensics.sections import programs
 from modelprov.forensics.verdict import Decision, Facts, decide
 from tests.generated import Size, apply, cast, change, combine, layer_of, merge, model, quantised, sparse
 from tests.memory import judge, run
@@ -200,19 +202,33 @@ def test_an_exact_merge_is_reproduced_to_the_last_bit_in_every_arithmetic(arithm
 
 
 @pytest.mark.parametrize(
-    ("arithmetic", "name"),
+    ("arithmetic", "name", "program"),
     [
-        (Arithmetic.STEPWISE, "bf16-stepwise"),
-        (Arithmetic.STEPWISE_UNNORMALISED, "bf16-stepwise"),  # bf16(0.6) + bf16(0.4) rounds to 1: nothing to divide by
-        (Arithmetic.STEPWISE_DELTA, "bf16-delta"),
+        (Arithmetic.STEPWISE, "bf16-stepwise", "mergekit up to 0.1.4 with dtype bfloat16"),
+        # bf16(0.6) + bf16(0.4) rounds to 1: nothing to divide by
+        (Arithmetic.STEPWISE_UNNORMALISED, "bf16-stepwise", "mergekit up to 0.1.4 with dtype bfloat16"),
+        (Arithmetic.STEPWISE_DELTA, "bf16-delta", "the task arithmetic of mergekit with dtype bfloat16"),
     ],
 )
-def test_coarse_arithmetic_is_named_and_not_taken_for_training(arithmetic: Arithmetic, name: str) -> None:
+def test_coarse_arithmetic_is_named_and_not_taken_for_training(arithmetic: Arithmetic, name: str, program: str) -> None:
     parent, _, base = family()
     found = judge(merge([parent, base], [0.6, 0.4], arithmetic), parent, base)
     assert named(found) == ("merge", "reproduced")
     assert found.reproduction.arithmetic is not None
     assert name in found.reproduction.arithmetic
+    assert found.reproduction.programs == program
+    assert f"as {program}, among others" in found.verdict.summary
+
+
+def test_no_program_is_named_where_two_arithmetics_reproduce_equally_much() -> None:
+    def candidate(arithmetic: str, share: float) -> CandidateRecipe:
+        return CandidateRecipe(description="", arithmetic=arithmetic, groups=(), bit_equal=share, elements=10)
+
+    fused, plain, other = candidate("float32-fused (A then B)", 1.0), candidate("float32", 1.0), candidate("float64", 1)
+    assert programs((fused, candidate("float32", 0.9))) == "mergekit 0.1.5"
+    assert programs((fused, plain)) is None
+    assert programs((fused, other)) is None
+    assert programs((other,)) is None
 
 
 @pytest.mark.parametrize("share", [0.01, 0.03])

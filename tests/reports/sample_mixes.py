@@ -118,6 +118,7 @@ def merge() -> Report:
         reproduction=Reproduction(
             recipe="0.565 · Nex-N2 + 0.435 · Qwen3.5",
             arithmetic="float32, one final rounding",
+            programs="mergekit 0.1.5",
             bit_equal=0.99999,
             elements=396_997_000_000,
             groups=groups,
