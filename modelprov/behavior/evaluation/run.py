@@ -1,0 +1,186 @@
+"""Runs an evaluation: every model with every method on one task, and the report of it. Prints nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from modelprov.behavior.evaluation import scoring
+from modelprov.behavior.evaluation.answering import (
+    Asking,
+    Generate,
+    Prompt,
+    answer_all,
+    prompt_ids,
+    settings_of,
+    template_digest,
+)
+from modelprov.behavior.evaluation.log import AnswerLog
+from modelprov.behavior.evaluation.methods import Condition
+from modelprov.behavior.evaluation.results import EvaluationReport, MethodRecord, ModelRecord, Row, TaskRecord
+from modelprov.behavior.evaluation.tasks import Task
+from modelprov.behavior.loading import LocalModel
+from modelprov.behavior.records import environment
+from modelprov.checkpoints.digests import SAMPLE_COVERS
+
+
+class Progress(Protocol):
+    """Hears how far a run has come."""
+
+    def stage(self, text: str, answers: int = 0) -> None:
+        """A new stage begins, of so many answers."""
+        ...
+
+    def advance(self, answers: int) -> None:
+        """So many answers are there."""
+        ...
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model to load when its turn comes; `made_from` as in `ModelRecord`."""
+
+    label: str
+    load: Callable[[], LocalModel]
+    made_from: str | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What one model with one method came to."""
+
+    row: Row
+    log: str | None
+    reused: int
+
+
+def evaluate(
+    subjects: Sequence[Subject],
+    task: Task,
+    conditions: Sequence[Condition],
+    asking: Asking,
+    progress: Progress,
+    command: str,
+    notes: Iterable[str] = (),
+    generate: Generate | None = None,
+) -> EvaluationReport:
+    """Ask every model every question with every method; one model is in memory at a time.
+
+    Raises what loading, rendering and generating raise; answers made before that are in the log.
+    """
+    record = TaskRecord(
+        name=task.name,
+        location=task.location,
+        digest=task.digest,
+        questions=tuple(one.id for one in task.questions),
+        graders=dict(Counter(one.grader for one in task.questions)),
+    )
+
+    def one(model: LocalModel, condition: Condition) -> Finished:
+        return _one(model, task, condition, asking, progress, generate)
+
+    return evaluate_with(one, subjects, record, conditions, asking, progress, command, notes)
+
+
+def evaluate_with(
+    one: Callable[[LocalModel, Condition], Finished],
+    subjects: Sequence[Subject],
+    task: TaskRecord | Callable[[], TaskRecord],
+    conditions: Sequence[Condition],
+    asking: Asking,
+    progress: Progress,
+    command: str,
+    notes: Iterable[str] = (),
+) -> EvaluationReport:
+    """The report of `one` called for every model and method; `task` may be known only afterwards."""
+    started = datetime.now(UTC)
+    models, finished = [], []
+    for subject in subjects:
+        progress.stage(f"loading {subject.label}")
+        model = replace(subject.load(), label=subject.label)
+        models.append(_record(model, subject, asking))
+        finished += [one(model, condition) for condition in conditions]
+        del model
+    methods = tuple(_method(condition) for condition in conditions)
+    rows = tuple(each.row for each in finished)
+    progress.stage("testing differences")
+    return EvaluationReport(
+        command=command,
+        task=task() if callable(task) else task,
+        models=tuple(models),
+        methods=methods,
+        seed=asking.seed,
+        rows=rows,
+        tests=scoring.paired_tests(rows, methods, asking.seed),
+        curve=scoring.curve(rows, methods),
+        notes=(*notes, *_cautions(rows)),
+        logs=tuple(each.log for each in finished if each.log is not None),
+        answers_reused=sum(each.reused for each in finished),
+        environment=environment(
+            ", ".join(dict.fromkeys(each.device for each in models)),
+            ", ".join(dict.fromkeys(each.dtype for each in models)),
+            started,
+            (datetime.now(UTC) - started).total_seconds(),
+        ),
+    )
+
+
+def _one(
+    model: LocalModel, task: Task, condition: Condition, asking: Asking, progress: Progress, generate: Generate | None
+) -> Finished:
+    asked = [prompt_ids(model, question, asking) for question in task.questions]
+    prompts = [
+        Prompt(question.id, ids, sample)
+        for question, ids in zip(task.questions, asked, strict=True)
+        for sample in range(condition.samples)
+    ]
+    names = (model.label, task.name, condition.method.name)
+    with AnswerLog(asking.log, names, settings_of(model, condition, asking)) as log:
+        reused = sum((one.digest, one.sample) in log.answers for one in prompts)
+        progress.stage(f"{model.label}: {condition.label}", len(prompts))
+        answers = answer_all(model, prompts, condition, asking, log, progress.advance, generate)
+    found = []
+    for number, answer in enumerate(answers):
+        place = number // condition.samples
+        found.append(scoring.scored(place, scoring.judge(task.questions[place], answer), answer))
+    made = scoring.row(model.label, condition.label, found, len(task.questions), asking.seed)
+    return Finished(made, None if log.path is None else str(log.path), reused)
+
+
+def _record(model: LocalModel, subject: Subject, asking: Asking) -> ModelRecord:
+    return ModelRecord(
+        label=model.label,
+        location=subject.made_from or model.location,
+        digest=model.digest,
+        digest_covers=SAMPLE_COVERS,
+        template=template_digest(model, asking),
+        device=str(model.model.device),
+        dtype=str(model.model.dtype).removeprefix("torch."),
+        made_from=subject.made_from,
+    )
+
+
+def _method(condition: Condition) -> MethodRecord:
+    return MethodRecord(
+        label=condition.label,
+        name=condition.method.name,
+        budget=condition.budget,
+        samples=condition.samples,
+        settings=condition.method.as_dict(),
+    )
+
+
+def _cautions(rows: Sequence[Row]) -> list[str]:
+    """What the numbers themselves ask a reader to be careful about."""
+    found = []
+    for one in rows:
+        unfinished = one.unfinished_thoughts + one.cut_answers
+        if one.answers and unfinished * 2 > one.answers:
+            found.append(
+                f"{one.model} with {one.method} did not finish {unfinished} of {one.answers} answers: its accuracy "
+                "says how often the limit was enough, not how often it would be right. Raise --max-new-tokens, --budget."
+            )
+    return found
