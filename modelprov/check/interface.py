@@ -1,0 +1,134 @@
+"""What rules look at and what they give: claims as read, the model as measured. Data only; reads no files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from modelprov.check.results import Claim, Finding, Lineage, Location, NotJudged, Severity
+
+Outcome = Finding | NotJudged | Claim
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A value of the card's front matter, and where it stands."""
+
+    value: str
+    location: Location
+
+
+@dataclass(frozen=True)
+class ProseClaim:
+    """A sentence of the card that claims something about how the model was made.
+
+    `kind`: from-scratch, post-trained, distilled, finetuned, merged, quantised, or another word; `testable`: whether
+    weights can contradict it.
+    """
+
+    kind: str
+    text: str
+    location: Location
+    testable: bool
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number of a benchmark table: `model` is the column's heading, or None where it means the card's own model."""
+
+    benchmark: str
+    model: str | None
+    value: float
+    location: Location
+
+
+@dataclass(frozen=True)
+class ClaimedRecipe:
+    """A merge config or receipt that lies in the folder: `kind` says which; `path` is relative."""
+
+    kind: Literal["mergekit config", "modelprov recipe", "merge receipt"]
+    path: str
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a file that should hold claims (front matter that is no YAML, wrong types, ...)."""
+
+    message: str
+    location: Location
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Everything the publisher says in the model's folder, as read; nothing is believed."""
+
+    card: str | None = None
+    front: Mapping[str, Any] = field(default_factory=dict)
+    base_models: tuple[Declared, ...] = ()
+    relation: Declared | None = None
+    license: Declared | None = None
+    tags: tuple[Declared, ...] = ()
+    prose: tuple[ProseClaim, ...] = ()
+    scores: tuple[Score, ...] = ()
+    recipes: tuple[ClaimedRecipe, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A possible parent: named by the card (`declared`), by the user, or by a recipe in the folder.
+
+    `location` is None where it is not on this machine; `license` is its card's, None where unknown; `label` names it in
+    tables and in `Lineage.parents`.
+    """
+
+    name: str
+    label: str
+    location: str | None
+    declared: bool
+    license: str | None = None
+    scores: tuple[Score, ...] = ()
+
+
+@dataclass(frozen=True)
+class HiddenPrompt:
+    """An instruction that the chat template adds by itself: the text and in which file."""
+
+    text: str
+    file: str
+    identity: bool
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The model as measured. None or empty: not measured, and `missing` says why, by topic (lineage, recipe, ...)."""
+
+    folder: Path
+    label: str
+    digest: str | None
+    weights_sha256: Mapping[str, str]
+    candidates: tuple[Candidate, ...]
+    lineage: Lineage | None
+    recipe_equal: Mapping[str, float]
+    hidden_prompts: tuple[HiddenPrompt, ...]
+    code_files: tuple[str, ...]
+    pickles: tuple[str, ...]
+    config_problems: tuple[Problem, ...]
+    missing: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: its `id` such as MP101 is stable for ever, its page is `docs/rules/ID.md`.
+
+    `name` is in words with hyphens, `title` one sentence, `severity` what counts unless a policy says otherwise.
+    """
+
+    id: str
+    name: str
+    title: str
+    severity: Severity
+    judge: Callable[[Claims, Measured], list[Outcome]]

@@ -1,0 +1,130 @@
+"""What a check found, as it crosses file boundaries: claims, findings, what could not be judged. Data only."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION = "1.0"
+
+
+class Frozen(BaseModel):
+    """A small immutable record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+
+class Severity(StrEnum):
+    """How a finding counts: an error fails the check, a warning and a note do not; `off` rules do not run."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+    OFF = "off"
+
+
+class Location(Frozen):
+    """A place in a file of the model: path relative to its folder, line and column from 1 (None: the whole file)."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+    end_line: int | None = None
+
+
+class Claim(Frozen):
+    """One thing that the publisher says, where, and what became of it.
+
+    `kind` is a word such as base-model, relation, license, training, recipe, score, digest. "unverifiable" claims
+    leave no trace in files ("from permission"); "not tested" ones could be tested, but something was missing (`note`).
+    """
+
+    kind: str
+    text: str
+    location: Location | None
+    status: Literal["confirmed", "contradicted", "unverifiable", "not tested"]
+    note: str = ""
+
+
+class Acceptance(Frozen):
+    """A finding that a baseline accepts: who decides gave a reason, until a day (ISO date) or without end."""
+
+    reason: str
+    expires: str | None = None
+
+
+class Finding(Frozen):
+    """What was measured contradicts what was claimed, by one rule.
+
+    `fingerprint` stays the same from run to run (rule and what it is about, no line numbers), so that a baseline can
+    name it. `claimed` and `measured` are a few words each; `advice` says what to do.
+    """
+
+    rule: str
+    name: str
+    severity: Severity
+    message: str
+    claimed: str = ""
+    measured: str = ""
+    advice: str = ""
+    location: Location | None = None
+    fingerprint: str
+    accepted: Acceptance | None = None
+
+
+class NotJudged(Frozen):
+    """A rule that could not be judged, and why; `required` ones leave the check without a pass."""
+
+    rule: str
+    name: str
+    reason: str
+    required: bool = False
+
+
+class Input(Frozen):
+    """A checkpoint that was read: `digest` as `digest_covers` says."""
+
+    label: str
+    role: Literal["model", "candidate", "control"]
+    location: str
+    revision: str | None
+    digest: str
+    digest_covers: str
+    declared: bool = False
+    license: str | None = None
+
+
+class Lineage(Frozen):
+    """What the comparison of weights said, in short; the full report is `modelprov compare`'s.
+
+    `verdict` is a class of `VerdictClass`; `shares` the mixing coefficient of each parent by label, where measured.
+    """
+
+    verdict: str
+    summary: str
+    parents: tuple[str, ...]
+    shares: dict[str, float]
+    recipe: str | None
+    bit_equal: float | None
+    command: str
+
+
+class CheckReport(Frozen):
+    """Everything that `modelprov check` found. `outcome` decides the exit code: 0, 1 or 3."""
+
+    schema_version: str = SCHEMA_VERSION
+    tool: str = "modelprov check"
+    version: str
+    command: str
+    started: str
+    model: str
+    outcome: Literal["passed", "findings", "could not judge"]
+    findings: tuple[Finding, ...]
+    not_judged: tuple[NotJudged, ...]
+    claims: tuple[Claim, ...]
+    lineage: Lineage | None
+    inputs: tuple[Input, ...]
+    policy: str | None
+    rules: tuple[str, ...]
