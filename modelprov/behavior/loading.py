@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,21 @@ from typing import Any
 from modelprov.behavior.extra import require
 from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.opening import open_checkpoint
-from modelprov.errors import InvalidCheckpointError, UsageError
+from modelprov.errors import InvalidCheckpointError, ModelprovError, UsageError
+
+SHOWN = 5
+NEEDS = (
+    "It needs config.json, safetensors weights and tokenizer files that the installed transformers knows; "
+    "code of a checkpoint is never run."
+)
 
 
 @dataclass(frozen=True, eq=False)
 class LocalModel:
     """A model ready to generate: `model` is a transformers causal language model in evaluation mode.
 
-    `eos` are all token ids that end an answer; `template` is the chat template as shipped, or None; `digest` says
-    which weights these are (`digests.SAMPLE_COVERS`).
+    `eos` are all token ids that end an answer; `template` is the (default) chat template as shipped, or None; `digest`
+    says which weights these are (`digests.SAMPLE_COVERS`).
     """
 
     label: str
@@ -34,29 +41,20 @@ def load_model(location: str, label: str | None = None, device: str = "auto", dt
     """The model in a local folder (or in the local Hugging Face cache).
 
     Raises `UsageError` when the extra is missing or the device is not there, and an `InvalidCheckpointError` or
-    `UnsupportedFormatError` for a checkpoint that cannot be loaded without running its code.
+    `UnsupportedFormatError` for a checkpoint that cannot be loaded without running its code, or that lacks weights
+    (transformers would fill them with random numbers).
     """
     require("running a model")
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     checkpoint = open_checkpoint(location, label)
     folder = checkpoint.shards[0].path.parent
-    where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    if where.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError("there is no CUDA device here", "Use --device cpu.")
+    where = _device(device)
+    tokenizer = load_tokenizer(folder)
+    model = _load_weights(folder, location, dtype)
+    _check_vocabulary(model, tokenizer, location)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=dtype
-        )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise InvalidCheckpointError(
-            f"{location} cannot be loaded as a causal language model: {str(error).splitlines()[0][:300]}",
-            "It needs config.json, safetensors weights and tokenizer files that the installed transformers knows; "
-            "code of a checkpoint is never run.",
-        ) from error
-    model.to(where).eval()
+        model.to(where).eval()
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"{location} cannot be moved to {where}: {_first_line(error)}", "Try --device cpu.") from error
     return LocalModel(
         label=checkpoint.label,
         location=location,
@@ -64,15 +62,90 @@ def load_model(location: str, label: str | None = None, device: str = "auto", dt
         model=model,
         tokenizer=tokenizer,
         eos=_eos(model, tokenizer),
-        template=tokenizer.chat_template if isinstance(tokenizer.chat_template, str) else None,
+        template=_default_template(tokenizer.chat_template),
         digest=sampled_digest(checkpoint),
     )
 
 
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer in a folder; raises `InvalidCheckpointError`."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # foreign files: the libraries below raise nearly anything
+        raise _unloadable(f"the tokenizer in {folder} cannot be loaded", error) from error
+
+
+def _load_weights(folder: Path, location: str, dtype: str) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    try:
+        model, told = AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=dtype,
+            output_loading_info=True,
+        )  # fmt: skip
+    except ModelprovError:
+        raise
+    except Exception as error:  # as above
+        raise _unloadable(f"{location} cannot be loaded as a causal language model", error) from error
+    missing = sorted(told["missing_keys"])
+    if missing:
+        raise InvalidCheckpointError(
+            f"{location} lacks {len(missing):,} tensors that its architecture needs: {_some(missing)}",
+            "Download it again; a model with random weights in their place would say anything.",
+        )
+    return model
+
+
+def _device(device: str) -> str:
+    """The device to compute on; raises `UsageError` where it is not there."""
+    import torch
+
+    try:
+        where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else str(torch.device(device))
+    except RuntimeError as error:
+        raise UsageError(f"there is no device {device!r}", "Use --device auto, cpu or cuda.") from error
+    if where.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError("there is no CUDA device here", "Use --device cpu.")
+    return where
+
+
+def _check_vocabulary(model: Any, tokenizer: Any, location: str) -> None:
+    """A token without an embedding would end generation in the middle, on a GPU without a word."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    highest = max(tokenizer.get_vocab().values(), default=-1)
+    if highest >= rows:
+        raise InvalidCheckpointError(
+            f"the tokenizer of {location} has token {highest:,}, its embeddings have {rows:,} rows",
+            "Tokenizer and weights belong to different models.",
+        )
+
+
+def _default_template(found: Any) -> str | None:
+    """The template in use; of several named ones that called `default`."""
+    if isinstance(found, dict):
+        found = found.get("default")
+    return found if isinstance(found, str) else None
+
+
 def _eos(model: Any, tokenizer: Any) -> tuple[int, ...]:
-    """Every token id that ends an answer: those of the generation config, else the tokenizer's."""
+    """Every token id that ends an answer: those of the generation config, and the tokenizer's."""
     given = model.generation_config.eos_token_id
     found = [given] if isinstance(given, int) else list(given or [])
     if tokenizer.eos_token_id is not None:
         found.append(tokenizer.eos_token_id)
     return tuple(dict.fromkeys(found))
+
+
+def _unloadable(what: str, error: Exception) -> InvalidCheckpointError:
+    return InvalidCheckpointError(f"{what}: {_first_line(error)}", NEEDS)
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:300]}"
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:SHOWN]) + (", ..." if len(listed) > SHOWN else "")

@@ -1,0 +1,189 @@
+"""The whole probe: every model, every arm, greedy and sampled, from questions to records. Prints and loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from modelprov.behavior.probing.answer_log import AnswerLog, Spoken
+from modelprov.behavior.probing.arms import ARMS, SHIPPED, Prompt, UnavailableArmError, added_for_some
+from modelprov.behavior.probing.classify import affirms, classify
+from modelprov.behavior.probing.counting import count
+from modelprov.behavior.probing.name_tokens import name_log_probabilities
+from modelprov.behavior.probing.questions import KINDS, LANGUAGES, Question, digest_of, questions
+from modelprov.behavior.probing.results import (
+    NOTHING,
+    ArmResult,
+    DeclaredName,
+    Example,
+    ModelProbed,
+    NameLogProbability,
+    Settings,
+)  # fmt: skip
+from modelprov.behavior.probing.speakers import Asked, How, ask
+from modelprov.behavior.probing.subjects import Subject
+
+LONGEST = 600
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to ask and how; `temperatures` are those of the sampled answers, beside one greedy answer a question."""
+
+    names: tuple[DeclaredName, ...]
+    backstory: tuple[str, ...] = ()
+    languages: tuple[str, ...] = LANGUAGES
+    arms: tuple[str, ...] = ARMS
+    temperatures: tuple[float, ...] = (0.7, 1.0)
+    samples: int = 8
+    max_new_tokens: int = 256
+    seed: int = 0
+    quick: bool = False
+    batch_size: int = 8
+
+    def settings(self) -> Settings:
+        """As the report records it."""
+        asked = self.questions()
+        return Settings(
+            seed=self.seed, samples=self.samples, temperatures=self.temperatures, max_new_tokens=self.max_new_tokens,
+            languages=self.languages, arms=self.arms, questions=len(asked), questions_digest=digest_of(asked),
+            names=self.names, backstory=self.backstory, quick=self.quick,
+        )  # fmt: skip
+
+    def questions(self) -> tuple[Question, ...]:
+        """What is asked of every model in every arm."""
+        return questions(self.names, self.languages, quick=self.quick)
+
+    def ways(self) -> tuple[How, ...]:
+        """Greedy, then each temperature."""
+        sampled = self.temperatures if self.samples else ()
+        return tuple(How(temperature, self.max_new_tokens) for temperature in (0.0, *sampled))
+
+
+class Progress(Protocol):
+    """Hears what is being done."""
+
+    def stage(self, text: str, total_bytes: int = 0) -> None:
+        """A new stage begins."""
+        ...
+
+
+@dataclass
+class Findings:
+    """What the models said, in the order in which they were asked."""
+
+    models: list[ModelProbed] = field(default_factory=list)
+    arms: list[ArmResult] = field(default_factory=list)
+    log_probabilities: list[NameLogProbability] = field(default_factory=list)
+    examples: list[Example] = field(default_factory=list)
+    devices: list[str] = field(default_factory=list)
+    dtypes: list[str] = field(default_factory=list)
+
+    @property
+    def usable(self) -> int:
+        """How many answers of the suspect said anything."""
+        return sum(
+            one.count for arm in self.arms if arm.role == "suspect" for one in arm.classes if one.name != NOTHING
+        )
+
+
+def probe(openers: Iterable[Callable[[], Subject]], plan: Plan, log: AnswerLog, progress: Progress) -> Findings:
+    """Ask each model in turn; only one is in memory at a time."""
+    found = Findings()
+    for opener in openers:
+        progress.stage("opening a model")
+        _one_model(opener(), plan, log, progress, found)
+    return found
+
+
+def _one_model(subject: Subject, plan: Plan, log: AnswerLog, progress: Progress, found: Findings) -> None:
+    asked = plan.questions()
+    seen: dict[tuple[Prompt, ...], str] = {}
+    notes: list[str] = []
+    for arm in plan.arms:
+        label, role = subject.about.label, subject.about.role
+        try:
+            prompts = subject.speaker.prompts(arm, asked)
+        except UnavailableArmError as error:
+            found.arms.append(
+                ArmResult(model=label, role=role, arm=arm, sampling="greedy", temperature=0.0, reason=error.message)
+            )
+            continue
+        if arm == SHIPPED and subject.examined is not None and prompts and prompts[0].text is not None:
+            other = added_for_some(prompts, asked, subject.examined.shipped)
+            if other:
+                notes.append(
+                    f"the chat template treats {other} of {len(asked)} questions unlike any other message: it looks at "
+                    "what is asked; see the log of prompts or render it yourself"
+                )
+        key = tuple(prompts) if all(one.messages is None for one in prompts) else ()
+        same_as = seen.get(key) if key else None
+        seen.setdefault(key, arm)
+        for how in plan.ways():
+            result, examples = _one_way(subject, arm, how, asked, prompts, plan, log, progress)
+            found.arms.append(result.model_copy(update={"same_as": same_as}))
+            found.examples += examples
+        if subject.weights is not None and same_as is None:
+            progress.stage(f"{label}, {arm}: probabilities of names")
+            found.log_probabilities += name_log_probabilities(
+                subject.weights, arm, asked, prompts, plan.names, plan.batch_size
+            )
+    found.models.append(subject.about.model_copy(update={"notes": (*subject.about.notes, *notes)}))
+    found.devices.append(subject.device or "a server")
+    found.dtypes.append(subject.dtype or "a server's")
+
+
+def _one_way(
+    subject: Subject, arm: str, how: How, asked: Sequence[Question], prompts: Sequence[Prompt], plan: Plan,
+    log: AnswerLog, progress: Progress,
+) -> tuple[ArmResult, list[Example]]:  # fmt: skip
+    label = subject.about.label
+    times = 1 if how.greedy else plan.samples
+    each = [
+        Asked(prompt, question, number)
+        for question, prompt in zip(asked, prompts, strict=True)
+        for number in range(times)
+    ]
+    title = f"{label}, {arm}, {how.name}"
+    progress.stage(title)
+    answers = ask(
+        subject.speaker, each, how, plan.seed, log, {"arm": arm}, batch=plan.batch_size,
+        on_done=lambda done: progress.stage(f"{title}: {done:,} of {len(each):,}"),
+    )  # fmt: skip
+    told = [one.question for one in each]
+    result = count(
+        label, subject.about.role, arm, how.name, how.temperature, told, answers, plan.names, plan.backstory, plan.seed
+    )
+    return result, _examples(label, arm, how, told, answers, plan) if how.greedy else []
+
+
+def _examples(
+    label: str, arm: str, how: How, asked: Sequence[Question], answers: Sequence[Spoken], plan: Plan
+) -> list[Example]:
+    """The first answer of each kind, the languages in turn: chosen before anyone has read them."""
+    found = []
+    for number, kind in enumerate(KINDS):
+        language = plan.languages[number % len(plan.languages)]
+        pairs = zip(asked, answers, strict=True)
+        pair = next(((one, said) for one, said in pairs if (one.kind, one.language) == (kind, language)), None)
+        if pair is not None:
+            found.append(_example(label, arm, how, *pair, plan))
+    return found
+
+
+def _example(label: str, arm: str, how: How, question: Question, said: Spoken, plan: Plan) -> Example:
+    if question.kind == "denial":
+        says = {True: "says it is", False: "says it is not", None: "unclear whether it is"}
+        counted_as = f"{says[affirms(said.final, question, plan.names)]} {question.asked}"
+    else:
+        counted_as = classify(said.final, plan.names).class_
+    thinking = None if said.thinking is None else _short(said.thinking)
+    return Example(
+        model=label, arm=arm, sampling=how.name, question_id=question.id, language=question.language,
+        question=question.text, thinking=thinking, answer=_short(said.final or ""), counted_as=counted_as,
+    )  # fmt: skip
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

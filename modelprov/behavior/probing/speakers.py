@@ -1,0 +1,225 @@
+"""Who is asked: a local model or a served one, behind one small interface. Counts and judges nothing."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from modelprov.behavior.probing.answer_log import AnswerLog, Spoken
+from modelprov.behavior.probing.arms import (
+    BARE,
+    SHIPPED,
+    STRIPPED,
+    Prompt,
+    UnavailableArmError,
+    bare_prompts,
+    conversation,
+    cut,
+    rendered_prompts,
+)  # fmt: skip
+from modelprov.behavior.probing.hidden_prompts import Frame
+from modelprov.behavior.probing.questions import Question
+from modelprov.behavior.records import digest
+
+if TYPE_CHECKING:
+    from modelprov.behavior.loading import LocalModel
+    from modelprov.behavior.probing.endpoints import Endpoint
+
+GREEDY = "greedy"
+
+
+@dataclass(frozen=True)
+class How:
+    """How answers are chosen: greedy, or drawn from the whole distribution at a temperature; at most so many tokens."""
+
+    temperature: float
+    max_new_tokens: int
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the most likely token is taken each time."""
+        return self.temperature == 0
+
+    @property
+    def name(self) -> str:
+        """As tables say it."""
+        return GREEDY if self.greedy else f"sampled, T {self.temperature:g}"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One prompt to be answered for the `number`-th time; `place` seeds the draw and depends on nothing else asked."""
+
+    prompt: Prompt
+    question: Question
+    number: int
+
+    @property
+    def place(self) -> int:
+        """A number of its own for each wording, name and repetition."""
+        return zlib.crc32(f"{self.question.id}|{self.question.asked}|{self.number}".encode())
+
+
+class Speaker(Protocol):
+    """Whoever can be asked. `identity` is what answers depend on: a digest of weights, or an address and a name."""
+
+    @property
+    def label(self) -> str:
+        """Its name in tables."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """What answers depend on."""
+        ...
+
+    def prompts(self, arm: str, questions: Sequence[Question]) -> list[Prompt]:
+        """The prompts of an arm; raises `UnavailableArmError`."""
+        ...
+
+    def answer(self, asked: Sequence[Asked], how: How, seed: int) -> list[Spoken]:
+        """One answer each, in order."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class LocalSpeaker:
+    """A model on this machine; `stripped` frames a message without what the template adds."""
+
+    model: LocalModel
+    template: str | None
+    special: Mapping[str, str]
+    stripped: Frame | None
+    batch_size: int = 8
+
+    @property
+    def label(self) -> str:
+        """Its name in tables."""
+        return self.model.label
+
+    @property
+    def identity(self) -> str:
+        """Digest of the weights."""
+        return self.model.digest
+
+    def prompts(self, arm: str, questions: Sequence[Question]) -> list[Prompt]:
+        """The prompts of an arm, rendered in a sandbox."""
+        return rendered_prompts(arm, questions, self.template, self.special, self.stripped)
+
+    def answer(self, asked: Sequence[Asked], how: How, seed: int) -> list[Spoken]:
+        """Generate; every answer draws from a generator of its own."""
+        from modelprov.behavior.generation.generate import generate, method_of
+
+        plain: dict[str, Any] = {"max_new_tokens": how.max_new_tokens}
+        if not how.greedy:
+            plain |= {"temperature": how.temperature, "top_k": 0, "top_p": 1.0}
+        method = method_of("cot-greedy" if how.greedy else "cot", **plain)
+        ids = [token_ids(self.model, one.prompt) for one in asked]
+        places = [one.place for one in asked]
+        answers = generate(self.model, ids, method, seed, batch_size=self.batch_size, indices=places)
+        return [
+            Spoken(found.thinking, cut(found.final) if one.prompt.bare and found.final else found.final, found.finished)
+            for one, found in zip(asked, answers, strict=True)
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class EndpointSpeaker:
+    """A served model. With `template` (of a local copy of its tokenizer) the stripped arm can be asked as raw text."""
+
+    endpoint: Endpoint
+    name: str
+    address: str
+    template: str | None = None
+    special: Mapping[str, str] | None = None
+    stripped: Frame | None = None
+    at_once: int = 8
+
+    @property
+    def label(self) -> str:
+        """Its name in tables."""
+        return self.name
+
+    @property
+    def identity(self) -> str:
+        """Address and name: nobody outside can tell which weights a server holds."""
+        return f"{self.address} {self.name}"
+
+    def prompts(self, arm: str, questions: Sequence[Question]) -> list[Prompt]:
+        """Messages for the server's own template; text for the arms that go round it."""
+        if arm == BARE:
+            return bare_prompts(questions)
+        if arm == STRIPPED:
+            if self.template is None:
+                raise UnavailableArmError(
+                    "it needs the model's own template; give a local copy with --tokenizer FOLDER"
+                )
+            return rendered_prompts(arm, questions, self.template, self.special or {}, self.stripped)
+        return [Prompt(messages=conversation(arm, one)) for one in questions]
+
+    def answer(self, asked: Sequence[Asked], how: How, seed: int) -> list[Spoken]:
+        """Ask the server, a few at once."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(max(1, self.at_once)) as pool:
+            return list(pool.map(lambda one: self._one(one, how, seed), asked))
+
+    def _one(self, asked: Asked, how: How, seed: int) -> Spoken:
+        settings: dict[str, Any] = {
+            "temperature": how.temperature, "max_tokens": how.max_new_tokens, "seed": (seed + asked.place) % (1 << 31)
+        }  # fmt: skip
+        prompt = asked.prompt
+        if prompt.messages is not None:
+            reply = self.endpoint.chat([dict(one) for one in prompt.messages], **settings)
+        else:
+            reply = self.endpoint.complete(prompt.text or "", **settings)
+        final = reply.text if reply.text or reply.finished else None
+        return Spoken(reply.thinking, cut(final) if prompt.bare and final else final, reply.finished)
+
+
+def token_ids(model: LocalModel, prompt: Prompt) -> list[int]:
+    """The prompt as token ids; a template has written its special tokens itself."""
+    ids = model.tokenizer.encode(prompt.text, add_special_tokens=prompt.bare)
+    return [int(one) for one in ids]
+
+
+def ask(
+    speaker: Speaker, asked: Sequence[Asked], how: How, seed: int, log: AnswerLog, about: Mapping[str, Any],
+    *, batch: int = 8, on_done: Callable[[int], None] | None = None,
+) -> list[Spoken]:  # fmt: skip
+    """One answer each, in order: those the log has, and the rest from the speaker, logged batch by batch."""
+    keys = [key_of(speaker, one, how, seed) for one in asked]
+    missing = {key: one for key, one in zip(keys, asked, strict=True) if log.get(key) is None}
+    waiting = sorted(missing.items(), key=lambda pair: len(pair[1].prompt.text or ""))
+    for start in range(0, len(waiting), batch):
+        part = waiting[start : start + batch]
+        for (key, one), spoken in zip(part, speaker.answer([one for _, one in part], how, seed), strict=True):
+            told = {"question_id": one.question.id, "question": one.question.text, "number": one.number}
+            log.put(key, spoken, {"model": speaker.label, **about, "sampling": how.name, **told})
+        if on_done is not None:
+            on_done(min(start + batch, len(waiting)))
+    found = [log.get(key) for key in keys]
+    return [one for one in found if one is not None]
+
+
+def key_of(speaker: Speaker, asked: Asked, how: How, seed: int) -> str:
+    """Digest of everything that shapes the answer."""
+    draw = None if how.greedy else [seed, asked.place]
+    prompt = [asked.prompt.text, [dict(one) for one in asked.prompt.messages or ()], asked.prompt.bare]
+    return digest([speaker.identity, prompt, asdict(how), draw])
+
+
+__all__ = [
+    "GREEDY",
+    "SHIPPED",
+    "Asked",
+    "EndpointSpeaker",
+    "How",
+    "LocalSpeaker",
+    "Speaker",
+    "ask",
+    "key_of",
+    "token_ids",
+]

@@ -1,0 +1,117 @@
+"""Opens what is probed: what a model's files hold (templates, hidden prompts, code) and who answers for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelprov.behavior.probing.hidden_prompts import Examined, examine
+from modelprov.behavior.probing.results import ModelProbed, Role, ServedPrompt
+from modelprov.behavior.probing.speakers import EndpointSpeaker, LocalSpeaker, Speaker
+from modelprov.behavior.probing.template_files import (
+    TemplateFile,
+    added_tokens,
+    code_in,
+    read_templates,
+    special_tokens,
+)  # fmt: skip
+from modelprov.checkpoints.digests import SAMPLE_COVERS
+
+if TYPE_CHECKING:
+    from modelprov.behavior.loading import LocalModel
+    from modelprov.behavior.probing.endpoints import Endpoint
+
+
+SERVED = "a served model: which weights answer, and what stands before and after them, is the server's word"
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One model under test: what is known of it, who answers, and its weights where they are at hand."""
+
+    about: ModelProbed
+    speaker: Speaker
+    examined: Examined | None
+    weights: LocalModel | None = None
+    dtype: str = ""
+    device: str = ""
+
+
+@dataclass(frozen=True)
+class Files:
+    """What a folder tells about prompts: every template examined, and the one in use."""
+
+    examined: tuple[Examined, ...]
+    used: Examined | None
+    template: str | None
+    special: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def examine_files(folder: Path, template: str | None = None) -> Files:
+    """Examine every chat template in the folder; `template` is the text in use, or the first default one."""
+    found, special, markup = read_templates(folder), special_tokens(folder), added_tokens(folder)
+    if template is None:
+        template = next((one.text for one in found if one.name == "default"), None)
+    if template is not None and template not in [one.text for one in found]:
+        found = [TemplateFile("the tokenizer", "default", template), *found]
+    texts = [one.text for one in found]
+    place = texts.index(template) if template is not None else None
+    examined = tuple(
+        examine(one, special, markup, used=number == place)
+        for number, one in enumerate(found)
+        if one.text not in texts[:number]
+    )
+    used = next((one for one in examined if one.seen.used), None)
+    defaults = {one.text for one in found if one.name == "default"}
+    notes = (
+        ("its files hold different chat templates under one name; which one is used depends on the program",)
+        if len(defaults) > 1
+        else ()
+    )
+    return Files(examined, used, template, special, notes)
+
+
+def local_subject(model: LocalModel, role: Role, batch_size: int, notes: Sequence[str] = ()) -> Subject:
+    """A model on this machine."""
+    files = examine_files(model.folder, model.template)
+    about = ModelProbed(
+        label=model.label, role=role, location=model.location, digest=model.digest, digest_covers=SAMPLE_COVERS,
+        templates=tuple(one.seen for one in files.examined),
+        hidden_prompts=tuple(hidden for one in files.examined for hidden in one.hidden),
+        stripped_template=_stripped_template(files.used),
+        code=code_in(model.folder), notes=(*files.notes, *notes),
+    )  # fmt: skip
+    stripped = files.used.stripped if files.used is not None else None
+    speaker = LocalSpeaker(model, files.template, files.special, stripped, batch_size)
+    return Subject(
+        about, speaker, files.used, model, dtype=str(model.model.dtype).removeprefix("torch."),
+        device=str(model.model.device),
+    )  # fmt: skip
+
+
+def endpoint_subject(
+    endpoint: Endpoint, address: str, name: str, tokenizer: Path | None, at_once: int, served: ServedPrompt | None
+) -> Subject:
+    """A served model; `tokenizer` is a folder with its tokenizer and template, for the stripped arm."""
+    files = examine_files(tokenizer) if tokenizer is not None else Files((), None, None, {}, ())
+    about = ModelProbed(
+        label=name, role="suspect", location=address, templates=tuple(one.seen for one in files.examined),
+        hidden_prompts=tuple(hidden for one in files.examined for hidden in one.hidden),
+        stripped_template=_stripped_template(files.used), served=served,
+        code=code_in(tokenizer) if tokenizer is not None else (),
+        notes=(*files.notes, SERVED),
+    )  # fmt: skip
+    stripped = files.used.stripped if files.used is not None else None
+    return Subject(
+        about, EndpointSpeaker(endpoint, name, address, files.template, files.special, stripped, at_once), files.used
+    )
+
+
+def _stripped_template(used: Examined | None) -> str | None:
+    """A template that frames a message without what was added, where anything was."""
+    if used is None or used.stripped is None or used.stripped == used.shipped:
+        return None
+    return used.stripped.as_template()
