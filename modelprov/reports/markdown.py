@@ -35,13 +35,16 @@ def escape(text: str) -> str:
     return text
 
 
-def _code_block(text: str, language: str = "") -> list[str]:
+def code_block(text: str, language: str = "") -> list[str]:
+    """A fenced block that no run of backticks in the text can end."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return [f"{fence}{language}", text, fence, ""]
 
 
-def _table(table: Table) -> list[str]:
+def table_lines(table: Table) -> list[str]:
+    """A table, its note below it in small print."""
+
     def line(cells: Iterable[str]) -> str:
         return "| " + " | ".join(cells) + " |"
 
@@ -56,15 +59,18 @@ def _table(table: Table) -> list[str]:
     ]
 
 
-def _facts(facts: Sequence[Fact]) -> list[str]:
+def fact_lines(facts: Sequence[Fact]) -> list[str]:
+    """Named values as a list; nothing where there are none."""
     return [*(f"- {escape(fact.name)}: **{escape(fact.value)}**" for fact in facts), ""] if facts else []
 
 
-def _bullets(texts: Iterable[str]) -> list[str]:
+def bullet_lines(texts: Iterable[str]) -> list[str]:
+    """A list of sentences, made safe to show."""
     return [*(f"- {escape(n.clean(text))}" for text in texts), ""]
 
 
-def _folded(title: str, body: Sequence[str]) -> list[str]:
+def folded(title: str, body: Sequence[str]) -> list[str]:
+    """A part that opens on a click."""
     return ["<details>", f"<summary>{escape(title)}</summary>", "", *body, "</details>", ""]
 
 
@@ -87,11 +93,11 @@ def _top(report: Report) -> list[str]:
 
 def _evidence(report: Report) -> list[str]:
     lines = ["### What the verdict rests on", ""]
-    lines += _table(tables.evidence_table(report)) if report.verdict.rests_on else ["No measure was decisive.", ""]
+    lines += table_lines(tables.evidence_table(report)) if report.verdict.rests_on else ["No measure was decisive.", ""]
     lines += ["### Controls", ""]
-    lines += _table(tables.controls_table(report)) if report.verdict.controls else [words.NO_CONTROLS, ""]
+    lines += table_lines(tables.controls_table(report)) if report.verdict.controls else [words.NO_CONTROLS, ""]
     if report.verdict.does_not_show:
-        lines += ["### What this does not show", "", *_bullets(report.verdict.does_not_show)]
+        lines += ["### What this does not show", "", *bullet_lines(report.verdict.does_not_show)]
     return lines
 
 
@@ -100,11 +106,11 @@ def _mixing(report: Report) -> list[str]:
     lines = ["### Mixing", ""]
     if absent:
         lines += [escape(absent), ""]
-    lines += _facts(sections.mixing_facts(report))
+    lines += fact_lines(sections.mixing_facts(report))
     if len(report.mixing.coefficients) > 1:
-        lines += _table(tables.coefficients_table(report))
+        lines += table_lines(tables.coefficients_table(report))
     if after:
-        lines += ["### After mixing", "", *_facts(after)]
+        lines += ["### After mixing", "", *fact_lines(after)]
     elif not absent:
         lines += ["### After mixing", "", escape(sections.after_absent(report)), ""]
     return lines
@@ -113,26 +119,26 @@ def _mixing(report: Report) -> list[str]:
 def _recipe(report: Report) -> list[str]:
     absent = sections.recipe_absent(report)
     lines = ["### Recipe", ""]
-    lines += [escape(absent), ""] if absent else _facts(sections.recipe_facts(report))
+    lines += [escape(absent), ""] if absent else fact_lines(sections.recipe_facts(report))
     if len(report.reproduction.groups) > 1:
-        lines += _table(tables.groups_table(report))
+        lines += table_lines(tables.groups_table(report))
     if sections.recipe_yaml(report):
-        lines += _code_block(sections.recipe_yaml(report), "yaml")
+        lines += code_block(sections.recipe_yaml(report), "yaml")
     if report.reproduction.candidates:
-        lines += _folded("Recipes tried", _table(tables.candidates_table(report)))
+        lines += folded("Recipes tried", table_lines(tables.candidates_table(report)))
     return lines
 
 
 def _details(report: Report) -> list[str]:
-    lines = ["### By component", "", *_table(tables.components_table(report))]
+    lines = ["### By component", "", *table_lines(tables.components_table(report))]
     if report.layers:
         title = f"By layer ({n.plural(len(report.layers), 'layer')})"
-        lines += _folded(title, _table(tables.layers_table(report)))
+        lines += folded(title, table_lines(tables.layers_table(report)))
     if report.tensors:
-        lines += _folded("Tensors that stand out", _table(tables.notable_tensors(report, MOST_TENSORS)))
-    lines += ["### Coverage of the weights", "", *_facts(sections.coverage_facts(report))]
+        lines += folded("Tensors that stand out", table_lines(tables.notable_tensors(report, MOST_TENSORS)))
+    lines += ["### Coverage of the weights", "", *fact_lines(sections.coverage_facts(report))]
     if report.coverage.unaligned:
-        lines += _table(sections.unaligned_table(report))
+        lines += table_lines(sections.unaligned_table(report))
     return lines
 
 
@@ -140,10 +146,10 @@ def _run(report: Report) -> list[str]:
     return [
         "### Checkpoints and run",
         "",
-        *_table(sections.inputs_table(report)),
-        *_table(sections.digests_table(report)),
-        *_code_block(n.clean(report.command), "sh"),
-        *_folded("Environment", _facts(sections.environment_facts(report))),
+        *table_lines(sections.inputs_table(report)),
+        *table_lines(sections.digests_table(report)),
+        *code_block(n.clean(report.command), "sh"),
+        *folded("Environment", fact_lines(sections.environment_facts(report))),
     ]
 
 

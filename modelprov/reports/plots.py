@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK, _QUIET, _FAINT, _ACCENT, _PAPER = "#010101", "#020202", "#030303", "#040404", "#050505"
-_VARIABLES = {_INK: "--ink", _QUIET: "--quiet", _FAINT: "--rule", _ACCENT: "--accent", _PAPER: "--paper"}
+INK, QUIET, FAINT, ACCENT, PAPER = "#010101", "#020202", "#030303", "#040404", "#050505"
+_VARIABLES = {INK: "--ink", QUIET: "--quiet", FAINT: "--rule", ACCENT: "--accent", PAPER: "--paper"}
 _WIDTH = 7.6
 _STYLE = {
     "svg.hashsalt": "modelprov",
@@ -30,25 +30,25 @@ _STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.facecolor": "none",
-    "axes.edgecolor": _FAINT,
-    "axes.labelcolor": _QUIET,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": QUIET,
     "axes.linewidth": 0.8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.unicode_minus": True,
-    "xtick.color": _QUIET,
-    "ytick.color": _QUIET,
-    "text.color": _INK,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "text.color": INK,
     "text.usetex": False,
     "text.parse_math": False,
-    "grid.color": _FAINT,
+    "grid.color": FAINT,
     "grid.linewidth": 0.6,
-    "hatch.color": _QUIET,
+    "hatch.color": QUIET,
     "hatch.linewidth": 0.5,
 }
 
 
-def _svg(draw: Callable[[Figure], None], name: str, description: str, height: float) -> str:
+def svg(draw: Callable[[Figure], None], name: str, description: str, height: float) -> str:
     """Return the drawing as an inline SVG element with a title, without metadata, identifiers or fixed size."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -108,18 +108,18 @@ def alpha_by_layer(report: Report) -> str:
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
         if whole is not None:
-            axes.axhline(whole, color=_ACCENT, linewidth=1, linestyle=(0, (4, 3)), label="whole model")
+            axes.axhline(whole, color=ACCENT, linewidth=1, linestyle=(0, (4, 3)), label="whole model")
         if squares:
-            axes.plot(*_xy(squares), "o", mfc="none", mec=_QUIET, ms=5, mew=0.9, label="least squares")
+            axes.plot(*_xy(squares), "o", mfc="none", mec=QUIET, ms=5, mew=0.9, label="least squares")
         if exact:
-            axes.plot(*_xy(exact), "o", color=_ACCENT, ms=3.5, label="respecting rounding")
+            axes.plot(*_xy(exact), "o", color=ACCENT, ms=3.5, label="respecting rounding")
         bounded = [layer for layer, _ in exact if layer in lows and layer in highs]
-        axes.vlines(bounded, [lows[i] for i in bounded], [highs[i] for i in bounded], color=_ACCENT, lw=1.5)
+        axes.vlines(bounded, [lows[i] for i in bounded], [highs[i] for i in bounded], color=ACCENT, lw=1.5)
         _frame(axes, [layer for layer, _ in exact + squares], nice_range(values, (0.0, 1.0)), "α")
         figure.legend(loc="outside upper left", ncols=3, frameon=False, handletextpad=0.4)
 
     text = f"Mixing coefficient by layer, from {n.number(min(values), 3)} to {n.number(max(values), 3)}"
-    return _svg(draw, "alpha", text, 2.7)
+    return svg(draw, "alpha", text, 2.7)
 
 
 def _xy(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
@@ -133,10 +133,10 @@ def _one_series(points: Sequence[tuple[int, float]], name: str, label: str, text
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        axes.plot(*_xy(points), "o-", color=_ACCENT, ms=3.5, lw=0.8)
+        axes.plot(*_xy(points), "o-", color=ACCENT, ms=3.5, lw=0.8)
         _frame(axes, [layer for layer, _ in points], nice_range(values), label)
 
-    return _svg(draw, name, f"{text}, from {n.cosine(min(values))} to {n.cosine(max(values))}", 2.3)
+    return svg(draw, name, f"{text}, from {n.cosine(min(values))} to {n.cosine(max(values))}", 2.3)
 
 
 def collinearity_by_layer(report: Report) -> str:
@@ -182,7 +182,7 @@ def heatmap(
 
         axes = figure.add_subplot()
         table = np.ma.masked_invalid([[known.get((row, layer), np.nan) for layer in layers] for row in components])
-        axes.patch.set(facecolor=_PAPER, hatch="////////", edgecolor=_QUIET, linewidth=0)
+        axes.patch.set(facecolor=PAPER, hatch="////////", edgecolor=QUIET, linewidth=0)
         edges = np.arange(len(layers) + 1), np.arange(len(components) + 1)
         colours = LinearSegmentedColormap.from_list("blues", colormaps["YlGnBu"](np.linspace(0.12, 1, 64)), 64)
         mesh = axes.pcolormesh(*edges, table, vmin=low, vmax=high, cmap=colours)
@@ -200,7 +200,7 @@ def heatmap(
         bar.ax.ticklabel_format(axis="y", useOffset=False)
 
     text = f"{label} by layer and component, from {n.number(min(known.values()))} to {n.number(max(known.values()))}"
-    return _svg(draw, name, text, 0.9 + 0.27 * len(components))
+    return svg(draw, name, text, 0.9 + 0.27 * len(components))
 
 
 def coverage_curve(report: Report) -> str:
@@ -219,10 +219,10 @@ def coverage_curve(report: Report) -> str:
         axes = figure.add_subplot()
         axes.grid(axis="y")
         axes.set_axisbelow(True)
-        axes.plot(*_xy(points), color=_ACCENT, lw=1.4, label="share of cells that hold α")
+        axes.plot(*_xy(points), color=ACCENT, lw=1.4, label="share of cells that hold α")
         null = n.finite(report.mixing.null_coverage)
         if null is not None:
-            axes.axhline(null, color=_QUIET, lw=1, linestyle=(0, (4, 3)), label=f"by chance ({n.share(null)})")
+            axes.axhline(null, color=QUIET, lw=1, linestyle=(0, (4, 3)), label=f"by chance ({n.share(null)})")
         axes.set_ylim(0, 1.03)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_xlabel("α")
@@ -230,4 +230,4 @@ def coverage_curve(report: Report) -> str:
 
     best = max(points, key=lambda point: point[1])
     text = f"Coverage of alpha: highest at {n.number(best[0])} with {n.share(best[1])}"
-    return _svg(draw, "coverage", text, 2.6)
+    return svg(draw, "coverage", text, 2.6)

@@ -20,7 +20,7 @@ from modelprov.reports.tables import Column, Fact, Table
 _WIDEST_NAME = 30
 
 
-class _Writer:
+class Writer:
     """Prints words on one console, in ASCII where its encoding asks for it."""
 
     def __init__(self, console: Console) -> None:
@@ -29,9 +29,11 @@ class _Writer:
         self.width = max(40, console.width)
 
     def say(self, text: str) -> str:
+        """The text as this console can show it."""
         return n.ascii_only(text) if self.plain else text
 
     def text(self, text: str, style: str = "") -> Text:
+        """The text with a style; markup in it means nothing."""
         return Text(self.say(text), style=style)
 
     def show(self, item: RenderableType = "", indent: int = 0) -> None:
@@ -46,13 +48,16 @@ class _Writer:
             self.console.print(Segments([*line, Segment.line()]), end="")
 
     def heading(self, title: str) -> None:
+        """A line of its own, in bold."""
         self.show()
         self.show(self.text(title, "bold"))
 
     def sentence(self, text: str) -> None:
+        """A paragraph."""
         self.show(self.text(text), indent=2)
 
     def bullet(self, text: str) -> None:
+        """One point of a list."""
         grid = RichTable.grid(padding=(0, 1))
         grid.add_column(no_wrap=True)
         grid.add_column(overflow="fold")
@@ -60,6 +65,7 @@ class _Writer:
         self.show(grid, indent=2)
 
     def facts(self, facts: Sequence[Fact]) -> None:
+        """Named values in two columns."""
         if not facts:
             return
         grid = RichTable.grid(padding=(0, 2))
@@ -117,7 +123,7 @@ def _fitting(columns: Sequence[Column], widths: Sequence[int], room: int) -> tup
 
 def print_report(report: Report, console: Console) -> None:
     """Print the report, most important first: the verdict, what it rests on, the numbers, what it does not show."""
-    writer = _Writer(console)
+    writer = Writer(console)
     _verdict(writer, report)
     _rests_on(writer, report)
     writer.heading("By component")
@@ -132,7 +138,7 @@ def print_report(report: Report, console: Console) -> None:
     _limits(writer, report)
 
 
-def _verdict(writer: _Writer, report: Report) -> None:
+def _verdict(writer: Writer, report: Report) -> None:
     kind = words.VERDICTS[report.verdict.class_]
     body = Text()
     body.append(writer.say(sections.summary(report)), "bold")
@@ -150,7 +156,7 @@ def _verdict(writer: _Writer, report: Report) -> None:
     writer.show(grid, indent=2)
 
 
-def _rests_on(writer: _Writer, report: Report) -> None:
+def _rests_on(writer: Writer, report: Report) -> None:
     writer.heading("Rests on")
     if not report.verdict.rests_on:
         writer.sentence("No measure was decisive.")
@@ -177,7 +183,7 @@ def _series(rows: Sequence[Measures]) -> Iterator[tuple[str, list[float | None],
         yield f"Correlation with {n.clean(label)}", [n.finite(row.raw_correlation.get(label)) for row in rows], None
 
 
-def _layers(writer: _Writer, report: Report) -> None:
+def _layers(writer: Writer, report: Report) -> None:
     writer.heading("By layer, first to last")
     shown = False
     for title, values, whole in _series(report.layers):
@@ -197,7 +203,7 @@ def _layers(writer: _Writer, report: Report) -> None:
         writer.sentence(words.NO_LAYERS)
 
 
-def _mixing(writer: _Writer, report: Report) -> None:
+def _mixing(writer: Writer, report: Report) -> None:
     writer.heading("Mixing")
     absent = sections.mixing_absent(report)
     if absent:
@@ -212,7 +218,7 @@ def _mixing(writer: _Writer, report: Report) -> None:
         writer.sentence(sections.after_absent(report))
 
 
-def _recipe(writer: _Writer, report: Report) -> None:
+def _recipe(writer: Writer, report: Report) -> None:
     writer.heading("Recipe")
     writer.facts(sections.recipe_facts(report))
     absent = sections.recipe_absent(report)
@@ -222,7 +228,7 @@ def _recipe(writer: _Writer, report: Report) -> None:
         writer.table(tables.groups_table(report))
 
 
-def _coverage(writer: _Writer, report: Report) -> None:
+def _coverage(writer: Writer, report: Report) -> None:
     writer.heading("Coverage of the weights")
     writer.facts(sections.coverage_facts(report))
     for item in report.coverage.unaligned:
@@ -234,7 +240,7 @@ def _coverage(writer: _Writer, report: Report) -> None:
         )
 
 
-def _limits(writer: _Writer, report: Report) -> None:
+def _limits(writer: Writer, report: Report) -> None:
     writer.heading("Controls")
     if report.verdict.controls:
         writer.table(tables.controls_table(report))
