@@ -59,7 +59,12 @@ def main() -> NoReturn:
         fail(error)
     except SystemExit as leaving:
         if leaving.code == STOPPED:  # typer has already swallowed the KeyboardInterrupt
-            fail(InterruptedRunError("stopped by the user", "Run the command again; no unfinished file was left."))
+            fail(
+                InterruptedRunError(
+                    "stopped by the user",
+                    "Run the command again: no unfinished file was left, and what keeps finished parts goes on from them.",
+                )
+            )
         raise
     except OSError as error:  # such as a full disk under standard output
         fail(UnreadableFileError(f"the system refused to read or write: {error}", "Check the disk and permissions."))
