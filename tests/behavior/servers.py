@@ -65,11 +65,11 @@ def scripted(*steps: Step, models: Sequence[str] | None = ("tiny",), port: int =
 @contextmanager
 def with_hidden_prompt(
     count: Callable[[str], int], render: Callable[[Sequence[Mapping[str, str]]], str], hidden: str | None,
-    model: str = "tiny", prefix: Callable[[Sequence[Mapping[str, str]]], str] = lambda _messages: "",
+    raw: Callable[[str], int] | None = None, model: str = "tiny",
 ) -> Iterator[str]:  # fmt: skip
-    """A server that silently puts a system message `hidden` before every conversation, as a server's flags may do.
+    """A server that silently puts a system message `hidden` before every conversation, as a server's settings may do.
 
-    It counts the tokens of what it really reads. `prefix` adds a text that depends on the conversation.
+    It counts the tokens of what it really reads; `raw` counts those of raw prompts where that differs.
     """
 
     def play(handler: BaseHTTPRequestHandler, body: Any) -> None:
@@ -78,10 +78,10 @@ def with_hidden_prompt(
             return
         if handler.path.endswith("/chat/completions"):
             first = [{"role": "system", "content": hidden}] if hidden is not None else []
-            text = prefix(body["messages"]) + render([*first, *body["messages"]])
+            text = render([*first, *body["messages"]])
             answer(200, chat_reply("hello", prompt_tokens=count(text)))(handler)
         else:
-            answer(200, completion_reply("hello", prompt_tokens=count(body["prompt"])))(handler)
+            answer(200, completion_reply("hello", prompt_tokens=(raw or count)(body["prompt"])))(handler)
 
     with _running(play) as url:
         yield url

@@ -62,10 +62,11 @@ def status_error(
         advice = "Wait for the limit to pass, or ask the operator for a higher one; then run the command again."
         return EndpointError(message, advice, status=status, passing=True)
     passing = status in PASSING
-    if served is not None and model not in served:
-        listed = ", ".join(served[:10]) + (f" and {len(served) - 10} more" if len(served) > 10 else "")
+    strange = served is not None and model not in served
+    listed = _listed(served or [])
+    if strange and status < 500:
         message = f"{place} does not serve the model {model!r} (HTTP {status}){said}"
-        return EndpointError(message, f"It serves: {listed or 'nothing'}. Name one of these.", status=status)
+        return EndpointError(message, f"It serves: {listed}. Name one of these.", status=status)
     if status in {404, 405, 501}:
         advice = (
             "Check the URL: it usually ends in /v1."
@@ -75,7 +76,15 @@ def status_error(
         return EndpointError(f"{place} is not there (HTTP {status}){said}", advice, status=status)
     if passing or status >= 500:
         message = f"{place} fails (HTTP {status}){said}"
-        return EndpointError(message, "Look at the server's log, and try again.", status=status, passing=passing)
+        advice = "Look at the server's log, and try again."
+        if strange:  # some servers fail on an unknown name, others list a model only once it is loaded
+            advice = f"It lists other models than {model!r}: {listed}. Name one of these, or look at the server's log."
+        return EndpointError(message, advice, status=status, passing=passing)
     message = f"{place} does not accept the request (HTTP {status}){said}"
     advice = "Check the settings: the endpoint may not know one of them, or the prompt may be too long for the model."
     return EndpointError(message, advice, status=status)
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return (", ".join(names[:10]) or "nothing") + more
