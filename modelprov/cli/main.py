@@ -62,7 +62,7 @@ def main() -> NoReturn:
             fail(
                 InterruptedRunError(
                     "stopped by the user",
-                    "Run the command again: no unfinished file was left, and what keeps finished parts goes on from them.",
+                    "Run the command again; no unfinished file was left, and finished parts are used again.",
                 )
             )
         raise
