@@ -1,18 +1,28 @@
-"""Servers for tests of endpoints, on 127.0.0.1 and a free port: one that follows a script, one with a hidden prompt.
+"""Servers for tests of endpoints, on 127.0.0.1 and a free port: a script, one with a hidden prompt, a real one.
 
-Nothing here knows the client: what it sends and understands is the OpenAI-compatible format, written by hand.
+Nothing here knows the client: the first two speak the OpenAI-compatible format written by hand, the third is
+`transformers serve`.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 Step = Callable[[BaseHTTPRequestHandler], None]
 
@@ -169,6 +179,50 @@ def chunk(text: str | None = None, reason: str | None = None, **delta: Any) -> d
     """One event of a streamed chat."""
     inner = {**({} if text is None else {"content": text}), **delta}
     return {"id": "1", "choices": [{"index": 0, "delta": inner, "finish_reason": reason}]}
+
+
+@contextmanager
+def transformers_serve(folder: Path, log: Path, seconds: float = 120.0) -> Iterator[str]:
+    """`transformers serve` in a process group of its own, pinned to the model in `folder`; gives its URL with /v1.
+
+    Skips the test where the program is not installed; fails when it is not ready in time.
+    """
+    program = Path(sys.executable).with_name("transformers")
+    if not program.exists():
+        pytest.skip("the program `transformers` is not installed beside Python")
+    settings = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(log.parent / "hub"), "OMP_NUM_THREADS": "1"}
+    port = free_port()
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [program, "serve", folder, "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"],
+            env={**os.environ, **settings}, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        try:
+            until = time.monotonic() + seconds
+            while not _healthy(port):
+                if process.poll() is not None or time.monotonic() > until:
+                    text = log.read_text(errors="replace")[-2000:]
+                    pytest.fail(f"transformers serve did not come up (exit status {process.poll()}):\n{text}")
+                time.sleep(0.25)
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            for strength in (signal.SIGTERM, signal.SIGKILL):
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, strength)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(10)
+                    break
+
+
+def _healthy(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def free_port() -> int:
