@@ -123,6 +123,14 @@ def test_many_differing_questions_are_drawn_and_agree_with_mcnemar():
     assert drawn == pytest.approx(mcnemar(first, second).p, abs=0.005)
 
 
+def test_equal_methods_are_seldom_called_different():
+    rng, called = np.random.default_rng(0), 0
+    for _ in range(400):
+        first, second = rng.random((2, 40)) < 0.7
+        called += mcnemar(first, second).p <= 0.05
+    assert called <= 20 + 3 * 4.4
+
+
 @given(st.lists(st.floats(0, 1), max_size=12))
 def test_holm_rejects_what_stepping_down_rejects(p_values):
     adjusted = holm(p_values)

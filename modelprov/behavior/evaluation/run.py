@@ -181,6 +181,6 @@ def _cautions(rows: Sequence[Row]) -> list[str]:
         if one.answers and unfinished * 2 > one.answers:
             found.append(
                 f"{one.model} with {one.method} did not finish {unfinished} of {one.answers} answers: its accuracy "
-                "says how often the limit was enough, not how often it would be right. Raise --max-new-tokens, --budget."
+                "says how often the limit was enough, not how often it would be right. Allow more tokens."
             )
     return found

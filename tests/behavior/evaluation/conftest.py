@@ -63,13 +63,13 @@ class Calculator:
     """Stands in for `generate`: adds up what the prompt asks, wrong where `mistaken` says so; counts its calls."""
 
     def __init__(self, mistaken: Any = None, stop_after: int | None = None) -> None:
-        self.mistaken = mistaken or (lambda method, total, index: False)
+        self.mistaken = mistaken or (lambda *_: False)
         self.asked = 0
         self.stop_after = stop_after
         self.indices: list[int] = []
 
     def __call__(
-        self, model: LocalModel, prompts: Sequence[Sequence[int]], method: Method, seed: int, *, batch_size: int = 8,
+        self, model: LocalModel, prompts: Sequence[Sequence[int]], method: Method, seed: int, *, batch_size: int = 8,  # noqa: ARG002
         indices: Sequence[int] | None = None,
     ) -> list[Answer]:  # fmt: skip
         if self.stop_after is not None and self.asked >= self.stop_after:

@@ -45,10 +45,11 @@ def test_a_line_cut_short_is_removed_and_the_log_goes_on(tmp_path, damage):
     assert all(json.loads(line) for line in path.read_text().splitlines())
 
 
-def test_every_cut_of_a_log_leaves_one_that_opens_with_the_whole_lines(tmp_path):
+def test_a_log_cut_anywhere_leaves_one_that_opens_with_the_whole_lines(tmp_path):
     path = fill(tmp_path)
     whole = path.read_bytes()
-    for size in range(len(whole)):
+    places = [place for place, byte in enumerate(whole) if byte == ord("\n")]
+    for size in sorted({0, 1, 40, *(place + step for place in places for step in (-1, 0, 1))}):
         path.write_bytes(whole[:size])
         with AnswerLog(tmp_path, NAMES, SETTINGS) as log:
             assert len(log.answers) == max(0, whole[:size].count(b"\n") - 1)
@@ -84,9 +85,8 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path, line):
 
 
 def test_two_runs_cannot_write_one_log_at_a_time(tmp_path):
-    with AnswerLog(tmp_path, NAMES, SETTINGS):
-        with pytest.raises(UsageError, match="another run"):
-            AnswerLog(tmp_path, NAMES, SETTINGS)
+    with AnswerLog(tmp_path, NAMES, SETTINGS), pytest.raises(UsageError, match="another run"):
+        AnswerLog(tmp_path, NAMES, SETTINGS)
     AnswerLog(tmp_path, NAMES, SETTINGS).__exit__(None, None, None)
 
 

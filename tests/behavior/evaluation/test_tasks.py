@@ -62,7 +62,7 @@ def test_a_limit_takes_the_first_questions(tmp_path):
 )
 def test_a_bad_line_is_named_by_file_and_line(tmp_path, line, why):
     where = write(tmp_path, GOOD | {"id": "first"}, "", line)
-    with pytest.raises(UsageError, match="task.jsonl, line 3: ") as refused:
+    with pytest.raises(UsageError, match=r"task\.jsonl, line 3: ") as refused:
         load_task(where)
     assert why in refused.value.message
     assert refused.value.advice
