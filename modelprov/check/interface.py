@@ -55,10 +55,15 @@ class ClaimedRecipe:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a file that should hold claims (front matter that is no YAML, wrong types, ...)."""
+    """What is wrong with a file: in one sentence, where, and by topic (card, config, tokenizer, digest, files).
+
+    `about` names the subject where the message has numbers that may change from run to run.
+    """
 
     message: str
     location: Location
+    topic: str = "card"
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,11 @@ class HiddenPrompt:
 
 @dataclass(frozen=True)
 class Measured:
-    """The model as measured. None or empty: not measured, and `missing` says why, by topic (lineage, recipe, ...)."""
+    """The model as measured; what was not measured stands in `missing` with its reason, by topic.
+
+    Topics: lineage, recipe (or "recipe PATH"), template, config, tokenizer, digest, files, and a candidate's label.
+    `recipe_equal`: share of the weights that hold the bits which a claimed recipe makes, by its path.
+    """
 
     folder: Path
     label: str
@@ -116,7 +125,7 @@ class Measured:
     hidden_prompts: tuple[HiddenPrompt, ...]
     code_files: tuple[str, ...]
     pickles: tuple[str, ...]
-    config_problems: tuple[Problem, ...]
+    problems: tuple[Problem, ...]
     missing: Mapping[str, str]
 
 

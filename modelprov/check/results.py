@@ -99,12 +99,16 @@ class Input(Frozen):
 class Lineage(Frozen):
     """What the comparison of weights said, in short; the full report is `modelprov compare`'s.
 
-    `verdict` is a class of `VerdictClass`; `shares` the mixing coefficient of each parent by label, where measured.
+    `verdict` is a class of `VerdictClass`. Labels of candidates: `compared` with the model, `parents` that the verdict
+    names as sources, `strangers` that have no more in common with the model than independently trained ones.
+    `shares`: mixing coefficient by label, where measured.
     """
 
     verdict: str
     summary: str
+    compared: tuple[str, ...]
     parents: tuple[str, ...]
+    strangers: tuple[str, ...]
     shares: dict[str, float]
     recipe: str | None
     bit_equal: float | None
