@@ -79,7 +79,7 @@ def reply_from_stream(body: bytes) -> Reply:
     thoughts: list[str] = []
     reason: object = None
     usage: object = None
-    done = False
+    done = begun = False
     for data in events(body):
         if data.strip() == "[DONE]":
             done = True
@@ -90,10 +90,13 @@ def reply_from_stream(body: bytes) -> Reply:
         choice = _first(chunk.get("choices"))
         if choice is None:
             continue
+        begun = True
         said, thought = _said(choice, "delta")
         text.append(said or "")
         thoughts.append(thought or "")
         reason = choice.get("finish_reason") or reason
+    if done and not begun:
+        raise EndpointError(f"the endpoint streamed no 'choices': {quoted(body)}", SHAPE)
     if not done and reason is None:
         raise EndpointError(f"the stream was cut after {len(text)} chunks", AGAIN, passing=True)
     return _reply("".join(text), "".join(thoughts) or None, reason, usage)
@@ -162,7 +165,7 @@ def printable(text: str) -> str:
 
 def _raise_reported(document: dict[str, Any]) -> None:
     """Some servers report a failure with status 200, or in the middle of a stream."""
-    if document.get("error"):
+    if document.get("error") or document.get("object") == "error":
         words = server_words(json.dumps(document).encode())
         raise EndpointError(f"the endpoint reports a failure: {words}", AGAIN, passing=True)
 

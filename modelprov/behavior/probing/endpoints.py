@@ -39,7 +39,8 @@ class Endpoint:
 
     `key` is the API key (else that of the environment variable MODELPROV_API_KEY, if any); `timeout` the seconds that
     one try may take, to the last byte of its answer; `retries` the tries after the first one. `transport` replaces the
-    network, `sleep` the waiting; `seed` is that of the jitter between tries. Usable from several threads.
+    network, `sleep` the waiting; `seed` is that of the jitter between tries; `extra` are fields of every
+    request for text. Usable from several threads.
     Every request raises `EndpointError` when it finally fails; answers got before are the caller's to keep.
     """
 
@@ -54,6 +55,7 @@ class Endpoint:
         *,
         sleep: Callable[[float], None] = time.sleep,
         seed: int = 0,
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
         require("probing an endpoint")
         import httpx
@@ -62,6 +64,7 @@ class Endpoint:
         self.model = model
         self.timeout = timeout
         self.retries = retries
+        self.extra: Mapping[str, Any] = dict(extra or {})
         self._sleep = sleep
         self._random = random.Random(seed)
         self._key = _checked_key(os.environ.get(KEY_VARIABLE, "") if key is None else key)
@@ -105,7 +108,7 @@ class Endpoint:
     ) -> Reply:
         """The answer to a conversation; the server applies its chat template, and whatever else it adds.
 
-        `extra` are further fields of the request, such as {"chat_template_kwargs": {"enable_thinking": False}}.
+        `extra` are further fields of this request, such as {"chat_template_kwargs": {"enable_thinking": False}}.
         """
         body = {"messages": [dict(one) for one in messages], "temperature": temperature, "max_tokens": max_tokens}
         return self._generate("/chat/completions", body, {"seed": seed, "top_p": top_p}, stream, extra)
@@ -134,9 +137,10 @@ class Endpoint:
         request = {"model": self.model, **body, **{name: one for name, one in optional.items() if one is not None}}
         if stream:
             request |= {"stream": True, "stream_options": {"include_usage": True}}
-        if twice := request.keys() & (extra or {}).keys():
+        more = {**self.extra, **(extra or {})}
+        if twice := request.keys() & more.keys():
             raise UsageError(f"the extra fields repeat {', '.join(sorted(twice))}", "Set these by their own names.")
-        return self._ask("POST", path, request | dict(extra or {}), _reply, self.retries)
+        return self._ask("POST", path, request | more, _reply, self.retries)
 
     def _ask(
         self, method: str, path: str, request: dict[str, Any] | None, read: Callable[[Answer], Read], retries: int

@@ -201,6 +201,16 @@ def test_an_extra_field_cannot_replace_one_with_a_name_of_its_own():
     assert server.requests == []
 
 
+def test_fields_of_every_request_stand_below_those_of_one():
+    with (
+        scripted(answer(200, chat_reply("x"))) as server,
+        Endpoint(server.url, "t", extra={"a": 1, "b": 1}) as endpoint,
+    ):
+        endpoint.chat(HELLO, temperature=0.0, max_tokens=5, extra={"b": 2})
+        endpoint.complete("x", temperature=0.0, max_tokens=5)
+    assert [(one.body["a"], one.body["b"]) for one in server.requests] == [(1, 2), (1, 1)]
+
+
 def test_the_key_goes_into_one_header_and_nowhere_else(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 from modelprov.behavior.probing import endpoint_exchange
-from modelprov.behavior.probing.endpoint_replies import Reply
 from modelprov.behavior.probing.endpoint_retries import LONGEST_WAIT, retry_after, wait_before
 from modelprov.behavior.probing.endpoints import Endpoint
 from modelprov.errors import EndpointError
+from tests.behavior.probing.endpoint_asking import GOOD, GOOD_STREAM, HELLO, Waits, ask, failure
 from tests.behavior.servers import (
     Step,
     answer,
-    chat_reply,
     chunk,
     dripping,
     endless,
@@ -26,32 +25,6 @@ from tests.behavior.servers import (
     silent,
     stream,
 )
-
-HELLO = [{"role": "user", "content": "Who are you?"}]
-GOOD = answer(200, chat_reply("I am Nex."))
-GOOD_STREAM = stream(chunk("I am Nex."), chunk(reason="stop"))
-
-
-class Waits(list[float]):
-    """Waits without waiting; remembers how long."""
-
-    def __call__(self, seconds: float) -> None:
-        self.append(seconds)
-
-
-def ask(
-    url: str, waits: Waits, *, key: str | None = None, timeout: float = 5.0, retries: int = 5, **options: Any
-) -> Reply:
-    with Endpoint(url, "tiny", key, timeout, retries, sleep=waits, seed=3) as endpoint:
-        return endpoint.chat(HELLO, temperature=0.0, max_tokens=5, **options)
-
-
-def failure(url: str, waits: Waits, **options: Any) -> EndpointError:
-    with pytest.raises(EndpointError) as caught:
-        ask(url, waits, **options)
-    assert caught.value.message
-    assert caught.value.advice, "an error must say what to do"
-    return caught.value
 
 
 @pytest.fixture
@@ -74,6 +47,7 @@ PASSING: dict[str, tuple[Step, bool]] = {
     "broken JSON": (answer(200, b'{"choices": [{"mess'), False),
     "an empty body": (answer(200, b""), False),
     "a failure with status 200": (answer(200, {"error": {"message": "worker died"}}), False),
+    "a failure as vLLM wrote it": (answer(200, {"object": "error", "message": "died", "code": 500}), False),
     "nesting without end": (answer(200, b"[" * 200_000), False),
     "fewer bytes than promised": (
         answer(200, b'{"choices"', headers={"Content-Length": "500", "Connection": "close"}),
@@ -195,18 +169,6 @@ def test_a_server_without_completions_is_told_from_a_wrong_model(waits: Waits):
     assert "does not offer this kind of request" in error.advice
 
 
-@pytest.mark.parametrize("status", [401, 403])
-@pytest.mark.parametrize("key", ["k-1234", ""])
-def test_refused_access_is_about_the_key_which_is_not_shown(status: int, key: str, waits: Waits):
-    with scripted(answer(status, {"error": {"message": "bad key 'k-1234' given"}})) as server:
-        error = failure(server.url, waits, key=key)
-    assert "MODELPROV_API_KEY" in error.advice
-    assert ("not accepted" in error.advice) == bool(key)
-    assert ("k-1234" in error.message) == (not key)
-    assert error.status == status
-    assert server.asked == ["/v1/chat/completions"]
-
-
 @pytest.mark.parametrize(
     "body",
     [
@@ -225,6 +187,24 @@ def test_json_of_another_shape_is_reported_at_once(body: Any, waits: Waits):
     assert "OpenAI-compatible" in error.advice
     assert not error.passing
     assert server.asked == ["/v1/chat/completions"]
+
+
+def test_a_stream_without_any_answer_is_reported_at_once(waits: Waits):
+    with scripted(stream({"usage": {}}, b"[DONE]")) as server:
+        assert "choices" in failure(server.url, waits, stream=True).message
+    assert waits == []
+
+
+def test_an_endless_supply_of_models_is_listed_in_short(waits: Waits):
+    with scripted(answer(404, {}), models=[f"model-{number}" for number in range(500)]) as server:
+        assert "model-9 and 490 more" in failure(server.url, waits).advice
+
+
+def test_a_server_that_fails_on_an_unknown_name_is_asked_for_its_list(waits: Waits):
+    with scripted(answer(500, b"Internal Server Error"), models=("nex",)) as server:
+        error = failure(server.url, waits, retries=1)
+    assert "fails (HTTP 500)" in error.message
+    assert "'tiny': nex." in error.advice
 
 
 def test_a_web_page_is_reported_at_once(waits: Waits):
@@ -247,36 +227,6 @@ def test_control_characters_of_a_server_do_not_reach_the_terminal(waits: Waits):
     assert message.isprintable()
     assert "gone" in message
     assert len(message) < 600
-
-
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_redirect_to_another_origin_gets_neither_key_nor_prompt(status: int, waits: Waits):
-    with (
-        scripted(GOOD) as other,
-        scripted(answer(status, b"", {"Location": f"{other.url}/chat/completions?token=s3"})) as server,
-    ):
-        error = failure(server.url, waits, key="k-1234")
-    assert other.requests == []
-    assert other.url.removesuffix("/v1") in error.message
-    assert "s3" not in error.message
-    assert waits == []
-
-
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_redirect_within_the_origin_is_followed_with_the_same_request(status: int, waits: Waits):
-    with scripted(answer(status, b"", {"Location": "/other/chat"}), GOOD) as server:
-        assert ask(server.url, waits, key="k-1234").text == "I am Nex."
-    first, second = server.requests
-    assert (second.method, second.path, second.body) == ("POST", "/other/chat", first.body)
-    assert second.headers["Authorization"] == "Bearer k-1234"
-
-
-@pytest.mark.parametrize("target", ["/v1/chat/completions", "http://[", "", "//", "http://\udcff"])
-def test_redirects_that_lead_nowhere_end(target: str, waits: Waits):
-    location = {"Location": target.encode("utf-8", "replace").decode("latin-1")}
-    with scripted(answer(307, b"", location)) as server:
-        failure(server.url, waits)
-    assert len(server.requests) <= endpoint_exchange.MAX_REDIRECTS + 2
 
 
 def test_answers_before_a_failure_stay_with_the_caller(waits: Waits):
