@@ -90,7 +90,7 @@ def compare(
         method=reading,
     )
     outputs = {"json": json_file, "markdown": markdown, "html": html}
-    to_stdout = _check_outputs(outputs)
+    to_stdout = check_outputs(outputs)
     command = shlex.join(["modelprov", *sys.argv[1:]])
     report = run(ordered, control or [], options, command, quiet=quiet)
     write(report, outputs)
@@ -203,7 +203,7 @@ def _place(location: str) -> str:
     return os.path.realpath(os.path.expanduser(location))
 
 
-def _check_outputs(outputs: dict[str, Path | None]) -> list[str]:
+def check_outputs(outputs: dict[str, Path | None]) -> list[str]:
     """Find out before the long run that a report cannot be written after it; the reports for standard output."""
     given = {name: path for name, path in outputs.items() if path is not None}
     to_stdout = [name for name, path in given.items() if str(path) == "-"]

@@ -1,0 +1,216 @@
+"""`modelprov eval`: parses, loads what is asked for, evaluates, renders."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelprov.cli.compare import HELP_FILE, check_outputs
+from modelprov.cli.main import app
+from modelprov.errors import InterruptedRunError, UsageError
+
+if TYPE_CHECKING:
+    from modelprov.behavior.evaluation.results import EvaluationReport
+    from modelprov.behavior.evaluation.run import Subject
+    from modelprov.behavior.loading import LocalModel
+
+LM_EVAL = "lm-eval:"
+
+
+@app.command(name="eval")
+def evaluate(
+    models: Annotated[
+        list[str],
+        typer.Argument(metavar="MODEL [MODEL ...]", show_default=False,
+                       help="A folder, an org/name in the local Hugging Face cache, or a merge recipe (.yml)."),
+    ],
+    task: Annotated[
+        str, typer.Option(metavar="FILE|NAME", help="A JSONL file of questions, a shipped task (sums, arithmetic), or "
+                          "lm-eval:NAME.")
+    ],
+    method: Annotated[
+        list[str] | None,
+        typer.Option("--method", metavar="cot|cot-greedy|cot-budget|swir", help="How to answer. Repeat it to compare. "
+                     "Default: cot.")
+    ] = None,
+    budget: Annotated[
+        list[int] | None, typer.Option(metavar="TOKENS", help="Most tokens of an answer, thinking included. Repeat it "
+                                       "for the curve of accuracy against tokens.")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Answers to each question.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="For sampling and resampling; written into the report.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
+    log: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep every answer here; the same command goes on after a stop.")
+    ] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of an answer, without --budget.")] = 1024,
+    thinking_budget: Annotated[
+        int | None, typer.Option(min=0, help="cot-budget: most tokens of thinking [default: half of all].")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="[default: 0.6]", show_default=False)] = None,
+    top_k: Annotated[int | None, typer.Option(help="0 keeps every token. [default: 20]", show_default=False)] = None,
+    top_p: Annotated[float | None, typer.Option(help="[default: 0.95]", show_default=False)] = None,
+    greedy: Annotated[bool, typer.Option("--greedy", help="Every method takes the most likely token.")] = False,
+    alpha: Annotated[
+        float | None, typer.Option(help="swir: weight of the soft input. [default: 1]", show_default=False)
+    ] = None,
+    window: Annotated[
+        int | None, typer.Option(help="swir: fewest steps in words. [default: 512]", show_default=False)
+    ] = None,
+    max_switches: Annotated[int | None, typer.Option(min=0, help="swir: end thinking after so many.")] = None,
+    system: Annotated[str | None, typer.Option(metavar="TEXT", help="System prompt where a question has none.")] = None,
+    chat_template: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Another chat template than the model's (Jinja).")
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="No chat template: the question as plain text.")] = False,
+    include_path: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="lm-eval: a folder of task files of your own.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Prompts at a time.")] = 8,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to run the model.")] = "auto",
+    dtype: Annotated[str, typer.Option(metavar="auto|float32|bfloat16|float16", help="Number format to run in; auto: "
+                                       "as stored.")] = "auto",
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help=HELP_FILE.format("JSON"))] = None,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help=HELP_FILE.format("Markdown"))] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help=HELP_FILE.format("one HTML page"))] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no terminal report.")] = False,
+) -> None:  # fmt: skip
+    """Ask models the questions of a task, with one or several ways to think, and test the differences.
+
+    Runs the models here; no code of a checkpoint is executed. Says for every difference whether it is more than noise.
+    SwiReasoning (swir) under a budget is always run beside chain of thought cut off at the same budget.
+
+    Exit codes: 0 done, 2 bad usage or input, 3 nothing could be graded, 130 stopped (answers so far are in --log).
+
+    Example: modelprov eval ./rio ./nex --task sums --method cot --method swir --budget 64 --budget 128 --html eval.html
+    """
+    from modelprov.behavior.extra import require
+
+    require("modelprov eval")
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"--device is auto, cpu or cuda, not {device!r}")
+    if dtype not in ("auto", "float32", "bfloat16", "float16"):
+        raise UsageError(f"--dtype is auto, float32, bfloat16 or float16, not {dtype!r}")
+    if raw and chat_template is not None:
+        raise UsageError("--raw uses no chat template", "Leave out --raw or --chat-template.")
+    outputs = {"json": json_file, "markdown": markdown, "html": html}
+    to_stdout = check_outputs(outputs)
+    settings = {
+        "max_new_tokens": max_new_tokens, "thinking_budget": thinking_budget, "temperature": temperature,
+        "top_k": top_k, "top_p": top_p, "greedy": greedy or None, "alpha": alpha, "window": window,
+        "max_switches": max_switches,
+    }  # fmt: skip
+    from modelprov.behavior.evaluation.answering import Asking
+    from modelprov.behavior.evaluation.methods import plan
+
+    conditions, notes = plan(method or ["cot"], budget or [], samples, settings)
+    asking = Asking(seed, batch_size, system, _text_of(chat_template), raw, log)
+    command = shlex.join(["modelprov", *sys.argv[1:]])
+    from rich.console import Console
+
+    from modelprov.cli.progress import CountBar
+
+    with subjects(models, device, dtype) as those, CountBar(Console(stderr=True), quiet) as bar, said_when_stopped(log):
+        if task.startswith(LM_EVAL):
+            from modelprov.behavior.evaluation.lm_eval_task import evaluate_lm_eval
+
+            name = task.removeprefix(LM_EVAL)
+            report = evaluate_lm_eval(those, name, conditions, asking, bar, command, notes, include_path, limit)
+        else:
+            from modelprov.behavior.evaluation.run import evaluate as run
+            from modelprov.behavior.evaluation.tasks import load_task
+
+            report = run(those, load_task(task, limit), conditions, asking, bar, command, notes)
+    write(report, outputs)
+    if not quiet and not to_stdout:
+        from modelprov.reports.evaluation_terminal import print_evaluation
+
+        print_evaluation(report, Console())
+        for path in outputs.values():
+            if path is not None:
+                typer.echo(f"wrote {path}", err=True)
+    raise typer.Exit(0 if report.graded else 3)
+
+
+@contextmanager
+def subjects(locations: list[str], device: str, dtype: str) -> Iterator[list[Subject]]:
+    """The models, to be loaded in turn; a recipe is written into a folder that is gone afterwards."""
+    from modelprov.behavior.evaluation.run import Subject
+    from modelprov.checkpoints.labels import unique_labels
+    from modelprov.merge.recipe import is_recipe
+
+    with tempfile.TemporaryDirectory(prefix="modelprov-eval-") as folder:
+        yield [
+            Subject(
+                label,
+                _loader(location, label, device, dtype, Path(folder) / str(number)),
+                location if is_recipe(location) else None,
+            )
+            for number, (location, label) in enumerate(zip(locations, unique_labels(locations), strict=True))
+        ]
+
+
+def _loader(location: str, label: str, device: str, dtype: str, out: Path) -> Callable[[], LocalModel]:
+    def load() -> LocalModel:
+        from modelprov.behavior.loading import load_model
+        from modelprov.merge.recipe import is_recipe
+
+        return load_model(_merged(location, out) if is_recipe(location) else location, label, device, dtype)
+
+    return load
+
+
+def _merged(recipe: str, out: Path) -> str:
+    """The folder of the merge that a recipe makes; written once."""
+    from rich.console import Console
+
+    from modelprov.cli.progress import Bar
+    from modelprov.merge.recipe import load
+    from modelprov.merge.virtual import plan_recipe
+    from modelprov.merge.writing import WriteOptions, write_merge
+
+    path = Path(recipe).expanduser()
+    if not out.exists():
+        with Bar(Console(stderr=True), quiet=True) as bar:
+            write_merge(plan_recipe(load(path), path.parent), out, WriteOptions(), bar)
+    return str(out)
+
+
+@contextmanager
+def said_when_stopped(log: Path | None) -> Iterator[None]:
+    """Say after Ctrl-C what is left."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        advice = (
+            f"Answers so far are in {log}: run the same command again to go on."
+            if log
+            else "Nothing was kept. With --log DIR, a stopped run can go on."
+        )
+        raise InterruptedRunError("stopped by the user", advice) from None
+
+
+def write(report: EvaluationReport, outputs: dict[str, Path | None]) -> None:
+    """Render every report asked for, then write each whole or not at all; standard output last."""
+    from modelprov.reports.evaluation_files import render
+    from modelprov.reports.writing import write_atomically
+
+    rendered = [(path, render(name, report)) for name, path in outputs.items() if path is not None]
+    for path, text in sorted(rendered, key=lambda one: str(one[0]) == "-"):
+        write_atomically(path, text)
+
+
+def _text_of(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the chat template {path} cannot be read: {error}", "Give a Jinja file in UTF-8.") from error
