@@ -118,7 +118,6 @@ class Measured:
     folder: Path
     label: str
     digest: str | None
-    weights_sha256: Mapping[str, str]
     candidates: tuple[Candidate, ...]
     lineage: Lineage | None
     recipe_equal: Mapping[str, float]
