@@ -9,6 +9,8 @@ from modelprov.check.results import Claim, Finding
 from modelprov.check.rules.lineage import MIXED, RECIPE, RELATION, SCRATCH, TRAINED, TRAINING
 
 NOT_IN_FILES = "it leaves no trace in files"
+BEARS_OUT = {"merged": MIXED, "finetuned": ("finetune",), "post-trained": ("merge-then-trained", "finetune")}
+"""Verdicts that bear out a sentence of a kind."""
 
 
 def judged_claims(claims: Claims, measured: Measured, outcomes: Sequence[Outcome]) -> tuple[Claim, ...]:
@@ -70,11 +72,7 @@ def _prose(said: ProseClaim, measured: Measured, findings: Sequence[Finding]) ->
         status, note = "contradicted", f"the weights show {verdict}"
     elif not said.testable:
         status, note = "unverifiable", NOT_IN_FILES
-    elif (
-        (said.kind == "merged" and verdict in MIXED)
-        or (said.kind == "finetuned" and verdict == "finetune")
-        or (said.kind == "post-trained" and verdict in ("merge-then-trained", "finetune"))
-    ):
+    elif verdict in BEARS_OUT.get(said.kind, ()):
         status, note = "confirmed", str(verdict)
     return Claim(kind="making", text=said.text, location=said.location, status=status, note=note)
 

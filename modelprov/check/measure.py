@@ -27,6 +27,7 @@ from modelprov.forensics.compare import Comparison, Options, Progress
 from modelprov.forensics.reproduce import Limits
 
 PICKLE = "pickle"
+Role = Literal["model", "candidate", "control"]
 
 
 @dataclass(frozen=True)
@@ -174,9 +175,7 @@ def _digest(model: Checkpoint, expected: str | None, problems: list[Problem], pr
     return found
 
 
-def _input(
-    checkpoint: Checkpoint, role: Literal["model", "candidate", "control"], candidate: Candidate | None
-) -> Input:
+def _input(checkpoint: Checkpoint, role: Role, candidate: Candidate | None) -> Input:
     return Input(
         label=checkpoint.label,
         role=role,

@@ -11,8 +11,10 @@ from modelprov.check.interface import HiddenPrompt
 
 IDENTITY = re.compile(
     r"\b(?:you are|you're|i am|i'm) (?!an? |the |not |now )|\b(?:your|my) name is\b|\bnamed \w|\bcalled \w"
-    r"|\b(?:created|developed|trained|made|built) by\b|\bvoc[êe] é (?!uma? |o |a )|\b(?:seu|meu) nome é\b|\beu sou (?!uma? )"
-    r"|\b(?:criad|desenvolvid|treinad|feit)[oa] (?:por|pel[oa])\b|[你您我]是(?!一[个名位款])|[你您]叫|名叫|名为|(?:开发|训练|创建|研发)的",
+    r"|\b(?:created|developed|trained|made|built) by\b"
+    r"|\bvoc[êe] é (?!uma? |o |a )|\b(?:seu|meu) nome é\b|\beu sou (?!uma? )"
+    r"|\b(?:criad|desenvolvid|treinad|feit)[oa] (?:por|pel[oa])\b"
+    r"|[你您我]是(?!一[个名位款])|[你您]叫|名叫|名为|(?:开发|训练|创建|研发)的",
     re.IGNORECASE,
 )
 """Words that make an instruction one about who the model is; only ever applied to text that was found by rendering."""
