@@ -21,7 +21,7 @@ from modelprov.behavior.probing.results import (
     NameLogProbability,
     Settings,
 )  # fmt: skip
-from modelprov.behavior.probing.speakers import Asked, How, ask
+from modelprov.behavior.probing.speakers import GREEDY, Asked, How, ask
 from modelprov.behavior.probing.subjects import Subject
 
 LONGEST = 600
@@ -105,25 +105,19 @@ def _one_model(subject: Subject, plan: Plan, log: AnswerLog, progress: Progress,
         label, role = subject.about.label, subject.about.role
         try:
             prompts = subject.speaker.prompts(arm, asked)
+            notes += _treated_unlike(arm, subject, prompts, asked)
+            key = tuple(prompts) if all(one.messages is None for one in prompts) else ()
+            same_as = seen.get(key) if key else None
+            seen.setdefault(key, arm)
+            for how in plan.ways():
+                result, examples = _one_way(subject, arm, how, asked, prompts, plan, log, progress)
+                found.arms.append(result.model_copy(update={"same_as": same_as}))
+                found.examples += examples
         except UnavailableArmError as error:
             found.arms.append(
-                ArmResult(model=label, role=role, arm=arm, sampling="greedy", temperature=0.0, reason=error.message)
+                ArmResult(model=label, role=role, arm=arm, sampling=GREEDY, temperature=0.0, reason=error.message)
             )
             continue
-        if arm == SHIPPED and subject.examined is not None and prompts and prompts[0].text is not None:
-            other = added_for_some(prompts, asked, subject.examined.shipped)
-            if other:
-                notes.append(
-                    f"the chat template treats {other} of {len(asked)} questions unlike any other message: it looks at "
-                    "what is asked; see the log of prompts or render it yourself"
-                )
-        key = tuple(prompts) if all(one.messages is None for one in prompts) else ()
-        same_as = seen.get(key) if key else None
-        seen.setdefault(key, arm)
-        for how in plan.ways():
-            result, examples = _one_way(subject, arm, how, asked, prompts, plan, log, progress)
-            found.arms.append(result.model_copy(update={"same_as": same_as}))
-            found.examples += examples
         if subject.weights is not None and same_as is None:
             progress.stage(f"{label}, {arm}: probabilities of names")
             found.log_probabilities += name_log_probabilities(
@@ -132,6 +126,18 @@ def _one_model(subject: Subject, plan: Plan, log: AnswerLog, progress: Progress,
     found.models.append(subject.about.model_copy(update={"notes": (*subject.about.notes, *notes)}))
     found.devices.append(subject.device or "a server")
     found.dtypes.append(subject.dtype or "a server's")
+
+
+def _treated_unlike(arm: str, subject: Subject, prompts: Sequence[Prompt], asked: Sequence[Question]) -> list[str]:
+    """A note where the template does something with these very questions that it does with no other message."""
+    if arm != SHIPPED or subject.examined is None or any(one.text is None for one in prompts):
+        return []
+    unlike = added_for_some(prompts, asked, subject.examined.shipped)
+    if not unlike:
+        return []
+    return [
+        f"the chat template looks at what is asked: it treats {unlike} of {len(asked)} questions unlike other messages"
+    ]
 
 
 def _one_way(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from modelprov.behavior.probing.answer_log import AnswerLog, Spoken
 from modelprov.behavior.probing.arms import (
     BARE,
-    SHIPPED,
     STRIPPED,
     Prompt,
     UnavailableArmError,
@@ -22,9 +21,11 @@ from modelprov.behavior.probing.arms import (
 from modelprov.behavior.probing.hidden_prompts import Frame
 from modelprov.behavior.probing.questions import Question
 from modelprov.behavior.records import digest
+from modelprov.errors import EndpointError
 
 if TYPE_CHECKING:
     from modelprov.behavior.loading import LocalModel
+    from modelprov.behavior.probing.endpoint_replies import Reply
     from modelprov.behavior.probing.endpoints import Endpoint
 
 GREEDY = "greedy"
@@ -166,6 +167,14 @@ class EndpointSpeaker:
         with ThreadPoolExecutor(max(1, self.at_once)) as pool:
             return list(pool.map(lambda one: self._one(one, how, seed), asked))
 
+    def _completed(self, text: str, settings: dict[str, Any]) -> Reply:
+        try:
+            return self.endpoint.complete(text, **settings)
+        except EndpointError as error:
+            if error.status in NOT_SERVED:
+                raise UnavailableArmError(f"the server takes no raw text: {error.message}") from error
+            raise
+
     def _one(self, asked: Asked, how: How, seed: int) -> Spoken:
         settings: dict[str, Any] = {
             "temperature": how.temperature, "max_tokens": how.max_new_tokens, "seed": (seed + asked.place) % (1 << 31)
@@ -174,9 +183,13 @@ class EndpointSpeaker:
         if prompt.messages is not None:
             reply = self.endpoint.chat([dict(one) for one in prompt.messages], **settings)
         else:
-            reply = self.endpoint.complete(prompt.text or "", **settings)
+            reply = self._completed(prompt.text or "", settings)
         final = reply.text if reply.text or reply.finished else None
         return Spoken(reply.thinking, cut(final) if prompt.bare and final else final, reply.finished)
+
+
+NOT_SERVED = (404, 405, 501)
+"""Statuses of a server that has no raw completions."""
 
 
 def token_ids(model: LocalModel, prompt: Prompt) -> list[int]:
@@ -209,17 +222,3 @@ def key_of(speaker: Speaker, asked: Asked, how: How, seed: int) -> str:
     draw = None if how.greedy else [seed, asked.place]
     prompt = [asked.prompt.text, [dict(one) for one in asked.prompt.messages or ()], asked.prompt.bare]
     return digest([speaker.identity, prompt, asdict(how), draw])
-
-
-__all__ = [
-    "GREEDY",
-    "SHIPPED",
-    "Asked",
-    "EndpointSpeaker",
-    "How",
-    "LocalSpeaker",
-    "Speaker",
-    "ask",
-    "key_of",
-    "token_ids",
-]
