@@ -215,8 +215,10 @@ def _candidates(measured: Measured, labels: Iterable[str]) -> list[Candidate]:
 
 
 def _why(measured: Measured, candidate: Candidate | None = None) -> str:
+    if candidate is not None and candidate.label in measured.missing:
+        return measured.missing[candidate.label]
     if candidate is not None and candidate.location is None:
-        return measured.missing.get(candidate.label, "it is not on this machine")
+        return "it is not on this machine"
     return measured.missing.get("lineage", "the weights were compared with nothing")
 
 

@@ -1,0 +1,156 @@
+"""Rules about lineage: what contradicts, what does not, and what cannot be judged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from modelprov.check.interface import Declared
+from modelprov.check.results import Finding, NotJudged, Severity
+from modelprov.check.rules import lineage as rules
+from modelprov.check.rules.lineage import LINEAGE_RULES
+from tests.check.rules.made import NEX, QWEN, at, claims, lineage, measured, said
+
+NOTHING = measured(lineage=None, missing={"lineage": "no candidate is here"})
+UNSETTLED = measured(lineage=lineage("inconclusive", parents=(), shares={}, bit_equal=None, recipe=None))
+RELATED = lineage("finetune", parents=("qwen",), shares={}, recipe=None, bit_equal=None)
+
+
+def one(outcomes: list[object]) -> Finding:
+    assert len(outcomes) == 1
+    assert isinstance(outcomes[0], Finding)
+    return outcomes[0]
+
+
+def reason(outcomes: list[object]) -> str:
+    assert len(outcomes) == 1
+    assert isinstance(outcomes[0], NotJudged)
+    return outcomes[0].reason
+
+
+def test_a_parent_in_the_weights_that_the_card_does_not_name_is_an_error_on_the_cards_line() -> None:
+    found = one(rules.undeclared_parent(claims(), measured()))
+    assert found.rule == "MP101"
+    assert found.severity is Severity.ERROR
+    assert "nex-agi/Nex-N2-Pro (0.6 of the weights)" in found.message
+    assert found.location == at(3)
+    assert "modelprov compare rio nex qwen" in found.advice
+
+
+def test_a_declared_parent_is_no_finding() -> None:
+    both = (replace(NEX, declared=True), QWEN)
+    assert rules.undeclared_parent(claims(), measured(candidates=both)) == []
+
+
+def test_an_undeclared_relative_is_a_warning_that_says_that_time_has_no_direction_in_weights() -> None:
+    kin = lineage("finetune", parents=("nex",), shares={}, recipe=None, bit_equal=None)
+    found = one(rules.undeclared_parent(claims(), measured(lineage=kin)))
+    assert found.severity is Severity.WARNING
+    assert "or nex-agi/Nex-N2-Pro from them" in found.message
+
+
+def test_a_copy_of_an_undeclared_model_is_an_error() -> None:
+    copy = lineage("copy", parents=("nex",), shares={}, recipe=None, bit_equal=None)
+    found = one(rules.undeclared_parent(claims(), measured(lineage=copy)))
+    assert found.severity is Severity.ERROR
+    assert "(copy)" in found.message
+
+
+@pytest.mark.parametrize("rule", LINEAGE_RULES, ids=lambda rule: rule.id)
+@pytest.mark.parametrize("state", [NOTHING, UNSETTLED], ids=["nothing-compared", "inconclusive"])
+def test_without_evidence_no_rule_about_weights_finds_anything(rule, state) -> None:  # type: ignore[no-untyped-def]
+    everything = claims(
+        relation=Declared("finetune", at(4)), prose=(said("from-scratch"), said("post-trained")), base_models=()
+    )
+    outcomes = rule.judge(everything, state)
+    assert not [found for found in outcomes if isinstance(found, Finding) and found.severity is Severity.ERROR]
+    if rule.id in ("MP101", "MP103", "MP104", "MP105"):
+        assert [type(found) for found in outcomes] == [NotJudged]
+
+
+def test_a_declared_stranger_is_an_error_at_its_own_line() -> None:
+    apart = lineage("unrelated", parents=(), strangers=("qwen",), compared=("qwen",), shares={}, recipe=None)
+    found = one(rules.declared_not_in_weights(claims(), measured(candidates=(QWEN,), lineage=apart)))
+    assert found.rule == "MP102"
+    assert found.location == at(3)
+
+
+def test_a_declared_base_that_is_not_here_or_could_not_be_compared_is_not_judged() -> None:
+    gone = replace(QWEN, location=None)
+    state = measured(candidates=(NEX, gone), missing={"qwen": "Qwen/Qwen3.5 is not on this machine"})
+    assert "is not on this machine" in reason(rules.declared_not_in_weights(claims(), state))
+    apart = measured(lineage=lineage(compared=("nex",)), missing={"qwen": "no tensor has the same shape"})
+    assert "no tensor has the same shape" in reason(rules.declared_not_in_weights(claims(), apart))
+
+
+def test_a_finetune_by_the_card_and_a_merge_by_the_weights_contradict_each_other() -> None:
+    card = claims(relation=Declared("finetune", at(4)))
+    found = one(rules.relation_contradicted(card, measured()))
+    assert found.message == "The card says finetune; the weights show merge."
+    assert found.location == at(4)
+    assert rules.relation_contradicted(card, measured(lineage=RELATED)) == []
+
+
+def test_a_merge_by_the_card_is_contradicted_only_when_every_parent_it_names_was_compared() -> None:
+    both = (Declared("nex-agi/Nex-N2-Pro", at(3)), Declared("Qwen/Qwen3.5", at(4)))
+    card = claims(relation=Declared("merge", at(5)), base_models=both)
+    named = (replace(NEX, declared=True), QWEN)
+    assert one(rules.relation_contradicted(card, measured(candidates=named, lineage=RELATED))).rule == "MP103"
+    less = RELATED.model_copy(update={"compared": ("qwen",)})
+    assert "nex-agi/Nex-N2-Pro" in reason(rules.relation_contradicted(card, measured(candidates=named, lineage=less)))
+    alone = claims(relation=Declared("merge", at(5)))
+    assert "the second parent" in reason(rules.relation_contradicted(alone, measured(lineage=RELATED)))
+
+
+@pytest.mark.parametrize("relation", ["quantized", "adapter", "something"])
+def test_a_relation_that_weights_do_not_settle_is_not_judged(relation: str) -> None:
+    assert relation in reason(rules.relation_contradicted(claims(relation=Declared(relation, at(4))), measured()))
+
+
+@pytest.mark.parametrize("kind", ["post-trained", "finetuned", "distilled"])
+def test_training_that_left_no_trace_is_an_error(kind: str) -> None:
+    found = one(rules.training_claimed(claims(prose=(said(kind, "We trained it."),)), measured()))
+    assert found.rule == "MP104"
+    assert found.claimed == "“We trained it.”"
+    assert "0.6 × nex + 0.4 × qwen" in found.message
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        lineage(bit_equal=0.99999),
+        lineage(bit_equal=None, recipe=None),
+        lineage("merge-then-trained"),
+        lineage("finetune", parents=("qwen",)),
+        lineage("unrelated", parents=()),
+    ],
+    ids=lambda found: f"{found.verdict}-{found.bit_equal}",
+)
+def test_training_is_contradicted_by_nothing_less_than_every_bit(found) -> None:  # type: ignore[no-untyped-def]
+    assert rules.training_claimed(claims(prose=(said("post-trained"),)), measured(lineage=found)) == []
+
+
+def test_from_scratch_is_contradicted_by_a_merge_and_doubted_by_a_relative() -> None:
+    card = claims(prose=(said("from-scratch"),), base_models=())
+    assert one(rules.from_scratch(card, measured())).severity is Severity.ERROR
+    kin = one(rules.from_scratch(card, measured(lineage=RELATED)))
+    assert kin.severity is Severity.WARNING
+    assert "Unless Qwen/Qwen3.5 was made from this model" in kin.message
+    apart = lineage("unrelated", parents=(), shares={}, recipe=None, bit_equal=None)
+    assert rules.from_scratch(card, measured(lineage=apart)) == []
+
+
+def test_a_card_without_a_base_model_is_warned_unless_it_says_from_scratch() -> None:
+    assert one(rules.no_base_declared(claims(base_models=()), measured())).severity is Severity.WARNING
+    assert rules.no_base_declared(claims(), measured()) == []
+    assert rules.no_base_declared(claims(base_models=(), prose=(said("from-scratch"),)), measured()) == []
+    assert rules.no_base_declared(claims(card=None, base_models=()), measured()) == []
+
+
+def test_fingerprints_stay_when_lines_move_and_differ_between_subjects() -> None:
+    here = one(rules.undeclared_parent(claims(), measured()))
+    moved = claims(base_models=(Declared("Qwen/Qwen3.5", at(30)),))
+    assert one(rules.undeclared_parent(moved, measured())).fingerprint == here.fingerprint
+    other = measured(candidates=(replace(NEX, name="someone/else"), QWEN))
+    assert one(rules.undeclared_parent(claims(), other)).fingerprint != here.fingerprint
