@@ -98,7 +98,7 @@ def reply_from_stream(body: bytes) -> Reply:
     if done and not begun:
         raise EndpointError(f"the endpoint streamed no 'choices': {quoted(body)}", SHAPE)
     if not done and reason is None:
-        raise EndpointError(f"the stream was cut after {len(text)} chunks", AGAIN, passing=True)
+        raise EndpointError(f"the stream was cut, {len(body)} bytes after its beginning", AGAIN, passing=True)
     return _reply("".join(text), "".join(thoughts) or None, reason, usage)
 
 
@@ -142,20 +142,20 @@ def server_words(body: bytes) -> str:
     try:
         found = json.loads(body.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
-        return "" if body.lstrip().startswith(b"<") else quoted(body)
+        return "" if not body.strip() or body.lstrip().startswith(b"<") else quoted(body)
     for name in ("error", "detail", "message"):
         inner = found.get(name) if isinstance(found, dict) else None
         if isinstance(inner, dict):
             inner = inner.get("message")
         if isinstance(inner, str):
             return quoted(inner.encode("utf-8", "replace"))
-    return quoted(body)
+    return quoted(body) if found else ""
 
 
 def quoted(body: bytes) -> str:
     """The beginning of a server's words on one line, without control characters (they could steer a terminal)."""
     text = " ".join(printable(body[: 4 * QUOTED].decode("utf-8", "replace")).split())
-    return text if len(text) <= QUOTED else text[:QUOTED] + "..."
+    return (text if len(text) <= QUOTED else text[:QUOTED] + "...") or "(nothing)"
 
 
 def printable(text: str) -> str:

@@ -61,10 +61,14 @@ def status_error(
         message = f"{place} keeps limiting the rate of requests (HTTP 429){said}"
         advice = "Wait for the limit to pass, or ask the operator for a higher one; then run the command again."
         return EndpointError(message, advice, status=status, passing=True)
+    if 300 <= status < 400:
+        return EndpointError(
+            f"{place} redirects (HTTP {status})", "Check the URL: it usually ends in /v1.", status=status
+        )
     passing = status in PASSING
     strange = served is not None and model not in served
     listed = _listed(served or [])
-    if strange and status < 500:
+    if strange and status in {400, 404}:
         message = f"{place} does not serve the model {model!r} (HTTP {status}){said}"
         return EndpointError(message, f"It serves: {listed}. Name one of these.", status=status)
     if status in {404, 405, 501}:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -18,7 +19,16 @@ from modelprov.behavior.probing.endpoint_replies import (
 )
 from modelprov.behavior.probing.endpoints import Endpoint, base_url
 from modelprov.errors import EndpointError, UsageError
-from tests.behavior.servers import answer, chat_reply, chunk, completion_reply, scripted, stream
+from tests.behavior.servers import (
+    answer,
+    chat_reply,
+    chunk,
+    completion_reply,
+    free_port,
+    scripted,
+    stream,
+    with_hidden_prompt,
+)
 
 HELLO = [{"role": "user", "content": "Who are you?"}]
 
@@ -199,6 +209,28 @@ def test_an_extra_field_cannot_replace_one_with_a_name_of_its_own():
     with scripted(answer(200, chat_reply("x"))) as server, pytest.raises(UsageError, match="temperature"):
         chat(server.url, extra={"temperature": 1.0})
     assert server.requests == []
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with scripted(answer(200, chat_reply("direct"))) as server:
+        assert chat(server.url).text == "direct"
+
+
+def test_threads_that_share_an_endpoint_get_their_own_answers():
+    with (
+        with_hidden_prompt(len, lambda messages: messages[0]["content"], None) as url,
+        Endpoint(url, "tiny") as endpoint,
+    ):
+
+        def counted(length: int) -> int | None:
+            return endpoint.complete("x" * length, temperature=0.0, max_tokens=1).prompt_tokens
+
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(counted, range(64))) == list(range(64))
 
 
 def test_fields_of_every_request_stand_below_those_of_one():

@@ -155,6 +155,19 @@ def test_a_wrong_model_name_is_answered_with_those_that_are_served(status: int, 
     assert waits == []
 
 
+def test_a_setting_that_is_refused_is_not_blamed_on_the_name(waits: Waits):
+    with scripted(answer(422, {"detail": [{"msg": "unknown field seed"}]}), models=("other",)) as server:
+        error = failure(server.url, waits)
+    assert "does not accept the request (HTTP 422)" in error.message
+    assert "unknown field seed" in error.message
+
+
+def test_a_server_without_words_is_not_quoted(waits: Waits):
+    for body in (b"", b"{}", b"<html>Forbidden</html>"):
+        with scripted(answer(400, body)) as server:
+            assert failure(server.url, waits).message.endswith("(HTTP 400)")
+
+
 def test_a_wrong_url_is_answered_with_how_it_should_look(waits: Waits):
     with scripted(answer(404, {"detail": "Not Found"}), models=None) as server:
         error = failure(server.url, waits)

@@ -52,3 +52,10 @@ def test_redirects_that_lead_nowhere_end(target: str, waits: Waits):
     with scripted(answer(307, b"", location)) as server:
         failure(server.url, waits)
     assert len(server.requests) <= endpoint_exchange.MAX_REDIRECTS + 2
+
+
+def test_a_redirect_that_would_lose_the_request_is_reported(waits: Waits):
+    with scripted(answer(303, b"", {"Location": "/elsewhere"})) as server:
+        error = failure(server.url, waits)
+    assert "redirects (HTTP 303)" in error.message
+    assert server.asked == ["/v1/chat/completions"]
