@@ -79,7 +79,9 @@ def load_tokenizer(folder: Path) -> Any:
 
 def _load_weights(folder: Path, location: str, dtype: str) -> Any:
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # commands show their own
     try:
         model, told = AutoModelForCausalLM.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=dtype,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +19,6 @@ from modelprov.errors import InterruptedRunError, UsageError
 if TYPE_CHECKING:
     from modelprov.behavior.evaluation.results import EvaluationReport
     from modelprov.behavior.evaluation.run import Subject
-    from modelprov.behavior.loading import LocalModel
 
 LM_EVAL = "lm-eval:"
 
@@ -109,6 +108,8 @@ def evaluate(
     }  # fmt: skip
     from modelprov.behavior.evaluation.answering import Asking
     from modelprov.behavior.evaluation.methods import plan
+    from modelprov.behavior.evaluation.run import evaluate as run
+    from modelprov.behavior.evaluation.tasks import load_task
 
     conditions, notes = plan(method or ["cot"], budget or [], samples, settings)
     asking = Asking(seed, batch_size, system, _text_of(chat_template), raw, log)
@@ -117,17 +118,16 @@ def evaluate(
 
     from modelprov.cli.progress import CountBar
 
-    with subjects(models, device, dtype) as those, CountBar(Console(stderr=True), quiet) as bar, said_when_stopped(log):
-        if task.startswith(LM_EVAL):
+    asked = None if task.startswith(LM_EVAL) else load_task(task, limit)
+    bar = CountBar(Console(stderr=True), quiet)
+    with said_when_stopped(log), subjects(models, device, dtype, quiet=quiet) as those, bar:
+        if asked is None:
             from modelprov.behavior.evaluation.lm_eval_task import evaluate_lm_eval
 
             name = task.removeprefix(LM_EVAL)
             report = evaluate_lm_eval(those, name, conditions, asking, bar, command, notes, include_path, limit)
         else:
-            from modelprov.behavior.evaluation.run import evaluate as run
-            from modelprov.behavior.evaluation.tasks import load_task
-
-            report = run(those, load_task(task, limit), conditions, asking, bar, command, notes)
+            report = run(those, asked, conditions, asking, bar, command, notes)
     write(report, outputs)
     if not quiet and not to_stdout:
         from modelprov.reports.evaluation_terminal import print_evaluation
@@ -140,47 +140,27 @@ def evaluate(
 
 
 @contextmanager
-def subjects(locations: list[str], device: str, dtype: str) -> Iterator[list[Subject]]:
+def subjects(locations: list[str], device: str, dtype: str, *, quiet: bool) -> Iterator[list[Subject]]:
     """The models, to be loaded in turn; a recipe is written into a folder that is gone afterwards."""
-    from modelprov.behavior.evaluation.run import Subject
-    from modelprov.checkpoints.labels import unique_labels
-    from modelprov.merge.recipe import is_recipe
+    from rich.console import Console
 
-    with tempfile.TemporaryDirectory(prefix="modelprov-eval-") as folder:
+    from modelprov.behavior.evaluation.run import Subject
+    from modelprov.behavior.loading import load_model
+    from modelprov.checkpoints.labels import unique_labels
+    from modelprov.cli.behavior_models import runnable
+    from modelprov.cli.progress import Bar
+
+    with ExitStack() as stack:
+        with Bar(Console(stderr=True), quiet) as bar:
+            folders = stack.enter_context(runnable(locations, bar))
         yield [
             Subject(
                 label,
-                _loader(location, label, device, dtype, Path(folder) / str(number)),
-                location if is_recipe(location) else None,
+                partial(load_model, folders[location], label, device, dtype),
+                location if folders[location] != location else None,
             )
-            for number, (location, label) in enumerate(zip(locations, unique_labels(locations), strict=True))
+            for location, label in zip(locations, unique_labels(locations), strict=True)
         ]
-
-
-def _loader(location: str, label: str, device: str, dtype: str, out: Path) -> Callable[[], LocalModel]:
-    def load() -> LocalModel:
-        from modelprov.behavior.loading import load_model
-        from modelprov.merge.recipe import is_recipe
-
-        return load_model(_merged(location, out) if is_recipe(location) else location, label, device, dtype)
-
-    return load
-
-
-def _merged(recipe: str, out: Path) -> str:
-    """The folder of the merge that a recipe makes; written once."""
-    from rich.console import Console
-
-    from modelprov.cli.progress import Bar
-    from modelprov.merge.recipe import load
-    from modelprov.merge.virtual import plan_recipe
-    from modelprov.merge.writing import WriteOptions, write_merge
-
-    path = Path(recipe).expanduser()
-    if not out.exists():
-        with Bar(Console(stderr=True), quiet=True) as bar:
-            write_merge(plan_recipe(load(path), path.parent), out, WriteOptions(), bar)
-    return str(out)
 
 
 @contextmanager

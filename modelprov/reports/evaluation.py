@@ -68,7 +68,8 @@ def headline(report: EvaluationReport) -> Headline:
     if not real:
         return Headline(
             "Differences within noise",
-            f"On {asked}, none of {tests} shows a difference that chance alone would not often make.",
+            f"On {asked}, {'the one comparison shows no' if len(report.tests) == 1 else f'none of {tests} shows a'} "
+            "difference that chance alone would not often make.",
         )
     return Headline(
         f"{n.count(len(real))} of {tests} beyond noise",
@@ -123,7 +124,7 @@ def points_between(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return n.MISSING
     low, high = math.floor(estimate.low * 1000 + 1e-9) / 10, math.ceil(estimate.high * 1000 - 1e-9) / 10
-    return f"{low:+.1f} to {high:+.1f}"
+    return f"{low:{'+' if low else ''}.1f} to {high:{'+' if high else ''}.1f}"
 
 
 def p_value(value: float) -> str:

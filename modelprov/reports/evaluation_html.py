@@ -78,8 +78,8 @@ def _plots(report: EvaluationReport) -> list[Plot]:
         if drawn:
             title = "Accuracy against tokens" + (f": {n.clean(one.label)}" if several else "")
             caption = (
-                "Each point is one budget (the small number). Bars: 95 % intervals. The pale line behind joins what no "
-                "other point beats."
+                "Each point is one method under one budget (the small number). Bars: 95 % intervals. The pale line "
+                "behind joins what no other point beats."
             )
             found.append(Plot(title, caption, Markup(drawn)))
     return found

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MARKS = {"swir": ("o", ACCENT), "cot-budget": ("s", INK), "cot": ("^", QUIET), "cot-greedy": ("D", QUIET)}
+_LOOKS = {
+    "swir": ("o", ACCENT, "-"), "cot-budget": ("s", INK, "-"), "cot": ("^", QUIET, "--"),
+    "cot-greedy": ("D", QUIET, ":"),
+}  # fmt: skip
 
 
 def accuracy_against_tokens(report: EvaluationReport, model: str) -> str:
@@ -25,6 +28,12 @@ def accuracy_against_tokens(report: EvaluationReport, model: str) -> str:
         axes = figure.add_subplot()
         for method in dict.fromkeys(one.method_name for one in points):
             _line(axes, [one for one in points if one.method_name == method])
+        for budget in sorted({one.budget for one in points}):
+            top = max((one for one in points if one.budget == budget), key=lambda one: one.accuracy)
+            axes.annotate(
+                f"{budget:,}", (top.tokens, top.accuracy), xytext=(-4, 6), textcoords="offset points", color=QUIET,
+                fontsize=8, horizontalalignment="right",
+            )  # fmt: skip
         front = sorted((one.tokens, one.accuracy) for one in points if one.on_front)
         axes.step([x for x, _ in front], [y for _, y in front], where="post", color=FAINT, linewidth=5, zorder=1)
         axes.grid(axis="y")
@@ -34,7 +43,7 @@ def accuracy_against_tokens(report: EvaluationReport, model: str) -> str:
         axes.set_ylabel("Accuracy")
         axes.set_xlabel("Tokens spent per answer")
         axes.margins(x=0.08)
-        axes.legend(loc="lower right", frameon=False, labelcolor=INK)
+        axes.legend(loc="best", frameon=False, labelcolor=INK)
 
     lows, highs = min(one.accuracy for one in points), max(one.accuracy for one in points)
     described = (
@@ -49,17 +58,12 @@ def _record(report: EvaluationReport, model: str) -> object:
 
 
 def _line(axes: Axes, points: list[CurvePoint]) -> None:
-    mark, colour = _MARKS.get(points[0].method_name, ("o", INK))
+    mark, colour, dashes = _LOOKS.get(points[0].method_name, ("o", INK, "-"))
     ordered = sorted(points, key=lambda one: one.budget)
     x, y = [one.tokens for one in ordered], [one.accuracy for one in ordered]
     below = [max(0.0, one.accuracy - one.low) for one in ordered]
     above = [max(0.0, one.high - one.accuracy) for one in ordered]
     axes.errorbar(
-        x, y, (below, above), color=colour, marker=mark, markersize=5, linewidth=1.2, elinewidth=0.9, capsize=2,
-        markeredgecolor=PAPER, label=points[0].method_name, zorder=3,
+        x, y, (below, above), color=colour, marker=mark, linestyle=dashes, markersize=5, linewidth=1.2,
+        elinewidth=0.9, capsize=2, markeredgecolor=PAPER, label=points[0].method_name, zorder=3,
     )  # fmt: skip
-    for one in ordered:
-        axes.annotate(
-            f"{one.budget:,}", (one.tokens, one.accuracy), xytext=(4, 5), textcoords="offset points", color=QUIET,
-            fontsize=7,
-        )  # fmt: skip

@@ -43,7 +43,7 @@ def tests_table(report: EvaluationReport) -> Table:
     )  # fmt: skip
     rows = [
         (
-            f"{' against '.join(w.names(test))} ({_within(test, report)})", w.points(test.difference.value),
+            _compared(test, report), w.points(test.difference.value),
             w.points_between(test.difference), n.count(test.only_first), n.count(test.only_second),
             w.p_value(test.p), w.p_value(test.adjusted), w.meaning(test),
         )
@@ -54,10 +54,12 @@ def tests_table(report: EvaluationReport) -> Table:
     return make_table("Differences", columns, rows, note if rows else "")
 
 
-def _within(test: PairedResult, report: EvaluationReport) -> str:
+def _compared(test: PairedResult, report: EvaluationReport) -> str:
+    first, second = w.names(test)
     if test.compared == "models":
-        return test.first_method
-    return test.first_model if len(report.models) > 1 else "same model"
+        return f"{first} against {second} ({n.clean(test.first_method)})"
+    model = f" ({n.clean(test.first_model)})" if len(report.models) > 1 else ""
+    return f"{first.partition(' @')[0]} against {second}{model}"
 
 
 def curve_table(report: EvaluationReport) -> Table:
@@ -70,7 +72,7 @@ def curve_table(report: EvaluationReport) -> Table:
     rows = [
         (
             one.model, one.method_name, n.count(one.budget), n.number(one.tokens, 1), w.percent(one.accuracy),
-            w.between(Estimate(value=one.accuracy, low=one.low, high=one.high)), "yes" if one.on_front else "",
+            w.between(Estimate(value=one.accuracy, low=one.low, high=one.high)), "yes" if one.on_front else "no",
         )
         for one in report.curve
     ]  # fmt: skip
@@ -131,7 +133,7 @@ def run_facts(report: EvaluationReport) -> tuple[Fact, ...]:
         ("Answers a question", " or ".join(map(str, samples))),
         ("Seed", str(report.seed)),
         ("Answers taken from the log", n.count(report.answers_reused) if report.answers_reused else ""),
-        ("Logs of all answers", ", ".join(report.logs) or "none kept (--log keeps them)"),
+        ("Logs of all answers", _logs(report)),
     )
 
 
@@ -144,3 +146,10 @@ def environment_facts(report: EvaluationReport) -> tuple[Fact, ...]:
         ("Machine", f"{here.platform}, {n.plural(here.processor_count, 'processor')}, {here.device}, {here.dtype}"),
         ("Time", f"{here.started}, {n.duration(here.seconds)}"),
     )
+
+
+def _logs(report: EvaluationReport) -> str:
+    if not report.logs:
+        return "none kept (--log keeps them)"
+    folder = report.logs[0].rpartition("/")[0] or "."
+    return f"{n.plural(len(report.logs), 'file')} in {folder}"

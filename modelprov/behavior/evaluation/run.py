@@ -175,12 +175,13 @@ def _method(condition: Condition) -> MethodRecord:
 
 def _cautions(rows: Sequence[Row]) -> list[str]:
     """What the numbers themselves ask a reader to be careful about."""
-    found = []
-    for one in rows:
-        unfinished = one.unfinished_thoughts + one.cut_answers
-        if one.answers and unfinished * 2 > one.answers:
-            found.append(
-                f"{one.model} with {one.method} did not finish {unfinished} of {one.answers} answers: its accuracy "
-                "says how often the limit was enough, not how often it would be right. Allow more tokens."
-            )
-    return found
+    rare = [one for one in rows if 2 * (one.unfinished_thoughts + one.cut_answers) > one.answers]
+    if not rare:
+        return []
+    named = ", ".join(
+        f"{one.model} with {one.method} ({one.unfinished_thoughts + one.cut_answers} of {one.answers})" for one in rare
+    )
+    return [
+        f"Most answers did not come to an end within the limit of tokens: {named}. There, accuracy says how often the "
+        "limit was enough, not how often the model would be right."
+    ]
