@@ -108,6 +108,8 @@ class Endpoint:
     ) -> Reply:
         """The answer to a conversation; the server applies its chat template, and whatever else it adds.
 
+        A `seed` repeats as far as the server lets it: `transformers serve` has one generator for all requests, so that
+        its seeds repeat only when it is asked one thing at a time.
         `extra` are further fields of this request, such as {"chat_template_kwargs": {"enable_thinking": False}}.
         """
         body = {"messages": [dict(one) for one in messages], "temperature": temperature, "max_tokens": max_tokens}
