@@ -121,7 +121,7 @@ class Decoder:
 
         settings = self._method.swir
         reference = settings is not None and settings.compat == "reference"
-        logits = logits if reference else logits.to(torch.float32)
+        logits = logits if reference else logits.to(torch.promote_types(logits.dtype, torch.float32))
         probabilities, entropies = distribution(logits)
         chosen = choose(logits, uniform, self._method.sampling, absolute_min_p=reference)
         return probabilities, chosen.tolist(), entropies.tolist()
@@ -162,8 +162,9 @@ class Embeddings:
         mean = (probabilities[places] if len(places) < len(decisions) else probabilities).to(self._weight.dtype)
         mean = mean @ self._weight[: mean.shape[-1]] * self._scale
         other = self._layer(torch.tensor([one.other for one in mixed], device=tokens.device))
-        soft = torch.tensor([[one.soft] for one in mixed], device=tokens.device)
-        rest = torch.tensor([[one.other_weight] for one in mixed], device=tokens.device)
+        exact = {"dtype": torch.promote_types(found.dtype, torch.float32), "device": tokens.device}
+        soft = torch.tensor([[one.soft] for one in mixed], **exact)
+        rest = torch.tensor([[one.other_weight] for one in mixed], **exact)
         found[places, 0] = (soft * mean).to(found.dtype) + (rest * other).to(found.dtype)
         return found
 
