@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelprov.cli.compare import HELP_FILE, check_outputs, _refuse_repeated
+from modelprov.cli.compare import HELP_FILE, _refuse_repeated, check_outputs
 from modelprov.cli.main import app
 from modelprov.errors import CouldNotJudgeError, EndpointError, InterruptedRunError, UsageError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from modelprov.behavior.probing.arms import MEANINGS, SHIPPED, STRIPPED
@@ -77,8 +78,9 @@ def interval(share: ClassShare) -> str:
     """A share with its interval, in whole percent, bounds outwards: "79 % [71, 86]"."""
     if share.share is None:
         return n.MISSING
-    low, high = n.share(share.low, 0), n.share(share.high, 0)
-    return f"{n.share(share.share, 0)} [{low.removesuffix(' %')}, {high.removesuffix(' %')}]"
+    low = math.floor(round(100 * (share.low or 0.0), 9))
+    high = math.ceil(round(100 * (1.0 if share.high is None else share.high), 9))
+    return f"{n.share(share.share, 0)} [{low}, {high}]"
 
 
 def _says(report: ProbeReport, model: str, arm: str) -> str | None:

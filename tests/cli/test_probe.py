@@ -1,0 +1,147 @@
+"""`modelprov probe` on tiny models: what it prints and writes, how it ends, and that it goes on after a stop."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from modelprov.reports.probing import load_probe
+from tests.behavior.probing.models import CHATML, RIO, write_model
+from tests.cli.conftest import Command, Outcome
+
+FAST = ("--quick", "--language", "en", "--samples", 1, "--temperature", 1, "--max-new-tokens", 8, "--device", "cpu")
+
+
+@pytest.fixture(scope="module")
+def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("family")
+    for seed, (name, template) in enumerate({"rio": RIO, "nex": CHATML, "base": None}.items()):
+        write_model(folder / name, template, seed=seed)
+    recipe = "merge_method: linear\nmodels:\n" + "".join(
+        f"- model: {folder / name}\n  parameters: {{weight: {weight}}}\n"
+        for name, weight in {"nex": 0.6, "rio": 0.4}.items()
+    )
+    (folder / "mix.yml").write_text(recipe + "dtype: float32\n")
+    return folder
+
+
+@pytest.fixture
+def probe(modelprov: Command, family: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Outcome:
+        return modelprov(
+            "probe", *(family / str(one) if str(one) in ("rio", "nex", "base", "mix.yml") else one for one in arguments)
+        )
+
+    return run
+
+
+def test_a_probe_writes_every_report_shows_the_hidden_prompt_and_ends_with_0(probe, tmp_path):
+    done = probe(
+        "rio", "--parent", "nex", "--name", "Rio", "--name", "Nex=Nex-AGI", "--backstory", "born in the rain", *FAST,
+        "--json", "r.json", "--markdown", "r.md", "--html", "r.html", "--log", "log.jsonl",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "You are Rio, a model of the city." in done.out
+    report = load_probe((tmp_path / "r.json").read_text())
+    assert [(one.label, one.role) for one in report.models] == [("rio", "suspect"), ("nex", "parent")]
+    assert {one.arm for one in report.arms} == {
+        "as shipped",
+        "stripped",
+        "no template",
+        "neutral system",
+        "counterfactual",
+    }
+    assert report.settings.names[1].aliases == ("Nex", "Nex-AGI")
+    assert {one.model for one in report.log_probabilities} == {"rio", "nex"}
+    assert "Identity probe" in (tmp_path / "r.md").read_text()
+    assert "<svg" in (tmp_path / "r.html").read_text()
+    before = (tmp_path / "log.jsonl").read_text()
+    again = probe("rio", "--parent", "nex", "--name", "Rio", "--name", "Nex=Nex-AGI", "--backstory", "born in the rain",
+                  *FAST, "--json", "-", "--log", "log.jsonl")  # fmt: skip
+    assert load_probe(again.out).arms == report.arms
+    assert (tmp_path / "log.jsonl").read_text() == before  # nothing was asked again
+
+
+def test_a_recipe_is_probed_as_the_model_it_makes(probe):
+    done = probe("mix.yml", "--name", "Rio", "--arm", "no template", *FAST, "--json", "-")
+    assert done.code == 0, done.err
+    (model,) = load_probe(done.out).models
+    assert model.label == "mix"
+    assert model.location.endswith("mix.yml")
+    assert "written for this probe" in model.notes[-1]
+
+
+def test_a_stop_keeps_the_log_and_says_so(probe, tmp_path, monkeypatch):
+    from modelprov.behavior.probing import speakers
+
+    asked = speakers.LocalSpeaker.answer
+    calls = []
+
+    def stop_at_the_third(self, *arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return asked(self, *arguments)
+
+    monkeypatch.setattr(speakers.LocalSpeaker, "answer", stop_at_the_third)
+    done = probe("nex", "--name", "Rio", "--batch-size", 4, *FAST, "--log", "log.jsonl")
+    assert done.code == 130
+    assert "log.jsonl" in done.err
+    assert "again" in done.err
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert len(rows) == 8
+
+
+def test_no_usable_answer_could_not_be_judged(probe, monkeypatch):
+    from modelprov.behavior.probing import speakers
+    from modelprov.behavior.probing.answer_log import Spoken
+
+    monkeypatch.setattr(
+        speakers.LocalSpeaker, "answer", lambda _, asked, *__: [Spoken("thinking", None, False) for _ in asked]
+    )
+    done = probe("nex", "--name", "Rio", "--arm", "as shipped", *FAST)
+    assert done.code == 3
+    assert "no answer" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nex",), "names"),
+        ((), "either local or served"),
+        (("nex", "--name", "A1", "--endpoint", "http://127.0.0.1:1/v1", "--model", "m"), "either local or served"),
+        (("--endpoint", "http://127.0.0.1:1/v1", "--name", "A1"), "belong together"),
+        (("nex", "--name", "A1", "--tokenizer", "."), "--endpoint"),
+        (("nex", "--name", "A1", "--arm", "naked"), "naked"),
+        (("nex", "--name", "A1", "--language", "xx"), "xx"),
+        (("nex", "--name", "A1", "--temperature", 0), "temperature"),
+        (("nex", "--name", "A1", "--backstory", " "), "backstory"),
+        (("nex", "--name", "A1", "--parent", "nex"), "twice"),
+        (("nex", "--name", "A1", "--json", "-", "--html", "-"), "standard output"),
+        (("nex", "--name", "A1", "--log", "-"), "log"),
+        (("nex", "--name", "A1", "--log", "no/where.jsonl"), "no"),
+        (("nowhere", "--name", "A1", *FAST), "nowhere"),
+    ],
+)
+def test_what_cannot_be_meant_ends_with_2_and_says_what_to_do(probe, arguments, says):
+    done = probe(*arguments)
+    assert done.code == 2
+    assert says in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_server_that_is_down_ends_with_2_and_the_log_kept(probe, monkeypatch):
+    from modelprov.behavior.probing import endpoints
+
+    monkeypatch.setattr(endpoints, "wait_before", lambda *_: 0.0)
+    done = probe("--endpoint", "http://127.0.0.1:9/v1", "--model", "m", "--name", "A1", *FAST, "--log", "log.jsonl",
+                 "--arm", "as shipped")  # fmt: skip
+    assert done.code == 2
+    assert "log.jsonl" in done.err
