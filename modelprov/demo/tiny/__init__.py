@@ -1,0 +1,1 @@
+"""A family of tiny language models that were really trained: its data, training, shipped checkpoints and measures."""
