@@ -142,7 +142,7 @@ def environment_facts(report: EvaluationReport) -> tuple[Fact, ...]:
     here = report.environment
     return facts(
         ("modelprov", here.modelprov),
-        ("Python", f"{here.python}, {', '.join(f'{name} {one}' for name, one in here.packages.items())}"),
+        ("Python", ", ".join([here.python, *(f"{name} {one}" for name, one in here.packages.items())])),
         ("Machine", f"{here.platform}, {n.plural(here.processor_count, 'processor')}, {here.device}, {here.dtype}"),
         ("Time", f"{here.started}, {n.duration(here.seconds)}"),
     )
