@@ -46,11 +46,15 @@ class Score:
 
 @dataclass(frozen=True)
 class ClaimedRecipe:
-    """A merge config or receipt that lies in the folder: `kind` says which; `path` is relative."""
+    """A merge config or receipt that lies in the folder: `kind` says which; `path` is relative.
+
+    `path` is the card's where the recipe stands in its front matter or in a code block (`location` has the line).
+    """
 
     kind: Literal["mergekit config", "modelprov recipe", "merge receipt"]
     path: str
     content: Mapping[str, Any]
+    location: Location | None = None
 
 
 @dataclass(frozen=True)
@@ -68,13 +72,20 @@ class Problem:
 
 @dataclass(frozen=True)
 class Claims:
-    """Everything the publisher says in the model's folder, as read; nothing is believed."""
+    """Everything the publisher says in the model's folder, as read; nothing is believed.
+
+    `card` is the name of the card's file, None where there is none; `front` its front matter as plain data. `license`
+    holds the names with commas between where the card gives several.
+    """
 
     card: str | None = None
     front: Mapping[str, Any] = field(default_factory=dict)
     base_models: tuple[Declared, ...] = ()
     relation: Declared | None = None
     license: Declared | None = None
+    license_name: Declared | None = None
+    license_link: Declared | None = None
+    library: Declared | None = None
     tags: tuple[Declared, ...] = ()
     prose: tuple[ProseClaim, ...] = ()
     scores: tuple[Score, ...] = ()

@@ -20,6 +20,7 @@ MAX_OPEN_BRACKETS = 500
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SCALARS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float")}
 PLAIN = "tag:yaml.org,2002:"
+KNOWN = SCALARS | {PLAIN + kind for kind in ("str", "seq", "map", "timestamp", "binary", "value")}
 OTHER_BREAKS = str.maketrans("\x85\u2028\u2029", "   ")  # line ends for YAML, but for no editor
 
 
@@ -124,13 +125,13 @@ class _Reader:
 
     def _other(self, node: yaml.Node, depth: int) -> tuple[Value, int]:
         line, column = self._place(node)
+        if node.tag not in KNOWN:
+            message = f"the tag {_short(node.tag)} is not read; the value counts as plain data"
+            self.problems.append(_problem(message, self.file, line, column, "tag"))
         if isinstance(node, yaml.SequenceNode):
             read = [self.read(one, depth + 1) for one in node.value]
             items = tuple(value for value, _ in read)
             return Value([one.data for one in items], line, column, items=items), 1 + sum(size for _, size in read)
-        if not node.tag.startswith(PLAIN):
-            message = f"the tag {_short(node.tag)} is not read; the value counts as text"
-            self.problems.append(_problem(message, self.file, line, column, "tag"))
         data: Any = node.value
         if node.tag in SCALARS:
             try:
