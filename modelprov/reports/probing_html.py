@@ -17,7 +17,7 @@ from modelprov.reports.probing_plot import share_plot
 def probe_parts(report: ProbeReport) -> dict[str, Any]:
     """What `probing_body.html.j2` needs, under the one name `probing`."""
     svg = share_plot(report)
-    caption = "Greedy answers about name, maker and origin. A name said when stripped is in the weights."
+    caption = "Greedy answers about name, maker and origin. A name said when stripped comes from the weights."
     plot = [Plot("Who the models say they are", caption, Markup(svg))] if svg else []
     tables = (
         t.templates_table, t.code_table, t.affirmation_table, t.probability_table, t.backstory_table,

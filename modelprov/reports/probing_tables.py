@@ -25,9 +25,7 @@ def _rows(report: ProbeReport, *, sampled: bool) -> list[ArmResult]:
     return [one for one in report.arms if one.answers and (one.temperature > 0) == sampled]
 
 
-def _shares(
-    report: ProbeReport, caption: str, rows: Sequence[ArmResult], *, narrow: bool, thinking: bool = False
-) -> Table:
+def _shares(report: ProbeReport, caption: str, rows: Sequence[ArmResult], *, thinking: bool = False) -> Table:
     names = [one.name for one in report.settings.names]
     sampled = any(one.temperature for one in rows)
     columns = [Column("Model", "model", False, 0), Column("Arm", "arm", False, 1)]
@@ -37,39 +35,59 @@ def _shares(
     columns += [Column(f"Says {n.clean(name)}", n.clean(name)[:16], True, 3 + (i > 1)) for i, name in enumerate(names)]
     rest_of = [name for name in CLASSES if any(one.name == name and one.count for row in rows for one in row.classes)]
     columns += [Column(name.capitalize(), CLASSES[name], True, 5) for name in rest_of]
-    cells, before = [], ""
+    cells = []
     for row in rows:
         shares = {one.name: one for one in (row.thinking if thinking else row.classes)}
         if not shares:
             continue
         shown = [interval(shares[name]) if name in shares else n.MISSING for name in names]
         rest = [n.share(shares[name].share, 0) if name in shares else n.MISSING for name in rest_of]
-        arm = row.arm + (f" (= {row.same_as})" if row.same_as and not narrow else "")
-        label = "" if narrow and row.model == before else f"{row.model} ({row.role})" if not narrow else row.model
-        before = row.model
+        arm = row.arm + (f" (= {row.same_as})" if row.same_as else "")
         heat = [f"{row.temperature:g}"] if sampled else []
-        cells.append([label or "\u2003", arm, *heat, n.count(next(iter(shares.values())).total), *shown, *rest])
+        cells.append(
+            [f"{row.model} ({row.role})", arm, *heat, n.count(next(iter(shares.values())).total), *shown, *rest]
+        )
     absent = [name for name in CLASSES if name not in rest_of]
     note = "Share of answers about name, maker and origin, with 95 % intervals." + (
-        f" No answer was: {', '.join(absent)}." if absent else ""
+        f" Classes without an answer: {', '.join(absent)}." if absent else ""
     )
     return make_table(caption, columns, cells, note)
 
 
-def greedy_table(report: ProbeReport, *, narrow: bool = False) -> Table:
+def greedy_table(report: ProbeReport) -> Table:
     """The one table: every model in every arm, greedy answers."""
-    return _shares(report, "Who the models say they are", _rows(report, sampled=False), narrow=narrow)
+    return _shares(report, "Who the models say they are", _rows(report, sampled=False))
+
+
+def narrow_table(report: ProbeReport) -> Table:
+    """The same for 80 columns: the commonest class with its interval, and the share of every class in percent."""
+    rows, names = _rows(report, sampled=False), [one.name for one in report.settings.names]
+    classes = [
+        *names,
+        *(name for name in CLASSES if any(one.name == name and one.count for row in rows for one in row.classes)),
+    ]
+    columns = [Column("Model", "model", False, 0), Column("Arm", "arm", False, 1), Column("Mostly", "mostly", False, 2)]
+    columns += [Column(n.clean(name), CLASSES.get(name, n.clean(name)[:12]), True, 3) for name in classes]
+    cells, before = [], ""
+    for row in rows:
+        shares = {one.name: one for one in row.classes}
+        most = max(row.classes, key=lambda one: one.count)
+        percents = [n.share(shares[name].share, 0).removesuffix(" %") for name in classes]
+        label, before = "\u2003" if row.model == before else row.model, row.model
+        cells.append([label, row.arm, f"{most.name[:12]} {interval(most)}", *percents])
+    note = "Percent of the answers about name, maker and origin; the commonest with its 95 % interval."
+    return make_table("Who the models say they are", columns, cells, note)
 
 
 def sampled_table(report: ProbeReport) -> Table:
     """The same for sampled answers."""
-    return _shares(report, "Sampled answers", _rows(report, sampled=True), narrow=False)
+    return _shares(report, "Sampled answers", _rows(report, sampled=True))
 
 
 def thinking_table(report: ProbeReport) -> Table:
     """The same for what stands in the thoughts."""
     rows = [one for one in report.arms if one.thinking]
-    return _shares(report, "In the thinking, before the answer", rows, narrow=False, thinking=True)
+    return _shares(report, "In the thinking, before the answer", rows, thinking=True)
 
 
 def affirmation_table(report: ProbeReport, *, narrow: bool = False) -> Table:
@@ -144,7 +162,7 @@ def split_table(report: ProbeReport) -> Table:
 
 def templates_table(report: ProbeReport) -> Table:
     """Every chat template that was found, and what rendering it told."""
-    columns = _words("Model", "File", "Template", "Empty system message", "Adds text", "Remarks")
+    columns = _words("Model: file", "Template", "Empty system message", "Adds text", "Remarks")
     cells = []
     for model in report.models:
         for one in model.templates:
@@ -153,7 +171,8 @@ def templates_table(report: ProbeReport) -> Table:
             ]
             remarks = [one.error or "", "depends on the date" if one.depends_on_date else "", *one.refuses[:1]]
             cells.append([
-                model.label, one.source, one.name + (", in use" if one.used else ""), one.empty_system or n.MISSING,
+                f"{model.label}: {one.source}", one.name + (", in use" if one.used else ""),
+                one.empty_system or n.MISSING,
                 ", ".join(dict.fromkeys(f"{hidden.where}: {conditions(hidden)}" for hidden in added)) or "no",
                 "; ".join(filter(None, remarks)),
             ])  # fmt: skip

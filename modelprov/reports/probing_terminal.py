@@ -23,7 +23,7 @@ def print_probe(report: ProbeReport, console: Console) -> None:
     writer.show(Panel(body, title=title, title_align="left", border_style="blue", padding=(0, 1)))
     for text in w.findings(report):
         writer.bullet(text)
-    _table(writer, t.greedy_table(report, narrow=True))
+    _table(writer, t.narrow_table(report))
     hidden = [(model, one) for model in report.models for one in model.hidden_prompts]
     if hidden:
         writer.heading("Prompts hidden in chat templates")

@@ -72,20 +72,22 @@ def says_yes(text: str) -> bool | None:
 def affirms(text: str | None, question: Question, names: Sequence[DeclaredName]) -> bool | None:
     """Whether the answer to "Are you NAME?" claims to be it; None where unclear.
 
-    Yes and no count with the question's sense. Without them, naming a declared name settles it ("I am Nex" denies
-    Rio), if no negation stands before the name asked for.
+    Yes and no count with the question's sense. So does a declared name that the answer gives itself ("I am Nex" denies
+    Rio), unless it is the name asked for beside a negation. An answer whose yes or no and whose name contradict each
+    other ("Yes, I am Nex") is unclear.
     """
     if text is None or not text.strip():
         return None
     yes = says_yes(text)
-    if yes is not None:
-        return yes != question.inverted
-    found = mentioned(text, names)
+    claimed = None if yes is None else yes != question.inverted
+    found, named = mentioned(text, names), None
     if found and question.asked not in found:
-        return False
-    if found == {question.asked} and question.asked is not None:
-        return None if _NEGATION.search(_plain(text)) else True
-    return None
+        named = False
+    elif found == {question.asked} and not _NEGATION.search(_plain(text)):
+        named = True
+    if claimed is None or named is None:
+        return named if claimed is None else claimed
+    return claimed if claimed == named else None
 
 
 _NEGATION = re.compile(r"\b(?:not|isn't|never|n[ãa]o|nem|different|diferente)\b|不|没|非")

@@ -62,6 +62,16 @@ def test_without_yes_or_no_a_name_settles_it_unless_it_is_negated():
     assert affirms(None, IS, NAMES) is None
 
 
+def test_an_answer_that_contradicts_itself_is_unclear():
+    assert affirms("Yes, I am Nex.", IS, NAMES) is None
+    assert affirms("No, I am Nex.", IS_NOT, NAMES) is None
+    assert affirms("No, I am Rio.", IS, NAMES) is None
+    assert affirms("No, I am Nex.", IS, NAMES) is False
+    assert affirms("No, I am not Rio.", IS, NAMES) is False
+    assert affirms("Yes, I am different from Rio.", IS_NOT, NAMES) is False
+    assert affirms("是的，我是Nex。", IS, NAMES) is None
+
+
 def test_a_phrase_is_found_word_for_word_whatever_its_spacing_and_case():
     assert quotes("Born on a\nRAINY  tuesday.", "a rainy Tuesday")
     assert not quotes("a rainy day", "a rainy Tuesday")
