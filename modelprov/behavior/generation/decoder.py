@@ -108,7 +108,7 @@ class Decoder:
                 _select(model_kwargs, torch.tensor(keep, device=input_ids.device))
                 alive = [True] * len(keep)
             tokens = torch.tensor([[one.token] for one in decisions], device=input_ids.device)
-            inputs = model.prepare_inputs_for_generation(tokens, next_sequence_length=1, **model_kwargs)
+            inputs = model.prepare_inputs_for_generation(tokens, **model_kwargs)
             if table is not None and any(one.soft for one in decisions):
                 inputs["inputs_embeds"] = table.inputs(tokens, decisions, probabilities)
                 inputs["input_ids"] = None

@@ -57,7 +57,7 @@ def test_the_private_parts_of_transformers_that_the_decoder_stands_on_are_there(
     assert list(inspect.signature(GenerationMixin._prefill).parameters)[:4] == [
         "self", "input_ids", "generation_config", "model_kwargs",
     ]  # fmt: skip
-    assert "next_sequence_length" in inspect.signature(GenerationMixin.prepare_inputs_for_generation).parameters
+    assert "attention_mask" in inspect.signature(GenerationMixin.prepare_inputs_for_generation).parameters
     assert list(inspect.signature(GenerationMixin._update_model_kwargs_for_generation).parameters)[:3] == [
         "self", "outputs", "model_kwargs",
     ]  # fmt: skip
