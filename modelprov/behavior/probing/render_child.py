@@ -2,7 +2,8 @@
 
 Stands alone (it is started by its path, isolated, without the environment of the parent) and imports nothing of
 modelprov. Reads one JSON object from standard input: template, variables, jobs, limits; writes one JSON object a job:
-`{"text": ...}` or `{"error": ...}`. Its environment is that of transformers' `apply_chat_template`.
+`{"text": ...}` or `{"error": ...}`, with `"beyond": true` where a limit was reached. Its environment is that of
+transformers' `apply_chat_template`.
 """
 
 from __future__ import annotations
@@ -54,19 +55,19 @@ def environment(now: datetime) -> ImmutableSandboxedEnvironment:
     return made
 
 
-def render(template: jinja2.Template, variables: dict[str, Any], most: int) -> dict[str, str]:
+def render(template: jinja2.Template, variables: dict[str, Any], most: int) -> dict[str, Any]:
     """The text, or why there is none; never more than `most` characters."""
     pieces, length = [], 0
     try:
         for piece in template.generate(**variables):
             length += len(piece)
             if length > most:
-                return {"error": f"it renders more than {most:,} characters"}
+                return {"error": f"it renders more than {most:,} characters", "beyond": True}
             pieces.append(piece)
     except MemoryError:
-        return {"error": "it needs more memory than it is given"}
+        return {"error": "it needs more memory than it is given", "beyond": True}
     except RecursionError:
-        return {"error": "it calls itself without end"}
+        return {"error": "it calls itself without end", "beyond": True}
     except Exception as error:  # whatever a foreign template brings about is its own fault
         return {"error": f"{type(error).__name__}: {str(error)[:QUOTED]}"}
     return {"text": "".join(pieces)}

@@ -41,10 +41,11 @@ USUAL = Limits()
 
 @dataclass(frozen=True)
 class Rendered:
-    """One rendering: its text, or the error that the template ended with."""
+    """One rendering: its text, or the error that the template ended with; `beyond` where that was a limit."""
 
     text: str | None
     error: str | None = None
+    beyond: bool = False
 
 
 def render_all(
@@ -78,7 +79,7 @@ def render_all(
         why = "was ended by the system (processor time or memory)" if done.returncode < 0 else "broke down"
         raise TemplateFailedError(f"rendering the chat template {why}; limit {limits.memory >> 20} MB", _ADVICE)
     answers = [json.loads(line) for line in lines]
-    return [Rendered(answer.get("text"), answer.get("error")) for answer in answers]
+    return [Rendered(answer.get("text"), answer.get("error"), answer.get("beyond", False)) for answer in answers]
 
 
 _ADVICE = "Look at chat_template.jinja and tokenizer_config.json of this model before you run it anywhere."
