@@ -43,6 +43,10 @@ def evaluate(
         list[int] | None, typer.Option(metavar="TOKENS", help="Most tokens of an answer, thinking included. Repeat it "
                                        "for the curve of accuracy against tokens.")
     ] = None,
+    answer_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Under a budget, cot-budget stops thinking so many tokens before it "
+                                 "[default: a quarter of it, at most 32].")
+    ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Answers to each question.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="For sampling and resampling; written into the report.")] = 0,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
@@ -111,7 +115,7 @@ def evaluate(
     from modelprov.behavior.evaluation.run import evaluate as run
     from modelprov.behavior.evaluation.tasks import load_task
 
-    conditions, notes = plan(method or ["cot"], budget or [], samples, settings)
+    conditions, notes = plan(method or ["cot"], budget or [], samples, settings, answer_tokens)
     asking = Asking(seed, batch_size, system, _text_of(chat_template), raw, log)
     command = shlex.join(["modelprov", *sys.argv[1:]])
     from rich.console import Console

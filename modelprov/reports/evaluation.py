@@ -71,9 +71,29 @@ def headline(report: EvaluationReport) -> Headline:
             f"On {asked}, {'the one comparison shows no' if len(report.tests) == 1 else f'none of {tests} shows a'} "
             "difference that chance alone would not often make.",
         )
+    more = f"; and {n.count(len(real) - 3)} more." if len(real) > 3 else "."
+    said = "; ".join(_said(test) for test in real[:3]) + more
     return Headline(
-        f"{n.count(len(real))} of {tests} beyond noise",
-        f"On {asked}: " + "; ".join(_said(test) for test in real[:3]) + ("; and more." if len(real) > 3 else "."),
+        f"{n.count(len(real))} of {tests} beyond noise", " ".join([f"On {asked}: {said}", *swireasoning(report)])
+    )
+
+
+def swireasoning(report: EvaluationReport) -> tuple[str, ...]:
+    """In how many cases SwiReasoning beats every chain of thought beside it; nothing where it was not compared."""
+    cases: dict[tuple[str, str], list[bool]] = {}
+    for test in report.tests:
+        sides = [test.first_method, test.second_method]
+        is_swir = [side.partition(" @")[0] == "swir" for side in sides]
+        if test.compared == "methods" and any(is_swir):
+            sign = 1 if is_swir[0] else -1
+            better = not test.noise and sign * (test.difference.value or 0.0) > 0
+            cases.setdefault((test.first_model, sides[0] if is_swir[0] else sides[1]), []).append(better)
+    if not cases:
+        return ()
+    beaten = sum(map(all, cases.values()))
+    return (
+        f"SwiReasoning does better than every other method beside it in {n.count(beaten)} of "
+        f"{n.plural(len(cases), 'case')}.",
     )
 
 

@@ -86,6 +86,14 @@ def test_a_difference_beyond_noise_names_the_better_one_whichever_comes_first():
         assert words.meaning(report.tests[0]) == "swir better"
 
 
+def test_swireasoning_is_credited_only_where_it_beats_every_method_beside_it():
+    weak = sample({"swir": "r" * 12, "cot": "r" * 12, "cot-budget": "w" * 12}, (8, 16))
+    assert "in 0 of 2 cases" in words.headline(weak).text
+    strong = sample({"cot": "w" * 12, "swir": "r" * 12, "cot-budget": "w" * 12}, (8, 16))
+    assert "in 2 of 2 cases" in words.headline(strong).text
+    assert words.swireasoning(sample({"cot": "r", "cot-budget": "w"})) == ()
+
+
 def test_one_row_is_an_accuracy_with_its_interval_and_nothing_compared():
     said = words.headline(sample({"cot": "rrrw"}))
     assert said.title == "75.0 % right"

@@ -10,6 +10,7 @@ from modelprov.behavior.generation.interface import METHODS, Method, SwiReasonin
 from modelprov.errors import UsageError
 
 CONTROL = "cot-budget"
+ANSWER_TOKENS = SwiReasoning.answer_budget
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,18 @@ class Condition:
 
 
 def plan(
-    names: Sequence[str], budgets: Sequence[int], samples: int, settings: Mapping[str, Any]
+    names: Sequence[str],
+    budgets: Sequence[int],
+    samples: int,
+    settings: Mapping[str, Any],
+    answer_tokens: int | None = None,
 ) -> tuple[tuple[Condition, ...], tuple[str, ...]]:
     """Every method under every budget, and what a reader must be told about that choice.
 
     A budget is the most tokens of an answer, thinking included, the same for every method. Budget-forced chain of
-    thought stops thinking `answer_budget` tokens before that (half of the budget at the earliest), so that room for an
-    answer is left. A greedy method gives the same answer every time and is asked once.
+    thought stops thinking `answer_tokens` before that (a quarter of the budget, at most `ANSWER_TOKENS`, unless given),
+    so that room for an answer is left; too much of it makes a weak control. A greedy method gives the same answer every
+    time and is asked once.
     """
     unknown = [name for name in names if name not in METHODS]
     if unknown:
@@ -53,18 +59,20 @@ def plan(
             "whether a gain is more than that of stopping in time."
         )
     limits: tuple[int | None, ...] = tuple(dict.fromkeys(budgets)) or (None,)
-    conditions = [_condition(name, limit, samples, settings) for limit in limits for name in chosen]
+    conditions = [_condition(name, limit, samples, settings, answer_tokens) for limit in limits for name in chosen]
     if samples > 1 and any(one.samples == 1 for one in conditions):
         notes.append("Greedy methods give the same answer every time; they were asked once a question.")
     return tuple(conditions), tuple(notes)
 
 
-def _condition(name: str, budget: int | None, samples: int, settings: Mapping[str, Any]) -> Condition:
+def _condition(
+    name: str, budget: int | None, samples: int, settings: Mapping[str, Any], answer_tokens: int | None
+) -> Condition:  # fmt: skip
     from modelprov.behavior.generation.generate import method_of
 
     given = dict(settings)
     if budget is not None:
-        reserve = given.get("answer_budget") or SwiReasoning.answer_budget
-        given |= {"max_new_tokens": budget, "thinking_budget": max(budget // 2, budget - reserve)}
+        reserve = min(ANSWER_TOKENS, max(1, budget // 4)) if answer_tokens is None else answer_tokens
+        given |= {"max_new_tokens": budget, "thinking_budget": max(1, budget - reserve)}
     method = method_of(name, **given)
     return Condition(method, budget, 1 if method.sampling.greedy else samples)

@@ -20,7 +20,14 @@ from modelprov.behavior.evaluation.answering import (
 )
 from modelprov.behavior.evaluation.log import AnswerLog
 from modelprov.behavior.evaluation.methods import Condition
-from modelprov.behavior.evaluation.results import EvaluationReport, MethodRecord, ModelRecord, Row, TaskRecord
+from modelprov.behavior.evaluation.results import (
+    EvaluationReport,
+    MethodRecord,
+    ModelRecord,
+    PairedResult,
+    Row,
+    TaskRecord,
+)
 from modelprov.behavior.evaluation.tasks import Task
 from modelprov.behavior.loading import LocalModel
 from modelprov.behavior.records import environment
@@ -107,6 +114,7 @@ def evaluate_with(
     methods = tuple(_method(condition) for condition in conditions)
     rows = tuple(each.row for each in finished)
     progress.stage("testing differences")
+    tests = scoring.paired_tests(rows, methods, asking.seed)
     return EvaluationReport(
         command=command,
         task=task() if callable(task) else task,
@@ -114,9 +122,9 @@ def evaluate_with(
         methods=methods,
         seed=asking.seed,
         rows=rows,
-        tests=scoring.paired_tests(rows, methods, asking.seed),
+        tests=tests,
         curve=scoring.curve(rows, methods),
-        notes=(*notes, *_cautions(rows)),
+        notes=(*notes, *_cautions(rows), *_weak_control(tests)),
         logs=tuple(each.log for each in finished if each.log is not None),
         answers_reused=sum(each.reused for each in finished),
         environment=environment(
@@ -184,4 +192,22 @@ def _cautions(rows: Sequence[Row]) -> list[str]:
     return [
         f"Most answers did not come to an end within the limit of tokens: {named}. There, accuracy says how often the "
         "limit was enough, not how often the model would be right."
+    ]
+
+
+def _weak_control(tests: Sequence[PairedResult]) -> list[str]:
+    """Where stopping by force did harm, beating the forced control is no merit."""
+    weak = []
+    for test in tests:
+        names = [test.first_method.partition(" @")[0], test.second_method.partition(" @")[0]]
+        if test.compared != "methods" or test.noise or sorted(names) != ["cot", "cot-budget"]:
+            continue
+        better = names[0] if (test.difference.value or 0.0) > 0 else names[1]
+        if better == "cot":
+            weak.append(f"{test.first_model} with {test.first_method} and {test.second_method}")
+    if not weak:
+        return []
+    return [
+        f"Chain of thought did worse when cut off by force than when left alone ({'; '.join(weak)}). There the forced "
+        "one is a weak control: compare with plain cot, or leave more room to think with a smaller --answer-tokens."
     ]

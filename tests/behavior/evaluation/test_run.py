@@ -74,9 +74,23 @@ def test_swireasoning_under_budgets_never_goes_without_its_control(run):
     assert any("cot-budget" in note and "added" in note for note in report.notes)
     settings = {one.label: one.settings for one in report.methods}
     assert {one["max_new_tokens"] for label, one in settings.items() if label.endswith("@64")} == {64}
-    assert settings["cot-budget @64"]["thinking_budget"] == 32
-    assert settings["cot-budget @16"]["thinking_budget"] == 8
+    assert settings["cot-budget @64"]["thinking_budget"] == 48
+    assert settings["cot-budget @16"]["thinking_budget"] == 12
     assert len(report.curve) == 4
+
+
+def test_the_control_keeps_as_many_tokens_for_its_answer_as_said():
+    for given, left in ((None, 1024 - 32), (100, 924), (5000, 1)):
+        (control,), _ = plan(("cot-budget",), (1024,), 1, {}, given)
+        assert control.method.thinking_budget == left
+
+
+def test_a_control_that_forcing_made_worse_is_said_to_be_weak(run):
+    worse = Calculator(lambda method, *_: method.name == "cot-budget")
+    report = run(worse, ("swir", "cot"), (64,), limit=20)
+    assert any("weak control" in note for note in report.notes)
+    worse = Calculator(lambda method, *_: method.name == "cot")
+    assert not any("weak control" in note for note in run(worse, ("swir", "cot"), (64,), limit=20).notes)
 
 
 def test_swireasoning_without_a_budget_is_reported_as_uncontrolled(run):
