@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from modelprov.checkpoints.types import Checkpoint
 
@@ -24,14 +25,29 @@ def manifest_digest(checkpoint: Checkpoint) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class HashedWeights:
+    """SHA-256 of every shard by file name (what `sha256sum` and the Hub show), and `weights_digest` of the whole."""
+
+    shards: Mapping[str, str]
+    whole: str
+
+
 def weights_digest(checkpoint: Checkpoint, on_bytes: Callable[[int], None] | None = None) -> str:
     """SHA-256 over the sorted (file name, size, SHA-256 of the file) of the shards, one line each, as above.
 
-    Reads every byte, 8 MiB at a time; `on_bytes` is called with the length of each piece. The digest of one file is
-    what `sha256sum` and the Hub show. Raises what reading raises (`TruncatedShardError`, `UnreadableFileError`).
+    Reads every byte as `hash_weights` does.
+    """
+    return hash_weights(checkpoint, on_bytes).whole
+
+
+def hash_weights(checkpoint: Checkpoint, on_bytes: Callable[[int], None] | None = None) -> HashedWeights:
+    """Hash every byte of the shards, 8 MiB at a time; `on_bytes` is called with the length of each piece.
+
+    Raises what reading raises (`TruncatedShardError`, `UnreadableFileError`).
     """
     buffer = memoryview(bytearray(CHUNK_BYTES))
-    lines = []
+    shards, lines = {}, []
     for number, shard in enumerate(checkpoint.shards):
         digest = hashlib.sha256()
         for start in range(0, shard.size, CHUNK_BYTES):
@@ -40,8 +56,9 @@ def weights_digest(checkpoint: Checkpoint, on_bytes: Callable[[int], None] | Non
             digest.update(piece)
             if on_bytes is not None:
                 on_bytes(len(piece))
+        shards[shard.path.name] = digest.hexdigest()
         lines.append(f"{shard.path.name}\t{shard.size}\t{digest.hexdigest()}\n")
-    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+    return HashedWeights(shards, hashlib.sha256("".join(sorted(lines)).encode()).hexdigest())
 
 
 def sampled_digest(checkpoint: Checkpoint) -> str:

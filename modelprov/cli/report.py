@@ -62,14 +62,15 @@ def verify(
     """
     from rich.console import Console
 
+    from modelprov.checkpoints.header import read_small_file
     from modelprov.reports.rechecking import recheck
     from modelprov.reports.rechecking_words import print_recheck, render_recheck_json
     from modelprov.reports.writing import write_atomically
 
     if device not in ("auto", "cpu", "cuda"):
         raise UsageError(f"--device is auto, cpu or cuda, not {device!r}")
-    recorded = read_report(file)
-    moved = _moved(location or [], recorded)
+    recorded = parse_report(read_small_file(file.expanduser(), LIMIT), file)
+    moved = labelled(location or [], [one.label for one in recorded.inputs], needed=True)
     options = _options(recorded, parse_size(memory, "--memory"), threads, device)
     opened, notes = _open(recorded, moved, file.parent)
     found = recheck(recorded, _compare(recorded, opened, options, quiet), tolerance)
@@ -80,15 +81,10 @@ def verify(
     raise typer.Exit(0 if found.holds else 1)
 
 
-def read_report(file: Path) -> Report:
-    """The report in a file, with inputs that make sense together.
-
-    Raises `UsageError` for what is no report, `UnreadableFileError` for what cannot be read.
-    """
-    from modelprov.checkpoints.header import read_small_file
+def parse_report(content: bytes, file: Path) -> Report:
+    """The report that a file holds, with inputs that make sense together; `UsageError` for what is no report."""
     from modelprov.reports.as_json import load_report
 
-    content = read_small_file(file.expanduser(), LIMIT)
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -107,18 +103,17 @@ def read_report(file: Path) -> Report:
     return report
 
 
-def _moved(given: list[str], report: Report) -> dict[str, str]:
-    """Label and path of every --location."""
-    labels = [one.label for one in report.inputs]
-    moved: dict[str, str] = {}
+def labelled(given: list[str], labels: list[str], *, needed: bool = False) -> dict[str, str]:
+    """Paths by label, from options such as LABEL=PATH; without a label it is the first input, unless it is `needed`."""
+    found: dict[str, str] = {}
     for one in given:
         label = next((known for known in sorted(labels, key=len, reverse=True) if one.startswith(f"{known}=")), None)
-        if label is None:
-            raise UsageError(
-                f"--location {one!r} names no input of the report", f"Write LABEL=PATH; labels: {', '.join(labels)}."
-            )
-        moved[label] = one[len(label) + 1 :]
-    return moved
+        if label is None and (needed or "=" in one):
+            raise UsageError(f"{one!r} names no input of the report", f"Write LABEL=PATH; labels: {', '.join(labels)}.")
+        path = one if label is None else one[len(label) + 1 :]
+        if found.setdefault(label or labels[0], path) != path:
+            raise UsageError(f"{label or labels[0]} is given two places", "Name every input once.")
+    return found
 
 
 def _options(report: Report, memory: int, threads: int | None, device: str) -> Options:

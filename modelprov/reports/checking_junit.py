@@ -19,7 +19,7 @@ _UNSAFE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def render_junit(report: CheckReport, rules: Mapping[str, Rule] | None = None) -> str:
     """Return the XML, with its declaration, ending in a line feed; `rules` name the cases (default: our own)."""
     known = rules if rules is not None else _own_rules()
-    spoken = {one.rule: one.name for one in (*report.findings, *report.not_judged)}
+    spoken = {one.rule: one.name for one in report.findings} | {one.rule: one.name for one in report.not_judged}
     suite = ElementTree.Element("testsuite")
     _properties(suite, report)
     for rule in dict.fromkeys((*report.rules, *sorted(spoken))):

@@ -48,7 +48,7 @@ def render_sarif(report: CheckReport, rules: Mapping[str, Rule] | None = None, p
     started = _utc(report.started)
     if started is not None:
         invocation["startTimeUtc"] = started
-    names = {one.rule: one.name for one in (*report.findings, *report.not_judged)}
+    names = spoken(report)
     bases = _bases(report)
     run = {
         "tool": {
@@ -81,15 +81,19 @@ def _own_rules() -> Mapping[str, Rule]:
 
 def _ids(report: CheckReport) -> tuple[str, ...]:
     """Every rule that ran or is spoken of, once, in order."""
-    spoken = (one.rule for one in (*report.findings, *report.not_judged))
-    return tuple(dict.fromkeys((*report.rules, *sorted(spoken))))
+    return tuple(dict.fromkeys((*report.rules, *sorted(spoken(report)))))
 
 
-def _rule(name: str, rule: Rule | None, spoken: str | None, pages: str | None) -> dict[str, Any]:
+def spoken(report: CheckReport) -> dict[str, str]:
+    """Names by id of the rules that found something or could not be judged."""
+    return {one.rule: one.name for one in report.findings} | {one.rule: one.name for one in report.not_judged}
+
+
+def _rule(name: str, rule: Rule | None, other: str | None, pages: str | None) -> dict[str, Any]:
     page = f"docs/rules/{name}.md"
     told: dict[str, Any] = {"id": name}
-    if rule is not None or spoken is not None:
-        told["name"] = rule.name if rule is not None else spoken
+    if rule is not None or other is not None:
+        told["name"] = rule.name if rule is not None else other
     if rule is not None:
         told["shortDescription"] = {"text": rule.title}
         told["defaultConfiguration"] = {"enabled": rule.severity != Severity.OFF, "level": _LEVEL[rule.severity]}
