@@ -36,8 +36,8 @@ def evaluate(
     ],
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", metavar="cot|cot-greedy|cot-budget|swir", help="How to answer. Repeat it to compare. "
-                     "Default: cot.")
+        typer.Option("--method", metavar="NAME", help="How to answer: cot (default), cot-greedy, cot-budget, swir. "
+                     "Repeat it to compare.")
     ] = None,
     budget: Annotated[
         list[int] | None, typer.Option(metavar="TOKENS", help="Most tokens of an answer, thinking included. Repeat it "
@@ -45,7 +45,7 @@ def evaluate(
     ] = None,
     answer_tokens: Annotated[
         int | None, typer.Option(min=1, help="Under a budget, cot-budget stops thinking so many tokens before it "
-                                 "[default: a quarter of it, at most 32].")
+                                 "(default: a quarter of it, at most 32).")
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Answers to each question.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="For sampling and resampling; written into the report.")] = 0,
@@ -55,17 +55,17 @@ def evaluate(
     ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of an answer, without --budget.")] = 1024,
     thinking_budget: Annotated[
-        int | None, typer.Option(min=0, help="cot-budget: most tokens of thinking [default: half of all].")
+        int | None, typer.Option(min=0, help="cot-budget: most tokens of thinking (default: half of all).")
     ] = None,
-    temperature: Annotated[float | None, typer.Option(help="[default: 0.6]", show_default=False)] = None,
-    top_k: Annotated[int | None, typer.Option(help="0 keeps every token. [default: 20]", show_default=False)] = None,
-    top_p: Annotated[float | None, typer.Option(help="[default: 0.95]", show_default=False)] = None,
+    temperature: Annotated[float | None, typer.Option(help="(default: 0.6)", show_default=False)] = None,
+    top_k: Annotated[int | None, typer.Option(help="0 keeps every token. (default: 20)", show_default=False)] = None,
+    top_p: Annotated[float | None, typer.Option(help="(default: 0.95)", show_default=False)] = None,
     greedy: Annotated[bool, typer.Option("--greedy", help="Every method takes the most likely token.")] = False,
     alpha: Annotated[
-        float | None, typer.Option(help="swir: weight of the soft input. [default: 1]", show_default=False)
+        float | None, typer.Option(help="swir: weight of the soft input. (default: 1)", show_default=False)
     ] = None,
     window: Annotated[
-        int | None, typer.Option(help="swir: fewest steps in words. [default: 512]", show_default=False)
+        int | None, typer.Option(help="swir: fewest steps in words. (default: 512)", show_default=False)
     ] = None,
     max_switches: Annotated[int | None, typer.Option(min=0, help="swir: end thinking after so many.")] = None,
     system: Annotated[str | None, typer.Option(metavar="TEXT", help="System prompt where a question has none.")] = None,

@@ -24,8 +24,9 @@ TERMS = (
     ),
     (
         "Difference",
-        "Of accuracies on the same questions, so that hard questions count for both sides. Tested with McNemar's exact "
-        "test (one answer a question) or Fisher's paired randomisation test (several).",
+        "Of accuracies on the same questions, so that hard questions count for both sides. One answer a question: "
+        "McNemar's exact test and Newcombe's interval for paired shares. Several: Fisher's paired randomisation test, "
+        "and an interval that resamples questions.",
     ),
     (
         "Adjusted p",

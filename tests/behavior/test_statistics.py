@@ -16,6 +16,7 @@ from modelprov.behavior.statistics import (
     holm,
     mcnemar,
     paired_bootstrap,
+    paired_interval,
     randomisation_test,
     ratio_bootstrap,
 )
@@ -27,6 +28,34 @@ def binomial_p(one: int, two: int) -> float:
     """Two-sided exact p of a fair coin, by counting."""
     n, k = one + two, min(one, two)
     return min(1.0, 2 * sum(math.comb(n, i) for i in range(k + 1)) / 2**n)
+
+
+def paired(both: int, one: int, two: int, neither: int) -> tuple[list[bool], list[bool]]:
+    first = [True] * (both + one) + [False] * (two + neither)
+    return first, [True] * both + [False] * one + [True] * two + [False] * neither
+
+
+def test_the_published_case_of_newcombes_paired_interval():
+    """Newcombe (1998), Statistics in Medicine 17, 2635: 36, 12, 2, 0 of 50 give 0.0569 to 0.3404 by method 10."""
+    found = paired_interval(*paired(36, 12, 2, 0))
+    assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.0569, 0.3404), abs=5e-5)
+
+
+@given(PAIRS)
+def test_a_paired_interval_holds_the_difference_and_turns_with_its_sides(pairs):
+    first, second = [a for a, _ in pairs], [b for _, b in pairs]
+    found, turned = paired_interval(first, second), paired_interval(second, first)
+    if not pairs:
+        assert found.value is None
+        return
+    assert found.value == pytest.approx(sum(first) / len(first) - sum(second) / len(second))
+    assert -1 - 1e-9 <= found.low <= found.value <= found.high <= 1 + 1e-9
+    assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
+
+
+def test_one_pair_that_differs_leaves_both_directions_open():
+    found = paired_interval(*paired(30, 1, 0, 69))
+    assert found.low < 0 < found.value < found.high
 
 
 @given(PAIRS)

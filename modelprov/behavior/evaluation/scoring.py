@@ -118,9 +118,12 @@ def _paired(compared: Literal["methods", "models"], first: Row, second: Row, see
     two = [second.right_by_question[place] / second.answers_by_question[place] for place in both]
     single = all(first.answers_by_question[place] == second.answers_by_question[place] == 1 for place in both)
     if single:
-        p = statistics.mcnemar([value == 1 for value in one], [value == 1 for value in two]).p
+        right_one, right_two = [value == 1 for value in one], [value == 1 for value in two]
+        p = statistics.mcnemar(right_one, right_two).p
+        difference = _estimate(statistics.paired_interval(right_one, right_two))
     else:
         p = statistics.randomisation_test(one, two, seed)
+        difference = _difference(one, two, seed)
     return PairedResult(
         compared=compared,
         first_model=first.model,
@@ -128,7 +131,7 @@ def _paired(compared: Literal["methods", "models"], first: Row, second: Row, see
         second_model=second.model,
         second_method=second.method,
         questions=len(both),
-        difference=_difference(one, two, seed),
+        difference=difference,
         only_first=sum(a > b for a, b in zip(one, two, strict=True)),
         only_second=sum(a < b for a, b in zip(one, two, strict=True)),
         test="McNemar, exact" if single else "paired randomisation",

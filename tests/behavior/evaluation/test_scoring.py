@@ -105,7 +105,9 @@ def test_a_difference_is_called_one_only_after_the_correction_for_all_tests():
 def test_rows_that_never_differ_leave_open_what_so_few_questions_leave_open():
     found = paired_tests([of("r w r"), of("r w r", method="swir")], [method("cot"), method("swir")], 0)[0]
     assert found.p == 1
-    assert found.difference.low == -found.difference.high == -wilson(0, 3).high
+    assert -0.7 < found.difference.low < 0 < found.difference.high < 0.7
+    several = paired_tests([of("rr ww rr"), of("rr ww rr", method="swir")], [method("cot"), method("swir")], 0)[0]
+    assert several.difference.low == -several.difference.high == -wilson(0, 3).high
 
 
 def test_several_samples_are_compared_by_their_share_in_each_question():
