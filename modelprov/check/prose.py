@@ -122,7 +122,8 @@ def _of_another(before: str, after: str, names: Names) -> bool:
     cut = words.AUXILIARY.search(before)
     subject, link = (before[: cut.start()], before[cut.start() :]) if cut else (before, "")
     subject = subject.rstrip(" ,(")
-    if words.AND.search(subject):  # "X was trained and then ...": the subject stands before the first verb
+    # "X was trained and then ...": the subject stands before the first verb
+    if words.AND.search(subject) or words.SEQUENCE.search(before):
         first = words.FIRST_VERB.search(subject)
         subject, link = (subject[: first.start()].rstrip(), "was") if first else ("", "")
     if words.OTHER_PART.search(subject):

@@ -146,6 +146,9 @@ AUXILIARY = re.compile(
 )
 VERB = _any(r"\b(?:is|was|were|are|has|have|had|been|which|that|who|que|foi|foram|é|são)\b|,")
 AND = re.compile(r"\b(?:and|but|or|then|e|mas|ou)\Z", re.IGNORECASE)
+SEQUENCE = re.compile(
+    r",\s(?:and\s|e\s)?(?:then|finally|subsequently|afterwards|lastly|depois|então)\s(?:\w+\s){0,2}\Z", re.IGNORECASE
+)
 FIRST_VERB = _any(r"\s(?:is|was|were|are|has|have|had|foi|foram|é|são)\b")
 OTHER_PART = re.compile(
     r"\b(?:tokeni[sz]er|vocabulary|vocab|embeddings?|heads?|classifier|reward\smodel|preference\smodel|encoder"
