@@ -98,9 +98,11 @@ def front_claims(card: Card) -> FrontClaims:
             problems.append(_wrong(card.file, found[1].location, key, "has to be one text, not a list"))
         return found[0] if found else None
 
-    bases = {_hub_name(declared.value): declared.location for declared in reversed(several("base_model"))}
+    bases: dict[str, Location] = {}
+    for declared in several("base_model"):
+        bases.setdefault(_hub_name(declared.value), declared.location)
     return FrontClaims(
-        tuple(Declared(name, place) for name, place in reversed(bases.items())),
+        tuple(Declared(name, place) for name, place in bases.items()),
         _relation(one("base_model_relation"), card.file, problems),
         _joined(several("license")),
         one("license_name"),

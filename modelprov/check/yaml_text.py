@@ -58,7 +58,8 @@ def read_yaml(text: str, file: str, first_line: int = 1) -> tuple[Value | None, 
         reader = _Reader(file, first_line)
         value, _ = reader.read(node, 0)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        unclosed = "end of stream" in (error.problem or "")  # what is not closed matters where it was opened
+        mark = (error.context_mark if unclosed else None) or error.problem_mark or error.context_mark
         line = first_line + (mark.line if mark is not None else 0)
         column = mark.column + 1 if mark is not None else None
         what = error.problem or error.context or "unknown mistake"
