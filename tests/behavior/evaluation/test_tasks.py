@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from modelprov.behavior.evaluation.graders import right
-from modelprov.behavior.evaluation.tasks import load_task, shipped
+from modelprov.behavior.evaluation.tasks import GRADERS, load_task, shipped
+from modelprov.behavior.generation.interface import METHODS
 from modelprov.errors import UsageError
 
 GOOD = {"question": "2 + 2?", "answer": "4", "grader": "numeric"}
@@ -104,3 +105,11 @@ def test_shipped_tasks_load_and_their_own_answers_are_right(name):
     assert len(task.questions) >= 50
     assert all(right(one, f"So the answer is \\boxed{{{one.answer}}}.") for one in task.questions)
     assert len({one.question for one in task.questions}) == len(task.questions)
+
+
+def test_the_document_shows_a_task_that_loads_and_names_every_method_and_grader(tmp_path):
+    text = (Path(__file__).parents[3] / "docs" / "eval.md").read_text(encoding="utf-8")
+    (tmp_path / "task.jsonl").write_text(text.split("```json\n", 1)[1].split("```", 1)[0], encoding="utf-8")
+    assert [one.grader for one in load_task(str(tmp_path / "task.jsonl")).questions] == ["numeric", "regex", "choice"]
+    first_cells = [line.split("|")[1].strip(" `") for line in text.splitlines() if line.startswith("| `")]
+    assert first_cells == [*METHODS, *GRADERS]
