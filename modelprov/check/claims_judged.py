@@ -99,6 +99,6 @@ def _others(claims: Claims) -> Iterator[Claim]:
     own = [one for one in claims.scores if one.model is None]
     if own:
         yield Claim(
-            kind="score", text=f"{len(own)} benchmark scores", location=own[0].location, status="unverifiable",
+            kind="score", text=f"{len(own)} benchmark score{'s' if len(own) > 1 else ''}", location=own[0].location, status="unverifiable",
             note="files do not show them; run the benchmark",
         )  # fmt: skip
