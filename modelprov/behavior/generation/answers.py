@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from modelprov.behavior.generation.vocabulary import CLOSE, OPEN, thinking_tags
+from modelprov.behavior.generation.vocabulary import CLOSE, OPEN, special_ids, thinking_tags
 
 
 def text_of(tokenizer: Any, tokens: Sequence[int]) -> str:
@@ -19,8 +19,15 @@ def text_of(tokenizer: Any, tokens: Sequence[int]) -> str:
     )
 
 
+def begun_answer(tokenizer: Any, prompt: Sequence[int]) -> str:
+    """What a prompt already says of the answer: its text after the last special token that is no thinking tag."""
+    special = special_ids(tokenizer)
+    start = max((place + 1 for place, token in enumerate(prompt) if token in special), default=0)
+    return text_of(tokenizer, prompt[start:])
+
+
 def parts(prompt: str, text: str) -> tuple[str | None, str | None]:
-    """Thought and final answer in `text`, which goes on from `prompt`; see `Answer`.
+    """Thought and final answer in `text`, which goes on from `prompt` (its last turn); see `Answer`.
 
     A thought may have begun in the prompt. Where it never ends there is no final answer, and what stands after it
     began is the thought.

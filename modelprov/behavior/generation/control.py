@@ -165,10 +165,13 @@ class SwiControl:
 
 
 def is_open(tokens: Iterable[int], vocabulary: Vocabulary) -> bool:
-    """Whether these tokens end inside a thought: the last thinking tag among them is `<think>`."""
+    """Whether these tokens end inside a thought: the last thinking tag among them is `<think>`.
+
+    A special token ends a thought too, so that a question that mentions `<think>` opens none in the answer.
+    """
     inside = False
     for token in tokens:
-        if token in (vocabulary.open, vocabulary.close):
+        if token in (vocabulary.open, vocabulary.close) or token in vocabulary.special:
             inside = token == vocabulary.open
     return inside
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
 
-from modelprov.behavior.generation.answers import parts, text_of
+from modelprov.behavior.generation.answers import begun_answer, parts, text_of
 from modelprov.behavior.generation.decoder import Decoder
 from modelprov.behavior.generation.interface import METHODS, Answer, Method, Sampling, SwiReasoning
 from modelprov.behavior.generation.vocabulary import Vocabulary, look_up
@@ -105,7 +105,7 @@ def generate(
         _run(model, [prompts[one] for one in places], decoder, method.max_new_tokens)
         for place, one in zip(places, decoder.sequences, strict=True):
             text = text_of(model.tokenizer, one.tokens)
-            thinking, final = parts(text_of(model.tokenizer, prompts[place]), text)
+            thinking, final = parts(begun_answer(model.tokenizer, prompts[place]), text)
             answers[place] = Answer(tuple(one.tokens), text, thinking, final, one.finished, one.trace())
         if on_done is not None:
             on_done(len(answers))

@@ -33,7 +33,11 @@ def math_texts() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Token ids of one tokenizer. `open` and `close` are the thinking tags, `math` every token that stays explicit."""
+    """Token ids of one tokenizer.
+
+    `open` and `close` are the thinking tags, `math` every token that stays explicit, `special` the special tokens
+    besides the tags: those that part the turns of a conversation are among them.
+    """
 
     open: int
     close: int
@@ -41,6 +45,7 @@ class Vocabulary:
     math: frozenset[int]
     convergence: tuple[int, ...]
     termination: tuple[int, ...]
+    special: frozenset[int] = frozenset()
 
 
 def thinking_tags(tokenizer: Any) -> tuple[int, int] | None:
@@ -49,6 +54,11 @@ def thinking_tags(tokenizer: Any) -> tuple[int, int] | None:
     if OPEN in vocabulary and CLOSE in vocabulary:
         return int(vocabulary[OPEN]), int(vocabulary[CLOSE])
     return None
+
+
+def special_ids(tokenizer: Any) -> frozenset[int]:
+    """Ids of the special tokens, thinking tags left out."""
+    return frozenset(tokenizer.all_special_ids) - frozenset(thinking_tags(tokenizer) or ())
 
 
 def look_up(tokenizer: Any, label: str, method: str, compat: str = "corrected") -> Vocabulary:
@@ -71,6 +81,7 @@ def look_up(tokenizer: Any, label: str, method: str, compat: str = "corrected") 
         math=frozenset(one for text in math_texts() for one in _encoded(tokenizer, text)),
         convergence=close,
         termination=close + _encoded(tokenizer, TERMINATION.removeprefix(CLOSE)),
+        special=special_ids(tokenizer),
     )
 
 

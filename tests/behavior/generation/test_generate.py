@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from modelprov.behavior.generation.answers import parts, text_of
-from modelprov.behavior.generation.control import BudgetControl
+from modelprov.behavior.generation.answers import begun_answer, parts, text_of
+from modelprov.behavior.generation.control import BudgetControl, is_open
 from modelprov.behavior.generation.decoder import Decoder
 from modelprov.behavior.generation.generate import generate, method_of
 from modelprov.behavior.generation.interface import METHODS
@@ -154,6 +154,17 @@ def test_text_keeps_thinking_tags_and_leaves_out_other_special_tokens() -> None:
     words.add_special_tokens({"additional_special_tokens": [tiny.OTHER_EOS, "<think>", "</think>"]})
     tokens = words.encode(f"<think>a é b</think> c{tiny.EOS}")
     assert text_of(words, tokens) == "<think>a é b</think> c"
+
+
+def test_a_question_that_mentions_the_opening_tag_begins_no_thought_in_the_answer() -> None:
+    words = tiny.tokenizer()
+    mentions = words.encode(f"What is <think>?{tiny.OTHER_EOS}")
+    prefilled = words.encode(f"What is it?{tiny.OTHER_EOS}<think>It")
+    vocabulary = look_up(words, "toy", "cot-budget")
+    assert not is_open(mentions, vocabulary)
+    assert is_open(prefilled, vocabulary)
+    assert parts(begun_answer(words, mentions), "A tag") == (None, "A tag")
+    assert parts(begun_answer(words, prefilled), " is a tag") == ("is a tag", None)
 
 
 @pytest.mark.parametrize("name", ["swir", "cot-budget"])
