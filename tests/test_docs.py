@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from modelprov import __version__
-from modelprov.cli import compare, demo, inspect, merge, verify  # noqa: F401  (they add themselves to `app`)
+from modelprov.cli import attest, compare, demo, inspect, merge, report, verify  # noqa: F401  (they add themselves to `app`)
 from modelprov.cli.compare import exit_code
 from modelprov.cli.main import app
 from modelprov.forensics import verdict

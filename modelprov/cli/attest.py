@@ -136,11 +136,14 @@ def _verify(file: Path, public: Path | None, against: Path | None, weights: list
         data = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{file} is not JSON", "Give what `modelprov attest --key` wrote.") from error
+    bundled = isinstance(data, dict) and isinstance(data.get("dsseEnvelope"), dict)
+    if bundled:  # a sigstore bundle: its certificates and log entries are not looked at, only the signature
+        data = data["dsseEnvelope"]
     payload, signatures = open_envelope(data) if is_envelope(data) else (content, [])
     signed = verified(payload, signatures, key)
     statement = load_statement(payload.decode("utf-8", "replace"))
     if signed:
-        says = f"by the key {key_id(key)[:16]}..."
+        says = f"by the key {key_id(key)[:16]}..." + (" (nothing else in the bundle was checked)" if bundled else "")
     else:
         says = "none of its signatures is this key's" if signatures else "the statement is not signed"
     points = [Point("signature", signed, says)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modelprov.reports.as_json import load_report, render_json
@@ -19,11 +19,12 @@ _ROWS = ("components", "layers", "cells", "tensors")
 
 @dataclass(frozen=True)
 class Difference:
-    """One value that is not what it was recorded as: `place` is its path in the file's JSON."""
+    """One value that is not what it was recorded as: `place` is its path in the file's JSON, `row` the row's name."""
 
     place: str
     recorded: Any
     recomputed: Any
+    row: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def recheck(recorded: Report, recomputed: Report, tolerance: float = TOLERANCE) 
     for name, says, places in _claims(recorded):
         compared = [(place, at(old, place), at(new, place)) for place in places if place not in older]
         differences = tuple(
-            one
+            replace(one, row=_row(one.place, old))
             for place, before, after in compared
             for one in differing(place, before, after, tolerance)
             if one.place not in older
@@ -146,6 +147,13 @@ def differing(place: str, recorded: Any, recomputed: Any, tolerance: float) -> I
             yield Difference(place, recorded, recomputed)
     elif type(recorded) is not type(recomputed) or recorded != recomputed:
         yield Difference(place, recorded, recomputed)
+
+
+def _row(place: str, report: Any) -> str | None:
+    """The name of the row that a place is in; None outside the tables of rows."""
+    row = place.partition("]")[0] + "]"
+    name = at(report, f"{row}.name") if row.startswith(tuple(f"{key}[" for key in _ROWS)) else None
+    return str(name) if name is not None else None
 
 
 def _leaves(value: Any) -> int:

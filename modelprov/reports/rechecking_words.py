@@ -75,9 +75,8 @@ def print_recheck(found: Recheck, report: str, notes: Sequence[str], console: Co
 def _differences(claim: Held, console: Console) -> None:
     console.print(Text(clean(claim.claim), style="bold"))
     for one in claim.differences[:EXAMPLES]:
-        _print(
-            console, f"  {one.place}\n    recorded   {_value(one.recorded)}\n    recomputed {_value(one.recomputed)}"
-        )
+        where = one.place if one.row is None else f"{one.place} ({one.row})"
+        _print(console, f"  {where}\n    recorded   {_value(one.recorded)}\n    recomputed {_value(one.recomputed)}")
     more = len(claim.differences) - EXAMPLES
     if more > 0:
         _print(console, f"  and {count(more)} more")

@@ -102,6 +102,17 @@ def test_another_key_another_report_and_no_signature_do_not_verify(
     assert "predicate.mixing.shares[0].alpha" in said.out
 
 
+def test_a_sigstore_bundle_is_opened_for_its_envelope_and_nothing_more_is_claimed(
+    modelprov: Command, report: Path, keys: Any, tmp_path: Path
+) -> None:
+    private, public = keys("a")
+    envelope = json.loads(modelprov("attest", report, "--key", private).out)
+    (tmp_path / "b.json").write_text(json.dumps({"mediaType": "bundle", "dsseEnvelope": envelope}))
+    said = modelprov("attest", "--verify", "b.json", "--public-key", public)
+    assert (said.code, "nothing else in the bundle was checked" in " ".join(said.out.split())) == (0, True)
+    assert modelprov("attest", "--verify", "b.json", "--public-key", keys("b")[1]).code == 1
+
+
 def test_bills_are_written_in_both_formats_and_not_signed(modelprov: Command, report: Path, keys: Any) -> None:
     for form, key in (("cyclonedx", "bomFormat"), ("spdx", "@graph")):
         said = modelprov("attest", report, "--format", form)

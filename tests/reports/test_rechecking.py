@@ -74,7 +74,10 @@ def test_every_value_that_can_be_computed_anew_is_compared(merge: Report) -> Non
     assert sorted(one.place for claim in found.claims for one in claim.differences) == sorted(changed)
 
 
-def test_a_row_that_was_removed_or_added_is_a_difference(merge: Report) -> None:
+def test_a_row_that_was_edited_removed_or_added_is_a_difference(merge: Report) -> None:
+    first = merge.components[0].model_copy(update={"elements": 1})
+    found = recheck(merge.model_copy(update={"components": (first, *merge.components[1:])}), merge)
+    assert [one.row for claim in found.claims for one in claim.differences] == [merge.components[0].name]
     for rows in (merge.components[:1], (*merge.components, merge.components[0])):
         found = recheck(merge.model_copy(update={"components": rows}), merge)
         assert [claim.claim for claim in found.claims if not claim.holds] == ["components"]
