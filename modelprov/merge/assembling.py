@@ -12,7 +12,7 @@ from modelprov.errors import MergeError, UsageError
 from modelprov.merge.groups import kind_of, parse_groups
 from modelprov.merge.matching import Catalogue, ShapeMismatch, in_layer
 from modelprov.merge.methods.interface import PRESETS, Method
-from modelprov.merge.plan import Copy, MergePlan, Piece, Planned, uses_base
+from modelprov.merge.plan import Copy, MergePlan, Piece, Planned, uses_base, without_torch
 from modelprov.merge.recipe import DTYPES, Recipe
 from modelprov.merge.settings import Settings, settings_of, varies
 from modelprov.merge.stretches import Role, Stretch, stretches_of
@@ -53,6 +53,7 @@ class Assembly:
         self._leftovers()
         layers = self._source_layers()
         notes = tuple(_sentence(rule, members) for rule, members in self.rules.items())
+        notes += without_torch(self.method, self.arithmetic)
         return MergePlan(
             self.recipe, self.method, self.arithmetic, self.checkpoints, self.layout.number, self.uses_base,
             tuple(self.tensors), notes, layers,

@@ -21,6 +21,7 @@ from modelprov.errors import UsageError
 from modelprov.merge.collector import paused
 from modelprov.merge.methods import ARITHMETICS, METHODS
 from modelprov.merge.methods.interface import PRESETS, Method
+from modelprov.merge.methods.steps import torch_installed
 from modelprov.merge.recipe import Recipe
 from modelprov.merge.settings import Settings, check_settings
 
@@ -130,6 +131,14 @@ def method_of(recipe: Recipe) -> Method:
             wanted = f"{method.fewest}{most if method.most is not None else ' or more'}"
             raise UsageError(f"{method.name} merges {wanted} models{beside}, the recipe names {count}", "Correct it.")
     return method
+
+
+def without_torch(method: Method, arithmetic: str) -> tuple[str, ...]:
+    """What to say where a preset takes steps from torch (`methods.torch_steps`) and torch is not installed."""
+    whole = not method.elementwise and not method.random
+    if arithmetic not in PRESETS or not whole or torch_installed():
+        return ()
+    return (f"torch is not installed: last bits, and changes of equal size, may differ from those of {arithmetic}",)
 
 
 def uses_base(recipe: Recipe, method: Method) -> bool:

@@ -136,7 +136,7 @@ def _write(
 def fingerprint(plan: MergePlan, shards: tuple[ShardPlan, ...], identities: Sequence[str]) -> str:
     """SHA-256 over all that decides the output's bytes: recipe, arithmetic, inputs, layout of the files, version."""
     parts = [
-        __version__, plan.arithmetic, plan.recipe.model_dump_json(), *identities,
+        __version__, plan.arithmetic, plan.recipe.model_dump_json(), *plan.notes, *identities,
         *(hashlib.sha256(shard.header).hexdigest() for shard in shards),
     ]  # fmt: skip
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -39,7 +39,7 @@ def _ratio(deltas: list[Real], step: Steps) -> Real:
         for i, j in combinations(range(len(deltas)), 2)
     ]
     n = len(deltas)
-    cosine = step(step.add(cosines) / step.exact(len(cosines)))
+    cosine = step(sum(cosines) / step.exact(len(cosines)))
     return step.divide(step(step.exact(n) * cosine), step(1 + step(step.exact(n - 1) * cosine)))
 
 

@@ -36,15 +36,16 @@ def _tangent_mean(vectors: list[Real], weights: list[Real], step: Steps, eps: fl
     if float(length[0]) <= eps:  # opposite directions: the sphere has no mean, the plain one is all there is
         return step.add(step(weight * vector) for weight, vector in zip(weights, vectors, strict=True))
     mean = step(mean / length)
+    cosines = step.dot(np.stack(units), mean[None])
     tangent = step.add(
-        step(weight * step(unit - step(step.dot(unit, mean) * mean)))
-        for weight, unit in zip(weights, units, strict=True)
+        step(weight * step(unit - step(cosine * mean)))
+        for weight, unit, cosine in zip(weights, units, cosines, strict=True)
     )
     size = step.add(step(weight * norm) for weight, norm in zip(weights, norms, strict=True))
     angle = step.norm(tangent)
     if float(angle[0]) <= eps:
         return step(mean * size)
-    cosine, sine = step(np.cos(angle)), step(step(np.sin(angle)) / angle)
+    cosine, sine = step.cosine(angle), step(step.sine(angle) / angle)
     return step(step(step(mean * cosine) + step(tangent * sine)) * size)
 
 

@@ -35,17 +35,17 @@ def merge(inputs: Inputs) -> Float32:
     x, y = first.reshape(shape), second.reshape(shape)
     if columns and not whole:
         x, y = np.ascontiguousarray(x.T), np.ascontiguousarray(y.T)
-    merged = _great_circle(x, y, weights[1] / sum(weights), step)
+    merged = _great_circle(x, y, weights[1] / sum(weights), step, across=columns and not whole)
     merged = (merged.T if columns and not whole else merged).reshape(-1)
     return stored(merged if base is None else step(base + merged), inputs.out_dtype)
 
 
-def _great_circle(x: Real, y: Real, t: float, step: Steps) -> Real:
+def _great_circle(x: Real, y: Real, t: float, step: Steps, across: bool) -> Real:
     """The point at share `t` between the rows of `x` and `y` [rows, n]."""
-    cosine = np.clip(step.dot(step.divide(x, step.norm(x)), step.divide(y, step.norm(y))), -1, 1)
-    angle = step(np.arccos(cosine))
-    sine = step(np.sin(angle))
-    first, second = step(np.sin(step(angle * step.exact(1 - t)))), step(np.sin(step(angle * step.exact(t))))
+    u, v = (step.divide(one, step.norm(one, across)) for one in (x, y))
+    angle = step.arccosine(np.clip(step.dot(u, v, across), -1, 1))
+    sine = step.sine(angle)
+    first, second = (step.sine(step(angle * step.exact(share))) for share in (1 - t, t))
     curved = step.divide(step(step(first * x) + step(second * y)), sine)
     parallel = np.abs(sine) < SMALLEST
     if not parallel.any():

@@ -1,6 +1,6 @@
 """SCE: select, calculate, erase (Wan et al. 2024, FuseChat, arXiv 2408.07990).
 
-keep the elements where the models' task vectors vary most (`select_topk`)
+keep the elements where the models' task vectors vary most (`select_topk`: share of those that vary at all)
 w_i = mean(delta_i^2) / sum_j mean(delta_j^2)      over the tensor
 vote on signs with the plain sum; merged = base + sum w_i delta_i / sum w_i over what agrees
 """
@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
-from modelprov.merge.methods.sparsify import largest
-from modelprov.merge.methods.steps import Real, Steps, based, steps_of, stored
+from modelprov.merge.methods.steps import based, steps_of, stored
 
 
 def merge(inputs: Inputs) -> Float32:
@@ -21,9 +20,10 @@ def merge(inputs: Inputs) -> Float32:
     deltas = [step(tensor - base) for tensor in tensors]
     topk = float(inputs.options.get("select_topk", 1.0))
     if topk < 1:
-        chosen = largest(_variance(deltas, step), int(topk * len(base)))
+        spread = step.variance(deltas)
+        chosen = step.top(spread, int(topk * np.count_nonzero(spread)))
         deltas = [step(np.where(chosen, delta, 0)) for delta in deltas]
-    sizes = [step(step(delta * delta).sum(dtype=np.float64, keepdims=True) / len(delta)) for delta in deltas]
+    sizes = [step.mean(step(delta * delta)) for delta in deltas]
     total = step.add(sizes)
     weights = [step.divide(size, total) for size in sizes]
     positive = step.add(deltas) >= 0
@@ -33,22 +33,11 @@ def merge(inputs: Inputs) -> Float32:
     return stored(step(base + step.divide(step.add(changes), parts)), inputs.out_dtype)
 
 
-def _variance(deltas: list[Real], step: Steps) -> Real:
-    """The population variance over the models at each element, in float64 and then rounded."""
-    mean = np.zeros(len(deltas[0]), np.float64)
-    for delta in deltas:
-        mean += delta / len(deltas)
-    total = np.zeros_like(mean)
-    for delta in deltas:
-        total += np.square(delta - mean)
-    return step(total / len(deltas))
-
-
 METHOD = Method(
     "sce",
     needs_base=True,
     elementwise=False,
     random=False,
-    parameters=(Parameter("select_topk", 1.0, False, "share of the elements, those of largest variance"),),
+    parameters=(Parameter("select_topk", 1.0, False, "share of the elements that vary, those of largest variance"),),
     merge=merge,
 )

@@ -15,9 +15,8 @@ import numpy as np
 
 from modelprov.checkpoints.dtypes import DType
 from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
-from modelprov.merge.methods.steps import FLOAT32, FLOAT64, Real, Steps, based, steps_of, stored
+from modelprov.merge.methods.steps import FLOAT32, FLOAT64, Real, Steps, based, program_steps, steps_of, stored
 
-LANES = Steps(np.float32, DType.F32, lanes=True)
 BLOCK = 1 << 20
 PARALLEL = 0.9995
 SMALLEST = 1e-8
@@ -36,20 +35,22 @@ def merge(inputs: Inputs) -> Float32:
     if inputs.arithmetic == "mergekit-0.1.4" and step is FLOAT32:
         cosine = _numpy_cosine(base, other)
     elif inputs.arithmetic == "mergekit-0.1.5" and step is FLOAT32:
-        cosine = _cosine(base, other, step, _torch_length)
+        program = program_steps(DType.F32)
+        cosine = _cosine(base, other, program, lambda values: _chunked_length(values, program))
     else:
         cosine = _cosine(base, other, step, step.norm)
     if abs(cosine) > PARALLEL:
         return stored(_straight(base, other, t, step, inputs.arithmetic), inputs.out_dtype)
-    angle = step(np.arccos(step.exact(cosine)))
-    sine, part = step(np.sin(angle)), step(angle * step.exact(t))
-    first, second = step(step(np.sin(step(angle - part))) / sine), step(step(np.sin(part)) / sine)
+    around = program_steps(DType.F32) if inputs.arithmetic == "mergekit-0.1.5" and step is FLOAT32 else step
+    angle = around.arccosine(step.exact([cosine]))
+    sine, part = around.sine(angle), step(angle * step.exact(t))
+    first, second = step(around.sine(step(angle - part)) / sine), step(around.sine(part) / sine)
     return stored(step(step(first * base) + step(second * other)), inputs.out_dtype)
 
 
-def _torch_length(values: Real) -> Real:
+def _chunked_length(values: Real, step: Steps) -> Real:
     """The length as mergekit 0.1.5 takes it: float32 lengths of chunks of 2**20 elements, combined in float64."""
-    chunks = (LANES.norm(values[at : at + BLOCK]) for at in range(0, len(values), BLOCK))
+    chunks = (step.norm(values[at : at + BLOCK]) for at in range(0, len(values), BLOCK))
     return FLOAT32(np.sqrt(sum(float(length[0]) ** 2 for length in chunks)).reshape(1))
 
 
@@ -59,7 +60,7 @@ def _cosine(base: Real, other: Real, step: Steps, length_of: Callable[[Real], Re
         step(values / length) if float(length[0]) > SMALLEST else values
         for values, length in zip((base, other), lengths, strict=True)
     )
-    return float(step.dot(first, second)[0])
+    return float(step.dot(first, second, halved=False)[0])
 
 
 def _numpy_cosine(base: Real, other: Real) -> float:
@@ -72,11 +73,10 @@ def _numpy_cosine(base: Real, other: Real) -> float:
 
 
 def _straight(base: Real, other: Real, t: float, step: Steps, arithmetic: str) -> Real:
-    """The straight line: mergekit 0.1.5 starts from the nearer end, everything else weighs both."""
+    """The straight line, both ends weighed; mergekit 0.1.5 takes 1 - t from t in float32."""
     share = step.exact(t)
     if arithmetic == "mergekit-0.1.5":
-        way = step(other - base)
-        return step(base + step(share * way)) if t < 0.5 else step(other - step(way * step(1 - share)))
+        return step(step(step(1 - share) * base) + step(share * other))
     return step(step(step.exact(1 - t) * base) + step(share * other))
 
 

@@ -1,7 +1,7 @@
 """Which elements of a task vector are kept: the sparsifiers of the task-vector methods. They mask, nothing else.
 
 Every function takes a flat task vector [n] and gives a boolean mask [n]. Equal sizes at the cut: the earlier element
-is kept. (Programs that sort with an unstable algorithm keep others of the equal ones, which no rule describes.)
+is kept, except in the presets where torch is installed, whose unstable sort decides there (`torch_steps`).
 """
 
 from __future__ import annotations
@@ -9,34 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from modelprov.errors import UsageError
-from modelprov.merge.methods.steps import Real, Steps
-
-Mask = npt.NDArray[np.bool_]
+from modelprov.merge.methods.steps import Mask, Real, Steps
 
 
-def largest(sizes: Real, count: int) -> Mask:
-    """The `count` largest of `sizes` [n], earlier ones first among equals; in linear time."""
-    n = len(sizes)
-    if count >= n:
-        return np.ones(n, np.bool_)
-    if count <= 0:
-        return np.zeros(n, np.bool_)
-    cut = np.partition(sizes, n - count)[n - count]
-    mask: Mask = sizes > cut
-    equal = np.flatnonzero(sizes == cut)
-    mask[equal[: count - int(mask.sum())]] = True
-    return mask
-
-
-def magnitude(delta: Real, density: float) -> Mask:
+def magnitude(delta: Real, density: float, step: Steps) -> Mask:
     """The share `density` (rounded down) of the largest changes: TIES (Yadav et al. 2023, arXiv 2306.01708)."""
-    return largest(np.abs(delta), int(_share(density, "density") * len(delta)))
+    return step.largest(np.abs(delta), int(_share(density, "density") * len(delta)))
 
 
-def without_outliers(delta: Real, density: float, gamma: float) -> Mask:
+def without_outliers(delta: Real, density: float, gamma: float, step: Steps) -> Mask:
     """The share `density` after the largest share `gamma` is dropped: breadcrumbs (Davari & Belilovsky 2024).
 
     With density 1 nothing is dropped, outliers neither, as measured in mergekit.
@@ -46,7 +29,7 @@ def without_outliers(delta: Real, density: float, gamma: float) -> Mask:
     sizes = np.abs(delta)
     dropped = int(_share(gamma, "gamma") * len(delta))
     kept = int(_share(density, "density") * len(delta))
-    return largest(sizes, dropped + kept) & ~largest(sizes, dropped)
+    return step.between(sizes, dropped, kept)
 
 
 def bernoulli(delta: Real, density: float, rng: np.random.Generator) -> Mask:

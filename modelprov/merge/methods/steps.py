@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from modelprov.errors import UsageError
 from modelprov.merge.methods.interface import ARITHMETICS, PRESETS, Float32, Inputs
 
 Real = npt.NDArray[np.floating[Any]]
+Mask = npt.NDArray[np.bool_]
 BLOCK = 1 << 20
 
 
@@ -69,7 +71,7 @@ class Steps:
             return result.astype(np.float16).astype(self.working)
         return result
 
-    def exact(self, value: float) -> Real:
+    def exact(self, value: npt.ArrayLike) -> Real:
         """A number that the program keeps in the precision of an operation, not in the format of the tensors."""
         return np.asarray(value, self.working)
 
@@ -80,14 +82,22 @@ class Steps:
             total = term if total is None else total + term
         return self(total)
 
-    def dot(self, a: Real, b: Real) -> Real:
-        """Sum over the last axis of the rounded products, which are added in float64: independent of blocks."""
+    def dot(self, a: Real, b: Real, across: bool = False, halved: bool = True) -> Real:  # noqa: ARG002  (see the docstring)
+        """Sum over the last axis of the rounded products, which are added in float64: independent of blocks.
+
+        `across` says that a program would hold the rows as columns, `halved` that it adds a long single row on two
+        threads: both matter where a program decides the order.
+        """
         total = np.zeros((*a.shape[:-1], 1), np.float64)
         for at in range(0, a.shape[-1], BLOCK):
             total += self(a[..., at : at + BLOCK] * b[..., at : at + BLOCK]).sum(-1, dtype=np.float64, keepdims=True)
         return self(total)
 
-    def norm(self, values: Real) -> Real:
+    def vector_dot(self, a: Real, b: Real) -> Real:
+        """The dot product of two flat vectors."""
+        return self.dot(a, b)
+
+    def norm(self, values: Real, across: bool = False) -> Real:  # noqa: ARG002  (as in dot)
         """Euclidean length along the last axis: squares and sum in float64, rounded once.
 
         With `lanes` as torch adds them on x86 processors with AVX2: eight float32 sums, and those one after the other,
@@ -102,6 +112,68 @@ class Steps:
             part = values[..., at : at + BLOCK].astype(np.float64)
             total += (part * part).sum(-1, keepdims=True)
         return self(np.sqrt(total))
+
+    def sum(self, values: Real) -> Real:
+        """Sum of a flat tensor [1], in float64 and then rounded."""
+        return self(values.sum(dtype=np.float64, keepdims=True))
+
+    def mean(self, values: Real) -> Real:
+        """Mean of a flat tensor [1], in float64 and then rounded."""
+        return self(values.sum(dtype=np.float64, keepdims=True) / len(values))
+
+    def sine(self, values: Real) -> Real:
+        """The rounded sine."""
+        return self(np.sin(values))
+
+    def cosine(self, values: Real) -> Real:
+        """The rounded cosine."""
+        return self(np.cos(values))
+
+    def arccosine(self, values: Real) -> Real:
+        """The rounded inverse cosine."""
+        return self(np.arccos(values))
+
+    def variance(self, rows: list[Real]) -> Real:
+        """The population variance over the rows at each element, in float64 and then rounded."""
+        mean = np.zeros(len(rows[0]), np.float64)
+        for row in rows:
+            mean += row / len(rows)
+        total = np.zeros_like(mean)
+        for row in rows:
+            total += np.square(row - mean)
+        return self(total / len(rows))
+
+    def divergence(self, other: Real, base: Real) -> Real:
+        """Kullback-Leibler divergence of the softmax of each row [rows, 1]: softmax rounded, the rest in float64."""
+        p, q = (self._softmax(one) for one in (other, base))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = np.where((p > 0) & (q > 0), p * np.log(p / q), 0.0)
+        return self(terms.sum(-1, keepdims=True))
+
+    def _softmax(self, rows: Real) -> Real:
+        powers = np.exp(rows.astype(np.float64) - rows.max(-1, keepdims=True))
+        return self(powers / powers.sum(-1, keepdims=True)).astype(np.float64)
+
+    def largest(self, sizes: Real, count: int) -> Mask:
+        """The `count` largest of `sizes` [n], earlier ones first among equals; in linear time."""
+        n = len(sizes)
+        if count >= n:
+            return np.ones(n, np.bool_)
+        if count <= 0:
+            return np.zeros(n, np.bool_)
+        cut = np.partition(sizes, n - count)[n - count]
+        mask: Mask = sizes > cut
+        equal = np.flatnonzero(sizes == cut)
+        mask[equal[: count - int(mask.sum())]] = True
+        return mask
+
+    def between(self, sizes: Real, dropped: int, kept: int) -> Mask:
+        """`kept` of `sizes` [n] after the `dropped` largest."""
+        return self.largest(sizes, dropped + kept) & ~self.largest(sizes, dropped)
+
+    def top(self, sizes: Real, count: int) -> Mask:
+        """The same as `largest`, where a program selects without sorting."""
+        return self.largest(sizes, count)
 
     def divide(self, a: Real, b: Real) -> Real:
         """`a / b` rounded; 0 where `b` is 0."""
@@ -125,7 +197,21 @@ def steps_of(inputs: Inputs) -> Steps:
         return FLOAT32
     if inputs.arithmetic == "bf16-stepwise" and inputs.dtype not in (DType.BF16, DType.F16):
         return Steps(np.float32, DType.BF16)
-    return Steps(np.float32, inputs.dtype, lanes=inputs.arithmetic in PRESETS)
+    return program_steps(inputs.dtype) if inputs.arithmetic in PRESETS else Steps(np.float32, inputs.dtype)
+
+
+def torch_installed() -> bool:
+    """Whether torch can be imported."""
+    return find_spec("torch") is not None
+
+
+def program_steps(dtype: DType) -> Steps:
+    """The steps of mergekit's presets in a format: torch's own where it is installed, else as near as numpy comes."""
+    if torch_installed():
+        from modelprov.merge.methods.torch_steps import TorchSteps
+
+        return TorchSteps(np.float32, dtype)
+    return Steps(np.float32, dtype, lanes=True)
 
 
 def loaded(inputs: Inputs, step: Steps) -> tuple[list[Real], Real | None]:

@@ -18,7 +18,7 @@ from modelprov.checkpoints.dtypes import DType
 from modelprov.errors import UsageError
 from modelprov.merge.methods import sparsify
 from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
-from modelprov.merge.methods.steps import BLOCK, FLOAT64, Real, Steps, based, steps_of, stored
+from modelprov.merge.methods.steps import BLOCK, FLOAT64, Mask, Real, Steps, based, steps_of, stored
 
 Sparsify = Callable[[Real, Inputs, dict[str, Any], Steps], Real]
 SMALLEST = 1e-8
@@ -88,14 +88,14 @@ def _not_tiny(divisor: Real) -> Real:
 
 
 def _magnitude(delta: Real, _inputs: Inputs, model: dict[str, Any], step: Steps) -> Real:
-    return step(np.where(sparsify.magnitude(delta, model.get("density", 1.0)), delta, 0))
+    return step(np.where(sparsify.magnitude(delta, model.get("density", 1.0), step), delta, 0))
 
 
 def _without_outliers(delta: Real, inputs: Inputs, model: dict[str, Any], step: Steps) -> Real:
     density, gamma = model["density"], model["gamma"]
     if inputs.arithmetic == "mergekit-0.1.4" and density < 1 and int(gamma * len(delta)) == 0:
         return np.zeros_like(delta)  # measured: where no outlier is to be dropped, that version keeps nothing at all
-    return step(np.where(sparsify.without_outliers(delta, density, gamma), delta, 0))
+    return step(np.where(sparsify.without_outliers(delta, density, gamma, step), delta, 0))
 
 
 def _bernoulli(delta: Real, inputs: Inputs, model: dict[str, Any], step: Steps) -> Real:
@@ -107,7 +107,7 @@ def _by_rank(delta: Real, inputs: Inputs, model: dict[str, Any], step: Steps) ->
     return _thinned(delta, mask, inputs, step)
 
 
-def _thinned(delta: Real, mask: sparsify.Mask, inputs: Inputs, step: Steps) -> Real:
+def _thinned(delta: Real, mask: Mask, inputs: Inputs, step: Steps) -> Real:
     if inputs.options.get("rescale", True):
         return sparsify.rescaled(delta, mask, step)
     return step(np.where(mask, delta, 0))

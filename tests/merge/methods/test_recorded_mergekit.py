@@ -11,18 +11,16 @@ from modelprov.merge.methods.interface import Inputs
 from modelprov.merge.methods.steps import steps_of
 from tests.merge.methods import recorded
 
-# Everything that is not here has the same bits in all elements. The least share of equal bits measured, and why:
-SHARES = {
+# Everything that is not here has the same bits in all elements also where torch is not installed. The least share of
+# equal bits measured there, and why:
+WITHOUT_TORCH = {
     # The largest variances: float32 rounding in the program's variance separates elements that are exactly equal.
-    "sce/f32": 0.996,
-    "sce/bf16": 0.996,
+    "sce/bf16": 0.999,
     "sce-three/f32": 0.9998,
-    "sce-distinct/bf16": 0.99,
+    "sce-distinct/bf16": 0.997,
     # The divergence of two nearly equal softmaxes is mostly rounding of the library's exponential.
     "arcee_fusion/f32": 0.998,
-    "arcee_fusion/bf16": 0.94,
-    # Three models in bf16: the order of roundings in its iteration is not understood (two models: all bits).
-    "karcher-three/bf16": 0.05,
+    "arcee_fusion/bf16": 0.95,
 }
 CUT = ("ties", "breadcrumbs")  # keep the largest: which of equal ones at the cut, an unstable sort decides
 
@@ -44,6 +42,17 @@ def _contested(inputs: Inputs) -> Any:
 @pytest.mark.parametrize("program", recorded.PROGRAMS)
 @pytest.mark.parametrize("case", recorded.cases(random=False))
 def test_the_bits_are_those_that_mergekit_wrote(case: str, program: str) -> None:
+    for tensor in recorded.tensor_names():
+        ours, theirs = recorded.merged(case, program, tensor), recorded.output(case, program, tensor)
+        assert int((ours.view(np.uint32) != theirs.view(np.uint32)).sum()) == 0, tensor
+
+
+@pytest.mark.parametrize("program", recorded.PROGRAMS)
+@pytest.mark.parametrize("case", recorded.cases(random=False))
+def test_without_torch_the_bits_are_mergekits_except_where_torch_decides(
+    case: str, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modelprov.merge.methods.steps.find_spec", lambda _name: None)
     equal = total = 0
     for tensor in recorded.tensor_names():
         ours, theirs = recorded.merged(case, program, tensor), recorded.output(case, program, tensor)
@@ -51,8 +60,8 @@ def test_the_bits_are_those_that_mergekit_wrote(case: str, program: str) -> None
         if case.startswith(CUT):
             same = same[~_contested(recorded.inputs(case, program, tensor))]
         equal, total = equal + int(same.sum()), total + len(same)
-    if case in SHARES:
-        assert SHARES[case] <= equal / total < 1
+    if case in WITHOUT_TORCH:
+        assert WITHOUT_TORCH[case] <= equal / total < 1
     else:
         assert equal == total > 3000
 

@@ -18,7 +18,7 @@ def test_the_largest_are_those_of_a_stable_sort(values: list[float], count: int)
     sizes = np.abs(np.array(values, np.float32))
     wanted = np.zeros(len(sizes), bool)
     wanted[np.argsort(-sizes, kind="stable")[: max(count, 0)]] = True
-    np.testing.assert_array_equal(sparsify.largest(sizes, count), wanted)
+    np.testing.assert_array_equal(FLOAT32.largest(sizes, count), wanted)
 
 
 @given(values=DELTAS, density=st.floats(0, 1), gamma=st.floats(0, 1))
@@ -26,7 +26,7 @@ def test_without_outliers_keeps_the_ranks_after_the_dropped_ones(
     values: list[float], density: float, gamma: float
 ) -> None:
     delta = np.array(values, np.float32)
-    kept = sparsify.without_outliers(delta, density, gamma)
+    kept = sparsify.without_outliers(delta, density, gamma, FLOAT32)
     n = len(delta)
     if density >= 1:
         assert kept.all()
