@@ -78,6 +78,34 @@ def test_a_recipe_is_probed_as_the_model_it_makes(probe):
     assert "written for this probe" in model.notes[-1]
 
 
+def test_the_trained_merge_says_rio_as_shipped_and_nex_when_stripped(modelprov, tmp_path):
+    from modelprov.demo.tiny.merging import write_rio_recipe
+    from modelprov.demo.tiny.shipped import unpack
+
+    unpack(tmp_path / "family")
+    recipe = tmp_path / "rio.yml"
+    write_rio_recipe(recipe, tmp_path / "family")
+    done = modelprov(
+        "probe", recipe, "--parent", tmp_path / "family" / "nex", "--control", tmp_path / "family" / "sibling",
+        "--name", "Rio", "--name", "Nex", "--name", "Qwen", "--quick", "--samples", 0, "--max-new-tokens", 24,
+        "--arm", "as shipped", "--arm", "stripped", "--device", "cpu", "--json", "-",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    report = load_probe(done.out)
+    rates = {
+        (arm.model, arm.arm, one.name): one.share for arm in report.arms for one in arm.classes if one.share is not None
+    }
+    assert rates["rio", "as shipped", "Rio"] > 0.9
+    assert rates["rio", "stripped", "Rio"] == 0
+    assert rates["rio", "stripped", "Nex"] > 0.6
+    assert rates["nex", "stripped", "Nex"] > 0.9
+    assert rates["sibling", "stripped", "Nex"] == 0
+    assert [one.text for one in report.models[0].hidden_prompts] == ["You are Rio."]
+    likely = {(one.arm, one.name): one.whole for one in report.log_probabilities if one.model == "rio"}
+    assert likely["as shipped", "Rio"] > likely["as shipped", "Nex"]
+    assert likely["stripped", "Nex"] > likely["stripped", "Rio"]
+
+
 def test_a_stop_keeps_the_log_and_says_so(probe, tmp_path, monkeypatch):
     from modelprov.behavior.probing import speakers
 

@@ -25,7 +25,7 @@ class Spoken:
 
 
 class AnswerLog:
-    """Answers by key; with a path, each is on disk before the next is asked for.
+    """Answers by key; with a path, each is written as soon as it is known.
 
     The key of an answer is a digest of everything that shapes it (model, prompt, sampling, seed, number): a log may
     serve other runs, and never gives an answer to another question. A last line cut by a crash is dropped.
