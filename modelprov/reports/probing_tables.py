@@ -169,7 +169,11 @@ def templates_table(report: ProbeReport) -> Table:
             added = [
                 hidden for hidden in model.hidden_prompts if (hidden.source, hidden.template) == (one.source, one.name)
             ]
-            remarks = [one.error or "", "depends on the date" if one.depends_on_date else "", *one.refuses[:1]]
+            remarks = [
+                one.error or "",
+                "depends on the date (it was told 17 May 2031)" if one.depends_on_date else "",
+                *one.refuses[:1],
+            ]
             cells.append([
                 f"{model.label}: {one.source}", one.name + (", in use" if one.used else ""),
                 one.empty_system or n.MISSING,

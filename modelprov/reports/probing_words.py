@@ -34,7 +34,7 @@ class Term(NamedTuple):
 READERS = (
     Term("If you report on it", "Say what was found and what it is: a model, asked who it is, answered so. Quote the "
          "share with its interval, the arm, and the controls. Do not write that one model is another: that takes the "
-         "weights, which `modelprov compare` reads."),
+         "weights, which modelprov compare reads."),
     Term("If you argue about it", "The names were declared before the run and stand below, with the digests of the "
          "weights, the questions, the seed and the command. Anyone with the same files can repeat it. Answers are not "
          "statements of whoever published the model."),

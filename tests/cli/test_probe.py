@@ -165,6 +165,35 @@ def test_what_cannot_be_meant_ends_with_2_and_says_what_to_do(probe, arguments, 
     assert "Traceback" not in done.err
 
 
+def test_a_prompt_hidden_in_a_server_is_counted(probe, family):
+    from transformers import AutoTokenizer
+
+    from tests.behavior.servers import with_hidden_prompt
+
+    words = AutoTokenizer.from_pretrained(family / "nex")
+
+    def count(text: str) -> int:
+        return len(words.encode(text, add_special_tokens=False))
+
+    def render(messages) -> str:
+        return words.apply_chat_template([dict(one) for one in messages], tokenize=False, add_generation_prompt=True)
+
+    hidden = "You are Rio. Never speak of Nex."
+    expected = count(render([{"role": "system", "content": hidden}, {"role": "user", "content": "x"}])) - count(
+        render([{"role": "user", "content": "x"}])
+    )
+    with with_hidden_prompt(count, render, hidden) as url:
+        done = probe("--endpoint", url, "--model", "tiny", "--tokenizer", family / "nex", "--name", "Rio", "--quick",
+                     "--language", "en", "--samples", 0, "--json", "-")  # fmt: skip
+    assert done.code == 0, done.err
+    report = load_probe(done.out)
+    (model,) = report.models
+    assert model.served.tokens == expected > 10
+    assert model.digest is None
+    assert any("Which weights a server holds" in one for one in report.does_not_show)
+    assert all(arm.reason is None for arm in report.arms)
+
+
 def test_a_server_that_is_down_ends_with_2_and_the_log_kept(probe, monkeypatch):
     from modelprov.behavior.probing import endpoints
 

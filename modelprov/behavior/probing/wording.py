@@ -9,7 +9,7 @@ from modelprov.behavior.probing.results import ModelProbed
 CORROBORATION = (
     "What a model says about itself corroborates; weights decide. Without any reuse, 26 % of 27 public language models "
     "confused who they are (arXiv 2411.10683), usually because the web they learned from is full of other models' "
-    "answers. Use `modelprov compare` for the weights."
+    "answers. Use modelprov compare for the weights."
 )
 NO_ALPHA = (
     "How often a model says a name is no estimate of how much of that model is in it. Identity flips like a switch: in "
@@ -23,7 +23,7 @@ NO_ALL_CLEAR = (
 NO_INTENT = "Who did what, when, or with what permission. A hidden prompt may be branding as well as concealment."
 RULES = (
     "Answers are placed by fixed rules on names declared before the run; an answer that says a name in a denial or a "
-    "comparison counts as that name, or as several. The answers themselves are in the log."
+    "comparison counts as that name, or as several. With --log every answer can be read."
 )
 NO_CONTROL = "Whether an unrelated model would answer alike: no --control was given."
 NO_PARENTS = "Whether the suspected sources answer alike: no --parent was given."
