@@ -12,14 +12,24 @@ from modelprov.merge.plan import arithmetic_of
 from modelprov.merge.recipe import Recipe
 from modelprov.merge.virtual import in_memory
 
+WHOLE = 4 << 30
+
 
 def alternatives(recipe: Recipe, opened: Mapping[str, Checkpoint]) -> Iterator[tuple[str, Checkpoint]]:
-    """Each alternative by name, over the same open models; nothing for methods that look at whole tensors."""
+    """Each alternative by name, over the same open models; nothing for random methods.
+
+    Methods that look at whole tensors have to compute each one again for a sample of it: they are tried in the presets
+    and explicit arithmetics only where all models together have at most `WHOLE` bytes.
+    """
     method = METHODS[recipe.merge_method]
-    if not method.elementwise or method.random:
+    if method.random:
         return
     own = arithmetic_of(recipe, method)
     names = [name for name in ARITHMETICS if name not in PRESETS]
+    if not method.elementwise:
+        if sum(shard.size for one in opened.values() for shard in one.shards) > WHOLE:
+            return
+        names = list(ARITHMETICS)
     if method.name == "linear":
         two = len(recipe.models) == 2
         names = [one.name for key, one in DESCRIPTIONS.items() if two or key is not Arithmetic.FLOAT32_LERP]
