@@ -20,6 +20,7 @@ SHOWN = 300
 MOST_CLAIMS = 500
 DASHES = str.maketrans("‐‑‒", "---")  # hyphens that look alike
 SUBJECT_TOKENS = 3
+QUOTES = "'’`“”\""
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,9 @@ def _is_claim(kind: str, text: str, found: re.Match[str], names: Names) -> bool:
         or (kind == "based-on" and words.THING_AFTER.match(after))
         or words.OTHER_OBJECT.search(inner)
         or words.OTHER_NOUNS.search(before)
-        or (kind != "based-on" and _of_another(before, after, names))
+        or words.GUIDE_AFTER.match(after)
+        or _begins_with_another(clause, names)
+        or (kind != "based-on" and _of_another(before, inner, after, names))
     )
 
 
@@ -117,7 +120,7 @@ def _reported(text: str, at: int) -> bool:
     return bool(words.REPORTED.search(text[start : min(ends, default=len(text))]))
 
 
-def _of_another(before: str, after: str, names: Names) -> bool:
+def _of_another(before: str, inner: str, after: str, names: Names) -> bool:
     """Whether what was trained, merged, ... is another model or another part than this model."""
     cut = words.AUXILIARY.search(before)
     subject, link = (before[: cut.start()], before[cut.start() :]) if cut else (before, "")
@@ -131,7 +134,9 @@ def _of_another(before: str, after: str, names: Names) -> bool:
     by = re.match(r"\s(?:by|por|pela|pelo)\s(?:the\s)?([\w.-]+)", after)
     if by and any(_same(by.group(1), base.split("/")[0]) for base in names.bases if "/" in base):
         return True
-    tokens = [token.strip("'’`“”\"") for token in subject.split()[-SUBJECT_TOKENS:]]
+    if words.CONNECTED.match(inner):  # "..., followed by distillation": what stands before is not its subject
+        return False
+    tokens = [token.strip(QUOTES) for token in subject.split()[-SUBJECT_TOKENS:]]
     while tokens and words.HEAD.search(tokens[-1]):
         tokens.pop()
     if not tokens or words.SIZE.match(tokens[-1]):
@@ -144,6 +149,22 @@ def _of_another(before: str, after: str, names: Names) -> bool:
     if any(_part_of(token, own) for token in tokens):
         return False
     return bool(words.VERB.search(link)) and _like_a_name(tokens[-1])
+
+
+def _begins_with_another(clause: str, names: Names) -> bool:
+    """Whether a clause tells what another model is: "Qwen3.5 is a model that was ..."."""
+    leading = words.LEADING.match(clause)
+    if leading is None:
+        return False
+    tokens = [token.strip(QUOTES + ",()") for token in leading.group(1).split()]
+    own = [_bare(name) for name in names.own]
+    if _bare("".join(tokens)) in own or words.OUR.search(leading.group()):
+        return False
+    if any(_names_base(token, names.bases) for token in tokens):
+        return True
+    return not any(_part_of(token, own) for token in tokens) and any(
+        _like_a_name(token) and not words.SIZE.match(token) for token in tokens
+    )
 
 
 def _like_a_name(token: str) -> bool:
@@ -159,7 +180,9 @@ def _names_base(token: str, bases: Sequence[str]) -> bool:
 
 def _part_of(token: str, own: Sequence[str]) -> bool:
     bare = _bare(token)
-    return len(bare) >= 3 and not bare.isdigit() and any(bare in name for name in own)
+    if len(bare) < 2 or bare.isdigit():
+        return False
+    return any(name.startswith(bare) or (len(bare) > 2 and bare in name) for name in own)
 
 
 def _same(one: str, other: str) -> bool:

@@ -28,33 +28,46 @@ PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
         r"从(?:零|头)(?:开始)?[^，。；]{0,8}?(?:预?训练)",
     )),
     ("post-trained", _any(
-        r"\bpost-?\s?train(?:ed|ing)\b(?!\s(?:quanti[sz]|framework|library|toolkit|code|data))",
+        r"\bpost-?\s?trained\b",
+        r"\b(?:after|through|via|with|by|our|extensive|undergone|underwent|undergoes|received|further|large-scale)\s"
+        r"(?:[\w-]+\s){0,3}?post-?\s?training\b(?!\s(?:quanti[sz]|method|framework|pipeline|librar|toolkit|code|data|scale"
+        r"|technique|algorithm|tool))",
+        r"\btraining\sstages?\W{1,3}[^.;]{0,40}?\bpost-?\s?training\b",
         rf"\b(?:{TUNED}|trained|aligned|optimi[sz]ed|tuned)\b[^.;:]{{0,40}}?"
         rf"\b(?:with|using|via|through|by)\b[^.;:]{{0,30}}?\b{RL}\b",
-        r"\bon-policy\sdistill(?:ation|ed)\b",
+        r"\bon-policy\sdistilled\b|\bon-policy\sdistillation\s(?:was|is|were)\s(?:then\s)?(?:applied|used|performed|done)\b",
+        r"\b(?:with|via|through|by|using|then|apply|applied|after|our|underwent|undergone)\s(?:[\w-]+\s){0,3}?"
+        r"on-policy\sdistillation\b",
         r"\bp[óo]s-?\s?trein(?:ad[oa]s?|amento)\b",
-        r"后训练|强化学习(?:训练|得到)|同策略蒸馏|在线策略蒸馏",
+        r"(?:(?<!已)经过?|进行了?)[^，。；的、]{0,10}后训练|后训练(?:得到|而成|而来|版)|强化学习(?:训练)?(?:得到|而成|而来)"
+        r"|(?:(?<!已)经过?|通过|采用)了?(?:同策略|在线策略)蒸馏",
     )),
     ("distilled", _any(
-        r"\bdistill?ed\s(?:\w+\s){0,2}?(?:from|version|variant|model|with|using|via|on)\b",
-        r"\b(?:on-policy|knowledge|logit|self-?)\s?distillation\b|\bdistillation\s(?:of|from)\b",
-        r"\bdestilad[oa]s?\s(?:de|do|da|a\spartir)\b|\bdestila[çc][ãa]o\b",
-        r"蒸馏",
+        r"\bdistill?ed\s(?:\w+\s){0,2}?(?:from|version|variant|with|using|via|on)\b",
+        r"\ba\s(?:[\w-]+\s)?distill?ed\s(?:\w+\s)?model\b",
+        r"\b(?:with|via|through|by|using|then|apply|applied|after|our|underwent|undergone)\s(?:[\w-]+\s){0,3}?"
+        r"(?:on-policy|knowledge|logit|self-?)\s?distillation\b",
+        r"\b(?:on-policy|knowledge)\sdistillation\s(?:was|is|were)\s(?:then\s)?(?:applied|used|performed|done)\b",
+        r"\bdistillation\s(?:of|from)\s(?=\S*\d|\S{2,60}/\S)",
+        r"\bdestilad[oa]s?\s(?:de|do|da|a\spartir)\b|\b(?:por|via|com|usando)\sdestila[çc][ãa]o\b",
+        r"蒸馏(?:自|得到|而成|而来|版)|(?:由|从)[^，。；、]{0,10}[A-Z][^，。；、]{1,40}?蒸馏|(?:(?<!已)经过?|通过)[^，。；的、]{0,10}蒸馏",
     )),
     ("finetuned", _any(
-        rf"\b(?:{TUNED}|fine-?\s?tunes?|fine-?\s?tuning)\s(?:\w+\s){{0,2}}?(?:from|of|based\son)\b",
+        rf"\b{TUNED}\s(?:\w+\s){{0,2}}?(?:from|of|based\son)\b",
+        r"\ban?\s(?:[\w-]+\s){0,2}?fine-?\s?tun(?:e|ing)\s(?:of|from)\b",
         rf"\b(?:is|was|were|been|being|we|further|then|subsequently|and|model|version|checkpoint)\s(?:\w+ly\s)?{TUNED}\b",
         rf"^\W*{TUNED}\b",
         r"\bcontinu(?:ed|ally|ously)\spre-?train(?:ed|ing)\s(?:\w+\s){0,2}?(?:from|of|on\stop\sof)\b",
-        r"\bajuste\sfino\s(?:de|do|da|a\spartir)\b|\bajustad[oa]\s(?:finamente\s)?(?:a\spartir|com\sbase)\b",
-        r"\bfine-?tuning\s(?:de|do|da|a\spartir)\b|\brefinad[oa]\sa\spartir\b",
-        r"微调",
+        r"\b(?:um|é|como)\s(?:ajuste\sfino|fine-?tuning)\s(?:de|do|da|a\spartir)\b",
+        r"^\W*ajuste\sfino\s(?:de|do|da)\s(?=\S*\d|\S{2,60}/\S)|\bajustad[oa]\s(?:finamente\s)?(?:a\spartir|com\sbase)\b",
+        r"\brefinad[oa]\sa\spartir\b",
+        r"微调(?:自|得到|而成|而来|版)|(?:由|从|基于)[^，。；的、]{0,10}[A-Z][^，。；的、]{1,40}?微调(?!工具|框架|数据)|(?<!已)经过?[^，。；的、]{0,10}微调",
     )),
     ("merged", _any(
         r"\bmerge\s(?:of|between)\b(?!\s(?:the\s|our\s|two\s|several\s)?(?:data|corpor|corpus|lora\b|adapter))",
         r"\bmerged\s(?:\w+\s){0,3}?(?:from|of|with|using|via|by|together)\b",
         r"\b(?:by|through|via|from)\s(?:\w+\s)?merging\b(?!\s(?:the\s|our\s|a\s|its\s)?(?:\w+\s)?(?:data|lora\b|adapter))",
-        r"\bmodel\ssoup\s(?:of|from)\b|\bweight(?:ed|s)?\s(?:interpolation|average|averaging)\s(?:of|between)\b",
+        r"\bmodel\ssoup\s(?:of|from)\b|\b(?:is|as)\s(?:a|the)\s(?:[\w-]+\s){0,2}?(?:average|interpolation)\sof\b",
         r"\b(?:fus[ãa]o|mesclagem|mescla)\s(?:de|do|da|dos|das|entre)\b",
         r"\bmesclad[oa]s?\b|\bmesclando\b",
         r"(?:模型)?(?:合并|融合)(?:自|而成|而来|得到|了)|由[^，。；]{1,60}?(?:合并|融合)",
@@ -71,7 +84,7 @@ PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
         r"\bwe\s(?:\w+\s)?pre-?trained\b",
     )),
     ("quantised", _any(
-        r"\bquanti[sz]ed\s(?:\w+\s){0,2}?(?:version|variant|from|of|to|with|using|by)\b|\bquanti[sz]ation\sof\b",
+        r"\bquanti[sz]ed\s(?:\w+\s){0,2}?(?:version|variant)s?\sof\b|\bquanti[sz]ed\s(?:from|to|with|using)\b",
         r"\b(?:GGUF|AWQ|GPTQ|EXL2)\s(?:quants?|quanti[sz]ations?|version)\b",
         r"\bquantizad[oa]s?\b|量化(?:版|自|得到)",
     )),
@@ -113,7 +126,8 @@ LIST_GOES_ON = _any(r"\b(?:or|nor|ou|nem)\b|或|也不|、")
 HYPOTHETICAL = re.compile(
     r"\b(?:can|could|would|should|may|might|must|will|shall|to|how|for|if|when|planned|plan|future|easily|please"
     r"|pode|podem|poderia|deve|para|como|será|serão|se)(?:\s[\w-]+){0,3}\s*\Z"
-    r"|(?:可以?|能够?|如何|用于|支持|适合|计划|将|建议|便于|方便|进行|怎么)[^，。；]{0,6}\Z",
+    r"|\bto\s(?:train|fine-?tune|build|create|get|make|obtain|learn|use|run)\b(?:\s[\w-]+){0,6}\s*\Z"
+    r"|(?:可以?|能够?|如何|用于|支持|适合|计划|将|建议|便于|方便|怎么)[^，。；]{0,6}\Z",
     re.IGNORECASE,
 )
 CONDITION = _any(r"\b(?:if|whether|unless|suppose|caso)\b|如果|是否|假如")
@@ -132,8 +146,13 @@ PLURAL_AFTER = re.compile(
     r"|alternatives|competitors|modelos|versões)\b",
     re.IGNORECASE,
 )
+GUIDE_AFTER = re.compile(r"\A[^，。；]{0,60}的?(?:最佳实践|教程|方法|代码|脚本|成本|流程|示例|指南)")
+LEADING = re.compile(
+    r"\W*(?:(?:the|a|an|o|a)\s)?((?:\S{1,80}\s){1,4}?)(?:is|are|was|were|é|são|foi|foram)\s", re.IGNORECASE
+)
 PLURAL_BEFORE = re.compile(
-    r"\b(?:models|LLMs|checkpoints|networks|modelos|systems)(?:\s(?:that|which|we)\s?)?\s?\Z", re.IGNORECASE
+    r"\b(?:models|LLMs|checkpoints|networks|modelos|systems|runs|variants|versions|adapters|students|teachers)(?:\s(?:that|which|we)\s?)?\s?\Z",
+    re.IGNORECASE,
 )
 OWN = _any(
     r"\b(?:we|our|ours|us|these|this|family|series|suite|collection|nosso|nossa|nossos|nós|este|esta)\b|我们|本模型|该模型"
@@ -145,6 +164,8 @@ AUXILIARY = re.compile(
     re.IGNORECASE,
 )
 VERB = _any(r"\b(?:is|was|were|are|has|have|had|been|which|that|who|que|foi|foram|é|são)\b|,")
+CONNECTED = re.compile(r"(?:after|through|via|with|by|then|using|por|com|usando)\s", re.IGNORECASE)
+OUR = _any(r"\b(?:we|our|ours|this|these|nosso|nossa|este|esta)\b|我们|本模型|该模型")
 AND = re.compile(r"\b(?:and|but|or|then|e|mas|ou)\Z", re.IGNORECASE)
 SEQUENCE = re.compile(
     r",\s(?:and\s|e\s)?(?:then|finally|subsequently|afterwards|lastly|depois|então)\s(?:\w+\s){0,2}\Z", re.IGNORECASE

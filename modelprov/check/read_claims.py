@@ -23,6 +23,7 @@ CARD = "README.md"
 MAX_CARD = 20_000_000
 NO_TITLE = re.compile(r"(?:model card|model details|introduction|overview|readme|merge|model)\b", re.IGNORECASE)
 MAX_TITLE = 80
+MOST_PROBLEMS = 100
 
 
 def read_claims(folder: Path) -> Claims:
@@ -63,8 +64,16 @@ def read_claims(folder: Path) -> Claims:
             *index_scores(entries.get("model-index"), file, names),
         ),
         recipes=recipes,
-        problems=(*problems, *card.problems, *front.problems, *in_recipes),
+        problems=_distinct([*problems, *card.problems, *front.problems, *in_recipes]),
     )
+
+
+def _distinct(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """The first of each kind in each file: fifty tags that are no text are one mistake."""
+    first: dict[tuple[str, str], Problem] = {}
+    for one in problems:
+        first.setdefault((one.location.file, one.about or one.message), one)
+    return tuple(first.values())[:MOST_PROBLEMS]
 
 
 def _card_path(folder: Path) -> Path | None:

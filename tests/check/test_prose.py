@@ -55,6 +55,10 @@ CLAIMS = [
     ("本模型从零开始训练。", {"from-scratch"}),
     ("该模型基于Qwen3.5-397B微调得到。", {"based-on", "finetuned"}),
     ("模型经过后训练。", {"post-trained"}),
+    ("Training Stage: Pretraining & Post-training", {"post-trained"}),
+    ("The model has undergone extensive post-training.", {"post-trained"}),
+    ("The Rio series models are large language models trained from scratch by IplanRio.", {"from-scratch"}),
+    ("The current model is fine-tuned from a 7B LLaMA model on 52K examples.", {"finetuned"}),
     ("由Nex-N2-Pro和Qwen3.5合并而成。", {"merged"}),
 ]
 
@@ -114,6 +118,22 @@ NO_CLAIMS = [
     "可以微调本模型。",
     "无需微调即可使用。",
     "如何微调?",
+    "Qwen3.5 is a family of models trained from scratch.",
+    "The Qwen3.5 series are large language models trained from scratch.",
+    "Skywork-OR1 is a family of open reasoning models trained with GRPO.",
+    "This post-training method was contributed by others.",
+    "To train a model with on-policy distillation, use this script.",
+    "On-Policy Distillation involves a student model.",
+    "高效微调:",
+    "我们提供了一个微调本模型的套件。",
+    "微调后的模型可以使用任何框架。",
+    "代码已经支持轻量化微调。",
+    "提供从零开始快速训练模型的最佳实践。",
+    "Fine-tuning from a checkpoint",
+    "On-Policy Distillation of Language Models: Learning from Mistakes",
+    "提供从零开始快速训练视觉语言(Vision-Language, VL)模型的最佳实践。",
+    "Distilled Model Evaluation",
+    "Runs that were fine-tuned from the same model can be combined.",
 ]
 
 
@@ -196,3 +216,9 @@ def test_a_name_that_is_also_the_base_models_is_not_this_models():
 def test_a_hostile_text_costs_little_and_gives_a_bounded_number_of_claims():
     text = "trained " * 30_000 + "\n\n" + "Trained from scratch. " * 5_000 + "a, " * 50_000
     assert len(prose_claims(own_sentences(parse(text), 1), "README.md", Names())) <= 501
+
+
+def test_a_short_name_is_still_the_models_own():
+    sentence = "The Yi series models are large language models trained from scratch by 01.AI."
+    assert kinds(sentence, Names(own=("Yi-34B",))) == ("from-scratch",)
+    assert kinds(sentence, Names(own=("Rio",))) == ()
