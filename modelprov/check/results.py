@@ -116,7 +116,10 @@ class Lineage(Frozen):
 
 
 class CheckReport(Frozen):
-    """Everything that `modelprov check` found. `outcome` decides the exit code: 0, 1 or 3."""
+    """Everything that `modelprov check` found. `outcome` decides the exit code: 0, 1 or 3.
+
+    `model` is its label, `folder` where it is, as it was given.
+    """
 
     schema_version: str = SCHEMA_VERSION
     tool: str = "modelprov check"
@@ -124,6 +127,7 @@ class CheckReport(Frozen):
     command: str
     started: str
     model: str
+    folder: str = ""
     outcome: Literal["passed", "findings", "could not judge"]
     findings: tuple[Finding, ...]
     not_judged: tuple[NotJudged, ...]

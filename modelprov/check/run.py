@@ -52,6 +52,7 @@ def run_check(
         command=command,
         started=started.isoformat(timespec="seconds"),
         model=taken.measured.label,
+        folder=location,
         outcome=_outcome(applied.findings, not_judged),
         findings=applied.findings,
         not_judged=tuple(not_judged),

@@ -58,7 +58,7 @@ def render_sarif(report: CheckReport, rules: Mapping[str, Rule] | None = None, p
                 "rules": [_rule(name, known.get(name), names.get(name), pages) for name in order],
             }
         },
-        "automationDetails": {"id": f"modelprov check/{_uri(_label(report), '')}/"},
+        "automationDetails": {"id": f"modelprov check/{_uri(report.model, '')}/"},
         "columnKind": "unicodeCodePoints",
         "invocations": [invocation],
         **({"originalUriBaseIds": bases} if bases else {}),
@@ -105,19 +105,14 @@ def _rule(name: str, rule: Rule | None, other: str | None, pages: str | None) ->
 
 
 def _result(finding: Finding, order: Mapping[str, int], report: CheckReport) -> dict[str, Any]:
-    parts = [finding.message]
-    if finding.claimed:
-        parts.append(f"Claimed: {finding.claimed}.")
-    if finding.measured:
-        parts.append(f"Measured: {finding.measured}.")
-    if finding.advice:
-        parts.append(finding.advice)
+    told = {"Claimed: ": finding.claimed, "Measured: ": finding.measured, "": finding.advice}
+    lines = [finding.message, *(f"{key}{value}" for key, value in told.items() if value)]
     return {
         "ruleId": finding.rule,
         "ruleIndex": order[finding.rule],
         "kind": "fail",
         "level": _LEVEL[finding.severity],
-        "message": {"text": _text(" ".join(parts))},
+        "message": {"text": _text("\n".join(lines))},
         "locations": [_location(finding.location, report)],
         "partialFingerprints": {FINGERPRINT: finding.fingerprint},
         "suppressions": _suppressions(finding),
@@ -152,7 +147,7 @@ def _notification(one: NotJudged, order: Mapping[str, int]) -> dict[str, Any]:
 def _location(location: Location | None, report: CheckReport) -> dict[str, Any]:
     """A place in a file, or the model's folder where a finding is about no file."""
     prefix = _prefix(report)
-    file = "" if location is None else PurePosixPath(location.file).as_posix()
+    file = "" if location is None or location.file == "." else PurePosixPath(location.file).as_posix()
     where = f"{prefix}{file}" if prefix is not None else file
     artifact: dict[str, Any] = {"uri": _uri(where or "./")}
     if prefix is None:
@@ -168,17 +163,9 @@ def _location(location: Location | None, report: CheckReport) -> dict[str, Any]:
     return {"physicalLocation": physical}
 
 
-def _folder(report: CheckReport) -> str:
-    return next((one.location for one in report.inputs if one.role == "model"), report.model)
-
-
-def _label(report: CheckReport) -> str:
-    return next((one.label for one in report.inputs if one.role == "model"), report.model)
-
-
 def _prefix(report: CheckReport) -> str | None:
     """What stands before a file's path, seen from where the check ran; None for a folder that is not below that."""
-    folder = PurePosixPath(_folder(report).replace("\\", "/"))
+    folder = PurePosixPath(report.folder.replace("\\", "/"))
     if folder.is_absolute() or ".." in folder.parts or folder.parts[:1] == ("~",):
         return None
     return "".join(f"{part}/" for part in folder.parts)
@@ -187,7 +174,7 @@ def _prefix(report: CheckReport) -> str | None:
 def _bases(report: CheckReport) -> dict[str, Any]:
     if _prefix(report) is not None:
         return {}
-    folder = _folder(report)
+    folder = report.folder
     about: dict[str, Any] = {"description": {"text": _text(f"the folder of the model, given as {folder}")}}
     if PurePosixPath(folder).is_absolute() and ".." not in PurePosixPath(folder).parts:
         about["uri"] = "file://" + _uri(folder.rstrip("/") + "/")

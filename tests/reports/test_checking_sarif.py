@@ -41,6 +41,8 @@ def test_results_stand_at_the_line_of_the_card_seen_from_where_the_check_ran() -
         "region": {"startLine": 3, "startColumn": 5},
     }
     assert whole["locations"][0]["physicalLocation"] == {"artifactLocation": {"uri": "models/rio/"}}
+    files = checks.finding("MP404", Location(file="."))
+    assert run(checks.passed(findings=(files,)))["results"][0]["locations"] == whole["locations"]
     assert accepted["locations"][0]["physicalLocation"]["region"] == {"startLine": 4, "endLine": 6}
     assert odd["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "models/rio/docs/a%20b%23c.md"
 
@@ -48,14 +50,14 @@ def test_results_stand_at_the_line_of_the_card_seen_from_where_the_check_ran() -
 @pytest.mark.parametrize(("folder", "uri"), [(".", "README.md"), ("./", "README.md"), ("a//b/", "a/b/README.md")])
 def test_the_way_a_folder_is_written_does_not_change_the_place(folder: str, uri: str) -> None:
     only = checks.finding("MP101", Location(file="README.md", line=1))
-    result = run(checks.passed(findings=(only,), model=folder, inputs=()))["results"][0]
+    result = run(checks.passed(findings=(only,), folder=folder))["results"][0]
     assert result["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": uri}
 
 
 @pytest.mark.parametrize(("folder", "base"), [("/data/my rio", "file:///data/my%20rio/"), ("../rio", None)])
 def test_a_folder_elsewhere_is_a_base_of_its_own(folder: str, base: str | None) -> None:
     only = checks.finding("MP101", Location(file="README.md", line=1))
-    told = run(checks.passed(findings=(only,), model=folder, inputs=()))
+    told = run(checks.passed(findings=(only,), folder=folder))
     place = told["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]
     assert place == {"uri": "README.md", "uriBaseId": "MODEL"}
     assert told["originalUriBaseIds"]["MODEL"].get("uri") == base
@@ -121,6 +123,19 @@ def test_the_exit_code_is_told_and_no_evidence_is_no_success(make: Any, code: in
     invocation = run(make())["invocations"][0]
     assert (invocation["exitCode"], invocation["executionSuccessful"]) == (code, successful)
     assert invocation["startTimeUtc"] == "2026-11-25T08:11:12Z"
+
+
+def test_the_rules_of_the_program_are_described_unless_others_are_given() -> None:
+    from modelprov.check.rules import RULES
+
+    told = json.loads(render_sarif(checks.passed(rules=tuple(RULES))))["runs"][0]["tool"]["driver"]["rules"]
+    assert [one["id"] for one in told] == list(RULES)
+    assert all(one["shortDescription"]["text"] for one in told)
+
+
+def test_what_was_claimed_and_measured_stands_below_the_message() -> None:
+    text = run(checks.found())["results"][0]["message"]["text"]
+    assert text.splitlines()[1:] == ["Claimed: no base model", "Measured: 0.565 of nex", "Declare it."]
 
 
 def test_nothing_is_said_about_version_control() -> None:
