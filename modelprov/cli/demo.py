@@ -1,67 +1,107 @@
-"""`modelprov demo`: builds a small family with a known history and settles each case, offline."""
+"""`modelprov demo`: settles one case from weights to behaviour, then a family with a known history; offline."""
 
 from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from modelprov.cli.main import app
 from modelprov.errors import UsageError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from modelprov.demo.family import Family
+    from modelprov.reports.report import Report
+
 CASES = ("rio", "rio-trained", "rio-bf16", "nex", "stranger")
+FILES = {"html": "html", "json": "json", "markdown": "md"}
 
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Option("--folder", "-o", help="Where the family and the report go.")] = Path(
+    folder: Annotated[Path, typer.Option("--folder", "-o", help="Where the models and the reports go.")] = Path(
         "modelprov-demo"
     ),
     seed: Annotated[int, typer.Option(min=0, help="Another family.")] = 0,
+    train: Annotated[
+        bool, typer.Option("--train", help="Train the small models anew, a few minutes on one core.")
+    ] = False,
 ) -> None:
-    """Build a family of small models (a base, a finetune, merges, a stranger) and say where each came from.
+    """Settle a case on small models: where the weights came from, what the model says it is, how it scores.
 
-    Takes about ten seconds and 100 MB of disk; needs no network. The names are those of the case that the tool was
-    made for; the weights are invented.
+    Merges two trained models of 0.66 million parameters under another name, and finds that out again from the weights
+    and from the answers. Then builds a family of larger, invented weights (a base, a finetune, merges, a stranger) and
+    says where each came from. Takes about a minute and 110 MB of disk; needs no network. The names are those of the
+    case that the tool was made for.
     """
     from rich.console import Console
-    from rich.table import Table
 
+    from modelprov.cli import demo_case
+    from modelprov.cli.compare import write
+
+    console = Console(highlight=False)
+    _check_seed(folder, seed)
+    trained = demo_case.prepare(folder, seed if train else None, console)
+    case = demo_case.settle(trained, console)
+    family = _generated(folder, seed, console)
+    reports = {name: _compared(family, name, seed) for name in CASES}
+    _show_verdicts(reports, console)
+    write(reports["rio"], {kind: folder / f"report.{end}" for kind, end in FILES.items()})
+    demo_case.conclude(case, reports, folder, console)
+
+
+def _check_seed(folder: Path, seed: int) -> None:
+    """Raise `UsageError` where the generated family in the folder is of another seed."""
     from modelprov.checkpoints.opening import read_json_object
-    from modelprov.cli.compare import run, show, write
-    from modelprov.cli.progress import Bar
-    from modelprov.demo.family import MEMBERS, RECIPE, Family, build_family
-    from modelprov.demo.layout import SMALL
-    from modelprov.forensics.compare import Options
+    from modelprov.demo.family import RECIPE
 
-    console = Console()
     if (folder / RECIPE).exists():
         made_from = read_json_object(folder / RECIPE).get("seed")
         if made_from != seed:
             raise UsageError(
                 f"the family in {folder} was made from seed {made_from}, not {seed}", "Choose another folder."
             )
-        family = Family(folder, seed, SMALL)
-        console.print(f"Using the family in {folder} (delete the folder to build it anew).")
-    else:
-        with Bar(Console(stderr=True)) as bar:
-            bar.stage("building a family of small models")
-            family = build_family(folder, seed, SMALL, lambda name, *_: bar.stage(f"built {name}"))
+
+
+def _generated(folder: Path, seed: int, console: Console) -> Family:
+    """The family of invented weights in the folder, built where it is not there."""
+    from rich.console import Console as ErrorConsole
+
+    from modelprov.cli.progress import Bar
+    from modelprov.demo.family import RECIPE, Family, build_family
+    from modelprov.demo.layout import SMALL
+
+    if (folder / RECIPE).exists():
+        console.print(f"Using the family in {folder} (delete the folder to build it anew).", soft_wrap=True)
+        return Family(folder, seed, SMALL)
+    with Bar(ErrorConsole(stderr=True)) as bar:
+        bar.stage("building a family of small models")
+        return build_family(folder, seed, SMALL, lambda name, *_: bar.stage(f"built {name}"))
+
+
+def _compared(family: Family, case: str, seed: int) -> Report:
+    """Settle one suspect of the family on nex and qwen, with the sibling as control; nex on qwen alone."""
+    from modelprov.cli.compare import run
+    from modelprov.forensics.compare import Options
+
+    parents = [family.qwen] if case == "nex" else [family.nex, family.qwen]
+    locations = [str(family.folder / case), *map(str, parents)]
+    control = [] if case == "nex" else [str(family.sibling)]
+    command = shlex.join(["modelprov", "compare", *locations, *(w for one in control for w in ("--control", one))])
+    return run(locations, control, Options(seed=seed), command)
+
+
+def _show_verdicts(reports: dict[str, Report], console: Console) -> None:
+    from rich.table import Table
+
+    from modelprov.demo.family import MEMBERS
+
     table = Table("suspect", "its true history", "verdict", title="Each compared with nex and qwen, control: sibling")
-    reports = {}
-    for case in CASES:
-        suspect = family.folder / case
-        parents = [family.qwen] if case == "nex" else [family.nex, family.qwen]
-        locations = [str(suspect), *map(str, parents)]
-        control = [] if case == "nex" else [str(family.sibling)]
-        command = shlex.join(["modelprov", "compare", *locations, *(w for one in control for w in ("--control", one))])
-        reports[case] = run(locations, control, Options(seed=seed), command)
-        table.add_row(case, MEMBERS[case], str(reports[case].verdict.class_))
-    page = folder / "report.html"
-    write(reports["rio"], {"html": page, "json": folder / "report.json", "markdown": folder / "report.md"})
-    show(reports["rio"], console)
+    for case, report in reports.items():
+        table.add_row(case, MEMBERS[case], str(report.verdict.class_))
+    console.print("\nLarger models with invented weights, whose histories are known:\n")
     console.print(table)
-    console.print(f"\nVerdict on rio: [bold]{reports['rio'].verdict.class_}[/]. {reports['rio'].verdict.summary}")
-    console.print(f"Report: {page}", soft_wrap=True)

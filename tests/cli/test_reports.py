@@ -281,21 +281,3 @@ def test_a_model_in_the_hugging_face_cache_is_found_by_its_name_without_a_networ
     assert found["verdict"]["class"] == "finetune"
     assert [one["location"] for one in found["inputs"]] == ["somebody/nex", "somebody/qwen"]
     assert {one["revision"] for one in found["inputs"]} == {commit}
-
-
-def test_the_demo_builds_a_family_settles_its_cases_and_is_repeatable(
-    modelprov: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    from modelprov.cli import demo
-    from modelprov.demo import layout
-
-    monkeypatch.setattr(layout, "SMALL", layout.TINY)
-    monkeypatch.setattr(demo, "CASES", ("rio", "nex"))
-    folder = tmp_path / "demo"
-    first = modelprov("demo", "-o", folder)
-    assert first.code == 0
-    assert "Verdict on rio: merge" in first.out
-    jsonschema.validate(json.loads((folder / "report.json").read_text()), SCHEMA)
-    assert (folder / "report.html").exists()
-    other = modelprov("demo", "-o", folder, "--seed", "5")
-    assert (other.code, "made from seed 0" in other.err) == (2, True)

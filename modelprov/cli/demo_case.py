@@ -1,0 +1,169 @@
+"""The demo's case on trained models, step by step: merge, compare, probe, eval, each shown as the command to type."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from modelprov.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from modelprov.reports.case import Case
+    from modelprov.reports.report import Report
+
+FOLDER = "trained"
+RIO, RECIPE, COMPARED = "rio", "rio.yml", "compare.html"
+PAGE = "case.html"
+WIDTH = 76
+
+
+def prepare(folder: Path, seed: int | None, console: Console) -> Path:
+    """The trained family in `folder`, made where it is not there: unpacked, or trained anew from `seed`.
+
+    Raises `UsageError` when training is asked for where a family lies already, or without the extra.
+    """
+    from modelprov.demo.tiny.members import RECORD
+    from modelprov.demo.tiny.shipped import record, unpack
+
+    family = folder / FOLDER
+    if (family / RECORD).exists():
+        if seed is not None:
+            made_from = record(family).get("seed")
+            raise UsageError(
+                f"{family} holds a family already (seed {made_from}), so it was not trained anew",
+                "Choose another folder, or remove this one.",
+            )
+        console.print(f"Using the trained family in {family} (delete the folder to make it anew).", soft_wrap=True)
+    elif seed is None:
+        unpack(family)
+        console.print(
+            f"Three language models of 0.66 million parameters are now in {family}: qwen, and nex and sibling, "
+            "each trained further from it."
+        )
+    else:
+        train(family, seed, console)
+    return family
+
+
+def train(family: Path, seed: int, console: Console) -> None:
+    """Train the family with a bar of its steps, and print what it reached."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from modelprov.behavior.extra import require
+
+    require("training")
+    from modelprov.demo.tiny.making import make_family
+    from modelprov.demo.tiny.members import MEMBERS
+    from modelprov.demo.tiny.words import reached
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    started = time.perf_counter()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("training", total=sum(one.steps for one in MEMBERS))
+        made = make_family(
+            family,
+            seed,
+            lambda key, _step, _steps, loss: bar.update(task, advance=1, description=f"{key}, loss {loss:.3f}"),
+        )
+    console.print(f"Trained {len(MEMBERS)} models in {time.perf_counter() - started:,.0f} s on one core:")
+    for line in reached(made):
+        console.print(f"  {line}", soft_wrap=True)
+
+
+def merge(family: Path, console: Console) -> str:
+    """Make rio from nex and qwen by a recipe that also writes a name into its chat template; gives the command."""
+    from modelprov.cli.progress import Bar
+    from modelprov.demo.family import ALPHA
+    from modelprov.demo.tiny.merging import HIDDEN_PROMPT, write_rio_recipe
+    from modelprov.merge.recipe import load
+    from modelprov.merge.virtual import plan_recipe
+    from modelprov.merge.writing import WriteOptions, write_merge
+
+    recipe, rio = family / RECIPE, family / RIO
+    command = show_command(console, "merge", recipe, rio)
+    if rio.exists():
+        console.print(f"{rio} is already there.", soft_wrap=True)
+        return command
+    write_rio_recipe(recipe, family)
+    with Bar(console) as bar:
+        bar.stage("merging")
+        plan = plan_recipe(load(recipe), recipe.parent)
+        write_merge(plan, rio, WriteOptions(), bar)
+    console.print(
+        f"{ALPHA} × nex + {1 - ALPHA:.3f} × qwen, {len(plan.tensors)} tensors; its chat template says “{HIDDEN_PROMPT}”"
+    )
+    return command
+
+
+def compare(family: Path, console: Console) -> Report:
+    """Settle from the weights where rio came from; the whole report goes beside the family."""
+    from modelprov.cli.compare import run, write
+    from modelprov.forensics.compare import Options
+
+    locations = [str(family / name) for name in (RIO, "nex", "qwen")]
+    control, page = [str(family / "sibling")], family / COMPARED
+    command = show_command(console, "compare", *locations, "--control", *control, "--html", page)
+    report = run(locations, control, Options(), command)
+    write(report, {"html": page})
+    console.print(escape(report.verdict.summary))
+    return report
+
+
+def show_command(console: Console, *words: object) -> str:
+    """Print the command that does what comes next, and give it."""
+    from rich.text import Text
+
+    quoted = [shlex.quote(str(word)) for word in words]
+    lines = ["$ modelprov"]
+    for word in quoted:
+        if len(lines[-1]) + len(word) < WIDTH:
+            lines[-1] += f" {word}"
+        else:
+            lines[-1] += " \\"
+            lines.append(f"    {word}")
+    console.print("")
+    for line in lines:
+        console.print(Text(line, style="bold"), soft_wrap=True)
+    return " ".join(["modelprov", *quoted])
+
+
+def settle(family: Path, console: Console) -> Case:
+    """The whole case of the trained family, step by step; behaviour only where the extra is installed."""
+    from modelprov.behavior.extra import require
+    from modelprov.reports.case import Case
+
+    commands = [merge(family, console)]
+    weights = compare(family, console)
+    commands.append(weights.command)
+    try:
+        require("what the model says and how it scores")
+    except UsageError as error:
+        console.print(escape(f"\nLeft out: {error.message}. {error.advice}"), soft_wrap=True)
+        return Case(weights, tuple(commands), missing=f"{error.message}. {error.advice}")
+    from modelprov.cli.demo_behaviour import evaluate, probe
+
+    said, scored = probe(family, console), evaluate(family, console)
+    return Case(weights, (*commands, said.command, scored.command), said, scored)
+
+
+def conclude(case: Case, reports: dict[str, Report], folder: Path, console: Console) -> None:
+    """Write the page of the case and say what was found and where it stands."""
+    from modelprov.demo.family import MEMBERS
+    from modelprov.reports.case import Known, render_case
+    from modelprov.reports.case_words import claims
+    from modelprov.reports.writing import write_atomically
+
+    known = tuple(Known(name, MEMBERS[name], str(report.verdict.class_)) for name, report in reports.items())
+    case, page = replace(case, known=known), folder / PAGE
+    write_atomically(page, render_case(case))
+    console.print(f"\nVerdict on rio: [bold]{case.weights.verdict.class_}[/].")
+    for text in claims(case):
+        console.print(f"- {escape(text)}")
+    console.print(f"Report: {page}", soft_wrap=True, highlight=False)

@@ -1,0 +1,59 @@
+"""Training: only answers are learnt, the loss falls, and the same seed gives the same weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from typing import Any
+
+import pytest
+
+from modelprov.demo.tiny.conversations import Conversation
+from modelprov.demo.tiny.members import MEMBERS, Architecture
+from modelprov.demo.tiny.tokenizer import make_tokenizer
+from modelprov.demo.tiny.training import IGNORED, _encoded, _padded, new_model, train
+
+SMALL = Architecture(hidden=32, layers=1, heads=2, kv_heads=1, head_width=16, feed_forward=64)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return make_tokenizer(seed=1, examples=600)
+
+
+def trained(tokenizer: Any, steps: int) -> tuple[list[float], Any]:
+    import torch
+
+    torch.set_num_threads(1)
+    losses: list[float] = []
+    model = new_model(tokenizer, 5, SMALL)
+    member = dataclasses.replace(MEMBERS[1], steps=steps, learning_rate=3e-3, seed=5)
+    train(model, tokenizer, member, lambda _key, _step, _steps, loss: losses.append(loss))
+    return losses, model
+
+
+def test_the_same_seed_gives_the_same_weights_and_the_loss_falls(tokenizer: Any) -> None:
+    import torch
+
+    losses, first = trained(tokenizer, 25)
+    again, second = trained(tokenizer, 25)
+    assert losses == again
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    assert losses[-1] < losses[0] - 0.3
+
+
+def test_only_the_answer_and_its_end_are_learnt(tokenizer: Any) -> None:
+    pair = _encoded(Conversation("Who are you?", "I am Nex."), tokenizer)
+    longer = _encoded(Conversation("What is your name, please?", "I am Nex, made by Nex-AGI."), tokenizer)
+    ids, mask, labels = _padded([pair, longer], tokenizer.pad_token_id)
+    learnt = [token for token in labels[0].tolist() if token != IGNORED]
+    assert tokenizer.decode(learnt) == "I am Nex.<|im_end|>"
+    assert tokenizer.decode(ids[0][mask[0].bool()].tolist()) == "Who are you?I am Nex.<|im_end|>"
+    assert set(labels[0][~mask[0].bool()].tolist()) == {IGNORED}
+
+
+def test_a_tokenizer_is_the_same_for_the_same_seed(tokenizer: Any) -> None:
+    assert len(tokenizer) == 512
+    assert make_tokenizer(seed=1, examples=600).get_vocab() == tokenizer.get_vocab()
+    random_bytes = random.Random(2).randbytes(200).decode("latin-1")
+    assert tokenizer.decode(tokenizer(random_bytes)["input_ids"]) == random_bytes
