@@ -140,9 +140,10 @@ def _rule(given: str, what: str, rules: Mapping[str, str]) -> str:
 
 
 def _place(location: str, home: Path) -> str:
-    """A path relative to the policy as one to open; an `org/name` that is no folder here stays."""
-    there = home / location
-    return str(there) if location.startswith(".") or there.exists() else location
+    """A path relative to the policy as one to open, also after `NAME=`; an `org/name` that is no folder here stays."""
+    name, equals, where = location.rpartition("=")
+    there = home / where
+    return f"{name}{equals}{there}" if where.startswith(".") or (where and there.exists()) else location
 
 
 def _unknown(what: str, given: str, known: Iterable[str], shown: Iterable[str] | None = None) -> UsageError:
