@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -17,8 +17,12 @@ from modelprov.cli.main import app
 from modelprov.errors import InterruptedRunError, UsageError
 
 if TYPE_CHECKING:
+    from modelprov.behavior.evaluation.answering import Asking
+    from modelprov.behavior.evaluation.methods import Condition
     from modelprov.behavior.evaluation.results import EvaluationReport
     from modelprov.behavior.evaluation.run import Subject
+    from modelprov.behavior.evaluation.tasks import Task
+    from modelprov.cli.progress import CountBar
 
 LM_EVAL = "lm-eval:"
 
@@ -26,10 +30,11 @@ LM_EVAL = "lm-eval:"
 @app.command(name="eval")
 def evaluate(
     models: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(metavar="MODEL [MODEL ...]", show_default=False,
                        help="A folder, an org/name in the local Hugging Face cache, or a merge recipe (.yml)."),
-    ],
+    ] = None,
+    *,
     task: Annotated[
         str, typer.Option(metavar="FILE|NAME", help="A JSONL file of questions, a shipped task (sums, arithmetic), or "
                           "lm-eval:NAME.")
@@ -80,6 +85,11 @@ def evaluate(
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to run the model.")] = "auto",
     dtype: Annotated[str, typer.Option(metavar="auto|float32|bfloat16|float16", help="Number format to run in; auto: "
                                        "as stored.")] = "auto",
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="Instead of a MODEL: an OpenAI-compatible endpoint, "
+                                 "without latent thinking.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="The model's name at the endpoint.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help=HELP_FILE.format("JSON"))] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help=HELP_FILE.format("Markdown"))] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help=HELP_FILE.format("one HTML page"))] = None,
@@ -110,6 +120,13 @@ def evaluate(
         "top_k": top_k, "top_p": top_p, "greedy": greedy or None, "alpha": alpha, "window": window,
         "max_switches": max_switches,
     }  # fmt: skip
+    if (endpoint is None) != bool(models) or (endpoint is None) != (model is None):
+        raise UsageError(
+            "eval needs models, or one --endpoint with the --model it serves", "Usage: modelprov eval MODEL --task sums"
+        )
+    if endpoint is not None:
+        _refuse_local_settings(task, raw=raw, template=chat_template, top_k=top_k)
+        settings["top_k"] = 0
     from modelprov.behavior.evaluation.answering import Asking
     from modelprov.behavior.evaluation.methods import plan
     from modelprov.behavior.evaluation.run import evaluate as run
@@ -124,7 +141,10 @@ def evaluate(
 
     asked = None if task.startswith(LM_EVAL) else load_task(task, limit)
     bar = CountBar(Console(stderr=True), quiet)
-    with said_when_stopped(log), subjects(models, device, dtype, quiet=quiet) as those, bar:
+    if endpoint is not None and model is not None and asked is not None:
+        report = _served(endpoint, model, asked, conditions, asking, bar, command, notes)
+        _finish(report, outputs, show=not quiet and not to_stdout)
+    with said_when_stopped(log), subjects(models or [], device, dtype, quiet=quiet) as those, bar:
         if asked is None:
             from modelprov.behavior.evaluation.lm_eval_task import evaluate_lm_eval
 
@@ -132,8 +152,15 @@ def evaluate(
             report = evaluate_lm_eval(those, name, conditions, asking, bar, command, notes, include_path, limit)
         else:
             report = run(those, asked, conditions, asking, bar, command, notes)
+    _finish(report, outputs, show=not quiet and not to_stdout)
+
+
+def _finish(report: EvaluationReport, outputs: dict[str, Path | None], *, show: bool) -> NoReturn:
+    """Write and show the report, and leave with its exit code."""
+    from rich.console import Console
+
     write(report, outputs)
-    if not quiet and not to_stdout:
+    if show:
         from modelprov.reports.evaluation_terminal import print_evaluation
 
         print_evaluation(report, Console())
@@ -141,6 +168,24 @@ def evaluate(
             if path is not None:
                 typer.echo(f"wrote {path}", err=True)
     raise typer.Exit(0 if report.graded else 3)
+
+
+def _refuse_local_settings(task: str, *, raw: bool, template: Path | None, top_k: int | None) -> None:
+    given = {"lm-eval tasks": task.startswith(LM_EVAL), "--raw": raw, "--chat-template": template, "--top-k": top_k}
+    for name, one in given.items():
+        if one:
+            raise UsageError(f"{name} and --endpoint do not go together", "The server renders and filters by itself.")
+
+
+def _served(
+    url: str, model: str, task: Task, conditions: Sequence[Condition], asking: Asking, bar: CountBar, command: str,
+    notes: Sequence[str],
+) -> EvaluationReport:  # fmt: skip
+    from modelprov.behavior.evaluation.served import evaluate_served
+    from modelprov.behavior.probing.endpoints import Endpoint
+
+    with said_when_stopped(asking.log), Endpoint(url, model) as endpoint, bar:
+        return evaluate_served(endpoint, task, conditions, asking, bar, command, notes)
 
 
 @contextmanager

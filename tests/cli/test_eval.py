@@ -10,6 +10,7 @@ import pytest
 from modelprov.behavior import extra
 from modelprov.behavior.evaluation import answering
 from tests.behavior.evaluation.conftest import Calculator, save_tiny_model
+from tests.behavior.servers import answer, chat_reply, scripted
 from tests.cli.conftest import Command
 
 
@@ -163,3 +164,30 @@ def test_a_bad_line_of_a_task_is_named(modelprov: Command, tiny: Path, tmp_path:
     done = modelprov("eval", tiny, "--task", task)
     assert done.code == 2
     assert "mine.jsonl, line 2" in " ".join(done.err.split())
+
+
+def test_a_served_model_takes_the_place_of_a_local_one(modelprov: Command) -> None:
+    reply = answer(200, chat_reply("\\boxed{17}"))
+    with scripted(reply) as server:
+        done = modelprov("eval", "--endpoint", server.url, "--model", "tiny", "--task", "sums", "--limit", 3)
+    assert done.code == 0, done.err
+    assert "without latent" in done.out
+    assert "right" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "eval needs models"),
+        (("--endpoint", "http://127.0.0.1:9/v1"), "eval needs models"),
+        (("model", "--model", "m"), "eval needs models"),
+        (("model", "--endpoint", "http://127.0.0.1:9/v1", "--model", "m"), "eval needs models"),
+        (("--endpoint", "http://127.0.0.1:9/v1", "--model", "m", "--raw"), "do not go together"),
+        (("--endpoint", "http://127.0.0.1:9/v1", "--model", "m", "--top-k", 5), "do not go together"),
+        (("--endpoint", "http://127.0.0.1:9/v1", "--model", "m", "--method", "swir"), "needs the weights"),
+    ],
+)
+def test_an_endpoint_stands_alone(modelprov: Command, arguments: tuple[object, ...], said: str) -> None:
+    done = modelprov("eval", *arguments, "--task", "sums")
+    assert done.code == 2, done.err
+    assert said in " ".join(done.err.split())

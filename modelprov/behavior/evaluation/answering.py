@@ -103,7 +103,7 @@ def answer_all(
         batch = missing[start : start + asking.batch_size]
         answers = make(
             model, [one.ids for one in batch], condition.method, asking.seed,
-            batch_size=len(batch), indices=[_stream(one) for one in batch],
+            batch_size=len(batch), indices=[stream_of(one) for one in batch],
         )  # fmt: skip
         log.add(
             logged(one.question, one.sample, one.digest, answer) for one, answer in zip(batch, answers, strict=True)
@@ -118,6 +118,6 @@ def _generate() -> Generate:
     return generate
 
 
-def _stream(prompt: Prompt) -> int:
+def stream_of(prompt: Prompt, key: str | None = None) -> int:
     """The number of a prompt's random stream: the same for this prompt and sample in every run, method and batch."""
-    return int(hashlib.sha256(f"{prompt.digest} {prompt.sample}".encode()).hexdigest()[:12], 16)
+    return int(hashlib.sha256(f"{key or prompt.digest} {prompt.sample}".encode()).hexdigest()[:12], 16)

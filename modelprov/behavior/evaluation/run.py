@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from modelprov.behavior.evaluation import scoring
 from modelprov.behavior.evaluation.answering import (
@@ -48,10 +48,10 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Subject:
-    """A model to load when its turn comes; `made_from` as in `ModelRecord`."""
+    """A model to load when its turn comes, most often a `LocalModel`; `made_from` as in `ModelRecord`."""
 
     label: str
-    load: Callable[[], LocalModel]
+    load: Callable[[], Any]
     made_from: str | None = None
 
 
@@ -93,7 +93,7 @@ def evaluate(
 
 
 def evaluate_with(
-    one: Callable[[LocalModel, Condition], Finished],
+    one: Callable[[Any, Condition], Finished],
     subjects: Sequence[Subject],
     task: TaskRecord | Callable[[], TaskRecord],
     conditions: Sequence[Condition],
@@ -101,14 +101,18 @@ def evaluate_with(
     progress: Progress,
     command: str,
     notes: Iterable[str] = (),
+    describe: Callable[[Any, Subject, Asking], ModelRecord] | None = None,
 ) -> EvaluationReport:
-    """The report of `one` called for every model and method; `task` may be known only afterwards."""
+    """The report of `one` called for every model and method; `task` may be known only afterwards.
+
+    `describe` makes the record of what `Subject.load` gave, where that is no `LocalModel`.
+    """
     started = datetime.now(UTC)
     models, finished = [], []
     for subject in subjects:
         progress.stage(f"loading {subject.label}")
         model = replace(subject.load(), label=subject.label)
-        models.append(_record(model, subject, asking))
+        models.append((describe or _record)(model, subject, asking))
         finished += [one(model, condition) for condition in conditions]
         del model
     methods = tuple(_method(condition) for condition in conditions)

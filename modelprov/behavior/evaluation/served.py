@@ -1,0 +1,123 @@
+"""Evaluates a model that a server runs (OpenAI-compatible): chain of thought only, without latent thinking."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelprov import __version__
+from modelprov.behavior.evaluation import scoring
+from modelprov.behavior.evaluation.answering import Asking, Prompt, stream_of
+from modelprov.behavior.evaluation.log import AnswerLog, Logged
+from modelprov.behavior.evaluation.methods import Condition
+from modelprov.behavior.evaluation.results import Estimate, EvaluationReport, ModelRecord, TaskRecord
+from modelprov.behavior.evaluation.run import Finished, Progress, Subject, evaluate_with
+from modelprov.behavior.evaluation.tasks import Question, Task
+from modelprov.behavior.generation.interface import Method
+from modelprov.behavior.probing.endpoints import Endpoint
+from modelprov.behavior.records import digest
+from modelprov.errors import UsageError
+
+METHODS = ("cot", "cot-greedy")
+UNCOUNTED = -1  # tokens of an answer that the server did not count
+NOTE = (
+    "The model is served, so it answers without latent thinking: SwiReasoning and forced budgets need the weights. "
+    "The server applies its own chat template and sampling filters; which weights it runs cannot be checked."
+)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A served model in the place of a loaded one."""
+
+    label: str
+    endpoint: Endpoint
+
+
+def evaluate_served(
+    endpoint: Endpoint, task: Task, conditions: Sequence[Condition], asking: Asking, progress: Progress, command: str,
+    notes: Iterable[str] = (),
+) -> EvaluationReport:  # fmt: skip
+    """The report of a served model with chain of thought, sampled or greedy.
+
+    Raises `UsageError` for methods that need weights, and `EndpointError` when the server finally fails; answers made
+    before that are in the log.
+    """
+    refused = [one.method.name for one in conditions if one.method.name not in METHODS]
+    if refused:
+        raise UsageError(
+            f"{refused[0]} needs the weights on this machine", f"With --endpoint, methods are {', '.join(METHODS)}."
+        )
+    record = TaskRecord(
+        name=task.name, location=task.location, digest=task.digest, questions=tuple(one.id for one in task.questions),
+        graders=dict(Counter(one.grader for one in task.questions)),
+    )  # fmt: skip
+    subject = Subject(f"{endpoint.model} (without latent)", lambda: Served(endpoint.model, endpoint))
+
+    def one(model: Any, condition: Condition) -> Finished:
+        return _one(model, task, condition, asking, progress)
+
+    return evaluate_with(one, [subject], record, conditions, asking, progress, command, (*notes, NOTE), _record)
+
+
+def _record(model: Served, subject: Subject, asking: Asking) -> ModelRecord:  # noqa: ARG001
+    return ModelRecord(
+        label=model.label, location=model.endpoint.url, digest="unknown", digest_covers="nothing: weights are not seen",
+        template=None, device="served", dtype="unknown",
+    )  # fmt: skip
+
+
+def _one(model: Served, task: Task, condition: Condition, asking: Asking, progress: Progress) -> Finished:
+    endpoint, method = model.endpoint, condition.method
+    settings = {
+        "endpoint": endpoint.url, "model": endpoint.model, "method": method.as_dict(), "seed": asking.seed,
+        "versions": {"modelprov": __version__},
+    }  # fmt: skip
+    found, reused, uncounted = [], 0, False
+    with AnswerLog(asking.log, (endpoint.model, task.name, method.name), settings) as log:
+        progress.stage(f"{model.label}: {condition.label}", len(task.questions) * condition.samples)
+        for place, question in enumerate(task.questions):
+            messages = _messages(question, asking)
+            key = digest(messages)[:16]
+            for sample in range(condition.samples):
+                if (key, sample) in log.answers:
+                    reused += 1
+                else:
+                    log.add([_ask(endpoint, messages, method, asking.seed, Logged(question.id, sample, key, *_EMPTY))])
+                answer = log.answers[key, sample]
+                uncounted |= answer.tokens == UNCOUNTED
+                found.append(scoring.scored(place, scoring.judge(question, answer), answer))
+                progress.advance(1)
+    made = scoring.row(model.label, condition.label, found, len(task.questions), asking.seed)
+    if uncounted:
+        made = made.model_copy(update={"tokens": Estimate(value=None), "tokens_per_right": Estimate(value=None)})
+    return Finished(made, None if log.path is None else str(log.path), reused)
+
+
+_EMPTY: tuple[str, None, None, bool, int] = ("", None, None, False, 0)
+
+
+def _messages(question: Question, asking: Asking) -> list[dict[str, str]]:
+    system = asking.system if question.system is None else question.system
+    before = [] if system is None else [{"role": "system", "content": system}]
+    return [*before, {"role": "user", "content": question.prompt}]
+
+
+def _ask(
+    endpoint: Endpoint, messages: Sequence[Mapping[str, str]], method: Method, seed: int, place: Logged
+) -> Logged:  # fmt: skip
+    greedy = method.sampling.greedy
+    reply = endpoint.chat(
+        messages,
+        temperature=0.0 if greedy else method.sampling.temperature,
+        max_tokens=method.max_new_tokens,
+        seed=(stream_of(Prompt(place.question, (), place.sample), place.prompt) + seed) % 2**31,
+        top_p=None if greedy else method.sampling.top_p,
+    )
+    never_ended = reply.thinking is not None and not reply.finished and not reply.text.strip()
+    return Logged(
+        place.question, place.sample, place.prompt, reply.text, reply.thinking, None if never_ended else reply.text,
+        reply.finished, UNCOUNTED if reply.completion_tokens is None else reply.completion_tokens,
+    )  # fmt: skip
