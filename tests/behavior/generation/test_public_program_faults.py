@@ -142,6 +142,13 @@ def test_every_end_token_of_the_model_ends_a_sequence(name: str) -> None:
         assert not set(one.tokens[:-1]) & set(model.eos)
 
 
+def test_the_public_program_ends_with_the_end_token_of_the_tokenizer_alone() -> None:
+    model = replace(tiny.local("llama"), eos=tuple(range(0, 256, 8)))
+    method = method_of("swir", max_new_tokens=40, compat="reference")
+    answers = generate(model, tiny.prompts((4,) * 4), method, 0)
+    assert all(set(one.tokens[:-1]) & set(model.eos) for one in answers)
+
+
 def test_an_unfinished_thought_has_no_final_answer() -> None:
     assert parts("<think>\n", "so 12 + 7 is") == ("so 12 + 7 is", None)
     assert parts("", "<think>so 12 + 7 is") == ("so 12 + 7 is", None)
