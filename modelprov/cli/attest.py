@@ -81,6 +81,7 @@ def _write(file: Path, out: Path, form: str, key: Path | None, weights: list[str
     from modelprov.reports.attestation_envelope import private_key, sign
     from modelprov.reports.bill_of_materials_cyclonedx import render_cyclonedx
     from modelprov.reports.bill_of_materials_spdx import render_spdx
+    from modelprov.reports.numbers import clean
     from modelprov.reports.writing import write_atomically
 
     if form not in FORMATS:
@@ -114,8 +115,8 @@ def _write(file: Path, out: Path, form: str, key: Path | None, weights: list[str
     loose = [one.label for one in report.inputs if one.role != "control" and one.label not in hashed]
     if loose:
         typer.echo(
-            f"note: {', '.join(loose)}: named by the digest of names, sizes and headers, which other models of the "
-            f"same shape share. To name every byte: --weights {loose[0]}=PATH",
+            f"note: {clean(', '.join(loose))}: named by the digest of names, sizes and headers, which other models of "
+            f"the same shape share. To name every byte: --weights {clean(loose[0])}=PATH",
             err=True,
         )
 

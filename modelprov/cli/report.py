@@ -105,11 +105,14 @@ def parse_report(content: bytes, file: Path) -> Report:
 
 def labelled(given: list[str], labels: list[str], *, needed: bool = False) -> dict[str, str]:
     """Paths by label, from options such as LABEL=PATH; without a label it is the first input, unless it is `needed`."""
+    from modelprov.reports.numbers import clean
+
     found: dict[str, str] = {}
     for one in given:
         label = next((known for known in sorted(labels, key=len, reverse=True) if one.startswith(f"{known}=")), None)
         if label is None and (needed or "=" in one):
-            raise UsageError(f"{one!r} names no input of the report", f"Write LABEL=PATH; labels: {', '.join(labels)}.")
+            known_labels = ", ".join(map(clean, labels))
+            raise UsageError(f"{one!r} names no input of the report", f"Write LABEL=PATH; labels: {known_labels}.")
         path = one if label is None else one[len(label) + 1 :]
         if found.setdefault(label or labels[0], path) != path:
             raise UsageError(f"{label or labels[0]} is given two places", "Name every input once.")
@@ -140,6 +143,8 @@ def _open(report: Report, moved: Mapping[str, str], folder: Path) -> tuple[list[
 
     Raises `CouldNotJudgeError` that lists all inputs that are not there.
     """
+    from modelprov.reports.numbers import clean
+
     opened, notes, missing = [], [], []
     if report.mode == "sample":
         notes.append("Not checked: weights that the sample did not read; the digests do not cover them.")
@@ -154,10 +159,11 @@ def _open(report: Report, moved: Mapping[str, str], folder: Path) -> tuple[list[
             checkpoint = replace(checkpoint, revision=one.revision)
         opened.append(replace(checkpoint, location=one.location))
     if missing:
-        named = ", ".join(f"{one.label} ({one.location})" for one, _ in missing)
-        first = missing[0][0].label
+        named = clean(", ".join(f"{one.label} ({one.location})" for one, _ in missing))
+        first = clean(missing[0][0].label)
         raise CouldNotJudgeError(
-            f"not found: {named}", f"Say where: --location {shlex.quote(f'{first}=PATH')}. {missing[0][1].advice}"
+            f"not found: {named}",
+            f"Say where: --location {shlex.quote(f'{first}=PATH')}. {clean(missing[0][1].advice)}",
         )
     return opened, notes
 

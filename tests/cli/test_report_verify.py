@@ -125,6 +125,15 @@ def test_inputs_that_are_gone_are_listed_and_may_be_elsewhere(
     assert (said.code, said.err) == (0, "")
 
 
+def test_a_hostile_report_cannot_write_to_the_terminal(written: Any, verify: Command) -> None:
+    report = json.loads(written("finetune"))
+    report["inputs"][0] |= {"label": "\x1b[31mnex", "location": "/gone/\x1b]0;x\x07"}
+    said = verify(json.dumps(report))
+    assert said.code == 3
+    assert "\x1b" not in said.err
+    assert "\\x1b" in said.err
+
+
 def test_a_location_beside_the_report_is_found_from_anywhere(
     compare: Command, modelprov: Command, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
