@@ -18,6 +18,7 @@ from modelprov.behavior.evaluation.tasks import Question, Task
 from modelprov.behavior.generation.interface import Method
 from modelprov.behavior.probing.endpoints import Endpoint
 from modelprov.behavior.records import digest
+from modelprov.checkpoints.labels import default_label
 from modelprov.errors import UsageError
 
 METHODS = ("cot", "cot-greedy")
@@ -54,7 +55,7 @@ def evaluate_served(
         name=task.name, location=task.location, digest=task.digest, questions=tuple(one.id for one in task.questions),
         graders=dict(Counter(one.grader for one in task.questions)),
     )  # fmt: skip
-    subject = Subject(f"{endpoint.model} (without latent)", lambda: Served(endpoint.model, endpoint))
+    subject = Subject(f"{default_label(endpoint.model)} (without latent)", lambda: Served(endpoint.model, endpoint))
 
     def one(model: Any, condition: Condition) -> Finished:
         return _one(model, task, condition, asking, progress)
