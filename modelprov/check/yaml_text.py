@@ -60,7 +60,8 @@ def read_yaml(text: str, file: str, first_line: int = 1) -> tuple[Value | None, 
     except yaml.MarkedYAMLError as error:
         unclosed = "end of stream" in (error.problem or "")  # what is not closed matters where it was opened
         mark = (error.context_mark if unclosed else None) or error.problem_mark or error.context_mark
-        line = first_line + (mark.line if mark is not None else 0)
+        last = text.rstrip().count("\n")  # a parser also complains of the line after the last
+        line = first_line + (min(mark.line, last) if mark is not None else 0)
         column = mark.column + 1 if mark is not None else None
         what = error.problem or error.context or "unknown mistake"
         return None, (_problem(f"not valid YAML: {_short(what)}", file, line, column, "not YAML"),)

@@ -1,6 +1,8 @@
 """A card's front matter with the line of every value, and what hostile cards come to."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from modelprov.check.card import front_claims, take_apart
 from modelprov.check.read_claims import read_claims
@@ -178,3 +180,30 @@ def test_hostile_text_never_raises(tmp_path):
     for text in HOSTILE.values():  # what is quadratic in a text's length does not end within the test's limit
         claims = claims_of("---\nlicense: mit\n---\n" + text, tmp_path)
         assert claims.prose == ()
+
+
+PIECES = st.sampled_from(
+    [
+        "---\n", "\n", "\r", "- ", "|", "|---|", "| Benchmark | **A** |", "70.8%", "> ", "```yaml\n", "~~~", "<table>",
+        "<!--", "-->",
+        "license: mit\n", "base_model:\n", "model-index:\n- name: x\n  results:\n", "&a ", "*a", "!!int x",
+        "[", "{", "}", "merge_method: linear\n", "models:\n", "Trained from scratch.", "not ", "merge of A and B", ", ",
+        "“", "”", "~~", "`", "\t", "  ", ": ", "# ", "\u2028", "\ufeff", "\x00", "é", "从零训练", "metrics:\n",
+        "value: .nan\n", "dataset: 3\n", "'", '"', "\\",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.lists(PIECES, max_size=40).map("".join), st.binary(max_size=12), st.sampled_from(["", "---\n"]))
+def test_no_content_raises_and_every_line_lies_in_the_file(tmp_path_factory, text, tail, head):
+    folder = tmp_path_factory.mktemp("card")
+    content = (head + text).encode("utf-8", "surrogatepass") + tail
+    for name in ("README.md", "mergekit_config.yml", "merge_receipt.json"):
+        (folder / name).write_bytes(content)
+    claims = read_claims(folder)
+    count = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n") + 1
+    declared = (*claims.base_models, *claims.tags, *filter(None, (claims.license, claims.relation, claims.library)))
+    everything = (*declared, *claims.prose, *claims.scores, *claims.problems)
+    assert all(1 <= (one.location.line or 1) <= max(count, 1) for one in everything)
+    assert claims == read_claims(folder)

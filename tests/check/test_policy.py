@@ -37,7 +37,9 @@ def test_a_full_policy_is_read_with_its_paths_from_its_own_folder(tmp_path):
     policy = load_policy(tmp_path / "modelprov.toml", KNOWN)
     assert policy == Policy(
         path=tmp_path / "modelprov.toml",
-        candidates=("nex-agi/Nex-N2-Pro", str(tmp_path / "parents/qwen"), str(tmp_path / "here"), f"org/base={tmp_path / 'base'}"),
+        candidates=(
+            "nex-agi/Nex-N2-Pro", f"{tmp_path}/parents/qwen", f"{tmp_path}/here", f"org/base={tmp_path}/base",
+        ),
         controls=(str(tmp_path / "../sibling"),),
         expected_digest="sha256:0123456789abcdef",
         sample=True,
