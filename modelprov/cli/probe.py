@@ -9,11 +9,13 @@ import typer
 
 from modelprov.cli.compare import HELP_FILE, _refuse_repeated, check_outputs
 from modelprov.cli.main import app
-from modelprov.cli.probe_run import run as run  # the demo runs it too
+from modelprov.cli.probe_run import run
 from modelprov.errors import CouldNotJudgeError, UsageError
 
 if TYPE_CHECKING:
     from modelprov.behavior.probing.results import ProbeReport
+
+__all__ = ["probe", "run"]
 
 QUICK_SAMPLES = 2
 SAMPLES = 8
