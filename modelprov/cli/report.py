@@ -169,14 +169,15 @@ def _open(report: Report, moved: Mapping[str, str], folder: Path) -> tuple[list[
 
 
 def _open_one(one: Input, moved: str | None, folder: Path) -> Checkpoint:
-    """The input where it is now; else as the report says, at the revision it names, seen from here or from the file."""
+    """The input where it is now; else as the report says: a hub's at its revision, a path from here or the file."""
+    from modelprov.checkpoints.opening import REPOSITORY
     from modelprov.merge.virtual import open_any
 
     if moved is not None:
         return open_any(moved, one.label)
     places = [one.location, str(folder / one.location)]
-    if one.revision is not None and "@" not in one.location and not Path(one.location).expanduser().exists():
-        places.insert(0, f"{one.location}@{one.revision}")
+    if one.revision is not None and REPOSITORY.fullmatch(one.location) and not Path(one.location).exists():
+        places = [f"{one.location.partition('@')[0]}@{one.revision}"]  # another revision is another model
     failure: ModelprovError | None = None
     for place in places:
         try:

@@ -31,22 +31,28 @@ class Relative:
 
 
 def relatives(report: Report) -> tuple[Relative, ...]:
-    """The relatives that the verdict names; none where it is unrelated or inconclusive."""
+    """The relatives that the verdict names; none where it is unrelated or inconclusive.
+
+    A parent that was given but is not in the mix (weight 0, or an interval that reaches 0) is no relative.
+    """
     verdict = report.verdict
     parents = [one for one in report.inputs if one.role in ("parent", "reference")]
     if verdict.class_ in (VerdictClass.MERGE, VerdictClass.MERGE_THEN_TRAINED):
-        return tuple(_ancestor(one, report) for one in parents)
+        found = [_ancestor(one, report) for one in parents]
+        return tuple(one for one in found if one is not None)
     if verdict.class_ in (VerdictClass.COPY, VerdictClass.FINETUNE):
         return tuple(_variant(one, report) for one in parents if one.label == verdict.parent)
     return ()
 
 
-def _ancestor(one: Input, report: Report) -> Relative:
-    """A parent of a merge, with its share: by the recipe where one reproduces every bit, else as estimated."""
+def _ancestor(one: Input, report: Report) -> Relative | None:
+    """A parent of a merge, with its share: by the recipe where one reproduces every bit, and as estimated."""
     made, properties = report.reproduction, [("modelprov:verdict", str(report.verdict.class_))]
     words = []
     if made.bit_equal == 1 and made.groups:
         weights = sorted({group.weights.get(one.label, 0.0) for group in made.groups})
+        if not any(weights):
+            return None
         text = " to ".join(f"{weight:.12g}" for weight in dict.fromkeys((weights[0], weights[-1])))
         words.append(f"{text} by the recipe that reproduces every bit")
         properties += [
@@ -57,6 +63,8 @@ def _ancestor(one: Input, report: Report) -> Relative:
     estimated = _estimate(one, report)
     if estimated is not None:
         alpha, low, high = estimated
+        if not words and low <= 0 <= high:
+            return None
         words.append(f"alpha {coefficient(alpha, low, high)}, interval {interval(low, high)} ({report.mixing.method})")
         properties += [
             ("modelprov:alpha", repr(alpha)),
@@ -64,23 +72,22 @@ def _ancestor(one: Input, report: Report) -> Relative:
             ("modelprov:alpha-high", repr(high)),
             ("modelprov:alpha-method", str(report.mixing.method)),
         ]
-    return Relative(one, "ancestor", "; ".join(words) or "not measured", tuple(properties))
+    if not words:
+        return None
+    return Relative(one, "ancestor", "; ".join(words), tuple(properties))
 
 
 def _estimate(one: Input, report: Report) -> tuple[float, float, float] | None:
-    """Alpha and its interval; the reference of two has the rest, of more it has no interval of its own."""
-    known = {given.parent: given for given in report.mixing.coefficients}
-    found = known.get(one.label)
-    if found is not None:
-        if found.alpha is None or found.low is None or found.high is None:
-            return None
-        return found.alpha, found.low, found.high
-    if len(known) != 1:
+    """Alpha and its interval; the reference has what the others leave, its interval the sum of theirs."""
+    given = [each for each in report.mixing.coefficients if one.role == "reference" or each.parent == one.label]
+    alphas = [each.alpha for each in given if each.alpha is not None]
+    lows = [each.low for each in given if each.low is not None]
+    highs = [each.high for each in given if each.high is not None]
+    if not given or not len(given) == len(alphas) == len(lows) == len(highs):
         return None
-    (other,) = known.values()
-    if other.alpha is None or other.low is None or other.high is None:
-        return None
-    return 1 - other.alpha, 1 - other.high, 1 - other.low
+    if one.role == "reference":
+        return 1 - sum(alphas), 1 - sum(highs), 1 - sum(lows)
+    return alphas[0], lows[0], highs[0]
 
 
 def _variant(one: Input, report: Report) -> Relative:

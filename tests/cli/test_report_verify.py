@@ -134,6 +134,29 @@ def test_a_hostile_report_cannot_write_to_the_terminal(written: Any, verify: Com
     assert "\\x1b" in said.err
 
 
+def test_a_model_from_the_hub_is_opened_at_its_revision_and_at_no_other(
+    modelprov: Command, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub.constants
+
+    hub = tmp_path / "hub" / "models--somebody--nex"
+    then, now = "a" * 40, "b" * 40
+    for commit, name in ((then, "nex"), (now, "qwen")):
+        shutil.copytree(models / name, hub / "snapshots" / commit)
+    (hub / "refs").mkdir()
+    (hub / "refs" / "main").write_text(then)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.chdir(tmp_path)
+    device = ("--device", "cpu")
+    modelprov("compare", "somebody/nex", models / "qwen", "--json", "r.json", *device)
+    assert json.loads(Path("r.json").read_text())["inputs"][0]["revision"] == then
+    (hub / "refs" / "main").write_text(now)
+    assert modelprov("report", "verify", "r.json", *device).code == 0
+    shutil.rmtree(hub / "snapshots" / then)
+    said = modelprov("report", "verify", "r.json", *device)
+    assert (said.code, f"--revision {then}" in said.err) == (3, True)
+
+
 def test_a_location_beside_the_report_is_found_from_anywhere(
     compare: Command, modelprov: Command, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,6 +86,39 @@ def test_the_parents_of_a_merge_are_ancestors_with_their_proportion() -> None:
     assert float(rest["modelprov:alpha-low"]) == pytest.approx(1 - float(given["modelprov:alpha-high"]))
 
 
+def _mixed(weights: dict[str, float], bit_equal: float, intervals: tuple[tuple[float, float], ...]) -> Report:
+    """The sample of three parents with another recipe and other intervals."""
+    report = sample("three_parents")
+    parents = [one.label for one in report.inputs if one.role == "parent"]
+    group = report.reproduction.groups[0].model_copy(update={"weights": weights})
+    coefficients = tuple(
+        report.mixing.coefficients[0].model_copy(
+            update={"parent": parent, "alpha": (low + high) / 2, "low": low, "high": high}
+        )
+        for parent, (low, high) in zip(parents, intervals, strict=True)
+    )
+    made = report.reproduction.model_copy(update={"groups": (group,), "bit_equal": bit_equal})
+    mixing = report.mixing.model_copy(update={"coefficients": coefficients})
+    return report.model_copy(update={"reproduction": made, "mixing": mixing})
+
+
+def test_a_candidate_that_is_not_in_the_mix_is_never_called_an_ancestor() -> None:
+    first, second, rest = (one.label for one in sample("three_parents").inputs if one.role in ("parent", "reference"))
+    by_recipe = _mixed({first: 0.6, second: 0.0, rest: 0.4}, 1.0, ((0.59, 0.61), (-0.001, 0.001)))
+    assert [one.input.label for one in relatives(by_recipe)] == [first, rest]
+    estimated = _mixed({first: 0.6, second: 0.0, rest: 0.4}, 0.9, ((0.59, 0.61), (-0.001, 0.001)))
+    assert [one.input.label for one in relatives(estimated)] == [first, rest]
+    without_reference = _mixed({}, 0.9, ((0.59, 0.61), (0.39, 0.41)))
+    assert [one.input.label for one in relatives(without_reference)] == [first, second]
+
+
+def test_the_reference_has_what_the_others_leave() -> None:
+    report = _mixed({}, 0.9, ((0.2, 0.3), (0.4, 0.5)))
+    given = dict(relatives(report)[-1].properties)
+    found = [float(given[f"modelprov:alpha{end}"]) for end in ("", "-low", "-high")]
+    assert found == pytest.approx([0.3, 0.2, 0.4])
+
+
 def test_in_spdx_the_proportion_is_the_comment_of_the_relationship() -> None:
     graph = json.loads(render_spdx(sample("merge"), SHA))["@graph"]
     related = [one for one in graph if one["type"] == "Relationship"]
