@@ -23,7 +23,7 @@ def claims(case: Case) -> tuple[str, ...]:
     """What the weights show, what the model says with and without its hidden prompt, how it scores."""
     found = [f"Weights: {sections.summary(case.weights)}"]
     if case.probe is not None:
-        found.append(f"Names: {probing_words.summary(case.probe)} {_hidden(case)}".strip())
+        found.append(f"Names: {_hidden(case)}{probing_words.summary(case.probe)}")
     if case.evaluation is not None:
         said = evaluation.headline(case.evaluation)
         found.append(f"Scores: {_scores(case)} {said.text}")
@@ -34,11 +34,11 @@ def _hidden(case: Case) -> str:
     suspect = next((one for one in case.probe.models if one.role == "suspect"), None) if case.probe else None
     texts = dict.fromkeys(one.text.strip() for one in suspect.hidden_prompts) if suspect is not None else {}
     quoted = ", ".join(f"“{' '.join(text.split())}”" for text in texts)
-    return f"Its template adds {quoted}." if quoted else ""
+    return f"the chat template adds {quoted} by itself. " if quoted else ""
 
 
 def _scores(case: Case) -> str:
     rows = case.evaluation.rows if case.evaluation is not None else ()
     suspect = sections.suspect(case.weights)
-    mine = [f"{one.right} of {one.answers} with {one.method}" for one in rows if one.model == suspect]
-    return f"{suspect} gets {', '.join(mine)} right." if mine else ""
+    mine = [f"{one.right} of {one.answers} right with {one.method}" for one in rows if one.model == suspect]
+    return f"{suspect} gets {', '.join(mine)}." if mine else ""

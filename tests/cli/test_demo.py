@@ -13,8 +13,9 @@ import pytest
 import typer
 
 from modelprov.behavior import extra
+from modelprov.cli import compare, demo_behaviour, demo_case, merge, probe  # noqa: F401  (they add themselves to `app`)
 from modelprov.cli import demo as cli_demo
-from modelprov.cli import demo_behaviour, demo_case
+from modelprov.cli import eval as evaluate  # noqa: F401
 from modelprov.cli.main import app
 from modelprov.demo import layout
 from modelprov.reports.report import Report
@@ -50,7 +51,7 @@ def test_the_demo_settles_the_case_from_weights_to_behaviour(modelprov: Command,
     assert "gives every bit again" in said
     assert re.search(r"As shipped, rio says Rio in \d+ %", said)
     assert re.search(r"Without what its template adds, it says Nex in \d+ %", said)
-    assert re.search(r"rio gets \d of 6 with cot, \d of 6 with swir right", said)
+    assert re.search(r"rio gets \d of 6 right with cot, \d of 6 right with swir", said)
     assert found.out.rstrip().endswith("case.html")
 
     shown = commands_in(found.out)
@@ -61,7 +62,7 @@ def test_the_demo_settles_the_case_from_weights_to_behaviour(modelprov: Command,
     page = (folder / "case.html").read_text(encoding="utf-8")
     assert "<script" not in page
     assert max(Counter(re.findall(r' id="([^"]+)"', page)).values()) == 1
-    for words in ("Weights and behaviour, side by side", "You are Rio.", "bf16-stepwise", "SwiReasoning"):
+    for words in ("Weights and behaviour, side by side", "You are Rio.", "Models whose history is known", "SwiReasoning"):
         assert words in page, words
     for anchor in re.findall(r'href="#([^"]+)"', page):
         assert f'id="{anchor}"' in page
