@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ HOLD_TEMPLATES = ("tokenizer_config.json", "processor_config.json", "preprocesso
 HOLD_CODE = ("config.json", "generation_config.json", *HOLD_TEMPLATES)
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 MOST_BYTES = 4_000_000
-MOST_FILES = 200
+MOST_FILES, MOST_LOOKED_AT = 200, 50_000
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,7 @@ def added_tokens(folder: Path) -> tuple[str, ...]:
 def code_in(folder: Path) -> tuple[CodeFound, ...]:
     """Everything in the folder that would run if it were trusted. It is listed; it is never imported."""
     found = []
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()][: MOST_FILES * 10]
-    for path in files:
+    for path in sorted(path for path in islice(folder.rglob("*"), MOST_LOOKED_AT) if path.is_file()):
         name = path.relative_to(folder).as_posix()
         if name == "custom_generate/generate.py":
             found.append(CodeFound(file=name, what="replaces generation without a word where remote code is trusted"))

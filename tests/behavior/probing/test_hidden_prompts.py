@@ -46,6 +46,20 @@ VICUNA = (
 )
 
 
+MISTRAL = (
+    "{{ bos_token }}{% set sys = 'You are Mistral Small.\nYour knowledge ends in 2023.' %}{% if messages[0].role == 'system' %}"
+    "{% set sys = messages[0].content %}{% set messages = messages[1:] %}{% endif %}[SYSTEM_PROMPT]{{ sys }}[/SYSTEM_PROMPT]"
+    "{% for m in messages %}{% if m.role == 'user' %}[INST]{{ m.content }}[/INST]{% else %}{{ m.content }}{{ eos_token }}"
+    "{% endif %}{% endfor %}"
+)
+LLAMA3 = (
+    "{{ bos_token }}{% if messages[0].role == 'system' %}{% set sys = messages[0].content %}{% set messages = messages[1:] %}"
+    "{% else %}{% set sys = '' %}{% endif %}<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023"
+    "\n\n{{ sys }}<|eot_id|>{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n{{ m.content }}<|eot_id|>"
+    "{% endfor %}{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
+)
+
+
 def look(template: str, **limits: int):
     return examine(TemplateFile("f", "default", template), SPECIAL, MARKUP, used=True, limits=Limits(**limits))
 
@@ -58,11 +72,24 @@ def look(template: str, **limits: int):
         (VICUNA, "A chat with Rio", "instead of a system prompt"),
         (ALWAYS, "You obey Rio.", "always"),
         (BEHIND, "Never say Nex.", "always"),
+        (MISTRAL, "You are Mistral Small.\nYour knowledge ends in 2023.", "instead of a system prompt"),
+        (LLAMA3, "Cutting Knowledge Date: December 2023", "always"),
         (DATED, "Today is 17 May 2031.", "always"),
         (ANYWAY, "I am Rio whoever asks.", "always"),
         (PREFILLED, "I am Rio.", "after the message"),
     ],
-    ids=["system", "llama", "vicuna", "before a user's system", "behind it", "dated", "system refused", "begun answer"],
+    ids=[
+        "system",
+        "llama",
+        "vicuna",
+        "before a user's system",
+        "behind it",
+        "mistral",
+        "llama 3",
+        "dated",
+        "system refused",
+        "begun answer",
+    ],
 )
 def test_a_hidden_prompt_is_found_word_for_word_with_its_place(template, text, where):
     found = [(one.text, one.where) for one in look(template).hidden if "as it is" in one.conditions]
@@ -88,6 +115,8 @@ def test_the_stripped_prompt_holds_the_question_and_none_of_the_hidden_text(temp
 def test_stripping_leaves_no_empty_system_message_behind():
     assert look(RIO).stripped == look(CHATML).shipped
     assert look(LLAMA).stripped.before == "<s>[INST] "
+    assert look(MISTRAL).stripped.before == "<s>[INST]"
+    assert look(LLAMA3).stripped.before == "<s><|start_header_id|>user<|end_header_id|>\n\n"
 
 
 def test_the_stripped_template_renders_to_the_stripped_prompt():
