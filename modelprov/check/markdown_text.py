@@ -23,7 +23,7 @@ NOT_OWN = re.compile(
     re.IGNORECASE,
 )
 HTML_SILENT = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(table|pre|code|script|style|blockquote|del|s)\b[^<>]*>.*?(?:</\1\s*>|\Z)",
+    r"<!--.*?(?:-->|\Z)|<(table|tr|td|th|pre|code|script|style|blockquote|del|s)\b[^<>]*>.*?(?:</\1\s*>|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
 HTML_BREAK = re.compile(r"</?(?:p|li|ul|ol|br|div|h[1-6]|td|tr|th|summary|details|center|hr)\b[^<>]*>", re.IGNORECASE)

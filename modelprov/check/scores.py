@@ -1,4 +1,4 @@
-"""Reads benchmark scores: Markdown tables of a card, and the front matter's `model-index`. Pure; compares nothing.
+"""Reads benchmark scores: tables of a card, and the front matter's `model-index`. Pure; compares nothing.
 
 A table's models are its column headings, or its rows where the first heading says so. What is the card's own model is
 told by its name, by "ours", or by the one heading in bold; every other column keeps its heading. A cell that is not
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from markdown_it.token import Token
 
+from modelprov.check.html_tables import Row, html_tables
 from modelprov.check.interface import Score
 from modelprov.check.markdown_text import plain
 from modelprov.check.prose import Names
@@ -51,12 +51,6 @@ BOLD = re.compile(r"\s*(?:\*\*.+\*\*|__.+__|<(b|strong)>.+</\1>)\s*\Z", re.DOTAL
 EMPHASIS = re.compile(r"[*_`~]|</?(?:b|strong|i|em|u|sub|span|mark)\b[^<>]*>")
 
 
-@dataclass(frozen=True)
-class _Row:
-    cells: tuple[str, ...]
-    line: int
-
-
 def table_scores(tokens: Sequence[Token], first_line: int, file: str, names: Names) -> tuple[Score, ...]:
     """The scores of all benchmark tables among block tokens whose text begins on line `first_line` of `file`."""
     found: list[Score] = []
@@ -92,8 +86,8 @@ def index_scores(index: Value | None, file: str, names: Names) -> tuple[Score, .
     return tuple(found[:MOST_SCORES])
 
 
-def _tables(tokens: Sequence[Token], first_line: int) -> Iterator[tuple[_Row, list[_Row]]]:
-    rows: list[_Row] = []
+def _tables(tokens: Sequence[Token], first_line: int) -> Iterator[tuple[Row, list[Row]]]:
+    rows: list[Row] = []
     cells: list[str] = []
     line = first_line
     in_cell = False
@@ -108,12 +102,14 @@ def _tables(tokens: Sequence[Token], first_line: int) -> Iterator[tuple[_Row, li
             cells.append(token.content)
             in_cell = False
         elif token.type == "tr_close":
-            rows.append(_Row(tuple(cells), line))
+            rows.append(Row(tuple(cells), line))
         elif token.type == "table_close" and rows:
             yield rows[0], rows[1:]
+    for table in html_tables(tokens, first_line):
+        yield table[0], table[1:]
 
 
-def _scores(header: _Row, rows: Sequence[_Row], file: str, names: Names) -> Iterator[Score]:
+def _scores(header: Row, rows: Sequence[Row], file: str, names: Names) -> Iterator[Score]:
     headings = [_heading(cell) for cell in header.cells]
     if len(headings) < 2 or NOT_SCORES.match(headings[0]):
         return
@@ -137,7 +133,7 @@ def _scores(header: _Row, rows: Sequence[_Row], file: str, names: Names) -> Iter
                 yield Score(benchmark, model, number, Location(file=file, line=row.line))
 
 
-def _rows_are_named(header: _Row, headings: Sequence[str], rows: Sequence[_Row], names: Names) -> bool:
+def _rows_are_named(header: Row, headings: Sequence[str], rows: Sequence[Row], names: Names) -> bool:
     """Whether this model is a row, not a column, though the first heading names neither."""
     if BENCHMARK.match(headings[0]) or _own_columns(headings, header.cells, names):
         return False
@@ -145,7 +141,7 @@ def _rows_are_named(header: _Row, headings: Sequence[str], rows: Sequence[_Row],
     return bool(_own_columns(titles, titles, names))
 
 
-def _rows_are_models(headings: Sequence[str], rows: Sequence[_Row], file: str, names: Names) -> Iterator[Score]:
+def _rows_are_models(headings: Sequence[str], rows: Sequence[Row], file: str, names: Names) -> Iterator[Score]:
     titles = [_heading(row.cells[0]) if row.cells else "" for row in rows]
     own = _own_columns(titles, [row.cells[0] if row.cells else "" for row in rows], names)
     for at, row in enumerate(rows):

@@ -102,6 +102,50 @@ def test_a_table_in_code_or_with_escaped_bars_is_what_markdown_says():
     assert scores("| Benchmark | Score |\n|---|---|\n| a \\| b | 1 |\n") == [("a | b", None, 1.0)]
 
 
+HTML = """# Rio
+
+<div>
+<table>
+<tr><th></th><th>GPT</th><th><b>Rio-3.5-Open-397B</b></th></tr>
+
+<tr><td colspan="3">Knowledge</td></tr>
+<tr><td>MMLU-Pro</td><td>87.4</td>
+<td>89.5<sup>1</sup></td></tr>
+<tr>
+<td>SuperGPQA
+</td><td>67.9<td>70.6
+</tr>
+<!-- <tr><td>HLE</td><td>1</td><td>2</td></tr> -->
+</table>
+</div>
+"""
+
+
+def test_a_table_in_html_is_read_with_the_lines_of_its_rows():
+    found = table_scores(parse(HTML), 1, "README.md", NAMES)
+    assert [(one.benchmark, one.model, one.value, one.location.line) for one in found] == [
+        ("MMLU-Pro", "GPT", 87.4, 8), ("MMLU-Pro", None, 89.5, 8), ("SuperGPQA", "GPT", 67.9, 10),
+        ("SuperGPQA", None, 70.6, 10),
+    ]  # fmt: skip
+
+
+def test_cells_over_several_rows_and_columns_keep_the_others_in_their_columns():
+    text = (
+        "<table><tr><th>Area</th><th>Benchmark</th><th>Ours</th></tr>"
+        "<tr><td rowspan=2>Code</td><td>A</td><td>1</td></tr><tr><td>B</td><td>2</td></tr>"
+        "<tr><td rowspan='3'>Math</td><td>C</td><td>3</td></tr>"
+        "<tr><td>D</td><td>4</td></tr><tr><td>E</td><td>5</td></tr>"
+        "<tr><td>X</td><td colspan=2>6</td></tr></table>"
+    )
+    assert scores(text) == [(name, None, float(n)) for n, name in enumerate("ABCDE", 1)] + [("6", None, 6.0)]
+
+
+def test_hostile_html_tables_are_bounded():
+    text = "<table>" + "<tr><td colspan=999 rowspan=999>1" * 5_000
+    assert len(scores(text)) == 0
+    assert len(table_scores(parse("<table><tr><td>Task<td>Score" + "<tr><td>a<td>1" * 9_000), 1, "f", NAMES)) == 5_000
+
+
 INDEX = """
 - name: Rio
   results:
