@@ -21,7 +21,7 @@ def test_a_task_of_inspect_runs_with_a_method_and_keeps_thought_and_answer_apart
     outputs = [sample.output for sample in log.samples]
     assert len(outputs) == 4
     assert all(0 < one.usage.output_tokens <= 6 for one in outputs)
-    assert all(one.metadata["latent_steps"] > 0 for one in outputs)
+    assert any(one.metadata["latent_steps"] > 0 for one in outputs)
     assert {one.stop_reason for one in outputs} <= {"stop", "max_tokens"}
     texts = {sample.id: set() for sample in log.samples}
     for sample in log.samples:
