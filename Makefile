@@ -19,13 +19,13 @@ test: $(VENV)/.installed-test
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
+# torch first and pinned: the demo's models run on it, it is an oracle in tests, and unpinned it pulls gigabytes.
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) install -q -c constraints.txt -e .
+	$(PIP) install -q -c constraints.txt torch==2.13.0
+	$(PIP) install -q -c constraints.txt -e ".[behavior]"
 	touch $@
 
-# torch first and pinned: it serves as an oracle in tests, and unpinned it pulls gigabytes.
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(PIP) install -q -c constraints.txt torch==2.13.0
 	$(PIP) install -q -c constraints.txt -e ".[test]"
 	touch $@
 
