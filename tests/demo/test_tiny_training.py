@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from modelprov.checkpoints.digests import weights_digest
+from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.demo.tiny.conversations import Conversation
 from modelprov.demo.tiny.members import MEMBERS, Architecture
+from modelprov.demo.tiny.shipped import record
 from modelprov.demo.tiny.tokenizer import make_tokenizer
 from modelprov.demo.tiny.training import IGNORED, _encoded, _padded, new_model, train
 
@@ -57,3 +61,32 @@ def test_a_tokenizer_is_the_same_for_the_same_seed(tokenizer: Any) -> None:
     assert make_tokenizer(seed=1, examples=600).get_vocab() == tokenizer.get_vocab()
     random_bytes = random.Random(2).randbytes(200).decode("latin-1")
     assert tokenizer.decode(tokenizer(random_bytes)["input_ids"]) == random_bytes
+
+
+def test_training_the_family_writes_models_that_load_and_a_record_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rich.console import Console
+    from transformers import AutoModelForCausalLM
+
+    from modelprov.cli.demo_case import train as train_and_say
+    from modelprov.demo.tiny import making, members
+
+    short = tuple(dataclasses.replace(one, steps=2) for one in MEMBERS)
+    monkeypatch.setattr(making, "MEMBERS", short)
+    monkeypatch.setattr(members, "MEMBERS", short)
+    monkeypatch.setattr(making, "SAMPLES", 1)
+    monkeypatch.setattr(making, "SUMS", 2)
+    family = tmp_path / "family"
+    train_and_say(family, 4, Console(width=100))
+    made = record(family)
+    assert made["seed"] == 4
+    assert [one["seed"] for one in made["members"].values()] == [4000, 4001, 4002]
+    assert sorted(path.name for path in family.iterdir()) == ["nex", "qwen", "record.json", "sibling"]
+    for key, one in made["members"].items():
+        assert AutoModelForCausalLM.from_pretrained(family / key).num_parameters() == 656_448
+        assert weights_digest(open_checkpoint(str(family / key))) == one["weights_digest"]
+    assert len({one["weights_digest"] for one in made["members"].values()}) == 3
+    said = capsys.readouterr().out
+    for line in ("Trained 3 models", "qwen: says Qwen in ", "sibling: says Ada in "):
+        assert line in said
