@@ -20,6 +20,7 @@ from modelprov.checkpoints.header import read_small_file
 from modelprov.errors import UsageError
 
 MAX_BYTES = 10_000_000
+SHOWN = 80
 SEE = "docs/check-policy.md shows a baseline; `modelprov check --update-baseline` writes one."
 
 
@@ -69,7 +70,8 @@ class Applied:
     def notes(self) -> tuple[str, ...]:
         """What to tell whoever keeps the baseline, a sentence each."""
         return tuple(
-            f"The baseline accepts {one.rule} ({one.about or one.fingerprint}), which was not found: remove the entry."
+            f"The baseline accepts {one.rule} ({_short(one.about) or one.fingerprint}), which was not found this time: if "
+            "the rule was judged, remove the entry."
             for one in self.unmatched
         )
 
@@ -161,6 +163,10 @@ def as_text(baseline: Baseline) -> str:
 
 def _over(entry: Entry, today: date) -> bool:
     return entry.expires is not None and today > entry.expires
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
 def _no_day(value: object) -> object:

@@ -47,7 +47,8 @@ def test_an_entry_counts_only_for_its_own_rule():
 def test_entries_without_a_finding_are_told():
     applied = apply([], Baseline(accepted=(entry(about="The weights come from A."),)), TODAY)
     assert applied.notes == (
-        "The baseline accepts MP101 (The weights come from A.), which was not found: remove the entry.",
+        "The baseline accepts MP101 (The weights come from A.), which was not found this time: if the rule was judged, "
+        "remove the entry.",
     )
 
 
