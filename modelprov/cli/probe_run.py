@@ -106,6 +106,7 @@ def _server(
 ) -> Callable[[], Subject]:
     def opened() -> Subject:
         from modelprov.behavior.probing.endpoint_local import local_side
+        from modelprov.behavior.probing.endpoint_sampling import check_sampling
         from modelprov.behavior.probing.endpoints import Endpoint
         from modelprov.behavior.probing.results import ServedPrompt
         from modelprov.behavior.probing.subjects import endpoint_subject
@@ -118,7 +119,11 @@ def _server(
             bar.stage("counting the server's tokens")
             counts = count_prompts(endpoint, local_side(tokenizer))
             counted = ServedPrompt(tokens=counts.tokens, explanation=counts.explanation)
-        return endpoint_subject(endpoint, endpoint.url, name, tokenizer, plan.batch_size, counted)
+        sampling = None
+        if plan.samples and any(plan.temperatures):
+            bar.stage("asking whether the server samples")
+            sampling = check_sampling(endpoint)
+        return endpoint_subject(endpoint, endpoint.url, name, tokenizer, plan.batch_size, counted, sampling)
 
     return opened
 

@@ -128,7 +128,10 @@ class LocalSpeaker:
 
 @dataclass(frozen=True, eq=False)
 class EndpointSpeaker:
-    """A served model. With `template` (of a local copy of its tokenizer) the stripped arm can be asked as raw text."""
+    """A served model. With `template` (of a local copy of its tokenizer) the stripped arm can be asked as raw text.
+
+    `to_sample` are fields that the server needs in a request that is not to be answered greedily.
+    """
 
     endpoint: Endpoint
     name: str
@@ -137,6 +140,7 @@ class EndpointSpeaker:
     special: Mapping[str, str] | None = None
     stripped: Frame | None = None
     at_once: int = 8
+    to_sample: Mapping[str, Any] | None = None
 
     @property
     def label(self) -> str:
@@ -179,6 +183,8 @@ class EndpointSpeaker:
         settings: dict[str, Any] = {
             "temperature": how.temperature, "max_tokens": how.max_new_tokens, "seed": (seed + asked.place) % (1 << 31)
         }  # fmt: skip
+        if self.to_sample and not how.greedy:
+            settings["extra"] = self.to_sample
         prompt = asked.prompt
         if prompt.messages is not None:
             reply = self.endpoint.chat([dict(one) for one in prompt.messages], **settings)

@@ -21,6 +21,7 @@ from modelprov.checkpoints.digests import SAMPLE_COVERS
 
 if TYPE_CHECKING:
     from modelprov.behavior.loading import LocalModel
+    from modelprov.behavior.probing.endpoint_sampling import SamplingCheck
     from modelprov.behavior.probing.endpoints import Endpoint
 
 
@@ -93,21 +94,31 @@ def local_subject(model: LocalModel, role: Role, batch_size: int, notes: Sequenc
 
 
 def endpoint_subject(
-    endpoint: Endpoint, address: str, name: str, tokenizer: Path | None, at_once: int, served: ServedPrompt | None
-) -> Subject:
-    """A served model; `tokenizer` is a folder with its tokenizer and template, for the stripped arm."""
+    endpoint: Endpoint, address: str, name: str, tokenizer: Path | None, at_once: int, served: ServedPrompt | None,
+    sampling: SamplingCheck | None = None,
+) -> Subject:  # fmt: skip
+    """A served model; `tokenizer` is a folder with its tokenizer and template, for the stripped arm.
+
+    `sampling` says whether the server samples when asked to; what it says otherwise is a note.
+    """
     files = examine_files(tokenizer) if tokenizer is not None else Files((), None, None, {}, ())
     about = ModelProbed(
         label=name, role="suspect", location=address, templates=tuple(one.seen for one in files.examined),
         hidden_prompts=tuple(hidden for one in files.examined for hidden in one.hidden),
         stripped_template=_stripped_template(files.used), served=served,
         code=code_in(tokenizer) if tokenizer is not None else (),
-        notes=(*files.notes, SERVED),
+        notes=(*files.notes, SERVED, *([sampling.explanation] if sampling and (sampling.extra or not sampling.samples)
+                                       else [])),
     )  # fmt: skip
     stripped = files.used.stripped if files.used is not None else None
     return Subject(
-        about, EndpointSpeaker(endpoint, name, address, files.template, files.special, stripped, at_once), files.used
-    )
+        about,
+        EndpointSpeaker(
+            endpoint, name, address, files.template, files.special, stripped, at_once,
+            sampling.extra if sampling else None,
+        ),
+        files.used,
+    )  # fmt: skip
 
 
 def _stripped_template(used: Examined | None) -> str | None:
