@@ -70,8 +70,8 @@ class Applied:
     def notes(self) -> tuple[str, ...]:
         """What to tell whoever keeps the baseline, a sentence each."""
         return tuple(
-            f"The baseline accepts {one.rule} ({_short(one.about) or one.fingerprint}), which was not found this time: if "
-            "the rule was judged, remove the entry."
+            f"The baseline accepts {one.rule} ({_short(one.about) or one.fingerprint}), which was not found this time: "
+            "if the rule was judged, remove the entry."
             for one in self.unmatched
         )
 

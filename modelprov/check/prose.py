@@ -85,6 +85,7 @@ def _is_claim(kind: str, text: str, found: re.Match[str], names: Names) -> bool:
         or words.OTHER_OBJECT.search(inner)
         or words.OTHER_NOUNS.search(before)
         or words.GUIDE_AFTER.match(after)
+        or words.ELSEWHERE_AFTER.match(after)
         or _begins_with_another(clause, names)
         or (kind != "based-on" and _of_another(before, inner, after, names))
     )
@@ -131,6 +132,8 @@ def _of_another(before: str, inner: str, after: str, names: Names) -> bool:
         subject, link = (subject[: first.start()].rstrip(), "was") if first else ("", "")
     if words.OTHER_PART.search(subject):
         return not re.search(r"\bmodel\s(?:and|e)\s(?:\w+\s){0,2}\w+\Z", subject, re.IGNORECASE)
+    if words.PLURAL_BEFORE.search(subject) and not words.OWN.search(before):
+        return True
     by = re.match(r"\s(?:by|por|pela|pelo)\s(?:the\s)?([\w.-]+)", after)
     if by and any(_same(by.group(1), base.split("/")[0]) for base in names.bases if "/" in base):
         return True

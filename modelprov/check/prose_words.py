@@ -146,6 +146,13 @@ PLURAL_AFTER = re.compile(
     r"|alternatives|competitors|modelos|versões)\b",
     re.IGNORECASE,
 )
+ELSEWHERE_AFTER = re.compile(
+    r"\A\s(?:version|variant|model|checkpoint)s?\s(?:is|are|was|will\sbe|can\sbe)\s(?:also\s)?"
+    r"(?:available|released|coming|published|planned|found)\b"
+    r"|\A[^.;]{0,60}?\bas\s(?:a|an|our|the)\s(?:\w+\s)?(?:baselines?|teacher|comparison|reward\smodel|judge|reference)\b"
+    r"|\A的?模型(?:不同|相比|相反)",
+    re.IGNORECASE,
+)
 GUIDE_AFTER = re.compile(r"\A[^，。；]{0,60}的?(?:最佳实践|教程|方法|代码|脚本|成本|流程|示例|指南)")
 LEADING = re.compile(
     r"\W*(?:(?:the|a|an|o|a)\s)?((?:\S{1,80}\s){1,4}?)(?:is|are|was|were|é|são|foi|foram)\s", re.IGNORECASE
@@ -174,8 +181,9 @@ FIRST_VERB = _any(r"\s(?:is|was|were|are|has|have|had|foi|foram|é|são)\b")
 OTHER_PART = re.compile(
     r"\b(?:tokeni[sz]er|vocabulary|vocab|embeddings?|heads?|classifier|reward\smodel|preference\smodel|encoder"
     r"|vision\stower|projector|adapters?|lora|draft\smodel|router|baselines?|teacher|critic|verifier|layers?|decoder"
-    r"|retriever|reranker|discriminator|vae|predecessor|competitors?|(?:other|previous|existing|most|base|parent"
-    r"|original|source|underlying)\smodels?|parents?|tokenizador|vocabulário|modelo\sbase)(?:\s\([^)]{0,40}\))?\Z",
+    r"|retriever|reranker|discriminator|vae|predecessor|competitors?|(?:instruct|chat|thinking|larger|smaller|next|previous|original)\s(?:version|variant|checkpoint|one)"
+    r"|(?:instruct|chat|thinking|larger|smaller|other|previous|existing|most|base|parent"
+    r"|original|source|underlying)\smodels?|parents?|datasets?|data|corpus|samples|traces|responses|outputs|dados|tokenizador|vocabulário|modelo\sbase)(?:\s\([^)]{0,40}\))?\Z",
     re.IGNORECASE,
 )
 OTHER_OBJECT = _any(
