@@ -70,13 +70,16 @@ def _check_seed(folder: Path, seed: int) -> None:
 def _generated(folder: Path, seed: int, console: Console) -> Family:
     """The family of invented weights in the folder, built where it is not there."""
     from rich.console import Console as ErrorConsole
+    from rich.markup import escape
 
     from modelprov.cli.progress import Bar
     from modelprov.demo.family import RECIPE, Family, build_family
     from modelprov.demo.layout import SMALL
 
     if (folder / RECIPE).exists():
-        console.print(f"Using the family in {folder} (delete the folder to build it anew).", soft_wrap=True)
+        console.print(
+            f"Using the family in {escape(str(folder))} (delete the folder to build it anew).", soft_wrap=True
+        )
         return Family(folder, seed, SMALL)
     with Bar(ErrorConsole(stderr=True)) as bar:
         bar.stage("building a family of small models")

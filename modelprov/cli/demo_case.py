@@ -40,12 +40,14 @@ def prepare(folder: Path, seed: int | None, console: Console) -> Path:
                 f"{family} holds a family already (seed {made_from}), so it was not trained anew",
                 "Choose another folder, or remove this one.",
             )
-        console.print(f"Using the trained family in {family} (delete the folder to make it anew).", soft_wrap=True)
+        console.print(
+            f"Using the trained family in {escape(str(family))} (delete the folder to make it anew).", soft_wrap=True
+        )
     elif seed is None:
         unpack(family)
         console.print(
-            f"Three language models of 0.66 million parameters are now in {family}: qwen, and nex and sibling, "
-            "each trained further from it."
+            f"Three language models of 0.66 million parameters are now in {escape(str(family))}: "
+            "qwen, and nex and sibling, each trained further from it."
         )
     else:
         train(family, seed, console)
@@ -89,7 +91,7 @@ def merge(family: Path, console: Console) -> str:
     recipe, rio = family / RECIPE, family / RIO
     command = show_command(console, "merge", recipe, rio)
     if rio.exists():
-        console.print(f"{rio} is already there.", soft_wrap=True)
+        console.print(f"{escape(str(rio))} is already there.", soft_wrap=True)
         return command
     write_rio_recipe(recipe, family)
     with Bar(console) as bar:
@@ -166,4 +168,4 @@ def conclude(case: Case, reports: dict[str, Report], folder: Path, console: Cons
     console.print(f"\nVerdict on rio: [bold]{case.weights.verdict.class_}[/].")
     for text in claims(case):
         console.print(f"- {escape(text)}")
-    console.print(f"Report: {page}", soft_wrap=True, highlight=False)
+    console.print(f"Report: {escape(str(page))}", soft_wrap=True)
