@@ -20,6 +20,7 @@ SHOWN = 300
 MOST_CLAIMS = 500
 DASHES = str.maketrans("‐‑‒", "---")  # hyphens that look alike
 SUBJECT_TOKENS = 3
+TRAINED = ("post-trained", "finetuned", "distilled")
 QUOTES = "'’`“”\""
 
 
@@ -86,6 +87,7 @@ def _is_claim(kind: str, text: str, found: re.Match[str], names: Names) -> bool:
         or words.OTHER_NOUNS.search(before)
         or words.GUIDE_AFTER.match(after)
         or words.ELSEWHERE_AFTER.match(after)
+        or (kind in TRAINED and words.BEFORE_MERGE.match(after))
         or _begins_with_another(clause, names)
         or (kind != "based-on" and _of_another(before, inner, after, names))
     )

@@ -110,7 +110,7 @@ BOUNDARY = _any(
 
 NEGATION = _any(
     r"\b(?:not|never|no|nor|neither|none|without|nothing|cannot|rather\sthan|instead\sof|as\sopposed\sto|unlike|versus"
-    r"|vs|compared\s(?:to|with|against)|in\scontrast\s(?:to|with)|lacks?|hardly|nobody|denies|deny|denied|non)\b|n['’]t\b",
+    r"|vs|compared\s(?:to|with|against)|in\scontrast\s(?:to|with)|lacks?|hardly|inherit(?:s|ed|ing)?|nobody|denies|deny|denied|non)\b|n['’]t\b",
     r"(?<!more\s)(?<!less\s)(?<!fewer\s)\bthan\b",
     r"\bavoid(?:s|ed|ing)?\b|\b(?:isnt|wasnt|arent|werent|hasnt|havent|didnt|dont|doesnt)\b",
     r"\b(?:não|nao|nunca|nem|jamais|nenhum[a]?|sem|ao\sinvés|em\svez|ao\scontrário|diferentemente)\b",
@@ -146,6 +146,12 @@ PLURAL_AFTER = re.compile(
     r"|alternatives|competitors|modelos|versões)\b",
     re.IGNORECASE,
 )
+BEFORE_MERGE = re.compile(
+    r"\A[^.;]{0,100}?\b(?:(?:before|prior\sto)\s(?:the\s|being\s)?merg|(?:then|subsequently|later)\s(?:\w+\s)?merged\b"
+    r"|antes\sd[ae]\s(?:fusão|mescla))|\A[^。；]{0,60}?(?:再|然后)(?:进行)?(?:合并|融合)",
+    re.IGNORECASE,
+)
+"""Training before a merge is the parents': the weights of a plain merge do not contradict it."""
 ELSEWHERE_AFTER = re.compile(
     r"\A\s(?:version|variant|model|checkpoint)s?\s(?:is|are|was|will\sbe|can\sbe)\s(?:also\s)?"
     r"(?:available|released|coming|published|planned|found)\b"
@@ -182,7 +188,7 @@ OTHER_PART = re.compile(
     r"\b(?:tokeni[sz]er|vocabulary|vocab|embeddings?|heads?|classifier|reward\smodel|preference\smodel|encoder"
     r"|vision\stower|projector|adapters?|lora|draft\smodel|router|baselines?|teacher|critic|verifier|layers?|decoder"
     r"|retriever|reranker|discriminator|vae|predecessor|competitors?|(?:instruct|chat|thinking|larger|smaller|next|previous|original)\s(?:version|variant|checkpoint|one)"
-    r"|(?:instruct|chat|thinking|larger|smaller|other|previous|existing|most|base|parent"
+    r"|(?:each|every|either|first|second|instruct|chat|thinking|larger|smaller|other|previous|existing|most|base|parent"
     r"|original|source|underlying)\smodels?|parents?|datasets?|data|corpus|samples|traces|responses|outputs|dados|tokenizador|vocabulário|modelo\sbase)(?:\s\([^)]{0,40}\))?\Z",
     re.IGNORECASE,
 )
