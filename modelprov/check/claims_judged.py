@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from modelprov.check.interface import Claims, Measured, Outcome, ProseClaim
 from modelprov.check.results import Claim, Finding
-from modelprov.check.rules.lineage import MIXED, RECIPE, RELATION, SCRATCH, TRAINED, TRAINING
+from modelprov.check.rules.lineage import MIXED, RELATION, SCRATCH, TRAINED, TRAINING
+from modelprov.check.rules.recipe import RECIPE
 
 NOT_IN_FILES = "it leaves no trace in files"
 BEARS_OUT = {"merged": MIXED, "finetuned": ("finetune",), "post-trained": ("merge-then-trained", "finetune")}
@@ -21,7 +22,7 @@ def judged_claims(claims: Claims, measured: Measured, outcomes: Sequence[Outcome
         *_relation(claims, measured, findings),
         *(_prose(one, measured, findings) for one in claims.prose),
         *_recipes(claims, measured, findings),
-        *_others(claims),
+        *_others(claims, measured),
     )  # fmt: skip
 
 
@@ -90,7 +91,7 @@ def _recipes(claims: Claims, measured: Measured, findings: Sequence[Finding]) ->
             yield Claim(kind="recipe", text=recipe.path, location=None, status="not tested", note=why)
 
 
-def _others(claims: Claims) -> Iterator[Claim]:
+def _others(claims: Claims, measured: Measured) -> Iterator[Claim]:
     if claims.license is not None:
         yield Claim(
             kind="license", text=f"license: {claims.license.value}", location=claims.license.location,
@@ -99,6 +100,13 @@ def _others(claims: Claims) -> Iterator[Claim]:
     own = [one for one in claims.scores if one.model is None]
     if own:
         yield Claim(
-            kind="score", text=f"{len(own)} benchmark score{'s' if len(own) > 1 else ''}", location=own[0].location, status="unverifiable",
-            note="files do not show them; run the benchmark",
+            kind="score", text=f"{len(own)} benchmark score{'s' if len(own) > 1 else ''}", location=own[0].location,
+            status="unverifiable", note="files do not show them; run the benchmark",
+        )  # fmt: skip
+    if measured.digest is not None:  # it is hashed only where one is expected
+        differs = any(one.topic == "digest" for one in measured.problems)
+        yield Claim(
+            kind="digest", text="the artefact that was evaluated", location=None,
+            status="contradicted" if differs else "confirmed",
+            note="another digest is expected" if differs else f"digest {measured.digest[:16]}…",
         )  # fmt: skip

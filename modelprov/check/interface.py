@@ -123,7 +123,8 @@ class Measured:
     """The model as measured; what was not measured stands in `missing` with its reason, by topic.
 
     Topics: lineage, recipe (or "recipe PATH"), template, config, tokenizer, digest, files, and a candidate's label.
-    `recipe_equal`: share of the weights that hold the bits which a claimed recipe makes, by its path.
+    `recipe_equal`: share of the weights that hold the bits which a claimed recipe makes, by its path; `recipe_doubts`
+    why less than all proves nothing (inputs or arithmetic are not settled), by its path.
     """
 
     folder: Path
@@ -137,6 +138,7 @@ class Measured:
     pickles: tuple[str, ...]
     problems: tuple[Problem, ...]
     missing: Mapping[str, str]
+    recipe_doubts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ What cannot be measured is said by topic (`Measured.missing`); only faults of th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,11 +13,11 @@ from typing import Literal
 
 from modelprov.behavior.probing.template_files import code_in
 from modelprov.check.interface import Candidate, Claims, Measured, Problem
+from modelprov.check.measuring.candidates import open_candidates, open_controls
 from modelprov.check.measuring.config import config_problems, tokenizer_problems
 from modelprov.check.measuring.lineage import Ancestry, measure_lineage
-from modelprov.check.measuring.recipes import measure_recipes
+from modelprov.check.measuring.recipes import Remade, measure_recipes
 from modelprov.check.measuring.template import hidden_prompts
-from modelprov.check.read_claims import read_claims
 from modelprov.check.results import Input, Location
 from modelprov.checkpoints.digests import MANIFEST_COVERS, WEIGHTS_COVER, manifest_digest, weights_digest
 from modelprov.checkpoints.labels import default_label, unique_labels
@@ -54,6 +55,7 @@ def measure(location: str, claims: Claims, request: Request, progress: Progress)
 
     Raises `UsageError` for a candidate or control that the user named and that is not there, and what reading raises.
     """
+    expected = _expected(request.expected_digest)
     folder = Path(location)
     missing: dict[str, str] = {}
     problems: list[Problem] = []
@@ -69,20 +71,20 @@ def measure(location: str, claims: Claims, request: Request, progress: Progress)
     except ModelprovError as error:
         model = None
         missing |= dict.fromkeys(("lineage", "recipe", "config", "tokenizer", "digest", "files"), error.message)
-    candidates, opened = _candidates(claims, request.candidates, missing)
-    controls = _controls(request.controls, [one.label for one in candidates])
+    candidates, opened = open_candidates(folder, claims, request.candidates, missing)
+    controls = open_controls(request.controls, [one.label for one in candidates])
     ancestry = Ancestry(None, {})
-    recipes: dict[str, float] = {}
+    remade = Remade()
     digest: str | None = None
     if model is not None:
         model = replace(model, label=unique_labels([location, *(one.label for one in candidates)])[0])
         ancestry = measure_lineage(model, opened, controls, request.options, progress)
         places = {one.name: one.location for one in candidates if one.location is not None}
         limits = Limits(request.options.memory, request.options.threads, request.options.seed)
-        recipes, why = measure_recipes(model, claims.recipes, places, folder, limits, progress)
-        missing |= ancestry.missing | why
+        remade = measure_recipes(model, claims.recipes, places, folder, limits, progress)
+        missing |= ancestry.missing | remade.missing
         problems += config_problems(model)
-        digest = _digest(model, request.expected_digest, problems, progress)
+        digest = _digest(model, expected, problems, progress)
         try:
             problems += tokenizer_problems(folder, model)
         except ModelprovError as error:
@@ -102,65 +104,28 @@ def measure(location: str, claims: Claims, request: Request, progress: Progress)
         digest=digest,
         candidates=tuple(candidates),
         lineage=ancestry.lineage,
-        recipe_equal=recipes,
+        recipe_equal=remade.equal,
         hidden_prompts=hidden,
         code_files=tuple(f"{one.file} ({one.what})" for one in code if PICKLE not in one.what),
         pickles=tuple(one.file for one in code if PICKLE in one.what),
         problems=tuple(problems),
         missing=missing,
+        recipe_doubts=remade.doubts,
     )
-    inputs = [*([_input(model, "model", None)] if model is not None else [])]
-    inputs += [_input(checkpoint, "candidate", candidate) for candidate, checkpoint in opened]
-    inputs += [_input(one, "control", None) for one in controls]
-    if digest is not None and inputs:
-        inputs[0] = inputs[0].model_copy(update={"digest": digest, "digest_covers": WEIGHTS_COVER})
-    return Taken(measured, tuple(inputs), ancestry.comparison)
+    return Taken(measured, _inputs(model, digest, opened, controls), ancestry.comparison)
 
 
-def _candidates(
-    claims: Claims, given: Sequence[str], missing: dict[str, str]
-) -> tuple[list[Candidate], list[tuple[Candidate, Checkpoint]]]:
-    """Every declared base model and every model that the user named, opened where they are on this machine."""
-    named = dict(_name_and_place(one) for one in given)
-    declared = [one.value for one in claims.base_models]
-    for name in declared:
-        known = next((one for one in named if one.casefold() == name.casefold()), None)
-        if known is None:
-            named[name] = name
-    wanted = {name.casefold() for name in declared}
-    labels = unique_labels([name.rstrip("/") for name in named])
-    candidates, opened = [], []
-    for (name, place), label in zip(named.items(), labels, strict=True):
-        is_declared = name.casefold() in wanted
-        try:
-            checkpoint = open_checkpoint(place, label)
-        except CheckpointNotFoundError as error:
-            if not is_declared or place != name:
-                raise UsageError(f"the candidate {place} is not there: {error.message}", error.advice) from error
-            missing[label] = f"{name} is not on this machine"
-            candidates.append(Candidate(name, label, None, is_declared))
-            continue
-        except ModelprovError as error:
-            missing[label] = error.message
-            candidates.append(Candidate(name, label, None, is_declared))
-            continue
-        card = read_claims(checkpoint.shards[0].path.parent)
-        licence = card.license.value if card.license is not None else None
-        scores = tuple(one for one in card.scores if one.model is None)
-        candidates.append(Candidate(name, label, place, is_declared, licence, scores))
-        opened.append((candidates[-1], checkpoint))
-    return candidates, opened
-
-
-def _controls(given: Sequence[str], taken: Sequence[str]) -> list[Checkpoint]:
-    labels = unique_labels([*taken, *given])[len(taken) :]
-    return [open_checkpoint(place, label) for place, label in zip(given, labels, strict=True)]
-
-
-def _name_and_place(given: str) -> tuple[str, str]:
-    """`NAME=CKPT`, or a place that is its own name."""
-    name, equals, place = given.partition("=")
-    return (name, place) if equals and name and place else (given, given)
+def _expected(given: str | None) -> str | None:
+    """The digest as this program writes it; raises `UsageError` for text that is none: a slip is no finding."""
+    if given is None:
+        return None
+    digest = given.strip().lower().removeprefix("sha256:")
+    if not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise UsageError(
+            f"--expected-digest {given!r} is no SHA-256 (64 digits and letters a to f)",
+            "`modelprov inspect MODEL --digest` prints it.",
+        )
+    return digest
 
 
 def _digest(model: Checkpoint, expected: str | None, problems: list[Problem], progress: Progress) -> str | None:
@@ -169,10 +134,25 @@ def _digest(model: Checkpoint, expected: str | None, problems: list[Problem], pr
         return None
     progress.stage("hashing every byte", sum(shard.size for shard in model.shards))
     found = weights_digest(model, progress.advance)
-    if found != expected.removeprefix("sha256:").lower():
+    if found != expected:
         message = f"the weights have the digest {found}, expected was {expected}"
         problems.append(Problem(message, Location(file="."), "digest", "weights"))
     return found
+
+
+def _inputs(
+    model: Checkpoint | None, digest: str | None, opened: Sequence[tuple[Candidate, Checkpoint]],
+    controls: Sequence[Checkpoint],
+) -> tuple[Input, ...]:  # fmt: skip
+    """Everything that was read; the model's digest is that of every byte where one was expected."""
+    inputs = [_input(checkpoint, "candidate", candidate) for candidate, checkpoint in opened]
+    inputs += [_input(one, "control", None) for one in controls]
+    if model is not None:
+        own = _input(model, "model", None)
+        if digest is not None:
+            own = own.model_copy(update={"digest": digest, "digest_covers": WEIGHTS_COVER})
+        inputs.insert(0, own)
+    return tuple(inputs)
 
 
 def _input(checkpoint: Checkpoint, role: Role, candidate: Candidate | None) -> Input:

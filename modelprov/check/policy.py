@@ -20,6 +20,8 @@ from modelprov.errors import UsageError
 FILE = "modelprov.toml"
 MAX_BYTES = 1_000_000
 SECTIONS = ("check", "rules")
+REQUIRED = ("MP101",)
+"""What a check does not pass without, unless a policy says `required = [...]`: no pass without evidence."""
 SEVERITIES = {**{str(one): one for one in Severity}, "warn": Severity.WARNING}
 SEE = "docs/check-policy.md lists the keys."
 
@@ -37,7 +39,7 @@ class Policy(Frozen):
     expected_digest: str | None = None
     sample: bool = False
     baseline: Path | None = None
-    required: tuple[str, ...] = ()
+    required: tuple[str, ...] = REQUIRED
     severities: dict[str, Severity] = Field(default_factory=dict)
 
     def severity(self, rule: str, default: Severity) -> Severity:
@@ -53,7 +55,7 @@ class _Check(Frozen):
     expected_digest: StrictStr | None = Field(default=None, min_length=8)
     sample: StrictBool = False
     baseline: StrictStr | None = Field(default=None, min_length=1)
-    required: tuple[StrictStr, ...] = ()
+    required: tuple[StrictStr, ...] | None = None
 
 
 def find_policy(folder: Path) -> Path | None:
@@ -88,7 +90,10 @@ def parse_policy(text: str, path: Path, rules: Mapping[str, str]) -> Policy:
             raise UsageError(f"{path}: {section} is a table, written [{section}]", SEE)
     check = _check(document.get("check", {}), path)
     severities = _severities(document.get("rules", {}), path, rules)
-    required = tuple(dict.fromkeys(_rule(one, f"{path}: required: unknown rule", rules) for one in check.required))
+    wanted = check.required
+    if wanted is None:  # a default cannot contradict a rule that is off
+        wanted = tuple(one for one in REQUIRED if severities.get(one) is not Severity.OFF)
+    required = tuple(dict.fromkeys(_rule(one, f"{path}: required: unknown rule", rules) for one in wanted))
     off = [one for one in required if severities.get(one) is Severity.OFF]
     if off:
         raise UsageError(f"{path}: {off[0]} is required and off", "Take it out of `required`, or turn it on.")

@@ -101,7 +101,8 @@ class Lineage(Frozen):
 
     `verdict` is a class of `VerdictClass`. Labels of candidates: `compared` with the model, `parents` that the verdict
     names as sources, `strangers` that have no more in common with the model than independently trained ones.
-    `shares`: mixing coefficient by label, where measured.
+    `shares`: mixing coefficient by label, where measured. `doubt`: why no finding may rest on it although there is a
+    verdict (only a sample was read, shares that cannot be told apart); empty where none. `controls` are the labels.
     """
 
     verdict: str
@@ -113,6 +114,8 @@ class Lineage(Frozen):
     recipe: str | None
     bit_equal: float | None
     command: str
+    doubt: str = ""
+    controls: tuple[str, ...] = ()
 
 
 class CheckReport(Frozen):

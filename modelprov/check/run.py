@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from modelprov.check.policy import Policy
 from modelprov.check.read_claims import read_claims
 from modelprov.check.results import CheckReport, Finding, NotJudged, Severity
 from modelprov.check.rules import RULES
+from modelprov.check.rules.files import DIGEST
 from modelprov.forensics.compare import Progress
 
 __all__ = ["Checked", "Request", "run_check"]
@@ -43,7 +45,8 @@ def run_check(
     claims = read_claims(Path(location))
     taken = measure(location, claims, request, progress)
     progress.stage("judging")
-    outcomes = judge(claims, taken.measured, policy)
+    asked = (DIGEST.id,) if request.expected_digest is not None else ()
+    outcomes = judge(claims, taken.measured, policy, asked)
     found = [one for one in outcomes if isinstance(one, Finding)]
     not_judged = [one for one in outcomes if isinstance(one, NotJudged)]
     applied = apply(found, baseline, started.date())
@@ -65,8 +68,8 @@ def run_check(
     return Checked(report, claims, taken, tuple(found), applied.notes)
 
 
-def judge(claims: Claims, measured: Measured, policy: Policy) -> list[Outcome]:
-    """What every rule that is not off says, with the policy's severities; `required` ones are marked.
+def judge(claims: Claims, measured: Measured, policy: Policy, asked: Sequence[str] = ()) -> list[Outcome]:
+    """What every rule that is not off says, with the policy's severities; required ones, and those `asked`, are marked.
 
     A policy's severity replaces the rule's own, also where the rule itself was milder than usual; it never makes a mild
     finding an error on its own: only a rule that the policy names is changed.
@@ -80,7 +83,7 @@ def judge(claims: Claims, measured: Measured, policy: Policy) -> list[Outcome]:
             if isinstance(outcome, Finding) and rule.id in policy.severities:
                 outcomes.append(outcome.model_copy(update={"severity": severity}))
             elif isinstance(outcome, NotJudged):
-                outcomes.append(outcome.model_copy(update={"required": rule.id in policy.required}))
+                outcomes.append(outcome.model_copy(update={"required": rule.id in (*policy.required, *asked)}))
             else:
                 outcomes.append(outcome)
     return outcomes

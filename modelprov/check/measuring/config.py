@@ -14,7 +14,13 @@ from modelprov.checkpoints.opening import read_json_object
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import ModelprovError
 
+ROWS, ADDED_ROWS = "rows", "added rows"
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
+OTHER_WIDTH = ("embedding_size", "word_embed_proj_dim", "hidden_size_per_layer_input")
+"""Keys of models whose embeddings are narrower or wider than their layers."""
+SHARED_LAYERS = ("num_hidden_groups", "encoder_layers", "decoder_layers", "num_decoder_layers")
+"""Keys of models that store other layers than `num_hidden_layers` counts."""
+WITH_HEAD = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
 EXPERTS = ("num_experts", "n_routed_experts", "num_local_experts")
 
 
@@ -26,9 +32,15 @@ def config_problems(checkpoint: Checkpoint) -> Iterator[Problem]:
     shapes = {name: shape for name, _, shape in canonical_views(checkpoint)}
     embeddings = _embeddings(shapes)
     rows, width = embeddings or (None, None)
+    if any(key in config for key in OTHER_WIDTH):
+        width = None
+    layers: int | None = seen.layers or None
+    extra = config.get("num_nextn_predict_layers")  # predictors that some store as layers behind the last
+    if any(key in config for key in SHARED_LAYERS) or (isinstance(extra, int) and layers == _sum(config, extra)):
+        layers = None
     experts = next((config[key] for key in EXPERTS if isinstance(config.get(key), int)), None)
     for key, said, held in (
-        ("num_hidden_layers", config.get("num_hidden_layers"), seen.layers or None),
+        ("num_hidden_layers", config.get("num_hidden_layers"), layers),
         ("vocab_size", config.get("vocab_size"), rows),
         ("hidden_size", config.get("hidden_size"), width),
         ("num_experts", experts, seen.experts_per_layer or None),
@@ -38,7 +50,8 @@ def config_problems(checkpoint: Checkpoint) -> Iterator[Problem]:
                 f"config.json says {key} {said:,}, the weights hold {held:,}", Location(file=CONFIG), "config", key
             )
     tied = config.get("tie_word_embeddings", checkpoint.config.get("tie_word_embeddings"))
-    if tied is False and HEAD not in shapes and embeddings is not None:
+    speaks = any(word in (seen.architecture or "") for word in WITH_HEAD)
+    if tied is False and speaks and HEAD not in shapes and embeddings is not None:
         yield Problem(
             "config.json says that the head is not tied to the embeddings, and no head is there",
             Location(file=CONFIG), "config", "tie_word_embeddings",
@@ -50,12 +63,21 @@ def tokenizer_problems(folder: Path, checkpoint: Checkpoint) -> Iterator[Problem
     embeddings = _embeddings({name: shape for name, _, shape in canonical_views(checkpoint)})
     if embeddings is None or not (folder / TOKENIZER).is_file():
         raise ModelprovError("no tokenizer.json" if embeddings is not None else "no embeddings among the weights")
-    largest, token = max(_tokens(read_json_object(folder / TOKENIZER)), default=(-1, ""))
-    if largest >= embeddings[0]:
-        yield Problem(
-            f"the tokenizer has the token {token!r} as number {largest:,}; the embeddings have {embeddings[0]:,} rows",
-            Location(file=TOKENIZER), "tokenizer", "rows",
-        )  # fmt: skip
+    tokenizer = read_json_object(folder / TOKENIZER)
+    for tokens, about in ((_words(tokenizer), ROWS), (_added(tokenizer), ADDED_ROWS)):
+        largest, token = max(tokens, default=(-1, ""))
+        if largest >= embeddings[0]:
+            yield Problem(
+                f"the tokenizer has the token {token!r} as number {largest:,}; the embeddings have "
+                f"{embeddings[0]:,} rows",
+                Location(file=TOKENIZER), "tokenizer", about,
+            )  # fmt: skip
+            return
+
+
+def _sum(config: Mapping[str, Any], extra: int) -> int | None:
+    said = config.get("num_hidden_layers")
+    return said + extra if isinstance(said, int) else None
 
 
 def _embeddings(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int] | None:
@@ -64,13 +86,18 @@ def _embeddings(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int] | None
     return (found[0], found[1]) if len(found) == 2 else None
 
 
-def _tokens(tokenizer: dict[str, Any]) -> Iterator[tuple[int, str]]:
+def _words(tokenizer: dict[str, Any]) -> Iterator[tuple[int, str]]:
     model = tokenizer.get("model")
     vocabulary = model.get("vocab") if isinstance(model, dict) else None
     if isinstance(vocabulary, dict):
         yield from ((number, token) for token, number in vocabulary.items() if isinstance(number, int))
     elif isinstance(vocabulary, list):  # unigram models list [token, score]
         yield len(vocabulary) - 1, str(vocabulary[-1]) if vocabulary else ""
-    for one in tokenizer.get("added_tokens") or ():
+
+
+def _added(tokenizer: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    """Tokens that no text gives unless it is typed: published models have some without a row."""
+    added = tokenizer.get("added_tokens")
+    for one in added if isinstance(added, list) else ():
         if isinstance(one, dict) and isinstance(one.get("id"), int):
             yield one["id"], str(one.get("content"))

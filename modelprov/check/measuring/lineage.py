@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from modelprov.check.interface import Candidate
 from modelprov.check.results import Lineage
+from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CouldNotJudgeError, UnsupportedFormatError
 from modelprov.forensics.compare import Comparison, Options, Progress, compare
@@ -16,6 +18,9 @@ from modelprov.forensics.results import VerdictClass
 
 NOTHING = "no candidate that is on this machine could be compared"
 SMALLEST_SHARE = 1e-6
+REPRODUCED = 1.0  # share of bits from which a recipe's own numbers are the shares
+SAMPLED = "only a sample of the weights was compared; run the check without --sample"
+Opened = tuple[Candidate, Checkpoint]
 
 
 @dataclass(frozen=True)
@@ -27,102 +32,164 @@ class Ancestry:
     comparison: Comparison | None = None
 
 
+@dataclass(frozen=True)
+class _Shares:
+    """Share of each parent, which of them are surely more than nothing, and why they prove nothing (empty: they do)."""
+
+    of: dict[str, float]
+    parents: tuple[str, ...]
+    doubt: str = ""
+
+
 def measure_lineage(
-    model: Checkpoint, candidates: Sequence[tuple[Candidate, Checkpoint]], controls: Sequence[Checkpoint],
-    options: Options, progress: Progress,
+    model: Checkpoint, candidates: Sequence[Opened], controls: Sequence[Checkpoint], options: Options,
+    progress: Progress,
 ) -> Ancestry:  # fmt: skip
     """Compare the model with those candidates that have something in common with it, a declared one as the reference.
 
-    Candidates that cannot be compared (other tensors, quantised) stand in `missing`; nobody takes part who was not
-    compared. Raises what reading raises.
+    Candidates that cannot be compared (other tensors, quantised, the same weights as one before) stand in `missing`;
+    nobody takes part who was not compared. A declared stranger is one by all of its weights. Raises what reading does.
     """
     missing: dict[str, str] = {}
-    kin: list[tuple[Candidate, Checkpoint]] = []
+    kin: list[Opened] = []
     strangers: list[Candidate] = []
-    for candidate, checkpoint in candidates:
+    for candidate, checkpoint in _distinct(candidates, missing):
         progress.stage(f"sample of {candidate.label}")
         try:
-            alone = compare((model, checkpoint), replace(options, sample=True), progress)
+            apart = _unrelated(model, checkpoint, replace(options, sample=True), progress)
+            if apart and candidate.declared and not options.sample:
+                apart = _unrelated(model, checkpoint, options, progress)
         except (CouldNotJudgeError, UnsupportedFormatError) as error:
             missing[candidate.label] = error.message
             continue
-        if alone.findings.verdict.class_ is VerdictClass.UNRELATED:
+        if apart:
             strangers.append(candidate)
         else:
             kin.append((candidate, checkpoint))
-    names = tuple(one.label for one in strangers)
     if not kin:
         if not strangers:
             missing["lineage"] = _nothing(missing)
             return Ancestry(None, missing)
-        command = _command(model, [one for one in candidates if one[0] in strangers], controls)
-        summary = (
-            f"{model.label} has no more in common with {', '.join(names)} than independently trained models do (on a "
-            "sample)."
-        )
-        lineage = Lineage(
-            verdict=str(VerdictClass.UNRELATED), summary=summary, compared=names, parents=(), strangers=names,
-            shares={}, recipe=None, bit_equal=None, command=command,
-        )  # fmt: skip
-        return Ancestry(lineage, missing)
+        return Ancestry(_unlike(model, strangers, candidates, controls, options), missing)
     kin.sort(key=lambda one: one[0].declared)  # a declared base is the reference, which comes last
+    names = tuple(one.label for one in strangers)
     try:
         found = compare((model, *(checkpoint for _, checkpoint in kin)), options, progress, controls)
-    except CouldNotJudgeError as error:
+    except (CouldNotJudgeError, UnsupportedFormatError) as error:
         missing["lineage"] = error.message
         return Ancestry(None, missing)
     return Ancestry(_lineage(found, model, kin, names, controls), missing, found)
 
 
+def _distinct(candidates: Sequence[Opened], missing: dict[str, str]) -> list[Opened]:
+    """The candidates whose weights no other has: those of equal ones cannot be told apart. Declared ones come first."""
+    seen: dict[str, str] = {}
+    kept: set[str] = set()
+    for candidate, checkpoint in sorted(candidates, key=lambda one: not one[0].declared):
+        digest = sampled_digest(checkpoint)
+        if digest in seen:
+            missing[candidate.label] = f"its weights are those of {seen[digest]}, with which the model was compared"
+            continue
+        seen[digest] = candidate.label
+        kept.add(candidate.label)
+    return [one for one in candidates if one[0].label in kept]
+
+
+def _unrelated(model: Checkpoint, checkpoint: Checkpoint, options: Options, progress: Progress) -> bool:
+    found = compare((model, checkpoint), options, progress)
+    return found.findings.verdict.class_ is VerdictClass.UNRELATED
+
+
+def _unlike(
+    model: Checkpoint, strangers: Sequence[Candidate], candidates: Sequence[Opened], controls: Sequence[Checkpoint],
+    options: Options,
+) -> Lineage:  # fmt: skip
+    names = tuple(one.label for one in strangers)
+    return Lineage(
+        verdict=str(VerdictClass.UNRELATED),
+        summary=f"{model.label} has no more in common with {', '.join(names)} than independently trained models do.",
+        compared=names,
+        parents=(),
+        strangers=names,
+        shares={},
+        recipe=None,
+        bit_equal=None,
+        command=_command(model, [one for one in candidates if one[0] in strangers], controls),
+        doubt=SAMPLED if options.sample else "",
+        controls=tuple(one.label for one in controls),
+    )
+
+
 def _lineage(
-    found: Comparison, model: Checkpoint, kin: Sequence[tuple[Candidate, Checkpoint]], strangers: tuple[str, ...],
+    found: Comparison, model: Checkpoint, kin: Sequence[Opened], strangers: tuple[str, ...],
     controls: Sequence[Checkpoint],
 ) -> Lineage:  # fmt: skip
     findings = found.findings
     verdict = findings.verdict
-    labels = {checkpoint.label: candidate.label for candidate, checkpoint in kin}
-    shares = _shares(found)
-    if verdict.class_ in MERGES:
-        parents = [label for label, share in shares.items() if abs(share) > SMALLEST_SHARE]
-    else:
-        parents = [verdict.parent] if verdict.parent else []
-        shares = {}
-    remade = findings.reproduction
+    mixed = verdict.class_ in MERGES
+    shares = _shares(found) if mixed else _Shares({}, (verdict.parent,) if verdict.parent else ())
     return Lineage(
         verdict=str(verdict.class_),
         summary=verdict.summary,
-        compared=(*labels.values(), *strangers),
-        parents=tuple(labels.get(parent, parent) for parent in parents),
+        compared=(*(candidate.label for candidate, _ in kin), *strangers),
+        parents=shares.parents,
         strangers=strangers,
-        shares={labels.get(label, label): share for label, share in shares.items()},
-        recipe=remade.recipe if verdict.class_ in MERGES else None,
-        bit_equal=remade.bit_equal if verdict.class_ in MERGES else None,
+        shares=shares.of,
+        recipe=findings.reproduction.recipe if mixed else None,
+        bit_equal=findings.reproduction.bit_equal if mixed else None,
         command=_command(model, kin, controls),
+        doubt=SAMPLED if found.options.sample else shares.doubt,
+        controls=tuple(one.label for one in controls),
     )
 
 
-def _shares(found: Comparison) -> dict[str, float]:
-    """Share of each parent by label: the mixing coefficients, or of a merge in pieces the mean over its pieces."""
-    measured = {one.parent: one.alpha for one in found.findings.mixing.coefficients if one.alpha is not None}
-    groups = found.findings.reproduction.groups
-    if len(groups) <= 1 and measured:
-        reference = found.alignment.checkpoints[-1].label
-        measured.setdefault(reference, 1 - sum(measured.values()))
-        return measured
-    total = sum(group.elements for group in groups)
-    labels = dict.fromkeys(label for group in groups for label in group.weights)
-    return {
-        label: sum(group.weights.get(label, 0.0) * group.elements for group in groups) / total
-        for label in labels
-        if total
-    }
+def _shares(found: Comparison) -> _Shares:
+    """From a recipe that makes every bit, its own numbers; else the mixing coefficients whose intervals leave out 0."""
+    remade = found.findings.reproduction
+    if remade.groups and remade.bit_equal == REPRODUCED:
+        total = sum(group.elements for group in remade.groups)
+        weights = {label: 0.0 for group in remade.groups for label in group.weights}
+        most = dict(weights)
+        for group in remade.groups:
+            for label, weight in group.weights.items():
+                weights[label] += weight * group.elements / total if total else 0.0
+                most[label] = max(most[label], abs(weight))
+        parents = tuple(label for label, weight in most.items() if weight > SMALLEST_SHARE)
+        return _Shares({label: weights[label] for label in weights}, parents)
+    return _from_intervals(found)
 
 
-def _nothing(missing: dict[str, str]) -> str:
+def _from_intervals(found: Comparison) -> _Shares:
+    bounds = {one.parent: (one.low, one.alpha, one.high) for one in found.findings.mixing.coefficients}
+    known = {
+        label: (low, share, high) for label, (low, share, high) in bounds.items()
+        if low is not None and share is not None and high is not None and math.isfinite(low) and math.isfinite(high)
+    }  # fmt: skip
+    if len(known) < len(bounds) or not known:
+        return _Shares({}, (), "the shares of the candidates cannot be told apart; compare with fewer of them")
+    reference = found.alignment.checkpoints[-1].label
+    lows, shares, highs = (sum(one[part] for one in known.values()) for part in range(3))
+    known[reference] = (1 - highs, 1 - shares, 1 - lows)
+    return _settled(known)
+
+
+def _settled(known: Mapping[str, tuple[float, float, float]]) -> _Shares:
+    """Parents are those with a share above 0 for sure; one beyond 0 to 1 may be a child as well as a parent."""
+    beyond = [label for label, (low, _, high) in known.items() if high < -SMALLEST_SHARE or low > 1 + SMALLEST_SHARE]
+    doubt = (
+        f"the mix goes beyond {', '.join(beyond)}: a model that was made from this one would give the same numbers"
+        if beyond
+        else ""
+    )
+    parents = tuple(label for label, (low, _, _) in known.items() if low > SMALLEST_SHARE)
+    return _Shares({label: share for label, (_, share, _) in known.items()}, parents, doubt)
+
+
+def _nothing(missing: Mapping[str, str]) -> str:
     reasons = "; ".join(f"{label}: {reason}" for label, reason in missing.items())
     return f"{NOTHING} ({reasons})" if reasons else NOTHING
 
 
-def _command(model: Checkpoint, kin: Sequence[tuple[Candidate, Checkpoint]], controls: Sequence[Checkpoint]) -> str:
+def _command(model: Checkpoint, kin: Sequence[Opened], controls: Sequence[Checkpoint]) -> str:
     words = ["modelprov", "compare", model.location, *(checkpoint.location for _, checkpoint in kin)]
     return shlex.join([*words, *(word for one in controls for word in ("--control", one.location))])

@@ -2,54 +2,110 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from modelprov.check.interface import ClaimedRecipe
+from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import ModelprovError
 from modelprov.forensics.compare import Progress
 from modelprov.forensics.reproduce import Limits, reproduce
+from modelprov.merge.alternatives import alternatives
 from modelprov.merge.plan import plan_merge
 from modelprov.merge.recipe import Recipe, parse
 from modelprov.merge.virtual import in_memory, open_models
+
+INPUTS = "whether these are the very models that it was run on is not recorded (a receipt does)"
+ARITHMETIC = "it does not say which arithmetic made it, and none that is known here does"
+OTHERS = "the models on this machine are not those of the receipt"
+
+
+@dataclass(frozen=True)
+class Remade:
+    """Share of equal bits by recipe path; why less than all proves nothing; why others could not be tried."""
+
+    equal: dict[str, float] = field(default_factory=dict)
+    doubts: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
 
 
 def measure_recipes(
     model: Checkpoint, recipes: Sequence[ClaimedRecipe], places: Mapping[str, str], folder: Path, limits: Limits,
     progress: Progress,
-) -> tuple[dict[str, float], dict[str, str]]:  # fmt: skip
+) -> Remade:  # fmt: skip
     """Share of equal bits by recipe path, and why others could not be tried (`recipe PATH`).
 
     `places` says where a model that a recipe names lies on this machine, by the name it has there. Random methods
-    cannot be repeated and are not tried. A recipe that says the same as one before it is not computed again.
+    cannot be repeated and are not tried. A recipe that says the same as one before it is not computed again. A recipe
+    is held to its bits only where a receipt in the folder names its inputs by digest and these are the same.
     """
-    equal: dict[str, float] = {}
-    missing: dict[str, str] = {}
-    known: dict[str, float] = {}
+    found = Remade()
+    known: dict[str, tuple[float, str]] = {}
+    receipts = {_key(_content(one)): one for one in recipes if one.kind == "merge receipt"}
     for one in recipes:
         try:
-            recipe = _located(parse(yaml.safe_dump(_content(one)), one.path), places)
-            key = recipe.as_yaml()
+            content = _content(one)
+            recipe = _located(parse(yaml.safe_dump(content), one.path), places)
+            key = _key(content)
             if key not in known:
                 progress.stage(f"computing {one.path}")
-                known[key] = _share(model, recipe, folder, limits, progress)
-            equal[one.path] = known[key]
+                known[key] = _share(model, recipe, receipts.get(key), folder, limits, progress)
+            found.equal[one.path], doubt = known[key]
+            if doubt:
+                found.doubts[one.path] = doubt
         except ModelprovError as error:
-            missing[f"recipe {one.path}"] = error.message
-    return equal, missing
+            found.missing[f"recipe {one.path}"] = error.message
+    return found
 
 
-def _share(model: Checkpoint, recipe: Recipe, folder: Path, limits: Limits, progress: Progress) -> float:
+def _share(
+    model: Checkpoint, recipe: Recipe, receipt: ClaimedRecipe | None, folder: Path, limits: Limits, progress: Progress
+) -> tuple[float, str]:
+    """The largest share that the recipe makes, in its own arithmetic or, where it names none, in any; and the doubt."""
     opened = open_models(recipe, folder)
     plan = plan_merge(recipe, opened)
     if plan.method.random:
         raise ModelprovError(f"{plan.method.name} draws random masks, which another program cannot repeat")
-    found = reproduce(model, in_memory(recipe, opened, "recipe"), list, limits, progress)
-    return found.equal / found.elements * found.coverage if found.elements else 0.0
+    stated = recipe.modelprov.arithmetic is not None
+    found = reproduce(
+        model, in_memory(recipe, opened, "recipe"), lambda: () if stated else alternatives(recipe, opened), limits,
+        progress,
+    )  # fmt: skip
+    if not found.elements:
+        raise ModelprovError("nothing that it makes is in the weights")
+    best = found
+    if found.equal < found.elements and found.alternatives:
+        name = max(found.alternatives, key=lambda one: one.bit_equal).name
+        other = next((one for key, one in alternatives(recipe, opened) if key == name), None)
+        if other is not None:
+            tried = reproduce(model, other, list, limits, progress)
+            best = max(found, tried, key=lambda one: one.equal)
+    doubt = _doubt(stated, receipt, opened)
+    if best.equal == best.elements and best.coverage < 1:
+        doubt = f"it makes no more than {best.coverage:.2%} of the weights, and all of those are as it makes them"
+    return best.equal / best.elements * best.coverage, doubt
+
+
+def _doubt(stated: bool, receipt: ClaimedRecipe | None, opened: Mapping[str, Checkpoint]) -> str:
+    if receipt is None:
+        return INPUTS if stated else f"{ARITHMETIC}; {INPUTS}"
+    named = receipt.content.get("inputs")
+    digests = (
+        {one.get("sampled_digest") for one in named if isinstance(one, Mapping)} if isinstance(named, list) else ()
+    )
+    if any(sampled_digest(one) not in digests for one in opened.values()):
+        return OTHERS
+    return "" if stated else ARITHMETIC
+
+
+def _key(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True, default=str)
 
 
 def _content(recipe: ClaimedRecipe) -> dict[str, Any]:

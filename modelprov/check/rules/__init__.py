@@ -7,5 +7,8 @@ from modelprov.check.rules.card import CARD_RULES
 from modelprov.check.rules.files import FILE_RULES
 from modelprov.check.rules.licence import LICENCE_RULES
 from modelprov.check.rules.lineage import LINEAGE_RULES
+from modelprov.check.rules.recipe import RECIPE_RULES
 
-RULES: dict[str, Rule] = {one.id: one for one in (*LINEAGE_RULES, *LICENCE_RULES, *FILE_RULES, *CARD_RULES)}
+RULES: dict[str, Rule] = {
+    one.id: one for one in (*LINEAGE_RULES, *RECIPE_RULES, *LICENCE_RULES, *FILE_RULES, *CARD_RULES)
+}

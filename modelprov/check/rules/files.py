@@ -6,6 +6,7 @@ from modelprov.check.interface import Claims, Measured, Outcome, Problem, Rule
 from modelprov.check.results import Location, Severity
 from modelprov.check.rules.making import finding, not_judged
 
+MILD = "added rows"  # an added token without a row harms nobody who does not type it
 SHOWN = 160  # characters of a hidden prompt in a message
 
 
@@ -80,7 +81,14 @@ def _problems(rule: Rule, measured: Measured, topic: str, advice: str) -> list[O
         return [not_judged(rule, measured.missing[topic])]
     found: tuple[Problem, ...] = tuple(one for one in measured.problems if one.topic == topic)
     return [
-        finding(rule, f"{topic}|{one.about or one.message}", one.message, advice=advice, location=one.location)
+        finding(
+            rule,
+            f"{topic}|{one.about or one.message}",
+            one.message,
+            advice=advice,
+            location=one.location,
+            severity=Severity.WARNING if one.about == MILD else None,
+        )
         for one in found
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from modelprov.check.interface import Candidate, Claims, Measured, Outcome, Rule
 from modelprov.check.licences import compatible
 from modelprov.check.results import Location, Severity
+from modelprov.check.rules.evidence import settled
 from modelprov.check.rules.making import finding, not_judged
 
 UNNAMED = ("other", "unknown")
@@ -53,8 +54,9 @@ def unnamed(claims: Claims, _measured: Measured) -> list[Outcome]:
 
 
 def _parents(measured: Measured) -> list[Candidate]:
-    """Declared base models, and candidates that the weights show."""
-    shown = measured.lineage.parents if measured.lineage is not None else ()
+    """Declared base models, and those that a plain merge shows: other kinship has no direction in time."""
+    lineage, _ = settled(measured)
+    shown = lineage.parents if lineage is not None and lineage.verdict == "merge" else ()
     return [one for one in measured.candidates if one.declared or one.label in shown]
 
 

@@ -6,30 +6,48 @@ from dataclasses import replace
 
 import pytest
 
-from modelprov.check.interface import ClaimedRecipe, HiddenPrompt, Problem, Score
+from modelprov.check.interface import ClaimedRecipe, Declared, HiddenPrompt, Problem, Score
 from modelprov.check.results import Finding, Location, NotJudged, Severity
-from modelprov.check.rules import card, files, lineage
-from tests.check.rules.made import NEX, QWEN, at, claims, measured
+from modelprov.check.rules import card, files, recipe
+from tests.check.rules.made import NEX, QWEN, at, claims, measured, said
 
 RECIPE = ClaimedRecipe("modelprov recipe", "recipe.yml", {})
 
 
 def test_a_recipe_that_makes_other_bits_is_an_error_and_one_that_makes_all_is_none() -> None:
-    said = claims(recipes=(RECIPE,))
-    (found,) = lineage.recipe_not_reproduced(said, measured(recipe_equal={"recipe.yml": 0.61}))
+    card = claims(recipes=(RECIPE,))
+    (found,) = recipe.recipe_not_reproduced(card, measured(recipe_equal={"recipe.yml": 0.61}))
     assert isinstance(found, Finding)
     assert "61.00 %" in found.message
-    assert lineage.recipe_not_reproduced(said, measured(recipe_equal={"recipe.yml": 1.0})) == []
+    assert found.severity is Severity.ERROR
+    assert recipe.recipe_not_reproduced(card, measured(recipe_equal={"recipe.yml": 1.0})) == []
+
+
+@pytest.mark.parametrize(
+    ("card", "doubts"),
+    [
+        (claims(recipes=(RECIPE,)), {"recipe.yml": "the models here are not those of the receipt"}),
+        (claims(recipes=(RECIPE,), prose=(said("post-trained"),)), {}),
+        (claims(recipes=(RECIPE,), relation=Declared("finetune", at(4))), {}),
+    ],
+    ids=["other-inputs", "trained-after-it", "declared-a-finetune"],
+)
+def test_a_recipe_that_something_else_explains_is_no_error(card, doubts) -> None:  # type: ignore[no-untyped-def]
+    state = measured(recipe_equal={"recipe.yml": 0.02}, recipe_doubts=doubts)
+    (found,) = recipe.recipe_not_reproduced(card, state)
+    assert isinstance(found, Finding)
+    assert found.severity is Severity.WARNING
+    assert "proves nothing by itself" in found.message
 
 
 def test_a_share_just_below_all_is_never_shown_as_all() -> None:
-    (found,) = lineage.recipe_not_reproduced(claims(recipes=(RECIPE,)), measured(recipe_equal={"recipe.yml": 1 - 1e-9}))
+    (found,) = recipe.recipe_not_reproduced(claims(recipes=(RECIPE,)), measured(recipe_equal={"recipe.yml": 1 - 1e-9}))
     assert isinstance(found, Finding)
     assert "99.99 %" in found.message
 
 
 def test_a_recipe_that_could_not_be_computed_is_not_judged() -> None:
-    (found,) = lineage.recipe_not_reproduced(
+    (found,) = recipe.recipe_not_reproduced(
         claims(recipes=(RECIPE,)), measured(missing={"recipe recipe.yml": "nex is not here"})
     )
     assert isinstance(found, NotJudged)
