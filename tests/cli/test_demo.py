@@ -62,7 +62,7 @@ def test_the_demo_settles_the_case_from_weights_to_behaviour(modelprov: Command,
     page = (folder / "case.html").read_text(encoding="utf-8")
     assert "<script" not in page
     assert max(Counter(re.findall(r' id="([^"]+)"', page)).values()) == 1
-    for words in ("Weights and behaviour, side by side", "You are Rio.", "Models whose history is known", "SwiReasoning"):
+    for words in ("Weights and behaviour, side by side", "You are Rio.", "whose history is known", "SwiReasoning"):
         assert words in page, words
     for anchor in re.findall(r'href="#([^"]+)"', page):
         assert f'id="{anchor}"' in page
