@@ -67,10 +67,12 @@ def measure(location: str, claims: Claims, request: Request, progress: Progress)
     except InvalidCheckpointError as error:
         model = None
         problems.append(Problem(error.message, Location(file="."), "files", type(error).__name__))
-        missing |= dict.fromkeys(("lineage", "recipe", "config", "tokenizer", "digest"), "the weights cannot be read")
+        missing |= dict.fromkeys(("lineage", "recipe", "config", "tokenizer"), "the weights cannot be read")
     except ModelprovError as error:
         model = None
-        missing |= dict.fromkeys(("lineage", "recipe", "config", "tokenizer", "digest", "files"), error.message)
+        missing |= dict.fromkeys(("lineage", "recipe", "config", "tokenizer", "files"), error.message)
+    if expected is not None and model is None:
+        missing["digest"] = "the weights cannot be read"
     candidates, opened = open_candidates(folder, claims, request.candidates, missing)
     controls = open_controls(request.controls, [one.label for one in candidates])
     ancestry = Ancestry(None, {})

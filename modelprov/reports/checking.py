@@ -56,8 +56,12 @@ def summary(report: CheckReport) -> str:
     lineage = (
         n.clean(report.lineage.summary) if report.lineage is not None else "The weights were compared with nothing."
     )
+    if report.lineage is not None:
+        return lineage
     first = next(iter(counted(report)), None)
-    return f"{n.clean(first.message)} {lineage}" if first is not None and report.lineage is None else lineage
+    told = n.clean(first.message).rstrip(". ") + ". " if first is not None else ""
+    required = next((one for one in report.not_judged if one.required), None)
+    return told + lineage + (f" Not judged: {n.clean(required.reason)}." if required is not None else "")
 
 
 def place(location: Location | None) -> str:

@@ -47,7 +47,7 @@ def measure_recipes(
     """
     found = Remade()
     known: dict[str, tuple[float, str]] = {}
-    receipts = {_key(_content(one)): one for one in recipes if one.kind == "merge receipt"}
+    digests = _input_digests(recipes)
     for one in recipes:
         try:
             content = _content(one)
@@ -55,7 +55,7 @@ def measure_recipes(
             key = _key(content)
             if key not in known:
                 progress.stage(f"computing {one.path}")
-                known[key] = _share(model, recipe, receipts.get(key), folder, limits, progress)
+                known[key] = _share(model, recipe, digests, folder, limits, progress)
             found.equal[one.path], doubt = known[key]
             if doubt:
                 found.doubts[one.path] = doubt
@@ -65,7 +65,7 @@ def measure_recipes(
 
 
 def _share(
-    model: Checkpoint, recipe: Recipe, receipt: ClaimedRecipe | None, folder: Path, limits: Limits, progress: Progress
+    model: Checkpoint, recipe: Recipe, digests: frozenset[str], folder: Path, limits: Limits, progress: Progress
 ) -> tuple[float, str]:
     """The largest share that the recipe makes, in its own arithmetic or, where it names none, in any; and the doubt."""
     opened = open_models(recipe, folder)
@@ -86,19 +86,22 @@ def _share(
         if other is not None:
             tried = reproduce(model, other, list, limits, progress)
             best = max(found, tried, key=lambda one: one.equal)
-    doubt = _doubt(stated, receipt, opened)
+    doubt = _doubt(stated, digests, opened)
     if best.equal == best.elements and best.coverage < 1:
         doubt = f"it makes no more than {best.coverage:.2%} of the weights, and all of those are as it makes them"
     return best.equal / best.elements * best.coverage, doubt
 
 
-def _doubt(stated: bool, receipt: ClaimedRecipe | None, opened: Mapping[str, Checkpoint]) -> str:
-    if receipt is None:
+def _input_digests(recipes: Sequence[ClaimedRecipe]) -> frozenset[str]:
+    """Sampled digests of the models that receipts in the folder say they were run on."""
+    named = [one.content.get("inputs") for one in recipes if one.kind == "merge receipt"]
+    entries = [entry for one in named if isinstance(one, list) for entry in one if isinstance(entry, Mapping)]
+    return frozenset(str(entry["sampled_digest"]) for entry in entries if entry.get("sampled_digest"))
+
+
+def _doubt(stated: bool, digests: frozenset[str], opened: Mapping[str, Checkpoint]) -> str:
+    if not digests:
         return INPUTS if stated else f"{ARITHMETIC}; {INPUTS}"
-    named = receipt.content.get("inputs")
-    digests = (
-        {one.get("sampled_digest") for one in named if isinstance(one, Mapping)} if isinstance(named, list) else ()
-    )
     if any(sampled_digest(one) not in digests for one in opened.values()):
         return OTHERS
     return "" if stated else ARITHMETIC

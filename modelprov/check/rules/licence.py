@@ -29,7 +29,7 @@ def incompatible(claims: Claims, measured: Measured) -> list[Outcome]:
                 finding(
                     INCOMPATIBLE,
                     f"{parent.name}|{parent.license}",
-                    f"The card says {claims.license.value}; {parent.name} is under {parent.license}: {found.reason}",
+                    f"The card says {claims.license.value}; {parent.name} is under {parent.license}: {found.reason}.",
                     claimed=f"license: {claims.license.value}",
                     measured=f"{parent.name}: {parent.license}",
                     advice="Ask whoever is responsible for licences. This rule repeats terms; it is no legal advice.",

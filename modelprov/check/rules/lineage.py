@@ -55,15 +55,16 @@ def undeclared_parent(claims: Claims, measured: Measured) -> list[Outcome]:
 
 def _undeclared(claims: Claims, lineage: Lineage, parent: Candidate) -> Outcome:
     share = lineage.shares.get(parent.label)
+    unnamed = "the card does not name it" if claims.card is not None else "there is no card that names it"
     if lineage.verdict == "copy":
-        message = f"The weights are those of {parent.name}, bit for bit; the card does not name it."
+        message = f"The weights are those of {parent.name}, bit for bit; {unnamed}."
     elif lineage.verdict in MIXED:
         how = f" ({share:.4g} of the weights)" if share is not None else ""
-        message = f"The weights come from {parent.name}{how}, which the card does not declare."
+        message = f"The weights come from {parent.name}{how}; {unnamed}."
     else:
         message = (
-            f"The weights descend from {parent.name}, or {parent.name} from them, or both from the same model; the "
-            "card does not name it."
+            f"The weights descend from {parent.name}, or {parent.name} from them, or both from the same model; "
+            f"{unnamed}."
         )
     return finding(
         UNDECLARED,
