@@ -146,12 +146,11 @@ def test_a_merge_in_pieces_names_the_parent_of_every_piece(check: Check, trained
     folder = pieces(trained, tmp_path / "rio")
     report = check(card(folder, ONE), *named(trained, "qwen", "nex")).report
     assert report.lineage is not None
-    if report.lineage.verdict == "merge":
-        assert errors(report) == ["MP101"]
-        assert set(report.lineage.parents) == {"nex", "qwen"}
-    else:
-        assert not errors(report)
-        assert report.outcome == "could not judge"
+    assert report.lineage.verdict == "merge"
+    assert errors(report) == ["MP101"]
+    assert set(report.lineage.parents) == {"nex", "qwen"}
+    of_layer_0 = 196_800 / (196_800 + 459_648)
+    assert report.lineage.shares["nex"] == pytest.approx(0.9 * of_layer_0 + 0.3 * (1 - of_layer_0), abs=1e-3)
 
 
 def pieces(trained: Path, out: Path) -> Path:

@@ -18,6 +18,7 @@ from modelprov.forensics.results import VerdictClass
 
 NOTHING = "no candidate that is on this machine could be compared"
 SMALLEST_SHARE = 1e-6
+PIECE_SHARE, PIECE_SIZE = 0.01, 0.01  # of a parent in a piece, and of a piece in all weights
 REPRODUCED = 1.0  # share of bits from which a recipe's own numbers are the shares
 SAMPLED = "only a sample of the weights was compared; run the check without --sample"
 Opened = tuple[Candidate, Checkpoint]
@@ -53,7 +54,7 @@ def measure_lineage(
     missing: dict[str, str] = {}
     kin: list[Opened] = []
     strangers: list[Candidate] = []
-    for candidate, checkpoint in _distinct(candidates, missing):
+    for candidate, checkpoint in candidates:
         progress.stage(f"sample of {candidate.label}")
         try:
             apart = _unrelated(model, checkpoint, replace(options, sample=True), progress)
@@ -66,6 +67,7 @@ def measure_lineage(
             strangers.append(candidate)
         else:
             kin.append((candidate, checkpoint))
+    kin = _distinct(kin, missing)
     if not kin:
         if not strangers:
             missing["lineage"] = _nothing(missing)
@@ -144,19 +146,28 @@ def _lineage(
 
 
 def _shares(found: Comparison) -> _Shares:
-    """From a recipe that makes every bit, its own numbers; else the mixing coefficients whose intervals leave out 0."""
+    """From a recipe that makes every bit, its own numbers; else the mixing coefficients whose intervals leave out 0.
+
+    The intervals are those of the largest piece; of a merge in pieces, the means over its pieces are shown, and a
+    parent also counts with a share that no rounding explains in a piece that is not small.
+    """
     remade = found.findings.reproduction
-    if remade.groups and remade.bit_equal == REPRODUCED:
-        total = sum(group.elements for group in remade.groups)
-        weights = {label: 0.0 for group in remade.groups for label in group.weights}
-        most = dict(weights)
-        for group in remade.groups:
-            for label, weight in group.weights.items():
-                weights[label] += weight * group.elements / total if total else 0.0
-                most[label] = max(most[label], abs(weight))
-        parents = tuple(label for label, weight in most.items() if weight > SMALLEST_SHARE)
-        return _Shares({label: weights[label] for label in weights}, parents)
-    return _from_intervals(found)
+    exact = remade.bit_equal == REPRODUCED
+    if not remade.groups or not (exact or len(remade.groups) > 1):
+        return _from_intervals(found)
+    total = sum(group.elements for group in remade.groups)
+    least, smallest = (SMALLEST_SHARE, 0.0) if exact else (PIECE_SHARE, PIECE_SIZE)
+    means = {label: 0.0 for group in remade.groups for label in group.weights}
+    parents = []
+    for group in remade.groups:
+        for label, weight in group.weights.items():
+            means[label] += weight * group.elements / total if total else 0.0
+            if weight > least and group.elements >= smallest * total:
+                parents.append(label)
+    if exact:
+        return _Shares(means, tuple(dict.fromkeys(parents)))
+    largest = _from_intervals(found)
+    return replace(largest, of=means, parents=tuple(dict.fromkeys((*largest.parents, *parents))))
 
 
 def _from_intervals(found: Comparison) -> _Shares:
