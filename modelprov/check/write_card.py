@@ -1,73 +1,120 @@
-"""Proposes the front matter that the weights bear out, as a diff of the card. Writes nothing."""
+"""Proposes the front matter that the weights bear out, as a diff of the card that `patch -p1` takes. Writes nothing."""
 
 from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
-from modelprov.check.interface import Claims, Measured
-from modelprov.check.rules.lineage import MIXED
+from modelprov.check.interface import Candidate, Claims, Measured
+from modelprov.check.rules.evidence import absent, candidates, settled
 from modelprov.checkpoints.header import read_small_file
+from modelprov.errors import UsageError
 
 CARD = "README.md"
-FRONT = re.compile(r"\A(\ufeff?)---[ \t]*\n(.*?)^---[ \t]*\n?", re.MULTILINE | re.DOTALL)
-RELATIONS = {"finetune": "finetune", **dict.fromkeys(MIXED, "merge")}
+FRONT = re.compile(r"\A(\ufeff?\s*---[ \t]*\r?\n)(.*?)(^---[ \t]*\r?$)", re.MULTILINE | re.DOTALL)
+NO_END = "\\ No newline at end of file\n"
 MAX_CARD = 20_000_000
 
 
 def proposed_changes(claims: Claims, measured: Measured) -> dict[str, object]:
     """Keys of the front matter that the weights settle, with the values they settle; empty where they settle none.
 
-    A finetune settles no base model (weights give it no direction in time) unless the card names one already.
+    Only a merge settles anything: other kinship has no direction in time. Nothing is proposed where a declared base
+    model was not compared, because it may explain what was found.
     """
-    lineage = measured.lineage
-    if lineage is None:
+    lineage, _ = settled(measured)
+    if lineage is None or absent(measured, lineage):
         return {}
-    names = {one.label: one.name for one in measured.candidates}
-    parents = [names.get(label, label) for label in lineage.parents]
+    plain = lineage.verdict == "merge"
+    if not plain and not (lineage.verdict == "merge-then-trained" and lineage.controls):
+        return {}
     declared = [one.value for one in claims.base_models]
+    teacher = any(one.kind == "distilled" for one in claims.prose)
+    apart = set() if teacher else {one.name.casefold() for one in candidates(measured, lineage.strangers)}
+    wanted = [name for name in declared if name.casefold() not in apart]
+    wanted += [_name(one) for one in candidates(measured, lineage.parents) if not one.declared]
     changes: dict[str, object] = {}
-    if lineage.verdict in (*MIXED, "copy"):
-        absent = [name for name in parents if name.casefold() not in {one.casefold() for one in declared}]
-        strangers = {names.get(label, label).casefold() for label in lineage.strangers}
-        kept = [name for name in declared if name.casefold() not in strangers]
-        wanted = [*kept, *absent]
-        if wanted != declared:
-            changes["base_model"] = wanted if len(wanted) > 1 else wanted[0]
-    relation = RELATIONS.get(lineage.verdict)
-    said = claims.relation.value.lower() if claims.relation is not None else None
-    if relation == "merge" and said != "merge":
-        changes["base_model_relation"] = relation
+    if wanted and wanted != declared:
+        changes["base_model"] = wanted if len(wanted) > 1 else wanted[0]
+    if plain and (claims.relation is None or claims.relation.value.lower() != "merge"):
+        changes["base_model_relation"] = "merge"
     return changes
 
 
 def card_diff(folder: Path, claims: Claims, changes: dict[str, object]) -> str:
-    """A unified diff that makes the card say so; lines that need no change stay as they are written."""
+    """A unified diff that makes the card say so; other lines, their ends and a byte order mark stay as they are.
+
+    Raises `UsageError` for a card that is not UTF-8 text or whose front matter does not end.
+    """
     name = claims.card or CARD
-    path = folder / name
-    text = read_small_file(path, MAX_CARD).decode("utf-8", "replace") if claims.card is not None else ""
-    after = _changed(text, changes)
-    lines = difflib.unified_diff(
-        text.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{name}", f"b/{name}"
-    )
-    return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
+    text = ""
+    if claims.card is not None:
+        try:
+            text = read_small_file(folder / name, MAX_CARD).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{name} is not UTF-8 text", "Write the card as UTF-8 first.") from error
+    before, after = _lines(text), _lines(_changed(text, changes, name))
+    lines = list(difflib.unified_diff(before, after, f"a/{name}" if claims.card else "/dev/null", f"b/{name}"))
+    return "".join(line if line.endswith("\n") else f"{line}\n{NO_END}" for line in lines)
 
 
-def _changed(text: str, changes: dict[str, object]) -> str:
+def _lines(text: str) -> list[str]:
+    """Lines as patch counts them: only a line feed ends one."""
+    return re.findall(r"[^\n]*\n|[^\n]+\Z", text)
+
+
+def _name(candidate: Candidate) -> str:
+    """What a card may call it: a path on this machine is no name."""
+    return candidate.label if candidate.name == candidate.location else candidate.name
+
+
+def _changed(text: str, changes: dict[str, object], name: str) -> str:
     found = FRONT.match(text)
-    mark, front, rest = (found[1], found[2], text[found.end() :]) if found else ("", "", text)
+    if found is None and re.match(r"\ufeff?\s*---[ \t]*\r?\n\s*[A-Za-z_][\w-]*:", text):
+        raise UsageError(f"the front matter of {name} has no closing line of ---", "Close it first.")
+    end = "\r\n" if re.match(r"[^\n]*\r\n", text) else "\n"
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    head, front, rest = (found[1], found[2], text[found.end(2) :]) if found else (f"{mark}---{end}", "", "")
+    if found is None:
+        body = text.removeprefix(mark)
+        rest = f"---{end}" + (f"{end}{body}" if body else "")
     for key, value in changes.items():
-        block = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True)
-        front = _replaced(front, key, block)
-    return f"{mark}---\n{front}---\n{rest}"
+        block = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, width=1000)
+        front = _replaced(front, key, block.replace("\n", end), name)
+    return head + front + rest
 
 
-def _replaced(front: str, key: str, block: str) -> str:
+def _replaced(front: str, key: str, block: str, name: str) -> str:
     """The front matter with the lines of one top-level key replaced, or with the key added at its end."""
-    own = re.compile(rf"^{re.escape(key)}[ \t]*:.*\n(?:(?:[ \t]+|-[ \t]).*\n)*", re.MULTILINE)
-    if own.search(front):
-        return own.sub(lambda _: block, front, count=1)
-    return front + ("" if not front or front.endswith("\n") else "\n") + block
+    lines = _lines(front)
+    try:
+        root = yaml.compose(front.replace("\r\n", "\n"), Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise UsageError(f"the front matter of {name} is not valid YAML", "Correct it first.") from error
+    if root is not None and (not isinstance(root, yaml.MappingNode) or root.flow_style):
+        raise UsageError(f"the front matter of {name} has no keys on lines of their own", "Write `license: mit` so.")
+    for node, value in root.value if root is not None else ():
+        if node.value == key:
+            first = node.start_mark.line
+            last = max(_last_line(one) for one in (node, *_leaves(value)))
+            return "".join([*lines[:first], block, *lines[last + 1 :]])
+    return front + block
+
+
+def _leaves(node: yaml.Node) -> Iterator[yaml.Node]:
+    """The nodes whose end is where their text ends: block lists and mappings end where the next key begins."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style:
+        for one in node.value:
+            for part in one if isinstance(one, tuple) else (one,):
+                yield from _leaves(part)
+    else:
+        yield node
+
+
+def _last_line(node: yaml.Node) -> int:
+    end = node.end_mark
+    return int(end.line - 1 if end.column == 0 and end.line > node.start_mark.line else end.line)
