@@ -9,7 +9,7 @@ from modelprov.checkpoints.types import AlignedTensor, Component
 from modelprov.forensics import wording
 from modelprov.forensics.facts import Evidence, explained_rows, gather
 from modelprov.forensics.fits import Fits
-from modelprov.forensics.part_alphas import PartAlpha, part_alphas
+from modelprov.forensics.part_alphas import PartAlpha, moved_along, part_alphas
 from modelprov.forensics.recipe_search import tied
 from modelprov.forensics.results import AfterMerge, Control, Measures, Mixing, Reproduction, Verdict, VerdictClass
 from modelprov.forensics.rows import Table, measure
@@ -56,12 +56,12 @@ def collect(
     facts = gather(Evidence(table, strata, fits, recipes, parts, seed, compared))
     decision = _check_controls(decide(facts), controls)
     reproduced = facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and facts.explained == 1
-    mix = mixing(total, fits, table.labels)
+    mix = mixing(total, fits, table.labels, reproduced=reproduced)
     remade = reproduction(table, strata, recipes, slots, runners_up, locations)
     after = after_merge(total, fits, reproduced)
     known = tuple(_control(label, one) for label, one in controls)
     verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
-    return Findings(verdict, facts, mix, remade, after, *_rows(table, parts))
+    return Findings(verdict, facts, mix, remade, after, *_rows(table, parts, reproduced))
 
 
 def _parts(
@@ -87,7 +87,7 @@ def _parts(
 
 
 def _rows(
-    table: Table, parts: dict[str, dict[object, PartAlpha]]
+    table: Table, parts: dict[str, dict[object, PartAlpha]], reproduced: bool
 ) -> tuple[Measures, tuple[Measures, ...], tuple[Measures, ...], tuple[Measures, ...], tuple[Measures, ...]]:
     """Overall, components, layers, cells, tensors."""
 
@@ -95,8 +95,9 @@ def _rows(
         part = parts.get(kind, {}).get(key)
         if part is None:
             return {}
+        along = 0.0 if reproduced or part.error is None else moved_along(part.sigma_relative)
         return {
-            "alpha": part.alpha, "low": part.low, "high": part.high, "coverage": part.coverage,
+            "alpha": part.alpha, "low": part.low - along, "high": part.high + along, "coverage": part.coverage,
             "sigma_relative": part.sigma_relative,
         }  # fmt: skip
 

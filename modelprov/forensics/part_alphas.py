@@ -19,6 +19,15 @@ MEASURED = 0.1  # standard error above which a part's coefficient says nothing a
 NORMAL_95 = 1.959964
 
 
+def moved_along(sigma_relative: float | None) -> float:
+    """How far training after the merge may have moved alpha itself, by the size of what it left beside the line.
+
+    The part of a change that points along the parents' difference cannot be told from another share. A change at 45
+    degrees or more to that line has no more of it than beside it, which is what sigma / rms(u) measures.
+    """
+    return sigma_relative or 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class PartAlpha:
     """Alpha of a part with its bounds; `error` is its standard error (None for hard bounds), sigma over rms(u)."""

@@ -14,7 +14,7 @@ from modelprov.forensics import interval
 from modelprov.forensics.fits import Fits
 from modelprov.forensics.least_squares import coefficient_sum, fit_many
 from modelprov.forensics.moments import Moments
-from modelprov.forensics.part_alphas import NORMAL_95
+from modelprov.forensics.part_alphas import NORMAL_95, moved_along
 from modelprov.forensics.recipe import Recipe, describe_strata, weighting
 from modelprov.forensics.recipe_search import Scored
 from modelprov.forensics.results import (
@@ -35,8 +35,11 @@ WRITTEN = {DType.BF16: "bfloat16", DType.F16: "float16", DType.F32: "float32", D
 NO_SAMPLE = "no decisive tensor (a matrix of at least 16 x 16) could be sampled"
 
 
-def mixing(moments: Moments, fits: Fits | None, labels: Sequence[str]) -> Mixing:
-    """How much of each parent: least squares from all decisive sums, bounds from the sample."""
+def mixing(moments: Moments, fits: Fits | None, labels: Sequence[str], *, reproduced: bool = False) -> Mixing:
+    """How much of each parent: least squares from all decisive sums, bounds from the sample.
+
+    `reproduced` when a recipe explains every bit, so that nothing can have moved along the line of the parents.
+    """
     if moments.n < 3:
         return Mixing(reason=ONE_PARENT)
     gram, deltas = moments.gram(), moments.n - 1
@@ -56,7 +59,7 @@ def mixing(moments: Moments, fits: Fits | None, labels: Sequence[str]) -> Mixing
     if fits is None:
         fields["reason"] = NO_SAMPLE
     else:
-        bounds, method = _bounds(fits, deltas - 1)
+        bounds, method = _bounds(fits, deltas - 1, reproduced)
         fields |= {
             "method": method,
             "coverage": fits.covering,
@@ -84,7 +87,9 @@ def mixing(moments: Moments, fits: Fits | None, labels: Sequence[str]) -> Mixing
     return Mixing.model_validate(fields)
 
 
-def _bounds(fits: Fits, deltas: int) -> tuple[list[tuple[float | None, float | None, float | None]], str | None]:
+def _bounds(
+    fits: Fits, deltas: int, reproduced: bool
+) -> tuple[list[tuple[float | None, float | None, float | None]], str | None]:
     """(alpha, low, high) of every parent beside the reference: of the largest piece, else by likelihood."""
     if fits.exact is not None:
         elements = np.bincount(fits.stratum, minlength=len(fits.exact.weights))
@@ -97,8 +102,9 @@ def _bounds(fits: Fits, deltas: int) -> tuple[list[tuple[float | None, float | N
         )
     ml = fits.likelihood
     if ml.converged and ml.alphas is not None and ml.standard_errors is not None:
-        pairs = zip(ml.alphas, ml.standard_errors, strict=True)
-        return [(a, a - NORMAL_95 * e, a + NORMAL_95 * e) for a, e in pairs], "likelihood"
+        along = 0.0 if reproduced else moved_along(ml.sigma_relative)
+        halves = [NORMAL_95 * error + along for error in ml.standard_errors]
+        return [(a, a - half, a + half) for a, half in zip(ml.alphas, halves, strict=True)], "likelihood"
     return [(None, None, None)] * deltas, None
 
 

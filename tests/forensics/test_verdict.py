@@ -240,6 +240,26 @@ def test_a_little_training_after_a_merge_is_seen_and_measured(share: float) -> N
     assert found.after_merge.sigma_relative == pytest.approx(share, rel=0.5)
 
 
+@pytest.mark.parametrize("along", [0.0, 0.4, 0.9])
+def test_the_interval_holds_the_share_that_was_mixed_also_when_training_went_on_along_the_line(along: float) -> None:
+    """Training on a parent's data moves alpha itself; beside the line it leaves a trace of at least that size."""
+    parent, _, base = family()
+    delta = {name: parent[name][0] - base[name][0] for name in base}
+    distance = float(np.sqrt(np.mean(np.concatenate([one.ravel() for one in delta.values() if one.ndim == 2]) ** 2)))
+    trained = combine([(1.0, noise(base, 0.02 * distance)), (0.02 * along, delta)])
+    found = judge(apply(merge([parent, base], WEIGHTS, dtype=DType.F32), trained, DType.BF16), parent, base)
+    assert found.verdict.class_ == "merge-then-trained"
+    assert found.mixing.method == "likelihood"
+    assert found.mixing.low is not None
+    assert found.mixing.high is not None
+    assert found.mixing.low < WEIGHTS[0] < found.mixing.high
+    assert found.mixing.high - found.mixing.low < 0.06
+    if along < 0.5:  # beyond, a layer with a larger distance of its own moved further along the line than beside it
+        bounds = [(one.low, one.high) for one in found.layers if one.low is not None and one.high is not None]
+        assert len(bounds) == len(found.layers) > 2
+        assert all(low < WEIGHTS[0] < high for low, high in bounds)
+
+
 def test_a_merge_of_which_one_layer_was_trained_is_exact_in_the_rest() -> None:
     parent, _, base = family()
     extra = change(base, np.random.default_rng(2), 3e-4, only=lambda name: layer_of(name) == 2)
