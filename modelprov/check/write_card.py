@@ -89,7 +89,7 @@ def _changed(text: str, changes: dict[str, object], name: str) -> str:
 
 
 def _replaced(front: str, key: str, block: str, name: str) -> str:
-    """The front matter with the lines of one top-level key replaced, or with the key added at its end."""
+    """The front matter with the lines of one top-level key replaced, or added: after `base_model`, else at the end."""
     lines = _lines(front)
     try:
         root = yaml.compose(front.replace("\r\n", "\n"), Loader=yaml.SafeLoader)
@@ -97,12 +97,11 @@ def _replaced(front: str, key: str, block: str, name: str) -> str:
         raise UsageError(f"the front matter of {name} is not valid YAML", "Correct it first.") from error
     if root is not None and (not isinstance(root, yaml.MappingNode) or root.flow_style):
         raise UsageError(f"the front matter of {name} has no keys on lines of their own", "Write `license: mit` so.")
+    places = {}
     for node, value in root.value if root is not None else ():
-        if node.value == key:
-            first = node.start_mark.line
-            last = max(_last_line(one) for one in (node, *_leaves(value)))
-            return "".join([*lines[:first], block, *lines[last + 1 :]])
-    return front + block
+        places[node.value] = node.start_mark.line, max(_last_line(one) for one in (node, *_leaves(value))) + 1
+    start, stop = places.get(key, (places.get("base_model", (0, len(lines)))[1],) * 2)
+    return "".join([*lines[:start], block, *lines[stop:]])
 
 
 def _leaves(node: yaml.Node) -> Iterator[yaml.Node]:
