@@ -68,7 +68,7 @@ def place(location: Location | None) -> str:
     """File and line, as editors write it."""
     if location is None:
         return ""
-    return location.file + (f":{location.line}" if location.line else "")
+    return n.clean(location.file) + (f":{location.line}" if location.line else "")
 
 
 def findings_table(found: tuple[Finding, ...], caption: str = "Findings") -> Table:
@@ -170,6 +170,8 @@ def lineage_facts(report: CheckReport) -> tuple[Fact, ...]:
         ("Recipe", found.recipe or ""),
         ("Bit-equal to the recipe", n.share(found.bit_equal)),
         ("Nothing in common with", ", ".join(found.strangers)),
+        ("Controls", ", ".join(found.controls)),
+        ("No finding rests on it", found.doubt),
         ("Run it again", found.command),
     )
 
