@@ -74,7 +74,7 @@ def compare(
     from modelprov.forensics.compare import Options
 
     ordered = _with_reference_last(checkpoints, reference)
-    _refuse_repeated([*ordered, *(control or [])])
+    refuse_repeated([*ordered, *(control or [])])
     if device not in ("auto", "cpu", "cuda"):
         raise UsageError(f"--device is auto, cpu or cuda, not {device!r}")
     if reading not in ("auto", "map", "direct", "buffered"):
@@ -187,7 +187,7 @@ def _with_reference_last(checkpoints: list[str], reference: str | None) -> list[
     return [suspect, *others, next((one for one in parents if one not in others), reference)]
 
 
-def _refuse_repeated(locations: list[str]) -> None:
+def refuse_repeated(locations: list[str]) -> None:
     """A checkpoint has one role: a control that is the suspect, or a parent given twice, would only mislead."""
     seen: dict[str, str] = {}
     for location in locations:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelprov.cli.compare import HELP_FILE, _refuse_repeated, check_outputs
+from modelprov.cli.compare import HELP_FILE, refuse_repeated, check_outputs
 from modelprov.cli.main import app
 from modelprov.cli.probe_run import run
 from modelprov.errors import CouldNotJudgeError, UsageError
@@ -118,7 +118,7 @@ def probe(
         max_new_tokens=max_new_tokens, seed=seed, quick=quick, batch_size=batch_size,
     )  # fmt: skip
     plan.questions()  # says what is wrong with them before a model is loaded
-    _refuse_repeated([*([model] if model else []), *(parent or []), *(control or [])])
+    refuse_repeated([*([model] if model else []), *(parent or []), *(control or [])])
     outputs = {"json": json_file, "markdown": markdown, "html": html}
     to_stdout = check_outputs(outputs | {"log": log})
     if log is not None and str(log) == "-":

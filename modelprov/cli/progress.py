@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -10,6 +11,7 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -17,57 +19,21 @@ from rich.progress import (
 )
 
 
-class Bar:
-    """A `forensics.compare.Progress`: a line a stage, with bytes, bytes per second and time left where bytes flow."""
+class _Line:
+    """One line that says the stage and how much of it is done; silent where nobody watches."""
 
-    def __init__(self, console: Console, quiet: bool = False) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            DownloadColumn(binary_units=False),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=quiet or not console.is_terminal,
-        )
-        self._task = self._progress.add_task("", total=None, visible=False)
-
-    def __enter__(self) -> Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
-    def stage(self, text: str, total_bytes: int = 0) -> None:
-        """Begin a stage; without bytes the bar only pulses."""
-        self._progress.reset(self._task, description=text, total=total_bytes or None, visible=True)
-
-    def advance(self, read: int) -> None:
-        """Count bytes."""
-        self._progress.advance(self._task, read)
-
-
-class CountBar:
-    """A `behavior.evaluation.run.Progress`: a line a stage, with its answers counted and the time left."""
-
-    def __init__(self, console: Console, quiet: bool = False) -> None:
+    def __init__(self, console: Console, quiet: bool, *columns: ProgressColumn) -> None:
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            *columns,
             console=console,
             transient=True,
             disable=quiet or not console.is_terminal,
         )
         self._task = self._progress.add_task("", total=None, visible=False)
 
-    def __enter__(self) -> CountBar:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 
@@ -76,10 +42,25 @@ class CountBar:
     ) -> None:
         self._progress.stop()
 
-    def stage(self, text: str, answers: int = 0) -> None:
-        """Begin a stage; without answers the bar only pulses."""
-        self._progress.reset(self._task, description=text, total=answers or None, visible=True)
+    def stage(self, text: str, total: int = 0) -> None:
+        """Begin a stage; without a total the bar only pulses."""
+        self._progress.reset(self._task, description=text, total=total or None, visible=True)
 
-    def advance(self, answers: int) -> None:
-        """Count answers."""
-        self._progress.advance(self._task, answers)
+    def advance(self, done: int) -> None:
+        """Count what was done."""
+        self._progress.advance(self._task, done)
+
+
+class Bar(_Line):
+    """A `forensics.compare.Progress`: bytes, bytes per second and time left, where bytes flow."""
+
+    def __init__(self, console: Console, quiet: bool = False) -> None:
+        columns = DownloadColumn(binary_units=False), TransferSpeedColumn(), TimeRemainingColumn()
+        super().__init__(console, quiet, *columns)
+
+
+class CountBar(_Line):
+    """A `behavior.evaluation.run.Progress`: answers, and the time that they took and will take."""
+
+    def __init__(self, console: Console, quiet: bool = False) -> None:
+        super().__init__(console, quiet, MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
