@@ -17,6 +17,7 @@ from modelprov.errors import UsageError
 if TYPE_CHECKING:
     from modelprov.check.baseline import Baseline
     from modelprov.check.policy import Policy
+    from modelprov.check.results import Finding
 
 EXIT = {"passed": 0, "findings": 1, "could not judge": 3}
 
@@ -95,6 +96,8 @@ def check(
         ),
     )  # fmt: skip
     started = datetime.now(UTC)
+    if update_baseline is not None:  # before hours of reading, not after
+        _renewed(accepted_in, known, (), update_baseline, expires, started.date())
     with Bar(Console(stderr=True), quiet) as bar:
         done = run_check(model, request, rules, known, shlex.join(["modelprov", *sys.argv[1:]]), started, bar)
     rendered = [(path, render(name, done.report)) for name, path in outputs.items() if path is not None]
@@ -132,11 +135,22 @@ def _baseline(path: Path | None, *, must_exist: bool) -> Baseline:
 
 
 def _accept(
-    path: Path | None, known: Baseline, findings: tuple[object, ...], reason: str, expires: str | None, today: date
+    path: Path | None, known: Baseline, findings: tuple[Finding, ...], reason: str, expires: str | None, today: date
 ) -> None:
     """Write a baseline that accepts what was found."""
-    from modelprov.check.baseline import as_text, updated
+    from modelprov.check.baseline import as_text
     from modelprov.reports.writing import write_atomically
+
+    to, renewed = _renewed(path, known, findings, reason, expires, today)
+    write_atomically(to, as_text(renewed))
+    typer.echo(f"accepted {len(findings)} findings in {to}; they count no more from the next run on", err=True)
+
+
+def _renewed(
+    path: Path | None, known: Baseline, findings: tuple[Finding, ...], reason: str, expires: str | None, today: date
+) -> tuple[Path, Baseline]:
+    """Where the baseline goes, and it; raises `UsageError` for what is missing or is no day."""
+    from modelprov.check.baseline import updated
 
     if path is None:
         raise UsageError("--update-baseline needs to know which file", "Give --baseline FILE.")
@@ -144,5 +158,4 @@ def _accept(
         until = date.fromisoformat(expires) if expires is not None else None
     except ValueError as error:
         raise UsageError(f"--expires {expires!r} is no day", "Write it like 2027-01-31.") from error
-    write_atomically(path, as_text(updated(known, findings, reason, until, today)))  # type: ignore[arg-type]
-    typer.echo(f"accepted {len(findings)} findings in {path}; they count no more from the next run on", err=True)
+    return path, updated(known, findings, reason, until, today)

@@ -73,6 +73,9 @@ def test_without_candidates_it_is_3_and_says_what_to_do(check: Check) -> None:
         (("--policy", "nowhere.toml"), "nowhere.toml"),
         (("--baseline", "nowhere.json"), "nowhere.json"),
         (("--update-baseline", "because"), "which file"),
+        (("--update-baseline", " ", "--baseline", "b.json"), "Say why"),
+        (("--update-baseline", "x", "--baseline", "b.json", "--expires", "2020-01-01"), "has passed"),
+        (("--update-baseline", "x", "--baseline", "b.json", "--expires", "soon"), "is no day"),
         (("--json", "no/such/folder/c.json"), "no/such/folder"),
         (("--json", "-", "--html", "-"), "standard output"),
         (("--memory", "lots"), "lots"),
@@ -82,6 +85,7 @@ def test_without_candidates_it_is_3_and_says_what_to_do(check: Check) -> None:
 def test_bad_usage_is_2_and_says_so(check: Check, words: tuple[str, ...], said: str) -> None:
     done = check(*words)
     assert done.code == 2, done.out
+    assert done.out == ""
     assert said in " ".join(done.err.split())
 
 

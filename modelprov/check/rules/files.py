@@ -12,9 +12,10 @@ SHOWN = 160  # characters of a hidden prompt in a message
 
 def identity_prompt(_claims: Claims, measured: Measured) -> list[Outcome]:
     """The chat template tells the model who it is, unasked."""
-    if "template" in measured.missing:
-        return [not_judged(IDENTITY, measured.missing["template"])]
-    return [
+    open_questions: list[Outcome] = []
+    if "template" in measured.missing:  # of several templates, others may have been examined
+        open_questions.append(not_judged(IDENTITY, measured.missing["template"]))
+    return open_questions + [
         finding(
             IDENTITY,
             one.file,
