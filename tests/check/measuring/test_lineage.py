@@ -76,6 +76,22 @@ def test_equal_weights_take_part_once_under_the_declared_name(invented: Path, tm
     assert found.missing == {"nex": "its weights are those of again, with which the model was compared"}
 
 
+def test_a_declared_stranger_is_one_by_all_of_its_weights_and_others_by_a_sample(
+    invented: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from modelprov.check.measuring import lineage as module
+
+    sampled: list[bool] = []
+    real = module.compare
+    monkeypatch.setattr(
+        module, "compare", lambda models, options, *rest: sampled.append(options.sample) or real(models, options, *rest)
+    )
+    lineage(invented / "rio", invented / "stranger")
+    assert sampled == [True]
+    lineage(invented / "rio", invented / "stranger", declared=("stranger",))
+    assert sampled == [True, True, False]
+
+
 @pytest.mark.parametrize(
     ("bounds", "parents", "doubted"),
     [
