@@ -10,6 +10,11 @@ from typing import Any, Literal
 from modelprov.check.results import Claim, Finding, Lineage, Location, NotJudged, Severity
 
 Outcome = Finding | NotJudged | Claim
+ITSELF = "it is the folder that is checked"
+EQUAL = "its weights are those of"
+OTHER_SHAPE = "no tensor has the same name and shape"
+NO_PARENT = (ITSELF, EQUAL, OTHER_SHAPE)
+"""How reasons begin why a candidate was not compared that is no parent beside those that were."""
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,7 @@ class Lineage(Frozen):
     names as sources, `strangers` that have no more in common with the model than independently trained ones.
     `shares`: mixing coefficient by label, where measured. `doubt`: why no finding may rest on it although there is a
     verdict (only a sample was read, shares that cannot be told apart); empty where none. `controls` are the labels.
+    `covered`: share of the model's weights that could be compared.
     """
 
     verdict: str
@@ -116,6 +117,7 @@ class Lineage(Frozen):
     command: str
     doubt: str = ""
     controls: tuple[str, ...] = ()
+    covered: float = 1.0
 
 
 class CheckReport(Frozen):

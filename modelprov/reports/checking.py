@@ -170,6 +170,7 @@ def lineage_facts(report: CheckReport) -> tuple[Fact, ...]:
         ("Recipe", found.recipe or ""),
         ("Bit-equal to the recipe", n.share(found.bit_equal)),
         ("Nothing in common with", ", ".join(found.strangers)),
+        ("Compared", f"{n.share(found.covered)} of the weights" if found.covered < 1 else ""),
         ("Controls", ", ".join(found.controls)),
         ("No finding rests on it", found.doubt),
         ("Run it again", found.command),

@@ -10,14 +10,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-from modelprov.check.interface import Candidate, Claims
+from modelprov.check.interface import ITSELF, Candidate, Claims
 from modelprov.check.read_claims import read_claims
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CheckpointNotFoundError, ModelprovError, UsageError
 
-ITSELF = "it is the folder that is checked"
 CACHE_PREFIX = "models--"
 
 

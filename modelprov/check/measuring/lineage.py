@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from modelprov.check.interface import Candidate
+from modelprov.check.interface import EQUAL, Candidate
 from modelprov.check.results import Lineage
 from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.types import Checkpoint
@@ -90,7 +90,7 @@ def _distinct(candidates: Sequence[Opened], missing: dict[str, str]) -> list[Ope
     for candidate, checkpoint in sorted(candidates, key=lambda one: not one[0].declared):
         digest = sampled_digest(checkpoint)
         if digest in seen:
-            missing[candidate.label] = f"its weights are those of {seen[digest]}, with which the model was compared"
+            missing[candidate.label] = f"{EQUAL} {seen[digest]}, with which the model was compared"
             continue
         seen[digest] = candidate.label
         kept.add(candidate.label)
@@ -141,6 +141,7 @@ def _lineage(
         bit_equal=findings.reproduction.bit_equal if mixed else None,
         command=_command(model, kin, controls),
         doubt=SAMPLED if found.options.sample else shares.doubt,
+        covered=found.alignment.share(),
         controls=tuple(one.label for one in controls),
     )
 

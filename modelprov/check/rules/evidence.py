@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from modelprov.check.interface import Candidate, Claims, Measured, ProseClaim
+from modelprov.check.interface import NO_PARENT, Candidate, Claims, Measured, ProseClaim
 from modelprov.check.results import Lineage, Location
 
 MIXED = ("merge", "merge-then-trained")
@@ -47,6 +47,14 @@ def undeclared(measured: Measured, lineage: Lineage) -> list[Candidate]:
 def absent(measured: Measured, lineage: Lineage) -> list[Candidate]:
     """Declared base models that were not compared: each may explain what the weights share with others."""
     return [one for one in measured.candidates if one.declared and one.label not in lineage.compared]
+
+
+def uncompared(measured: Measured, lineage: Lineage) -> list[Candidate]:
+    """Candidates that somebody named and that could not be compared, though they may be parents."""
+    return [
+        one for one in measured.candidates
+        if one.label not in lineage.compared and not measured.missing.get(one.label, "").startswith(NO_PARENT)
+    ]  # fmt: skip
 
 
 def names(found: Iterable[Candidate]) -> str:

@@ -19,6 +19,7 @@ from modelprov.check.rules.evidence import (
     names,
     quoted,
     settled,
+    uncompared,
     undeclared,
     why,
 )
@@ -37,7 +38,11 @@ def undeclared_parent(claims: Claims, measured: Measured) -> list[Outcome]:
         return [not_judged(UNDECLARED, reason)]
     found = undeclared(measured, lineage)
     if not found:
-        return []
+        return [
+            not_judged(UNDECLARED, f"{one.name} was not compared: {why(measured, one)}")
+            for one in uncompared(measured, lineage)
+            if not one.declared
+        ]
     gone = absent(measured, lineage)
     if gone:
         # the declared model may be the same under another name, or be made of them itself
@@ -183,9 +188,12 @@ def training_claimed(claims: Claims, measured: Measured) -> list[Outcome]:
     if lineage.verdict == "copy" and others:
         return [not_judged(TRAINED, _direction(lineage, names(others)))]
     before = lineage.verdict == "merge" and (not others or bool(gone))
+    part = lineage.covered < 1
     what = "a copy" if lineage.verdict == "copy" else f"the plain merge {lineage.recipe}"
     where = said[0].location if said else relation.location if relation else None
     tail = " Training before it, of a parent, would not." if before else ""
+    if part:
+        tail += f" Only {lineage.covered:.1%} of the weights could be compared; the rest may have been trained."
     return [
         finding(
             TRAINED,
@@ -196,7 +204,7 @@ def training_claimed(claims: Claims, measured: Measured) -> list[Outcome]:
             measured=lineage.summary,
             advice=f"Check that the right checkpoint is about to be published, or correct the card: {lineage.command}",
             location=where,
-            severity=Severity.WARNING if before else None,
+            severity=Severity.WARNING if before or part else None,
         )
     ]
 

@@ -60,6 +60,22 @@ def test_where_no_candidate_can_be_compared_there_is_no_lineage(invented: Path, 
     assert "other: no tensor" in found.missing["lineage"]
 
 
+def test_weights_that_no_candidate_has_are_told(invented: Path, tmp_path: Path) -> None:
+    import numpy as np
+
+    from tests.factories import write_safetensors
+
+    folder = Path(shutil.copytree(invented / "rio", tmp_path / "rio"))
+    for index in folder.glob("*.index.json"):
+        index.unlink()
+    write_safetensors(folder / "tower.safetensors", {"extra.tower.weight": np.ones((256, 256), np.float32)})
+    found = lineage(folder, invented / "nex", invented / "qwen").lineage
+    whole = lineage(invented / "rio", invented / "nex", invented / "qwen").lineage
+    assert found is not None
+    assert whole is not None
+    assert found.covered < whole.covered == 1
+
+
 def test_a_sample_is_in_doubt_whatever_it_shows(invented: Path) -> None:
     sample = Options(device="cpu", threads=1, sample=True)
     for names in (("nex", "qwen"), ("stranger",)):

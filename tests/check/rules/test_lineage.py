@@ -111,6 +111,23 @@ def test_a_merge_whose_parents_are_all_declared_may_have_been_trained_before_it(
     assert "Training before it" in found.message
 
 
+def test_training_may_be_in_the_part_that_could_not_be_compared() -> None:
+    part = measured(lineage=lineage(covered=0.8))
+    found = one(rules.training_claimed(claims(prose=(said("post-trained"),)), part))
+    assert found.severity is Severity.WARNING
+    assert "Only 80.0%" in found.message
+
+
+def test_a_named_candidate_that_could_not_be_compared_leaves_the_question_open() -> None:
+    alone = RELATED.model_copy(update={"compared": ("qwen",)})
+    broken = measured(lineage=alone, missing={"nex": "the weights are quantised"})
+    assert "nex-agi/Nex-N2-Pro was not compared: the weights are quantised" in reason(
+        rules.undeclared_parent(claims(), broken)
+    )
+    for harmless in ("its weights are those of qwen, with which", "no tensor has the same name and shape in every"):
+        assert rules.undeclared_parent(claims(), measured(lineage=alone, missing={"nex": harmless})) == []
+
+
 def test_a_trained_merge_may_be_called_a_finetune() -> None:
     card = claims(relation=Declared("finetune", at(4)))
     assert "either" in reason(rules.relation_contradicted(card, measured(lineage=lineage("merge-then-trained"))))
