@@ -80,3 +80,14 @@ def test_the_folder_itself_is_no_candidate(trained: Path) -> None:
     _, labels, missing = opened(trained / "rio", claims(), f"org/rio={trained / 'rio'}")
     assert labels == []
     assert "the folder that is checked" in missing["rio"]
+
+
+def test_a_folder_of_the_hub_cache_has_the_name_of_its_repository(trained: Path, tmp_path: Path) -> None:
+    snapshot = tmp_path / "models--Org--Qwen" / "snapshots" / ("0" * 40)
+    snapshot.parent.mkdir(parents=True)
+    snapshot.symlink_to(trained / "qwen")
+    (one,), labels, _ = opened(trained / "rio", claims("org/qwen"), str(snapshot))
+    assert (one.name, one.declared) == ("org/qwen", True)
+    assert len(labels) == 1
+    (other,), _, _ = opened(trained / "rio", claims(), str(snapshot))
+    assert not other.declared
