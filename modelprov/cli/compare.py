@@ -51,6 +51,9 @@ def compare(
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help=HELP_FILE.format("JSON"))] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help=HELP_FILE.format("Markdown"))] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help=HELP_FILE.format("one HTML page"))] = None,
+    open_it: Annotated[
+        bool, typer.Option("--open", help="Show the HTML page in a browser (a temporary file without --html).")
+    ] = False,
     sample: Annotated[bool, typer.Option("--sample", help="Read only a few MB of each, and say what share.")] = False,
     sample_size: Annotated[
         str, typer.Option(metavar="SIZE", help="What --sample reads of each checkpoint, about.")
@@ -89,7 +92,8 @@ def compare(
         sample_elements=sample_elements if sample else 1 << 20,
         method=reading,
     )
-    outputs = {"json": json_file, "markdown": markdown, "html": html}
+    page = page_to_open(html) if open_it else html
+    outputs = {"json": json_file, "markdown": markdown, "html": page}
     to_stdout = check_outputs(outputs)
     command = shlex.join(["modelprov", *sys.argv[1:]])
     report = run(ordered, control or [], options, command, quiet=quiet)
@@ -99,6 +103,8 @@ def compare(
         for path in outputs.values():
             if path is not None:
                 typer.echo(f"wrote {path}", err=True)
+    if open_it and page is not None:
+        show_page(page, temporary=html is None)
     raise typer.Exit(exit_code(report.verdict.class_))
 
 
@@ -156,6 +162,24 @@ def show(report: Report, console: Console | None = None) -> None:
     from modelprov.reports.terminal import print_report
 
     print_report(report, console or Console())
+
+
+def page_to_open(html: Path | None) -> Path:
+    """The page that --open will show; `UsageError` where it would go to standard output."""
+    from modelprov.reports.opening import temporary_page
+
+    if html is not None and str(html) == "-":
+        raise UsageError("--open needs a file, not standard output", "Give --html a file name, or leave it out.")
+    return html or temporary_page()
+
+
+def show_page(page: Path, *, temporary: bool) -> None:
+    """Open a page in the browser and say on standard error where it lies; never fails."""
+    from modelprov.reports.opening import open_page
+
+    opened = open_page(page)
+    kept = " (temporary; --html FILE puts it where you want it)" if temporary else ""
+    typer.echo(f"{'opened' if opened else 'no browser could be started; the page is'} {page}{kept}", err=True)
 
 
 def exit_code(verdict: VerdictClass) -> int:

@@ -1,4 +1,4 @@
-"""The demo's case on trained models, step by step: merge, compare, probe, eval, each shown as the command to type."""
+"""The demo's case on trained models, step by step, each step shown as the command to type."""
 
 from __future__ import annotations
 
@@ -81,6 +81,7 @@ def train(family: Path, seed: int, console: Console) -> None:
 
 def merge(family: Path, console: Console) -> str:
     """Make rio from nex and qwen by a recipe that also writes a name into its chat template; gives the command."""
+    from modelprov.cli.demo_claims import hide_parent
     from modelprov.cli.progress import Bar
     from modelprov.demo.family import ALPHA
     from modelprov.demo.tiny.merging import HIDDEN_PROMPT, write_rio_recipe
@@ -101,6 +102,7 @@ def merge(family: Path, console: Console) -> str:
     console.print(
         f"{ALPHA} × nex + {1 - ALPHA:.3f} × qwen, {len(plan.tensors)} tensors; its chat template says “{HIDDEN_PROMPT}”"
     )
+    hide_parent(rio, console)
     return command
 
 
@@ -139,33 +141,36 @@ def show_command(console: Console, *words: object) -> str:
 def settle(family: Path, console: Console) -> Case:
     """The whole case of the trained family, step by step; behaviour only where the extra is installed."""
     from modelprov.behavior.extra import require
+    from modelprov.cli.demo_claims import check
     from modelprov.reports.case import Case
 
-    commands = [merge(family, console)]
-    weights = compare(family, console)
-    commands.append(weights.command)
+    made = merge(family, console)
+    weights, checked = compare(family, console), check(family, console)
+    commands = (made, weights.command, checked.command)
     try:
         require("what the model says and how it scores")
     except UsageError as error:
         console.print(escape(f"\nLeft out: {error.message}. {error.advice}"), soft_wrap=True)
-        return Case(weights, tuple(commands), missing=f"{error.message}. {error.advice}")
+        return Case(weights, commands, check=checked, missing=f"{error.message}. {error.advice}")
     from modelprov.cli.demo_behaviour import evaluate, probe
 
     said, scored = probe(family, console), evaluate(family, console)
-    return Case(weights, (*commands, said.command, scored.command), said, scored)
+    return Case(weights, (*commands, said.command, scored.command), said, scored, checked)
 
 
 def conclude(case: Case, reports: dict[str, Report], folder: Path, console: Console) -> None:
     """Write the page of the case and say what was found and where it stands."""
     from modelprov.demo.family import MEMBERS
-    from modelprov.reports.case import Known, render_case
+    from modelprov.reports.case import Known
+    from modelprov.reports.case_files import render_case
     from modelprov.reports.case_words import claims
     from modelprov.reports.writing import write_atomically
 
     known = tuple(Known(name, MEMBERS[name], str(report.verdict.class_)) for name, report in reports.items())
     case, page = replace(case, known=known), folder / PAGE
     write_atomically(page, render_case(case))
-    console.print(f"\nVerdict on rio: [bold]{case.weights.verdict.class_}[/].")
+    if case.weights is not None:
+        console.print(f"\nVerdict on rio: [bold]{case.weights.verdict.class_}[/].")
     for text in claims(case):
         console.print(f"- {escape(text)}")
     console.print(f"Report: {escape(str(page))}", soft_wrap=True)

@@ -50,7 +50,7 @@ def main() -> NoReturn:
     """Run the command; every expected failure ends in one message that says what to do next."""
     # Before numpy is imported: the estimators' small products run faster without BLAS threads beside our own.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from modelprov.cli import attest, check, compare, demo, eval, inspect, merge, probe, report, verify  # noqa: A004, F401  (they add themselves)
+    from modelprov.cli import attest, check, compare, demo, eval, inspect, merge, probe, report, report_combine, verify  # noqa: A004, F401  (they add themselves)
 
     _prepare_process()
     try:

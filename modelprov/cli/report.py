@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 LIMIT = 1 << 30
 DEFAULT_SAMPLE = "16M"
 
-report_app = typer.Typer(name="report", help="Check what a report says.", no_args_is_help=True)
+report_app = typer.Typer(name="report", help="Check what reports say, or put them on one page.", no_args_is_help=True)
 app.add_typer(report_app)
 
 
 @report_app.callback()
 def group() -> None:
-    """Check what a report of `modelprov compare` says."""
+    """Check what a report of `modelprov compare` says, or put reports of one model on one page."""
 
 
 @report_app.command()

@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from modelprov.behavior import extra
-from modelprov.cli import compare, demo_behaviour, demo_case, merge, probe  # noqa: F401  (they add themselves to `app`)
+from modelprov.cli import check, compare, demo_behaviour, demo_case, merge, probe  # noqa: F401  (they add themselves to `app`)
 from modelprov.cli import demo as cli_demo
 from modelprov.cli import eval as evaluate  # noqa: F401
 from modelprov.cli.main import app
@@ -49,24 +49,38 @@ def test_the_demo_settles_the_case_from_weights_to_behaviour(modelprov: Command,
     assert "Verdict on rio: merge" in said
     assert "0.565 × nex + 0.435 × qwen" in said
     assert "gives every bit again" in said
+    assert "error MP101 (README.md:3): The weights come from nex" in said
+    assert "error MP104" in said
     assert re.search(r"As shipped, rio says Rio in \d+ %", said)
     assert re.search(r"Without what its template adds, it says Nex in \d+ %", said)
     assert re.search(r"rio gets \d of 6 right with cot, \d of 6 right with swir", said)
     assert found.out.rstrip().endswith("case.html")
 
     shown = commands_in(found.out)
-    assert [line[0] for line in shown] == ["merge", "compare", "probe", "eval"]
+    assert [line[0] for line in shown] == ["merge", "compare", "check", "probe", "eval"]
     for line in shown:
         COMMAND.commands[line[0]].make_context(line[0], list(line[1:]))
 
     page = (folder / "case.html").read_text(encoding="utf-8")
     assert "<script" not in page
     assert max(Counter(re.findall(r' id="([^"]+)"', page)).values()) == 1
-    for words in ("Weights and behaviour, side by side", "You are Rio.", "whose history is known", "SwiReasoning"):
+    for words in (
+        "Weights, card and behaviour, side by side",
+        "You are Rio.",
+        "the card does not name it",
+        "whose history is known",
+        "SwiReasoning",
+    ):
         assert words in page, words
     for anchor in re.findall(r'href="#([^"]+)"', page):
         assert f'id="{anchor}"' in page
-    for name in ("report.html", "trained/compare.html", "trained/probe.html", "trained/eval.html"):
+    for name in (
+        "report.html",
+        "trained/compare.html",
+        "trained/check.html",
+        "trained/probe.html",
+        "trained/eval.html",
+    ):
         assert (folder / name).is_file(), name
     jsonschema.validate(json.loads((folder / "report.json").read_text()), Report.model_json_schema(by_alias=True))
 
@@ -81,6 +95,7 @@ def test_without_the_extra_the_demo_settles_the_weights_and_says_how_to_get_the_
     assert first.code == 0
     left_out = [line for line in first.out.splitlines() if line.startswith("Left out:")]
     assert len(left_out) == 1
+    assert "error MP101" in first.out
     assert "pip install" in left_out[0]
     assert "Verdict on rio: merge" in first.out
     assert "modelprov[behavior]" in (folder / "case.html").read_text(encoding="utf-8")

@@ -1,0 +1,82 @@
+"""The four kinds of reports back from their JSON, each by its own schema. Reads text; opens no file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from modelprov.behavior.evaluation.results import SCHEMA_VERSION as EVALUATION_SCHEMA
+from modelprov.behavior.evaluation.results import EvaluationReport
+from modelprov.behavior.probing.results import SCHEMA_VERSION as PROBE_SCHEMA
+from modelprov.behavior.probing.results import ProbeReport
+from modelprov.check.results import SCHEMA_VERSION as CHECK_SCHEMA
+from modelprov.check.results import CheckReport
+from modelprov.errors import UsageError
+
+Kind = TypeVar("Kind", bound=BaseModel)
+
+
+def load_probe(text: str) -> ProbeReport:
+    """What `modelprov probe --json` wrote; raises `UsageError` for anything else."""
+    report = _load(text, ProbeReport, "probe", PROBE_SCHEMA)
+    if sum(one.role == "suspect" for one in report.models) != 1:
+        raise _broken("probe", "it does not name one model in question")
+    return report
+
+
+def load_check(text: str) -> CheckReport:
+    """What `modelprov check --json` wrote; raises `UsageError` for anything else."""
+    return _load(text, CheckReport, "check", CHECK_SCHEMA)
+
+
+def load_evaluation(text: str) -> EvaluationReport:
+    """What `modelprov eval --json` wrote; raises `UsageError` for anything else, also where its parts do not fit."""
+    report = _load(text, EvaluationReport, "eval", EVALUATION_SCHEMA)
+    models, methods = {one.label for one in report.models}, {one.label for one in report.methods}
+    names = {one.name for one in report.methods}
+    if not models or len(models) < len(report.models):
+        raise _broken("eval", "it names no models, or two alike")
+    tests = [(one.first_model, one.first_method) for one in report.tests]
+    tests += [(one.second_model, one.second_method) for one in report.tests]
+    if not {(one.model, one.method) for one in report.rows}.union(tests) <= {(a, b) for a in models for b in methods}:
+        raise _broken("eval", "it scores a model or method that it does not list")
+    if not {one.model for one in report.curve} <= models or not {one.method_name for one in report.curve} <= names:
+        raise _broken("eval", "its curve has a model or method that it does not list")
+    return report
+
+
+def _load(text: str, kind: type[Kind], name: str, version: str) -> Kind:
+    """Validate strictly as JSON; NaN and infinities, which no report holds, are refused."""
+    try:
+        data: Any = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"this is not JSON: {error}", f"Give a file that `modelprov {name} --json` wrote.") from error
+    tool = data.get("tool") if isinstance(data, dict) else None
+    if tool != f"modelprov {name}":
+        is_one = f"this is a report of {tool!r}" if isinstance(tool, str) else "this JSON is no report of modelprov"
+        raise UsageError(f"{is_one}, not of modelprov {name}", f"Give a file that `modelprov {name} --json` wrote.")
+    theirs = str(data.get("schema_version"))
+    if theirs.split(".", maxsplit=1)[0] != version.split(".", maxsplit=1)[0]:
+        raise UsageError(
+            f"the report has schema version {theirs}; this modelprov reads {version}",
+            "Use the modelprov version that wrote it.",
+        )
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the report"
+        raise _broken(name, f"at {place}: {first['msg']}") from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"it holds {constant}")
+
+
+def _broken(name: str, why: str) -> UsageError:
+    return UsageError(
+        f"the report does not fit the schema of modelprov {name}: {why}",
+        f"Was it edited? Compare it with docs/{name}.schema.json, or write it anew.",
+    )
