@@ -3,10 +3,11 @@
     importance = |other - base| KL(softmax(other row) || softmax(base row))
     merged = other where importance >= median + 1.5 (Q3 - Q1), else base
 
+The quartiles and the median are values that occur: where one falls between two, the lower (measured on 60 tensors).
 mergekit computes the softmax in the tensors' format and writes F32 whatever was asked for. Rows of a matrix, or the
 whole of a vector. The divergences are tiny, so their last digits (and a few elements at the threshold) depend on the
 exponential of the library that computes them: torch in the presets where it is installed, else they are float64.
-In tensors of a million elements mergekit's quartiles are estimates that differ from run to run; ours are exact.
+In tensors of a million elements mergekit's two versions differ in their quartiles, as estimates would; ours are exact.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def merge(inputs: Inputs) -> Float32:
     rows = _rows(inputs.shape)
     divergence = step.divergence(other.reshape(rows), base.reshape(rows))
     importance = step(np.abs(delta).reshape(rows) * divergence).ravel()
-    low, middle, high = np.quantile(importance, (0.25, 0.5, 0.75))
+    low, middle, high = np.quantile(importance, (0.25, 0.5, 0.75), method="lower")
     rounded = step if inputs.arithmetic in PRESETS else np.asarray
     width = rounded(1.5 * rounded(rounded(high) - rounded(low)))
     chosen = importance >= rounded(rounded(middle) + width)

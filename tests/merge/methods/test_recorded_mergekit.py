@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from modelprov.checkpoints.dtypes import DType
+from modelprov.merge.methods import METHODS
 from modelprov.merge.methods.interface import Inputs
 from modelprov.merge.methods.steps import steps_of
 from tests.merge.methods import recorded
@@ -44,7 +48,10 @@ def _contested(inputs: Inputs) -> Any:
 def test_the_bits_are_those_that_mergekit_wrote(case: str, program: str) -> None:
     for tensor in recorded.tensor_names():
         ours, theirs = recorded.merged(case, program, tensor), recorded.output(case, program, tensor)
-        assert int((ours.view(np.uint32) != theirs.view(np.uint32)).sum()) == 0, tensor
+        differing = ours.view(np.uint32) != theirs.view(np.uint32)
+        if case.startswith(CUT) and torch.backends.cpu.get_cpu_capability() != "AVX512":  # the sort is another there
+            differing &= ~_contested(recorded.inputs(case, program, tensor))
+        assert int(differing.sum()) == 0, tensor
 
 
 @pytest.mark.parametrize("program", recorded.PROGRAMS)
@@ -124,3 +131,12 @@ def test_della_keeps_with_a_probability_that_grows_with_the_rank_in_the_row_as_m
             slope, at_zero = np.polyfit(ranks, values != given.base, 1)
             assert at_zero == pytest.approx(0.2, abs=0.05)  # density 0.4 - epsilon 0.2
             assert slope == pytest.approx(0.4, abs=0.08)
+
+
+@pytest.mark.parametrize("program", recorded.PROGRAMS)
+def test_the_quartiles_of_arcee_fusion_are_values_that_occur_and_the_lower_of_two(program: str) -> None:
+    """A tensor (of the recorded models, not of `KEPT`) for which interpolated quartiles choose two other elements."""
+    held = json.loads((recorded.FOLDER / "arcee_fusion_norm.json").read_text())
+    base, other, output = (np.array(held[name], np.float32) for name in ("base", "other", "output"))
+    given = Inputs(tensors=[other], base=base, shape=base.shape, models=[{}], arithmetic=program, out_dtype=DType.F32)
+    assert np.array_equal(METHODS["arcee_fusion"].merge(given), output)
