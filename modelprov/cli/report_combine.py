@@ -15,6 +15,7 @@ from modelprov.errors import UsageError
 
 if TYPE_CHECKING:
     from modelprov.reports.case import Case
+    from modelprov.reports.report import Report
 
 Kind = TypeVar("Kind")
 
@@ -83,12 +84,19 @@ def load_case(compare: Path | None, check: Path | None, probe: Path | None, eval
 
     sources: list[tuple[str, str]] = []
     return Case(
-        weights=_read("Weights", compare, lambda text: parse_report(text.encode(), Path(str(compare))), sources),
+        weights=_read("Weights", compare, _weights, sources),
         check=_read("Claims", check, load_check, sources),
         probe=_read("Names", probe, load_probe, sources),
         evaluation=_read("Scores", evaluation, load_evaluation, sources),
         sources=tuple(sources),
     )
+
+
+def _weights(text: str) -> Report:
+    report = parse_report(text.encode(), Path("the file"))
+    if report.tool != "modelprov compare":
+        raise UsageError("this is a report of another command", "Give a file that `modelprov compare --json` wrote.")
+    return report
 
 
 def _read(part: str, file: Path | None, load: Callable[[str], Kind], sources: list[tuple[str, str]]) -> Kind | None:
