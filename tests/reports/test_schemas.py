@@ -1,0 +1,46 @@
+"""The published JSON Schemas of probe, eval and check: current, valid, and fitted by what is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from modelprov.reports.checking_files import render_json as check_json
+from modelprov.reports.evaluation_files import render_json as evaluation_json
+from modelprov.reports.probing import render_probe_json
+from modelprov.reports.schemas import KINDS, schema_text
+from tests.reports import checks, pages
+from tests.reports.probing_samples import probe_report
+
+DOCS = Path(__file__).parents[2] / "docs"
+WRITTEN: dict[str, list[Callable[[], str]]] = {
+    "probe": [lambda: render_probe_json(probe_report()), lambda: render_probe_json(probe_report(hostile=True))],
+    "eval": [lambda: evaluation_json(pages.scores()), lambda: evaluation_json(pages.scores(hostile=True))],
+    "check": [lambda make=make: check_json(make()) for make in (checks.found, checks.could_not_judge, checks.hostile)],
+}
+
+
+def schema(name: str) -> Any:
+    return json.loads((DOCS / f"{name}.schema.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", list(KINDS))
+def test_a_published_schema_is_the_one_of_the_program(name: str):
+    again = "run: python -m modelprov.reports.schemas docs"
+    assert (DOCS / f"{name}.schema.json").read_text(encoding="utf-8") == schema_text(name), again
+
+
+@pytest.mark.parametrize("name", list(KINDS))
+def test_what_is_written_fits_the_schema_and_what_lacks_a_part_does_not(name: str):
+    jsonschema.Draft202012Validator.check_schema(schema(name))
+    validator = jsonschema.Draft202012Validator(schema(name))
+    for write in WRITTEN[name]:
+        report = json.loads(write())
+        assert [error.message for error in validator.iter_errors(report)] == []
+        assert not validator.is_valid({key: value for key, value in report.items() if key != "command"})
+        assert not validator.is_valid(report | {"unknown": 1})
