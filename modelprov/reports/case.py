@@ -72,8 +72,11 @@ def parts_table(case: Case) -> tables.Table:
          link.subject.model.digest, sources.get(link.subject.part, ""))
         for link in found
     ]  # fmt: skip
-    covers = [f"{one.subject.part}: {one.subject.model.covers}" for one in found if one.subject.model.covers]
-    return tables.make_table("Which model each part is about", columns, rows, f"Digests cover, {'; '.join(covers)}.")
+    covers: dict[str, list[str]] = {}
+    for one in found:
+        covers.setdefault(one.subject.model.covers, []).append(one.subject.part.lower())
+    told = [f"The digest of {' and '.join(parts)} covers {what}." for what, parts in covers.items() if what]
+    return tables.make_table("Which model each part is about", columns, rows, " ".join(told))
 
 
 def side_by_side(case: Case) -> tables.Table:

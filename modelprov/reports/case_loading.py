@@ -23,6 +23,9 @@ def load_probe(text: str) -> ProbeReport:
     report = _load(text, ProbeReport, "probe", PROBE_SCHEMA)
     if sum(one.role == "suspect" for one in report.models) != 1:
         raise _broken("probe", "it does not name one model in question")
+    declared = {one.name for one in report.settings.names}
+    if any(one.answers and declared - {asked.name for asked in one.affirmations} for one in report.arms):
+        raise _broken("probe", "an arm does not say what was answered about each declared name")
     return report
 
 
