@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelprov.cli.compare import HELP_FILE, refuse_repeated, check_outputs
+from modelprov.cli.compare import HELP_FILE, check_outputs, refuse_repeated
 from modelprov.cli.main import app
 from modelprov.cli.probe_run import run
 from modelprov.errors import CouldNotJudgeError, UsageError
