@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from modelprov.behavior.generation.interface import Answer
+from modelprov.behavior.locking import lock
 from modelprov.behavior.records import digest
 from modelprov.errors import UnreadableFileError, UsageError
 
@@ -75,7 +76,7 @@ class AnswerLog:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("a+b")
             try:
-                self._lock()
+                lock(self._file, self.path, "Wait for it, or give another folder with --log.")
                 self._read()
             except BaseException:
                 self._file.close()
@@ -103,19 +104,6 @@ class AnswerLog:
         self._file.write(text.encode())
         self._file.flush()
         os.fsync(self._file.fileno())
-
-    def _lock(self) -> None:
-        try:
-            import fcntl
-        except ImportError:  # no such locks on this system
-            return
-        assert self._file is not None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(
-                f"another run is writing {self.path}", "Wait for it, or give another folder with --log."
-            ) from error
 
     def _read(self) -> None:
         """Take over the answers of an earlier run; a last line that was cut short is removed."""

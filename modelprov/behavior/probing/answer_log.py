@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any
 
+from modelprov.behavior.locking import lock
 from modelprov.errors import UnreadableFileError, UsageError
 
 KIND = "modelprov probe answer"
@@ -25,7 +28,7 @@ class Spoken:
 
 
 class AnswerLog:
-    """Answers by key; with a path, each is written as soon as it is known.
+    """Answers by key; with a path, each is on disk as soon as it is known, and no other run writes there meanwhile.
 
     The key of an answer is a digest of everything that shapes it (model, prompt, sampling, seed, number): a log may
     serve other runs, and never gives an answer to another question. A last line cut by a crash is dropped.
@@ -34,17 +37,22 @@ class AnswerLog:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._answers: dict[str, Spoken] = {}
-        self._file: TextIO | None = None
+        self._file: FileIO | None = None
         self.kept = 0
 
     def __enter__(self) -> AnswerLog:
         if self._path is None:
             return self
-        try:
-            self._read(self._path)
-            self._file = self._path.open("a", encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise UnreadableFileError(f"the log {self._path} cannot be used: {error}", "Give another --log.") from error
+        with _said(self._path):
+            if self._path.exists() and not self._path.is_file():
+                raise UsageError(f"{self._path} is no file", "Give --log a new file, or one of probe's own.")
+            self._file = self._path.open("a+b", buffering=0)
+            try:
+                lock(self._file, self._path, "Wait for it, or give another file with --log.")
+                self._read(self._file, self._path)
+            except BaseException:
+                self._file.close()
+                raise
         return self
 
     def __exit__(
@@ -59,25 +67,19 @@ class AnswerLog:
 
     def put(self, key: str, spoken: Spoken, about: Mapping[str, Any]) -> None:
         """Keep an answer; `about` is for readers of the file."""
-        self._answers[key] = spoken
-        if self._file is None:
-            return
-        row = {
-            "kind": KIND, "key": key, **about,
-            "thinking": spoken.thinking, "answer": spoken.final, "finished": spoken.finished,
-        }  # fmt: skip
-        try:
-            self._file.write(json.dumps(row, ensure_ascii=True) + "\n")
-            self._file.flush()
-        except OSError as error:
-            raise UnreadableFileError(
-                f"the log {self._path} cannot be written: {error}", "Free some space and run the command again."
-            ) from error
+        self.put_all([(key, spoken, about)])
 
-    def _read(self, path: Path) -> None:
-        if not path.exists():
-            return
-        data = path.read_bytes()
+    def put_all(self, rows: Iterable[tuple[str, Spoken, Mapping[str, Any]]]) -> None:
+        """Keep these answers; on disk before it returns."""
+        new = list(rows)
+        if self._file is not None and self._path is not None:
+            with _said(self._path):
+                _write(self._file, "".join(_line(key, spoken, about) for key, spoken, about in new).encode())
+        self._answers |= {key: spoken for key, spoken, _ in new}
+
+    def _read(self, file: FileIO, path: Path) -> None:
+        file.seek(0)
+        data = file.readall()
         whole = data[: data.rfind(b"\n") + 1]
         for number, line in enumerate(whole.splitlines(), start=1):
             try:
@@ -93,4 +95,33 @@ class AnswerLog:
         if len(whole) < len(data):
             if not whole and not data.startswith(b'{"kind": "modelprov'[: len(data)]):
                 raise UsageError(f"{path} is no log of a probe", "Give --log a new file, or one of probe's own.")
-            os.truncate(path, len(whole))
+            file.truncate(len(whole))
+
+
+def _line(key: str, spoken: Spoken, about: Mapping[str, Any]) -> str:
+    row = {
+        "kind": KIND, "key": key, **about,
+        "thinking": spoken.thinking, "answer": spoken.final, "finished": spoken.finished,
+    }  # fmt: skip
+    return json.dumps(row, ensure_ascii=True) + "\n"
+
+
+def _write(file: FileIO, data: bytes) -> None:
+    """All of it, down to the disk. The file has no buffer: what did not fit is not tried again when it is closed."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+    os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """Turn what the system refuses into an error that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise UnreadableFileError(
+            f"could not keep answers in {path}: {error.strerror or error}",
+            "Check the disk and permissions, or give another file with --log. Answers kept so far stay; run the same "
+            "command again to go on.",
+        ) from error

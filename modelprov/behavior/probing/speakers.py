@@ -214,9 +214,11 @@ def ask(
     waiting = sorted(missing.items(), key=lambda pair: len(pair[1].prompt.text or ""))
     for start in range(0, len(waiting), batch):
         part = waiting[start : start + batch]
+        rows = []
         for (key, one), spoken in zip(part, speaker.answer([one for _, one in part], how, seed), strict=True):
             told = {"question_id": one.question.id, "question": one.question.text, "number": one.number}
-            log.put(key, spoken, {"model": speaker.label, **about, "sampling": how.name, **told})
+            rows.append((key, spoken, {"model": speaker.label, **about, "sampling": how.name, **told}))
+        log.put_all(rows)
         if on_done is not None:
             on_done(min(start + batch, len(waiting)))
     found = [log.get(key) for key in keys]

@@ -33,7 +33,7 @@ from modelprov.behavior.probing.results import ModelProbed
 from modelprov.behavior.probing.speakers import Asked, EndpointSpeaker, How, ask, key_of
 from modelprov.behavior.probing.subjects import Subject
 from modelprov.behavior.probing.template_files import TemplateFile
-from modelprov.errors import EndpointError, UsageError
+from modelprov.errors import EndpointError, UnreadableFileError, UsageError
 from tests.behavior.probing.models import CHATML, RIO
 
 NAMES = parse_names(["Rio", "Nex"])
@@ -132,6 +132,40 @@ def test_a_file_that_is_no_log_is_refused_and_left_as_it_is(tmp_path: Path, text
     with pytest.raises(UsageError), AnswerLog(path):
         pass
     assert path.read_text() == text
+
+
+def test_two_runs_cannot_write_one_log_at_a_time(tmp_path: Path):
+    path = tmp_path / "log.jsonl"
+    with AnswerLog(path) as first:
+        first.put("a", Spoken(None, "x", True), {})
+        with pytest.raises(UsageError, match="another run is writing"), AnswerLog(path):
+            pass
+        first.put("b", Spoken(None, "y", True), {})
+    with AnswerLog(path) as later:
+        assert later.kept == 2
+
+
+def test_a_full_disk_is_said_and_what_was_kept_stays(tmp_path: Path):
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "log.jsonl"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(UnreadableFileError, match="could not keep") as raised, AnswerLog(path) as log:  # noqa: PT012
+            log.put("a", Spoken(None, "x", True), {})
+            resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 40, before[1]))
+            log.put("b", Spoken(None, "y" * 100, True), {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "again" in raised.value.advice
+    with AnswerLog(path) as log:
+        assert log.get("a") == Spoken(None, "x", True)
+        assert log.get("b") is None
+
+
+@pytest.mark.timeout(20)
+def test_what_is_no_file_is_no_log():
+    with pytest.raises(UsageError, match="no file"), AnswerLog(Path("/dev/zero")):
+        pass
 
 
 def test_every_answer_in_the_log_says_what_was_asked(tmp_path: Path):
