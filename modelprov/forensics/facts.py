@@ -17,6 +17,7 @@ from modelprov.forensics.least_squares import fit_many
 from modelprov.forensics.moments import ALL_EQUAL, ELEMENTS, NONFINITE, PARENTS_AGREE, Moments, layout
 from modelprov.forensics.part_alphas import PartAlpha, part_weights, spread, spread_of_weights
 from modelprov.forensics.recipe import Recipe
+from modelprov.forensics.reversal import extrapolated
 from modelprov.forensics.roles import between
 from modelprov.forensics.rows import Table, agreement, betweenness, correlations, mean_correlation
 from modelprov.forensics.scout import Strata
@@ -97,8 +98,10 @@ def _facts(of: Evidence, decisive: Sequence[int], explained: Sequence[int]) -> F
         kin_tensors=_kin_tensors(table, decisive),
         between=between(total),
         other_exact=_other_exact(total, fits),
+        extrapolated=extrapolated(fits, weights),
         bit_equal=bit_equal,
         mixes=used is not None and int((np.abs(used) > 0).any(axis=0).sum()) > 1,
+        blends=used is not None and int((np.abs(used) > 0).sum(axis=1).max()) > 1,
         pieces=1 if used is None else len(np.unique(used, axis=0)),
         missed=0 if table.slot is None else part.elements - part.recipe(table.slot),
         distinct=min(part.elements - part.equal(0, parent) for parent in range(1, n)),

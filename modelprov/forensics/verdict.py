@@ -13,6 +13,9 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
 4.  weak-kinship        the correlation below 0.5 for every parent                            -> inconclusive
 5.  other-child         another argument is an exact mixture of the suspect and the rest, and the suspect is not one
                                                                                               -> inconclusive
+    extrapolated        a parent is, to its own rounding, the suspect carried on beyond it (a weight above 1), and
+                        the suspect is stored in 16 bits                                      -> inconclusive
+    whole-parts         what follows would hold, but no part by itself is a mixture           -> inconclusive
 6.  reproduced          a recipe with more than one parent gives the same bits in 99.99 % of the elements where the
                         parents differ                                                        -> merge
 7.  exact-to-rounding   one weighting (or one per piece) lies in every rounding cell sampled; agreement is complete,
@@ -63,8 +66,11 @@ class Facts:
     anything else differs. `correlations`: mean-centred raw correlation by parent (None: no variance); `kin_tensors`
     the share of decisive elements in tensors where one of them exceeds 0.5.
 
+    `extrapolated`: a parent that is exactly the suspect carried on beyond it (`reversal.py`).
+
     `bit_equal`: the best recipe's share where parents differ, at worst; `mixes` whether that recipe, or else the exact
-    weighting, uses more than one parent, in `pieces` pieces; `interior` whether none of its weights is negative.
+    weighting, uses more than one parent, in `pieces` pieces, and `blends` whether any piece by itself does; `interior`
+    whether none of its weights is negative.
     `exact`: whether one weighting fits every rounding cell. It does so in the share `explained` of the decisive
     elements, and `bit_equal`, `agreement`, `betweenness` are measured there, as are `missed`, elements that the recipe
     does not reproduce, and `distinct`, elements that do not hold a parent's bits (fewest over the parents).
@@ -84,8 +90,10 @@ class Facts:
     kin_tensors: float = 0.0
     between: tuple[Between, ...] = ()
     other_exact: int | None = None
+    extrapolated: int | None = None
     bit_equal: float | None = None
     mixes: bool = False
+    blends: bool = True
     pieces: int = 1
     missed: int = 0
     distinct: int = 0
@@ -158,7 +166,20 @@ def _among_parents(facts: Facts) -> Decision:
     exact_interior = (facts.exact or (facts.bit_equal or 0) >= REPRODUCED) and facts.interior
     if facts.other_exact is not None and not exact_interior:
         return _inconclusive("other-child", "another argument is an exact mixture of the rest", facts.other_exact)
+    if facts.extrapolated is not None:
+        return _inconclusive(
+            "extrapolated",
+            "it lies between the parents, and one of them is exactly the suspect carried on beyond it: a merge of the "
+            "parents and a parent made from the suspect are the same weights",
+            facts.extrapolated,
+        )
     exact = exact_rule(facts)
+    if exact and not facts.blends:
+        return _inconclusive(
+            "whole-parts",
+            "each of its parts is, bit for bit, that of one parent or of another: parts put together look so, and so "
+            "does training in stages, of which one left those parts as they were",
+        )
     if exact and facts.explained < HALF:
         return _inconclusive(
             "partly-exact", f"{facts.explained:.0%} of the matrix weights are exactly a mixture, the larger part is not"

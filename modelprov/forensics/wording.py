@@ -77,6 +77,12 @@ def _summary(
             f"{roles or f'{parent} lies between {rest}'}: {suspect} is not the mixture here. "
             "Compare again with the one in the middle first."
         )
+    if decision.rule == "extrapolated" and decision.parent:
+        return (
+            f"{suspect} lies between {' and '.join(labels[1:])}, and {parent} is, to its own rounding, exactly "
+            f"{suspect} carried on beyond it. Whether {suspect} was merged from {parent} or {parent} made from "
+            f"{suspect}, the weights do not settle."
+        )
     return f"The weights do not settle where {suspect} comes from: {decision.reason}."
 
 
@@ -257,8 +263,9 @@ def _limits(decision: Decision, labels: Sequence[str]) -> tuple[str, ...]:
     if decision.class_ is VerdictClass.MERGE_THEN_TRAINED:
         limits.append(
             "that a merge came first: an earlier stage of one parent's own training, or a model trained in almost the "
-            "same way, can lie as close to the line; an unsuspected checkpoint as `--control` and the history of the "
-            "models help to tell"
+            "same way, can lie as close to the line, and a parent that was made by carrying the suspect on beyond "
+            "itself and training a little puts it there; an unsuspected checkpoint as `--control` and the history of "
+            "the models help to tell"
         )
     if decision.class_ is VerdictClass.FINETUNE:
         limits.append(

@@ -284,10 +284,44 @@ def test_a_merge_with_a_ratio_for_each_layer_is_a_merge_in_pieces() -> None:
     assert found.facts.pieces == 3
 
 
-def test_layers_taken_whole_from_either_parent_are_a_merge_in_pieces() -> None:
+def test_layers_taken_whole_from_either_parent_could_be_a_stage_of_training_and_are_no_finding() -> None:
+    """Training one layer first and the others later, the first frozen, leaves the same three files."""
     parent, _, base = family()
     found = judge(merge([parent, base], lambda name: (1, 0) if layer_of(name) == 1 else (0, 1)), parent, base)
+    assert named(found) == ("inconclusive", "whole-parts")
+    assert "training in stages" in found.verdict.summary
+
+
+def test_layers_taken_whole_beside_layers_that_are_mixed_are_a_merge_in_pieces() -> None:
+    parent, _, base = family()
+    found = judge(merge([parent, base], lambda name: (1, 0) if layer_of(name) == 1 else (0.6, 0.4)), parent, base)
     assert named(found) == ("merge", "reproduced")
+
+
+@pytest.mark.parametrize("dtype", [DType.BF16, DType.F32])
+@pytest.mark.parametrize("beyond", [1.25, 1.5, 2.0, 3.0])
+def test_a_model_is_no_merge_of_one_that_was_made_by_carrying_it_on(beyond: float, dtype: DType) -> None:
+    """Anyone can publish 1.5 x honest - 0.5 x base; that honest then lies between the two accuses nobody."""
+    honest, _, base = family()
+    made = merge([honest, base], (beyond, 1 - beyond), dtype=dtype)
+    found = judge(honest, made, base)
+    assert named(found) == ("inconclusive", "extrapolated")
+    assert "do not settle" in found.verdict.summary
+    assert named(judge(honest, base, made)) == ("inconclusive", "extrapolated")
+
+
+def test_carrying_on_is_seen_beside_a_third_parent_too() -> None:
+    honest, other, base = family()
+    made = merge([honest, base], (1.5, -0.5))
+    assert judge(honest, made, other, base).verdict.class_ == "inconclusive"
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.75, 0.9])
+def test_a_merge_rounded_to_16_bits_carried_back_misses_its_parents_cells(share: float) -> None:
+    parent, _, base = family()
+    found = judge(merge([parent, base], (share, 1 - share)), parent, base)
+    assert named(found) == ("merge", "reproduced")
+    assert found.facts.extrapolated is None
 
 
 def test_three_parents_are_found_with_their_ratios() -> None:

@@ -91,10 +91,10 @@ def _direction(lineage: Lineage, who: str) -> str:
         )
     if lineage.verdict == "finetune":
         return f"weights do not tell whether this came from {who} or {who} from this; declare it if it came first"
-    if lineage.verdict == "merge-then-trained" and not lineage.controls:
+    if lineage.verdict == "merge-then-trained":
         return (
-            f"an earlier stage of one training can look like a trained merge with {who}; give a --control, an "
-            "unsuspected finetune of the same base"
+            f"an earlier stage of one training can look like a trained merge with {who}, and so can a model from which "
+            f"{who} was made by carrying it on; declare it if it came first"
         )
     return ""
 

@@ -1,0 +1,75 @@
+"""The same line read the other way: is a parent the suspect, carried on beyond it? Then neither came first for sure.
+
+"S lies between P1 and P0" also follows from "P1 was made of S and P0 with a weight above 1" (a scaled task vector).
+Rounding tells the two apart where it can: what was rounded last lies in its own cells, and a merge rounded to 16 bits,
+carried back, misses its parents' cells. Where the parent fits too, the order in time is open.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.checkpoints.dtypes import DType, Float64
+from modelprov.forensics import interval
+from modelprov.forensics.fits import COVERED, INFORMATIVE, Fits, subsample
+from modelprov.forensics.sample import Sample
+
+ELEMENTS = 200_000
+SLACK = 1e-6  # of the values: what the weights' own digits leave open
+SHORT = frozenset({DType.BF16, DType.F16})
+
+
+def extrapolated(fits: Fits | None, weights: Float64 | None) -> int | None:
+    """The parent (1 ... k) that is an exact continuation of the suspect, as far as its own rounding cells can tell.
+
+    `weights` float64 [strata, k] are those of the recipe or the exact fit, or None. Only elements count in which the
+    suspect is stored in 16 bits: a finer suspect that is an exact mixture cannot have come before its coarser parent.
+    """
+    if fits is None:
+        return None
+    short = np.isin(fits.sample.formats[0], [code for code, dtype in enumerate(DType) if dtype in SHORT])
+    if int(short.sum()) < INFORMATIVE:
+        return None
+    sample, stratum = fits.sample.take(short), fits.stratum[short]
+    if weights is not None:
+        for parent in range(len(sample.parents)):
+            if _carried_back(sample, weights[stratum], parent):
+                return parent + 1
+    some = subsample(sample, ELEMENTS, 0)
+    for child, third in permutations(range(len(sample.parents)), 2):
+        if _beyond(some, child, third):
+            return child + 1
+    return None
+
+
+def _carried_back(sample: Sample, weights: Float64, parent: int) -> bool:
+    """Whether (S - sum of the others) / weight lies in the parent's cell wherever it has part of a mixture."""
+    own = weights[:, parent]
+    mixed = (own > 0) & (own < 1)
+    others = [one for one in range(len(sample.parents)) if one != parent]
+    rest = sum((weights[:, one] * sample.parents[one] for one in others), np.zeros(sample.elements))
+    differs = mixed & (np.any([sample.parents[one] != sample.parents[parent] for one in others], axis=0))
+    if int(differs.sum()) < INFORMATIVE:
+        return False
+    swapped = sample.with_roles(parent + 1).take(differs)
+    made = (sample.suspect - rest)[differs] / own[differs]
+    slack = SLACK * (np.abs(swapped.suspect) + np.abs(made))
+    inside: npt.NDArray[np.bool_] = (swapped.lower - slack <= made) & (made <= swapped.upper + slack)
+    return float(inside.mean()) >= COVERED
+
+
+def _beyond(sample: Sample, child: int, third: int) -> bool:
+    """Whether one weight of the suspect above 1 puts the child into all its cells, with `third` as the other end."""
+    pair = Sample(
+        sample.suspect, sample.lower, sample.upper, sample.parents[[child, third]], sample.group,
+        sample.formats[[0, child + 1, third + 1]],
+    )  # fmt: skip
+    swapped = pair.with_roles(1)
+    alike = pair.suspect == pair.parents[1]
+    if alike.any() and float((pair.parents[0][alike] == pair.parents[1][alike]).mean()) < COVERED:
+        return False
+    peak = interval.fit(interval.element_intervals(swapped))
+    return (peak.coverage or 0) >= COVERED and peak.informative >= INFORMATIVE and peak.low is not None and peak.low > 1
