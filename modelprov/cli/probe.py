@@ -85,7 +85,8 @@ def probe(
     carries (it is never run), how often answers say each declared name, and
     what that does not show. Weights decide; this corroborates.
 
-    Exit codes: 0 done, 2 bad usage or input, 3 no usable answer, 130 stopped.
+    Exit codes: 0 done, 2 bad usage or input, 3 could not be asked as shipped or
+    gave no answer, 130 stopped.
 
     Examples:
       modelprov probe ./rio --name Rio --name Nex=Nex-AGI --parent ./nex
@@ -134,9 +135,11 @@ def probe(
         for path in (log, *outputs.values()):
             if path is not None:
                 typer.echo(f"wrote {path}", err=True)
-    if not any(one.total and one.name != "no answer" and one.count for one in _classes(report)):
+    from modelprov.reports.probing_words import headline, suspect_silent
+
+    if suspect_silent(report) is not None:
         raise CouldNotJudgeError(
-            "no answer of the model in question could be used", "Raise --max-new-tokens, or look at the log."
+            headline(report), "The report says what could be asked. Raise --max-new-tokens where thoughts did not end."
         )
 
 
@@ -152,10 +155,6 @@ def _check_model(model: str | None, endpoint: str | None, served: str | None, to
         raise UsageError("--tokenizer is for --endpoint", "A local model has its own.")
     if tokenizer is not None and not tokenizer.is_dir():
         raise UsageError(f"{tokenizer} is no folder", "Give the folder with tokenizer.json and its chat template.")
-
-
-def _classes(report: ProbeReport) -> list:  # type: ignore[type-arg]
-    return [one for arm in report.arms if arm.role == "suspect" for one in arm.classes]
 
 
 def _write(report: ProbeReport, outputs: dict[str, Path | None]) -> None:

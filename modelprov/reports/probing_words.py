@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from modelprov.behavior.probing.arms import MEANINGS, SHIPPED, STRIPPED
+from modelprov.behavior.probing.arms import BARE, MEANINGS, SHIPPED, STRIPPED
 from modelprov.behavior.probing.results import (
     NOTHING,
     OTHER,
@@ -21,6 +21,7 @@ from modelprov.reports import numbers as n
 from modelprov.reports.tables import Fact, facts
 
 ACCENT, ACCENT_DARK = "#3a5a8c", "#9db8e6"
+NOT_ASKED = "was not asked"
 NOT_NAMES = (SEVERAL, REFUSAL, OTHER, NOTHING)
 
 
@@ -83,28 +84,70 @@ def interval(share: ClassShare) -> str:
     return f"{n.share(share.share, 0)} [{low}, {high}]"
 
 
-def _says(report: ProbeReport, model: str, arm: str) -> str | None:
+def main_arm(report: ProbeReport) -> str:
+    """The arm that the headline speaks of: as shipped where that was asked for, else the first one that was.
+
+    A model that has no chat template is shipped without one.
+    """
+    one = next((one for one in report.models if one.role == "suspect"), None)
+    arms = report.settings.arms
+    bare = one is not None and one.digest is not None and not one.templates and BARE in arms
+    return BARE if bare else SHIPPED if SHIPPED in arms or not arms else arms[0]
+
+
+def silent(report: ProbeReport, model: str, arm: str) -> str | None:
+    """Why a model gave no greedy answer in an arm, in words that follow its name; None where it gave one."""
     result = arm_of(report, model, arm)
-    if result is None:
-        return None
-    first = leading(result)
+    if result is not None:
+        kind = "greedy answer" if _answered(report, model, arm) else "answer"
+        return None if _said(result) else f"gave no {kind}: all were empty, or thoughts that never ended"
+    reason = next((one.reason for one in report.arms if (one.model, one.arm) == (model, arm) and one.reason), None)
+    return f"could not be asked: {n.clean(reason)}" if reason is not None else NOT_ASKED
+
+
+def suspect_silent(report: ProbeReport) -> str | None:
+    """Why the suspect said nothing, greedy or sampled, in the arm of the headline; None where it said something."""
+    declared = next((one.label for one in report.models if one.role == "suspect"), "")
+    main = main_arm(report)
+    return None if _answered(report, declared, main) else silent(report, declared, main)
+
+
+def _answered(report: ProbeReport, model: str, arm: str) -> bool:
+    return any(_said(one) for one in report.arms if (one.model, one.arm) == (model, arm))
+
+
+def _said(arm: ArmResult) -> bool:
+    return any(one.count for one in arm.classes if one.name != NOTHING)
+
+
+def _says(report: ProbeReport, model: str, arm: str) -> str | None:
+    why = silent(report, model, arm)
+    if why is not None:
+        return None if why == NOT_ASKED else why
+    first = leading(arm_of(report, model, arm))
     if first is None:
         return "says none of the declared names"
     return f"says {n.clean(first.name)} in {interval(first)} of its answers"
 
 
 def headline(report: ProbeReport) -> str:
-    """What the suspect says it is, in a few words."""
+    """What the suspect says it is, in a few words; or that it could not be asked, and why."""
     label, declared = suspect(report), next((one.label for one in report.models if one.role == "suspect"), "")
-    shipped, stripped = leading(arm_of(report, declared, SHIPPED)), leading(arm_of(report, declared, STRIPPED))
-    hidden = _replaced(report)
-    if hidden and shipped is not None and stripped is not None and shipped.name != stripped.name:
-        return f"{label} says {n.clean(shipped.name)} with its hidden prompt, {n.clean(stripped.name)} without"
-    if shipped is not None:
-        return f"{label} mostly says it is {n.clean(shipped.name)}"
-    if stripped is not None:
-        return f"{label} mostly says it is {n.clean(stripped.name)}"
-    return f"{label} says none of the declared names"
+    main = main_arm(report)
+    why = silent(report, declared, main)
+    if why is not None:
+        what, colon, rest = why.partition(":")
+        return f"{label} {what} {'as shipped' if main == SHIPPED else f'in the arm “{main}”'}{colon}{rest}"
+    first, stripped = leading(arm_of(report, declared, main)), leading(arm_of(report, declared, STRIPPED))
+    unlike = main == SHIPPED and first is not None and stripped is not None and first.name != stripped.name
+    if unlike and _replaced(report) and first is not None and stripped is not None:
+        return f"{label} says {n.clean(first.name)} with its hidden prompt, {n.clean(stripped.name)} without"
+    where = "" if main == SHIPPED else f", {main},"
+    if first is None:
+        return f"{label}{where} says none of the declared names"
+    if (first.share or 0.0) > 0.5:
+        return f"{label}{where} mostly names {n.clean(first.name)}"
+    return f"{label}{where} names {n.clean(first.name)} most, in {interval(first)} of its answers"
 
 
 def summary(report: ProbeReport) -> str:
@@ -117,8 +160,13 @@ def summary(report: ProbeReport) -> str:
     same = next((one.same_as for one in report.arms if (one.model, one.arm) == (label, STRIPPED)), None)
     if same is not None:
         parts.append("Its template adds nothing, so there is nothing to strip.")
-    elif stripped is not None:
+    elif stripped is not None and arm_of(report, label, STRIPPED) is not None:
         parts.append(f"Without what its template adds, it {stripped}.")
+    main = main_arm(report)
+    others = [arm for arm in dict.fromkeys((main, BARE)) if arm not in (SHIPPED, STRIPPED)]
+    if suspect_silent(report) is not None or main not in (SHIPPED, STRIPPED):
+        told = ((arm, _says(report, label, arm)) for arm in others)
+        parts += [f"In the arm “{arm}” it {says}." for arm, says in told if says is not None]
     return " ".join(parts) or f"{suspect(report)} gave no answer in these arms."
 
 
@@ -126,10 +174,10 @@ def findings(report: ProbeReport) -> list[str]:
     """Further sentences: the other models, hidden prompts, code, servers, notes."""
     found = []
     for one in report.models:
-        arm = STRIPPED if arm_of(report, one.label, STRIPPED) else SHIPPED
-        says = _says(report, one.label, arm)
+        where = next((arm for arm in (STRIPPED, SHIPPED, BARE) if arm_of(report, one.label, arm)), SHIPPED)
+        says = _says(report, one.label, where)
         if one.role != "suspect" and says is not None:
-            found.append(f"{one.label} ({one.role}), {arm}, {says}.")
+            found.append(f"{one.label} ({one.role}), {where}, {says}.")
     for one in report.models:
         texts = dict.fromkeys(hidden.text for hidden in one.hidden_prompts if "as it is" in hidden.conditions)
         if texts:
@@ -143,9 +191,11 @@ def findings(report: ProbeReport) -> list[str]:
             found.append(f"{one.label}: {one.served.explanation}")
         found += [f"{one.label}: {note}." for note in one.notes]
         found += [f"{one.label}, {seen.source}: {seen.error}." for seen in one.templates if seen.error]
-    found += [
-        f"{one.model} could not be asked in the arm {one.arm!r}: {one.reason}." for one in report.arms if one.reason
-    ]
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for arm in report.arms:
+        if arm.reason:
+            reasons.setdefault((arm.model, arm.reason), []).append(arm.arm)
+    found += [f"{model} could not be asked ({', '.join(arms)}): {why}." for (model, why), arms in reasons.items()]
     return [n.clean(text) for text in found]
 
 

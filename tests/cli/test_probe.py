@@ -140,6 +140,36 @@ def test_no_usable_answer_could_not_be_judged(probe, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("{{", "TemplateSyntaxError"), ("{{ 'x' * 9999999999 }}", "more memory"), ("{{ ''.__class__ }}", "to nothing"),
+        ("{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}", "without end"),
+    ],
+    ids=["broken", "huge", "forbidden", "recursive"],
+)  # fmt: skip
+def test_a_model_whose_template_cannot_be_used_was_not_asked_and_the_command_ends_with_3(
+    probe, family, tmp_path, template, why
+):
+    import shutil
+
+    shutil.copytree(family / "nex", tmp_path / "bad")
+    (tmp_path / "bad" / "chat_template.jinja").write_text(template)
+    done = probe("bad", "--name", "Rio", *FAST, "--samples", 0, "--json", "r.json", "--quiet")
+    assert done.code == 3, done.err
+    told = " ".join(done.err.split())
+    assert "bad could not be asked as shipped" in told
+    assert why in told
+    report = load_probe((tmp_path / "r.json").read_text())
+    assert {one.arm for one in report.arms if one.answers} == {"no template"}
+
+
+def test_a_model_without_a_template_is_asked_without_one(probe):
+    done = probe("base", "--name", "Rio", *FAST)
+    assert done.code == 0, done.err
+    assert "could not be asked (as shipped, stripped, neutral" in " ".join(done.out.split())
+
+
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (("nex",), "names"),

@@ -8,14 +8,14 @@ import json
 import pytest
 from rich.console import Console
 
-from modelprov.behavior.probing.results import ProbeReport
+from modelprov.behavior.probing.results import ArmResult, ProbeReport
 from modelprov.errors import UsageError
 from modelprov.reports import probing_tables as t
 from modelprov.reports import probing_words as w
 from modelprov.reports.probing import load_probe, render_probe_json, render_probe_markdown
 from modelprov.reports.probing_html import render_probe_html
 from modelprov.reports.probing_terminal import print_probe
-from tests.reports.probing_samples import HOSTILE, probe_report
+from tests.reports.probing_samples import HOSTILE, arm, probe_report
 from tests.reports.test_renderers import Page, on_page
 
 KINDS = ("terminal", "markdown", "html")
@@ -69,7 +69,60 @@ def test_the_headline_does_not_speak_of_a_hidden_prompt_where_there_is_none():
     plain = report.model_copy(
         update={"models": (report.models[0].model_copy(update={"hidden_prompts": ()}), report.models[1])}
     )
-    assert w.headline(plain) == "rio mostly says it is Rio"
+    assert w.headline(plain) == "rio mostly names Rio"
+
+
+def shipped_as(report: ProbeReport, counts=None, reason=None, **models) -> ProbeReport:
+    """The sample, with other greedy answers of the suspect as shipped; `models` change the suspect."""
+    first = ArmResult(model="rio", role="suspect", arm="as shipped", sampling="greedy", temperature=0.0, reason=reason)
+    if counts is not None:
+        first = arm("rio", "suspect", "as shipped", counts)
+    suspect = report.models[0].model_copy(update={"hidden_prompts": (), **models})
+    return report.model_copy(update={"arms": (first, *report.arms[2:]), "models": (suspect, report.models[1])})
+
+
+def test_a_name_that_less_than_half_of_the_answers_say_is_not_what_it_mostly_names():
+    assert w.headline(shipped_as(probe_report(), {"Rio": 40, "other": 60})) == (
+        "rio names Rio most, in 40 % [35, 45] of its answers"
+    )
+    assert w.headline(shipped_as(probe_report(), {"other": 60})) == "rio says none of the declared names"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_that_could_not_be_asked_is_not_one_that_says_no_name(kind):
+    report = shipped_as(probe_report(), reason="the chat template did not finish")
+    assert w.headline(report) == "rio could not be asked as shipped: the chat template did not finish"
+    text = shown(report, kind)
+    assert "rio could not be asked as shipped: the chat template did not finish" in text
+    assert "none of the declared names." not in text
+    assert "Without what its template adds, it says Nex" in text
+
+
+def test_empty_answers_are_no_answer_and_not_an_answer_without_a_name():
+    report = shipped_as(probe_report(), {"no answer": 108})
+    assert w.headline(report).startswith("rio gave no answer as shipped: ")
+    assert w.suspect_silent(report)
+    assert w.suspect_silent(probe_report()) is None
+    sampled = report.model_copy(update={"arms": (*report.arms, probe_report().arms[1])})
+    assert w.headline(sampled).startswith("rio gave no greedy answer as shipped: ")
+    assert w.suspect_silent(sampled) is None
+
+
+def test_a_model_without_a_template_is_spoken_of_as_it_answers_without_one():
+    report = shipped_as(probe_report(), reason="it has no chat template", templates=())
+    bare = arm("rio", "suspect", "no template", {"Nex": 90, "other": 10})
+    settings = report.settings.model_copy(update={"arms": ("as shipped", "no template")})
+    report = report.model_copy(update={"arms": (report.arms[0], bare), "settings": settings})
+    assert w.headline(report) == "rio, no template, mostly names Nex"
+    assert w.suspect_silent(report) is None
+
+
+def test_arms_that_could_not_be_asked_for_one_reason_stand_in_one_sentence():
+    report = probe_report()
+    two = [ArmResult(model="rio", role="suspect", arm=name, sampling="greedy", temperature=0.0, reason="it loops")
+           for name in ("neutral system", "counterfactual")]  # fmt: skip
+    said = w.findings(report.model_copy(update={"arms": (*report.arms, *two)}))
+    assert "rio could not be asked (neutral system, counterfactual): it loops." in said
 
 
 def test_without_parents_or_controls_the_report_says_what_is_missing():

@@ -71,8 +71,8 @@ def rendered_prompts(
 ) -> list[Prompt]:
     """The prompts of an arm as text, for whoever holds the template.
 
-    Raises `UnavailableArmError` where there is no template, it refuses a system message, or its hidden prompt could
-    not be told apart.
+    Raises `UnavailableArmError` where there is no template, it does not end, fails, refuses a system message or renders
+    to nothing, or its hidden prompt could not be told apart.
     """
     if arm == BARE:
         return bare_prompts(questions)
@@ -92,7 +92,10 @@ def rendered_prompts(
         raise UnavailableArmError(error.message) from error
     errors = [one.error for one in answers if one.error is not None]
     if errors:
-        raise UnavailableArmError(f"its template refuses: {errors[0]}")
+        verb = "refuses" if errors[0].startswith("TemplateError: ") else "fails"
+        raise UnavailableArmError(f"its template {verb}: {errors[0]}")
+    if any(not (one.text or "").strip() for one in answers):
+        raise UnavailableArmError("its template renders to nothing")
     return [Prompt(text=one.text) for one in answers]
 
 

@@ -6,6 +6,7 @@ looping for ever or from filling the memory, so it runs in a process that can be
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -54,12 +55,30 @@ def render_all(
 ) -> list[Rendered]:  # fmt: skip
     """One `Rendered` a job, in order; each job's variables (messages, tools, ...) stand over `variables`.
 
-    Raises `TemplateFailedError` when the process has to be ended: out of time, or killed by the memory limit.
+    Raises `TemplateFailedError` when the process has to be ended: out of time, or killed by the memory limit. A
+    template that had to be ended is not tried again by this process: its time limit is paid once.
     """
     if len(template) > LONGEST_TEMPLATE:
         raise TemplateFailedError(f"the chat template has {len(template):,} characters", _ADVICE)
     if not jobs:
         return []
+    told = hashlib.sha256(template.encode("utf-8", "surrogatepass")).hexdigest(), limits
+    if told in _ENDED:
+        raise TemplateFailedError(_ENDED[told], _ADVICE)
+    try:
+        return _rendered(template, jobs, variables, now, limits)
+    except TemplateFailedError as error:
+        _ENDED[told] = error.message
+        raise
+
+
+_ENDED: dict[tuple[str, Limits], str] = {}
+"""Why templates had to be ended, by their digest and limits."""
+
+
+def _rendered(
+    template: str, jobs: Sequence[Mapping[str, Any]], variables: Mapping[str, Any] | None, now: datetime, limits: Limits
+) -> list[Rendered]:
     order = {
         "template": template, "jobs": [dict(job) for job in jobs], "variables": dict(variables or {}),
         "now": now.isoformat(), "memory": limits.memory, "seconds": limits.seconds, "characters": limits.characters,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from modelprov.behavior.probing import rendering
 from modelprov.behavior.probing.rendering import Limits, TemplateFailedError, render_all
 from tests.behavior.probing.models import CHATML, RIO
 
@@ -52,6 +53,20 @@ def test_a_template_that_does_not_end_or_grows_without_end_is_an_error_in_words(
     with pytest.raises(TemplateFailedError, match=r"\w+ \w+") as raised:
         rendered()
     assert raised.value.advice
+
+
+def test_the_time_of_a_template_that_does_not_end_is_paid_once(monkeypatch):
+    template = "{% for a in range(99999) %}{% for b in range(99999) %}{# once #}{% endfor %}{% endfor %}"
+    with pytest.raises(TemplateFailedError) as first:
+        render_all(template, [{"messages": MESSAGES}], limits=Limits(seconds=1))
+
+    def started(*_, **__):
+        raise AssertionError("rendered again")
+
+    monkeypatch.setattr(rendering.subprocess, "run", started)
+    with pytest.raises(TemplateFailedError) as second:
+        render_all(template, [{}, {}], limits=Limits(seconds=1))
+    assert second.value.message == first.value.message
 
 
 @pytest.mark.parametrize(
