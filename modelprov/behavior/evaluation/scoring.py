@@ -9,7 +9,8 @@ from itertools import combinations
 from typing import Literal
 
 from modelprov.behavior import statistics
-from modelprov.behavior.evaluation.graders import last_boxed, right
+from modelprov.behavior.evaluation.answer_text import last_boxed
+from modelprov.behavior.evaluation.graders import right
 from modelprov.behavior.evaluation.log import Logged
 from modelprov.behavior.evaluation.results import LEVEL, CurvePoint, Estimate, MethodRecord, PairedResult, Row
 from modelprov.behavior.evaluation.tasks import Question

@@ -158,7 +158,7 @@ def _answer(given: Any, grader: str, options: Any, place: str) -> tuple[str, tup
     if grader == "choice":
         return _choice(answer, options, place)
     if grader == "numeric":
-        from modelprov.behavior.evaluation.graders import number_in
+        from modelprov.behavior.evaluation.numbers_said import number_in
 
         if number_in(answer) is None:
             _refuse(place, f"the answer {answer!r} is no number")

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelprov.behavior.evaluation.graders import chosen_letter, last_boxed, number_in, numbers_in, right
+from modelprov.behavior.evaluation.answer_text import last_boxed
+from modelprov.behavior.evaluation.graders import right
+from modelprov.behavior.evaluation.letters_said import chosen_letter
+from modelprov.behavior.evaluation.numbers_said import number_in, numbers_in, settled_number
 from modelprov.behavior.evaluation.tasks import Question
 
 
@@ -94,3 +97,159 @@ def test_the_last_complete_box_counts_and_a_hundred_thousand_open_ones_cost_noth
     assert last_boxed("\\boxed{1} \\boxed{2} \\boxed{3") == "2"
     assert last_boxed("\\boxed{\\frac{1}{2}}") == "\\frac{1}{2}"
     assert last_boxed("\\boxed{" * 100_000) is None
+
+
+@pytest.mark.parametrize(
+    ("final", "value"),
+    [
+        ("\\boxed{1{,}000}", "1000"),
+        ("\\boxed{1\\,000}", "1000"),
+        ("\\boxed{17 \\text{ cm}^2}", "17"),
+        ("\\boxed{17\\,\\mathrm{m}^{3}}", "17"),
+        ("17 cm^2", "17"),
+        ("It is 1 000.", "1000"),
+        ("It is 12\u202f345\u202f678.5", "12345678.5"),
+        ("1\u00a0000", "1000"),
+        ("1\u2009000", "1000"),
+        ("1 1/2", "3/2"),
+        ("-1 1/2", "-3/2"),
+        ("$1\\frac{1}{2}$", "3/2"),
+        ("1½", "3/2"),
+        ("Answer: 17.\n\nThere is 1 more question!", "17"),
+        ("The answer is 17 because 10 and 7 are 2 numbers", "17"),
+        ("**Answer:** 7 + 10 = 17, in 2 steps", "17"),
+        ("The answer to question 3 is $x = 17$. Next: 4", "17"),
+        ("The answer is 12. So no: the answer is 17. 1 more?", "17"),
+        ("The answer is the sum of 7 and 10, which is 17", "17"),
+        ("The answer is 12. Wait, I made an error: it is 17", "17"),
+        ("The answer is 12? No, 17.", "17"),
+        ("The answer is not 12 but 17", "17"),
+        ("It is 17, not 12", "17"),
+        ("1/2 or 0.5", "1/2"),
+        ("= 10 - 27 = -17", "-17"),
+        ("2^{4} + 1 = 17", "17"),
+    ],
+)
+def test_a_number_is_found_however_it_is_written(final, value):
+    assert right(ask("numeric", value), final)
+
+
+@pytest.mark.parametrize(
+    ("final", "wrong"),
+    [
+        ("17 or 18", "17 18"),
+        ("\\boxed{17 \\text{ or } 18}", "17 18"),
+        ("\\boxed{16, 17}", "16 17 1617"),
+        ("The answer is 17 or 18. There are 17 items", "17 18"),
+        ("Answer: 17, 18", "17 18"),
+        ("x = 3 or x = 17", "3 17"),
+        ("The answer is 8 5", "8 5 85"),
+        ("not 17", "17"),
+        ("It isn't 17", "17"),
+        ("The answer is not 17.", "17"),
+        ("neither 16 nor 17", "16 17"),
+        ("It is not 16 or 17", "16 17"),
+        ("x \\neq 17", "17"),
+        ("The answer is \\neq 17", "17"),
+        ("1,7", "1 7 17 1.7"),
+        ("1.000,5", "1 5 1000.5 10005"),
+        ("0,125", "125 0.125"),
+        ("1,0000", "1 0 1000 10000"),
+        ("17 00", "17 1700"),
+        ("17 0000", "17 170000"),
+        ("2024 300", "2024300"),
+        ("1.2.3", "1.2 3 2.3"),
+        ("10^2", "10 2 102"),
+        ("10 + 7", "10 7"),
+        ("Answer: 10 + 7", "10 7"),
+        ("\\boxed{10-17}", "10 17 -17"),
+        ("17 ± 2", "17 2"),
+        ("17/11/2024", "17 2024 17/11"),
+        ("1 17/2", "1 9.5 17/2"),
+        ("1e999999", "1 999999"),
+        ("The answer is 17. Wait, it is 18.", "17"),
+        ("The answer is 17? No, 18.", "17"),
+        ("Answer: 17\nAnswer: 18", "17"),
+        ("\\boxed{18} and so 17", "17"),
+        ("\\boxed{18}. The answer is 17", "17"),
+    ],
+)
+def test_a_number_that_is_not_settled_on_is_no_answer(final, wrong):
+    for value in wrong.split():
+        assert not right(ask("numeric", value), final), value
+
+
+@given(st.integers(1000, 10**15), st.sampled_from([" ", "\u00a0", "\u2009", "\u202f", "\\,", "{,}"]))
+def test_thousands_may_be_set_apart_by_any_usual_space(value, space):
+    assert settled_number(f"It is {value:,}.".replace(",", space)) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("The answer is A or B.", None),
+        ("The answer is either A or B.", None),
+        ("The answer is A and B", None),
+        ("Answer: A, B", None),
+        ("The answer is A/B", None),
+        ("A or B is right", None),
+        ("(A) or (B)", None),
+        ("ADA or BCD: so (B)", "B"),
+        ("The answer is A? No, B.", "B"),
+        ("The answer is A? No. It is B).", "B"),
+        ("The answer is A?", None),
+        ("The answer is A. Wait, B.", "B"),
+        ("The answer is A. Wait, I made an error: B is right.", "B"),
+        ("The answer is A. Wait, I made an error. D fits better", None),
+        ("The answer is B. Wait, let me check. Yes, B.", "B"),
+        ("I choose B", "B"),
+        ("I'd go with option (B)", "B"),
+        ("I would not choose B", None),
+        ("The correct option is B", "B"),
+        ("The answer is not A but B", "B"),
+        ("The answer is not B.", None),
+        ("The answer isn't B.", None),
+        ("Not B.", None),
+        ("I think B. Not A.", "B"),
+        ("(B) is wrong.", None),
+        ("Answer B is wrong.", None),
+        ("I don't think B is right.", None),
+        ("If B is right, then pigs fly", None),
+        ("There is no B.", None),
+        ("No. B) stone C) pear", None),
+        ("The answer is B, a pear.", "B"),
+        ("The answer is B, C is wrong", "B"),
+        ("The answer is B. No other option fits.", "B"),
+        ("\\boxed{B. pear}", "B"),
+        ("\\boxed{B) or C)}", None),
+        ("\\boxed{Banana}", None),
+    ],
+)
+def test_a_choice_between_two_is_none_and_a_correction_counts(text, letter):
+    assert chosen_letter(text, 4) == letter
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "\\text{",
+        "answer: ",
+        "1 000 ",
+        "1,1",
+        "not 1 ",
+        "1+",
+        "A or ",
+        "No, B. ",
+        "I choose ",
+        "if A is right ",
+        "if ",
+        "\\frac{1}{2}^",
+        " ",
+        "(",
+        "1/",
+    ],
+)
+def test_a_hundred_thousand_characters_are_graded_without_running_away(unit):
+    text = unit * (100_000 // len(unit))
+    settled_number(text)
+    chosen_letter(text, 4)
