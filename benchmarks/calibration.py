@@ -21,6 +21,7 @@ from zlib import crc32
 
 import numpy as np
 
+import benchmarks.calibration_reversals  # noqa: F401  (adds its kinds)
 from benchmarks.calibration_cases import KINDS, Kind
 from modelprov.forensics.compare import Options
 from modelprov.shares import wilson

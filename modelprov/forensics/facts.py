@@ -17,7 +17,7 @@ from modelprov.forensics.least_squares import fit_many
 from modelprov.forensics.moments import ALL_EQUAL, ELEMENTS, NONFINITE, PARENTS_AGREE, Moments, layout
 from modelprov.forensics.part_alphas import PartAlpha, part_weights, spread, spread_of_weights
 from modelprov.forensics.recipe import Recipe
-from modelprov.forensics.reversal import extrapolated
+from modelprov.forensics.reversal import extrapolated, short
 from modelprov.forensics.roles import between
 from modelprov.forensics.rows import Table, agreement, betweenness, correlations, mean_correlation
 from modelprov.forensics.scout import Strata
@@ -99,6 +99,7 @@ def _facts(of: Evidence, decisive: Sequence[int], explained: Sequence[int]) -> F
         between=between(total),
         other_exact=_other_exact(total, fits),
         extrapolated=extrapolated(fits, weights),
+        short=short(fits),
         bit_equal=bit_equal,
         mixes=used is not None and int((np.abs(used) > 0).any(axis=0).sum()) > 1,
         blends=used is not None and int((np.abs(used) > 0).sum(axis=1).max()) > 1,

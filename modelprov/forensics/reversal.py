@@ -19,34 +19,40 @@ from modelprov.forensics.sample import Sample
 
 ELEMENTS = 200_000
 SLACK = 1e-6  # of the values: what the weights' own digits leave open
-SHORT = frozenset({DType.BF16, DType.F16})
+DIGITS = {DType.BF16: 8, DType.F16: 11, DType.F32: 24, DType.F64: 53}  # bits of the significand
 
 
 def extrapolated(fits: Fits | None, weights: Float64 | None) -> int | None:
     """The parent (1 ... k) that is an exact continuation of the suspect, as far as its own rounding cells can tell.
 
     `weights` float64 [strata, k] are those of the recipe or the exact fit, or None. Only elements count in which the
-    suspect is stored in 16 bits: a finer suspect that is an exact mixture cannot have come before its coarser parent.
+    suspect is not stored more finely than that parent: a finer suspect that fits could not have come before it.
     """
     if fits is None:
         return None
-    short = np.isin(fits.sample.formats[0], [code for code, dtype in enumerate(DType) if dtype in SHORT])
-    if int(short.sum()) < INFORMATIVE:
-        return None
-    sample, stratum = fits.sample.take(short), fits.stratum[short]
-    if weights is not None:
-        for parent in range(len(sample.parents)):
-            if _carried_back(sample, weights[stratum], parent):
-                return parent + 1
-    some = subsample(sample, ELEMENTS, 0)
-    for child, third in permutations(range(len(sample.parents)), 2):
-        if _beyond(some, child, third):
+    digits = np.array([DIGITS.get(dtype, 0) for dtype in DType])[fits.sample.formats]
+    parents = range(len(fits.sample.parents))
+    comparable = {parent: digits[0] <= digits[parent + 1] for parent in parents}
+    for parent in parents:
+        if weights is not None and _carried_back(fits, weights, parent, comparable[parent]):
+            return parent + 1
+    for child, third in permutations(parents, 2):
+        if _beyond(subsample(fits.sample.take(comparable[child]), ELEMENTS, 0), child, third):
             return child + 1
     return None
 
 
-def _carried_back(sample: Sample, weights: Float64, parent: int) -> bool:
+def short(fits: Fits | None) -> bool:
+    """Whether most of the suspect is stored in 16 bits, where every fit of a mixture allows both directions."""
+    if fits is None:
+        return True
+    digits = np.array([DIGITS.get(dtype, 0) for dtype in DType])[fits.sample.formats[0]]
+    return bool((digits < DIGITS[DType.F32]).mean() > 0.5)
+
+
+def _carried_back(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.bool_]) -> bool:
     """Whether (S - sum of the others) / weight lies in the parent's cell wherever it has part of a mixture."""
+    sample, weights = fits.sample.take(chosen), by_stratum[fits.stratum[chosen]]
     own = weights[:, parent]
     mixed = (own > 0) & (own < 1)
     others = [one for one in range(len(sample.parents)) if one != parent]
@@ -63,6 +69,8 @@ def _carried_back(sample: Sample, weights: Float64, parent: int) -> bool:
 
 def _beyond(sample: Sample, child: int, third: int) -> bool:
     """Whether one weight of the suspect above 1 puts the child into all its cells, with `third` as the other end."""
+    if sample.elements < INFORMATIVE:
+        return False
     pair = Sample(
         sample.suspect, sample.lower, sample.upper, sample.parents[[child, third]], sample.group,
         sample.formats[[0, child + 1, third + 1]],

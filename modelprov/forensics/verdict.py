@@ -13,8 +13,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
 4.  weak-kinship        the correlation below 0.5 for every parent                            -> inconclusive
 5.  other-child         another argument is an exact mixture of the suspect and the rest, and the suspect is not one
                                                                                               -> inconclusive
-    extrapolated        a parent is, to its own rounding, the suspect carried on beyond it (a weight above 1), and
-                        the suspect is stored in 16 bits                                      -> inconclusive
+    extrapolated        a parent is, to its own rounding, the suspect carried on beyond it (a weight above 1);
+                        a recipe that gives every bit of F32 weights rules that out           -> inconclusive
     whole-parts         what follows would hold, but no part by itself is a mixture           -> inconclusive
 6.  reproduced          a recipe with more than one parent gives the same bits in 99.99 % of the elements where the
                         parents differ                                                        -> merge
@@ -66,7 +66,8 @@ class Facts:
     anything else differs. `correlations`: mean-centred raw correlation by parent (None: no variance); `kin_tensors`
     the share of decisive elements in tensors where one of them exceeds 0.5.
 
-    `extrapolated`: a parent that is exactly the suspect carried on beyond it (`reversal.py`).
+    `extrapolated`: a parent that is exactly the suspect carried on beyond it (`reversal.py`); `short`: whether the
+    suspect is stored in 16 bits, where a recipe that gives every bit does not tell that apart from a merge.
 
     `bit_equal`: the best recipe's share where parents differ, at worst; `mixes` whether that recipe, or else the exact
     weighting, uses more than one parent, in `pieces` pieces, and `blends` whether any piece by itself does; `interior`
@@ -91,6 +92,7 @@ class Facts:
     between: tuple[Between, ...] = ()
     other_exact: int | None = None
     extrapolated: int | None = None
+    short: bool = True
     bit_equal: float | None = None
     mixes: bool = False
     blends: bool = True
@@ -166,14 +168,14 @@ def _among_parents(facts: Facts) -> Decision:
     exact_interior = (facts.exact or (facts.bit_equal or 0) >= REPRODUCED) and facts.interior
     if facts.other_exact is not None and not exact_interior:
         return _inconclusive("other-child", "another argument is an exact mixture of the rest", facts.other_exact)
-    if facts.extrapolated is not None:
+    exact = exact_rule(facts)
+    if facts.extrapolated is not None and (facts.short or exact != "reproduced"):
         return _inconclusive(
             "extrapolated",
             "it lies between the parents, and one of them is exactly the suspect carried on beyond it: a merge of the "
             "parents and a parent made from the suspect are the same weights",
             facts.extrapolated,
         )
-    exact = exact_rule(facts)
     if exact and not facts.blends:
         return _inconclusive(
             "whole-parts",
