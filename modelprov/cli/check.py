@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelprov.cli.compare import HELP_FILE, check_outputs, parse_size
+from modelprov.cli.compare import HELP_FILE, check_outputs, page_to_open, parse_size, show_page
 from modelprov.cli.main import app
 from modelprov.errors import UsageError
 
@@ -53,6 +53,7 @@ def check(
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help=HELP_FILE.format("JSON"))] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help=HELP_FILE.format("Markdown"))] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help=HELP_FILE.format("one HTML page"))] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Show the HTML page in a browser.")] = False,
     sarif: Annotated[Path | None, typer.Option(metavar="FILE", help=HELP_FILE.format("SARIF 2.1.0"))] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help=HELP_FILE.format("JUnit XML"))] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Compare a few MB of each checkpoint only.")] = False,
@@ -81,7 +82,8 @@ def check(
     from modelprov.reports.checking_terminal import print_check
     from modelprov.reports.writing import write_atomically
 
-    outputs = {"json": json_file, "markdown": markdown, "html": html, "sarif": sarif, "junit": junit}
+    page = page_to_open(html) if open_it else html
+    outputs = {"json": json_file, "markdown": markdown, "html": page, "sarif": sarif, "junit": junit}
     to_stdout = check_outputs(outputs) or write_card
     rules, accepted_in = _policy(policy, model), baseline
     accepted_in = accepted_in or rules.baseline
@@ -115,6 +117,8 @@ def check(
             typer.echo(note, err=True)
         for path, _ in rendered:
             typer.echo(f"wrote {path}", err=True)
+    if open_it and page is not None:
+        show_page(page, temporary=html is None)
     raise typer.Exit(EXIT[done.report.outcome])
 
 

@@ -156,3 +156,13 @@ def test_standard_output_holds_the_report_alone(check: Check) -> None:
 def test_quiet_says_nothing_and_keeps_the_exit_code(check: Check) -> None:
     done = check("--quiet")
     assert (done.code, done.out, done.err) == (1, "", "")
+
+
+def test_open_writes_a_page_and_says_where_it_lies(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Path] = []
+    monkeypatch.setattr("modelprov.reports.opening.open_page", lambda page: shown.append(page) is None)
+    done = check("--open", "--html", "check.html")
+    assert done.code == 1
+    assert shown == [Path("check.html")]
+    assert "opened check.html" in done.err
+    assert Path("check.html").read_text().lstrip().startswith("<!doctype html>")
