@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LIMIT = 1 << 30
 KEY_LIMIT = 1 << 20
+QUOTED = "note: The report is quoted, not recomputed: `modelprov report verify` recomputes it."
 FORMATS = ("in-toto", "cyclonedx", "spdx")
 
 
@@ -55,6 +56,8 @@ def attest(
     The statement names the suspect and says what was compared (digests, revisions), the verdict, the proportions with
     their interval, the recipe, seed, version, and what the comparison does not show. Local paths are left out.
 
+    The report is quoted, not recomputed: `modelprov report verify` does that. One that contradicts itself is refused.
+
     With --verify, checks a signed one offline: the signature, and where given the report and the weights.
 
     Exit codes: 0 written or verified, 1 not verified, 2 bad usage or input.
@@ -78,6 +81,7 @@ def attest(
 def _write(file: Path, out: Path, form: str, key: Path | None, weights: list[str], quiet: bool) -> None:
     from modelprov.cli.report import labelled, parse_report
     from modelprov.reports.attestation import make_statement, statement_text
+    from modelprov.reports.attestation_consistency import contradictions
     from modelprov.reports.attestation_envelope import private_key, sign
     from modelprov.reports.bill_of_materials_cyclonedx import render_cyclonedx
     from modelprov.reports.bill_of_materials_spdx import render_spdx
@@ -91,6 +95,11 @@ def _write(file: Path, out: Path, form: str, key: Path | None, weights: list[str
     signer = None if key is None else private_key(_read(key, KEY_LIMIT), _passphrase)
     content = _read(file, LIMIT)
     report, sha256 = parse_report(content, file), hashlib.sha256(content).hexdigest()
+    for contradiction in contradictions(report):
+        raise UsageError(
+            f"{clean(str(file))} contradicts itself: {clean(contradiction)}",
+            f"It was edited, or is damaged. What holds: modelprov report verify {clean(str(file))}",
+        )
     recorded = {one.label: one.digest for one in report.inputs}
     hashed = {}
     for label, where in labelled(weights, list(recorded)).items():
@@ -109,7 +118,10 @@ def _write(file: Path, out: Path, form: str, key: Path | None, weights: list[str
         if signer is not None:
             text = sign(text.encode(), signer)
     write_atomically(out, text)
-    if quiet or str(out) == "-":
+    if quiet:
+        return
+    typer.echo(QUOTED, err=True)
+    if str(out) == "-":
         return
     typer.echo(f"wrote {out} ({form}, {'signed' if signer is not None else 'not signed'})", err=True)
     loose = [one.label for one in report.inputs if one.role != "control" and one.label not in hashed]

@@ -35,18 +35,6 @@ class Recipe:
         return f"{description.name} ({' then '.join(labels[parent] for parent in self.order)})"
 
 
-def number(value: float) -> str:
-    """A weight as a person would write it."""
-    return f"{value:.9g}"
-
-
-def weighting(weights: npt.NDArray[np.float64], labels: tuple[str, ...]) -> str:
-    """One weighting in words: `0.565 x nex + 0.435 x qwen`."""
-    if (weights == 1).sum() == 1 and (weights != 0).sum() == 1:
-        return f"{labels[int(np.argmax(weights))]} unchanged"
-    return " + ".join(f"{number(w)} × {label}" for w, label in zip(weights, labels, strict=True) if w != 0)
-
-
 def describe_strata(strata: Strata, members: list[int]) -> str:
     """Name a group of strata readably: all, whole layers, or kinds with their layers."""
     if len(members) == len(strata.names):

@@ -15,8 +15,9 @@ from modelprov.forensics.fits import Fits
 from modelprov.forensics.least_squares import coefficient_sum, fit_many
 from modelprov.forensics.moments import Moments
 from modelprov.forensics.part_alphas import NORMAL_95, moved_along
-from modelprov.forensics.recipe import Recipe, describe_strata, weighting
+from modelprov.forensics.recipe import Recipe, describe_strata
 from modelprov.forensics.recipe_search import Scored
+from modelprov.forensics.recipe_words import weighting
 from modelprov.forensics.results import (
     AfterMerge,
     CandidateRecipe,
@@ -152,10 +153,7 @@ def programs(candidates: Sequence[CandidateRecipe]) -> str | None:
 def _candidate(recipe: Recipe, strata: Strata, table: Table, bit_equal: float, elements: int) -> CandidateRecipe:
     labels = table.labels[1:]
     groups = _groups(recipe, strata, table, labels)
-    pieces = [
-        f"{weighting(np.array([group.weights[label] for label in labels]), labels)} in {group.tensors}"
-        for group in groups
-    ]
+    pieces = [f"{weighting([group.weights[label] for label in labels], labels)} in {group.tensors}" for group in groups]
     return CandidateRecipe(
         description="; ".join(pieces) if len(groups) > 1 else weighting(recipe.weights[0], labels),
         arithmetic=recipe.arithmetic_name(labels),

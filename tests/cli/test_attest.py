@@ -59,6 +59,7 @@ def test_a_signed_statement_verifies_with_its_report_and_its_weights(
     said = modelprov("attest", report, "--key", private, "--out", out, *weights)
     assert (said.code, said.out) == (0, "")
     assert "signed" in said.err
+    assert said.err.startswith("note: The report is quoted, not recomputed: `modelprov report verify` recomputes it.\n")
     assert "note: qwen: named by the digest of names" in said.err
     good = modelprov("attest", "--verify", out, "--public-key", public, "--report", report, *weights)
     assert (good.code, good.err) == (0, "")
@@ -111,6 +112,26 @@ def test_a_sigstore_bundle_is_opened_for_its_envelope_and_nothing_more_is_claime
     said = modelprov("attest", "--verify", "b.json", "--public-key", public)
     assert (said.code, "nothing else in the bundle was checked" in " ".join(said.out.split())) == (0, True)
     assert modelprov("attest", "--verify", "b.json", "--public-key", keys("b")[1]).code == 1
+
+
+def test_a_report_that_was_edited_without_care_is_refused_and_nothing_is_written(
+    modelprov: Command, report: Path, keys: Any, tmp_path: Path
+) -> None:
+    text = report.read_text()
+    assert text.count('"alpha": 0.565,') >= 2
+    (tmp_path / "edited.json").write_text(text.replace('"alpha": 0.565,', '"alpha": 0.9,'))
+    for form in (("--key", keys("a")[0]), ("--format", "cyclonedx"), ("--format", "spdx", "--quiet")):
+        said = modelprov("attest", "edited.json", *form, "--out", "s.json")
+        assert (said.code, said.out, (tmp_path / "s.json").exists()) == (2, "", False)
+        assert "contradicts itself: alpha of mixing is 0.9, outside its interval" in " ".join(said.err.split())
+        assert "report verify" in said.err
+
+
+def test_that_the_report_is_only_quoted_is_said_unless_quiet(modelprov: Command, report: Path) -> None:
+    note = "note: The report is quoted, not recomputed: `modelprov report verify` recomputes it.\n"
+    assert modelprov("attest", report).err == note
+    quiet = modelprov("attest", report, "--quiet")
+    assert (quiet.code, quiet.err) == (0, "")
 
 
 def test_bills_are_written_in_both_formats_and_not_signed(modelprov: Command, report: Path, keys: Any) -> None:
@@ -194,4 +215,4 @@ def test_writing_a_statement_loads_nothing_heavy(report: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code + MAIN, "attest", report], capture_output=True, text=True, check=True
     )
-    assert done.stderr.strip() == "[]"
+    assert done.stderr.splitlines()[-1] == "[]"
