@@ -17,7 +17,10 @@ NUMBER = re.compile(
     rf"(?P<exponent>[eE][-+]?\d{{1,3}}(?!\d))?(?P<part>/\d+|[ \u00a0]\d+/\d+)?(?P<rest>[.,/]?\d|[eE][-+]?\d)?"
 )
 READABLE = re.compile(r"\d+(?:\.\d+)?|\.\d+|(?!0)\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-FRACTION = re.compile(r"(?P<whole>(?<=\d)[ ]?)?\\[dt]?frac\{(-?\d+)\}\{(\d+)\}")
+FRACTION = re.compile(
+    r"(?P<whole>(?<=\d)[ ]?)?\\[dt]?frac(?:\{(?P<upper>-?\d+)\}|(?P<digit>\d))(?:\{(?P<lower>\d+)\}|(?P<last>\d))"
+)
+SPACING = re.compile(r"\\[,;: ]")
 WORDS = re.compile(r"\\(?:text|textbf|textrm|textit|mathrm|mathbf|mbox)\s?\{([^{}]*)\}")
 UNIT_POWER = re.compile(r"(?<=[A-Za-z])[ ]?\^(?:\{-?\d+\}|-?\d+)")
 VULGAR = str.maketrans({"½": " 1/2", "¼": " 1/4", "¾": " 3/4", "⅓": " 1/3", "⅔": " 2/3"})
@@ -151,10 +154,15 @@ def _denied(text: str, one: Said) -> bool:
 
 def _plain(text: str) -> str:
     r"""The text with LaTeX's thousands, fractions, words and powers of units written plainly."""
-    text = text.translate(VULGAR).replace("{,}", ",").replace("\\,", "\u2009").replace("\\!", "")
+    text = SPACING.sub("\u2009", text.translate(VULGAR).replace("{,}", ",").replace("\\!", ""))
     text = WORDS.sub(r" \1 ", text)
-    text = FRACTION.sub(lambda found: f"{'' if found['whole'] is None else ' '}{found[2]}/{found[3]}", text)
+    text = FRACTION.sub(_fraction, text)
     return UNIT_POWER.sub("", text)
+
+
+def _fraction(found: re.Match[str]) -> str:
+    upper, lower = found["upper"] or found["digit"], found["lower"] or found["last"]
+    return f"{'' if found['whole'] is None else ' '}{upper}/{lower}"
 
 
 def _said(text: str) -> list[Said]:
