@@ -10,9 +10,10 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelprov.behavior.probing.names import folded, mentioned
+from modelprov.behavior.probing.names import folded
 from modelprov.behavior.probing.questions import Question
 from modelprov.behavior.probing.results import NOTHING, OTHER, REFUSAL, SEVERAL, DeclaredName
+from modelprov.behavior.probing.standing import Standing, doubtful, hedged, standings
 
 _TELL = r"(?:share|tell|say|disclose|reveal|answer|provide|discuss)"
 _REFUSALS = (
@@ -29,18 +30,32 @@ _REFUSALS = (
 _REFUSAL = re.compile("|".join(_REFUSALS))
 
 _YES = re.compile(
-    r"^(?:yes|yeah|yep|correct|indeed|exactly|of course|that is (?:right|correct)|that s (?:right|correct)"
-    r"|that's (?:right|correct)|sim|isso mesmo|exato|exatamente|correto|claro|com certeza)\b"
-    r"|^(?:是的|是啊|是。|是，|是,|是$|对的|对。|对，|对,|对$|没错|正确|当然|嗯)"
+    r"^(?:yes|yeah|yep|correct|right|that is (?:right|correct)|that s (?:right|correct)|that's (?:right|correct)|sim"
+    r"|isso mesmo|exato|exatamente|correto)\b"
+    r"|^(?:是的|是啊|是。|是，|是,|是$|对的|对。|对，|对,|对$|没错|不错|正确|嗯)"
 )
+_SURELY = re.compile(
+    r"^(?:of course|indeed|exactly|sure|absolutely|certainly|definitely|claro|com (?:toda )?certeza|certamente|certo)\b"
+    r"|^(?:当然|确实|的确|肯定)"
+)
+_NOT_SOON = re.compile(
+    r"^(?:\W*[\w']+){0,3}?\W*(?:\b(?:not|never|no|n[ãa]o|nunca|nem|opposite|contrary|contrário)\b|\w+n't\b|cannot\b)"
+    r"|^.{0,4}[不没非无]"
+)
+"""After a word like "of course", which stands before a yes and before a no: "Of course I'm not"."""
 _NO = re.compile(
-    r"^(?:no|nope|not|incorrect|wrong|negative|n[ãa]o|incorreto|errado|de forma alguma)\b|^(?:不|否|错|并不|并非|没有)"
+    r"^(?:no(?! (?:momento|caso|meu|entanto|fundo|brasil|doubt|problem)\b)|nope"
+    r"|not(?! (?:only|sure|certain)\b)|incorrect|wrong|negative"
+    r"|n[ãa]o(?! (?:só|apenas|somente|sei|posso|consigo|tenho certeza)\b)"
+    r"|incorreto|errado|de forma alguma|de modo algum|nunca|never)\b"
+    r"|^(?:不(?!错|仅|只|过|好意思|客气|知道|确定|清楚|能|便|方便)|否|错|并不|并非|没有)"
 )
+_QUESTION = re.compile(r"^[^.!?。！？;；]*[?？]+")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one text says: its class, the names in it, yes (True), no (False) or neither (None)."""
+    """What one text says: its class, the names it gives, yes (True), no (False) or neither (None)."""
 
     class_: str
     names: frozenset[str]
@@ -48,10 +63,13 @@ class Verdict:
 
 
 def classify(text: str | None, names: Sequence[DeclaredName]) -> Verdict:
-    """Place one text (an answer, or a thought); None and empty texts are "no answer"."""
+    """Place one text (an answer, or a thought); None and empty texts are "no answer".
+
+    A name that is denied ("I am not Nex") or quoted ("You asked whether I am Nex") is none that the text gives.
+    """
     if text is None or not text.strip():
         return Verdict(NOTHING, frozenset(), None)
-    found = mentioned(text, names)
+    found = frozenset(one.name for one in standings(text, names) if one.asserted)
     if len(found) == 1:
         class_ = next(iter(found))
     elif found:
@@ -62,35 +80,63 @@ def classify(text: str | None, names: Sequence[DeclaredName]) -> Verdict:
 
 
 def says_yes(text: str) -> bool | None:
-    """Yes or no by the first words of an English, Portuguese or Chinese answer; None where they are neither."""
-    start = _plain(text).lstrip(" \"'“”‘’«»*#-.,!¡:：，。！—–")
+    """Yes or no by the first words of an English, Portuguese or Chinese answer; None where they are neither.
+
+    A question that the answer begins with is passed over ("Nex? No."). "Of course" and its like are a no where a
+    negation follows within a few words.
+    """
+    start = _start(_QUESTION.sub("", _start(_plain(text))))
     if _NO.match(start):
         return False
-    return True if _YES.match(start) else None
+    if _YES.match(start):
+        return True
+    surely = _SURELY.match(start)
+    if surely is None:
+        return None
+    sentence = re.split(r"[.!?](?=\s|$)|[。！？]", start[surely.end() :], maxsplit=1)[0]
+    return not _NOT_SOON.match(sentence[:60])
 
 
 def affirms(text: str | None, question: Question, names: Sequence[DeclaredName]) -> bool | None:
     """Whether the answer to "Are you NAME?" claims to be it; None where unclear.
 
-    Yes and no count with the question's sense. So does a declared name that the answer gives itself ("I am Nex" denies
-    Rio), unless it is the name asked for beside a negation. An answer whose yes or no and whose name contradict each
-    other ("Yes, I am Nex") is unclear.
+    Yes and no count with the question's sense, and so does what the answer says of the name ("I am Nex", "I am not
+    Nex") and of others ("I am Nex" denies Rio). Where these contradict each other ("Yes, I am Nex" of Rio) the answer
+    is unclear; and so is a claim that a yes or no alone makes beside a denial or a doubt ("Yes, but I am not sure").
     """
     if text is None or not text.strip():
         return None
     yes = says_yes(text)
     claimed = None if yes is None else yes != question.inverted
-    found, named = mentioned(text, names), None
-    if found and question.asked not in found:
-        named = False
-    elif found == {question.asked} and not _NEGATION.search(_plain(text)):
-        named = True
-    if claimed is None or named is None:
-        return named if claimed is None else claimed
-    return claimed if claimed == named else None
+    found = standings(text, names)
+    stated = _stated(found, question.asked)
+    if claimed is None or stated is None:
+        rest = _QUESTION.sub("", _start(_plain(text)))
+        again = any(one.name == question.asked for one in standings(rest, names))
+        if claimed and (again or _doubted(rest, yes=bool(yes))):
+            return None
+        return stated if claimed is None else claimed
+    return claimed if claimed == stated else None
 
 
-_NEGATION = re.compile(r"\b(?:not|isn't|never|n[ãa]o|nem|different|diferente)\b|不|没|非")
+def _stated(found: Sequence[Standing], asked: str | None) -> bool | None:
+    """What an answer says of the name asked for, beside any yes or no; None where it says nothing certain."""
+    told = {one.is_it for one in found if one.name == asked}
+    if told:
+        certain = told - {None}
+        return certain.pop() if len(certain) == 1 else None
+    return False if any(one.is_it for one in found) else None
+
+
+def _doubted(text: str, *, yes: bool) -> bool:
+    """Whether the first sentence takes back the yes (or, after a no, whether it is only an opinion)."""
+    start = _start(text)
+    rest = start[match.end() :] if (match := _YES.match(start) or _SURELY.match(start)) else start
+    return doubtful(rest) if yes else hedged(rest)
+
+
+def _start(text: str) -> str:
+    return text.lstrip(" \"'“”‘’«»*#-.,!¡?？:：，。！—–")
 
 
 def quotes(text: str | None, phrase: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from modelprov.behavior.probing.results import DeclaredName
 from modelprov.errors import UsageError
@@ -51,8 +52,21 @@ def folded(text: str) -> str:
     return re.sub(r"[\s\u2010-\u2015\u2212_-]+", " ", text).strip()
 
 
+class Mention(NamedTuple):
+    """A declared name where it stands in a folded text: `folded(text)[start:stop]`."""
+
+    name: str
+    start: int
+    stop: int
+
+
 def mentioned(text: str, names: Sequence[DeclaredName]) -> frozenset[str]:
-    """The names that the text holds.
+    """The names that the text holds, whatever it says of them (see `mentions`)."""
+    return frozenset(one.name for one in mentions(text, names))
+
+
+def mentions(text: str, names: Sequence[DeclaredName]) -> tuple[Mention, ...]:
+    """Every place where the text holds a name, in order.
 
     Where aliases overlap the longest counts ("Nex AGI" is no "Nex" if both are names), and a longer excluded phrase
     hides an alias. An alias stands at a word's boundary: no letter beside its own first and last letter, unless one of
@@ -61,7 +75,7 @@ def mentioned(text: str, names: Sequence[DeclaredName]) -> frozenset[str]:
     body = folded(text)
     known: list[tuple[str, str | None]] = [(folded(alias), one.name) for one in names for alias in one.aliases]
     known += [(folded(phrase), None) for one in names for phrase in one.excluded]
-    found, covered = set(), [False] * len(body)
+    found, covered = [], [False] * len(body)
     for alias, name in sorted(known, key=lambda pair: -len(pair[0])):
         start = body.find(alias)
         while alias and start >= 0:
@@ -69,9 +83,9 @@ def mentioned(text: str, names: Sequence[DeclaredName]) -> frozenset[str]:
             if not any(covered[start:stop]) and _apart(body, start, stop):
                 covered[start:stop] = [True] * len(alias)
                 if name is not None:
-                    found.add(name)
+                    found.append(Mention(name, start, stop))
             start = body.find(alias, start + 1)
-    return frozenset(found)
+    return tuple(sorted(found, key=lambda one: one.start))
 
 
 def _apart(text: str, start: int, stop: int) -> bool:

@@ -22,8 +22,8 @@ NO_ALL_CLEAR = (
 )
 NO_INTENT = "Who did what, when, or with what permission. A hidden prompt may be branding as well as concealment."
 RULES = (
-    "Answers are placed by fixed rules on names declared before the run; an answer that says a name in a denial or a "
-    "comparison counts as that name, or as several. With --log every answer can be read."
+    "Answers are placed by fixed rules on names declared before the run. A name that an answer denies or only quotes "
+    "is not counted; one that it says in passing is. With --log every answer can be read."
 )
 NO_CONTROL = "Whether an unrelated model would answer alike: no --control was given."
 NO_PARENTS = "Whether the suspected sources answer alike: no --parent was given."

@@ -57,7 +57,7 @@ def test_a_yes_to_the_question_the_other_way_round_is_a_denial():
 def test_without_yes_or_no_a_name_settles_it_unless_it_is_negated():
     assert affirms("I am Nex.", IS, NAMES) is False
     assert affirms("I am Rio.", IS, NAMES) is True
-    assert affirms("I am not Rio.", IS, NAMES) is None
+    assert affirms("I am not Rio.", IS, NAMES) is False
     assert affirms("Who knows?", IS, NAMES) is None
     assert affirms(None, IS, NAMES) is None
 
