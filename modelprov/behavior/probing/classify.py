@@ -30,7 +30,8 @@ _REFUSALS = (
 _REFUSAL = re.compile("|".join(_REFUSALS))
 
 _YES = re.compile(
-    r"^(?:yes|yeah|yep|correct|right|that is (?:right|correct)|that s (?:right|correct)|that's (?:right|correct)|sim"
+    r"^(?:yes(?! (?:and|or) no\b)|yeah|yep|correct|right|that is (?:right|correct)|that s (?:right|correct)|that's (?:right|correct)"
+    r"|sim(?! (?:e|ou) n[ãa]o\b)"
     r"|isso mesmo|exato|exatamente|correto)\b"
     r"|^(?:是的|是啊|是。|是，|是,|是$|对的|对。|对，|对,|对$|没错|不错|正确|嗯)"
 )
@@ -43,6 +44,8 @@ _NOT_SOON = re.compile(
     r"|^.{0,4}[不没非无]"
 )
 """After a word like "of course", which stands before a yes and before a no: "Of course I'm not"."""
+_OFFERS = re.compile(r"\b(?:help|assist|ajud\w*|can i|may i|let me|posso|vamos)\b|帮|可以")
+"""Makes "of course" an answer to a request: "Of course I can help you!"."""
 _NO = re.compile(
     r"^(?:no(?! (?:momento|caso|meu|entanto|fundo|brasil|doubt|problem)\b)|nope"
     r"|not(?! (?:only|sure|certain)\b)|incorrect|wrong|negative"
@@ -91,7 +94,7 @@ def says_yes(text: str) -> bool | None:
     if _YES.match(start):
         return True
     surely = _SURELY.match(start)
-    if surely is None:
+    if surely is None or _OFFERS.search(start[:120]):
         return None
     sentence = re.split(r"[.!?](?=\s|$)|[。！？]", start[surely.end() :], maxsplit=1)[0]
     return not _NOT_SOON.match(sentence[:60])

@@ -40,6 +40,7 @@ _NOT = re.compile(
     r"|refuse|unable|fail|lack)\b"
     r"|\b(?:do|does|did|is|are|was|were|ai|ca|wo|would|could|should|have|has|had|must|need|may|might)n[' ]?t\b"
     r"|\bcan[' ]t\b|^\W*no\b(?! (?:momento|caso|meu|entanto|fundo|brasil))"
+    rf"|\b(?:am|i'm|is|are)(?: \w+)? no (?={NAME})"
     r"|\bno(?= (?:longer|way|relation|connection|affiliation|link|such|more|part|version|name|one)\b)"
     r"|\b(?:n[ãa]o|nem|nunca|jamais|nenhum|nenhuma|tampouco|contrário|falso|nego)\b"
     r"|[不没非无未別]|否认|相反"
@@ -85,7 +86,7 @@ _CLAIMS = re.compile(
     rf"|(?:aqui|este|esse|respondendo) é|fui lançad[oa] (?:como|com o nome)){_CALLED}{_FILLERS} "
     r"|(?:我(?:就|的确|确实|正)?|(?:名字|名称|名|对话的|对话的模型|回答(?:你|您|我)的(?:模型|助手)?)就?)(?:是|叫|为)"
     r"(?:一个|一款|大?(?:语言)?模型|人工智能|助手|名为|叫|做|\s){0,6}"
-    rf"|(?:叫我|称我为|称呼我为)\s*){NAME}(?!\w*(?:的|'s)| (?:based|compatible|like|free)\b)"
+    rf"|(?:叫我|称我为|称呼我为)\s*){NAME}(?!\w*(?:的|'s)| (?:based|compatible|like|free|who|that|which)\b)"
 )
 _CLAIMED_AFTER = re.compile(
     rf"{NAME}\w* ?(?:is my name|is answering|is the (?:model|one|assistant) (?:that is |who is |which is )?"

@@ -14,7 +14,8 @@ DIFFERENT = Question("q", "en", "denial", "Are you a different model from Nex?",
 
 DENIALS = (
     "Of course not.", "当然不是。", "Claro que não.", "Claro que não sou o Nex.", "I wasn't made by Nex.",
-    "I cannot be Nex.", "I ain't Nex", "I am unlike Nex.", "Nex? No, sorry.", "Nunca fui o Nex.",
+    "I cannot be Nex.", "I'm definitely no Nex.", "I ain't Nex", "I am unlike Nex.", "Nex? No, sorry.",
+    "Nunca fui o Nex.",
     "I'm sorry, but Nex is another model", "Of course not, I am an assistant.", "当然不是，我是一个助手。",
     "Hardly; Nex is someone else.", "Exactly the opposite", "Absolutely not.", "Certainly not!", "I'm not Nex.",
     "I am not Nex; I am Qwen.", "Não, eu não sou o Nex.", "Eu não sou o Nex.", "Sou diferente do Nex.",
@@ -29,7 +30,9 @@ UNCLEAR = (
     "You asked if I am Nex.", "Você perguntou se eu sou o Nex.", "你问我是不是Nex。", "Nex is a good model.",
     "I was made by Nex.", "我是Nex开发的模型。", "I am a friend of Nex.", "I am Nex's successor.", "Am I Nex?",
     "Nex?", "I am neither a different model nor Nex.", "是的，我不是Nex。", "Sim, mas não sou o Nex.",
-    "Yes, I am Qwen.", "Acho que sou o Nex.", "I am a fan of a model called Nex.", "I don't know.", "Não sei.",
+    "Yes, I am Qwen.", "Acho que sou o Nex.", "I am a fan of a model called Nex.",
+    "I don't know.", "Yes and no.", "Sim e não.", "Of course I can help you!", "Claro! Como posso ajudar?",
+    "It is Nex who made me.", "当然可以，请问有什么可以帮您？", "Não sei.",
     "我不确定我是不是Nex。", "If I were Nex, I would say so.", "Se eu fosse o Nex, diria.",
     "I may or may not be Nex.", "Eu gosto do Nex.",
 )  # fmt: skip
@@ -82,7 +85,7 @@ def test_what_is_said_of_the_name_counts_whichever_way_the_question_asks(answer,
 @pytest.mark.parametrize(
     ("answer", "class_"),
     [
-        ("I am not Nex.", "other"), ("não sou o Nex", "other"), ("我不是Nex", "other"),
+        ("I am not Nex.", "other"), ("I'm no Nex.", "other"), ("não sou o Nex", "other"), ("我不是Nex", "other"),
         ("I'm not Nex or Rio.", "other"), ("You asked whether I am Nex.", "other"),
         ("You asked whether I am Nex. I am an AI.", "other"), ("Você perguntou se sou o Nex.", "other"),
         ("你问我是不是Nex。", "other"), ("Are you asking if I am Nex?", "other"),
