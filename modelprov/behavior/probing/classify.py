@@ -30,7 +30,7 @@ _REFUSALS = (
 _REFUSAL = re.compile("|".join(_REFUSALS))
 
 _YES = re.compile(
-    r"^(?:yes(?! (?:and|or) no\b)|yeah|yep|correct|right|that is (?:right|correct)|that s (?:right|correct)|that's (?:right|correct)"
+    r"^(?:yes(?! (?:and|or) no\b)|yeah|yep|correct|right|that(?: is| s|'s) (?:right|correct)"
     r"|sim(?! (?:e|ou) n[ãa]o\b)"
     r"|isso mesmo|exato|exatamente|correto)\b"
     r"|^(?:是的|是啊|是。|是，|是,|是$|对的|对。|对，|对,|对$|没错|不错|正确|嗯)"
