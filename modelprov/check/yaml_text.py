@@ -12,7 +12,9 @@ import yaml
 
 from modelprov.check.interface import Problem
 from modelprov.check.results import Location
+from modelprov.check.shortened import shortened
 
+SHOWN = 80  # characters of foreign text in a problem
 MAX_VALUES = 200_000
 """Values of a document, each alias counted with everything it stands for."""
 MAX_DEPTH = 60
@@ -64,10 +66,10 @@ def read_yaml(text: str, file: str, first_line: int = 1) -> tuple[Value | None, 
         line = first_line + (min(mark.line, last) if mark is not None else 0)
         column = mark.column + 1 if mark is not None else None
         what = error.problem or error.context or "unknown mistake"
-        return None, (_problem(f"not valid YAML: {_short(what)}", file, line, column, "not YAML"),)
+        return None, (_problem(f"not valid YAML: {shortened(what, SHOWN)}", file, line, column, "not YAML"),)
     except (yaml.YAMLError, ValueError) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return None, (_problem(f"not valid YAML: {_short(what)}", file, first_line, None, "not YAML"),)
+        return None, (_problem(f"not valid YAML: {shortened(what, SHOWN)}", file, first_line, None, "not YAML"),)
     except (_TooLargeError, RecursionError) as error:
         words = str(error) if isinstance(error, _TooLargeError) else "is nested too deeply"
         return None, (_problem(f"the YAML {words}; it was not read", file, first_line, None, "too large"),)
@@ -118,8 +120,8 @@ class _Reader:
                 self.problems.append(_problem(message, self.file, line, column, "merge key"))
                 continue
             if name in entries:
-                message = f"the key {_short(name)!r} is given twice; the last one is read here"
-                self.problems.append(_problem(message, self.file, line, column, f"twice {_short(name)}"))
+                message = f"the key {shortened(name, SHOWN)!r} is given twice; the last one is read here"
+                self.problems.append(_problem(message, self.file, line, column, f"twice {shortened(name, SHOWN)}"))
             entries[name], size = self.read(content, depth + 1)
             total += size
         data = {name: value.data for name, value in entries.items()}
@@ -128,7 +130,7 @@ class _Reader:
     def _other(self, node: yaml.Node, depth: int) -> tuple[Value, int]:
         line, column = self._place(node)
         if node.tag not in KNOWN:
-            message = f"the tag {_short(node.tag)} is not read; the value counts as plain data"
+            message = f"the tag {shortened(node.tag, SHOWN)} is not read; the value counts as plain data"
             self.problems.append(_problem(message, self.file, line, column, "tag"))
         if isinstance(node, yaml.SequenceNode):
             read = [self.read(one, depth + 1) for one in node.value]
@@ -154,8 +156,3 @@ def _open_brackets(text: str) -> int:
 
 def _problem(message: str, file: str, line: int, column: int | None, about: str) -> Problem:
     return Problem(f"{file}: {message}", Location(file=file, line=line, column=column), about=about)
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 80 else line[:79] + "…"

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.forensics import interval
-from modelprov.forensics.fits import COVERED, INFORMATIVE, Fits, subsample
+from modelprov.forensics.fits import Fits, is_exact, subsample
 from modelprov.forensics.least_squares import fit_many
 from modelprov.forensics.moments import ALL_EQUAL, ELEMENTS, NONFINITE, PARENTS_AGREE, Moments, layout
 from modelprov.forensics.part_alphas import PartAlpha, part_weights, spread, spread_of_weights
@@ -217,9 +217,7 @@ def _other_exact(total: Moments, fits: Fits | None) -> int | None:
         if distinct < DISTINCT or (same and total.count(ALL_EQUAL) < COMPLETE * same):
             continue
         peak = interval.fit(interval.element_intervals(some.with_roles(child)))
-        if (peak.coverage or 0) < COVERED or peak.informative < INFORMATIVE or peak.low is None or peak.high is None:
-            continue
-        if peak.low > 0 and peak.high < 1:
+        if is_exact(peak) and peak.low is not None and peak.high is not None and peak.low > 0 and peak.high < 1:
             return child
     return None
 

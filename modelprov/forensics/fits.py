@@ -93,11 +93,16 @@ def subsample(sample: Sample, elements: int, seed: int) -> Sample:
     return sample.take(np.sort(rng.choice(sample.elements, elements, replace=False)))
 
 
+def is_exact(peak: IntervalFit) -> bool:
+    """Whether one weight lies in the rounding cells, of enough elements to say so."""
+    return (peak.coverage or 0) >= COVERED and peak.informative >= INFORMATIVE
+
+
 def _exact_one(peak: IntervalFit, by_stratum: dict[int, IntervalFit], strata: int) -> Exact | None:
     """One parent beside the reference: one alpha for all, else the fewest groups that serve every stratum."""
     if peak.coverage is None or peak.low is None or peak.high is None:
         return None
-    if peak.coverage >= COVERED and peak.informative >= INFORMATIVE:
+    if is_exact(peak):
         low, high = np.full((strata, 1), peak.low), np.full((strata, 1), peak.high)
         weights = _with_rest(np.full((strata, 1), _natural(peak.low, peak.high)))
         return Exact(weights, low, high, peak.informative, np.ones(strata, bool))

@@ -7,19 +7,17 @@ carried back, misses its parents' cells. Where the parent fits too, the order in
 
 from __future__ import annotations
 
-from itertools import permutations
-
 import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.dtypes import DType, Float64
 from modelprov.forensics import interval
-from modelprov.forensics.fits import COVERED, INFORMATIVE, Fits, subsample
+from modelprov.forensics.fits import COVERED, INFORMATIVE, Fits, is_exact, subsample
 from modelprov.forensics.sample import Sample
 
 ELEMENTS = 200_000
 SLACK = 1e-6  # of the values: what the weights' own digits leave open
-DIGITS = {DType.BF16: 8, DType.F16: 11, DType.F32: 24, DType.F64: 53}  # bits of the significand
+MANTISSA_BITS = np.array([dtype.mantissa_bits for dtype in DType])  # by the codes of `Sample.formats`
 
 
 def extrapolated(fits: Fits | None, weights: Float64 | None) -> int | None:
@@ -30,14 +28,15 @@ def extrapolated(fits: Fits | None, weights: Float64 | None) -> int | None:
     """
     if fits is None:
         return None
-    digits = np.array([DIGITS.get(dtype, 0) for dtype in DType])[fits.sample.formats]
+    bits = MANTISSA_BITS[fits.sample.formats]
     parents = range(len(fits.sample.parents))
-    comparable = {parent: digits[0] <= digits[parent + 1] for parent in parents}
+    comparable = [bits[0] <= bits[parent + 1] for parent in parents]
     for parent in parents:
         if weights is not None and _carried_back(fits, weights, parent, comparable[parent]):
             return parent + 1
-    for child, third in permutations(parents, 2):
-        if _beyond(subsample(fits.sample.take(comparable[child]), ELEMENTS, 0), child, third):
+    for child in parents:
+        some = subsample(fits.sample.take(comparable[child]), ELEMENTS, 0)
+        if any(_beyond(some, child, third) for third in parents if third != child):
             return child + 1
     return None
 
@@ -46,8 +45,7 @@ def short(fits: Fits | None) -> bool:
     """Whether most of the suspect is stored in 16 bits, where every fit of a mixture allows both directions."""
     if fits is None:
         return True
-    digits = np.array([DIGITS.get(dtype, 0) for dtype in DType])[fits.sample.formats[0]]
-    return bool((digits < DIGITS[DType.F32]).mean() > 0.5)
+    return bool((MANTISSA_BITS[fits.sample.formats[0]] < DType.F32.mantissa_bits).mean() > 0.5)
 
 
 def _carried_back(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.bool_]) -> bool:
@@ -80,4 +78,4 @@ def _beyond(sample: Sample, child: int, third: int) -> bool:
     if alike.any() and float((pair.parents[0][alike] == pair.parents[1][alike]).mean()) < COVERED:
         return False
     peak = interval.fit(interval.element_intervals(swapped))
-    return (peak.coverage or 0) >= COVERED and peak.informative >= INFORMATIVE and peak.low is not None and peak.low > 1
+    return is_exact(peak) and peak.low is not None and peak.low > 1

@@ -8,7 +8,6 @@ from typing import Any
 from modelprov.errors import UsageError
 
 OPEN, CLOSE = "<think>", "</think>"
-CONVERGENCE = CLOSE
 TERMINATION = CLOSE + "\n\nThe final answer is"
 
 _OPERATORS = "+-*/^=<>()[]{}_|"

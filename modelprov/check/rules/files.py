@@ -5,6 +5,7 @@ from __future__ import annotations
 from modelprov.check.interface import Claims, Measured, Outcome, Problem, Rule
 from modelprov.check.results import Location, Severity
 from modelprov.check.rules.making import finding, not_judged
+from modelprov.check.shortened import shortened
 
 MILD = "added rows"  # an added token without a row harms nobody who does not type it
 SHOWN = 160  # characters of a hidden prompt in a message
@@ -19,7 +20,7 @@ def identity_prompt(_claims: Claims, measured: Measured) -> list[Outcome]:
         finding(
             IDENTITY,
             one.file,
-            f"The chat template tells the model who it is: “{_short(one.text)}”",
+            f"The chat template tells the model who it is: “{shortened(one.text, SHOWN)}”",
             measured=f"{len(one.text):,} characters that no user wrote",
             advice="Say so in the card, or remove it: what the model says of itself is then its own.",
             location=Location(file=one.file),
@@ -92,11 +93,6 @@ def _problems(rule: Rule, measured: Measured, topic: str, advice: str) -> list[O
         )
         for one in found
     ]
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
 
 
 IDENTITY = Rule(
