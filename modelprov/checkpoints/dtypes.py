@@ -87,18 +87,30 @@ def round_bf16(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.where(np.isfinite(values), rounded.view(np.float32), values)
 
 
+def _unit_in_last_place(values: Float64, dtype: DType) -> tuple[Float64, float]:
+    """Distance to the next number outward, and the smallest such distance of the format."""
+    smallest = {"BF16": 2.0**-133, "F16": 2.0**-24, "F32": 2.0**-149, "F64": 2.0**-1074}[dtype]
+    magnitude = np.abs(values)
+    exponent = np.frexp(magnitude)[1].astype(np.float64) - 1
+    ulp = np.where(magnitude > 0, np.maximum(np.exp2(exponent - dtype.mantissa_bits), smallest), smallest)
+    return ulp, smallest
+
+
+def is_even(values: Float64, dtype: DType) -> npt.NDArray[np.bool_]:
+    """Whether the last mantissa bit of numbers of `dtype` is 0: the side that a tie is rounded to."""
+    ulp, _ = _unit_in_last_place(values, dtype)
+    return np.asarray(np.abs(values) / ulp % 2 == 0, np.bool_)
+
+
 def rounding_cell(values: Float64, dtype: DType) -> tuple[Float64, Float64]:
     """Lower and upper bound of the real numbers that `dtype` stores as `values`; finite input, float64 out.
 
     Both bounds are midpoints to the neighbouring representable numbers; whether the midpoint itself belongs to the
     cell (ties to even) is not distinguished. For F64 the cell is half an ulp on either side, as float64 can show it.
     """
-    magnitude = np.abs(values)
-    smallest = {"BF16": 2.0**-133, "F16": 2.0**-24, "F32": 2.0**-149, "F64": 2.0**-1074}[dtype]
-    exponent = np.frexp(magnitude)[1].astype(np.float64) - 1
-    ulp = np.where(magnitude > 0, np.maximum(np.exp2(exponent - dtype.mantissa_bits), smallest), smallest)
+    ulp, smallest = _unit_in_last_place(values, dtype)
     # Just below a power of two the spacing halves: the half-ulp towards zero is a quarter there.
-    power_of_two = (np.frexp(magnitude)[0] == 0.5) & (ulp > smallest)
+    power_of_two = (np.abs(np.frexp(values)[0]) == 0.5) & (ulp > smallest)
     outward, inward = ulp / 2, np.where(power_of_two, ulp / 4, ulp / 2)
     negative = values < 0
     return values - np.where(negative, outward, inward), values + np.where(negative, inward, outward)

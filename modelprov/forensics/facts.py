@@ -17,10 +17,12 @@ from modelprov.forensics.least_squares import fit_many
 from modelprov.forensics.moments import ALL_EQUAL, ELEMENTS, NONFINITE, PARENTS_AGREE, Moments, layout
 from modelprov.forensics.part_alphas import PartAlpha, part_weights, spread, spread_of_weights
 from modelprov.forensics.recipe import Recipe
-from modelprov.forensics.reversal import extrapolated, short
+from modelprov.forensics.precision import short
+from modelprov.forensics.reversal import centred, extrapolated
 from modelprov.forensics.roles import between
 from modelprov.forensics.rows import Table, agreement, betweenness, correlations, mean_correlation
 from modelprov.forensics.scout import Strata
+from modelprov.forensics.sides import sides
 from modelprov.forensics.verdict import COMPLETE, DISTINCT, HALF, KIN, MISSED, REPRODUCED, Facts, exact_rule
 
 ROLES_ELEMENTS = 200_000
@@ -87,6 +89,8 @@ def _facts(of: Evidence, decisive: Sequence[int], explained: Sequence[int]) -> F
     weights = recipe if (bit_equal or 0) >= REPRODUCED or exact is None else exact
     used = weights[np.unique(of.strata.of_tensor[list(explained)])] if weights is not None and explained else None
     shares, errors = _weights(total, fits)
+    likely = None if shares is None else np.tile(shares, (len(of.strata.names), 1))
+    side = sides(fits, likely if used is None else weights)
     return Facts(
         elements=elements,
         parents=n - 1,
@@ -99,7 +103,13 @@ def _facts(of: Evidence, decisive: Sequence[int], explained: Sequence[int]) -> F
         between=between(total),
         other_exact=_other_exact(total, fits),
         extrapolated=extrapolated(fits, weights),
-        short=short(fits),
+        centred=centred(fits, weights, of.seed),
+        short=fits is None or short(fits.sample),
+        ties=side.ties,
+        ties_even=side.even / side.ties if side.ties else None,
+        ties_firm=side.firm,
+        roomy=side.roomy,
+        strictly=side.strictly / side.expected if side.expected else None,
         bit_equal=bit_equal,
         mixes=used is not None and int((np.abs(used) > 0).any(axis=0).sum()) > 1,
         blends=used is not None and int((np.abs(used) > 0).sum(axis=1).max()) > 1,

@@ -11,6 +11,7 @@ from modelprov.forensics import interval, likelihood, polytope
 from modelprov.forensics.interval import ElementIntervals, IntervalFit
 from modelprov.forensics.likelihood import Likelihood
 from modelprov.forensics.piecewise import TensorInterval, partition
+from modelprov.forensics.precision import effective
 from modelprov.forensics.recipe_search import (
     REPRODUCED,
     TRIED,
@@ -50,7 +51,8 @@ class Exact:
 class Fits:
     """What the decisive part of the sample says. `intervals` and `peak` are of the first parent, alone.
 
-    `covering` is the share of elements whose cell allows the best single weighting (of all parents together).
+    `sample` has the formats and cells that the values show (`precision.py`). `covering` is the share of elements whose
+    cell allows the best single weighting (of all parents together).
     """
 
     sample: Sample
@@ -66,8 +68,12 @@ class Fits:
 
 
 def fit_sample(sample: Sample, stratum: npt.NDArray[np.int64], strata: int, seed: int) -> Fits:
-    """Fit the decisive elements of the sample; `stratum` int64 [n] of each element. Needs at least two parents."""
-    k = len(sample.parents)
+    """Fit the decisive elements of the sample; `stratum` int64 [n] of each element. Needs at least two parents.
+
+    Cells are those of the precision that the values show; recipes give bits of the formats that are declared.
+    """
+    k, stored = len(sample.parents), sample
+    sample = effective(sample)
     grouped = replace(sample, group=stratum.astype(np.int32))
     intervals = interval.element_intervals(grouped)
     peak = interval.fit(intervals)
@@ -78,7 +84,7 @@ def fit_sample(sample: Sample, stratum: npt.NDArray[np.int64], strata: int, seed
         exact, covering = _exact_one(peak, by_stratum, strata), peak.coverage
     else:
         exact, covering = _exact_many(sample, stratum, strata)
-    candidates = _candidates(sample, stratum, strata, exact, ml, seed)
+    candidates = _candidates(stored, stratum, strata, exact, ml, seed)
     null = None
     if peak.alpha is not None and k == 2:
         null = interval.null_coverage(subsample(grouped, 200_000, seed), peak.alpha, seed)[0].coverage

@@ -1,23 +1,58 @@
 """The same line read the other way: is a parent the suspect, carried on beyond it? Then neither came first for sure.
 
 "S lies between P1 and P0" also follows from "P1 was made of S and P0 with a weight above 1" (a scaled task vector).
-Rounding tells the two apart where it can: what was rounded last lies in its own cells, and a merge rounded to 16 bits,
-carried back, misses its parents' cells. Where the parent fits too, the order in time is open.
+Rounding tells the two apart where it can. What was rounded last lies in its own cells: a merge that was rounded,
+carried back, misses its parents' cells, while the mixture of a parent made from S lies near the middle of S's cells,
+closer than chance would place it. Where the parent fits too, the order in time is open. Formats are those measured
+(`precision.py`), never those declared.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.dtypes import DType, Float64
+from modelprov.checkpoints.dtypes import Float64
 from modelprov.forensics import interval
 from modelprov.forensics.fits import COVERED, INFORMATIVE, Fits, is_exact, subsample
-from modelprov.forensics.sample import Sample
+from modelprov.forensics.precision import MANTISSA_BITS
+from modelprov.forensics.sample import Sample, cells
 
 ELEMENTS = 200_000
 SLACK = 1e-6  # of the values: what the weights' own digits leave open
-MANTISSA_BITS = np.array([dtype.mantissa_bits for dtype in DType])  # by the codes of `Sample.formats`
+CENTRED = 0.25  # share of the elements that lie nearer the middle of their cells than chance places them
+STRAIGHTFORWARD = 5.0  # standard errors that this share must be away from none
+MEASURED = 200  # elements far enough from both ends for their place in the cell to be a matter of chance
+FAR = 1.0  # cells between the suspect and either end that make an element count
+DEPTHS = (0.25, 0.5, 0.75, 0.9)  # of a cell, where the parent is stored so finely that its own cell says nothing
+FINER = 8  # cells of the parent in one of the suspect from which this holds
+TOUCHING = 1e-6  # of a cell: on its border
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """Elements between one parent and the mixture of the others: `weight` of the parent in (0, 1), all float64 [m].
+
+    `rest` is the others' part of the mixture, `given` and `cell` the width of the rounding cells of parent and suspect.
+    """
+
+    suspect: Float64
+    parent: Float64
+    rest: Float64
+    weight: Float64
+    given: Float64
+    cell: Float64
+
+    def take(self, chosen: npt.NDArray[np.bool_]) -> _Line:
+        return _Line(**{name: values[chosen] for name, values in vars(self).items()})
+
+    def place(self, steps: Float64 | float = 0.0) -> Float64:
+        """How far the mixture lies from the middle of its own cell, in cells, were the parent `steps` cells further."""
+        mixture = self.rest + self.weight * (self.parent + steps * self.given)
+        away = np.abs(mixture - self.suspect) / self.cell
+        return np.asarray(np.abs(away - np.round(away)), np.float64)
 
 
 def extrapolated(fits: Fits | None, weights: Float64 | None) -> int | None:
@@ -28,9 +63,8 @@ def extrapolated(fits: Fits | None, weights: Float64 | None) -> int | None:
     """
     if fits is None:
         return None
-    bits = MANTISSA_BITS[fits.sample.formats]
+    comparable = _comparable(fits.sample)
     parents = range(len(fits.sample.parents))
-    comparable = [bits[0] <= bits[parent + 1] for parent in parents]
     for parent in parents:
         if weights is not None and _carried_back(fits, weights, parent, comparable[parent]):
             return parent + 1
@@ -41,28 +75,78 @@ def extrapolated(fits: Fits | None, weights: Float64 | None) -> int | None:
     return None
 
 
-def short(fits: Fits | None) -> bool:
-    """Whether most of the suspect is stored in 16 bits, where every fit of a mixture allows both directions."""
-    if fits is None:
-        return True
-    return bool((MANTISSA_BITS[fits.sample.formats[0]] < DType.F32.mantissa_bits).mean() > 0.5)
+def centred(fits: Fits | None, weights: Float64 | None, seed: int) -> int | None:
+    """The parent (1 ... k) whose mixture lies nearer the middle of the suspect's cells than rounding a mixture puts it.
+
+    A mixture of parents that came first falls anywhere in the cell that it is rounded to. Where a parent was made from
+    the suspect, to its own rounding or with a little noise, the mixture falls back near the suspect. Needs `weights` as
+    `extrapolated` does; None where too few elements lie far enough from both ends.
+    """
+    if fits is None or weights is None:
+        return None
+    comparable = _comparable(fits.sample)
+    found = [_nearer(fits, weights, parent, comparable[parent], seed) for parent in range(len(fits.sample.parents))]
+    best = int(np.argmax(found))
+    return best + 1 if found[best] >= CENTRED else None
+
+
+def _comparable(sample: Sample) -> list[npt.NDArray[np.bool_]]:
+    """For each parent, where the suspect is not stored more finely than it."""
+    bits = MANTISSA_BITS[sample.formats]
+    return [bits[0] <= bits[parent + 1] for parent in range(len(sample.parents))]
+
+
+def _line(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.bool_]) -> _Line:
+    """The chosen elements in which the parent has part of a mixture and differs from the others."""
+    sample, weights = fits.sample.take(chosen), by_stratum[fits.stratum[chosen]]
+    own = weights[:, parent]
+    others = [other for other in range(len(sample.parents)) if other != parent]
+    rest = sum((weights[:, other] * sample.parents[other] for other in others), np.zeros(sample.elements))
+    differs = np.any([sample.parents[other] != sample.parents[parent] for other in others], axis=0)
+    lower, upper = cells(sample.parents[parent], sample.formats[parent + 1])
+    whole = _Line(sample.suspect, sample.parents[parent], rest, own, upper - lower, sample.upper - sample.lower)
+    return whole.take((own > 0) & (own < 1) & differs)
 
 
 def _carried_back(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.bool_]) -> bool:
     """Whether (S - sum of the others) / weight lies in the parent's cell wherever it has part of a mixture."""
-    sample, weights = fits.sample.take(chosen), by_stratum[fits.stratum[chosen]]
-    own = weights[:, parent]
-    mixed = (own > 0) & (own < 1)
-    others = [one for one in range(len(sample.parents)) if one != parent]
-    rest = sum((weights[:, one] * sample.parents[one] for one in others), np.zeros(sample.elements))
-    differs = mixed & (np.any([sample.parents[one] != sample.parents[parent] for one in others], axis=0))
-    if int(differs.sum()) < INFORMATIVE:
+    line = _line(fits, by_stratum, parent, chosen)
+    if line.suspect.size < INFORMATIVE:
         return False
-    swapped = sample.with_roles(parent + 1).take(differs)
-    made = (sample.suspect - rest)[differs] / own[differs]
-    slack = SLACK * (np.abs(swapped.suspect) + np.abs(made))
-    inside: npt.NDArray[np.bool_] = (swapped.lower - slack <= made) & (made <= swapped.upper + slack)
-    return float(inside.mean()) >= COVERED
+    made = (line.suspect - line.rest) / line.weight
+    slack = SLACK * (np.abs(line.parent) + np.abs(made))
+    return float((np.abs(made - line.parent) <= line.given / 2 + slack).mean()) >= COVERED
+
+
+def _nearer(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.bool_], seed: int) -> float:
+    """Share of the elements in the middle of their cells beyond what chance puts there, 0 where that is not certain.
+
+    Chance is measured: the same elements with the parent moved by a few of its own cells, about one of the suspect's.
+    """
+    line = _line(fits, by_stratum, parent, chosen)
+    apart = np.abs(line.parent - line.rest / (1 - line.weight))
+    line = line.take(np.minimum(line.weight, 1 - line.weight) * apart >= FAR * line.cell)
+    elements = line.suspect.size
+    if elements < MEASURED:
+        return 0.0
+    own = line.weight * line.given / line.cell  # the parent's cell, seen in the suspect's
+    reach = np.maximum(1, np.round(1 / own))
+    rng = np.random.default_rng(seed)
+    steps = np.ceil(rng.random(elements) * reach) * rng.choice([-1.0, 1.0], elements)
+    found, moved = line.place(), line.place(steps)
+    depths = [own / 2, *(np.full(elements, depth / 2) for depth in DEPTHS if float(np.median(reach)) >= FINER)]
+    best = 0.0
+    for depth in depths:
+        inside, chance = float(_within(found, depth).mean()), float(_within(moved, depth).mean())
+        error = STRAIGHTFORWARD * np.sqrt(max(chance * (1 - chance), 0.25 / elements) * 2 / elements)
+        if inside - chance > error:
+            best = max(best, (inside - chance) / (1 - chance))
+    return best
+
+
+def _within(place: Float64, depth: Float64) -> Float64:
+    """1 inside the depth, a half on its border, where rounding goes either way, 0 beyond."""
+    return np.where(np.abs(place - depth) <= TOUCHING, 0.5, (place < depth).astype(np.float64))
 
 
 def _beyond(sample: Sample, child: int, third: int) -> bool:

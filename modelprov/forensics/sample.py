@@ -21,7 +21,8 @@ Index = npt.NDArray[np.bool_] | npt.NDArray[np.integer] | slice
 FLOAT32_ERROR = 2.0**-23
 """Error of a merge computed in float32, as a share of the sum of its parents' magnitudes (estimators.md, section 2)."""
 
-_FORMATS = tuple(DType)
+FORMATS = tuple(DType)
+"""The formats by their code in `Sample.formats`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ class Sample:
     @property
     def dtypes(self) -> tuple[frozenset[DType], ...]:
         """The storage formats found in each argument, suspect first."""
-        return tuple(frozenset(_FORMATS[code] for code in np.unique(row)) for row in self.formats)
+        return tuple(frozenset(FORMATS[code] for code in np.unique(row)) for row in self.formats)
 
     def take(self, index: Index) -> Sample:
         """Keep the elements chosen by a mask, an index array or a slice."""
@@ -85,7 +86,7 @@ class Sample:
         parents, formats = self.parents.copy(), self.formats.copy()
         suspect, parents[child - 1] = self.parents[child - 1], self.suspect
         formats[[0, child]] = formats[[child, 0]]
-        lower, upper = _cells(suspect, formats[0])
+        lower, upper = cells(suspect, formats[0])
         return Sample(suspect, lower, upper, parents, self.group, formats)
 
 
@@ -110,7 +111,7 @@ def from_values(
     finite = np.isfinite(values).all(axis=0)
     if not finite.all():
         values, groups = values[:, finite], groups[finite]
-    codes = np.array([_FORMATS.index(one) for one in dtypes], np.uint8)
+    codes = np.array([FORMATS.index(one) for one in dtypes], np.uint8)
     formats = np.broadcast_to(codes[:, None], values.shape)
     lower, upper = rounding_cell(values[0], dtypes[0])
     return Sample(values[0], lower, upper, values[1:], groups, formats)
@@ -144,10 +145,10 @@ def widened_cell(sample: Sample, margin: float = FLOAT32_ERROR) -> tuple[Float64
     return sample.lower - error, sample.upper + error
 
 
-def _cells(values: Float64, codes: npt.NDArray[np.uint8]) -> tuple[Float64, Float64]:
+def cells(values: Float64, codes: npt.NDArray[np.uint8]) -> tuple[Float64, Float64]:
     """Find the rounding cells of values stored in one or several formats."""
     lower, upper = np.empty_like(values), np.empty_like(values)
     for code in np.unique(codes):
         chosen = codes == code
-        lower[chosen], upper[chosen] = rounding_cell(values[chosen], _FORMATS[code])
+        lower[chosen], upper[chosen] = rounding_cell(values[chosen], FORMATS[code])
     return lower, upper

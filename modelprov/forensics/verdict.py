@@ -13,8 +13,11 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
 4.  weak-kinship        the correlation below 0.5 for every parent                            -> inconclusive
 5.  other-child         another argument is an exact mixture of the suspect and the rest, and the suspect is not one
                                                                                               -> inconclusive
-    extrapolated        a parent is, to its own rounding, the suspect carried on beyond it (a weight above 1);
-                        a recipe that gives every bit of F32 weights rules that out           -> inconclusive
+    extrapolated        a parent is, to its own rounding, the suspect carried on beyond it (a weight above 1); a recipe
+                        that gives every bit of weights of float32 precision rules that out, unless the mixture lies
+                        nearer the middle of the suspect's cells than rounding puts it        -> inconclusive
+    ties                rule 7 would hold, but where the mixture falls on a border the suspect does not hold the even
+                        number, as picked elements do                                         -> inconclusive
     whole-parts         what follows would hold, but no part by itself is a mixture           -> inconclusive
 6.  reproduced          a recipe with more than one parent gives the same bits in 99.99 % of the elements where the
                         parents differ                                                        -> merge
@@ -28,7 +31,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
 8.  merge-then-trained  by the likelihood, which knows rounding, the suspect lies between one parent and the mixture
                         of the others, seen from it under an angle with a cosine of at most -0.97; no parent has more
                         than 0.95 of the weight; and the weights are the same across layers, of which at least three
-                        must be measured, and across components (spread at most 0.02)         -> merge-then-trained
+                        must be measured, and across components (spread at most 0.02); and it lies strictly between
+                        the parents as often as that mixture would, in at least 500 elements  -> merge-then-trained
 9.  near-one-parent     one parent has 0.9 to 1.5 of the weight, known to 0.05                -> finetune
 10. shared-direction    anything else                                                         -> inconclusive
 
@@ -55,6 +59,8 @@ INTERIOR = 0.95  # a merge leaves no parent more than this weight, unless it is 
 SPREAD = 0.02  # merges that were trained reach 0.003, stages of uneven training start at 0.03
 NEAR, BEYOND = 0.9, 1.5
 KNOWN = 0.05  # standard error that a weight may have
+TIES, EVEN = 50, 0.99  # elements on a border, and the share of even numbers among them, that rounding leaves
+STRICTLY = 0.8  # of the elements that a mixture would put strictly between the parents
 
 
 @dataclass(frozen=True)
@@ -66,8 +72,12 @@ class Facts:
     anything else differs. `correlations`: mean-centred raw correlation by parent (None: no variance); `kin_tensors`
     the share of decisive elements in tensors where one of them exceeds 0.5.
 
-    `extrapolated`: a parent that is exactly the suspect carried on beyond it (`reversal.py`); `short`: whether the
-    suspect is stored in 16 bits, where a recipe that gives every bit does not tell that apart from a merge.
+    `extrapolated`: a parent that is exactly the suspect carried on beyond it (`reversal.py`); `centred`: one whose
+    mixture lies nearer the middle of the suspect's cells than rounding puts it; `short`: whether the suspect holds
+    16-bit numbers, where a recipe that gives every bit does not tell these apart from a merge.
+    `ties`: sampled elements whose mixture falls on a border, `ties_even` the share of even numbers there, `ties_firm`
+    whether every arithmetic keeps such ties; `roomy`: elements with another number between the parents, `strictly` how
+    many lie strictly between, of those that the mixture would put there (`sides.py`).
 
     `bit_equal`: the best recipe's share where parents differ, at worst; `mixes` whether that recipe, or else the exact
     weighting, uses more than one parent, in `pieces` pieces, and `blends` whether any piece by itself does; `interior`
@@ -92,7 +102,13 @@ class Facts:
     between: tuple[Between, ...] = ()
     other_exact: int | None = None
     extrapolated: int | None = None
+    centred: int | None = None
     short: bool = True
+    ties: int = 0
+    ties_even: float | None = None
+    ties_firm: bool = False
+    roomy: int = MINIMUM_ELEMENTS
+    strictly: float | None = 1.0
     bit_equal: float | None = None
     mixes: bool = False
     blends: bool = True
@@ -169,12 +185,19 @@ def _among_parents(facts: Facts) -> Decision:
     if facts.other_exact is not None and not exact_interior:
         return _inconclusive("other-child", "another argument is an exact mixture of the rest", facts.other_exact)
     exact = exact_rule(facts)
-    if facts.extrapolated is not None and (facts.short or exact != "reproduced"):
+    carried_on = facts.extrapolated if facts.short or exact != "reproduced" else None
+    if carried_on is not None or facts.centred is not None:
         return _inconclusive(
             "extrapolated",
-            "it lies between the parents, and one of them is exactly the suspect carried on beyond it: a merge of the "
-            "parents and a parent made from the suspect are the same weights",
-            facts.extrapolated,
+            "it lies between the parents, and one of them is, to its own rounding, the suspect carried on beyond it: a "
+            "merge of the parents and a parent made from the suspect are the same weights",
+            facts.centred if carried_on is None else carried_on,
+        )
+    if exact == "exact-to-rounding" and _picked(facts):
+        return _inconclusive(
+            "ties",
+            f"a mixture would hold the even of two equally near numbers, the suspect does so in {facts.ties_even:.0%} "
+            "of such elements: values picked from either parent look so",
         )
     if exact and not facts.blends:
         return _inconclusive(
@@ -197,6 +220,12 @@ def _among_parents(facts: Facts) -> Decision:
     return _by_weights(facts, facts.weights)
 
 
+def _picked(facts: Facts) -> bool:
+    """Whether the suspect breaks ties as no rounding does, where nothing but ties speaks or every arithmetic keeps them."""
+    uneven = facts.ties >= TIES and (facts.ties_even or 0) < EVEN
+    return uneven and (facts.ties_firm or facts.roomy < DISTINCT)
+
+
 def exact_rule(facts: Facts) -> str | None:
     """Rules 6 and 7, whatever the share of the weights they hold in: the rule's name, or None."""
     if not facts.mixes or facts.distinct < max(DISTINCT, DISTINCT_PER_PIECE * facts.pieces):
@@ -213,6 +242,12 @@ def _by_weights(facts: Facts, weights: tuple[float, ...]) -> Decision:
     heaviest = max(range(len(weights)), key=lambda parent: weights[parent])
     weight = weights[heaviest]
     if weight <= INTERIOR and min(weights) >= -SPREAD and (facts.straightness or 0) >= STRAIGHT:
+        if facts.roomy < DISTINCT or (facts.strictly or 0) < STRICTLY:
+            return _inconclusive(
+                "shared-direction",
+                "near the line between the parents, but hardly ever strictly between them: values picked from either "
+                "parent look so",
+            )
         if facts.spread is not None and facts.spread <= SPREAD:
             return Decision(VerdictClass.MERGE_THEN_TRAINED, "merge-then-trained")
         if facts.spread is None:

@@ -1,0 +1,65 @@
+"""Effective precision: the coarsest format whose numbers the values are, measured. The declared format is not asked.
+
+A file may store bf16 values as F32. Its rounding cells are then those of bf16: nothing finer ever decided these values,
+and whoever takes the declared format for precision can be shown any history that is exact in float32. Sets the cells of
+a sample; judges nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.checkpoints.dtypes import DType, Float64, round_to
+from modelprov.forensics.sample import FORMATS, Sample, cells
+
+ON_LATTICE = 0.999  # share of the values that must be numbers of a coarser format; true merges in F32 reach 0.45
+MEASURED = 50  # elements of a tensor below which the whole model's share stands for it
+COARSER = (DType.BF16, DType.F16, DType.F32)  # coarsest first
+MANTISSA_BITS = np.array([dtype.mantissa_bits for dtype in FORMATS])
+"""By the codes of `Sample.formats`."""
+
+
+def effective(sample: Sample) -> Sample:
+    """The same elements with the formats that their values show, and the suspect's cells in those.
+
+    Measured where the parents differ, since where they agree the suspect may only hold what they hold.
+    """
+    differ = (sample.parents != sample.parents[-1]).any(axis=0)
+    formats = np.stack(
+        [
+            _measured(values, declared, sample.group, differ)
+            for values, declared in zip((sample.suspect, *sample.parents), sample.formats, strict=True)
+        ]
+    )
+    if np.array_equal(formats, sample.formats):
+        return sample
+    lower, upper = cells(sample.suspect, formats[0])
+    return replace(sample, lower=lower, upper=upper, formats=formats)
+
+
+def short(sample: Sample) -> bool:
+    """Whether most of the suspect holds 16-bit numbers, where every fit of a mixture allows both directions."""
+    return bool((MANTISSA_BITS[sample.formats[0]] < DType.F32.mantissa_bits).mean() > 0.5)
+
+
+def _measured(
+    values: Float64, declared: npt.NDArray[np.uint8], group: npt.NDArray[np.int32], differ: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.uint8]:
+    """The coarsest format, tensor by tensor, that holds the values; the declared one where none coarser does."""
+    found = declared.copy()
+    tensors = int(group.max(initial=-1)) + 1
+    for coarse in COARSER:
+        finer = (found == declared) & (MANTISSA_BITS[declared] > coarse.mantissa_bits)
+        counted = finer & differ
+        if not counted.any():
+            continue
+        on = np.zeros(values.size, bool)
+        on[counted] = round_to(values[counted], coarse) == values[counted]
+        elements = np.bincount(group[counted], minlength=tensors)
+        share = np.bincount(group[on], minlength=tensors) / np.maximum(elements, 1)
+        share = np.where(elements >= MEASURED, share, on.sum() / counted.sum())
+        found[finer & (share >= ON_LATTICE)[group]] = FORMATS.index(coarse)
+    return found
