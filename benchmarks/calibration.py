@@ -1,8 +1,9 @@
 """How often the verdict is right: a labelled set of generated families, put through the whole pipeline in memory.
 
-Run from the repository: `python -m benchmarks.calibration [--quick]`. Prints a table with Wilson intervals and writes
-`benchmarks/results/calibration.json`, seeds included. A kind of case is a function in `calibration_cases.py`; case
-number i of a kind is made from the seed (SEED, kind, i) and from nothing else.
+Run from the repository: `python -m benchmarks.calibration [--kinds THEME_OR_KIND ... --cases 10] [--quick]`. Prints a
+table with Wilson intervals and, if everything ran, writes `benchmarks/results/calibration.json`, seeds included. A kind
+of case is a function in `benchmarks/cases/`, a theme in each file; case number i of a kind is made from the seed
+(SEED, kind, i) and from nothing else.
 """
 
 from __future__ import annotations
@@ -16,69 +17,116 @@ import json
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 
-import benchmarks.calibration_reversals  # noqa: F401  (adds its kinds)
-from benchmarks.calibration_cases import KINDS, Kind
+import benchmarks.cases  # noqa: F401  (fills the list of kinds)
+from benchmarks.cases.kinds import ACCUSATIONS, KINDS, Kind, chosen
+from modelprov.cli.compare import exit_code
 from modelprov.forensics.compare import Options
 from modelprov.shares import wilson
 from tests.memory import run
 
 SEED = 20261122  # drawn after the thresholds were set with others
 RESULTS = Path(__file__).parent / "results" / "calibration.json"
-ACCUSATIONS = ("copy", "merge", "merge-then-trained")
 OPTIONS = Options(threads=1, device="cpu", sample_elements=1 << 15)
 
 
-def judge(kind: Kind, number: int) -> tuple[str, str, dict[str, object]]:
-    """Class and rule of one case, with the numbers that the rules look at."""
+@dataclass(frozen=True)
+class Answer:
+    """What was said of one case, and whether that is an error; `inside`: the nominal ratio lies in the interval."""
+
+    kind: str
+    number: int
+    class_: str
+    exit: int
+    rule: str
+    error: bool
+    inside: bool | None
+    facts: dict[str, object]
+
+
+def judge(kind: Kind, number: int) -> Answer:
+    """The verdict on one case, with the numbers that the rules look at."""
     case = kind.make(np.random.default_rng([SEED, crc32(kind.name.encode()), number]))
     findings = run(case.models, case.controls, OPTIONS).findings
-    facts = findings.facts
-    numbers = {
-        name: None if value is None else round(value, 4)
-        for name, value in (
-            ("straightness", facts.straightness), ("spread", facts.spread), ("collinearity", facts.collinearity),
-            ("bit_equal", facts.bit_equal),
-        )
-    }  # fmt: skip
-    numbers["weights"] = facts.weights and [round(value, 3) for value in facts.weights]
-    return str(findings.verdict.class_), findings.verdict.rule, {"case": case.about, **numbers}
+    facts, verdict, mixing = findings.facts, findings.verdict, findings.mixing
+    names = ("straightness", "spread", "collinearity", "bit_equal")
+    numbers = {name: None if (value := getattr(facts, name)) is None else round(value, 4) for name in names}
+    inside = None
+    if case.alpha is not None and mixing.low is not None and mixing.high is not None:
+        inside = mixing.low <= case.alpha <= mixing.high
+    return Answer(
+        kind.name,
+        number,
+        str(verdict.class_),
+        exit_code(verdict.class_),
+        verdict.rule,
+        kind.error(str(verdict.class_), verdict.summary),
+        inside,
+        {
+            "case": case.about,
+            **numbers,
+            "weights": facts.weights and [round(value, 3) for value in facts.weights],
+            "interval": [mixing.low, mixing.high],
+            "summary": verdict.summary,
+        },
+    )
 
 
-def _judge(task: tuple[int, int]) -> tuple[int, int, str, str, dict[str, object]]:
+def _judge(task: tuple[int, int]) -> Answer:
     place, number = task
-    return place, number, *judge(KINDS[place], number)
+    return judge(KINDS[place], number)
 
 
-def calibrate(share: float, workers: int) -> dict[str, object]:
-    """All kinds, each with `share` of its cases."""
-    tasks = [(place, i) for place, kind in enumerate(KINDS) for i in range(max(2, round(kind.cases * share)))]
+def calibrate(kinds: list[Kind], share: float, cases: int | None, workers: int) -> dict[str, object]:
+    """These kinds, each with `share` of its cases or with so many."""
+    tasks = [
+        (place, number)
+        for place, kind in enumerate(KINDS)
+        if kind in kinds
+        for number in range(cases or max(2, round(kind.cases * share)))
+    ]
     with ProcessPoolExecutor(workers) as pool:
-        answers = list(pool.map(_judge, tasks, chunksize=8))
-    rows = []
-    for place, kind in enumerate(KINDS):
-        own = [answer[1:] for answer in answers if answer[0] == place]
-        wrong = [one for one in own if one[1] not in kind.expected]
-        accused = [one for one in own if one[1] in ACCUSATIONS]
-        rows.append(
-            {
-                "kind": kind.name,
-                "truth": kind.truth,
-                "about": (kind.make.__doc__ or "").strip(),
-                "cases": len(own),
-                "expected": sorted(kind.expected),
-                "classes": dict(Counter(one[1] for one in own)),
-                "rules": dict(Counter(one[2] for one in own)),
-                "wrong": _share(len(wrong), len(own)),
-                "accused": _share(len(accused), len(own)),
-                "first_wrong": [{"number": n, "class": c, "rule": r, **facts} for n, c, r, facts in wrong[:5]],
-            }
-        )
+        answers = list(pool.map(_judge, tasks, chunksize=4))
+    rows = [_row(kind, [answer for answer in answers if answer.kind == kind.name]) for kind in kinds]
     return {"seed": SEED, "sample_elements": OPTIONS.sample_elements, "totals": _totals(rows), "kinds": rows}
+
+
+def _row(kind: Kind, own: list[Answer]) -> dict[str, object]:
+    wrong = [answer for answer in own if answer.class_ not in kind.expected]
+    errors = [answer for answer in own if answer.error]
+    intervals = [answer.inside for answer in own if answer.inside is not None]
+    return {
+        "kind": kind.name,
+        "theme": kind.theme,
+        "truth": kind.truth,
+        "about": " ".join((kind.make.__doc__ or "").split()),
+        "cases": len(own),
+        "expected": sorted(kind.expected),
+        "never": sorted(kind.never),
+        "classes": dict(Counter(answer.class_ for answer in own)),
+        "exits": {str(code): count for code, count in sorted(Counter(answer.exit for answer in own).items())},
+        "rules": dict(Counter(answer.rule for answer in own)),
+        "wrong": _share(len(wrong), len(own)),
+        "errors": _share(len(errors), len(own)),
+        "accused": _share(sum(answer.class_ in ACCUSATIONS for answer in own), len(own)),
+        "ratio_in_interval": _share(sum(intervals), len(intervals)) if intervals else None,
+        "first_wrong": [
+            {
+                "number": answer.number,
+                "class": answer.class_,
+                "rule": answer.rule,
+                "error": answer.error,
+                **answer.facts,
+            }
+            for answer in own
+            if answer.error or answer in wrong or answer.inside is False
+        ][:5],
+    }
 
 
 def _share(count: int, of: int) -> dict[str, float | int | None]:
@@ -101,26 +149,41 @@ def _totals(rows: list[dict[str, object]]) -> dict[str, object]:
         "false accusations (negatives)": total("negative", "accused"),
         "wrong class (negatives)": total("negative", "wrong"),
         "missed or wrong (positives)": total("positive", "wrong"),
+        "all-clears and other errors (positives)": total("positive", "errors"),
         "called merges (known limits)": total("limit", "accused"),
     }
 
 
 def table(result: dict[str, object]) -> str:
-    """The result as text."""
-    lines = [f"{'kind':34} {'cases':>5} {'wrong':>6} {'95 % up to':>10}  classes"]
+    """The result as text: `+` positive, `-` negative, `?` a known limit; exit codes as code x count."""
+    lines = [f"{'kind':40} {'cases':>5} {'errors':>6} {'95 % up to':>10} {'wrong':>5} {'exits':14} classes"]
+    theme = ""
     for row in result["kinds"]:  # type: ignore[attr-defined]
+        if row["theme"] != theme:
+            theme = row["theme"]
+            lines.append(f"[{theme}]")
         classes = ", ".join(f"{name} {count}" for name, count in sorted(row["classes"].items(), key=lambda x: -x[1]))
+        exits = " ".join(f"{code}x{count}" for code, count in row["exits"].items())
         mark = {"positive": "+", "negative": "-", "limit": "?"}[row["truth"]]
-        wrong = row["wrong"]
-        lines.append(f"{mark} {row['kind']:32} {row['cases']:5} {wrong['count']:6} {wrong['high']:10.2%}  {classes}")
+        errors, ratio = row["errors"], row["ratio_in_interval"]
+        inside = f"; ratio inside {ratio['count']} of {ratio['of']}" if ratio else ""
+        lines.append(
+            f"{mark} {row['kind']:38} {row['cases']:5} {errors['count']:6} {errors['high']:10.2%} "
+            f"{row['wrong']['count']:5} {exits:14} {classes}{inside}"
+        )
     for name, share in result["totals"].items():  # type: ignore[attr-defined]
-        lines.append(f"{name}: {share['count']} of {share['of']} ({share['low']:.3%} to {share['high']:.3%})")
+        if share["of"]:
+            lines.append(f"{name}: {share['count']} of {share['of']} ({share['low']:.3%} to {share['high']:.3%})")
     return "\n".join(lines)
 
 
 def main() -> None:
     """Calibrate, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--kinds", nargs="*", default=[], help="themes or kinds, frame-ups or exact-merge; writes nothing"
+    )
+    parser.add_argument("--cases", type=int, help="so many of each kind; neither writes anything")
     parser.add_argument("--quick", action="store_true", help="a tenth of the cases; writes nothing")
     parser.add_argument("--share", type=float, help="another share of the cases; writes nothing")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
@@ -128,14 +191,14 @@ def main() -> None:
     arguments = parser.parse_args()
     start = time.perf_counter()
     share = arguments.share or (0.1 if arguments.quick else 1.0)
-    result = calibrate(share, arguments.workers)
+    result = calibrate(chosen(arguments.kinds), share, arguments.cases, arguments.workers)
     print(table(result))
     if arguments.details:
         for row in result["kinds"]:  # type: ignore[attr-defined]
-            for one in row["first_wrong"]:
-                print(row["kind"], one)
+            for case in row["first_wrong"]:
+                print(row["kind"], case)
     print(f"{time.perf_counter() - start:.0f} s")
-    if share == 1.0:
+    if share == 1.0 and not arguments.kinds and not arguments.cases:
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(result, indent=1) + "\n")
         print(f"wrote {RESULTS}")

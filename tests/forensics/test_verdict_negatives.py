@@ -1,7 +1,7 @@
 """Checkpoints that are no merge and no copy are never called one: more than a thousand, through the whole pipeline.
 
 A case is made from its number alone, so that a failure can be made again: `judge(*siblings(NUMBER)[0])`. Longer lists
-of histories stand in `benchmarks/calibration_cases.py`.
+of histories stand in `benchmarks/cases/`.
 """
 
 from __future__ import annotations
