@@ -19,6 +19,7 @@ from modelprov.forensics.fits import Fits, fit_sample
 from modelprov.forensics.kernels.choose import pick_kernel
 from modelprov.forensics.kernels.cpu import compile_for
 from modelprov.forensics.kernels.interface import RecipePlan
+from modelprov.forensics.precision import suspect_formats
 from modelprov.forensics.recipe_search import tied
 from modelprov.forensics.rows import Table
 from modelprov.forensics.scout import Strata, load_sample, plan_sample, stratify
@@ -113,6 +114,7 @@ def _measure(
     moments = sweep(
         checkpoints, plan, len(alignment.tensors), recipes, kernel,
         threads=threads, method=options.method, on_bytes=progress.advance,
+        precision=None if fits is None else suspect_formats(fits.sample, fits.stratum, strata.of_tensor, alignment),
     )  # fmt: skip
     progress.stage("judging")
     table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints))

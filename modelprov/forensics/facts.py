@@ -16,8 +16,8 @@ from modelprov.forensics.fits import Fits, is_exact, subsample
 from modelprov.forensics.least_squares import fit_many
 from modelprov.forensics.moments import ALL_EQUAL, ELEMENTS, NONFINITE, PARENTS_AGREE, Moments, layout
 from modelprov.forensics.part_alphas import PartAlpha, part_weights, spread, spread_of_weights
-from modelprov.forensics.recipe import Recipe
 from modelprov.forensics.precision import short
+from modelprov.forensics.recipe import Recipe
 from modelprov.forensics.reversal import centred, extrapolated
 from modelprov.forensics.roles import between
 from modelprov.forensics.rows import Table, agreement, betweenness, correlations, mean_correlation

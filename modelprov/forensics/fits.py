@@ -68,12 +68,8 @@ class Fits:
 
 
 def fit_sample(sample: Sample, stratum: npt.NDArray[np.int64], strata: int, seed: int) -> Fits:
-    """Fit the decisive elements of the sample; `stratum` int64 [n] of each element. Needs at least two parents.
-
-    Cells are those of the precision that the values show; recipes give bits of the formats that are declared.
-    """
-    k, stored = len(sample.parents), sample
-    sample = effective(sample)
+    """Fit the decisive elements of the sample; `stratum` int64 [n] of each element. Needs at least two parents."""
+    sample, k = effective(sample), len(sample.parents)
     grouped = replace(sample, group=stratum.astype(np.int32))
     intervals = interval.element_intervals(grouped)
     peak = interval.fit(intervals)
@@ -84,7 +80,7 @@ def fit_sample(sample: Sample, stratum: npt.NDArray[np.int64], strata: int, seed
         exact, covering = _exact_one(peak, by_stratum, strata), peak.coverage
     else:
         exact, covering = _exact_many(sample, stratum, strata)
-    candidates = _candidates(stored, stratum, strata, exact, ml, seed)
+    candidates = _candidates(sample, stratum, strata, exact, ml, seed)
     null = None
     if peak.alpha is not None and k == 2:
         null = interval.null_coverage(subsample(grouped, 200_000, seed), peak.alpha, seed)[0].coverage

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.dtypes import DType, Float64, round_to
+from modelprov.checkpoints.types import Alignment
 from modelprov.forensics.sample import FORMATS, Sample, cells
 
 ON_LATTICE = 0.999  # share of the values that must be numbers of a coarser format; true merges in F32 reach 0.45
@@ -43,6 +44,26 @@ def effective(sample: Sample) -> Sample:
 def short(sample: Sample) -> bool:
     """Whether most of the suspect holds 16-bit numbers, where every fit of a mixture allows both directions."""
     return bool((MANTISSA_BITS[sample.formats[0]] < DType.F32.mantissa_bits).mean() > 0.5)
+
+
+def suspect_formats(
+    sample: Sample, stratum: npt.NDArray[np.int64], of_tensor: npt.NDArray[np.int64], alignment: Alignment
+) -> npt.NDArray[np.int64] | None:
+    """Codes of the formats whose numbers the suspect holds, int64 [t], tensor by tensor; None where they are declared.
+
+    A tensor that was not sampled is taken to be as the finest of its stratum (`of_tensor`), else of the model.
+    """
+    declared = np.array([FORMATS.index(tensor.views[0].ref.dtype) for tensor in alignment.tensors], np.int64)
+    bits = MANTISSA_BITS[sample.formats[0]]
+    everywhere = int(bits.max(initial=0))
+    by_stratum = np.full(int(of_tensor.max(initial=0)) + 1, -1)
+    np.maximum.at(by_stratum, stratum, bits)
+    by_tensor = np.full(len(declared), -1)
+    np.maximum.at(by_tensor, sample.group, bits)
+    found = np.where(by_tensor >= 0, by_tensor, by_stratum[of_tensor])
+    found = np.minimum(np.where(found >= 0, found, everywhere), MANTISSA_BITS[declared])
+    codes = np.argmax(found[:, None] == MANTISSA_BITS, axis=1)
+    return None if np.array_equal(codes, declared) else codes
 
 
 def _measured(

@@ -22,18 +22,21 @@ from modelprov.forensics.sample import Sample, cells
 
 ELEMENTS = 200_000
 SLACK = 1e-6  # of the values: what the weights' own digits leave open
-CENTRED = 0.25  # share of the elements that lie nearer the middle of their cells than chance places them
-STRAIGHTFORWARD = 5.0  # standard errors that this share must be away from none
+CENTRED = 0.5  # share of the elements that lie nearer the middle of their cells than chance places them
+CERTAIN = 5.0  # standard errors that this share must be away from none
 MEASURED = 200  # elements far enough from both ends for their place in the cell to be a matter of chance
 FAR = 1.0  # cells between the suspect and either end that make an element count
 DEPTHS = (0.25, 0.5, 0.75, 0.9)  # of a cell, where the parent is stored so finely that its own cell says nothing
 FINER = 8  # cells of the parent in one of the suspect from which this holds
 TOUCHING = 1e-6  # of a cell: on its border
+SCATTERED = 0.75  # share in the inner half of a cell up to which values fill it; a half is chance
+STEPS = 3  # cells between two parents from which the suspect's place between them is a number of its own
+DIGITS = 6  # of that place
 
 
 @dataclass(frozen=True, eq=False)
 class _Line:
-    """Elements between one parent and the mixture of the others: `weight` of the parent in (0, 1), all float64 [m].
+    """Elements on the line of one parent and the mixture of the others, `weight` of it the parent's, all float64 [m].
 
     `rest` is the others' part of the mixture, `given` and `cell` the width of the rounding cells of parent and suspect.
     """
@@ -58,8 +61,9 @@ class _Line:
 def extrapolated(fits: Fits | None, weights: Float64 | None) -> int | None:
     """The parent (1 ... k) that is an exact continuation of the suspect, as far as its own rounding cells can tell.
 
-    `weights` float64 [strata, k] are those of the recipe or the exact fit, or None. Only elements count in which the
-    suspect is not stored more finely than that parent: a finer suspect that fits could not have come before it.
+    `weights` float64 [strata, k] are those of the recipe or the exact fit, or None. Where the suspect is stored more
+    finely than that parent it always fits, as a mixture; there it must also fill the parent's cells, as values do that
+    were rounded to them.
     """
     if fits is None:
         return None
@@ -69,9 +73,10 @@ def extrapolated(fits: Fits | None, weights: Float64 | None) -> int | None:
         if weights is not None and _carried_back(fits, weights, parent, comparable[parent]):
             return parent + 1
     for child in parents:
-        some = subsample(fits.sample.take(comparable[child]), ELEMENTS, 0)
-        if any(_beyond(some, child, third) for third in parents if third != child):
-            return child + 1
+        for chosen, fill in ((comparable[child], False), (~comparable[child], True)):
+            some = subsample(fits.sample.take(chosen), ELEMENTS, 0)
+            if any(_beyond(some, child, third, fill) for third in parents if third != child):
+                return child + 1
     return None
 
 
@@ -79,15 +84,35 @@ def centred(fits: Fits | None, weights: Float64 | None, seed: int) -> int | None
     """The parent (1 ... k) whose mixture lies nearer the middle of the suspect's cells than rounding a mixture puts it.
 
     A mixture of parents that came first falls anywhere in the cell that it is rounded to. Where a parent was made from
-    the suspect, to its own rounding or with a little noise, the mixture falls back near the suspect. Needs `weights` as
-    `extrapolated` does; None where too few elements lie far enough from both ends.
+    the suspect, to its own rounding or with a little noise, the mixture falls back near the suspect. Looked for at
+    `weights`, as `extrapolated` has them, and where most elements of the suspect lie between two parents. None where
+    too few elements lie far enough from both ends.
     """
-    if fits is None or weights is None:
+    if fits is None:
         return None
     comparable = _comparable(fits.sample)
-    found = [_nearer(fits, weights, parent, comparable[parent], seed) for parent in range(len(fits.sample.parents))]
+    tried = [given for given in (weights, _commonest(fits)) if given is not None]
+    found = [
+        max((_nearer(fits, given, parent, comparable[parent], seed) for given in tried), default=0.0)
+        for parent in range(len(fits.sample.parents))
+    ]
     best = int(np.argmax(found))
     return best + 1 if found[best] >= CENTRED else None
+
+
+def _commonest(fits: Fits) -> Float64 | None:
+    """The commonest place of the suspect between two parents, as weights float64 [strata, 2]; None for more parents."""
+    sample = fits.sample
+    if len(sample.parents) != 2:
+        return None
+    apart = sample.deltas[0]
+    far = np.abs(apart) >= STEPS * (sample.upper - sample.lower)
+    places = np.round(sample.delta[far] / apart[far], DIGITS)
+    places, counts = np.unique(places[(places > 0) & (places < 1)], return_counts=True)
+    if not places.size:
+        return None
+    place = float(places[np.argmax(counts)])
+    return np.tile([place, 1 - place], (int(fits.stratum.max()) + 1, 1))
 
 
 def _comparable(sample: Sample) -> list[npt.NDArray[np.bool_]]:
@@ -97,7 +122,7 @@ def _comparable(sample: Sample) -> list[npt.NDArray[np.bool_]]:
 
 
 def _line(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.bool_]) -> _Line:
-    """The chosen elements in which the parent has part of a mixture and differs from the others."""
+    """The chosen elements in which the parent has part of the mixture and differs from the others."""
     sample, weights = fits.sample.take(chosen), by_stratum[fits.stratum[chosen]]
     own = weights[:, parent]
     others = [other for other in range(len(sample.parents)) if other != parent]
@@ -105,12 +130,13 @@ def _line(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.b
     differs = np.any([sample.parents[other] != sample.parents[parent] for other in others], axis=0)
     lower, upper = cells(sample.parents[parent], sample.formats[parent + 1])
     whole = _Line(sample.suspect, sample.parents[parent], rest, own, upper - lower, sample.upper - sample.lower)
-    return whole.take((own > 0) & (own < 1) & differs)
+    return whole.take((own != 0) & (own != 1) & differs)
 
 
 def _carried_back(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.bool_]) -> bool:
     """Whether (S - sum of the others) / weight lies in the parent's cell wherever it has part of a mixture."""
     line = _line(fits, by_stratum, parent, chosen)
+    line = line.take((line.weight > 0) & (line.weight < 1))
     if line.suspect.size < INFORMATIVE:
         return False
     made = (line.suspect - line.rest) / line.weight
@@ -125,11 +151,11 @@ def _nearer(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np
     """
     line = _line(fits, by_stratum, parent, chosen)
     apart = np.abs(line.parent - line.rest / (1 - line.weight))
-    line = line.take(np.minimum(line.weight, 1 - line.weight) * apart >= FAR * line.cell)
+    line = line.take(np.minimum(np.abs(line.weight), np.abs(1 - line.weight)) * apart >= FAR * line.cell)
     elements = line.suspect.size
     if elements < MEASURED:
         return 0.0
-    own = line.weight * line.given / line.cell  # the parent's cell, seen in the suspect's
+    own = np.abs(line.weight) * line.given / line.cell  # the parent's cell, seen in the suspect's
     reach = np.maximum(1, np.round(1 / own))
     rng = np.random.default_rng(seed)
     steps = np.ceil(rng.random(elements) * reach) * rng.choice([-1.0, 1.0], elements)
@@ -138,7 +164,7 @@ def _nearer(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np
     best = 0.0
     for depth in depths:
         inside, chance = float(_within(found, depth).mean()), float(_within(moved, depth).mean())
-        error = STRAIGHTFORWARD * np.sqrt(max(chance * (1 - chance), 0.25 / elements) * 2 / elements)
+        error = CERTAIN * np.sqrt(max(chance * (1 - chance), 0.25 / elements) * 2 / elements)
         if inside - chance > error:
             best = max(best, (inside - chance) / (1 - chance))
     return best
@@ -149,8 +175,11 @@ def _within(place: Float64, depth: Float64) -> Float64:
     return np.where(np.abs(place - depth) <= TOUCHING, 0.5, (place < depth).astype(np.float64))
 
 
-def _beyond(sample: Sample, child: int, third: int) -> bool:
-    """Whether one weight of the suspect above 1 puts the child into all its cells, with `third` as the other end."""
+def _beyond(sample: Sample, child: int, third: int, fill: bool) -> bool:
+    """Whether one weight of the suspect above 1 puts the child into all its cells, with `third` as the other end.
+
+    With `fill` what it puts there must also be scattered over the cells.
+    """
     if sample.elements < INFORMATIVE:
         return False
     pair = Sample(
@@ -162,4 +191,11 @@ def _beyond(sample: Sample, child: int, third: int) -> bool:
     if alike.any() and float((pair.parents[0][alike] == pair.parents[1][alike]).mean()) < COVERED:
         return False
     peak = interval.fit(interval.element_intervals(swapped))
-    return is_exact(peak) and peak.low is not None and peak.low > 1
+    if not is_exact(peak) or peak.alpha is None or peak.low is None or peak.low <= 1:
+        return False
+    if not fill:
+        return True
+    moved = swapped.take(swapped.deltas[0] != 0)
+    made = moved.parents[1] + peak.alpha * moved.deltas[0]
+    inner = np.abs(made - moved.suspect) <= (moved.upper - moved.lower) / 4
+    return float(inner.mean()) <= SCATTERED

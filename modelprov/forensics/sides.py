@@ -1,8 +1,8 @@
-"""Which side of a rounding border the suspect took, and whether it lies strictly between: a mixture or a picker?
+"""Which side of a rounding border the suspect took, and whether it lies strictly between the parents: picks show so.
 
 Where a mixture falls on the border of two cells, rounding takes the even number of the two; a suspect that picked
-elements from either parent takes odd ones as often. Where another number lies between the parents a mixture mostly holds
-it, a picker never. Counts over the sample; judges nothing.
+elements from either parent takes odd ones as often. Where another number lies between the parents a mixture mostly
+holds it, a picker never. Counts over the sample; judges nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EIGHTHS = 8  # products with such weights are exact in every arithmetic, so that
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """Sampled elements: on a border (`ties`), with an even number there (`even`), with room between the parents (`roomy`).
+    """Sampled elements: on a border (`ties`), of these with an even number (`even`), and with room between the parents.
 
     Of those with room, how many hold a number strictly between the parents, and how many a mixture would (`expected`).
     `firm` when every arithmetic keeps the ties.
@@ -42,8 +42,7 @@ def sides(fits: Fits | None, weights: Float64 | None) -> Sides:
     if fits is None or weights is None:
         return Sides()
     by_element = weights[fits.stratum]
-    known = np.isfinite(by_element).all(axis=1)
-    sample, by_element = fits.sample.take(known), by_element[known]
+    sample = fits.sample
     mixture = np.einsum("nk,kn->n", by_element, sample.parents)
     low, high = sample.parents.min(axis=0), sample.parents.max(axis=0)
     cell = sample.upper - sample.lower

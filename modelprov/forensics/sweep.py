@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from modelprov.checkpoints.plan import Plan
 from modelprov.checkpoints.reading import Files, Reader
@@ -26,9 +27,11 @@ def block_bytes(memory: int, threads: int, checkpoints: int) -> int:
 def sweep(
     checkpoints: tuple[Checkpoint, ...], plan: Plan, tensors: int, recipes: RecipePlan, kernel: Kernel,
     *, threads: int, method: str = "auto", on_bytes: Progress | None = None,
+    precision: npt.NDArray[np.int64] | None = None,
 ) -> Moments:  # fmt: skip
     """Moments with leading axis [tensors] of everything in the plan.
 
+    `precision` int64 [tensors]: codes of the formats whose numbers the suspect holds, where those were measured.
     `method` is how local files are read: auto, map, direct or buffered. `on_bytes` hears how many bytes were read,
     from any thread. Rows are added in the plan's order: the same blocks give the same bits for any number of threads.
     """
@@ -41,7 +44,9 @@ def sweep(
         def work(number: int) -> Moments:
             block = plan.block(number)
             loaded = reader.load(number)
-            segments = Segments(plan.tensor[block], plan.count[block], loaded.start, plan.dtype[:, block])
+            tensor = plan.tensor[block]
+            narrow = None if precision is None else precision[tensor]
+            segments = Segments(tensor, plan.count[block], loaded.start, plan.dtype[:, block], narrow)
             rows = kernel(loaded.buffers, segments, recipes)
             if on_bytes is not None:
                 on_bytes(int(sizes[block].sum()))

@@ -221,7 +221,7 @@ def _among_parents(facts: Facts) -> Decision:
 
 
 def _picked(facts: Facts) -> bool:
-    """Whether the suspect breaks ties as no rounding does, where nothing but ties speaks or every arithmetic keeps them."""
+    """Whether ties fall as no rounding lets them, where nothing else speaks or every arithmetic keeps them."""
     uneven = facts.ties >= TIES and (facts.ties_even or 0) < EVEN
     return uneven and (facts.ties_firm or facts.roomy < DISTINCT)
 

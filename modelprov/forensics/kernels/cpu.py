@@ -34,7 +34,7 @@ def cpu_kernel(buffers: Sequence[npt.NDArray[np.uint8]], segments: Segments, rec
     frozen = tuple(_read_only(buffer) for buffer in buffers)
     columns = layout(n)
     _segments(
-        frozen, segments.tensor, segments.count, segments.start, segments.dtype,
+        frozen, segments.tensor, segments.count, segments.start, segments.dtype, segments.rounded_to,
         recipes.arithmetic, recipes.order, recipes.weights, columns.recipe, columns.gram,
         np.empty((n, BLOCK), np.float32), np.empty((n, BLOCK), np.float32), np.empty((n - 1, BLOCK), np.float32),
         np.empty(BLOCK, np.float32), np.empty(columns.sums), np.empty(columns.counts, np.int64),
@@ -58,12 +58,12 @@ def _read_only(buffer: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 @njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def _segments(  # noqa: PLR0912, PLR0915
-    buffers, tensor, count, start, dtype, arithmetic, order, weights, first_recipe, first_jackknife,
+    buffers, tensor, count, start, dtype, rounded_to, arithmetic, order, weights, first_recipe, first_jackknife,
     values, stored, deltas, out, part, run, word_recipe, counts, sums,
 ):  # fmt: skip
     n = len(buffers)
     for s in range(len(count)):
-        suspect = dtype[0, s]
+        suspect = rounded_to[s]
         one_format = True
         for i in range(n):
             one_format = one_format and dtype[i, s] == suspect
@@ -105,7 +105,7 @@ def _segments(  # noqa: PLR0912, PLR0915
                 _decode_all(buffers, start, dtype, s, first, m, values)
                 _deltas(values, m, deltas)
                 _gram(deltas, values[n - 1], m, part)
-                _counts(values, stored, dtype, s, m, run)
+                _counts(values, stored, dtype, s, suspect, m, run)
                 finite = _in_range(part, n, m, first_jackknife, run, one_format)
                 if finite:
                     for k in range(len(arithmetic)):
@@ -120,7 +120,7 @@ def _segments(  # noqa: PLR0912, PLR0915
                 if kept == 0:
                     continue
                 _gram_double(values, kept, part)
-                _counts(values, stored, dtype, s, kept, run)
+                _counts(values, stored, dtype, s, suspect, kept, run)
                 for k in range(len(arithmetic)):
                     evaluate(arithmetic[k], values[1:, :kept], weights[k, tensor[s]], order[k], suspect, out[:kept])
                     run[first_recipe + k] += _same(values[0, :kept], out[:kept])
@@ -314,20 +314,20 @@ def _key(bits):
 
 
 @njit(nogil=True, _nrt=False)
-def _counts(values, stored, dtype, s, m, counts):
-    """Equality and betweenness, all checkpoints rounded to the suspect's format first."""
+def _counts(values, stored, dtype, s, suspect_format, m, counts):
+    """Equality and betweenness, all parents rounded to the suspect's format first."""
     n = len(values)
     for i in range(n):
         row, kept = values[i, :m], stored[i, :m]
-        if dtype[i, s] == dtype[0, s]:
+        if i == 0 or dtype[i, s] == suspect_format:
             for t in range(m):
                 kept[t] = row[t]
-        elif dtype[0, s] == 0:
+        elif suspect_format == 0:
             for t in range(m):
                 kept[t] = np.uint32(bf16_bits(row[t])).view(np.float32)
         else:
             for t in range(m):
-                kept[t] = store(row[t], dtype[0, s])
+                kept[t] = store(row[t], suspect_format)
     counts[0] += m
     column = 6
     for i in range(n):

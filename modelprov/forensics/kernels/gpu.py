@@ -88,13 +88,15 @@ class GpuKernel:
         """Moments with leading axis [segments]; returns when they are there."""
         rows = Moments.empty(len(buffers), len(segments.count))
         small = (segments.count < FEW) | (segments.dtype == 3).any(axis=0)
-        if small.any():
-            which = np.flatnonzero(small)
-            part = reference_kernel(buffers, _select(segments, which), recipes)
-            rows.counts[which], rows.sums[which] = part.counts, part.sums
+        coarser = (segments.rounded_to != segments.dtype[0]) & ~small  # the device's kernels round to what is stored
+        for chosen, kernel in ((small, reference_kernel), (coarser, cpu_kernel)):
+            if chosen.any():
+                which = np.flatnonzero(chosen)
+                part = kernel(buffers, segments.select(which), recipes)
+                rows.counts[which], rows.sums[which] = part.counts, part.sums
         waiting: deque[tuple[Slab, Batch, Any]] = deque()
         try:
-            for batch in batches(segments, np.flatnonzero(~small), recipes, self._limits):
+            for batch in batches(segments, np.flatnonzero(~small & ~coarser), recipes, self._limits):
                 slab = self._take(waiting, lambda: self._collect(waiting, buffers, segments, recipes, rows))
                 try:
                     batch.fill(slab.host.numpy(), buffers, segments, recipes)
@@ -209,10 +211,6 @@ class GpuKernel:
 
             return columns(n)
         return np.arange(layout(n).sums), layout(n).sums + np.arange(layout(n).counts), None
-
-
-def _select(segments: Segments, which: Int64) -> Segments:
-    return Segments(segments.tensor[which], segments.count[which], segments.start[:, which], segments.dtype[:, which])
 
 
 def _torch() -> Any:

@@ -36,6 +36,8 @@ class Segments:
 
     For segment s: `tensor[s]` is its canonical tensor, `count[s]` its elements, and its bytes in checkpoint i start
     at `start[i, s]` of buffer i, stored in the format with code `dtype[i, s]` (0 BF16, 1 F16, 2 F32, 3 F64).
+    `precision[s]` is the code of the format whose numbers the suspect holds there, which may be coarser than the one it
+    is stored in (`forensics/precision.py`); None where it is that one everywhere.
     Every segment starts at a multiple of 4,096 elements of its tensor, so that any split gives the same sums.
     """
 
@@ -43,11 +45,22 @@ class Segments:
     count: npt.NDArray[np.int64]
     start: npt.NDArray[np.int64]
     dtype: npt.NDArray[np.int64]
+    precision: npt.NDArray[np.int64] | None = None
+
+    @property
+    def rounded_to(self) -> npt.NDArray[np.int64]:
+        """Codes of the formats that the suspect's values were rounded to, int64 [s]."""
+        return self.dtype[0] if self.precision is None else self.precision
+
+    def select(self, which: npt.NDArray[np.int64]) -> Segments:
+        """Some of the segments, by number."""
+        precision = None if self.precision is None else self.precision[which]
+        return Segments(self.tensor[which], self.count[which], self.start[:, which], self.dtype[:, which], precision)
 
 
 class Kernel(Protocol):
     """Turns segments in memory into one row of moments a segment."""
 
     def __call__(self, buffers: Sequence[npt.NDArray[np.uint8]], segments: Segments, recipes: RecipePlan) -> Moments:
-        """Moments with leading axis [segments]. Equality and betweenness are taken in the suspect's format."""
+        """Moments with leading axis [segments]. Equality and betweenness are taken in `rounded_to`."""
         ...

@@ -39,17 +39,18 @@ def reference_kernel(buffers: Sequence[npt.NDArray[np.uint8]], segments: Segment
                 for i in range(n)
             ]
         )
-        weights = recipes.weights[:, segments.tensor[s]]
+        weights, rounded_to = recipes.weights[:, segments.tensor[s]], DTYPES[segments.rounded_to[s]]
         for first in range(0, count, BLOCK):
-            part = _block(values[:, first : first + BLOCK], dtypes, recipes, weights)
+            part = _block(values[:, first : first + BLOCK], dtypes, rounded_to, recipes, weights)
             rows.counts[s] += part.counts
             rows.sums[s] += part.sums
     return rows
 
 
 def _block(
-    values: npt.NDArray[np.float64], dtypes: Sequence[DType], recipes: RecipePlan, weights: npt.NDArray[np.float64]
-) -> Moments:
+    values: npt.NDArray[np.float64], dtypes: Sequence[DType], rounded_to: DType, recipes: RecipePlan,
+    weights: npt.NDArray[np.float64],
+) -> Moments:  # fmt: skip
     """Moments of one run of at most 4,096 elements, float64 [n, m]."""
     n = len(values)
     moments, columns = Moments.empty(n), layout(n)
@@ -59,7 +60,8 @@ def _block(
     counts, sums = moments.counts, moments.sums
     counts[ELEMENTS], counts[NONFINITE], counts[BLOCKS] = elements, int((~finite).sum()), int(elements > 0)
 
-    stored = np.stack([v if d is dtypes[0] else round_to(v, dtypes[0]) for v, d in zip(values, dtypes, strict=True)])
+    parents = [v if d is rounded_to else round_to(v, rounded_to) for v, d in zip(values[1:], dtypes[1:], strict=True)]
+    stored = np.stack([values[0], *parents])
     bits = stored.view(np.int64)
     agree = (bits[1:] == bits[-1]).all(axis=0)
     counts[PARENTS_AGREE], counts[ALL_EQUAL] = int(agree.sum()), int((agree & (bits[0] == bits[-1])).sum())
@@ -82,7 +84,7 @@ def _block(
         for r in range(len(recipes.arithmetic)):
             evaluate(
                 recipes.arithmetic[r], single[1:], np.ascontiguousarray(weights[r]),
-                recipes.order[r], DTYPE_CODES[dtypes[0]], out,
+                recipes.order[r], DTYPE_CODES[rounded_to], out,
             )  # fmt: skip
             counts[columns.recipe + r] = int((out.view(np.int32) == single[0].view(np.int32)).sum())
     return moments
