@@ -65,7 +65,7 @@ def judge(kind: Kind, number: int) -> Answer:
         str(verdict.class_),
         exit_code(verdict.class_),
         verdict.rule,
-        kind.error(str(verdict.class_), verdict.summary),
+        str(verdict.class_) in case.never or kind.error(str(verdict.class_), verdict.summary),
         inside,
         {
             "case": case.about,

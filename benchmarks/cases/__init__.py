@@ -9,11 +9,14 @@ from benchmarks.cases import (  # noqa: I001  (the order of the table)
     reversals,
     frame_ups,
     frame_ups_lattice,
+    disguises,
+    strangers,
     limits,
 )
 
 __all__ = [
     "altered",
+    "disguises",
     "frame_ups",
     "frame_ups_lattice",
     "limits",
@@ -21,5 +24,6 @@ __all__ = [
     "precision",
     "reversals",
     "siblings",
+    "strangers",
     "trained_merges",
 ]

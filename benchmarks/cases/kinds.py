@@ -28,6 +28,8 @@ class Case:
     controls: tuple[Weights, ...] = ()
     alpha: float | None = None
     """The first parent's nominal weight, where an interval should contain it."""
+    never: frozenset[str] = frozenset()
+    """Classes that are an error for this case, beyond those of its kind."""
 
 
 @dataclass(frozen=True)
