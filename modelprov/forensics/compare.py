@@ -20,6 +20,7 @@ from modelprov.forensics.kernels.choose import pick_kernel
 from modelprov.forensics.kernels.cpu import compile_for
 from modelprov.forensics.kernels.interface import RecipePlan
 from modelprov.forensics.precision import suspect_formats
+from modelprov.forensics.profiles import Resemblance, resemblance
 from modelprov.forensics.recipe_search import tied
 from modelprov.forensics.rows import Table
 from modelprov.forensics.scout import Strata, load_sample, plan_sample, stratify
@@ -120,9 +121,15 @@ def _measure(
     table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints))
     findings = collect(
         table, strata, fits, options.seed, controls, tuple(one.location for one in checkpoints[1:]),
-        alignment.share(),
+        alignment.share(), lambda: _elsewhere(alignment, options, progress),
     )  # fmt: skip
     return Comparison(alignment, findings, options, device, plan.bytes + (0 if options.sample else scout.bytes))
+
+
+def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Resemblance:
+    """Before an all-clear: whether the suspect is a parent in other coordinates."""
+    progress.stage("looking for the same sizes in another order")
+    return resemblance(alignment, options.seed, progress.advance)
 
 
 def _scout(alignment: Alignment, strata: Strata, plan: object, seed: int) -> Fits | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from modelprov.checkpoints.types import AlignedTensor, Component
 from modelprov.forensics import wording
 from modelprov.forensics.facts import Evidence, explained_rows, gather
 from modelprov.forensics.fits import Fits
 from modelprov.forensics.part_alphas import PartAlpha, moved_along, part_alphas
+from modelprov.forensics.profiles import Resemblance
 from modelprov.forensics.recipe_search import tied
 from modelprov.forensics.results import AfterMerge, Control, Measures, Mixing, Reproduction, Verdict, VerdictClass
 from modelprov.forensics.rows import Table, measure
@@ -38,11 +39,12 @@ class Findings:
 
 def collect(
     table: Table, strata: Strata, fits: Fits | None, seed: int, controls: Sequence[tuple[str, Findings]],
-    locations: Sequence[str], compared: float = 1.0,
+    locations: Sequence[str], compared: float = 1.0, elsewhere: Callable[[], Resemblance] | None = None,
 ) -> Findings:  # fmt: skip
     """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before.
 
-    `compared` is the share of the suspect's weights that the alignment could compare, 0 to 1.
+    `compared` is the share of the suspect's weights that the alignment could compare, 0 to 1. `elsewhere` looks for a
+    parent in other coordinates; it is asked before any all-clear.
     """
     decisive = [row for row, tensor in enumerate(table.tensors) if tensor.decisive]
     swept = tied(fits.candidates) if fits else 0
@@ -54,6 +56,8 @@ def collect(
     total = table.rows(decisive)
     parts = _parts(fits, strata, table.tensors, seed)
     facts = gather(Evidence(table, strata, fits, recipes, parts, seed, compared))
+    if elsewhere is not None and decide(facts).class_ is VerdictClass.UNRELATED:
+        facts = replace(facts, elsewhere=elsewhere().parent)
     decision = _check_controls(decide(facts), controls)
     reproduced = facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and facts.explained == 1
     mix = mixing(total, fits, table.labels, reproduced=reproduced)

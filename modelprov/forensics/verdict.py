@@ -10,6 +10,7 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         (if only norms, biases and other vectors differ: finetune)
 3.  unrelated           mean-centred correlation with every parent below 0.1, and in no single tensor above 0.5
                                                                                               -> unrelated
+    other-coordinates   the same, but sorted sizes of rows and columns are a parent's beyond chance -> inconclusive
 4.  weak-kinship        the correlation below 0.5 for every parent                            -> inconclusive
 5.  other-child         another argument is an exact mixture of the suspect and the rest, and the suspect is not one
                                                                                               -> inconclusive
@@ -70,7 +71,8 @@ class Facts:
     `finite` is the share of decisive elements that are finite everywhere, `compared` that of the suspect's weights
     which could be compared. `identical`: the parents whose bits every decisive element holds; `vectors_differ` whether
     anything else differs. `correlations`: mean-centred raw correlation by parent (None: no variance); `kin_tensors`
-    the share of decisive elements in tensors where one of them exceeds 0.5.
+    the share of decisive elements in tensors where one of them exceeds 0.5. `elsewhere`: the parent whose rows and
+    columns have the suspect's sizes in another order (`profiles.py`).
 
     `extrapolated`: a parent that is exactly the suspect carried on beyond it (`reversal.py`); `centred`: one whose
     mixture lies nearer the middle of the suspect's cells than rounding puts it; `short`: whether the suspect holds
@@ -99,6 +101,7 @@ class Facts:
     vectors_differ: bool = False
     correlations: tuple[float | None, ...] = ()
     kin_tensors: float = 0.0
+    elsewhere: int | None = None
     between: tuple[Between, ...] = ()
     other_exact: int | None = None
     extrapolated: int | None = None
@@ -165,6 +168,14 @@ def _by_rules(facts: Facts) -> Decision:
         return _inconclusive("no-evidence", "the matrices of the suspect or of the parents do not vary")
     related = max(known)
     if related < UNRELATED and not facts.kin_tensors:
+        if facts.elsewhere is not None:
+            return _inconclusive(
+                "other-coordinates",
+                "weight by weight it shares nothing with the parents, but sorted by size its rows and columns are "
+                "those of one of them, closer than chance allows: perhaps the same model in other coordinates "
+                "(reordered, rotated or rescaled inside)",
+                facts.elsewhere,
+            )
         return Decision(VerdictClass.UNRELATED, "unrelated")
     if related < KIN:
         return _inconclusive(
