@@ -79,7 +79,11 @@ def judge(kind: Kind, number: int) -> Answer:
 
 def _judge(task: tuple[int, int]) -> Answer:
     place, number = task
-    return judge(KINDS[place], number)
+    try:
+        return judge(KINDS[place], number)
+    except Exception as error:
+        error.add_note(f"in case {number} of the kind {KINDS[place].name}")
+        raise
 
 
 def calibrate(kinds: list[Kind], share: float, cases: int | None, workers: int) -> dict[str, object]:

@@ -11,6 +11,8 @@ from benchmarks.cases import (  # noqa: I001  (the order of the table)
     frame_ups_lattice,
     disguises,
     strangers,
+    methods,
+    headlines,
     limits,
 )
 
@@ -19,8 +21,10 @@ __all__ = [
     "disguises",
     "frame_ups",
     "frame_ups_lattice",
+    "headlines",
     "limits",
     "merges",
+    "methods",
     "precision",
     "reversals",
     "siblings",
