@@ -20,6 +20,7 @@ from modelprov.checkpoints.types import (
     RefusedTensor,
     TensorView,
     Unaligned,
+    is_decisive,
 )
 
 GuessKey = tuple[int | None, Component, int | None, Shape]
@@ -49,9 +50,10 @@ def align(checkpoints: Sequence[Checkpoint]) -> Alignment:
     aligned |= guesses
     matched = [set(names) for names in zip(*aligned.values(), strict=True)] or [set[str]() for _ in named]
     for number, own in enumerate(named):
-        for name, (view, _) in own.views.items():
+        for name, (view, shape) in own.views.items():
             if name not in matched[number] and name not in own.borrowed:
-                unaligned.append(Unaligned(number, name, view.count, reasons.of(name, number) or "not matched"))
+                reason = reasons.of(name, number) or "not matched"
+                unaligned.append(Unaligned(number, name, view.count, reason, _decisive(name, shape)))
     tensors = []
     for name in named[0].views if named else ():
         if name in aligned:
@@ -69,15 +71,16 @@ def _names(number: int, checkpoint: Checkpoint, unaligned: list[Unaligned]) -> _
     for name, view, shape in canonical_views(checkpoint):
         if name in views:
             reason = f"second tensor for {name} (stored as {view.ref.name})"
-            unaligned.append(Unaligned(number, name, view.count, reason))
+            unaligned.append(Unaligned(number, name, view.count, reason, _decisive(name, shape)))
         elif view.count == 0:
-            unaligned.append(Unaligned(number, name, 0, "empty"))
+            unaligned.append(Unaligned(number, name, 0, "empty", decisive=False))
         else:
             views[name] = view, shape
     for tensor in checkpoint.refused.values():
         name = canonical_name(tensor.name)
         refused[name] = tensor
-        unaligned.append(Unaligned(number, name, tensor.count, f"stored as {tensor.format}, which cannot be compared"))
+        reason = f"stored as {tensor.format}, which cannot be compared"
+        unaligned.append(Unaligned(number, name, tensor.count, reason, _decisive(name, tensor.shape)))
     return _Names(views, refused)
 
 
@@ -143,6 +146,10 @@ def _guess(named: Sequence[_Names], aligned: Iterable[str]) -> dict[str, list[st
         for key, names in candidates[0].items()
         if all(len(groups.get(key, ())) == 1 for groups in candidates)
     }
+
+
+def _decisive(name: str, shape: Shape) -> bool:
+    return is_decisive(component_of(name, shape)[1], shape)
 
 
 def _squeezed(shape: Shape) -> Shape:

@@ -122,8 +122,7 @@ class TensorView:
 class AlignedTensor:
     """The same canonical tensor in every checkpoint; `views` are in the order of the checkpoints.
 
-    `guessed` marks an alignment found by shape alone. `decisive` tensors may carry a verdict: matrices at least
-    16 x 16; norm weights, biases and other vectors never do (`estimators.md`, section 5).
+    `guessed` marks an alignment found by shape alone. `decisive` tensors may carry a verdict (`is_decisive`).
     """
 
     name: str
@@ -142,8 +141,13 @@ class AlignedTensor:
     @property
     def decisive(self) -> bool:
         """Whether the tensor may carry a verdict."""
-        sides = [side for side in self.shape if side != 1]
-        return self.component is not Component.NORMS and len(sides) >= 2 and min(sides) >= MIN_MATRIX_SIDE
+        return is_decisive(self.component, self.shape)
+
+
+def is_decisive(component: Component, shape: tuple[int, ...]) -> bool:
+    """Whether a tensor may carry a verdict: a matrix of at least 16 x 16; norms, biases and other vectors never do."""
+    sides = [side for side in shape if side != 1]
+    return component is not Component.NORMS and len(sides) >= 2 and min(sides) >= MIN_MATRIX_SIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,7 @@ class Unaligned:
     name: str
     count: int
     reason: str
+    decisive: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +174,9 @@ class Alignment:
         total = self.checkpoints[checkpoint].parameters
         missing = sum(item.count for item in self.unaligned if item.checkpoint == checkpoint)
         return (total - missing) / total if total else 0.0
+
+    def decisive_share(self, checkpoint: int = 0) -> float:
+        """The same among the elements that may carry a verdict; 1 where there are none."""
+        compared = sum(tensor.views[checkpoint].count for tensor in self.tensors if tensor.decisive)
+        missing = sum(item.count for item in self.unaligned if item.checkpoint == checkpoint and item.decisive)
+        return compared / (compared + missing) if compared + missing else 1.0

@@ -22,7 +22,7 @@ from modelprov.forensics.reversal import centred, extrapolated
 from modelprov.forensics.roles import between
 from modelprov.forensics.rows import Table, agreement, betweenness, correlations, mean_correlation
 from modelprov.forensics.scout import Strata
-from modelprov.forensics.sides import sides
+from modelprov.forensics.sides import sides, towards
 from modelprov.forensics.verdict import COMPLETE, DISTINCT, HALF, KIN, MISSED, REPRODUCED, Facts, exact_rule
 
 ROLES_ELEMENTS = 200_000
@@ -34,7 +34,10 @@ Parts = Mapping[str, Mapping[object, PartAlpha]]
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What the facts are drawn from: sums, fits, swept recipes, the coefficients of parts, the share compared."""
+    """What the facts are drawn from: sums, fits, swept recipes, the coefficients of parts, the shares compared.
+
+    Those are the shares of all the suspect's weights, and of those that may carry a verdict.
+    """
 
     table: Table
     strata: Strata
@@ -42,7 +45,7 @@ class Evidence:
     recipes: Sequence[Recipe]
     parts: Parts
     seed: int
-    compared: float = 1.0
+    compared: tuple[float, float] = (1.0, 1.0)
 
 
 def gather(of: Evidence) -> Facts:
@@ -95,7 +98,8 @@ def _facts(of: Evidence, decisive: Sequence[int], explained: Sequence[int]) -> F
         elements=elements,
         parents=n - 1,
         finite=elements / (elements + nonfinite) if elements + nonfinite else 0.0,
-        compared=of.compared,
+        compared=of.compared[0],
+        compared_decisive=of.compared[1],
         identical=same,
         vectors_differ=bool(same) and everything.equal(0, same[0]) != everything.elements,
         correlations=tuple(mean_correlation(table, decisive, 0, parent) for parent in range(1, n)),
@@ -110,6 +114,7 @@ def _facts(of: Evidence, decisive: Sequence[int], explained: Sequence[int]) -> F
         ties_firm=side.firm,
         roomy=side.roomy,
         strictly=side.strictly / side.expected if side.expected else None,
+        towards=towards(fits, shares),
         bit_equal=bit_equal,
         mixes=used is not None and int((np.abs(used) > 0).any(axis=0).sum()) > 1,
         blends=used is not None and int((np.abs(used) > 0).sum(axis=1).max()) > 1,

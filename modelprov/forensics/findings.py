@@ -6,18 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from modelprov.checkpoints.types import AlignedTensor, Component
-from modelprov.forensics import wording
+from modelprov.forensics import rows, wording
 from modelprov.forensics.facts import Evidence, explained_rows, gather
 from modelprov.forensics.fits import Fits
 from modelprov.forensics.part_alphas import PartAlpha, moved_along, part_alphas
 from modelprov.forensics.profiles import Resemblance
 from modelprov.forensics.recipe_search import tied
 from modelprov.forensics.results import AfterMerge, Control, Measures, Mixing, Reproduction, Verdict, VerdictClass
-from modelprov.forensics.rows import Table, measure
+from modelprov.forensics.rows import Table
 from modelprov.forensics.scout import Strata
 from modelprov.forensics.sections import after_merge, mixing, reproduction
-from modelprov.forensics.verdict import REPRODUCED, Decision, Facts, decide
+from modelprov.forensics.verdict import REPRODUCED, Decision, Facts, akin, decide
 
+NOT_KIN = "a mixture of models that share nothing here has no meaning"
 MERGES = (VerdictClass.MERGE, VerdictClass.MERGE_THEN_TRAINED)
 
 
@@ -39,11 +40,13 @@ class Findings:
 
 def collect(
     table: Table, strata: Strata, fits: Fits | None, seed: int, controls: Sequence[tuple[str, Findings]],
-    locations: Sequence[str], compared: float = 1.0, elsewhere: Callable[[], Resemblance] | None = None,
+    locations: Sequence[str], compared: tuple[float, float] = (1.0, 1.0),
+    elsewhere: Callable[[], Resemblance] | None = None,
 ) -> Findings:  # fmt: skip
     """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before.
 
-    `compared` is the share of the suspect's weights that the alignment could compare, 0 to 1. `elsewhere` looks for a
+    `compared` are the shares of the suspect's weights, and of those that may carry a verdict, that the alignment could
+    compare, 0 to 1. `elsewhere` looks for a
     parent in other coordinates; it is asked before any all-clear.
     """
     decisive = [row for row, tensor in enumerate(table.tensors) if tensor.decisive]
@@ -60,12 +63,15 @@ def collect(
         facts = replace(facts, elsewhere=elsewhere().parent)
     decision = _check_controls(decide(facts), controls)
     reproduced = facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and facts.explained == 1
-    mix = mixing(total, fits, table.labels, reproduced=reproduced)
-    remade = reproduction(table, strata, recipes, slots, runners_up, locations)
-    after = after_merge(total, fits, reproduced)
+    kin = akin(facts)
+    mix, remade, after = Mixing(reason=NOT_KIN), Reproduction(reason=NOT_KIN), AfterMerge(reason=NOT_KIN)
+    if kin:
+        mix = mixing(total, fits, table.labels, fits.candidates[slots[0]] if fits and reproduced else None)
+        remade = reproduction(table, strata, recipes, slots, runners_up, locations)
+        after = after_merge(total, fits, reproduced)
     known = tuple(_control(label, one) for label, one in controls)
     verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
-    return Findings(verdict, facts, mix, remade, after, *_rows(table, parts, reproduced))
+    return Findings(verdict, facts, mix, remade, after, *_rows(table, parts if kin else {}, reproduced, kin))
 
 
 def _parts(
@@ -91,9 +97,12 @@ def _parts(
 
 
 def _rows(
-    table: Table, parts: dict[str, dict[object, PartAlpha]], reproduced: bool
+    table: Table, parts: dict[str, dict[object, PartAlpha]], reproduced: bool, kin: bool
 ) -> tuple[Measures, tuple[Measures, ...], tuple[Measures, ...], tuple[Measures, ...], tuple[Measures, ...]]:
-    """Overall, components, layers, cells, tensors."""
+    """Overall, components, layers, cells, tensors; without figures of a mixture where the models are not `kin`."""
+
+    def measure(table: Table, name: str, members: Sequence[int], **fields: object) -> Measures:
+        return rows.measure(table, name, members, mixed=kin, **fields)
 
     def fixed(kind: str, key: object) -> dict[str, object]:
         part = parts.get(kind, {}).get(key)

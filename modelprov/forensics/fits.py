@@ -20,7 +20,9 @@ from modelprov.forensics.recipe_search import (
     arithmetics_of,
     keep_best,
     round_weights,
+    tied,
 )
+from modelprov.forensics.same_bits import settle
 from modelprov.forensics.sample import Sample
 from modelprov.forensics.simplest_number import simplest_number
 
@@ -185,7 +187,9 @@ def _candidates(
         found += scorer.scored(one.recipe for one in first_look[:4])
         if exact is None:
             found += scorer.scored(arithmetics_of(np.tile(_round(near, ml), (strata, 1))))
-    return keep_best(found)
+    best = keep_best(found)
+    swept = tied(best)
+    return [*(settle(one, scorer, seed) for one in best[:swept]), *best[swept:]]
 
 
 def _round(near: Float64, ml: Likelihood) -> Float64:

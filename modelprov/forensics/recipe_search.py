@@ -30,11 +30,16 @@ Float64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """A recipe and the share of the sampled `elements` whose bits it reproduces, 0 to 1."""
+    """A recipe and the share of the sampled `elements` whose bits it reproduces, 0 to 1.
+
+    `low`, `high` float64 [strata, k - 1]: the weights beside the reference's that give the same bits (`same_bits.py`).
+    """
 
     recipe: Recipe
     share: float
     elements: int
+    low: Float64 | None = None
+    high: Float64 | None = None
 
 
 class Scorer:
@@ -59,17 +64,17 @@ class Scorer:
         """Number of sampled elements that are counted."""
         return sum(len(suspect) for _, _, suspect, _ in self._parts)
 
-    def share(self, recipe: Recipe) -> float:
-        """Share of the sampled elements whose bits come out, 0 to 1."""
+    def share(self, recipe: Recipe, *, whole: bool = False) -> float:
+        """Share of the sampled elements whose bits come out, 0 to 1; `whole` recipes have one row for all strata."""
         order = np.array(recipe.order, np.int64)
-        if (recipe.weights == recipe.weights[0]).all():  # np.unique is slow, and this is called a hundred times
-            distinct, which = recipe.weights[:1], np.zeros(len(recipe.weights), np.int64)
+        if whole or (recipe.weights == recipe.weights[0]).all():  # np.unique is slow, and this is called often
+            distinct, which = recipe.weights[:1], np.zeros(0, np.int64)
         else:
             distinct, which = np.unique(recipe.weights, axis=0, return_inverse=True)
         equal = total = 0
         for code, parents, suspect, stratum in self._parts:
             total += len(suspect)
-            row = which.ravel()[stratum]
+            row = stratum if len(distinct) == 1 else which.ravel()[stratum]
             for number, weights in enumerate(np.ascontiguousarray(distinct)):
                 part = slice(None) if len(distinct) == 1 else np.flatnonzero(row == number)
                 own, expected = np.ascontiguousarray(parents[:, part]), suspect[part]
@@ -82,6 +87,11 @@ class Scorer:
         """Score recipes, best first."""
         found = (Scored(recipe, self.share(recipe), self.elements) for recipe in recipes)
         return sorted(found, key=lambda one: -one.share)
+
+    def of_strata(self, strata: npt.NDArray[np.bool_]) -> Scorer:
+        """The same over the elements of some strata, a mask [strata]."""
+        chosen = strata[self.stratum]
+        return self if chosen.all() else Scorer(self.sample.take(chosen), self.stratum[chosen])
 
     def smaller(self, elements: int, seed: int) -> Scorer:
         """The same over a part of the sample, for a first look."""

@@ -75,7 +75,7 @@ class Mixing(Frozen):
     alpha: float | None = None
     low: float | None = None
     high: float | None = None
-    method: Literal["rounding interval", "likelihood", "least squares"] | None = None
+    method: Literal["same bits", "rounding interval", "likelihood", "least squares"] | None = None
     coverage: float | None = None
     null_coverage: float | None = None
     informative_elements: int = 0

@@ -70,8 +70,11 @@ def betweenness(moments: Moments) -> tuple[float | None, int]:
     return (moments.count(BETWEEN) - moments.count(ALL_EQUAL)) / differ, differ
 
 
-def measure(table: Table, name: str, members: Sequence[int], **fixed: object) -> Measures:
-    """The measures of some tensors together; `fixed` sets further fields of the row (layer, component, alpha ...)."""
+def measure(table: Table, name: str, members: Sequence[int], *, mixed: bool = True, **fixed: object) -> Measures:
+    """The measures of some tensors together; `fixed` sets further fields of the row (layer, component, alpha ...).
+
+    Without `mixed` those that only mean something for a mixture are left out.
+    """
     moments = table.rows(members)
     elements = moments.elements
     tensors = [table.tensors[row] for row in members]
@@ -86,8 +89,9 @@ def measure(table: Table, name: str, members: Sequence[int], **fixed: object) ->
         values["equal"] = {
             label: moments.equal(0, parent) / elements for parent, label in enumerate(table.labels) if parent
         }
-        values["agreement"], values["betweenness"] = agreement(moments)[0], betweenness(moments)[0]
-        if table.slot is not None:
+        if mixed:
+            values["agreement"], values["betweenness"] = agreement(moments)[0], betweenness(moments)[0]
+        if mixed and table.slot is not None:
             values["bit_equal"] = moments.recipe(table.slot) / elements
         if len(members) == 1:
             values["raw_correlation"] = {
@@ -98,7 +102,7 @@ def measure(table: Table, name: str, members: Sequence[int], **fixed: object) ->
                 label: mean_correlation(table, members, 0, parent)
                 for parent, label in enumerate(table.labels) if parent
             }  # fmt: skip
-    if moments.n > 2:
+    if mixed and moments.n > 2:
         fit = least_squares(moments)
         values["least_squares"] = LeastSquares(
             alpha=fit.alpha, collinearity=fit.collinearity, z=fit.z, standard_error=fit.standard_error

@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 
 from modelprov.arithmetics import Arithmetic, programs_of
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.dtypes import DType, Float64
 from modelprov.forensics import interval
 from modelprov.forensics.fits import Fits
 from modelprov.forensics.least_squares import coefficient_sum, fit_many
@@ -33,13 +33,14 @@ from modelprov.forensics.scout import NUMBER, Strata
 
 ONE_PARENT = "mixing needs at least two parents; only one was given"
 WRITTEN = {DType.BF16: "bfloat16", DType.F16: "float16", DType.F32: "float32", DType.F64: "float64"}
+_Bounds = list[tuple[float | None, float | None, float | None]]
 NO_SAMPLE = "no decisive tensor (a matrix of at least 16 x 16) could be sampled"
 
 
-def mixing(moments: Moments, fits: Fits | None, labels: Sequence[str], *, reproduced: bool = False) -> Mixing:
+def mixing(moments: Moments, fits: Fits | None, labels: Sequence[str], remade: Scored | None = None) -> Mixing:
     """How much of each parent: least squares from all decisive sums, bounds from the sample.
 
-    `reproduced` when a recipe explains every bit, so that nothing can have moved along the line of the parents.
+    `remade` is the recipe that explains every bit, if one does: then the bounds are those of the weights that do.
     """
     if moments.n < 3:
         return Mixing(reason=ONE_PARENT)
@@ -56,11 +57,11 @@ def mixing(moments: Moments, fits: Fits | None, labels: Sequence[str], *, reprod
         "condition_number": joint.condition_number,
         "reason": one.reason,
     }
-    bounds: list[tuple[float | None, float | None, float | None]] = [(None, None, None)] * (deltas - 1)
+    bounds: _Bounds = [(None, None, None)] * (deltas - 1)
     if fits is None:
         fields["reason"] = NO_SAMPLE
     else:
-        bounds, method = _bounds(fits, deltas - 1, reproduced)
+        bounds, method = _bounds(fits, deltas - 1, remade)
         fields |= {
             "method": method,
             "coverage": fits.covering,
@@ -88,25 +89,27 @@ def mixing(moments: Moments, fits: Fits | None, labels: Sequence[str], *, reprod
     return Mixing.model_validate(fields)
 
 
-def _bounds(
-    fits: Fits, deltas: int, reproduced: bool
-) -> tuple[list[tuple[float | None, float | None, float | None]], str | None]:
+def _bounds(fits: Fits, deltas: int, remade: Scored | None) -> tuple[_Bounds, str | None]:
     """(alpha, low, high) of every parent beside the reference: of the largest piece, else by likelihood."""
+    if remade is not None and remade.low is not None and remade.high is not None:
+        return _of_largest(fits, remade.recipe.weights, remade.low, remade.high), "same bits"
     if fits.exact is not None:
-        elements = np.bincount(fits.stratum, minlength=len(fits.exact.weights))
-        rows, inverse = np.unique(fits.exact.weights, axis=0, return_inverse=True)
-        largest = int(np.argmax(np.bincount(inverse.ravel(), elements, len(rows))))
-        at = int(np.flatnonzero(inverse.ravel() == largest)[0])
-        low, high = fits.exact.low[at], fits.exact.high[at]
-        return [(float(w), float(a), float(b)) for w, a, b in zip(rows[largest], low, high, strict=False)], (
-            "rounding interval"
-        )
+        return _of_largest(fits, fits.exact.weights, fits.exact.low, fits.exact.high), "rounding interval"
     ml = fits.likelihood
     if ml.converged and ml.alphas is not None and ml.standard_errors is not None:
-        along = 0.0 if reproduced else moved_along(ml.sigma_relative)
+        along = 0.0 if remade is not None else moved_along(ml.sigma_relative)
         halves = [NORMAL_95 * error + along for error in ml.standard_errors]
         return [(a, a - half, a + half) for a, half in zip(ml.alphas, halves, strict=True)], "likelihood"
     return [(None, None, None)] * deltas, None
+
+
+def _of_largest(fits: Fits, weights: Float64, low: Float64, high: Float64) -> _Bounds:
+    """(weight, low, high) by parent, of the piece that has most sampled elements; arrays by stratum."""
+    elements = np.bincount(fits.stratum, minlength=len(weights))
+    rows, inverse = np.unique(weights, axis=0, return_inverse=True)
+    largest = int(np.argmax(np.bincount(inverse.ravel(), elements, len(rows))))
+    at = int(np.flatnonzero(inverse.ravel() == largest)[0])
+    return [(float(w), float(a), float(b)) for w, a, b in zip(rows[largest], low[at], high[at], strict=False)]
 
 
 def _curve(fits: Fits) -> tuple[CurvePoint, ...]:

@@ -16,6 +16,7 @@ from modelprov.forensics.fits import Fits
 from modelprov.forensics.precision import MANTISSA_BITS
 from modelprov.forensics.sample import FORMATS, arithmetic_error
 
+MOVED = 500  # elements that tell a direction
 SHORT = 12  # mantissa bits up to which a border is wider than the merging program's own error
 ROOM = 1.5  # cells between the outermost parents from which another number lies between them
 EIGHTHS = 8  # products with such weights are exact in every arithmetic, so that a tie stays a tie
@@ -61,3 +62,22 @@ def sides(fits: Fits | None, weights: Float64 | None) -> Sides:
         int(tied.sum()), even, bool((weights * EIGHTHS == np.round(weights * EIGHTHS)).all()),
         int(roomy.sum()), int(strictly.sum()), expected,
     )  # fmt: skip
+
+
+def towards(fits: Fits | None, weights: tuple[float, ...] | None) -> tuple[float | None, ...]:
+    """For each parent: of the elements that differ from the heaviest parent, the share that moved its way, 0 to 1.
+
+    Half of what an independent change moves goes that way; a method that swaps or blends small differences moves all
+    of it, however little that weighs. None for the heaviest parent itself and where too few elements tell.
+    """
+    if fits is None or weights is None:
+        return ()
+    sample = fits.sample
+    near = sample.parents[int(np.argmax(weights))]
+    found: list[float | None] = []
+    for parent in sample.parents:
+        way, moved = np.sign(parent - near), np.sign(sample.suspect - near)
+        telling = (way != 0) & (moved != 0)
+        enough = int(telling.sum()) >= MOVED
+        found.append(float((way[telling] == moved[telling]).mean()) if enough else None)
+    return tuple(found)

@@ -35,10 +35,12 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         must be measured, and across components (spread at most 0.02); and it lies strictly between
                         the parents as often as that mixture would, in at least 500 elements  -> merge-then-trained
 9.  near-one-parent     one parent has 0.9 to 1.5 of the weight, known to 0.05                -> finetune
+    two-directions      the same, but a second one has at least 0.1, or three quarters of what differs from the first
+                        moved towards the second                                              -> inconclusive
 10. shared-direction    anything else                                                         -> inconclusive
 
-A control that fares as the suspect does turns rules 6 to 8 into inconclusive, and so does, for every class that is
-about the whole model, a suspect of which less than half could be compared (rule partial).
+A control that fares as the suspect does turns rules 6 to 8 into inconclusive, and so does, for every class, a suspect
+of whose weights that may carry a verdict less than half could be compared (rule partial).
 """
 
 from __future__ import annotations
@@ -61,6 +63,8 @@ SPREAD = 0.02  # merges that were trained reach 0.003, stages of uneven training
 NEAR, BEYOND = 0.9, 1.5
 KNOWN = 0.05  # standard error that a weight may have
 TIES, EVEN = 50, 0.99  # elements on a border, and the share of even numbers among them, that rounding leaves
+SECOND = 0.1  # weight of a second parent that is more than a nearby direction
+TOWARDS = 0.75  # independent changes move half of the elements that way
 STRICTLY = 0.8  # of the elements that a mixture would put strictly between the parents
 
 
@@ -68,18 +72,20 @@ STRICTLY = 0.8  # of the elements that a mixture would put strictly between the 
 class Facts:
     """What the rules look at; parents are numbered 1 ... k as arguments, the reference last.
 
-    `finite` is the share of decisive elements that are finite everywhere, `compared` that of the suspect's weights
-    which could be compared. `identical`: the parents whose bits every decisive element holds; `vectors_differ` whether
-    anything else differs. `correlations`: mean-centred raw correlation by parent (None: no variance); `kin_tensors`
-    the share of decisive elements in tensors where one of them exceeds 0.5. `elsewhere`: the parent whose rows and
-    columns have the suspect's sizes in another order (`profiles.py`).
+    `finite` is the share of decisive elements that are finite everywhere; `compared` that of the suspect's weights
+    which could be compared, `compared_decisive` that of those which may carry a verdict. `identical`: the parents whose
+    bits every decisive element holds; `vectors_differ` whether anything else differs. `correlations`: mean-centred raw
+    correlation by parent (None: no variance); `kin_tensors` the share of decisive elements in tensors where one of
+    them exceeds 0.5. `elsewhere`: the parent whose rows and columns have the suspect's sizes in another order
+    (`profiles.py`).
 
     `extrapolated`: a parent that is exactly the suspect carried on beyond it (`reversal.py`); `centred`: one whose
     mixture lies nearer the middle of the suspect's cells than rounding puts it; `short`: whether the suspect holds
     16-bit numbers, where a recipe that gives every bit does not tell these apart from a merge.
     `ties`: sampled elements whose mixture falls on a border, `ties_even` the share of even numbers there, `ties_firm`
     whether every arithmetic keeps such ties; `roomy`: elements with another number between the parents, `strictly` how
-    many lie strictly between, of those that the mixture would put there (`sides.py`).
+    many lie strictly between, of those that the mixture would put there; `towards` by parent: the share of what differs
+    from the heaviest parent that moved its way (`sides.py`).
 
     `bit_equal`: the best recipe's share where parents differ, at worst; `mixes` whether that recipe, or else the exact
     weighting, uses more than one parent, in `pieces` pieces, and `blends` whether any piece by itself does; `interior`
@@ -97,6 +103,7 @@ class Facts:
     parents: int
     finite: float = 1.0
     compared: float = 1.0
+    compared_decisive: float = 1.0
     identical: tuple[int, ...] = ()
     vectors_differ: bool = False
     correlations: tuple[float | None, ...] = ()
@@ -112,6 +119,7 @@ class Facts:
     ties_firm: bool = False
     roomy: int = MINIMUM_ELEMENTS
     strictly: float | None = 1.0
+    towards: tuple[float | None, ...] = ()
     bit_equal: float | None = None
     mixes: bool = False
     blends: bool = True
@@ -144,13 +152,18 @@ class Decision:
 def decide(facts: Facts) -> Decision:
     """Apply the rules in order."""
     decision = _by_rules(facts)
-    if facts.compared < HALF and decision.class_ not in (VerdictClass.INCONCLUSIVE, VerdictClass.UNRELATED):
+    if facts.compared_decisive < HALF and decision.class_ is not VerdictClass.INCONCLUSIVE:
         return _inconclusive(
             "partial",
-            f"only {facts.compared:.0%} of its weights could be compared; those alone would be called "
+            f"only {facts.compared_decisive:.0%} of its matrix weights could be compared; those alone would be called "
             f"{decision.class_} (rule {decision.rule})",
         )
     return decision
+
+
+def akin(facts: Facts) -> bool:
+    """Whether the suspect's weights are, at their places, a relative's: only then does a mixture mean anything."""
+    return bool(facts.identical) or max((value for value in facts.correlations if value is not None), default=0) >= KIN
 
 
 def _by_rules(facts: Facts) -> Decision:
@@ -277,6 +290,9 @@ def _by_weights(facts: Facts, weights: tuple[float, ...]) -> Decision:
             f"the parents differ too little for their shares to be known (±{facts.weight_error:.2f})",
         )
     if NEAR < weight <= BEYOND:
+        second = _second_direction(facts, weights, heaviest)
+        if second is not None:
+            return second
         return Decision(VerdictClass.FINETUNE, "near-one-parent", heaviest + 1)
     if facts.agreement is not None and facts.agreement >= COMPLETE:
         return _inconclusive(
@@ -289,6 +305,22 @@ def _by_weights(facts: Facts, weights: tuple[float, ...]) -> Decision:
         "it shares a direction with a parent without lying on the line: a merge trained much further, training on "
         "similar data, an earlier or later stage of the same training, or an ancestor of the parents",
     )
+
+
+def _second_direction(facts: Facts, weights: tuple[float, ...], heaviest: int) -> Decision | None:
+    """Whether another parent is in it too, by its weight or by where small differences went."""
+    for parent, weight in enumerate(weights):
+        share = facts.towards[parent] if parent < len(facts.towards) else None
+        if parent == heaviest or (weight < SECOND and (share or 0) < TOWARDS):
+            continue
+        words = f"with {weight:.2f} of the best fit" if weight >= SECOND else f"{share:.0%} of what moved went its way"
+        return _inconclusive(
+            "two-directions",
+            f"it is near one parent, but the direction of another is in it too ({words}), as in merges that drop, pick "
+            "or swap elements",
+            parent + 1,
+        )
+    return None
 
 
 def _inconclusive(rule: str, reason: str, parent: int | None = None) -> Decision:

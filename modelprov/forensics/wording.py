@@ -24,6 +24,7 @@ TASK_VECTOR = (
     "{parent}, the two are the same weights"
 )
 NO_SHARE = 0.02
+ASTRAY = 0.55  # of what differs from the nearest parent, moved towards another: more is a share of some kind
 VECTORS = "norm weights and biases are listed but carry no weight in the verdict"
 
 
@@ -51,25 +52,27 @@ def _summary(
     decision: Decision, facts: Facts, mixing: Mixing, reproduction: Reproduction, after: AfterMerge,
     labels: Sequence[str],
 ) -> str:  # fmt: skip
-    suspect, kind = labels[0], decision.class_
+    kind, suspect = decision.class_, _compared(facts, labels[0])
+    alone = " A merge was not tested: that takes a second parent." if len(labels) == 2 else ""
     parent = labels[decision.parent] if decision.parent else ""
     if kind is VerdictClass.COPY:
-        return f"{suspect} is a copy: every weight compared is that of {parent}, bit for bit as {suspect} stores it."
+        return f"{suspect} is a copy of {parent}, bit for bit as {labels[0]} stores it; who copied whom is open.{alone}"
     if kind is VerdictClass.MERGE:
-        return _merge_summary(decision, facts, mixing, reproduction, labels)
+        return _merge_summary(decision, facts, mixing, reproduction, [suspect, *labels[1:]])
     if kind is VerdictClass.MERGE_THEN_TRAINED:
-        return _trained_summary(decision, facts, reproduction, after, labels)
+        return _trained_summary(decision, facts, reproduction, after, [suspect, *labels[1:]])
     if kind is VerdictClass.FINETUNE:
         if decision.rule == "identical":
             return (
-                f"All matrices of {suspect} are those of {parent}, bit for bit; only norms, biases or the like differ."
+                f"All matrices of {suspect} are those of {parent}, bit for bit; only norms, biases or the like differ. "
+                f"Who came first is open.{alone}"
             )
         return (
-            f"{suspect} was trained onwards from {parent}, or changed in another way, or shares its direct ancestor."
-            f"{_others(decision, facts, labels)}"
+            f"{suspect} shares its origin with {parent}; who came first is open."
+            f"{_others(decision, facts, labels)}{alone}"
         )
     if kind is VerdictClass.UNRELATED:
-        return f"{suspect} shares no more with {' or '.join(labels[1:])} than independently trained models do."
+        return f"{suspect} shares no more with {' or '.join(labels[1:])} than independently trained models do.{alone}"
     if decision.rule == "other-child" and decision.parent:
         rest = " and ".join(label for number, label in enumerate(labels) if number != decision.parent)
         roles = _roles([one for one in facts.between if one.child == decision.parent], labels)
@@ -86,6 +89,11 @@ def _summary(
     return f"The weights do not settle where {suspect} comes from: {decision.reason}."
 
 
+def _compared(facts: Facts, suspect: str) -> str:
+    """The suspect, or as much of it as a sentence may be about."""
+    return suspect if facts.compared == 1 else f"The {floor_percent(facts.compared)} of {suspect} that can be compared"
+
+
 def _others(decision: Decision, facts: Facts, labels: Sequence[str]) -> str:
     """What a finetune has of the parents it was not trained from."""
     shares = [
@@ -95,7 +103,8 @@ def _others(decision: Decision, facts: Facts, labels: Sequence[str]) -> str:
     ]
     if not shares:
         return ""
-    if all(abs(weight) < NO_SHARE for weight, _ in shares):
+    astray = any((share or 0) > ASTRAY for share in facts.towards)
+    if not astray and all(abs(weight) < NO_SHARE for weight, _ in shares):
         return f" No share of {' or '.join(label for _, label in shares)} was found in it."
     fitted = " and ".join(f"{weight:.2f} of {label}" for weight, label in shares)
     return f" The best fit has {fitted} in it, but the suspect is not on a line to there."
@@ -111,7 +120,10 @@ def _merge_summary(
         programs = f" (as {reproduction.programs}, among others)" if reproduction.programs else ""
         arithmetic = f"Recomputing this merge in {reproduction.arithmetic} arithmetic{programs} gives"
         if reproduction.bit_equal == 1:
-            return f"{suspect} is {recipe}. {arithmetic} every bit again; no training afterwards left a trace."
+            return (
+                f"{suspect} is {recipe}. {arithmetic} every bit again: the recipe explains all of it, and says nothing "
+                "of who made which file."
+            )
         return (
             f"{suspect} is {recipe}. {arithmetic} {floor_percent(reproduction.bit_equal)} of the weights again; the "
             "few others were changed afterwards or computed in another way."

@@ -8,7 +8,10 @@ from modelprov.forensics.results import VerdictClass
 
 
 class VerdictWords(NamedTuple):
-    """How a verdict class is named and explained; `accent` is its colour on white, `accent_dark` on black."""
+    """How a verdict class is named and explained; `accent` is its colour on white, `accent_dark` on black.
+
+    `headline` names the models: {suspect}, {parent} (the one that the verdict is about) and {parents}.
+    """
 
     name: str
     headline: str
@@ -21,7 +24,7 @@ class VerdictWords(NamedTuple):
 VERDICTS: dict[VerdictClass, VerdictWords] = {
     VerdictClass.COPY: VerdictWords(
         "Copy",
-        "The weights are a copy",
+        "{suspect} is a copy of {parent}",
         "The weights compared are, bit for bit, those of one parent. Whatever differs is listed by component.",
         "#8a3d12",
         "#f0a679",
@@ -29,34 +32,34 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
     ),
     VerdictClass.MERGE: VerdictWords(
         "Merge",
-        "The weights are a mix of their parents",
+        "{suspect} is a mix of {parents}",
         "The weights lie where a fixed mix of the parents puts them, to within the rounding of the stored numbers. "
-        "Training done afterwards would have moved them off that line.",
+        "Training done afterwards would have moved them off that line. Who made which file they do not show.",
         "#1c4f8f",
         "#8fbcf2",
         "blue",
     ),
     VerdictClass.MERGE_THEN_TRAINED: VerdictWords(
         "Merge, then trained",
-        "The weights are a mix of their parents, changed afterwards",
-        "The weights scatter around a fixed mix of the parents by more than rounding explains: something was added "
-        "after mixing, and its size is given below.",
+        "{suspect} lies near a mix of {parents}",
+        "The weights scatter around a fixed mix of the parents by more than rounding explains. A mix that was trained "
+        "afterwards looks so, and so may an earlier stage of one training, or a model trained in almost the same way.",
         "#5a3a8e",
         "#c3a8f0",
         "magenta",
     ),
     VerdictClass.FINETUNE: VerdictWords(
         "Finetune",
-        "The weights were trained onwards from one parent",
-        "The weights start from one parent and move away from it in a direction that the other checkpoints do not "
-        "explain. No mix of the given parents accounts for them.",
+        "{suspect} shares its origin with {parent}",
+        "The weights lie near one parent, and away from it in a direction that the other checkpoints do not explain. "
+        "Which came first, or whether both come from a third checkpoint, they do not show.",
         "#0b645a",
         "#74cfc0",
         "cyan",
     ),
     VerdictClass.UNRELATED: VerdictWords(
         "Unrelated",
-        "No relation found in the weights",
+        "No relation of {suspect} to {parents} was found",
         "The weights share no more with the given checkpoints than independently trained models do.",
         "#3d5a26",
         "#add48a",
@@ -64,7 +67,7 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
     ),
     VerdictClass.INCONCLUSIVE: VerdictWords(
         "Inconclusive",
-        "The weights do not settle the question",
+        "The weights do not settle where {suspect} comes from",
         "There was too little comparable evidence, or the evidence points both ways. This is neither a finding nor an "
         "all-clear.",
         "#50555e",
