@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from modelprov.behavior.extra import require
+from modelprov.behavior.probing.rendering import Renderer
 from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.errors import InvalidCheckpointError, ModelprovError, UsageError
@@ -24,7 +25,7 @@ class LocalModel:
     """A model ready to generate: `model` is a transformers causal language model in evaluation mode.
 
     `eos` are all token ids that end an answer; `template` is the (default) chat template as shipped, or None; `digest`
-    says which weights these are (`digests.SAMPLE_COVERS`).
+    says which weights these are (`digests.SAMPLE_COVERS`); `renderer` is what renders its templates, with its budget.
     """
 
     label: str
@@ -35,6 +36,7 @@ class LocalModel:
     eos: tuple[int, ...]
     template: str | None
     digest: str
+    renderer: Renderer = field(default_factory=Renderer)
 
 
 def load_model(location: str, label: str | None = None, device: str = "auto", dtype: str = "auto") -> LocalModel:
