@@ -1,7 +1,7 @@
 """What in a checkpoint's settings makes transformers fetch or run somebody's code, and its refusal. Loads nothing.
 
-`auto_map` and `custom_generate` are not among it: transformers follows them for whoever trusts remote code, and we never
-do. What is refused here it would follow unasked.
+`auto_map` and `custom_generate` are not among it: transformers follows them for whoever trusts remote code, and we
+never do. What is refused here it would follow unasked.
 """
 
 from __future__ import annotations
@@ -30,9 +30,7 @@ NEVER = frozenset({"transformers_weights", "attribute_map", "sub_configs"})
 
 REPOSITORY = re.compile(r"(?:[^|]*\|)?[^/:\s]+/[^/:\s]+(?:@[^/:\s]+)?(?::[^/:\s]+)?")
 ELSEWHERE = re.compile(r"(?:hf[-_]hub|local-dir):", re.IGNORECASE)  # as timm reads names of architectures
-ADVICE = (
-    "Code of a checkpoint is never run, nor fetched. Remove that key if you trust the rest; answers do not need it."
-)
+ADVICE = "Code is never fetched for a checkpoint. Remove that key if you trust the rest; answers do not need it."
 
 
 class FetchedCodeError(InvalidCheckpointError):
@@ -122,4 +120,4 @@ def _leaves(value: Any) -> list[Any]:
 
 
 def _refuse(file: str, place: str, value: Any, why: str) -> NoReturn:
-    raise FetchedCodeError(f"`{place}` in {file} {why}: {ascii(value)[:100]}", ADVICE)
+    raise FetchedCodeError(f"`{ascii(place)[1:-1][:200]}` in {file} {why}: {ascii(value)[:100]}", ADVICE)
