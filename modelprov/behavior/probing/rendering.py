@@ -13,11 +13,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from modelprov.behavior.probing.render_process import EndedError, RenderProcess
+from modelprov.behavior.limited_process import EndedError, LimitedProcess
 from modelprov.errors import ModelprovError
 
+CHILD = Path(__file__).with_name("render_child.py")
 LONGEST_TEMPLATE = 2_000_000
 A_DAY = datetime(2031, 5, 17, 12, 0, tzinfo=UTC)
 """The time that templates are told, unless somebody asks for another: results must not depend on today."""
@@ -67,7 +69,7 @@ class Renderer:
         self.limits = limits
         self._seconds = float(limits.seconds)
         self._characters = limits.total_characters
-        self._process: RenderProcess | None = None
+        self._process: LimitedProcess | None = None
         self._ended: tuple[str, str] | None = None
         self._lock = threading.Lock()
 
@@ -101,7 +103,7 @@ class Renderer:
         self, template: str, jobs: Sequence[Mapping[str, Any]], variables: Mapping[str, Any], now: datetime
     ) -> list[Rendered]:
         if self._process is None:
-            self._process = RenderProcess(self.limits.memory)
+            self._process = LimitedProcess(CHILD, "rendering the chat template", self.limits.memory)
         free, started = FREE_SECONDS * len(jobs), time.monotonic()
         order = {
             "template": template, "jobs": [dict(job) for job in jobs], "variables": dict(variables),

@@ -1,4 +1,4 @@
-"""The process that renders foreign templates, seen from outside: started, asked, ended. Counts nothing."""
+"""A process for work on foreign input, seen from outside: started, asked within a time, ended. Knows no input."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-CHILD = Path(__file__).with_name("render_child.py")
 STARTS_WITHIN = 120.0
-"""Seconds; a machine under load takes a while to start Python. No template has a part in it."""
+"""Seconds; a machine under load takes a while to start Python. No input has a part in it."""
 
 LONGEST_LINE = 64 << 20
 """Bytes of one answer; the child keeps to far fewer."""
@@ -26,13 +25,17 @@ class EndedError(Exception):
     """The process came to an end, or has to; the words say why."""
 
 
-class RenderProcess:
-    """`render_child.py`, running: isolated, without our environment, with `memory` bytes."""
+class LimitedProcess:
+    """The program `script`, running: isolated, without our environment, with `memory` bytes; `work` names its work.
 
-    def __init__(self, memory: int) -> None:
+    It reads JSON objects, one a line, first the limit of memory, and writes as many for each as it is asked for.
+    """
+
+    def __init__(self, script: Path, work: str, memory: int) -> None:
+        self._work = work
         self._memory = memory
         self._process = subprocess.Popen(
-            [sys.executable, "-I", str(CHILD)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, "-I", str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, env={"PATH": "", "PYTHONIOENCODING": "utf-8"}, cwd="/",
         )  # fmt: skip
         self.end = weakref.finalize(self, _end, self._process)
@@ -42,9 +45,7 @@ class RenderProcess:
         try:
             self.ask({"memory": memory}, 1, STARTS_WITHIN)
         except TimeoutError as error:
-            raise EndedError(
-                f"the process that renders chat templates did not start within {STARTS_WITHIN:g} s"
-            ) from error
+            raise EndedError(f"the process for {work} did not start within {STARTS_WITHIN:g} s") from error
 
     def ask(self, order: Mapping[str, Any], answers: int, seconds: float) -> list[dict[str, Any]]:
         """So many answers to one order. Raises `TimeoutError` after `seconds`, `EndedError` when it broke down."""
@@ -70,7 +71,7 @@ class RenderProcess:
         code = self._process.returncode
         ended = code is not None and code < 0
         why = "was ended by the system (processor time or memory)" if ended else "broke down"
-        return f"rendering the chat template {why}; limit {self._memory >> 20} MB"
+        return f"{self._work} {why}; limit {self._memory >> 20} MB"
 
 
 def _read(stream: IO[bytes], lines: queue.SimpleQueue[bytes]) -> None:
@@ -91,5 +92,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _inert(value: object) -> str:
-    """What a template is shown of a value that is no plain data, as transformers does."""
+    """What the process is shown of a value that is no plain data (a template, as transformers shows it)."""
     return f"<{type(value).__name__}>"
