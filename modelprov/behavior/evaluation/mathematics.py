@@ -40,9 +40,6 @@ LONGEST_LOOKED_AT = 5000
 LONGEST_ALONE = 500
 """Characters of an answer without a box or delimiters that may be LaTeX."""
 
-WORDS = r"(?:[^A-Za-z\\\n]|\\[A-Za-z]+\s?(?:\{[A-Za-z]+\})?|\\[^A-Za-z\n]|(?<![A-Za-z])[A-Za-z](?![A-Za-z]))+"
-AFTER_MARK = re.compile(NO_WORDS)
-AT_THE_END = re.compile(NO_WORDS + r"\Z")
 WORDS = re.compile(r"[^\W\d_]{2,}(?:[\s-][^\W\d_]+)*")
 BASE = re.compile(r"_\{?\s*(?:\\text\s?\{)?(\d+)[\s}]*$")
 
