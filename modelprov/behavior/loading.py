@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from modelprov.behavior.extra import require
+from modelprov.behavior.fetched_code import let_no_kernel_be_fetched, refuse_fetched_code, refuse_loaded
+from modelprov.behavior.probing.rendering import Renderer
 from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.errors import InvalidCheckpointError, ModelprovError, UsageError
@@ -24,7 +26,7 @@ class LocalModel:
     """A model ready to generate: `model` is a transformers causal language model in evaluation mode.
 
     `eos` are all token ids that end an answer; `template` is the (default) chat template as shipped, or None; `digest`
-    says which weights these are (`digests.SAMPLE_COVERS`).
+    says which weights these are (`digests.SAMPLE_COVERS`); `renderer` is what renders its templates, with its budget.
     """
 
     label: str
@@ -35,18 +37,20 @@ class LocalModel:
     eos: tuple[int, ...]
     template: str | None
     digest: str
+    renderer: Renderer = field(default_factory=Renderer)
 
 
 def load_model(location: str, label: str | None = None, device: str = "auto", dtype: str = "auto") -> LocalModel:
     """The model in a local folder (or in the local Hugging Face cache).
 
     Raises `UsageError` when the extra is missing or the device is not there, and an `InvalidCheckpointError` or
-    `UnsupportedFormatError` for a checkpoint that cannot be loaded without running its code, or that lacks weights
-    (transformers would fill them with random numbers).
+    `UnsupportedFormatError` for a checkpoint that cannot be loaded without running its code, whose settings would fetch
+    somebody's, or that lacks weights (transformers would fill them with random numbers).
     """
     require("running a model")
     checkpoint = open_checkpoint(location, label)
     folder = checkpoint.shards[0].path.parent
+    refuse_fetched_code(folder)
     where = _device(device)
     tokenizer = load_tokenizer(folder)
     model = _load_weights(folder, location, dtype)
@@ -78,13 +82,16 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def _load_weights(folder: Path, location: str, dtype: str) -> Any:
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # commands show their own
+    let_no_kernel_be_fetched()
     try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        refuse_loaded(config, location)
         model, told = AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=dtype,
+            folder, config=config, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=dtype,
             output_loading_info=True,
         )  # fmt: skip
     except ModelprovError:

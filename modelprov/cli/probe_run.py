@@ -108,22 +108,23 @@ def _server(
         from modelprov.behavior.probing.endpoint_local import local_side
         from modelprov.behavior.probing.endpoint_sampling import check_sampling
         from modelprov.behavior.probing.endpoints import Endpoint
+        from modelprov.behavior.probing.rendering import Renderer
         from modelprov.behavior.probing.results import ServedPrompt
         from modelprov.behavior.probing.subjects import endpoint_subject
         from modelprov.behavior.probing.token_counts import count_prompts
 
         url, name, tokenizer, timeout = server
         endpoint = stack.enter_context(Endpoint(url, name, timeout=timeout))
-        counted = None
+        counted, renderer = None, Renderer()
         if tokenizer is not None:
             bar.stage("counting the server's tokens")
-            counts = count_prompts(endpoint, local_side(tokenizer))
+            counts = count_prompts(endpoint, local_side(tokenizer, renderer=renderer))
             counted = ServedPrompt(tokens=counts.tokens, explanation=counts.explanation)
         sampling = None
         if plan.samples and any(plan.temperatures):
             bar.stage("asking whether the server samples")
             sampling = check_sampling(endpoint)
-        return endpoint_subject(endpoint, endpoint.url, name, tokenizer, plan.batch_size, counted, sampling)
+        return endpoint_subject(endpoint, endpoint.url, name, tokenizer, plan.batch_size, counted, sampling, renderer)
 
     return opened
 

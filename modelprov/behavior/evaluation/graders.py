@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import threading
 
 from modelprov.behavior.evaluation.answer_text import last_boxed
 from modelprov.behavior.evaluation.letters_said import chosen_letter
+from modelprov.behavior.evaluation.mathematics import equal_as_mathematics
 from modelprov.behavior.evaluation.numbers_said import number_in, settled_number
 from modelprov.behavior.evaluation.tasks import Question
 
@@ -33,14 +33,3 @@ def right(question: Question, final: str) -> bool:
     if question.grader == "choice":
         return chosen_letter(text, len(question.choices)) == question.answer
     return equal_as_mathematics(question.answer, text)
-
-
-def equal_as_mathematics(answer: str, text: str) -> bool:
-    """Whether math-verify finds the answer's value in the text; what it cannot read is not equal."""
-    from math_verify import parse, verify
-
-    # Its time limit uses an alarm signal, which only the main thread may set.
-    seconds = 5 if threading.current_thread() is threading.main_thread() else None
-    expected = parse(answer if "$" in answer or "\\" in answer else f"${answer}$", parsing_timeout=seconds)
-    found = parse(text, parsing_timeout=seconds)
-    return bool(expected) and bool(found) and bool(verify(expected, found, timeout_seconds=seconds))

@@ -15,6 +15,7 @@ from modelprov.behavior.evaluation.answering import Asking, Generate, Prompt, an
 from modelprov.behavior.evaluation.log import AnswerLog, Logged
 from modelprov.behavior.evaluation.methods import Condition
 from modelprov.behavior.loading import LocalModel, load_model
+from modelprov.errors import UsageError
 
 
 @register_model("modelprov")
@@ -45,6 +46,24 @@ class ModelprovLM(HFLM):  # type: ignore[misc]
             pretrained=local.model, tokenizer=local.tokenizer, batch_size=self._asking.batch_size,
             trust_remote_code=False,
         )  # fmt: skip
+
+    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        """The harness's conversation as text, rendered in the model's sandboxed process.
+
+        Where the template refuses it, once more without a system message, as the harness does.
+        """
+        from modelprov.behavior.chat import render_text
+
+        def rendered(messages: list[dict[str, str]]) -> str:
+            given = dict(self.chat_template_args)
+            return render_text(
+                self._local, messages, self._asking.template, begun=not add_generation_prompt, **given
+            )  # fmt: skip
+
+        try:
+            return rendered(chat_history)
+        except UsageError:
+            return rendered([message for message in chat_history if message["role"] != "system"])
 
     def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:  # noqa: ARG002
         """Answer every request, cut at the first of the task's stop texts; the task's sampling settings are not used.

@@ -71,8 +71,11 @@ def shipped() -> tuple[str, ...]:
 def load_task(where: str, limit: int | None = None) -> Task:
     """The task in the file `where`, or the shipped one of that name; at most its first `limit` questions.
 
-    Raises `UsageError` naming file and line for anything that is no task, `UnreadableFileError` when it cannot be read.
+    Raises `UsageError` naming file and line for anything that is no task, or naming the question whose expected answer
+    its own grader rejects; `UnreadableFileError` when it cannot be read.
     """
+    from modelprov.behavior.evaluation.expected_answers import check_answers
+
     path = Path(where).expanduser()
     if where in shipped() and not path.is_file():
         text = (files("modelprov.behavior.evaluation") / "shipped" / f"{where}.jsonl").read_text(encoding="utf-8")
@@ -82,6 +85,7 @@ def load_task(where: str, limit: int | None = None) -> Task:
     questions = tuple(_questions(text, shown))[:limit]
     if not questions:
         raise UsageError(f"{shown} holds no questions", FORMAT)
+    check_answers(questions, shown)
     return Task(name, where, questions)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from modelprov.behavior.probing.hidden_prompts import Frame
 from modelprov.behavior.probing.names import DECOY
 from modelprov.behavior.probing.questions import Question
-from modelprov.behavior.probing.rendering import TemplateFailedError, render_all
+from modelprov.behavior.probing.rendering import Renderer, TemplateFailedError
 from modelprov.errors import UsageError
 
 SHIPPED, STRIPPED, BARE, NEUTRAL, COUNTERFACTUAL, EMPTY = (
@@ -67,7 +67,12 @@ def bare_prompts(questions: Sequence[Question]) -> list[Prompt]:
 
 
 def rendered_prompts(
-    arm: str, questions: Sequence[Question], template: str | None, special: Mapping[str, str], stripped: Frame | None
+    arm: str,
+    questions: Sequence[Question],
+    template: str | None,
+    special: Mapping[str, str],
+    stripped: Frame | None,
+    renderer: Renderer,
 ) -> list[Prompt]:
     """The prompts of an arm as text, for whoever holds the template.
 
@@ -87,7 +92,7 @@ def rendered_prompts(
         for one in questions
     ]
     try:
-        answers = render_all(template, jobs, special)
+        answers = renderer.render(template, jobs, special)
     except TemplateFailedError as error:
         raise UnavailableArmError(error.message) from error
     errors = [one.error for one in answers if one.error is not None]

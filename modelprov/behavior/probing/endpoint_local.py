@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from modelprov.behavior.extra import require
-from modelprov.behavior.probing.rendering import render_all
+from modelprov.behavior.probing.rendering import Renderer
 from modelprov.behavior.probing.template_files import DEFAULT, read_templates, special_tokens
 from modelprov.behavior.probing.token_counts import Local, Messages
 from modelprov.errors import InvalidCheckpointError, UsageError
 
 
-def local_side(folder: Path, template: str | None = None) -> Local:
+def local_side(folder: Path, template: str | None = None, renderer: Renderer | None = None) -> Local:
     """Template and tokenizer of a checkpoint's folder (weights need not be there); `template` replaces its own.
+
+    `renderer` is that of the folder, where it has one already.
 
     Raises `UsageError` when there is no template or it refuses a conversation, `InvalidCheckpointError` when the
     tokenizer cannot be loaded without running code of the checkpoint.
@@ -35,14 +37,14 @@ def local_side(folder: Path, template: str | None = None) -> Local:
             f"the tokenizer in {folder} cannot be loaded: {(str(error).splitlines() or [''])[0][:300]}",
             "It needs tokenizer files that the installed transformers knows; code of a checkpoint is never run.",
         ) from error
-    used, variables = template, special_tokens(folder)
+    used, variables, renderer = template, special_tokens(folder), renderer or Renderer()
 
     def render(conversations: Sequence[Messages]) -> list[str]:
         jobs: list[dict[str, Any]] = [
             {"messages": [dict(one) for one in each], "add_generation_prompt": True} for each in conversations
         ]
         texts = []
-        for one in render_all(used, jobs, variables, now=datetime.now(UTC)):  # the server renders today's date
+        for one in renderer.render(used, jobs, variables, now=datetime.now(UTC)):  # the server renders today's date
             if one.text is None:
                 raise UsageError(f"the chat template of {folder} fails: {one.error}", "Give one with --chat-template.")
             texts.append(one.text)

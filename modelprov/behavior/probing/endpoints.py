@@ -5,10 +5,12 @@ Failures that pass are retried; what stays is an `EndpointError` that says what 
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -16,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from modelprov.behavior.extra import require
 from modelprov.behavior.probing.endpoint_exchange import Answer, exchange
+from modelprov.behavior.probing.endpoint_key import Key
 from modelprov.behavior.probing.endpoint_replies import (
     Reply,
     models_from_body,
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     import httpx
 
 KEY_VARIABLE = "MODELPROV_API_KEY"
+LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy", "httpcore.socks")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 Read = TypeVar("Read")
 
@@ -60,6 +64,8 @@ class Endpoint:
         require("probing an endpoint")
         import httpx
 
+        from modelprov.behavior.probing.endpoint_socket import Guard
+
         self.url = base_url(url)
         self.model = model
         self.timeout = timeout
@@ -67,7 +73,8 @@ class Endpoint:
         self.extra: Mapping[str, Any] = dict(extra or {})
         self._sleep = sleep
         self._random = random.Random(seed)
-        self._key = _checked_key(os.environ.get(KEY_VARIABLE, "") if key is None else key)
+        self._key = Key(_checked_key(os.environ.get(KEY_VARIABLE, "") if key is None else key))
+        self._guard = Guard()
         self._client = httpx.Client(
             timeout=timeout,
             transport=transport,
@@ -75,6 +82,10 @@ class Endpoint:
             trust_env=urlsplit(self.url).hostname not in LOOPBACK,  # no proxy reaches the loopback of this machine
             headers={"Accept-Encoding": "identity", "User-Agent": "modelprov"},
         )
+        self._guard.watch(self._client)
+        self._logged = _HidesKey(self._key)
+        for name in LOGGERS:
+            logging.getLogger(name).addFilter(self._logged)
 
     def __repr__(self) -> str:
         return f"Endpoint({self.url!r}, {self.model!r})"
@@ -90,10 +101,12 @@ class Endpoint:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+        for name in LOGGERS:
+            logging.getLogger(name).removeFilter(self._logged)
 
     def models(self) -> list[str]:
         """The names of the models that the endpoint says it serves."""
-        return self._ask("GET", "/models", None, lambda answer: models_from_body(answer.body), self.retries)
+        return self._ask("GET", "/models", None, self._models_of, self.retries)
 
     def chat(
         self,
@@ -142,7 +155,7 @@ class Endpoint:
         more = {**self.extra, **(extra or {})}
         if twice := request.keys() & more.keys():
             raise UsageError(f"the extra fields repeat {', '.join(sorted(twice))}", "Set these by their own names.")
-        return self._ask("POST", path, request | more, _reply, self.retries)
+        return self._ask("POST", path, request | more, self._reply_of, self.retries)
 
     def _ask(
         self, method: str, path: str, request: dict[str, Any] | None, read: Callable[[Answer], Read], retries: int
@@ -153,7 +166,7 @@ class Endpoint:
         while True:
             asked = None
             try:
-                answer = exchange(self._client, method, place, request, self._key, self.timeout)
+                answer = exchange(self._client, self._guard, method, place, request, self._key, self.timeout)
                 if 200 <= answer.status < 300:
                     return read(answer)
                 asked = retry_after(answer.headers.get("retry-after"), datetime.now(UTC))
@@ -166,7 +179,7 @@ class Endpoint:
             attempt += 1
         if failure.status is not None and failure.status >= 400 and path != "/models":
             failure = self._status_error(place, answer, self._served(failure.status))
-        raise self._without_key(failure)
+        raise failure
 
     def _status_error(self, place: str, answer: Answer, served: list[str] | None = None) -> EndpointError:
         return status_error(
@@ -184,16 +197,18 @@ class Endpoint:
         if status in {401, 403, 429}:
             return None
         try:
-            return self._ask("GET", "/models", None, lambda answer: models_from_body(answer.body), 0)
+            return self._ask("GET", "/models", None, self._models_of, 0)
         except EndpointError:
             return None
 
-    def _without_key(self, failure: EndpointError) -> EndpointError:
-        """The same failure; a server that repeats the key in its words does not get it into a message."""
-        if not self._key or self._key not in failure.message + failure.advice:
-            return failure
-        words = [text.replace(self._key, "***") for text in (failure.message, failure.advice)]
-        return EndpointError(*words, status=failure.status, passing=failure.passing)
+    def _reply_of(self, answer: Answer) -> Reply:
+        """The reply; its pieces may give the key together though none of them does."""
+        found = reply_from_stream(answer.body) if answer.streamed else reply_from_body(answer.body)
+        thinking = None if found.thinking is None else self._key.hide(found.thinking)
+        return replace(found, text=self._key.hide(found.text), thinking=thinking)
+
+    def _models_of(self, answer: Answer) -> list[str]:
+        return [self._key.hide(name) for name in models_from_body(answer.body)]
 
 
 def base_url(url: str) -> str:
@@ -230,5 +245,14 @@ def _checked_key(key: str) -> str:
     return key
 
 
-def _reply(answer: Answer) -> Reply:
-    return reply_from_stream(answer.body) if answer.streamed else reply_from_body(answer.body)
+class _HidesKey(logging.Filter):
+    """Takes the key out of what the HTTP library logs of an answer (its status line, at debug level its headers)."""
+
+    def __init__(self, key: Key) -> None:
+        super().__init__()
+        self._key = key
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Every record passes."""
+        record.msg, record.args = self._key.hide(record.getMessage()), ()
+        return True

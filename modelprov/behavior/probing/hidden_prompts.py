@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelprov.behavior.probing.rendering import A_DAY, USUAL, Limits, Rendered, TemplateFailedError, render_all
+from modelprov.behavior.probing.rendering import A_DAY, USUAL, Limits, Rendered, Renderer, TemplateFailedError
 from modelprov.behavior.probing.results import HiddenPrompt, TemplateSeen
 from modelprov.behavior.probing.template_files import TemplateFile
 
@@ -82,19 +82,20 @@ class _Turns:
 
 
 def examine(
-    template: TemplateFile, special: Mapping[str, str], markup: Sequence[str], *, used: bool, limits: Limits = USUAL
-) -> Examined:
+    template: TemplateFile, special: Mapping[str, str], markup: Sequence[str], *, used: bool,
+    renderer: Renderer | None = None, limits: Limits = USUAL,
+) -> Examined:  # fmt: skip
     """Render the template with marked messages and tell what it adds.
 
-    A template that loops, grows or fails in every condition is an `Examined` whose `seen.error` says so.
+    `renderer` is that of the checkpoint, whose budget all its templates share (else one of `limits` for this template
+    alone). A template that loops, grows or fails in every condition is an `Examined` whose `seen.error` says so.
     """
     digest = hashlib.sha256(template.text.encode("utf-8", "backslashreplace")).hexdigest()
     about: dict[str, Any] = {"source": template.source, "name": template.name, "digest": digest, "used": used}
     try:
-        texts, refusals = _render(template.text, special, limits)
-        other_day = render_all(
-            template.text, [_job([], {})], special, now=A_DAY.replace(year=2038, month=2), limits=limits
-        )[0]
+        renderer = renderer or Renderer(limits)
+        texts, refusals = _render(template.text, special, renderer)
+        [other_day] = renderer.render(template.text, [_job([], {})], special, now=A_DAY.replace(year=2038, month=2))
     except TemplateFailedError as error:
         return Examined(TemplateSeen(**about, error=error.message))
     plain = texts.get(("no system", "as it is"))
@@ -120,7 +121,7 @@ def _job(messages: Sequence[Mapping[str, str]], extra: Mapping[str, Any], *, mor
 
 
 def _render(
-    template: str, special: Mapping[str, str], limits: Limits
+    template: str, special: Mapping[str, str], renderer: Renderer
 ) -> tuple[dict[tuple[str, str], str], tuple[str, ...]]:
     """Texts by (system, condition), and those of the longer conversation; what was refused, in words."""
     keys, jobs = [], []
@@ -132,7 +133,7 @@ def _render(
     keys += [("turns", "closed"), ("turns", "going on")]
     jobs.append(_job(turns, {"add_generation_prompt": False}, more=False))
     jobs.append(_job([*turns, {"role": "user", "content": LATER}], {}, more=False))
-    answers: list[Rendered] = render_all(template, jobs, special, limits=limits)
+    answers: list[Rendered] = renderer.render(template, jobs, special)
     texts = {key: one.text for key, one in zip(keys, answers, strict=True) if one.text is not None}
     refusals = [
         f"{key[0]}, {key[1]}: {one.error}" for key, one in zip(keys, answers, strict=True) if one.error is not None

@@ -1,18 +1,21 @@
 """The child process that renders a foreign chat template: a sandbox, a memory limit, a limit of output.
 
 Stands alone (it is started by its path, isolated, without the environment of the parent) and imports nothing of
-modelprov. Reads one JSON object from standard input: template, variables, jobs, limits; writes one JSON object a job:
-`{"text": ...}` or `{"error": ...}`, with `"beyond": true` where a limit was reached. Its environment is that of
-transformers' `apply_chat_template`.
+modelprov. Reads JSON objects, one a line: first the limit of memory, then orders of template, variables, jobs and
+limits, until there are no more; writes one a job: `{"text": ...}` or `{"error": ...}`, with `"beyond": true` where a
+limit was reached. Its environment is that of transformers' `apply_chat_template`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import jinja2
@@ -29,14 +32,30 @@ class Generation(jinja2.ext.Extension):
 
     tags = {"generation"}  # noqa: RUF012
 
-    def parse(self, parser: jinja2.parser.Parser) -> list[jinja2.nodes.Node]:
-        """Its body, as if the tag were not there."""
-        next(parser.stream)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+    def parse(self, parser: jinja2.parser.Parser) -> jinja2.nodes.Node:
+        """Its body, in a scope of its own."""
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        return jinja2.nodes.CallBlock(self.call_method("_same"), [], [], body).set_lineno(line)
+
+    def _same(self, caller: Callable[[], str]) -> str:
+        return caller()
 
 
-def environment(now: datetime) -> ImmutableSandboxedEnvironment:
-    """The sandbox; `strftime_now` tells the time `now`."""
+class Dictionary:
+    """`dict` as templates know it: to call, and `fromkeys`."""
+
+    def __call__(self, *args: Any, **given: Any) -> dict[Any, Any]:
+        """A new dictionary."""
+        return dict(*args, **given)
+
+    def fromkeys(self, *args: Any) -> dict[Any, Any]:
+        """As that of `dict`."""
+        return dict.fromkeys(*args)
+
+
+def environment() -> ImmutableSandboxedEnvironment:
+    """The sandbox; each order adds `strftime_now`, which tells its time."""
 
     def refuse(message: str) -> None:
         raise jinja2.TemplateError(message)
@@ -51,7 +70,7 @@ def environment(now: datetime) -> ImmutableSandboxedEnvironment:
     )
     made.filters["tojson"] = tojson
     made.globals["raise_exception"] = refuse
-    made.globals["strftime_now"] = now.strftime
+    made.globals["dict"] = Dictionary()
     return made
 
 
@@ -73,30 +92,56 @@ def render(template: jinja2.Template, variables: dict[str, Any], most: int) -> d
     return {"text": "".join(pieces)}
 
 
-def limit(memory: int, seconds: int) -> None:
-    """Bound this process's memory (bytes) and processor time, where the system can."""
+def limit_memory(memory: int) -> None:
+    """Bound this process's memory (bytes) and let it write no files, where the system can."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
-def main(read: Callable[[], str], write: Callable[[str], Any]) -> None:
-    """Render every job; an error of the template itself is the answer to each of them."""
-    order = json.loads(read())
-    limit(order["memory"], order["seconds"])
-    most = order["characters"]
+def limit_time(seconds: float) -> None:
+    """Bound the processor time of what comes now, where the system can: the parent may be gone when it is over."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        most = math.ceil(time.process_time() + seconds) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (most, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def answers(order: dict[str, Any], compiled: Callable[[str], jinja2.Template]) -> Iterator[dict[str, Any]]:
+    """One answer a job; an error of the template itself is the answer to each of them."""
+    limit_time(order["seconds"])
     try:
-        template = environment(datetime.fromisoformat(order["now"])).from_string(order["template"])
+        template = compiled(order["template"])
     except Exception as error:
-        refusal = {"error": f"{type(error).__name__}: {str(error)[:QUOTED]}"}
-        write("".join(json.dumps(refusal) + "\n" for _ in order["jobs"]))
+        yield from [{"error": f"{type(error).__name__}: {str(error)[:QUOTED]}"}] * len(order["jobs"])
         return
     for job in order["jobs"]:
-        write(json.dumps(render(template, {**order["variables"], **job}, most)) + "\n")
+        yield render(template, {**order["variables"], **job}, order["characters"])
+
+
+def main(lines: Iterable[str], write: Callable[[str], Any]) -> None:
+    """Follow every order; the last template stays compiled, since most orders are about the same one."""
+    sandbox = environment()
+    compiled = lru_cache(maxsize=2)(sandbox.from_string)
+    for number, line in enumerate(lines):
+        order = json.loads(line)
+        if number == 0:
+            limit_memory(order["memory"])
+            write("{}\n")
+            continue
+        sandbox.globals["strftime_now"] = datetime.fromisoformat(order["now"]).strftime
+        for answer in answers(order, compiled):
+            write(json.dumps(answer) + "\n")
+
+
+def said(text: str) -> None:
+    """To standard output, at once."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(sys.stdin.read, sys.stdout.write)
+    main(sys.stdin, said)

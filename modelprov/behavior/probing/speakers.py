@@ -20,6 +20,7 @@ from modelprov.behavior.probing.arms import (
 )  # fmt: skip
 from modelprov.behavior.probing.hidden_prompts import Frame
 from modelprov.behavior.probing.questions import Question
+from modelprov.behavior.probing.rendering import Renderer
 from modelprov.behavior.records import digest
 from modelprov.errors import EndpointError
 
@@ -107,7 +108,7 @@ class LocalSpeaker:
 
     def prompts(self, arm: str, questions: Sequence[Question]) -> list[Prompt]:
         """The prompts of an arm, rendered in a sandbox."""
-        return rendered_prompts(arm, questions, self.template, self.special, self.stripped)
+        return rendered_prompts(arm, questions, self.template, self.special, self.stripped, self.model.renderer)
 
     def answer(self, asked: Sequence[Asked], how: How, seed: int) -> list[Spoken]:
         """Generate; every answer draws from a generator of its own."""
@@ -161,7 +162,7 @@ class EndpointSpeaker:
                 raise UnavailableArmError(
                     "it needs the model's own template; give a local copy with --tokenizer FOLDER"
                 )
-            return rendered_prompts(arm, questions, self.template, self.special or {}, self.stripped)
+            return rendered_prompts(arm, questions, self.template, self.special or {}, self.stripped, Renderer())
         return [Prompt(messages=conversation(arm, one)) for one in questions]
 
     def answer(self, asked: Sequence[Asked], how: How, seed: int) -> list[Spoken]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelprov.behavior.probing.hidden_prompts import Examined, examine
+from modelprov.behavior.probing.rendering import Renderer
 from modelprov.behavior.probing.results import ModelProbed, Role, ServedPrompt
 from modelprov.behavior.probing.speakers import EndpointSpeaker, LocalSpeaker, Speaker
 from modelprov.behavior.probing.template_files import (
@@ -51,8 +52,12 @@ class Files:
     notes: tuple[str, ...]
 
 
-def examine_files(folder: Path, template: str | None = None) -> Files:
-    """Examine every chat template in the folder; `template` is the text in use, or the first default one."""
+def examine_files(folder: Path, template: str | None = None, renderer: Renderer | None = None) -> Files:
+    """Examine every chat template in the folder; `template` is the text in use, or the first default one.
+
+    All of them share one budget, that of `renderer` where it is given.
+    """
+    renderer = renderer or Renderer()
     found, special, markup = read_templates(folder), special_tokens(folder), added_tokens(folder)
     if template is None:
         template = next((one.text for one in found if one.name == "default"), None)
@@ -61,7 +66,7 @@ def examine_files(folder: Path, template: str | None = None) -> Files:
     texts = [one.text for one in found]
     place = texts.index(template) if template is not None else None
     examined = tuple(
-        examine(one, special, markup, used=number == place)
+        examine(one, special, markup, used=number == place, renderer=renderer)
         for number, one in enumerate(found)
         if one.text not in texts[:number]
     )
@@ -77,7 +82,7 @@ def examine_files(folder: Path, template: str | None = None) -> Files:
 
 def local_subject(model: LocalModel, role: Role, batch_size: int, notes: Sequence[str] = ()) -> Subject:
     """A model on this machine."""
-    files = examine_files(model.folder, model.template)
+    files = examine_files(model.folder, model.template, model.renderer)
     about = ModelProbed(
         label=model.label, role=role, location=model.location, digest=model.digest, digest_covers=SAMPLE_COVERS,
         templates=tuple(one.seen for one in files.examined),
@@ -95,13 +100,14 @@ def local_subject(model: LocalModel, role: Role, batch_size: int, notes: Sequenc
 
 def endpoint_subject(
     endpoint: Endpoint, address: str, name: str, tokenizer: Path | None, at_once: int, served: ServedPrompt | None,
-    sampling: SamplingCheck | None = None,
+    sampling: SamplingCheck | None = None, renderer: Renderer | None = None,
 ) -> Subject:  # fmt: skip
     """A served model; `tokenizer` is a folder with its tokenizer and template, for the stripped arm.
 
-    `sampling` says whether the server samples when asked to; what it says otherwise is a note.
+    `sampling` says whether the server samples when asked to; what it says otherwise is a note. `renderer` is that of
+    the folder, where it has one already.
     """
-    files = examine_files(tokenizer) if tokenizer is not None else Files((), None, None, {}, ())
+    files = examine_files(tokenizer, renderer=renderer) if tokenizer is not None else Files((), None, None, {}, ())
     about = ModelProbed(
         label=name, role="suspect", location=address, templates=tuple(one.seen for one in files.examined),
         hidden_prompts=tuple(hidden for one in files.examined for hidden in one.hidden),

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from modelprov.behavior.probing.hidden_prompts import examine
+from modelprov.behavior.probing.rendering import Renderer
 from modelprov.behavior.probing.template_files import added_tokens, read_templates, special_tokens
 from modelprov.check.interface import HiddenPrompt
 
@@ -25,10 +26,10 @@ def hidden_prompts(folder: Path) -> tuple[tuple[HiddenPrompt, ...], str | None]:
 
     Raises `InvalidCheckpointError` for template files that cannot be read.
     """
-    found, failed = [], []
+    found, failed, renderer = [], [], Renderer()
     special, markup = special_tokens(folder), added_tokens(folder)
     for number, template in enumerate(read_templates(folder)):
-        seen = examine(template, special, markup, used=number == 0)
+        seen = examine(template, special, markup, used=number == 0, renderer=renderer)
         if seen.seen.error is not None:
             failed.append(f"{template.source}: {seen.seen.error}")
         texts = dict.fromkeys(one.text for one in seen.hidden)

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import re
+import time
 from datetime import UTC, datetime
 
 import pytest
 
 from modelprov.behavior.probing import rendering
-from modelprov.behavior.probing.rendering import Limits, TemplateFailedError, render_all
+from modelprov.behavior.probing.rendering import Limits, Renderer, TemplateFailedError, render_all
 from tests.behavior.probing.models import CHATML, RIO
 
 MESSAGES = [{"role": "user", "content": "Who are you? <b>"}]
@@ -20,6 +23,8 @@ TEMPLATES = (
     RIO,
     "{{ bos_token }}{{ messages | tojson }}{% generation %}a{% endgeneration %}{% for i in [1, 2] %}{% break %}{% endfor %}",
     "{%- set ns = namespace(n=0) -%}\n  {% for m in messages %}\n{% set ns.n = ns.n + 1 %}{{ ns.n }}{{ m.content | trim }}\n{% endfor %}\n",
+    "{% set x = 1 %}{% generation %}{% set x = 2 %}{{ x }}{% endgeneration %}{{ x }}",
+    "{{ dict(a=1) | tojson }}{{ dict.fromkeys([1, 2], 3) | tojson }}{{ messages[0] | tojson(indent=2) }}",
 )  # fmt: skip
 
 
@@ -55,18 +60,82 @@ def test_a_template_that_does_not_end_or_grows_without_end_is_an_error_in_words(
     assert raised.value.advice
 
 
-def test_the_time_of_a_template_that_does_not_end_is_paid_once(monkeypatch):
-    template = "{% for a in range(99999) %}{% for b in range(99999) %}{# once #}{% endfor %}{% endfor %}"
-    with pytest.raises(TemplateFailedError) as first:
-        render_all(template, [{"messages": MESSAGES}], limits=Limits(seconds=1))
+LOOP = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
 
-    def started(*_, **__):
-        raise AssertionError("rendered again")
 
-    monkeypatch.setattr(rendering.subprocess, "run", started)
-    with pytest.raises(TemplateFailedError) as second:
-        render_all(template, [{}, {}], limits=Limits(seconds=1))
-    assert second.value.message == first.value.message
+def test_all_templates_of_a_checkpoint_share_one_budget_of_time():
+    renderer, began = Renderer(Limits(seconds=1)), time.monotonic()
+    words = []
+    for number in range(30):
+        with pytest.raises(TemplateFailedError) as caught:
+            renderer.render(f"{{# {number} #}}" + LOOP, [{"messages": MESSAGES}])
+        words.append(caught.value.message)
+    assert time.monotonic() - began < 10
+    assert "did not finish within 1 s" in words[0]
+    assert all("not rendered any more" in each and words[0] in each for each in words[1:])
+    with pytest.raises(TemplateFailedError, match="^" + re.escape(words[0]) + "$"):
+        renderer.render("{# 0 #}" + LOOP, [{}])
+
+
+def test_slow_templates_that_end_use_up_the_budget_too():
+    renderer = Renderer(Limits(seconds=1))
+    slow = "{% for a in range(300000 // n) %}{% for b in range(n) %}{% endfor %}{% endfor %}"
+
+    def many() -> None:
+        for number in range(1000):
+            renderer.render(f"{{# {number} #}}" + slow, [{"n": 300}])
+
+    with pytest.raises(TemplateFailedError, match="within 1 s"):
+        many()
+
+
+def test_the_characters_of_all_renderings_are_counted():
+    renderer = Renderer(Limits(total_characters=1_000_000))
+
+    def many() -> None:
+        for _ in range(10):
+            assert renderer.render("{% for a in range(500) %}{{ 'x' * 1000 }}{% endfor %}", [{}])[0].text is not None
+
+    with pytest.raises(TemplateFailedError, match="1,000,000 characters"):
+        many()
+
+
+def test_honest_templates_never_use_up_the_budget(monkeypatch):
+    """However many questions there are: what a usual rendering takes is free."""
+    monkeypatch.setattr(rendering, "FREE_SECONDS", 5.0)  # so that a busy machine changes nothing
+    renderer = Renderer(Limits(seconds=0.001, total_characters=0))
+    job = {"messages": MESSAGES, "add_generation_prompt": True}
+    texts = {renderer.render(RIO, [job])[0].text for _ in range(200)}
+    assert len(texts) == 1
+
+
+def test_the_process_stays_between_renderings_and_ends_with_its_renderer():
+    renderer = Renderer()
+    renderer.render(CHATML, [{"messages": MESSAGES}])
+    process = renderer._process._process
+    renderer.render(RIO, [{"messages": MESSAGES}])
+    assert renderer._process._process is process
+    assert process.poll() is None
+    del renderer
+    gc.collect()
+    assert process.poll() is not None
+
+
+def test_a_process_that_dies_ends_the_rendering_of_that_checkpoint():
+    renderer = Renderer()
+    renderer.render(CHATML, [{"messages": MESSAGES}])
+    renderer._process._process.kill()
+    for _ in range(2):
+        with pytest.raises(TemplateFailedError, match="ended by the system"):
+            renderer.render(CHATML, [{"messages": MESSAGES}])
+
+
+def test_memory_stays_within_the_limit_of_the_process():
+    grown = "{% set ns = namespace(t='x' * 1000) %}{% for a in range(40) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}"
+    renderer = Renderer(Limits(memory=300 << 20))
+    found = renderer.render(grown, [{}] * 3)
+    assert all(each.beyond and "memory" in (each.error or "") for each in found)
+    assert renderer.render("{{ 1 }}", [{}])[0].text == "1", "the process is whole afterwards"
 
 
 @pytest.mark.parametrize(
