@@ -1,0 +1,65 @@
+"""The interval of a reproduced recipe is the set of weights that give its bits: held against brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelprov.arithmetics import Arithmetic
+from modelprov.forensics.recipe import Recipe
+from modelprov.forensics.recipe_search import Scored, Scorer
+from modelprov.forensics.same_bits import settle
+from modelprov.forensics.sample import from_values
+from tests.forensics.recipe_oracle import DTYPES, merged, ratio_set, recipe
+
+
+Parents = tuple[np.ndarray, np.ndarray]
+
+
+def settled(arithmetic: Arithmetic, nominal: float, found: float, apart: float = 2e-3) -> tuple[Scored, Parents]:
+    """What a recipe with the weight `found` becomes on a bf16 merge by `nominal` of these parents."""
+    parents = recipe("bf16", 7, 300, apart)
+    sample = from_values(merged(parents, nominal, arithmetic, "bf16"), list(parents), DTYPES["bf16"])
+    scorer = Scorer(sample, np.zeros(sample.elements, np.int64))
+    given = Recipe(arithmetic, (0, 1), np.array([[found, 1 - found]]))
+    return settle(Scored(given, scorer.share(given), scorer.elements), scorer, 0), parents
+
+
+@pytest.mark.parametrize("nominal", [0.3, 0.55, 0.7])
+@pytest.mark.parametrize(
+    "arithmetic", [Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA]
+)
+def test_the_interval_of_a_stepwise_merge_is_the_run_of_ratios_with_its_bits(
+    arithmetic: Arithmetic, nominal: float
+) -> None:
+    found, parents = settled(arithmetic, nominal, nominal)
+    suspect = merged(parents, nominal, arithmetic, "bf16")
+    runs = ratio_set(suspect, parents, arithmetic, "bf16", nominal - 0.02, nominal + 0.02)
+    low, high = next((a, b) for a, b in runs if a <= nominal <= b)
+    assert found.low is not None
+    assert found.high is not None
+    width = high - low
+    assert found.low[0, 0] == pytest.approx(low, abs=0.01 * width)
+    assert found.high[0, 0] == pytest.approx(high, abs=0.01 * width)
+    assert low <= found.low[0, 0] <= nominal <= found.high[0, 0] <= high
+
+
+def test_the_recipe_shows_the_number_that_a_person_would_have_typed() -> None:
+    found, _ = settled(Arithmetic.STEPWISE, 0.7, 0.69921875)
+    assert found.recipe.weights.tolist() == [[0.7, 0.3]]
+    assert found.low is not None
+    assert found.low[0, 0] < 0.69921875
+
+
+def test_an_interval_of_float32_arithmetic_is_narrow_and_holds_the_ratio() -> None:
+    found, _ = settled(Arithmetic.FLOAT32, 0.565, 0.565, 5e-3)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low[0, 0] <= 0.565 <= found.high[0, 0]
+    assert found.high[0, 0] - found.low[0, 0] < 1e-2
+
+
+def test_a_recipe_that_does_not_reproduce_is_left_as_it_is() -> None:
+    found, _ = settled(Arithmetic.STEPWISE, 0.7, 0.5)
+    assert found.low is None
+    assert found.recipe.weights.tolist() == [[0.5, 0.5]]
