@@ -12,7 +12,6 @@ from modelprov.forensics.same_bits import settle
 from modelprov.forensics.sample import from_values
 from tests.forensics.recipe_oracle import DTYPES, merged, ratio_set, recipe
 
-
 Parents = tuple[np.ndarray, np.ndarray]
 
 
