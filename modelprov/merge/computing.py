@@ -184,7 +184,8 @@ class Computer:
             rng=rng,
         )
         try:
-            merged = self.plan.method.merge(inputs)
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is said in words, with its place
+                merged = self.plan.method.merge(inputs)
         except NotImplementedError as error:
             known = f"{self.plan.method.name} in {self.plan.arithmetic}"
             raise MergeError(

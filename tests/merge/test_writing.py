@@ -253,7 +253,7 @@ def test_side_files_that_cannot_be_followed_are_refused_first(rio: Recipe, tmp_p
     for update, words in (
         ({"tokenizer_source": "union"}, "union"),
         ({"tokenizer_source": "elsewhere"}, "not a model of the recipe"),
-        ({"chat_template": "chatml-plus"}, "neither a template nor a file that may be read"),
+        ({"chat_template": "chatml-plus"}, "neither a template nor a file"),
     ):
         with pytest.raises(UsageError, match=words):
             write(rio.model_copy(update=update), tmp_path / "out")
