@@ -53,12 +53,28 @@ class DuplicateTensorError(InvalidCheckpointError):
     """Two shards claim the same tensor."""
 
 
+class ForeignLinkError(InvalidCheckpointError):
+    """A file of a checkpoint is a link that leads out of the checkpoint's folder."""
+
+
+class ChangedFileError(ModelprovError):
+    """A file is no longer what it was when the run opened it, or wrote it: what was made of it counts for nothing."""
+
+
+class InUseError(UsageError):
+    """Another run is writing what this one was asked to write."""
+
+
 class UnreadableFileError(ModelprovError):
     """The operating system refused to read or write a file."""
 
 
 class MergeError(ModelprovError):
     """The models of a recipe cannot be merged as it says (missing tensor, other shape, too little memory or disk)."""
+
+
+class NonFiniteOutputError(MergeError):
+    """A merge would hold infinities or NaN where every model's weight is finite."""
 
 
 class EndpointError(ModelprovError):

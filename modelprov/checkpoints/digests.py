@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from modelprov.checkpoints.files import check_unchanged
 from modelprov.checkpoints.types import Checkpoint
 
 MANIFEST_COVERS = "names, sizes and headers of the shards, not the weights"
@@ -44,7 +45,7 @@ def weights_digest(checkpoint: Checkpoint, on_bytes: Callable[[int], None] | Non
 def hash_weights(checkpoint: Checkpoint, on_bytes: Callable[[int], None] | None = None) -> HashedWeights:
     """Hash every byte of the shards, 8 MiB at a time; `on_bytes` is called with the length of each piece.
 
-    Raises what reading raises (`TruncatedShardError`, `UnreadableFileError`).
+    Raises what reading raises (`TruncatedShardError`, `UnreadableFileError`, `ChangedFileError`).
     """
     buffer = memoryview(bytearray(CHUNK_BYTES))
     shards, lines = {}, []
@@ -58,6 +59,7 @@ def hash_weights(checkpoint: Checkpoint, on_bytes: Callable[[int], None] | None 
                 on_bytes(len(piece))
         shards[shard.path.name] = digest.hexdigest()
         lines.append(f"{shard.path.name}\t{shard.size}\t{digest.hexdigest()}\n")
+    check_unchanged([checkpoint])
     return HashedWeights(shards, hashlib.sha256("".join(sorted(lines)).encode()).hexdigest())
 
 
@@ -75,4 +77,5 @@ def sampled_digest(checkpoint: Checkpoint) -> str:
         checkpoint.source.read_into(stored.shard, stored.start, piece)
         digest.update(f"{name}\t".encode())
         digest.update(piece)
+    check_unchanged([checkpoint])
     return digest.hexdigest()

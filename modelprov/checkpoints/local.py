@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelprov.checkpoints.files import check_open
 from modelprov.checkpoints.header import DOWNLOAD_AGAIN, unreadable
+from modelprov.checkpoints.types import FileState
 from modelprov.errors import TruncatedShardError
 
 MAX_OPEN_FILES = 64
@@ -25,21 +27,38 @@ class _OpenFile:
 class LocalFiles:
     """The files of one checkpoint, by shard number; safe to use from many threads, and to send to another process.
 
+    `states` says which files they are: another file in the place of one, however it got there, is an error.
     At most 64 idle files stay open; they are closed by `close`, or with the object itself.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], states: Mapping[Path, FileState] | None = None) -> None:
         self._paths = tuple(paths)
+        self._states = dict(states or {})
         self._lock = threading.Lock()
         self._open: dict[int, _OpenFile] = {}
         self._finalizer = weakref.finalize(self, _close_all, self._open)
 
-    def __reduce__(self) -> tuple[type[LocalFiles], tuple[tuple[Path, ...]]]:
+    def __reduce__(self) -> tuple[type[LocalFiles], tuple[tuple[Path, ...], dict[Path, FileState]]]:
         """Open files stay behind: the copy opens its own."""
-        return LocalFiles, (self._paths,)
+        return LocalFiles, (self._paths, self._states)
+
+    def files(self) -> Mapping[Path, FileState]:
+        """The files as they were when their headers were read."""
+        return self._states
+
+    def open(self, shard: int, flags: int = 0) -> int:
+        """A new descriptor of shard number `shard`, for the caller to close; raises `OSError` or `ChangedFileError`."""
+        path = self._paths[shard]
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
+        try:
+            check_open(path, descriptor, self._states.get(path))
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def path(self, shard: int) -> Path:
-        """The file of shard number `shard`, for readers that map it themselves."""
+        """The file of shard number `shard`, to be named in messages."""
         return self._paths[shard]
 
     def read_into(self, shard: int, start: int, out: memoryview) -> None:
@@ -78,7 +97,7 @@ class LocalFiles:
             file = self._open.pop(shard, None)
             if file is None:
                 self._make_room()
-                file = _OpenFile(os.open(self._paths[shard], os.O_RDONLY | os.O_CLOEXEC))
+                file = _OpenFile(self.open(shard))
             self._open[shard] = file
             file.users += 1
         try:

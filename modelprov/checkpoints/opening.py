@@ -15,10 +15,11 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from modelprov.checkpoints.files import Folder, state_of
 from modelprov.checkpoints.header import Header, read_header, read_small_file, unreadable
 from modelprov.checkpoints.labels import default_label
 from modelprov.checkpoints.local import LocalFiles
-from modelprov.checkpoints.types import Checkpoint, RefusedTensor, TensorRef
+from modelprov.checkpoints.types import Checkpoint, FileState, RefusedTensor, TensorRef
 from modelprov.errors import (
     CheckpointNotFoundError,
     DuplicateTensorError,
@@ -48,12 +49,13 @@ def open_checkpoint(location: str, label: str | None = None) -> Checkpoint:
     """The checkpoint at `location`, by its headers alone; `label` names it in tables (default: the path's last part).
 
     Raises `CheckpointNotFoundError`, `UnsupportedFormatError`, `UnreadableFileError`, or an `InvalidCheckpointError`
-    that says which rule is broken.
+    that says which rule is broken (`ForeignLinkError` for links out of the folder; what `location` names may be one).
     """
     path = _locate(location)
-    folder = path if path.is_dir() else path.parent
+    home = Folder.of(path if path.is_dir() else path.parent)
     notes: list[str] = []
-    headers, index = _headers(path, notes)
+    states: dict[Path, FileState] = {}
+    headers, index = _headers(path, home, states, notes)
     tensors, refused = _collect(headers)
     if index is not None:
         _check_index(index, headers, notes)
@@ -67,9 +69,9 @@ def open_checkpoint(location: str, label: str | None = None) -> Checkpoint:
         location=location,
         tensors=tensors,
         shards=tuple(header.shard for header in headers),
-        source=LocalFiles([header.shard.path for header in headers]),
-        config=_config(folder),
-        revision=_revision(folder),
+        source=LocalFiles([header.shard.path for header in headers], states),
+        config=_config(home),
+        revision=_revision(home.path),
         metadata=metadata,
         refused=refused,
         notes=tuple(notes),
@@ -122,14 +124,21 @@ def _cached_snapshot(location: str) -> Path:
         ) from error
 
 
-def _headers(path: Path, notes: list[str]) -> tuple[list[Header], Mapping[str, Path] | None]:
+def _headers(
+    path: Path, home: Folder, states: dict[Path, FileState], notes: list[str]
+) -> tuple[list[Header], Mapping[str, Path] | None]:
     """The headers of all shards, and the index's map from tensor to shard where there is one."""
+
+    def read(shard: Path, number: int = 0) -> Header:
+        states[shard] = state_of(shard)  # before anything of it is read: whatever changes from here on shows
+        return read_header(shard, number)
+
     if path.is_file() and not path.name.endswith(INDEX_SUFFIX):
         if path.suffix != ".safetensors":
             raise _not_safetensors(path, [path])
         if path.name == ADAPTER:
             raise UnsupportedFormatError(f"{path} is a LoRA adapter, not a model", MERGE_ADAPTER)
-        return [read_header(path)], None
+        return [read(path)], None
     try:
         files = sorted(path.iterdir()) if path.is_dir() else []
     except OSError as error:
@@ -137,6 +146,8 @@ def _headers(path: Path, notes: list[str]) -> tuple[list[Header], Mapping[str, P
     weights = [file for file in files if file.name.endswith(".safetensors")]
     index_path = path if path.is_file() else _index_of(path, files)
     if index_path is not None:
+        if index_path is not path:
+            home.check(index_path)
         index = _read_index(index_path)
         named = sorted(set(index.values()))
         for shard in named:
@@ -144,16 +155,19 @@ def _headers(path: Path, notes: list[str]) -> tuple[list[Header], Mapping[str, P
                 raise MissingShardError(
                     f"{index_path} names {shard.name}, which is missing", "Download the missing file, or all of them."
                 )
+            home.check(shard)
         unnamed = sorted({file.name for file in weights} - {shard.name for shard in named})
         if unnamed:
             notes.append(f"not named by {index_path.name} and not read: {', '.join(unnamed)}")
-        return [read_header(shard, number) for number, shard in enumerate(named)], index
+        return [read(shard, number) for number, shard in enumerate(named)], index
     models = [file for file in weights if file.name != ADAPTER]
     if not models:
         raise _not_safetensors(path, files)
     if len(models) < len(weights):
         notes.append(f"{ADAPTER} lies beside the weights and was not read; merge it first if the model needs it")
-    return [read_header(shard, number) for number, shard in enumerate(models)], None
+    for shard in models:
+        home.check(shard)
+    return [read(shard, number) for number, shard in enumerate(models)], None
 
 
 def _index_of(folder: Path, files: list[Path]) -> Path | None:
@@ -244,9 +258,12 @@ def _not_safetensors(place: Path, files: list[Path]) -> UnsupportedFormatError |
     )
 
 
-def _config(folder: Path) -> dict[str, Any] | None:
-    path = folder / "config.json"
-    return read_json_object(path) if path.exists() else None
+def _config(home: Folder) -> dict[str, Any] | None:
+    path = home.path / "config.json"
+    if not path.exists():
+        return None
+    home.check(path)
+    return read_json_object(path)
 
 
 def _revision(folder: Path) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 
@@ -32,12 +32,15 @@ def cached_share(mapping: mmap.mmap, samples: int = 64) -> float:
     return found / len(places)
 
 
-def open_direct(path: Path) -> int | None:
-    """A descriptor that reads past the page cache, or None where the system or file system refuses."""
+def open_direct(open_with: Callable[[int], int]) -> int | None:
+    """A descriptor that reads past the page cache, or None where the system or file system refuses.
+
+    `open_with` opens the file with the flags that it is given.
+    """
     if not O_DIRECT:
         return None
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | O_DIRECT)
+        descriptor = open_with(O_DIRECT)
     except OSError:
         return None
     try:

@@ -16,6 +16,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -92,7 +93,7 @@ class Files:
         source = self.checkpoints[checkpoint].source
         if not isinstance(source, LocalFiles) or self._method not in ("auto", "direct"):
             return None
-        descriptor = open_direct(source.path(shard))
+        descriptor = open_direct(partial(source.open, shard))
         return None if descriptor is None else _Direct(descriptor)
 
     def _map(self, checkpoint: int, shard: int) -> mmap.mmap | None:
@@ -101,7 +102,7 @@ class Files:
             return None
         path = owner.source.path(shard)
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = owner.source.open(shard)
         except OSError as error:
             raise unreadable(path, error) from error
         try:

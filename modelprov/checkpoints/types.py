@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from modelprov.checkpoints.dtypes import DType
 
@@ -29,6 +29,20 @@ class Component(StrEnum):
     VISION = "vision"
     MTP = "mtp"
     OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """Which file it is, and since when it is as it is: changes whenever a file is replaced or written to.
+
+    `changed_ns` is the system's own time of the last change, which no program can set back as it can `modified_ns`.
+    """
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +93,15 @@ class Source(Protocol):
 
     def read_into(self, shard: int, start: int, out: memoryview) -> None:
         """Fill `out` with the bytes of `shard` from absolute offset `start`, or raise a `ModelprovError`."""
+        ...
+
+
+@runtime_checkable
+class OnDisk(Protocol):
+    """A source whose bytes come from files, if only by way of computing."""
+
+    def files(self) -> Mapping[Path, FileState]:
+        """Those files, as they were when they were opened."""
         ...
 
 

@@ -51,6 +51,11 @@ def header(tensors: Iterable[Described], metadata: Mapping[str, str] | None = No
     return len(text).to_bytes(8, "little") + text
 
 
+def as_json(value: Mapping[str, Any]) -> bytes:
+    """A JSON object for people to read."""
+    return (json.dumps(value, indent=2) + "\n").encode()
+
+
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a JSON object for people to read."""
-    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    path.write_bytes(as_json(value))

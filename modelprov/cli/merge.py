@@ -90,11 +90,14 @@ def merge(
     seconds = time.perf_counter() - started
     console.print(_summary(plan, written.notes))
     kept = f"; {written.resumed} finished shards were kept" if written.resumed else ""
+    if written.remade:
+        kept += f"; {written.remade} of an unfinished run were not those of this merge and were made anew"
     console.print(f"wrote {out}: {len(written.files)} shards, {plan.bytes / 1e9:,.3f} GB in {seconds:,.1f} s{kept}")
 
 
 def read_words(words: list[str], *, linear: bool) -> tuple[Recipe, Path | None, Path]:
     """The recipe, the folder that its paths may be relative to, and the folder to make."""
+    from modelprov.merge.chat_template import with_template_text
     from modelprov.merge.recipe import is_recipe, load
     from modelprov.merge.recipe import linear as linear_recipe
 
@@ -105,7 +108,7 @@ def read_words(words: list[str], *, linear: bool) -> tuple[Recipe, Path | None, 
                 "Usage: modelprov merge RECIPE.yml OUT, or modelprov merge --linear NEX=0.6 QWEN=0.4 OUT.",
             )
         path = Path(words[0]).expanduser()
-        return load(path), path.parent, Path(words[1])
+        return with_template_text(load(path), path.parent), path.parent, Path(words[1])
     if len(words) < 3:
         raise UsageError("--linear needs at least two MODEL=WEIGHT and the folder to make", "e.g. A=0.6 B=0.4 OUT")
     weights: dict[str, float] = {}

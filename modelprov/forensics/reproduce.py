@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from modelprov.checkpoints.alignment import align
 from modelprov.checkpoints.dtypes import DType, decode, round_to
+from modelprov.checkpoints.files import check_unchanged
 from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.quantised import refuse_quantised
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Checkpoint, Component
@@ -136,6 +137,7 @@ def reproduce(
     if not reproduced and same < total:
         progress.stage("trying other arithmetics on a sample")
         claimed, alternatives = _tried(suspect, alignment, candidates, kernel, limits)
+    check_unchanged(alignment.checkpoints)
     return Verification(
         reproduced=reproduced,
         bit_equal=same / total,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from modelprov.checkpoints.files import check_unchanged
 from modelprov.checkpoints.plan import Plan
 from modelprov.checkpoints.reading import Files, Reader
 from modelprov.checkpoints.types import Checkpoint
@@ -58,6 +59,7 @@ def sweep(
         parts = run_tasks(plan.blocks, make_worker, threads)
     finally:
         files.close()
+    check_unchanged(checkpoints)
     total = Moments.empty(len(checkpoints), tensors)
     if parts:
         np.add.at(total.counts, plan.tensor, np.concatenate([part.counts for part in parts]))

@@ -1,6 +1,8 @@
 """Computes elements of a planned tensor: reads the models' bytes, merges them, gives stored bytes. Keeps nothing.
 
 Weighted sums go through one compiled loop (`fused`); every other method gets float32 arrays and its parameters.
+`only_finite` refuses infinities and NaN that the merge itself made: what is to be written must not hold them, while a
+checkpoint that holds them can still be told to be what a recipe makes.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ import numpy.typing as npt
 from modelprov.arithmetics import DESCRIPTIONS, Arithmetic
 from modelprov.checkpoints.dtypes import DType, decode
 from modelprov.checkpoints.types import TensorView
-from modelprov.errors import InvalidCheckpointError, MergeError, UnsupportedFormatError
-from modelprov.merge.fused import CHUNK, CODES, weighted
+from modelprov.errors import InvalidCheckpointError, MergeError, NonFiniteOutputError, UnsupportedFormatError
+from modelprov.merge.fused import CHUNK, CODES, FORMATS, any_nonfinite, weighted
 from modelprov.merge.methods.interface import Inputs
 from modelprov.merge.plan import MergePlan, Piece, Planned
 from modelprov.merge.recipe import DTYPES
@@ -31,8 +33,9 @@ UNNORMALISED = (*WITH_REFERENCE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.FL
 class Computer:
     """Computes the tensors of one plan; safe to use from many threads, each of which has buffers of its own."""
 
-    def __init__(self, plan: MergePlan) -> None:
+    def __init__(self, plan: MergePlan, *, only_finite: bool = False) -> None:
         self.plan = plan
+        self._only_finite = only_finite
         self._own = threading.local()
         recipe = plan.recipe
         self._compute_in = DTYPES[recipe.dtype] if recipe.dtype else None
@@ -58,6 +61,7 @@ class Computer:
             arrays.append(values)
         stored = tensor.pieces[0].views[-1].ref.dtype
         out[:] = self._by_method(tensor, tensor.pieces[0], arrays, stored)
+        self._check_finite(tensor, 0, np.frombuffer(out, np.uint8), [])
 
     def _block(self, tensor: Planned, piece: Piece, first: int, count: int, out: memoryview) -> None:
         arithmetic = self._weighted_sum(tensor, piece)
@@ -73,6 +77,27 @@ class Computer:
             self._load(number, view, first, count, values)
             arrays.append(values)
         out[:] = self._by_method(tensor, piece, arrays, piece.views[-1].ref.dtype)
+        self._check_finite(tensor, piece.first + first, np.frombuffer(out, np.uint8), [])
+
+    def _check_finite(self, tensor: Planned, first: int, made: Bytes, inputs: Sequence[tuple[Bytes, DType]]) -> None:
+        """Refuse a number that is not finite where every input (stored bytes and format; empty: all finite) is.
+
+        `first` is the place in the tensor of the first element that was `made`.
+        """
+        dtype = DType(tensor.format)
+        if not self._only_finite or not any_nonfinite(made, FORMATS[dtype], len(made) // dtype.size):
+            return
+        values = decode(made, dtype)
+        ours = ~np.isfinite(values)
+        for raw, stored in inputs:
+            ours &= np.isfinite(decode(raw, stored))
+        if ours.any():
+            at = int(np.argmax(ours))
+            raise NonFiniteOutputError(
+                f"{tensor.name} would be {values[at]} at element {first + at:,}, where every model is finite",
+                f"The result does not fit into {dtype}: correct the weights of the recipe, or store it in a format of "
+                "larger range (--out-dtype bfloat16 or float32). Nothing was written.",
+            )
 
     def _weighted_sum(self, tensor: Planned, piece: Piece) -> Arithmetic | None:
         """The arithmetic of the compiled loop, where it computes exactly what the recipe says."""
@@ -117,6 +142,9 @@ class Computer:
             int(arithmetic), raw, codes, weights, np.array(order, np.int64), CODES[DType(tensor.format)], count,
             parents, line, filled,
         )  # fmt: skip
+        views = [piece.views[row] for row in rows]
+        held = [(raw[n, : count * view.ref.dtype.size], view.ref.dtype) for n, view in enumerate(views)]
+        self._check_finite(tensor, piece.first + first, filled, held)
         if not direct:
             target[:] = filled
 
@@ -156,7 +184,8 @@ class Computer:
             rng=rng,
         )
         try:
-            merged = self.plan.method.merge(inputs)
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is said in words, with its place
+                merged = self.plan.method.merge(inputs)
         except NotImplementedError as error:
             known = f"{self.plan.method.name} in {self.plan.arithmetic}"
             raise MergeError(

@@ -13,6 +13,7 @@ from modelprov.checkpoints.dtypes import DType
 
 CHUNK = 4096
 CODES = {DType.BF16: 0, DType.F16: 1, DType.F32: 2}
+FORMATS = CODES | {DType.F64: 3}
 
 
 @njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
@@ -80,6 +81,27 @@ def encode_row(values, code, first, m, raw):
         singles = raw.view(np.float32)[first : first + m]
         for i in range(m):
             singles[i] = values[i]
+
+
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def any_nonfinite(raw, code, count):
+    """Whether an infinity or NaN is among the first `count` elements of `raw`: a number whose exponent is all ones."""
+    largest = np.uint64(0)
+    if code <= 1:
+        mask = np.uint16(0x7F80 if code == 0 else 0x7C00)
+        halves, high = raw.view(np.uint16), np.uint16(0)
+        for i in range(count):
+            high = max(high, np.uint16(halves[i] & mask))
+        return high == mask
+    if code == 2:
+        words, highest = raw.view(np.uint32), np.uint32(0)
+        for i in range(count):
+            highest = max(highest, np.uint32(words[i] & np.uint32(0x7F800000)))
+        return highest == np.uint32(0x7F800000)
+    longs = raw.view(np.uint64)
+    for i in range(count):
+        largest = max(largest, longs[i] & np.uint64(0x7FF0000000000000))
+    return largest == np.uint64(0x7FF0000000000000)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", _nrt=False)

@@ -9,18 +9,29 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
+import time
 from pathlib import Path
 
+from modelprov.checkpoints.files import state_from
 from modelprov.checkpoints.page_cache import ALIGNMENT, O_DIRECT
+from modelprov.checkpoints.types import FileState
 
 WORTHWHILE = 1 << 20  # bytes; a smaller piece is written through the cache
 
 
+BEFORE = 10_000_000_000  # nanoseconds; longer than a tick of any file system's clock
+
+
 class OutputFile:
-    """A new file at `path`; safe to write from many threads. Raises `OSError` (disk full, ...)."""
+    """A new file at `path`, which nobody else has open; safe to write from many threads.
+
+    Raises `OSError` (disk full, something lies there already, ...).
+    """
 
     def __init__(self, path: Path) -> None:
-        self._cached = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        self._path = path
+        self._cached = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         self._direct: int | None = None
         if O_DIRECT:
             with contextlib.suppress(OSError):  # a file system that refuses, such as tmpfs
@@ -50,8 +61,33 @@ class OutputFile:
         """Have everything on the disk."""
         os.fsync(self._cached)
 
+    def settle(self, path: Path) -> FileState:
+        """Have everything on the disk and give the file its real name; what the system says of it from now on."""
+        self.sync()
+        now = time.time_ns()
+        with contextlib.suppress(OSError):  # a file system that keeps its own times
+            # A time before it was written: whoever writes to it from now on changes that, however coarse the clock.
+            os.utime(self._cached, ns=(now, now - BEFORE))
+        self._path.rename(path)
+        return state_from(os.fstat(self._cached))
+
     def close(self) -> None:
         """Give the file back to the system."""
         os.close(self._cached)
         if self._direct is not None:
             os.close(self._direct)
+
+
+def part_of(path: Path) -> Path:
+    """A name beside `path` that no other run writes to."""
+    return path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+
+
+def write_whole(path: Path, data: bytes) -> FileState:
+    """Write a small file so that it is there whole and on the disk, or not at all; raises `OSError`."""
+    file = OutputFile(part_of(path))
+    try:
+        file.write(memoryview(data), 0)
+        return file.settle(path)
+    finally:
+        file.close()

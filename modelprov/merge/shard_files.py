@@ -13,9 +13,9 @@ from itertools import zip_longest
 from pathlib import Path
 
 from modelprov.checkpoints.page_cache import aligned_buffer
-from modelprov.checkpoints.types import Source
+from modelprov.checkpoints.types import FileState, Source
 from modelprov.engines.local import run_tasks
-from modelprov.merge.output_file import OutputFile
+from modelprov.merge.output_file import OutputFile, part_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,11 @@ class _OtherFailedError(Exception):
 
 def write_shards(
     source: Source, targets: Sequence[Target], threads: int, block_bytes: int,
-    on_bytes: Callable[[int], None], on_finished: Callable[[int, str], None],
+    on_bytes: Callable[[int], None], on_finished: Callable[[int, str, FileState], None],
 ) -> None:  # fmt: skip
-    """Write every target; `on_finished` is called with its place and SHA-256 when a file is complete and on disk.
+    """Write every target; `on_finished` hears its place, SHA-256 and state when a file is complete and on disk.
+
+    A file has its name only then: whatever lies at a target's path is whole.
 
     Raises `OSError` (disk full, ...), what the source raises, and `InterruptedRunError`. Holds one block a thread.
     """
@@ -87,14 +89,14 @@ def write_shards(
     def opened(number: int) -> OutputFile:
         with lock:
             if number not in files:
-                files[number] = OutputFile(targets[number].path)
+                files[number] = OutputFile(part_of(targets[number].path))
             return files[number]
 
     def finish(number: int) -> None:
-        opened(number).sync()
+        state = opened(number).settle(targets[number].path)
         with lock:
             files.pop(number).close()
-            on_finished(number, hashes[number].hexdigest())
+            on_finished(number, hashes[number].hexdigest(), state)
 
     def make_worker() -> Callable[[int], None]:
         buffer = memoryview(b"")

@@ -1,16 +1,22 @@
-"""The files beside the weights: config, tokenizer, chat template, generation config. Copies; runs nothing."""
+"""The files beside the weights: config, tokenizer, chat template, generation config. Reads and hands on; runs nothing.
+
+Only files of a model's own folder: a link out of it could bring any file of this machine into what is published.
+"""
 
 from __future__ import annotations
 
-import shutil
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from modelprov.checkpoints.files import Folder
 from modelprov.checkpoints.header import read_small_file
 from modelprov.checkpoints.local import LocalFiles
 from modelprov.checkpoints.opening import read_json_object
 from modelprov.checkpoints.types import Checkpoint
-from modelprov.checkpoints.writing import write_json
+from modelprov.checkpoints.writing import as_json
 from modelprov.errors import UsageError
+from modelprov.merge.chat_template import template_text
 from modelprov.merge.config import merged_config
 from modelprov.merge.plan import MergePlan
 
@@ -24,45 +30,65 @@ OTHERS = (
     "image_processor.json",
 )  # fmt: skip
 TEMPLATE = "chat_template.jinja"
-MAX_BYTES = 100_000_000
+SETTINGS = "tokenizer_config.json"
+VOCABULARY = "tokenizer.json"
+MAX_BYTES = 1_000_000_000
 
 
 def check_side_files(plan: MergePlan) -> None:
-    """Raise `UsageError` for a tokenizer_source or chat_template that cannot be followed."""
-    _tokenizer_model(plan)
-    _template(plan)
+    """Raise, before any work, for a tokenizer_source or chat_template that cannot be followed, or a foreign link."""
+    template_text(plan.recipe)
+    _found(_home(_tokenizer_model(plan)), TOKENIZER)
+    _found(_home(plan.checkpoints[plan.layout]), OTHERS)
+    for checkpoint in plan.checkpoints:
+        _found(_home(checkpoint), (VOCABULARY,))
 
 
-def write_side_files(plan: MergePlan, folder: Path) -> list[str]:
-    """Write all of them into `folder`; the sentences say what a user has to know. Raises `OSError`."""
+def write_side_files(plan: MergePlan, write: Callable[[str, bytes], None]) -> list[str]:
+    """Hand all of them to `write`, by name; the sentences say what a user has to know.
+
+    Raises `OSError` as `write` does, `ForeignLinkError`, and what reading raises.
+    """
     notes: list[str] = []
     config = merged_config(plan)
     if config is None:
         notes.append(f"{plan.checkpoints[plan.layout].label} has no config.json, so the merge has none")
     else:
-        write_json(folder / "config.json", config)
+        write("config.json", as_json(config))
     tokenizer, layout = _home(_tokenizer_model(plan)), _home(plan.checkpoints[plan.layout])
-    copied = [*_copy(tokenizer, TOKENIZER, folder), *_copy(layout, OTHERS, folder)]
+    template = template_text(plan.recipe)
+    copied = _found(tokenizer, TOKENIZER) | _found(layout, OTHERS)
+    for name, path in copied.items():
+        if name == TEMPLATE and template is not None:
+            continue
+        if name == SETTINGS and template is not None:
+            write(name, as_json({**read_json_object(path), "chat_template": template}))
+        else:
+            write(name, read_small_file(path, MAX_BYTES))
+    if template is not None:
+        write(TEMPLATE, template.encode())
     if not any(name in copied for name in TOKENIZER):
         notes.append("no tokenizer files were found to copy")
     notes += _other_vocabularies(plan, tokenizer)
-    template = _template(plan)
-    if template is not None:
-        (folder / TEMPLATE).write_text(template, encoding="utf-8")
-        settings = folder / "tokenizer_config.json"
-        if settings.exists():
-            write_json(settings, {**read_json_object(settings), "chat_template": template})
-    code = sorted(path.name for path in layout.glob("*.py")) if layout is not None else []
+    code = sorted(path.name for path in layout.path.glob("*.py")) if layout is not None else []
     if code:
         notes.append(f"code was not copied: {', '.join(code)} (config.json may ask for it)")
     return notes
 
 
-def _home(checkpoint: Checkpoint) -> Path | None:
+def _home(checkpoint: Checkpoint) -> Folder | None:
     """The folder of a checkpoint that is on disk, links not followed (a cache keeps side files beside its links)."""
     if not isinstance(checkpoint.source, LocalFiles) or not checkpoint.shards:
         return None
-    return checkpoint.shards[0].path.parent
+    return Folder.of(checkpoint.shards[0].path.parent)
+
+
+def _found(home: Folder | None, names: Iterable[str]) -> dict[str, Path]:
+    """Those of the files that are there, by name, each a regular file of the folder."""
+    found = {} if home is None else {name: home.path / name for name in names if os.path.lexists(home.path / name)}
+    for path in found.values():
+        home.check(path)  # type: ignore[union-attr]
+    return found
 
 
 def _tokenizer_model(plan: MergePlan) -> Checkpoint:
@@ -81,47 +107,24 @@ def _tokenizer_model(plan: MergePlan) -> Checkpoint:
     )
 
 
-def _template(plan: MergePlan) -> str | None:
-    """The chat template that the recipe asks for; None where the tokenizer's own stays."""
-    wanted = plan.recipe.chat_template
-    if wanted is None or wanted == "auto":
-        return None
-    if "{{" in wanted or "{%" in wanted:
-        return wanted
-    if Path(wanted).is_file():
-        return read_small_file(Path(wanted), MAX_BYTES).decode("utf-8")
-    raise UsageError(
-        f"chat_template {wanted!r} is neither a template nor a file",
-        "Known: auto (the tokenizer's own), a Jinja text, the path of a .jinja file.",
-    )
-
-
-def _copy(home: Path | None, names: tuple[str, ...], folder: Path) -> list[str]:
-    found = [name for name in names if home is not None and (home / name).is_file()]
-    for name in found:
-        shutil.copyfile(home / name, folder / name)  # type: ignore[operator]
-    return found
-
-
-def _other_vocabularies(plan: MergePlan, chosen: Path | None) -> list[str]:
+def _other_vocabularies(plan: MergePlan, chosen: Folder | None) -> list[str]:
     """Models whose tokenizer.json is not the chosen one: row i of their embeddings may mean another token."""
-    if chosen is None or not (chosen / "tokenizer.json").is_file() or plan.recipe.tokenizer_source is not None:
+    own = _vocabulary(chosen)
+    if chosen is None or own is None or plan.recipe.tokenizer_source is not None:
         return []
-    vocabulary = _vocabulary(chosen)
     others = []
     for checkpoint in plan.checkpoints:
         home = _home(checkpoint)
-        if (
-            home is not None
-            and home != chosen
-            and (home / "tokenizer.json").is_file()
-            and _vocabulary(home) != vocabulary
-        ):
+        if home is not None and home.path != chosen.path and _vocabulary(home) not in (None, own):
             others.append(checkpoint.label)
     return [f"the tokenizer of {', '.join(others)} has another vocabulary than the one copied"] if others else []
 
 
-def _vocabulary(home: Path) -> object:
-    document = read_json_object(home / "tokenizer.json")
+def _vocabulary(home: Folder | None) -> object:
+    """What a tokenizer.json says of tokens; None where there is none."""
+    path = _found(home, (VOCABULARY,)).get(VOCABULARY)
+    if path is None:
+        return None
+    document = read_json_object(path)
     model = document.get("model")
     return (model.get("vocab") if isinstance(model, dict) else None, document.get("added_tokens"))

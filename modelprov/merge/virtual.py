@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.files import files_of
 from modelprov.checkpoints.header import BITS, COMPARABLE
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.checkpoints.opening import open_checkpoint
-from modelprov.checkpoints.types import Checkpoint, RefusedTensor, Shard, TensorRef
+from modelprov.checkpoints.types import Checkpoint, FileState, RefusedTensor, Shard, TensorRef
 from modelprov.checkpoints.writing import OF, header
 from modelprov.merge.collector import paused
 from modelprov.merge.computing import Computer
@@ -68,13 +69,29 @@ def _shard(tensors: Sequence[Planned], number: int, shards: int) -> ShardPlan:
 
 
 class VirtualSource:
-    """Computes the bytes of a merge; safe to use from many threads."""
+    """Computes the bytes of a merge; safe to use from many threads.
 
-    def __init__(self, plan: MergePlan, shards: Sequence[ShardPlan], memory: int = DEFAULT_MEMORY) -> None:
+    With `only_finite`, an infinity or NaN that the merge makes of finite weights is a `NonFiniteOutputError`, also
+    where it is made by a recipe that is a model of this one.
+    """
+
+    def __init__(
+        self, plan: MergePlan, shards: Sequence[ShardPlan], memory: int = DEFAULT_MEMORY, *, only_finite: bool = False
+    ) -> None:
+        if only_finite:
+            plan = replace(plan, checkpoints=tuple(_only_finite(one, memory) for one in plan.checkpoints))
         self._plan, self._shards = plan, shards
-        self._computer = Computer(plan)
+        self._computer = Computer(plan, only_finite=only_finite)
         self._budget = Budget(memory)
         self._recent = Recent(memory // 4)
+
+    def files(self) -> Mapping[Path, FileState]:
+        """The files of all models of the merge."""
+        return {path: state for one in self._plan.checkpoints for path, state in files_of(one).items()}
+
+    def finite(self, memory: int) -> VirtualSource:
+        """The same source with `only_finite`."""
+        return VirtualSource(self._plan, self._shards, memory, only_finite=True)
 
     def read_into(self, shard: int, start: int, out: memoryview) -> None:
         """Fill `out` with the bytes that the written file would hold from absolute offset `start`."""
@@ -121,6 +138,11 @@ class VirtualSource:
     def _whole(self, tensor: Planned, out: memoryview) -> None:
         with self._budget.lend(needed(tensor), f"{self._plan.method.name} of {tensor.name}"):
             self._computer.whole(tensor, out)
+
+
+def _only_finite(checkpoint: Checkpoint, memory: int) -> Checkpoint:
+    source = checkpoint.source
+    return replace(checkpoint, source=source.finite(memory)) if isinstance(source, VirtualSource) else checkpoint
 
 
 def needed(tensor: Planned) -> int:

@@ -1,35 +1,35 @@
 """Writes a merge as a checkpoint folder: streaming, in bounded memory, all of it or nothing, and able to resume.
 
-Everything is first written into a hidden folder beside the output (`.NAME.merging`), with a journal of the shards that
-are complete; the last step renames that folder. An interrupted run leaves it behind: the same command checks the
-digests of its finished shards and goes on from there.
+Everything is first written into a hidden folder beside the output (`stage`), with a journal of the shards that are
+complete (`journal`); the last step renames that folder. An interrupted run leaves it behind: the same command checks
+the digests of its finished shards and goes on from there. One run writes an output at a time, the lock says which.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from modelprov import __version__
 from modelprov.checkpoints.digests import sampled_digest
-from modelprov.checkpoints.opening import read_json_object
-from modelprov.checkpoints.writing import INDEX, write_json
+from modelprov.checkpoints.files import check_unchanged
+from modelprov.checkpoints.types import FileState
+from modelprov.checkpoints.writing import INDEX, as_json
 from modelprov.engines.local import processors
-from modelprov.errors import InterruptedRunError, InvalidCheckpointError, MergeError, UnreadableFileError, UsageError
+from modelprov.errors import InterruptedRunError, MergeError, NonFiniteOutputError, UnreadableFileError, UsageError
+from modelprov.locking import only_writer
+from modelprov.merge.journal import Journal, fingerprint
 from modelprov.merge.plan import MergePlan
 from modelprov.merge.receipt import RECEIPT, model_card, receipt
-from modelprov.merge.shard_files import Target, sha256_of, write_shards
+from modelprov.merge.shard_files import Target, write_shards
 from modelprov.merge.side_files import check_side_files, write_side_files
+from modelprov.merge.stage import Stage
 from modelprov.merge.virtual import DEFAULT_MEMORY, DEFAULT_SHARD, ShardPlan, VirtualSource, needed, plan_shards
 
-JOURNAL = "journal.json"
 RECIPE = "recipe.yml"
+ELSEWHERE = "Wait until it has ended, or stop it and run the same command to go on, or choose another folder."
 SLACK = 64 << 20  # bytes of disk for everything beside the weights
 PER_THREAD = 4  # blocks of memory that a thread may hold, beside what a whole-tensor method needs
 WAITING = 2  # threads beyond the cores: some wait for the disk while others compute
@@ -58,19 +58,25 @@ class WriteOptions:
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: the folder, its files with digests, the notes, and how many shards were kept from before."""
+    """What was written: the folder, its files with digests, the notes.
+
+    Of the shards that an earlier run had finished, `resumed` were kept; `remade` were not those of this merge.
+    """
 
     folder: Path
     files: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
     resumed: int
+    remade: int = 0
 
 
 def write_merge(plan: MergePlan, out: Path, options: WriteOptions, progress: Progress) -> Written:
     """Write the merge as the new folder `out`.
 
-    Raises `UsageError` when `out` is taken, `MergeError` when memory or disk cannot suffice, `UnreadableFileError` when
-    the disk refuses, `InterruptedRunError` on Ctrl-C, and what reading the models raises.
+    Raises `UsageError` when `out` is taken, `InUseError` while another run writes it, `MergeError` when memory or disk
+    cannot suffice, `NonFiniteOutputError` for weights that overflow, `ChangedFileError` when a model or the output was
+    changed by others meanwhile, `UnreadableFileError` when the disk refuses, `InterruptedRunError` on Ctrl-C, and what
+    reading the models raises.
     """
     _check_free(out)
     check_side_files(plan)
@@ -78,32 +84,45 @@ def write_merge(plan: MergePlan, out: Path, options: WriteOptions, progress: Pro
     if not shards:
         raise MergeError("the merge has no tensors", "Check the recipe's models: `modelprov inspect` shows each one.")
     _check_memory(plan, options.memory)
-    stage = out.parent / f".{out.name}.merging"
+    stage = Stage(out)
     try:
-        return _write(plan, shards, stage, out, options, progress)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with only_writer(stage.lock_file, out, ELSEWHERE):
+            _check_free(out)  # another run may have written it since
+            return _write(plan, shards, stage, out, options, progress)
     except OSError as error:
-        raise _refused(out, stage, error) from error
+        raise _refused(out, stage.folder, error) from error
     except InterruptedRunError:
         raise InterruptedRunError(
-            "stopped by the user", f"Run the same command again to go on; finished shards are in {stage}."
+            "stopped by the user", f"Run the same command again to go on; finished shards are in {stage.folder}."
         ) from None
 
 
 def _write(
-    plan: MergePlan, shards: tuple[ShardPlan, ...], stage: Path, out: Path, options: WriteOptions, progress: Progress
+    plan: MergePlan, shards: tuple[ShardPlan, ...], stage: Stage, out: Path, options: WriteOptions, progress: Progress
 ) -> Written:
-    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return _written(plan, shards, stage, out, options, progress)
+    except NonFiniteOutputError:
+        stage.discard()  # the same command would end in the same place
+        raise
+
+
+def _written(
+    plan: MergePlan, shards: tuple[ShardPlan, ...], stage: Stage, out: Path, options: WriteOptions, progress: Progress
+) -> Written:
     progress.stage("telling the models apart")
     identities = [sampled_digest(checkpoint) for checkpoint in plan.checkpoints]
-    key = fingerprint(plan, shards, identities)
-    done = _resume(stage, key, shards, progress)
-    missing = [number for number, shard in enumerate(shards) if shard.name not in done]
+    stage.open()
+    journal = Journal(stage, fingerprint(plan, shards, identities))
+    earlier = journal.take_over({shard.name: shard.size for shard in shards}, progress)
+    missing = [number for number, shard in enumerate(shards) if shard.name not in journal.files]
     _check_disk(out, sum(shards[number].size for number in missing))
     threads = options.threads or processors() + WAITING
     block = min(8 << 20, max(64 << 10, options.memory // (threads * PER_THREAD)))
     targets = [
         Target(
-            stage / shards[number].name,
+            stage.folder / shards[number].name,
             number,
             shards[number].size,
             None if plan.elementwise else shards[number].starts,
@@ -111,80 +130,27 @@ def _write(
         for number in missing
     ]
 
-    def finished(place: int, digest: str) -> None:
+    def finished(place: int, digest: str, state: FileState) -> None:
         shard = shards[missing[place]]
-        done[shard.name] = {"name": shard.name, "bytes": shard.size, "sha256": digest}
-        _write_journal(stage, key, done)
+        stage.add(shard.name, digest, state)
+        journal.add({"name": shard.name, "bytes": shard.size, "sha256": digest})
 
     progress.stage("merging", sum(target.size for target in targets))
-    source = VirtualSource(plan, shards, options.memory)
+    source = VirtualSource(plan, shards, options.memory, only_finite=True)
     write_shards(source, targets, threads, block, progress.advance, finished)
     progress.stage("finishing")
     weight_map = {tensor.name: shard.name for shard in shards for tensor in shard.tensors}
     metadata = {"total_size": plan.bytes}
-    write_json(stage / INDEX, {"metadata": metadata, "weight_map": dict(sorted(weight_map.items()))})
-    notes = (*plan.notes, *write_side_files(plan, stage))
-    files = tuple(done[shard.name] for shard in shards)
-    (stage / RECIPE).write_text(plan.recipe.as_yaml(), encoding="utf-8")
-    (stage / "README.md").write_text(model_card(plan, out.name, notes), encoding="utf-8")
-    write_json(stage / RECEIPT, receipt(plan, identities, files, notes))
-    (stage / JOURNAL).unlink()
-    stage.rename(out)
-    return Written(out, files, notes, len(shards) - len(missing))
-
-
-def fingerprint(plan: MergePlan, shards: tuple[ShardPlan, ...], identities: Sequence[str]) -> str:
-    """SHA-256 over all that decides the output's bytes: recipe, arithmetic, inputs, layout of the files, version."""
-    parts = [
-        __version__, plan.arithmetic, plan.recipe.model_dump_json(), *plan.notes, *identities,
-        *(hashlib.sha256(shard.header).hexdigest() for shard in shards),
-    ]  # fmt: skip
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _resume(stage: Path, key: str, shards: tuple[ShardPlan, ...], progress: Progress) -> dict[str, dict[str, Any]]:
-    """Finished shards of an earlier run of the same merge, digests checked; anything else there is removed."""
-    done: dict[str, dict[str, Any]] = {}
-    journal = _read_journal(stage)
-    if journal.get("key") == key:
-        sizes = {shard.name: shard.size for shard in shards}
-        known = {one["name"]: one for one in journal["files"]}
-        progress.stage("checking finished shards", sum(one["bytes"] for one in known.values()))
-        for name, one in known.items():
-            path = stage / name
-            if (
-                name in sizes
-                and path.is_file()
-                and path.stat().st_size == sizes[name]
-                and sha256_of(path) == one["sha256"]
-            ):
-                done[name] = one
-            progress.advance(one["bytes"])
-    stage.mkdir(exist_ok=True)
-    for path in stage.iterdir():
-        if path.name not in done and path.is_file():
-            path.unlink()
-    _write_journal(stage, key, done)
-    return done
-
-
-def _read_journal(stage: Path) -> dict[str, Any]:
-    if not (stage / JOURNAL).is_file():
-        if stage.exists() and any(stage.iterdir()):
-            raise UsageError(
-                f"{stage} is in the way and not of an unfinished merge", "Remove it, or choose another folder."
-            )
-        return {}
-    try:
-        return read_json_object(stage / JOURNAL)
-    except InvalidCheckpointError:
-        return {}
-
-
-def _write_journal(stage: Path, key: str, done: dict[str, dict[str, Any]]) -> None:
-    part = stage / f"{JOURNAL}.part"
-    part.write_text(json.dumps({"key": key, "files": list(done.values())}), encoding="utf-8")
-    part.replace(stage / JOURNAL)
+    stage.write(INDEX, as_json({"metadata": metadata, "weight_map": dict(sorted(weight_map.items()))}))
+    notes = (*plan.notes, *write_side_files(plan, stage.write))
+    files = tuple(journal.files[shard.name] for shard in shards)
+    stage.write(RECIPE, plan.recipe.as_yaml().encode())
+    stage.write("README.md", model_card(plan, out.name, notes).encode())
+    stage.write(RECEIPT, as_json(receipt(plan, identities, files, notes)))
+    check_unchanged(plan.checkpoints)
+    stage.publish()
+    kept = len(shards) - len(missing)
+    return Written(out, files, notes, kept, earlier - kept)
 
 
 def _check_free(out: Path) -> None:

@@ -17,9 +17,9 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from modelprov.behavior.generation.interface import Answer
-from modelprov.behavior.locking import lock
 from modelprov.behavior.records import digest
 from modelprov.errors import UnreadableFileError, UsageError
+from modelprov.locking import lock
 
 FORMAT = 1
 

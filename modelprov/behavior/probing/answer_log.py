@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from modelprov.behavior.locking import lock
 from modelprov.errors import UnreadableFileError, UsageError
+from modelprov.locking import lock
 
 KIND = "modelprov probe answer"
 

@@ -1,0 +1,86 @@
+"""The journal of an unfinished merge: which shards are complete, and of what. Decides what a later run may keep."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from modelprov import __version__
+from modelprov.checkpoints.files import files_of
+from modelprov.checkpoints.opening import read_json_object
+from modelprov.errors import InvalidCheckpointError, UnreadableFileError
+from modelprov.merge.plan import MergePlan
+from modelprov.merge.stage import JOURNAL, Stage
+from modelprov.merge.virtual import ShardPlan
+
+
+class Progress(Protocol):
+    """Hears how far a run has come."""
+
+    def stage(self, text: str, total_bytes: int = 0) -> None:
+        """A new stage begins."""
+        ...
+
+    def advance(self, read: int) -> None:
+        """So many bytes were done."""
+        ...
+
+
+class Journal:
+    """The finished shards in a stage, by name; `key` says of which merge they are."""
+
+    def __init__(self, stage: Stage, key: str) -> None:
+        self._stage, self._key = stage, key
+        self.files: dict[str, dict[str, Any]] = {}
+
+    def take_over(self, sizes: Mapping[str, int], progress: Progress) -> int:
+        """Keep the finished shards of an earlier run of the same merge, digests checked; everything else is removed.
+
+        `sizes` are those of the merge's shards by name. Returns how many shards the earlier run had finished.
+        """
+        key, found = self._read()
+        if key == self._key:
+            progress.stage("checking finished shards", sum(sizes.get(name, 0) for name in found))
+            for name, digest in found.items():
+                if name in sizes and self._stage.find(name, sizes[name], digest):
+                    self.files[name] = {"name": name, "bytes": sizes[name], "sha256": digest}
+                progress.advance(sizes.get(name, 0))
+        self._stage.clear(JOURNAL)
+        self._write()
+        return len(found)
+
+    def add(self, file: dict[str, Any]) -> None:
+        """A shard is complete and on the disk."""
+        self.files[file["name"]] = file
+        self._write()
+
+    def _write(self) -> None:
+        document = {"key": self._key, "files": list(self.files.values())}
+        self._stage.write_journal(json.dumps(document).encode())
+
+    def _read(self) -> tuple[str, dict[str, str]]:
+        """Key and digests by name; a journal that cannot be read, or says something else, has nothing to keep."""
+        try:
+            document = read_json_object(self._stage.folder / JOURNAL)
+        except (InvalidCheckpointError, UnreadableFileError):
+            return "", {}
+        entries = document.get("files")
+        found = [one for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
+        return str(document.get("key")), {str(one.get("name")): str(one.get("sha256")) for one in found}
+
+
+def fingerprint(plan: MergePlan, shards: tuple[ShardPlan, ...], identities: Sequence[str]) -> str:
+    """SHA-256 over all that decides the output's bytes: recipe, arithmetic, inputs, layout of the files, version.
+
+    The inputs are known by their sampled digests (`identities`) and by what the system says of every file, which
+    changes with any edit, wherever it is. The device is left out: its number may be another one after a restart.
+    """
+    parts = [
+        __version__, plan.arithmetic, plan.recipe.model_dump_json(), *plan.notes, *identities,
+        *(hashlib.sha256(shard.header).hexdigest() for shard in shards),
+        *(f"{state.inode} {state.size} {state.modified_ns} {state.changed_ns}"
+          for checkpoint in plan.checkpoints for state in files_of(checkpoint).values()),
+    ]  # fmt: skip
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
