@@ -1,8 +1,8 @@
 """Really trained relatives: learning rates, adapters, averages, stages, siblings, strangers. Trained by `trained_pool`.
 
 Not part of the calibration's own list: the pool differs from machine to machine. Run
-`python -m benchmarks.trained_pool` once, then `python -m benchmarks.calibration --kinds trained`. A case draws models of
-the pool, and a format.
+`python -m benchmarks.trained_pool` once, then `python -m benchmarks.calibration --kinds trained`. A case draws models
+of the pool, and a format.
 """
 
 from __future__ import annotations
