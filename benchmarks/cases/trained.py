@@ -125,7 +125,7 @@ def merge_of_trained(rng: Rng) -> Case:
     return Case((merge(parents, [alpha, 1 - alpha]), *parents), f"{first} | {second} {alpha} {dtype}", alpha=alpha)
 
 
-@kind(40, "positive", "on-line", "inconclusive", never=frozenset({"unrelated", "copy", "finetune"}))
+@kind(40, "positive", "merge-then-trained", "inconclusive", never=frozenset({"unrelated", "copy", "finetune"}))
 def merge_of_trained_then_trained(rng: Rng) -> Case:
     """0.6 and 0.4 of two finetunes of the base, rounded to bf16, then 3, 10 or 40 steps of real training."""
     steps = int(rng.choice(TRAINED))
