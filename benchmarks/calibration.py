@@ -193,6 +193,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--details", action="store_true", help="print wrong cases")
     arguments = parser.parse_args()
+    if "trained" in arguments.kinds:
+        import benchmarks.cases.trained  # noqa: F401  (its kinds need a pool of trained models)
     start = time.perf_counter()
     share = arguments.share or (0.1 if arguments.quick else 1.0)
     result = calibrate(chosen(arguments.kinds), share, arguments.cases, arguments.workers)

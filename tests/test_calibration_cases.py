@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+import benchmarks.cases  # noqa: F401  (fills the list of kinds)
 from benchmarks.cases import coordinates, planting
 from benchmarks.cases.coordinates import Step
 from benchmarks.cases.decoders import HEAD_WIDTH, Decoder
+from benchmarks.cases.kinds import KINDS, Case, Kind, chosen
 from modelprov.checkpoints.dtypes import DType
 from modelprov.demo.weights import random_weights, store
 
@@ -23,6 +27,34 @@ STEPS = (
     coordinates.scale_by_powers_of_two,
     coordinates.scale_anyhow,
 )
+
+
+def case_of(kind: Kind, number: int) -> Case:
+    return kind.make(np.random.default_rng([0, crc32(kind.name.encode()), number]))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_case_is_made_from_its_number_alone_and_what_is_right_is_no_error(kind: Kind) -> None:
+    first, again, other = case_of(kind, 0), case_of(kind, 0), case_of(kind, 1)
+    same = [
+        all(left[name][0].tobytes() == right[name][0].tobytes() and left[name][1] == right[name][1] for name in left)
+        for left, right in zip(first.models, again.models, strict=True)
+    ]
+    assert all(same)
+    assert len(first.models) >= 2
+    assert other.models[0].keys() != first.models[0].keys() or any(
+        values.tobytes() != first.models[0][name][0].tobytes() for name, (values, _) in other.models[0].items()
+    )
+    assert kind.make.__doc__
+    assert kind.expected
+    assert not kind.expected & kind.never
+
+
+def test_a_theme_and_a_kind_are_chosen_by_name_and_an_unknown_one_is_refused() -> None:
+    assert {kind.theme for kind in chosen(["frame-ups"])} == {"frame-ups"}
+    assert [kind.name for kind in chosen(["exact-merge"])] == ["exact merge"]
+    with pytest.raises(SystemExit, match="frame-upz"):
+        chosen(["frame-upz"])
 
 
 def logits(arrays: dict[str, Float64], shape: Decoder, tokens: npt.NDArray[np.int64]) -> Float64:

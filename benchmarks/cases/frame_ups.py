@@ -58,7 +58,8 @@ def planted_beyond_dressed_up(rng: Rng) -> Case:
 def planted_beyond_filling_the_cells(rng: Rng) -> Case:
     """The same with noise that fills S's rounding cells evenly: then nothing in the weights is different from a merge.
 
-    P was made of S all the same. What may be said is that S lies on the line; who made which file is open.
+    P was made of S all the same. What may be said is that S lies on the line; who made which file is open. The twin of
+    this kind is `one_parent_of_full_precision`, a true merge with the same bits to the eye: both may be called on-line.
     """
     dtype, (suspect, base) = honest(rng)
     w = beyond(rng)
@@ -128,7 +129,7 @@ def planted_among_three(rng: Rng) -> Case:
     stored = DType.F32 if rng.random() < 0.7 else dtype
     planted = mixture([(w, suspect), (a, sibling), (1 - w - a, base)], stored)
     parents = [planted, sibling]
-    rng.shuffle(parents)  # type: ignore[arg-type]
+    rng.shuffle(parents)
     return Case((suspect, *parents, base), f"w {w:.3f} a {a} {stored}")
 
 

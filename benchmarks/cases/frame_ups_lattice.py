@@ -48,7 +48,7 @@ def picked_single_steps(rng: Rng) -> Case:
 def picked_few_steps(rng: Rng) -> Case:
     """P differs from B by up to 2 to 6 steps; S took half of each change, and of odd ones the step below or above.
 
-    Or a fifth more of the changes are taken anyhow between none and all of their steps.
+    In a quarter of the cases each a fifth or all of the changes were taken anyhow, between none and all of their steps.
     """
     dtype = narrow(rng)
     base = family(rng, dtype=dtype)[-1]

@@ -1,6 +1,8 @@
 """True merges by the precision of their values, whatever the files' formats: all have to stay found.
 
 The suspect is made from its parents by a merging program's arithmetic and nothing else; `alpha` is the ratio as typed.
+Where a parent is finer than the suspect, it could have been made to fit
+(`frame_ups.planted_beyond_filling_the_cells`): there on-line is right too.
 """
 
 from __future__ import annotations
@@ -83,7 +85,7 @@ def narrow_merge_saved_as_f32(rng: Rng) -> Case:
     return Case((cast(suspect, DType.F32), *parents), f"{alpha} {arithmetic.name} {dtype}", alpha=alpha)
 
 
-@kind(60, "positive", "merge")
+@kind(60, "positive", "merge", "on-line")
 def full_precision_parents_rounded(rng: Rng) -> Case:
     """Parents with full F32 values; the merge rounded to 16 bits, in a file of those or re-saved as F32."""
     parents, arithmetic = family(rng, low=1e-4, dtype=DType.F32), _pick(rng, FLOAT32)
@@ -94,7 +96,7 @@ def full_precision_parents_rounded(rng: Rng) -> Case:
     return Case((suspect, *parents), f"{alpha} {arithmetic.name} {narrow}", alpha=alpha)
 
 
-@kind(60, "positive", "merge")
+@kind(60, "positive", "merge", "on-line")
 def one_parent_of_full_precision(rng: Rng) -> Case:
     """One parent has full F32 values, the other 16-bit ones; the merge is stored in F32 or in the 16 bits."""
     finetune, base = family(rng, low=1e-4, dtype=DType.F32)

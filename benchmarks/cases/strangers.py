@@ -87,7 +87,8 @@ def strangers_with_one_tokenizer(rng: Rng) -> Case:
     shape, models = _strangers(rng)
     rank, sizes = 24, np.exp(0.4 * rng.standard_normal((shape.vocabulary, 1)))
     tokens = rng.standard_normal((shape.vocabulary, rank))
-    share, makers = float(rng.uniform(0.3, 0.9)), {}
+    share = float(rng.uniform(0.3, 0.9))
+    makers: dict[bool, np.ndarray] = {}
     for place, model in enumerate(models):
         line = makers.setdefault(place > 0, rng.standard_normal((rank, shape.hidden)) / np.sqrt(rank))
         for name in (EMBEDDINGS, HEAD) if HEAD in model else (EMBEDDINGS,):
