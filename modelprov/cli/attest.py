@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -12,6 +11,7 @@ import typer
 
 from modelprov.cli.main import app
 from modelprov.errors import UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
 
 if TYPE_CHECKING:
     from modelprov.checkpoints.digests import HashedWeights
@@ -146,8 +146,8 @@ def _verify(file: Path, public: Path | None, against: Path | None, weights: list
     key = public_key(_read(public, KEY_LIMIT))
     content = _read(file, LIMIT)
     try:
-        data = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        data = parse_json(content, unique=True)
+    except JsonError as error:
         raise UsageError(f"{file} is not JSON", "Give what `modelprov attest --key` wrote.") from error
     bundled = isinstance(data, dict) and isinstance(data.get("dsseEnvelope"), dict)
     if bundled:  # a sigstore bundle: its certificates and log entries are not looked at, only the signature

@@ -16,7 +16,8 @@ from tests.merge.conftest import model
 
 NO_NUMBERS = (
     "1e400", ".inf", "-.inf", ".nan", "abc", "true", "no", "-1e309", "9" * 5_000, "1e39", "-4e38", "'nan'", "'inf'",
-    "'1_0'", "'0x10'", "'１'", "''", "null", "2024-13-45", "2024-01-01", "{}", "[]", "{a: 1}", "!!int ''", "!!float 0o17",
+    "'1_0'", "'0x10'", "'１'", "''", "null", "2024-13-45", "2024-01-01",
+    "{}", "[]", "{a: 1}", "!!int ''", "!!float 0o17",
     "[[1]]", "[1, [2]]", "[1, {filter: x, value: 1}]", "[{filter: x}]", "[{value: [{value: 1}]}]", "!!binary aGk=",
     "0x" + "f" * 290, "1" + ":1" * 100_000, "[true, 1]", "[{filter: 5, value: 1}]", "[{filter: [x], value: 1}]",
 )  # fmt: skip
@@ -83,7 +84,7 @@ def test_a_number_that_is_none_is_found_wherever_a_setting_may_stand(place: str,
         ("ties", "density", "1.5", "between 0 and 1"),
         ("ties", "density", "-0.1", "between 0 and 1"),
         ("breadcrumbs", "gamma", "2", "between 0 and 1"),
-        ("della", "epsilon", "0.6", "epsilon"),
+        ("della", "epsilon", "1.1", "between 0 and 1"),
         ("sce", "select_topk", "1.1", "between 0 and 1"),
         ("karcher", "max_iter", "1000000000000", "between 0 and"),
         ("karcher", "max_iter", "1.5", "whole number"),
@@ -100,6 +101,11 @@ def test_a_number_outside_its_domain_is_said_before_anything_is_read(
     method: str, name: str, setting: str, words: str
 ) -> None:
     assert words in refused(recipe_text(method, name, setting))
+
+
+def test_parameters_that_do_not_go_together_are_said_before_anything_is_read() -> None:
+    text = recipe_text("della", "epsilon", "0.6").replace("parameters:\n", "parameters:\n  density: 0.5\n")
+    assert "epsilon has to be smaller" in refused(text)
 
 
 def test_text_that_spells_a_number_counts_since_yaml_takes_it_for_text() -> None:
