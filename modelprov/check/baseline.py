@@ -159,7 +159,7 @@ def updated(
 
 def as_text(baseline: Baseline) -> str:
     """The baseline as JSON for a file: the same findings always give the same bytes."""
-    return json.dumps(baseline.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(baseline.model_dump(mode="json"), indent=2) + "\n"
 
 
 def _over(entry: Entry, today: date) -> bool:

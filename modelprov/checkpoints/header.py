@@ -168,8 +168,8 @@ def _entry(name: str, entry: Any, path: Path) -> tuple[str, str, tuple[int, ...]
     # `type(...) is int`: True is an int to Python, not to the format.
     if not isinstance(shape, list) or any(type(side) is not int or not 0 <= side < MOST for side in shape):
         _refuse(path, f"tensor {quoted(name)} has the impossible shape {quoted(shape)}")
-    pair = isinstance(offsets, list) and len(offsets) == 2
-    if not pair or any(type(at) is not int or abs(at) >= MOST for at in offsets):
+    offsets = offsets if isinstance(offsets, list) else [offsets]
+    if len(offsets) != 2 or any(type(at) is not int or abs(at) >= MOST for at in offsets):
         _refuse(path, f"tensor {quoted(name)} has the impossible offsets {quoted(offsets)}")
     begin, end = offsets
     if not 0 <= begin <= end:

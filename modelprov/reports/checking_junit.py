@@ -6,14 +6,12 @@ skipped. Warnings, notes and accepted findings are its output. The form is the o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from xml.etree import ElementTree
 
 from modelprov.check.interface import Rule
 from modelprov.check.results import CheckReport, Claim, Finding, Location, Severity
-
-_UNSAFE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from modelprov.foreign.shown import clean
 
 
 def render_junit(report: CheckReport, rules: Mapping[str, Rule] | None = None) -> str:
@@ -43,8 +41,8 @@ def render_junit(report: CheckReport, rules: Mapping[str, Rule] | None = None) -
 
 
 def safe(text: str) -> str:
-    r"""The text with every character that XML 1.0 cannot hold written as an escape such as `\x1b`."""
-    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    r"""The text with every character that XML 1.0 cannot hold, or that shows nothing, as an escape such as `\x1b`."""
+    return clean(text, "\n\t")
 
 
 def _own_rules() -> Mapping[str, Rule]:

@@ -83,11 +83,12 @@ def test_a_hostile_json_file_is_the_files_fault(text: str, tmp_path: Path) -> No
 
 
 VALUES: tuple[object, ...] = (
-    5, -1, 10**299, 1.5, float("inf"), True, None, "", "x", "x" * 100_000, [], [5], [[]], [None], {}, {"a": 5}, {"": []},
+    5, -1, 10**299, 1.5, float("inf"), True, None, "", "x", "x" * 100_000, [], [5], [[]], [None], {},
+    {"a": 5}, {"": []},
 )  # fmt: skip
 KEYS = (
-    "architectures", "model_type", "vocab_size", "num_hidden_layers", "hidden_size", "num_experts", "tie_word_embeddings",
-    "text_config", "quantization_config", "compression_config", "auto_map", "custom_generate", "torch_dtype",
+    "architectures", "model_type", "vocab_size", "num_hidden_layers", "hidden_size", "num_experts", "text_config",
+    "tie_word_embeddings", "quantization_config", "compression_config", "auto_map", "custom_generate", "torch_dtype",
     "num_nextn_predict_layers", "layer_types",
 )  # fmt: skip
 
