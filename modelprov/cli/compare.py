@@ -60,7 +60,7 @@ def compare(
         str, typer.Option(metavar="SIZE", help="What --sample reads of each checkpoint, about.")
     ] = "16M",
     memory: Annotated[str, typer.Option(metavar="SIZE", help="Most memory for buffers.")] = "512M",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads [default: all cores].")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads (default: all cores).")] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Chooses the sampled blocks; written into the report.")] = 0,
     reading: Annotated[

@@ -55,7 +55,7 @@ def evaluate(
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Answers to each question.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="For sampling and resampling; written into the report.")] = 0,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions (default: all).")] = None,
     log: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep every answer here; the same command goes on after a stop.")
     ] = None,
@@ -63,9 +63,15 @@ def evaluate(
     thinking_budget: Annotated[
         int | None, typer.Option(min=0, help="cot-budget: most tokens of thinking (default: half of all).")
     ] = None,
-    temperature: Annotated[float | None, typer.Option(help="(default: 0.6)", show_default=False)] = None,
-    top_k: Annotated[int | None, typer.Option(help="0 keeps every token. (default: 20)", show_default=False)] = None,
-    top_p: Annotated[float | None, typer.Option(help="(default: 0.95)", show_default=False)] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Of the sampled tokens. (default: 0.6)", show_default=False),
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option(help="Among so many likeliest tokens, 0 all. (default: 20)", show_default=False),
+    ] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Among the likeliest up to this sum. (default: 0.95)", show_default=False),
+    ] = None,
     greedy: Annotated[bool, typer.Option("--greedy", help="Every method takes the most likely token.")] = False,
     alpha: Annotated[
         float | None, typer.Option(help="swir: weight of the soft input. (default: 1)", show_default=False)
@@ -73,7 +79,9 @@ def evaluate(
     window: Annotated[
         int | None, typer.Option(help="swir: fewest steps in words. (default: 512)", show_default=False)
     ] = None,
-    max_switches: Annotated[int | None, typer.Option(min=0, help="swir: end thinking after so many.")] = None,
+    max_switches: Annotated[
+        int | None, typer.Option(min=0, help="swir: end thinking after so many (default: never)."),
+    ] = None,
     system: Annotated[str | None, typer.Option(metavar="TEXT", help="System prompt where a question has none.")] = None,
     chat_template: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Another chat template than the model's (Jinja).")

@@ -49,7 +49,9 @@ def merge(
     memory: Annotated[str, typer.Option(metavar="SIZE", help="Most memory for buffers.")] = "512M",
     shard_size: Annotated[str, typer.Option(metavar="SIZE", help="Most bytes in a file of weights.")] = "5G",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads (default: all cores).")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="For random methods (dare, della).")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="For random methods (dare, della; default: the recipe's, else 0)."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show the plan; write nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
 ) -> None:  # fmt: skip

@@ -20,10 +20,14 @@ def verify(
         Path, typer.Option(metavar="RECIPE.yml", help="A merge recipe: mergekit's YAML, or what `compare` found.")
     ],
     arithmetic: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Instead of the recipe's: see `modelprov merge --help`.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Instead of the recipe's, which is the default: see `modelprov merge --help`."
+        ),
     ] = None,
     missing: Annotated[
-        str | None, typer.Option(metavar="base|copy|drop|error", help="A tensor that not every model has.")
+        str | None,
+        typer.Option(metavar="base|copy|drop|error", help="A tensor that not every model has (default: the recipe's)."),
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write JSON to FILE; `-` is standard output.")
