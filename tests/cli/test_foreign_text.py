@@ -56,6 +56,8 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }  # fmt: skip
     for label, weights in (("a", first), ("b", second), ("other", other)):
         tensors: dict[str, Tensor] = {name: (value, "BF16") for name, value in weights.items()}
+        if label == "a":  # merges say by name what they copy
+            tensors["model.[/oops].alone.weight"] = np.ones((8, 8), np.float32), "BF16"
         folder = write_checkpoint(home / f"{label}{FOLDER}", tensors, config=config)
         (folder / f"{FOLDER}.py").write_text("")
         (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": f"You are {EVIL}.", "x": EVIL}))
