@@ -26,7 +26,7 @@ METADATA = "__metadata__"
 MOST = 1 << 64
 """Beyond any size, side or offset of a file."""
 MOST_SIDES = 64  # numpy's
-LONGEST_NAME = 1_000
+LONGEST_NAME = 10_000
 DOWNLOAD_AGAIN = "Download this file again and compare its size and SHA-256 with the publisher's."
 NOT_WRITTEN_BY_A_LIBRARY = "No safetensors library writes such a file: do not trust it; download it again."
 
