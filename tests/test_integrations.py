@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,22 @@ def test_the_action_is_a_composite_whose_scripts_hold_no_text_of_its_inputs() ->
 
 
 @needs_tools
+def test_the_action_installs_every_dependency_in_the_tested_version() -> None:
+    """A new release of a dependency must not change what the action says; the file comes with the action."""
+    lines = [
+        line.strip()
+        for step in loaded(ROOT / "action.yml")["runs"]["steps"]
+        for line in step.get("run", "").splitlines()
+        if "pip install" in line
+    ]
+    assert lines
+    assert all('--constraint "$SOURCE/constraints.txt"' in line for line in lines)
+    pinned = re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    names = {re.sub(r"[-_.]+", "-", name).lower() for name in pinned}
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert {re.sub(r"[-_.]+", "-", re.split(r"[>=<;\[ ]", one)[0]).lower() for one in wanted} <= names
+
+
 def test_the_sample_fails_for_its_reasons_and_the_action_keeps_exit_code_summary_sarif_and_outputs(
     sample: Path,
 ) -> None:

@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, field_validator
 from modelprov.check.results import Acceptance, Finding, Frozen
 from modelprov.checkpoints.header import read_small_file
 from modelprov.errors import UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
 
 MAX_BYTES = 10_000_000
 SHOWN = 80
@@ -79,8 +80,8 @@ class Applied:
 def load_baseline(path: Path) -> Baseline:
     """The baseline in a file; raises `UnreadableFileError`, or `UsageError` that says what is wrong and where."""
     try:
-        document = json.loads(read_small_file(path, MAX_BYTES).decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        document = parse_json(read_small_file(path, MAX_BYTES))
+    except JsonError as error:
         raise UsageError(f"{path} is not valid JSON: {error}", SEE) from error
     try:
         baseline = Baseline.model_validate(document)
@@ -158,7 +159,7 @@ def updated(
 
 def as_text(baseline: Baseline) -> str:
     """The baseline as JSON for a file: the same findings always give the same bytes."""
-    return json.dumps(baseline.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(baseline.model_dump(mode="json"), indent=2) + "\n"
 
 
 def _over(entry: Entry, today: date) -> bool:

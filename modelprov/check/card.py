@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from modelprov.check.interface import Declared, Problem
 from modelprov.check.results import Location
-from modelprov.check.yaml_text import Value, read_yaml
+from modelprov.check.yaml_text import place, read_yaml
+from modelprov.foreign.yaml_text import Value
 
 MAX_FRONT = 1_000_000
 MAX_BODY = 1_000_000
@@ -138,11 +139,11 @@ def _texts(entries: Mapping[str, Value], key: str, file: str, problems: list[Pro
         if one is None or one.data is None:
             continue
         if not isinstance(one.data, str):
-            problems.append(_wrong(file, one.at(file), key, f"has to be text, not {_kind(one.data)}"))
+            problems.append(_wrong(file, place(one, file), key, f"has to be text, not {_kind(one.data)}"))
         elif len(one.data) > MAX_NAME:
-            problems.append(_wrong(file, one.at(file), key, f"has more than {MAX_NAME} characters"))
+            problems.append(_wrong(file, place(one, file), key, f"has more than {MAX_NAME} characters"))
         elif one.data.strip():
-            found.append(Declared(" ".join(one.data.split()), one.at(file)))
+            found.append(Declared(" ".join(one.data.split()), place(one, file)))
     return tuple(found)
 
 

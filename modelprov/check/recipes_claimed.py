@@ -17,9 +17,11 @@ from markdown_it.token import Token
 
 from modelprov.check.interface import ClaimedRecipe, Problem
 from modelprov.check.results import Location
-from modelprov.check.yaml_text import Value, read_yaml
+from modelprov.check.yaml_text import place, read_yaml
 from modelprov.checkpoints.header import read_small_file
 from modelprov.errors import UnreadableFileError
+from modelprov.foreign.json_text import JsonError, parse_json
+from modelprov.foreign.yaml_text import Value
 
 MAX_RECIPE = 1_000_000
 MAX_RECEIPT = 50_000_000  # it lists a digest of every file
@@ -74,11 +76,9 @@ def _from_receipt(path: Path, recipes: list[ClaimedRecipe], problems: list[Probl
     if text is None:
         return
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        line = error.lineno if isinstance(error, json.JSONDecodeError) else None
-        what = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
-        problems.append(_problem(path.name, f"is not valid JSON ({what})", "not JSON", line))
+        data = parse_json(text)
+    except JsonError as error:
+        problems.append(_problem(path.name, f"is not valid JSON ({error})", "not JSON", error.line))
         return
     if isinstance(data, dict) and is_recipe(data.get("recipe")):
         # kept beside an equal recipe.yml: the receipt also claims the inputs and files by digest
@@ -92,7 +92,7 @@ def _from_front(card: str, front: Value | None, recipes: list[ClaimedRecipe], pr
     if value is None or value.data is None:
         return
     if is_recipe(value.data):
-        _add(recipes, ClaimedRecipe("modelprov recipe", card, value.data, value.at(card)))
+        _add(recipes, ClaimedRecipe("modelprov recipe", card, value.data, place(value, card)))
     else:
         what = "merge_recipe is no merge recipe (it needs merge_method and models)"
         problems.append(_problem(card, what, "merge_recipe", value.line))
@@ -109,7 +109,7 @@ def _from_text(card: str, tokens: Sequence[Token], first_line: int) -> list[Clai
         line = first_line + token.map[0] + 1
         value, _ = read_yaml(token.content, card, line)
         if value is not None and is_recipe(value.data):
-            _add(found, ClaimedRecipe("mergekit config", card, value.data, value.at(card)))
+            _add(found, ClaimedRecipe("mergekit config", card, value.data, place(value, card)))
     return found if len(found) == 1 else []
 
 

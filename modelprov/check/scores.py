@@ -17,7 +17,8 @@ from modelprov.check.interface import Score
 from modelprov.check.markdown_text import plain
 from modelprov.check.prose import Names
 from modelprov.check.results import Location
-from modelprov.check.yaml_text import Value
+from modelprov.check.yaml_text import place
+from modelprov.foreign.yaml_text import Value
 
 MOST_SCORES = 5_000
 MAX_NAME = 120
@@ -82,7 +83,7 @@ def index_scores(index: Value | None, file: str, names: Names) -> tuple[Score, .
                     continue
                 kind = _text(metric.entries.get("name")) or _text(metric.entries.get("type"))
                 title = f"{benchmark} ({kind})" if len(measured) > 1 and kind else benchmark
-                found.append(Score(title[:MAX_NAME], None if own else name or "unnamed", number, value.at(file)))
+                found.append(Score(title[:MAX_NAME], None if own else name or "unnamed", number, place(value, file)))
     return tuple(found[:MOST_SCORES])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -13,6 +12,7 @@ from modelprov.check.interface import Candidate, Claims, Measured
 from modelprov.check.rules.evidence import absent, candidates, settled
 from modelprov.checkpoints.header import read_small_file
 from modelprov.errors import UsageError
+from modelprov.foreign.yaml_text import YamlError, key_lines
 
 CARD = "README.md"
 FRONT = re.compile(r"\A(\ufeff?\s*---[ \t]*\r?\n)(.*?)(^---[ \t]*\r?$)", re.MULTILINE | re.DOTALL)
@@ -92,28 +92,11 @@ def _replaced(front: str, key: str, block: str, name: str) -> str:
     """The front matter with the lines of one top-level key replaced, or added: after `base_model`, else at the end."""
     lines = _lines(front)
     try:
-        root = yaml.compose(front.replace("\r\n", "\n"), Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
+        found = key_lines(front.replace("\r\n", "\n"))
+    except YamlError as error:
         raise UsageError(f"the front matter of {name} is not valid YAML", "Correct it first.") from error
-    if root is not None and (not isinstance(root, yaml.MappingNode) or root.flow_style):
+    if found is None:
         raise UsageError(f"the front matter of {name} has no keys on lines of their own", "Write `license: mit` so.")
-    places = {}
-    for node, value in root.value if root is not None else ():
-        places[node.value] = node.start_mark.line, max(_last_line(one) for one in (node, *_leaves(value))) + 1
+    places = {key: (first, last + 1) for key, (first, last) in found.items()}
     start, stop = places.get(key, (places.get("base_model", (0, len(lines)))[1],) * 2)
     return "".join([*lines[:start], block, *lines[stop:]])
-
-
-def _leaves(node: yaml.Node) -> Iterator[yaml.Node]:
-    """The nodes whose end is where their text ends: block lists and mappings end where the next key begins."""
-    if isinstance(node, yaml.CollectionNode) and not node.flow_style:
-        for one in node.value:
-            for part in one if isinstance(one, tuple) else (one,):
-                yield from _leaves(part)
-    else:
-        yield node
-
-
-def _last_line(node: yaml.Node) -> int:
-    end = node.end_mark
-    return int(end.line - 1 if end.column == 0 and end.line > node.start_mark.line else end.line)

@@ -6,8 +6,8 @@ import re
 
 from modelprov.checkpoints.types import Component
 
-LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks|block)\.(\d+)\.")
-EXPERT = re.compile(r"\.experts\.(\d+)\.")
+LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks|block)\.([0-9]{1,6})\.")
+EXPERT = re.compile(r"\.experts\.([0-9]{1,6})\.")
 
 VISION = re.compile(
     r"(?:model\.)?(?:visual|vision_tower|vision_model|vision_encoder|vit|multi_modal_projector|mm_projector|embed_vision"

@@ -8,8 +8,6 @@ names must be printable (they end up in terminals and HTML), and counts are Pyth
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import os
 import stat
 from dataclasses import dataclass
@@ -19,10 +17,16 @@ from typing import Any, NoReturn
 from modelprov.checkpoints.dtypes import OTHER_SIZES, DType
 from modelprov.checkpoints.types import RefusedTensor, Shard, TensorRef
 from modelprov.errors import InvalidHeaderError, TruncatedShardError, UnreadableFileError
+from modelprov.foreign.json_text import JsonError, parse_json
+from modelprov.foreign.shown import quoted
 
 MAX_HEADER_BYTES = 100_000_000
 LENGTH_BYTES = 8
 METADATA = "__metadata__"
+MOST = 1 << 64
+"""Beyond any size, side or offset of a file."""
+MOST_SIDES = 64  # numpy's
+LONGEST_NAME = 10_000
 DOWNLOAD_AGAIN = "Download this file again and compare its size and SHA-256 with the publisher's."
 NOT_WRITTEN_BY_A_LIBRARY = "No safetensors library writes such a file: do not trust it; download it again."
 
@@ -60,7 +64,10 @@ def read_header(path: Path, shard: int = 0) -> Header:
     for name, dtype, shape, begin, end in found:
         if begin != at:
             what = "overlap" if begin < at else "leave a gap"
-            _refuse(path, f"the bytes of tensor {name!r} and of the tensor before it {what} at offset {min(begin, at)}")
+            _refuse(
+                path,
+                f"the bytes of tensor {quoted(name)} and of the tensor before it {what} at offset {min(begin, at)}",
+            )
         at = end
         start, stop = data_start + begin, data_start + end
         if dtype in COMPARABLE:
@@ -127,29 +134,15 @@ def _read_text(path: Path) -> tuple[bytes, int]:
 
 def _parse(text: bytes, path: Path) -> dict[str, Any]:
     """The header as a dictionary, names unique."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            seen: set[str] = set()
-            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            _refuse(path, f"the name {twice!r} appears twice")
-        return made
-
-    def constant(name: str) -> NoReturn:
-        _refuse(path, f"{name} is not JSON")
-
     try:
         decoded = text.decode("utf-8")
         if not decoded.startswith("{"):
             _refuse(path, "the header does not start with '{'")
-        entries = json.loads(decoded, object_pairs_hook=unique, parse_constant=constant)
-    except RecursionError:
-        _refuse(path, "the JSON is nested too deep")
+        entries = parse_json(decoded, unique=True, finite=True)
     except UnicodeDecodeError as error:
         _refuse(path, f"the header is not UTF-8 ({error.reason} at byte {error.start})")
-    except ValueError as error:
-        _refuse(path, f"the header is not JSON ({error})")
+    except JsonError as error:
+        _refuse(path, f"the header is not JSON that can be read ({error})")
     return dict(entries)
 
 
@@ -161,24 +154,37 @@ def _metadata(value: Any, path: Path) -> dict[str, str]:
 
 def _entry(name: str, entry: Any, path: Path) -> tuple[str, str, tuple[int, ...], int, int]:
     """Name, dtype, shape, first and last byte of one tensor, each checked."""
+    if len(name) > LONGEST_NAME:
+        _refuse(path, f"the tensor name {quoted(name)} has {len(name):,} characters")
     if not name.isprintable():
-        _refuse(path, f"the tensor name {name!r} has unprintable characters")
+        _refuse(path, f"the tensor name {quoted(name)} has unprintable characters")
     if not isinstance(entry, dict):
-        _refuse(path, f"tensor {name!r} is not described by a table")
+        _refuse(path, f"tensor {quoted(name)} is not described by a table")
     dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
     if not isinstance(dtype, str) or dtype not in BITS:
-        _refuse(path, f"tensor {name!r} has the unknown dtype {dtype!r}")
+        _refuse(path, f"tensor {quoted(name)} has the unknown dtype {quoted(dtype)}")
+    if isinstance(shape, list) and len(shape) > MOST_SIDES:
+        _refuse(path, f"tensor {quoted(name)} has {len(shape):,} sides; {MOST_SIDES} is the most that is read")
     # `type(...) is int`: True is an int to Python, not to the format.
-    if not isinstance(shape, list) or any(type(side) is not int or side < 0 for side in shape):
-        _refuse(path, f"tensor {name!r} has the impossible shape {shape!r}")
-    if not isinstance(offsets, list) or len(offsets) != 2 or any(type(offset) is not int for offset in offsets):
-        _refuse(path, f"tensor {name!r} has the impossible offsets {offsets!r}")
+    if not isinstance(shape, list) or any(type(side) is not int or not 0 <= side < MOST for side in shape):
+        _refuse(path, f"tensor {quoted(name)} has the impossible shape {quoted(shape)}")
+    offsets = offsets if isinstance(offsets, list) else [offsets]
+    if len(offsets) != 2 or any(type(at) is not int or abs(at) >= MOST for at in offsets):
+        _refuse(path, f"tensor {quoted(name)} has the impossible offsets {quoted(offsets)}")
     begin, end = offsets
     if not 0 <= begin <= end:
-        _refuse(path, f"tensor {name!r} lies at the impossible offsets {begin} to {end}")
-    if math.prod(shape) * BITS[dtype] != 8 * (end - begin):
-        _refuse(path, f"tensor {name!r}: {dtype} {shape} does not fill its {end - begin:,} bytes")
+        _refuse(path, f"tensor {quoted(name)} lies at the impossible offsets {begin} to {end}")
+    if _product(shape) * BITS[dtype] != 8 * (end - begin):
+        _refuse(path, f"tensor {quoted(name)}: {dtype} {quoted(shape)} does not fill its {end - begin:,} bytes")
     return name, dtype, tuple(shape), begin, end
+
+
+def _product(shape: list[int]) -> int:
+    """The number of elements; `MOST` stands for more than any file holds, so that the numbers stay small."""
+    product = 0 if 0 in shape else 1
+    for side in shape:
+        product = min(product * side, MOST)
+    return product
 
 
 def _refuse(path: Path, what: str) -> NoReturn:

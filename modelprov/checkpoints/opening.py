@@ -7,7 +7,6 @@ id that is already in the local cache. Shards are never guessed from file names:
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -27,6 +26,8 @@ from modelprov.errors import (
     MissingShardError,
     UnsupportedFormatError,
 )
+from modelprov.foreign.json_text import JsonError, parse_json
+from modelprov.foreign.shown import quoted
 
 INDEX_SUFFIX = ".safetensors.index.json"
 DEFAULT_INDEX = "model" + INDEX_SUFFIX
@@ -81,8 +82,8 @@ def open_checkpoint(location: str, label: str | None = None) -> Checkpoint:
 def read_json_object(path: Path) -> dict[str, Any]:
     """The JSON object in a small file; raises `InvalidCheckpointError` when it is anything else."""
     try:
-        value = json.loads(read_small_file(path, MAX_JSON_BYTES))
-    except (ValueError, RecursionError) as error:
+        value = parse_json(read_small_file(path, MAX_JSON_BYTES))
+    except JsonError as error:
         raise InvalidCheckpointError(f"{path} is not valid JSON ({error})", "Download this file again.") from error
     if not isinstance(value, dict):
         raise InvalidCheckpointError(f"{path} does not hold a JSON object", "Download this file again.")
@@ -151,14 +152,15 @@ def _headers(
         index = _read_index(index_path)
         named = sorted(set(index.values()))
         for shard in named:
-            if not shard.exists():
+            if not _exists(shard):
                 raise MissingShardError(
-                    f"{index_path} names {shard.name}, which is missing", "Download the missing file, or all of them."
+                    f"{index_path} names {quoted(shard.name)}, which is missing",
+                    "Download the missing file, or all of them.",
                 )
             home.check(shard)
         unnamed = sorted({file.name for file in weights} - {shard.name for shard in named})
         if unnamed:
-            notes.append(f"not named by {index_path.name} and not read: {', '.join(unnamed)}")
+            notes.append(f"not named by {index_path.name} and not read: {_few(unnamed)}")
         return [read(shard, number) for number, shard in enumerate(named)], index
     models = [file for file in weights if file.name != ADAPTER]
     if not models:
@@ -168,6 +170,18 @@ def _headers(
     for shard in models:
         home.check(shard)
     return [read(shard, number) for number, shard in enumerate(models)], None
+
+
+def _exists(shard: Path) -> bool:
+    """Whether a file is there; a name that no system can hold names none."""
+    try:
+        return shard.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(map(quoted, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _index_of(folder: Path, files: list[Path]) -> Path | None:
@@ -193,7 +207,7 @@ def _read_index(path: Path) -> dict[str, Path]:
         inside = PurePosixPath(file)
         if not file or inside.is_absolute() or ".." in inside.parts or "\\" in file or not file.isprintable():
             raise InvalidCheckpointError(
-                f"{path} names {file!r}, which is outside the folder", "Do not trust this checkpoint."
+                f"{path} names {quoted(file)}, which is outside the folder", "Do not trust this checkpoint."
             )
     shards = {file: path.parent / file for file in set(weight_map.values())}
     return {tensor: shards[file] for tensor, file in weight_map.items()}
@@ -213,7 +227,7 @@ def _collect(headers: list[Header]) -> tuple[dict[str, TensorRef], dict[str, Ref
             earlier = tensors.get(stored.name) or refused.get(stored.name)
             if earlier is not None:
                 raise DuplicateTensorError(
-                    f"tensor {stored.name!r} is in {headers[earlier.shard].shard.path.name} "
+                    f"tensor {quoted(stored.name)} is in {headers[earlier.shard].shard.path.name} "
                     f"and in {header.shard.path.name}",
                     "Remove the files that do not belong, or add an index that names the right ones.",
                 )
@@ -230,13 +244,15 @@ def _check_index(index: Mapping[str, Path], headers: list[Header], notes: list[s
     absent = [name for name, shard in index.items() if where.get(name) != shard]
     if absent:
         raise MissingShardError(
-            f"the index says that {absent[0]!r} is in {index[absent[0]].name}, which does not hold it"
+            f"the index says that {quoted(absent[0])} is in {quoted(index[absent[0]].name)}, which does not hold it"
             + (f" (nor {len(absent) - 1} more)" if len(absent) > 1 else ""),
             "Download the shards and their index again, from one revision.",
         )
     extra = [name for name in where if name not in index]
     if extra:
-        notes.append(f"{len(extra)} tensors are stored but not named by the index, e.g. {extra[0]}; they are included")
+        notes.append(
+            f"{len(extra)} tensors are stored but not named by the index, e.g. {quoted(extra[0])}; they are included"
+        )
 
 
 def _not_safetensors(place: Path, files: list[Path]) -> UnsupportedFormatError | CheckpointNotFoundError:

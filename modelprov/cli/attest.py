@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from modelprov.cli.main import app
+from modelprov.cli.app import app
+from modelprov.cli.terminal import say, terminal
 from modelprov.errors import UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
 
 if TYPE_CHECKING:
     from modelprov.checkpoints.digests import HashedWeights
@@ -120,22 +121,19 @@ def _write(file: Path, out: Path, form: str, key: Path | None, weights: list[str
     write_atomically(out, text)
     if quiet:
         return
-    typer.echo(QUOTED, err=True)
+    say(QUOTED)
     if str(out) == "-":
         return
-    typer.echo(f"wrote {out} ({form}, {'signed' if signer is not None else 'not signed'})", err=True)
+    say(f"wrote {out} ({form}, {'signed' if signer is not None else 'not signed'})")
     loose = [one.label for one in report.inputs if one.role != "control" and one.label not in hashed]
     if loose:
-        typer.echo(
+        say(
             f"note: {clean(', '.join(loose))}: named by the digest of names, sizes and headers, which other models of "
             f"the same shape share. To name every byte: --weights {clean(loose[0])}=PATH",
-            err=True,
         )
 
 
 def _verify(file: Path, public: Path | None, against: Path | None, weights: list[str], quiet: bool) -> NoReturn:
-    from rich.console import Console
-
     from modelprov.cli.report import labelled, parse_report
     from modelprov.reports.attestation import load_statement
     from modelprov.reports.attestation_check import Point, check_report, check_weights, print_points
@@ -146,8 +144,8 @@ def _verify(file: Path, public: Path | None, against: Path | None, weights: list
     key = public_key(_read(public, KEY_LIMIT))
     content = _read(file, LIMIT)
     try:
-        data = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        data = parse_json(content, unique=True)
+    except JsonError as error:
         raise UsageError(f"{file} is not JSON", "Give what `modelprov attest --key` wrote.") from error
     bundled = isinstance(data, dict) and isinstance(data.get("dsseEnvelope"), dict)
     if bundled:  # a sigstore bundle: its certificates and log entries are not looked at, only the signature
@@ -167,7 +165,7 @@ def _verify(file: Path, public: Path | None, against: Path | None, weights: list
         found, manifest = _hashed(where, label, quiet)
         points.append(check_weights(statement, label, found, manifest))
     if not quiet:
-        print_points(statement, points, Console())
+        print_points(statement, points, terminal())
     raise typer.Exit(0 if all(point.holds for point in points) else 1)
 
 
@@ -179,13 +177,11 @@ def _read(path: Path, limit: int) -> bytes:
 
 def _hashed(where: str, label: str, quiet: bool) -> tuple[HashedWeights, str]:
     """The digests of all bytes of a checkpoint, and that of its manifest."""
-    from rich.console import Console
-
     from modelprov.checkpoints.digests import hash_weights, manifest_digest
     from modelprov.cli.progress import Bar
     from modelprov.merge.virtual import open_any
 
-    with Bar(Console(stderr=True), quiet) as bar:
+    with Bar(terminal(error=True), quiet) as bar:
         opened = open_any(where, label)
         bar.stage(f"hashing every byte of {label}", sum(shard.size for shard in opened.shards))
         return hash_weights(opened, bar.advance), manifest_digest(opened)

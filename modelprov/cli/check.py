@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelprov.cli.app import app
 from modelprov.cli.compare import HELP_FILE, check_outputs, page_to_open, parse_size, show_page
-from modelprov.cli.main import app
+from modelprov.cli.terminal import say, say_exact, terminal
 from modelprov.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,8 +73,6 @@ def check(
 
     Example: modelprov check ./rio -c Qwen/Qwen3.5=./qwen -c nex-agi/Nex-N2=./nex --sarif check.sarif
     """
-    from rich.console import Console
-
     from modelprov.check.run import Request, run_check
     from modelprov.check.write_card import card_diff, proposed_changes
     from modelprov.cli.progress import Bar
@@ -100,7 +99,7 @@ def check(
     started = datetime.now(UTC)
     if update_baseline is not None:  # before hours of reading, not after
         _renewed(accepted_in, known, (), update_baseline, expires, started.date())
-    with Bar(Console(stderr=True), quiet) as bar:
+    with Bar(terminal(error=True), quiet) as bar:
         done = run_check(model, request, rules, known, shlex.join(["modelprov", *sys.argv[1:]]), started, bar)
     rendered = [(path, render(name, done.report)) for name, path in outputs.items() if path is not None]
     for path, text in sorted(rendered, key=lambda one: str(one[0]) == "-"):
@@ -110,13 +109,16 @@ def check(
     if write_card:
         changes = proposed_changes(done.claims, done.taken.measured)
         diff = card_diff(Path(model), done.claims, changes) if changes else ""
-        typer.echo(diff or "The weights settle no change of the front matter.", err=not diff, nl=not diff)
+        if diff:
+            say_exact(diff)
+        else:
+            say("The weights settle no change of the front matter.")
     if not quiet and not to_stdout:
-        print_check(done.report, Console())
+        print_check(done.report, terminal())
         for note in done.notes:
-            typer.echo(note, err=True)
+            say(note)
         for path, _ in rendered:
-            typer.echo(f"wrote {path}", err=True)
+            say(f"wrote {path}")
     if open_it and page is not None:
         show_page(page, temporary=html is None)
     raise typer.Exit(EXIT[done.report.outcome])
@@ -147,7 +149,7 @@ def _accept(
 
     to, renewed = _renewed(path, known, findings, reason, expires, today)
     write_atomically(to, as_text(renewed))
-    typer.echo(f"accepted {len(findings)} findings in {to}; they count no more from the next run on", err=True)
+    say(f"accepted {len(findings)} findings in {to}; they count no more from the next run on")
 
 
 def _renewed(

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelprov.cli.main import app
+from modelprov.cli.app import app
+from modelprov.cli.terminal import say, terminal
 from modelprov.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def compare(
         str, typer.Option(metavar="SIZE", help="What --sample reads of each checkpoint, about.")
     ] = "16M",
     memory: Annotated[str, typer.Option(metavar="SIZE", help="Most memory for buffers.")] = "512M",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads [default: all cores].")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads (default: all cores).")] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Chooses the sampled blocks; written into the report.")] = 0,
     reading: Annotated[
@@ -102,7 +103,7 @@ def compare(
         show(report)
         for path in outputs.values():
             if path is not None:
-                typer.echo(f"wrote {path}", err=True)
+                say(f"wrote {path}")
     if open_it and page is not None:
         show_page(page, temporary=html is None)
     raise typer.Exit(exit_code(report.verdict.class_))
@@ -110,8 +111,6 @@ def compare(
 
 def run(locations: list[str], control: list[str], options: Options, command: str, *, quiet: bool = False) -> Report:
     """Open, compare and assemble the report; shows progress on standard error."""
-    from rich.console import Console
-
     from modelprov.checkpoints.labels import unique_labels
     from modelprov.cli.progress import Bar
     from modelprov.forensics.compare import compare as compare_checkpoints
@@ -120,7 +119,7 @@ def run(locations: list[str], control: list[str], options: Options, command: str
 
     started, clock = datetime.now(UTC), time.perf_counter()
     labels = unique_labels([*locations, *control])
-    with Bar(Console(stderr=True), quiet) as bar:
+    with Bar(terminal(error=True), quiet) as bar:
         bar.stage("opening checkpoints")
         opened: list[Checkpoint] = [
             open_any(where, label) for where, label in zip([*locations, *control], labels, strict=True)
@@ -157,11 +156,9 @@ def _render(name: str, report: Report) -> str:
 
 def show(report: Report, console: Console | None = None) -> None:
     """Print the report to the terminal."""
-    from rich.console import Console
-
     from modelprov.reports.terminal import print_report
 
-    print_report(report, console or Console())
+    print_report(report, console or terminal())
 
 
 def page_to_open(html: Path | None) -> Path:
@@ -179,7 +176,7 @@ def show_page(page: Path, *, temporary: bool) -> None:
 
     opened = open_page(page)
     kept = " (temporary; --html FILE puts it where you want it)" if temporary else ""
-    typer.echo(f"{'opened' if opened else 'no browser could be started; the page is'} {page}{kept}", err=True)
+    say(f"{'opened' if opened else 'no browser could be started; the page is'} {page}{kept}")
 
 
 def exit_code(verdict: VerdictClass) -> int:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelprov.cli.main import app
+from modelprov.cli.app import app
+from modelprov.cli.terminal import terminal
 from modelprov.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,12 +39,10 @@ def demo(
     says where each came from. Takes about a minute and 110 MB of disk; needs no network. The names are those of the
     case that the tool was made for.
     """
-    from rich.console import Console
-
     from modelprov.cli import demo_case
     from modelprov.cli.compare import write
 
-    console = Console(highlight=False)
+    console = terminal()
     _check_seed(folder, seed)
     trained = demo_case.prepare(folder, seed if train else None, console)
     case = demo_case.settle(trained, console)
@@ -69,19 +68,14 @@ def _check_seed(folder: Path, seed: int) -> None:
 
 def _generated(folder: Path, seed: int, console: Console) -> Family:
     """The family of invented weights in the folder, built where it is not there."""
-    from rich.console import Console as ErrorConsole
-    from rich.markup import escape
-
     from modelprov.cli.progress import Bar
     from modelprov.demo.family import RECIPE, Family, build_family
     from modelprov.demo.layout import SMALL
 
     if (folder / RECIPE).exists():
-        console.print(
-            f"Using the family in {escape(str(folder))} (delete the folder to build it anew).", soft_wrap=True
-        )
+        console.print(f"Using the family in {folder} (delete the folder to build it anew).", soft_wrap=True)
         return Family(folder, seed, SMALL)
-    with Bar(ErrorConsole(stderr=True)) as bar:
+    with Bar(terminal(error=True)) as bar:
         bar.stage("building a family of small models")
         return build_family(folder, seed, SMALL, lambda name, *_: bar.stage(f"built {name}"))
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
+from modelprov.cli.terminal import terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,14 +51,12 @@ def probe(family: Path, console: Console) -> ProbeReport:
     with _one_thread():
         report = run(members, plan, None, device="cpu", dtype=PRECISION[1]).model_copy(update={"command": command})
     write_atomically(page, render_probe_html(report))
-    console.print(escape(summary(report)))
+    console.print(summary(report))
     return report
 
 
 def evaluate(family: Path, console: Console) -> EvaluationReport:
     """Let rio, nex and qwen do running sums in words and by SwiReasoning, and test the differences."""
-    from rich.console import Console as ErrorConsole
-
     from modelprov.behavior.evaluation.answering import Asking
     from modelprov.behavior.evaluation.methods import plan
     from modelprov.behavior.evaluation.run import evaluate as run
@@ -79,13 +77,13 @@ def evaluate(family: Path, console: Console) -> EvaluationReport:
     )  # fmt: skip
     conditions, notes = plan(METHODS, [], 1, {"max_new_tokens": TOKENS["eval"]})
     subjects_of = subjects(places, "cpu", PRECISION[1], quiet=True)
-    with _one_thread(), subjects_of as those, CountBar(ErrorConsole(stderr=True)) as bar:
+    with _one_thread(), subjects_of as those, CountBar(terminal(error=True)) as bar:
         report = run(those, load_task(str(task)), conditions, Asking(batch_size=BATCH), bar, command, notes)
     write(report, {"html": page})
     for row in report.rows:
         console.print(f"{row.model}, {row.method}: {row.right} of {row.answers} right")
     said = headline(report)
-    console.print(escape(f"{said.title}. {said.text}"))
+    console.print(f"{said.title}. {said.text}")
     return report
 
 

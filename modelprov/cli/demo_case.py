@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
 from modelprov.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,13 +38,11 @@ def prepare(folder: Path, seed: int | None, console: Console) -> Path:
                 f"{family} holds a family already (seed {made_from}), so it was not trained anew",
                 "Choose another folder, or remove this one.",
             )
-        console.print(
-            f"Using the trained family in {escape(str(family))} (delete the folder to make it anew).", soft_wrap=True
-        )
+        console.print(f"Using the trained family in {family} (delete the folder to make it anew).", soft_wrap=True)
     elif seed is None:
         unpack(family)
         console.print(
-            f"Three language models of 0.66 million parameters are now in {escape(str(family))}: "
+            f"Three language models of 0.66 million parameters are now in {family}: "
             "qwen, and nex and sibling, each trained further from it."
         )
     else:
@@ -92,7 +88,7 @@ def merge(family: Path, console: Console) -> str:
     recipe, rio = family / RECIPE, family / RIO
     command = show_command(console, "merge", recipe, rio)
     if rio.exists():
-        console.print(f"{escape(str(rio))} is already there.", soft_wrap=True)
+        console.print(f"{rio} is already there.", soft_wrap=True)
         return command
     write_rio_recipe(recipe, family)
     with Bar(console) as bar:
@@ -116,7 +112,7 @@ def compare(family: Path, console: Console) -> Report:
     command = show_command(console, "compare", *locations, "--control", *control, "--html", page)
     report = run(locations, control, Options(), command)
     write(report, {"html": page})
-    console.print(escape(report.verdict.summary))
+    console.print(report.verdict.summary)
     return report
 
 
@@ -150,7 +146,7 @@ def settle(family: Path, console: Console) -> Case:
     try:
         require("what the model says and how it scores")
     except UsageError as error:
-        console.print(escape(f"\nLeft out: {error.message}. {error.advice}"), soft_wrap=True)
+        console.print(f"\nLeft out: {error.message}. {error.advice}", soft_wrap=True)
         return Case(weights, commands, check=checked, missing=f"{error.message}. {error.advice}")
     from modelprov.cli.demo_behaviour import evaluate, probe
 
@@ -160,6 +156,8 @@ def settle(family: Path, console: Console) -> Case:
 
 def conclude(case: Case, reports: dict[str, Report], folder: Path, console: Console) -> None:
     """Write the page of the case and say what was found and where it stands."""
+    from rich.text import Text
+
     from modelprov.demo.family import MEMBERS
     from modelprov.reports.case import Known
     from modelprov.reports.case_files import render_case
@@ -170,7 +168,7 @@ def conclude(case: Case, reports: dict[str, Report], folder: Path, console: Cons
     case, page = replace(case, known=known), folder / PAGE
     write_atomically(page, render_case(case))
     if case.weights is not None:
-        console.print(f"\nVerdict on rio: [bold]{case.weights.verdict.class_}[/].")
+        console.print(Text("\nVerdict on rio: ") + Text(str(case.weights.verdict.class_), "bold") + Text("."))
     for text in claims(case):
-        console.print(f"- {escape(text)}")
-    console.print(f"Report: {escape(str(page))}", soft_wrap=True)
+        console.print(f"- {text}")
+    console.print(f"Report: {page}", soft_wrap=True)

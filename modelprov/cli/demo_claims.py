@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -67,5 +65,5 @@ def check(family: Path, console: Console) -> CheckReport:
     write_atomically(page, render("html", report))
     console.print(f"{headline(report)}:")
     for one in counted(report):
-        console.print(escape(f"- {one.severity} {one.rule} ({place(one.location)}): {one.message}"), soft_wrap=False)
+        console.print(f"- {one.severity} {one.rule} ({place(one.location)}): {one.message}", soft_wrap=False)
     return report

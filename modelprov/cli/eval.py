@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from modelprov.cli.app import app
 from modelprov.cli.compare import HELP_FILE, check_outputs
-from modelprov.cli.main import app
+from modelprov.cli.terminal import say, terminal
 from modelprov.errors import InterruptedRunError, UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def evaluate(
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Answers to each question.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="For sampling and resampling; written into the report.")] = 0,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions (default: all).")] = None,
     log: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep every answer here; the same command goes on after a stop.")
     ] = None,
@@ -62,9 +63,15 @@ def evaluate(
     thinking_budget: Annotated[
         int | None, typer.Option(min=0, help="cot-budget: most tokens of thinking (default: half of all).")
     ] = None,
-    temperature: Annotated[float | None, typer.Option(help="(default: 0.6)", show_default=False)] = None,
-    top_k: Annotated[int | None, typer.Option(help="0 keeps every token. (default: 20)", show_default=False)] = None,
-    top_p: Annotated[float | None, typer.Option(help="(default: 0.95)", show_default=False)] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Of the sampled tokens. (default: 0.6)", show_default=False),
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option(help="Among so many likeliest tokens, 0 all. (default: 20)", show_default=False),
+    ] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Among the likeliest up to this sum. (default: 0.95)", show_default=False),
+    ] = None,
     greedy: Annotated[bool, typer.Option("--greedy", help="Every method takes the most likely token.")] = False,
     alpha: Annotated[
         float | None, typer.Option(help="swir: weight of the soft input. (default: 1)", show_default=False)
@@ -72,7 +79,9 @@ def evaluate(
     window: Annotated[
         int | None, typer.Option(help="swir: fewest steps in words. (default: 512)", show_default=False)
     ] = None,
-    max_switches: Annotated[int | None, typer.Option(min=0, help="swir: end thinking after so many.")] = None,
+    max_switches: Annotated[
+        int | None, typer.Option(min=0, help="swir: end thinking after so many (default: never)."),
+    ] = None,
     system: Annotated[str | None, typer.Option(metavar="TEXT", help="System prompt where a question has none.")] = None,
     chat_template: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Another chat template than the model's (Jinja).")
@@ -135,12 +144,10 @@ def evaluate(
     conditions, notes = plan(method or ["cot"], budget or [], samples, settings, answer_tokens)
     asking = Asking(seed, batch_size, system, _text_of(chat_template), raw, log)
     command = shlex.join(["modelprov", *sys.argv[1:]])
-    from rich.console import Console
-
     from modelprov.cli.progress import CountBar
 
     asked = None if task.startswith(LM_EVAL) else load_task(task, limit)
-    bar = CountBar(Console(stderr=True), quiet)
+    bar = CountBar(terminal(error=True), quiet)
     if endpoint is not None and model is not None and asked is not None:
         report = _served(endpoint, model, asked, conditions, asking, bar, command, notes)
         _finish(report, outputs, show=not quiet and not to_stdout)
@@ -157,16 +164,14 @@ def evaluate(
 
 def _finish(report: EvaluationReport, outputs: dict[str, Path | None], *, show: bool) -> NoReturn:
     """Write and show the report, and leave with its exit code."""
-    from rich.console import Console
-
     write(report, outputs)
     if show:
         from modelprov.reports.evaluation_terminal import print_evaluation
 
-        print_evaluation(report, Console())
+        print_evaluation(report, terminal())
         for path in outputs.values():
             if path is not None:
-                typer.echo(f"wrote {path}", err=True)
+                say(f"wrote {path}")
     raise typer.Exit(0 if report.graded else 3)
 
 
@@ -191,8 +196,6 @@ def _served(
 @contextmanager
 def subjects(locations: list[str], device: str, dtype: str, *, quiet: bool) -> Iterator[list[Subject]]:
     """The models, to be loaded in turn; a recipe is written into a folder that is gone afterwards."""
-    from rich.console import Console
-
     from modelprov.behavior.evaluation.run import Subject
     from modelprov.behavior.loading import load_model
     from modelprov.checkpoints.labels import unique_labels
@@ -200,7 +203,7 @@ def subjects(locations: list[str], device: str, dtype: str, *, quiet: bool) -> I
     from modelprov.cli.progress import Bar
 
     with ExitStack() as stack:
-        with Bar(Console(stderr=True), quiet) as bar:
+        with Bar(terminal(error=True), quiet) as bar:
             folders = stack.enter_context(runnable(locations, bar))
         yield [
             Subject(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelprov.cli.main import app
+from modelprov.cli.app import app
+from modelprov.cli.terminal import terminal
 
 if TYPE_CHECKING:
     from modelprov.checkpoints.types import Checkpoint
@@ -37,18 +38,14 @@ def inspect(
     if json_file is not None:
         write_atomically(json_file, render_inspection_json(found, weights))
     if json_file is None or str(json_file) != "-":
-        from rich.console import Console
-
-        print_inspection(found, weights, Console())
+        print_inspection(found, weights, terminal())
 
 
 def _hash(checkpoint: Checkpoint) -> str:
     """Digest of all weights, with progress."""
-    from rich.console import Console
-
     from modelprov.checkpoints.digests import weights_digest
     from modelprov.cli.progress import Bar
 
-    with Bar(Console(stderr=True)) as bar:
+    with Bar(terminal(error=True)) as bar:
         bar.stage("hashing", sum(shard.size for shard in checkpoint.shards))
         return weights_digest(checkpoint, bar.advance)

@@ -1,4 +1,4 @@
-"""The `modelprov` command: its subcommands, and the one place where errors become words and exit codes."""
+"""The `modelprov` command: gathers the subcommands; the one place where errors become words and exit codes."""
 
 from __future__ import annotations
 
@@ -9,41 +9,14 @@ import signal
 import sys
 import threading
 import traceback
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
-import typer
-
-from modelprov import __version__
+from modelprov.cli.app import app
+from modelprov.cli.terminal import terminal
 from modelprov.errors import CouldNotJudgeError, InterruptedRunError, ModelprovError, UnreadableFileError
+from modelprov.foreign.shown import clean
 
 STOPPED = InterruptedRunError.exit_code
-
-app = typer.Typer(
-    name="modelprov",
-    help="""Say, from the weights themselves, where a language model came from.
-
-    Start with: [bold]modelprov demo[/]  (builds a small family of models and compares them; no network)
-
-    Then: [bold]modelprov compare SUSPECT PARENT BASE[/]""",
-    epilog="Exit codes: 0 nothing found, 1 findings (a copy or merge), 2 bad usage or input, 3 could not judge.",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"modelprov {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
-) -> None:
-    """Take the options that belong to no subcommand."""
 
 
 def main() -> NoReturn:
@@ -71,7 +44,7 @@ def main() -> NoReturn:
     except MemoryError as error:
         fail(ModelprovError(f"there is not enough memory ({error})", "Try a smaller --memory and fewer --threads."))
     except Exception:  # a fault of ours must not look like a finding (1)
-        traceback.print_exc()
+        sys.stderr.write(clean(traceback.format_exc(), "\n"))
         fail(
             CouldNotJudgeError("this is a fault of modelprov; nothing was concluded", "Please report the lines above.")
         )
@@ -91,13 +64,14 @@ def _prepare_process() -> None:
 
 def fail(error: ModelprovError) -> NoReturn:
     """Say what went wrong and what to do, on standard error, and leave with the error's exit code."""
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(Text("error: ", style="bold red") + Text(error.message))
+    console = terminal(error=True, wrap=False)
+    console.print(Text("error: ", style="bold red") + Text(clean(error.message)))
     if error.advice:
-        console.print(Text("  → " if console.encoding.lower().startswith("utf") else "  -> ") + Text(error.advice))
+        console.print(
+            Text("  → " if console.encoding.lower().startswith("utf") else "  -> ") + Text(clean(error.advice))
+        )
     sys.exit(error.exit_code)
 
 

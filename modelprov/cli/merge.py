@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelprov.cli.app import app
 from modelprov.cli.compare import parse_size
-from modelprov.cli.main import app
+from modelprov.cli.terminal import terminal
 from modelprov.errors import UsageError
+from modelprov.foreign.shown import clean
 
 if TYPE_CHECKING:
     from modelprov.merge.plan import MergePlan
@@ -47,7 +49,9 @@ def merge(
     memory: Annotated[str, typer.Option(metavar="SIZE", help="Most memory for buffers.")] = "512M",
     shard_size: Annotated[str, typer.Option(metavar="SIZE", help="Most bytes in a file of weights.")] = "5G",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads (default: all cores).")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="For random methods (dare, della).")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="For random methods (dare, della; default: the recipe's, else 0)."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show the plan; write nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
 ) -> None:  # fmt: skip
@@ -67,8 +71,6 @@ def merge(
     A recipe file is also a checkpoint that need not be written: modelprov compare recipe.yml ./a ./b
 
     """
-    from rich.console import Console
-
     from modelprov.cli.progress import Bar
     from modelprov.merge.virtual import plan_recipe
     from modelprov.merge.writing import WriteOptions, write_merge
@@ -76,7 +78,7 @@ def merge(
     recipe, folder, out = read_words(words, linear=linear)
     recipe = changed(recipe, arithmetic=arithmetic, missing=missing, seed=seed, out_dtype=out_dtype)
     options = WriteOptions(parse_size(memory, "--memory"), threads, parse_size(shard_size, "--shard-size"))
-    console, started = Console(stderr=True, highlight=False, soft_wrap=True), time.perf_counter()
+    console, started = terminal(error=True, wrap=False), time.perf_counter()
     with Bar(console, quiet) as bar:
         bar.stage("opening models")
         plan = plan_recipe(recipe, folder)
@@ -92,7 +94,9 @@ def merge(
     kept = f"; {written.resumed} finished shards were kept" if written.resumed else ""
     if written.remade:
         kept += f"; {written.remade} of an unfinished run were not those of this merge and were made anew"
-    console.print(f"wrote {out}: {len(written.files)} shards, {plan.bytes / 1e9:,.3f} GB in {seconds:,.1f} s{kept}")
+    console.print(
+        f"wrote {clean(str(out))}: {len(written.files)} shards, {plan.bytes / 1e9:,.3f} GB in {seconds:,.1f} s{kept}"
+    )
 
 
 def read_words(words: list[str], *, linear: bool) -> tuple[Recipe, Path | None, Path]:
@@ -147,4 +151,4 @@ def _summary(plan: MergePlan, notes: tuple[str, ...]) -> str:
         f"{plan.method.name} of {len(plan.checkpoints)} models in {plan.arithmetic}: {merged:,} tensors merged, "
         f"{len(plan.tensors) - merged:,} copied, {plan.bytes / 1e9:,.3f} GB"
     ]
-    return "\n".join([*lines, *(f"note: {note}" for note in notes)])
+    return "\n".join([*lines, *(clean(f"note: {note}") for note in notes)])

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelprov.cli.app import app
 from modelprov.cli.compare import HELP_FILE, check_outputs, refuse_repeated
-from modelprov.cli.main import app
 from modelprov.cli.probe_run import run
+from modelprov.cli.terminal import say, terminal
 from modelprov.errors import CouldNotJudgeError, UsageError
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def probe(
         _show(report)
         for path in (log, *outputs.values()):
             if path is not None:
-                typer.echo(f"wrote {path}", err=True)
+                say(f"wrote {path}")
     from modelprov.reports.probing_words import headline, suspect_silent
 
     if suspect_silent(report) is not None:
@@ -181,8 +182,6 @@ def _render(name: str, report: ProbeReport) -> str:
 
 
 def _show(report: ProbeReport) -> None:
-    from rich.console import Console
-
     from modelprov.reports.probing_terminal import print_probe
 
-    print_probe(report, Console())
+    print_probe(report, terminal())

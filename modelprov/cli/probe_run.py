@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from modelprov.cli.terminal import say, terminal
 from modelprov.errors import EndpointError, InterruptedRunError
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ def run(
     server: Server | None = None, quiet: bool = False,
 ) -> ProbeReport:  # fmt: skip
     """Open, ask and assemble the report; `members` are (location, role) with the suspect first, or a server's."""
-    from rich.console import Console
-
     from modelprov.behavior.probing.answer_log import AnswerLog
     from modelprov.behavior.probing.probe import probe as ask_all
     from modelprov.cli.behavior_models import runnable
@@ -41,10 +38,10 @@ def run(
     _calm_transformers()
     started, clock = datetime.now(UTC), time.perf_counter()
     with ExitStack() as stack:
-        bar = stack.enter_context(Bar(Console(stderr=True), quiet))
+        bar = stack.enter_context(Bar(terminal(error=True), quiet))
         answers = stack.enter_context(AnswerLog(log))
         if answers.kept and not quiet:
-            typer.echo(f"{log}: {answers.kept:,} answers are there already", err=True)
+            say(f"{log}: {answers.kept:,} answers are there already")
         folders = stack.enter_context(runnable([where for where, _ in members], bar))
         openers = _openers(members, folders, plan, device, dtype)
         if server is not None:

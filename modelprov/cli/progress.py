@@ -18,6 +18,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from modelprov.foreign.shown import clean
+
 
 class _Line:
     """One line that says the stage and how much of it is done; silent where nobody watches."""
@@ -44,7 +46,7 @@ class _Line:
 
     def stage(self, text: str, total: int = 0) -> None:
         """Begin a stage; without a total the bar only pulses."""
-        self._progress.reset(self._task, description=text, total=total or None, visible=True)
+        self._progress.reset(self._task, description=clean(text), total=total or None, visible=True)
 
     def advance(self, done: int) -> None:
         """Count what was done."""

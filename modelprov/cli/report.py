@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelprov.cli.app import app
 from modelprov.cli.compare import parse_size
-from modelprov.cli.main import app
+from modelprov.cli.terminal import terminal
 from modelprov.errors import CheckpointNotFoundError, CouldNotJudgeError, ModelprovError, UsageError
 
 if TYPE_CHECKING:
@@ -60,8 +61,6 @@ def verify(
 
     Example: modelprov report verify report.json --location rio=/data/rio
     """
-    from rich.console import Console
-
     from modelprov.checkpoints.header import read_small_file
     from modelprov.reports.rechecking import recheck
     from modelprov.reports.rechecking_words import print_recheck, render_recheck_json
@@ -77,7 +76,7 @@ def verify(
     if json_file is not None:
         write_atomically(json_file, render_recheck_json(found, str(file), notes))
     if not quiet and str(json_file) != "-":
-        print_recheck(found, str(file), notes, Console())
+        print_recheck(found, str(file), notes, terminal())
     raise typer.Exit(0 if found.holds else 1)
 
 
@@ -190,14 +189,12 @@ def _open_one(one: Input, moved: str | None, folder: Path) -> Checkpoint:
 def _compare(report: Report, opened: list[Checkpoint], options: Options, quiet: bool) -> Report:
     from datetime import UTC, datetime
 
-    from rich.console import Console
-
     from modelprov.cli.progress import Bar
     from modelprov.forensics.compare import compare
     from modelprov.reports.build import build_report
 
     count = sum(one.role != "control" for one in report.inputs)
-    with Bar(Console(stderr=True), quiet) as bar:
+    with Bar(terminal(error=True), quiet) as bar:
         bar.stage("comparing anew")
         comparison = compare(opened[:count], options, bar, opened[count:])
         return build_report(comparison, opened[:count], report.command, datetime.now(UTC), 0.0)

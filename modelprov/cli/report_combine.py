@@ -11,6 +11,7 @@ import typer
 
 from modelprov.cli.compare import HELP_FILE, check_outputs, page_to_open, show_page
 from modelprov.cli.report import LIMIT, parse_report, report_app
+from modelprov.cli.terminal import say
 from modelprov.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,13 +67,13 @@ def combine(
     if found.contradictions:
         raise UsageError("; ".join(found.contradictions), "Combine reports that were made from the same files.")
     for warning in found.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}")
     texts = [(page, render_case), (markdown, render_case_markdown)]
     rendered = [(path, render(case)) for path, render in texts if path is not None]
     for path, text in sorted(rendered, key=lambda one: str(one[0]) == "-"):
         write_atomically(path, text)
         if str(path) != "-":
-            typer.echo(f"wrote {path}", err=True)
+            say(f"wrote {path}")
     if open_it and page is not None:
         show_page(page, temporary=html is None)
 

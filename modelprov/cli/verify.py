@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from modelprov.cli.app import app
 from modelprov.cli.compare import parse_size
-from modelprov.cli.main import app
+from modelprov.cli.terminal import terminal
 from modelprov.errors import UsageError
 
 
@@ -19,10 +20,14 @@ def verify(
         Path, typer.Option(metavar="RECIPE.yml", help="A merge recipe: mergekit's YAML, or what `compare` found.")
     ],
     arithmetic: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Instead of the recipe's: see `modelprov merge --help`.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Instead of the recipe's, which is the default: see `modelprov merge --help`."
+        ),
     ] = None,
     missing: Annotated[
-        str | None, typer.Option(metavar="base|copy|drop|error", help="A tensor that not every model has.")
+        str | None,
+        typer.Option(metavar="base|copy|drop|error", help="A tensor that not every model has (default: the recipe's)."),
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write JSON to FILE; `-` is standard output.")
@@ -40,8 +45,6 @@ def verify(
 
     Example: modelprov verify ./rio --recipe recipe.yml --json verification.json
     """
-    from rich.console import Console
-
     from modelprov.checkpoints.digests import SAMPLE_COVERS, sampled_digest
     from modelprov.cli.merge import changed
     from modelprov.cli.progress import Bar
@@ -57,7 +60,7 @@ def verify(
         raise UsageError(f"{recipe} is not a recipe file", "A recipe's name ends in .yml or .yaml.")
     claim = changed(load(recipe.expanduser()), arithmetic=arithmetic, missing=missing)
     size = parse_size(memory, "--memory")
-    with Bar(Console(stderr=True), quiet) as bar:
+    with Bar(terminal(error=True), quiet) as bar:
         bar.stage("opening models")
         checked = open_any(suspect)
         opened = open_models(claim, recipe.expanduser().parent)
@@ -78,5 +81,5 @@ def verify(
         }
         write_atomically(json_file, render_verification_json(found, about))
     if not quiet and str(json_file) != "-":
-        print_verification(found, checked.label, recipe.name, plan.arithmetic, Console())
+        print_verification(found, checked.label, recipe.name, plan.arithmetic, terminal())
     raise typer.Exit(0 if found.reproduced else 1)

@@ -135,7 +135,10 @@ class Assembly:
         for group in self.groups:
             if group.covers(layer, kind_of(name)):
                 models = zip(settings.models, group.weights, strict=True)
-                return Settings(tuple(own | {"weight": weight} for own, weight in models), settings.options)
+                found = Settings(tuple(own | {"weight": weight} for own, weight in models), settings.options)
+                if doubt := self.method.doubt(found.models, found.options):
+                    raise UsageError(f"{self.method.name}: {doubt} (the group of {name})", "Correct the recipe.")
+                return found
         return settings
 
     def _dtype(self, ref: TensorRef, name: str) -> DType:

@@ -7,17 +7,19 @@ an error that lists those that are: nothing in a recipe is ignored.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from modelprov.checkpoints.dtypes import DType
 from modelprov.checkpoints.header import read_small_file
 from modelprov.errors import UsageError
+from modelprov.foreign.shown import shortened
+from modelprov.foreign.yaml_text import read_yaml
+from modelprov.merge.numbers_given import number
 
 SUFFIXES = (".yml", ".yaml")
 MAX_BYTES = 10_000_000
@@ -30,6 +32,12 @@ NOT_BUILT = {
     "modules": "merge the text model of each checkpoint as a whole",
     "lora": "merge adapters into their base first",
 }
+SHOWN = 200  # characters of a recipe's own words in a message
+MOST_LAYERS = 1_000_000
+Location = Annotated[str, Field(max_length=4096)]
+"""Where a model lies: no system knows a longer path."""
+Number = Annotated[float, BeforeValidator(number)]
+Layer = Annotated[int, Field(strict=True, le=MOST_LAYERS)]
 Setting = Any
 """A number, text or truth value; a list of numbers (a gradient over layers); or a list of {filter, value}."""
 
@@ -41,8 +49,8 @@ class _Strict(BaseModel):
 class SourceModel(_Strict):
     """One model of a merge, or of a slice: where it lies, which of its layers [from, to) and its own parameters."""
 
-    model: str
-    layer_range: tuple[int, int] | None = None
+    model: Location
+    layer_range: tuple[Layer, Layer] | None = None
     parameters: dict[str, Setting] = Field(default_factory=dict)
 
     @field_validator("layer_range")
@@ -64,7 +72,7 @@ class Group(_Strict):
     """Weights, by model, of the tensors that `compare` describes so: `layers 0-2, 5; model.norm.weight`."""
 
     tensors: str
-    weights: dict[str, float]
+    weights: dict[str, Number]
 
 
 class Extension(_Strict):
@@ -79,11 +87,11 @@ class Extension(_Strict):
 
     arithmetic: str | None = None
     reference: str | None = None
-    bit_equal: float | None = None
+    bit_equal: Number | None = None
     groups: tuple[Group, ...] = ()
     stored_as: dict[str, str] = Field(default_factory=dict)
     missing: Literal["base", "copy", "drop", "error"] = "base"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=1 << 63, strict=True)
 
 
 class Recipe(_Strict):
@@ -92,7 +100,7 @@ class Recipe(_Strict):
     merge_method: str
     models: tuple[SourceModel, ...] = ()
     slices: tuple[Slice, ...] = ()
-    base_model: str | None = None
+    base_model: Location | None = None
     parameters: dict[str, Setting] = Field(default_factory=dict)
     dtype: str | None = None
     out_dtype: str | None = None
@@ -130,17 +138,6 @@ class Recipe(_Strict):
         return yaml.safe_dump(self.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True)
 
 
-class _NoDuplicates(yaml.SafeLoader):
-    """YAML in which a key given twice is an error, not silently the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
-        if twice is not None:
-            raise yaml.MarkedYAMLError(problem=f"the key {twice!r} is given twice", problem_mark=node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
 def is_recipe(location: str) -> bool:
     """Whether a location means a recipe file."""
     return location.lower().endswith(SUFFIXES)
@@ -153,10 +150,16 @@ def load(path: Path) -> Recipe:
 
 def parse(text: str, where: str = "the recipe") -> Recipe:
     """The recipe in a text; raises `UsageError` that says what is wrong, where, and what is known."""
-    try:
-        document = yaml.load(text, _NoDuplicates)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"{where} is not valid YAML: {error}", "See docs/merge.md for examples.") from error
+    value, mistakes = read_yaml(text, merge_keys=True)
+    if mistakes:
+        first = mistakes[0]
+        said = "" if first.about == "not YAML" else "not a recipe that can be read: "
+        raise UsageError(f"{where}, line {first.line}: {said}{first.message}", "See docs/merge.md for examples.")
+    return from_data(None if value is None else value.data, where)
+
+
+def from_data(document: object, where: str = "the recipe") -> Recipe:
+    """The recipe in plain data, as YAML or JSON hold it; raises as `parse` does."""
     if not isinstance(document, dict):
         raise UsageError(f"{where} is not a merge recipe", "It needs merge_method and models; see docs/merge.md.")
     try:
@@ -171,8 +174,10 @@ def linear(weights: Mapping[str, float], arithmetic: str | None = None, out_dtyp
     Without an `arithmetic` it is plain float32: each product and each sum rounded, one final rounding.
     """
     for location, weight in weights.items():
-        if not math.isfinite(weight):
-            raise UsageError(f"the weight of {location} is {weight}, not a number", "Write it like NEX=0.6.")
+        try:
+            number(weight)
+        except ValueError as error:
+            raise UsageError(f"the weight of {location} {error}", "Write it like NEX=0.6.") from error
     models = tuple(SourceModel(model=where, parameters={"weight": weight}) for where, weight in weights.items())
     return Recipe(
         merge_method="linear",
@@ -185,7 +190,7 @@ def linear(weights: Mapping[str, float], arithmetic: str | None = None, out_dtyp
 def _in_words(error: ValidationError) -> str:
     """The first thing that is wrong, with the place and the keys that are known there."""
     first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the document"
+    place = shortened(".".join(str(part) for part in first["loc"]), SHOWN) or "the document"
     if first["type"] == "extra_forbidden":
         known = _known_keys(first["loc"][:-1])
         key = str(first["loc"][-1])
@@ -193,7 +198,8 @@ def _in_words(error: ValidationError) -> str:
         return f"unknown key {place!r}{hint}; known here: {', '.join(known)}"
     if first["type"] == "missing":
         return f"{place} is missing"
-    return f"{place}: {first['msg'].removeprefix('Value error, ')}"
+    said = first["msg"].removeprefix("Value error, ")
+    return shortened(f"{place} {said}" if said.startswith("is ") else f"{place}: {said}", 2 * SHOWN)
 
 
 def _known_keys(place: tuple[int | str, ...]) -> tuple[str, ...]:

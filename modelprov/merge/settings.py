@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelprov.errors import UsageError
-from modelprov.merge.methods.interface import Method
+from modelprov.foreign.shown import quoted
+from modelprov.merge.methods.interface import Method, Parameter
+from modelprov.merge.numbers_given import number
 from modelprov.merge.recipe import Recipe, Setting, Slice, SourceModel
 
 NO_EFFECT = ("int8_mask",)
@@ -39,7 +41,7 @@ def resolve(name: str, setting: Setting, position: float) -> Any:
     place = min(max(position, 0.0), 1.0) * (len(setting) - 1)
     left = int(place)
     right, share = min(left + 1, len(setting) - 1), place - left
-    return (1 - share) * setting[left] + share * setting[right]
+    return (1 - share) * number(setting[left]) + share * number(setting[right])
 
 
 def varies(recipe: Recipe) -> bool:
@@ -56,9 +58,9 @@ def check_settings(recipe: Recipe, method: Method) -> None:
     slices = recipe.slices
     places: list[tuple[str, Mapping[str, Setting], Sequence[str]]] = [("parameters", recipe.parameters, list(known))]
     places += [(f"the parameters of {one.model}", one.parameters, own) for one in recipe.models]
-    for number, one in enumerate(slices):
-        places.append((f"the parameters of slice {number}", one.parameters, list(known)))
-        places += [(f"slice {number}, {source.model}", source.parameters, own) for source in one.sources]
+    for at, one in enumerate(slices):
+        places.append((f"the parameters of slice {at}", one.parameters, list(known)))
+        places += [(f"slice {at}, {source.model}", source.parameters, own) for source in one.sources]
     for place, given, allowed in places:
         for name, setting in given.items():
             if name in NO_EFFECT:
@@ -70,7 +72,13 @@ def check_settings(recipe: Recipe, method: Method) -> None:
                     f"{place}: {recipe.merge_method} does not know {name!r} here{hint}; known: {there}",
                     "Correct the name, or move it; `modelprov merge --help` shows examples.",
                 )
-            _check_shape(f"{place}: {name}", setting)
+            _check(f"{place}: {name}", setting, known[name])
+    if not varies(recipe):  # else what counts together is known tensor by tensor, when the merge is planned
+        based = method.needs_base or method.optional_base
+        for piece in slices or [None]:
+            sources = piece.sources if piece is not None else recipe.models
+            models = [one for one in sources if not (based and one.model == recipe.base_model)]
+            settings_of("every tensor", 0.0, method, recipe, piece, models)
 
 
 def settings_of(
@@ -84,48 +92,71 @@ def settings_of(
     shared = ([piece.parameters] if piece is not None else []) + [recipe.parameters]
     models = tuple(
         {
-            one.name: _first(name, one.name, position, [source.parameters, *shared], one.default, source.model)
+            one.name: _first(name, one, position, [source.parameters, *shared], source.model)
             for one in method.parameters if one.per_model
         }
         for source in sources
     )  # fmt: skip
     options = {
-        one.name: _first(name, one.name, position, shared, one.default, None)
+        one.name: _first(name, one, position, shared, None)
         for one in method.parameters if not one.per_model
     }  # fmt: skip
+    doubt = method.doubt(models, options)
+    if doubt:
+        raise UsageError(f"{recipe.merge_method}: {doubt} ({name})", "Correct the recipe.")
     return Settings(models, options)
 
 
 def _first(
-    tensor: str, name: str, position: float, places: Sequence[Mapping[str, Setting]], default: Any, model: str | None
+    tensor: str, parameter: Parameter, position: float, places: Sequence[Mapping[str, Setting]], model: str | None
 ) -> Any:
+    name = parameter.name
     for place in places:
         if name in place:
             value = resolve(tensor, place[name], position)
             if value is not None:
-                return value
-    if default is None:
+                try:
+                    return parameter.read(value)
+                except ValueError as error:  # between two layers of a gradient; the rest was checked before
+                    raise UsageError(f"{name} of {tensor} {error}", "Correct the recipe.") from error
+    if parameter.default is None:
         of = f" for {model}" if model else ""
         raise UsageError(
             f"the recipe gives no {name!r}{of} (needed for {tensor})",
             f"Add `{name}:` to the model's parameters, or to the global ones; a filter list needs a last entry "
             "without a filter.",
         )
-    return default
+    return parameter.default
 
 
-def _check_shape(place: str, setting: Setting) -> None:
-    """A setting is a scalar, a list of numbers, or a list of {filter, value}."""
-    if isinstance(setting, bool | int | float | str):
-        return
+def _check(place: str, setting: Setting, parameter: Parameter) -> None:
+    """A setting is a value, a list of numbers, or a list of {filter, value}; each value one that the method takes."""
     if isinstance(setting, list) and setting:
-        if all(isinstance(one, int | float) and not isinstance(one, bool) for one in setting):
+        if all(isinstance(one, dict) for one in setting):
+            for at, one in enumerate(setting):
+                if "value" not in one or not set(one) <= {"filter", "value"}:
+                    raise _malformed(place)
+                if not isinstance(one.get("filter"), str | None):
+                    raise UsageError(f"{place}: a filter is {quoted(one['filter'])}", "It is a part of a name.")
+                if isinstance(one["value"], list) and any(isinstance(inner, dict) for inner in one["value"]):
+                    raise _malformed(place)
+                _check(f"{place}: filter {at}", one["value"], parameter)
             return
-        if all(isinstance(one, dict) and "value" in one and set(one) <= {"filter", "value"} for one in setting):
-            for one in setting:
-                _check_shape(place, one["value"])
-            return
-    raise UsageError(
+        if parameter.is_truth or any(isinstance(one, dict | list) for one in setting):
+            raise _malformed(place)
+        for at, one in enumerate(setting):
+            _check(f"{place}: entry {at} of the list of numbers", one, parameter)
+        return
+    if isinstance(setting, dict | list):
+        raise _malformed(place)
+    try:
+        parameter.read(setting)
+    except ValueError as error:
+        raise UsageError(f"{place} {error}", f"It is the {parameter.meaning}; correct the recipe.") from error
+
+
+def _malformed(place: str) -> UsageError:
+    return UsageError(
         f"{place} is neither a value, a list of numbers, nor a list of {{filter, value}}",
         "A list of numbers is a gradient over layers; a filter is a part of a tensor's name.",
     )

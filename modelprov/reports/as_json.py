@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from modelprov.errors import UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.reports.report import SCHEMA_VERSION, Report
 from modelprov.reports.writing import write_atomically
 
@@ -58,8 +59,8 @@ def load_report(text: str) -> Report:
 
     """
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        data = parse_json(text, unique=True)
+    except JsonError as error:
         message = f"This is not JSON: {error}"
         raise UsageError(message, "Give a file that `modelprov compare --json` wrote.") from error
     version = data.get("schema_version") if isinstance(data, dict) else None

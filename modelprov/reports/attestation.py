@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 
 from modelprov.checkpoints.digests import HashedWeights
 from modelprov.errors import UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.forensics.results import Control, Frozen, RecipeGroup
 from modelprov.reports.report import Input, Report
 
@@ -227,8 +228,8 @@ def load_statement(text: str) -> Statement:
     Raises `UsageError` for what is no statement, or one about something else.
     """
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        data = parse_json(text, unique=True, finite=True)
+    except JsonError as error:
         raise UsageError(f"The statement is not JSON: {error}", "Give what `modelprov attest` wrote.") from error
     kind = data.get("predicateType") if isinstance(data, dict) else None
     if kind != PREDICATE:

@@ -123,15 +123,16 @@ def _weights(report: Report) -> Iterator[str]:
 
 def _config(made: Reproduction, labels: Mapping[str, str]) -> Iterator[str]:
     """The recipe's config against its weights and its share of bits."""
-    import yaml
+    from modelprov.foreign.yaml_text import read_yaml
 
     if made.yaml is None or not made.groups:
         return
     try:
-        config: Any = yaml.safe_load(made.yaml)
+        value, _ = read_yaml(made.yaml)
+        config: Any = None if value is None else value.data
         weights = {labels.get(one["model"]): one["parameters"]["weight"] for one in config["models"]}
         bits = config["modelprov"]["bit_equal"]
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError):
+    except (KeyError, TypeError):
         yield "the config of the recipe (reproduction.yaml) is not what `compare` writes"
         return
     # A place that the inputs do not name, or name twice, says nothing of whose weight it is.

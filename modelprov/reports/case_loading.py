@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -14,6 +13,7 @@ from modelprov.behavior.probing.results import ProbeReport
 from modelprov.check.results import SCHEMA_VERSION as CHECK_SCHEMA
 from modelprov.check.results import CheckReport
 from modelprov.errors import UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -53,8 +53,8 @@ def load_evaluation(text: str) -> EvaluationReport:
 def _load(text: str, kind: type[Kind], name: str, version: str) -> Kind:
     """Validate strictly as JSON; NaN and infinities, which no report holds, are refused."""
     try:
-        data: Any = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
+        data: Any = parse_json(text, unique=True, finite=True)
+    except JsonError as error:
         raise UsageError(f"this is not JSON: {error}", f"Give a file that `modelprov {name} --json` wrote.") from error
     tool = data.get("tool") if isinstance(data, dict) else None
     if tool != f"modelprov {name}":
@@ -72,10 +72,6 @@ def _load(text: str, kind: type[Kind], name: str, version: str) -> Kind:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the report"
         raise _broken(name, f"at {place}: {first['msg']}") from error
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"it holds {constant}")
 
 
 def _broken(name: str, why: str) -> UsageError:

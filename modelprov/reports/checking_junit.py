@@ -7,13 +7,18 @@ skipped. Warnings, notes and accepted findings are its output. The form is the o
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from xml.etree import ElementTree
 
 from modelprov.check.interface import Rule
 from modelprov.check.results import CheckReport, Claim, Finding, Location, Severity
+from modelprov.foreign.shown import clean
 
-_UNSAFE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+WHITE = "\t\n\r"
+STEERING = frozenset({"Cc", "Cf", "Zl", "Zp"})
+"""Control, bidirectional and invisible characters: XML can hold most of them, and whoever shows it obeys them."""
+_IMPOSSIBLE = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render_junit(report: CheckReport, rules: Mapping[str, Rule] | None = None) -> str:
@@ -43,8 +48,12 @@ def render_junit(report: CheckReport, rules: Mapping[str, Rule] | None = None) -
 
 
 def safe(text: str) -> str:
-    r"""The text with every character that XML 1.0 cannot hold written as an escape such as `\x1b`."""
-    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    r"""The text with every character that XML 1.0 cannot hold, or that shows nothing, as an escape such as `\x1b`."""
+    return "".join(one if one in WHITE or _shows(one) else clean(one) for one in text)
+
+
+def _shows(character: str) -> bool:
+    return unicodedata.category(character) not in STEERING and not _IMPOSSIBLE.match(character)
 
 
 def _own_rules() -> Mapping[str, Rule]:

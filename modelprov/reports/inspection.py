@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from modelprov.checkpoints.inspection import Inspection
+from modelprov.foreign.shown import clean
 
 SHARDS_SHOWN = 5
 
@@ -38,13 +39,16 @@ def print_inspection(found: Inspection, weights_digest: str | None, console: Con
     }
     for name, value in rows.items():
         if value is not None:
-            facts.add_row(Text(name, style="dim"), Text(value, overflow="fold"))
+            facts.add_row(Text(name, style="dim"), Text(clean(value), overflow="fold"))
     console.print(facts)
 
     formats = Table("format", "tensors", "parameters", "", title="Formats", title_justify="left")
     for dtype in found.dtypes:
         formats.add_row(
-            dtype.dtype, f"{dtype.tensors:,}", f"{dtype.elements:,}", "" if dtype.comparable else "cannot be compared"
+            Text(clean(dtype.dtype)),
+            f"{dtype.tensors:,}",
+            f"{dtype.elements:,}",
+            "" if dtype.comparable else "cannot be compared",
         )
     console.print(formats)
     components = Table("component", "tensors", "parameters", "share", title="Components", title_justify="left")
@@ -54,9 +58,9 @@ def print_inspection(found: Inspection, weights_digest: str | None, console: Con
 
     shards = Table("shard", "bytes", "header sha256", title="Shards", title_justify="left")
     for shard in found.shards[:SHARDS_SHOWN]:
-        shards.add_row(Text(shard.name), f"{shard.bytes:,}", shard.header_digest[:16] + "…")
+        shards.add_row(Text(clean(shard.name)), f"{shard.bytes:,}", shard.header_digest[:16] + "…")
     console.print(shards)
     if len(found.shards) > SHARDS_SHOWN:
         console.print(f"and {len(found.shards) - SHARDS_SHOWN} more shards (--json lists all)")
     for warning in found.warnings:
-        console.print(Text("warning: ", style="yellow") + Text(warning))
+        console.print(Text("warning: ", style="yellow") + Text(clean(warning)))

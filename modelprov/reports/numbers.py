@@ -8,8 +8,9 @@ measured (None, or a number that is not finite) reads as a dash.
 from __future__ import annotations
 
 import math
-import unicodedata
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+
+from modelprov.foreign.shown import clean as clean  # noqa: PLC0414  (reports say n.clean)
 
 MISSING = "–"
 
@@ -197,17 +198,6 @@ def duration(seconds: float | None) -> str:
 def plural(value: int, singular: str, several: str | None = None) -> str:
     """Return a count with its noun: "1 tensor", "1,083 tensors"."""
     return f"{count(value)} {singular if value == 1 else several or singular + 's'}"
-
-
-def clean(text: str, keep: str = "") -> str:
-    """Foreign text made safe to show: control, bidirectional and invisible characters become visible escapes."""
-
-    def visible(character: str) -> str:
-        if character in keep or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
-            return character
-        return character.encode("unicode_escape", "backslashreplace").decode("ascii")
-
-    return "".join(map(visible, text))
 
 
 def ascii_only(text: str) -> str:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from modelprov.behavior.probing.results import SCHEMA_VERSION, ProbeReport
 from modelprov.errors import UsageError
+from modelprov.foreign.json_text import parse_json
 from modelprov.reports import numbers as n
 from modelprov.reports import probing_tables as t
 from modelprov.reports import probing_words as w
@@ -23,12 +24,12 @@ def render_probe_json(report: ProbeReport) -> str:
 def load_probe(text: str) -> ProbeReport:
     """The report that `render_probe_json` wrote; raises `UsageError` for anything else."""
     try:
-        data = json.loads(text)
+        data = parse_json(text, unique=True)
         version = str(data["schema_version"])
         if data["tool"] != "modelprov probe" or version.split(".", maxsplit=1)[0] != SCHEMA_VERSION.split(".")[0]:
             raise UsageError(f"this is {data['tool']} with schema {version}", f"This reads probe {SCHEMA_VERSION}.")
         return ProbeReport.model_validate(data)
-    except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
         raise UsageError("this is no report of a probe", "Give a file that `modelprov probe --json` wrote.") from error
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from modelprov import __version__
 from modelprov.arithmetics import programs_of
+from modelprov.foreign.shown import clean
 from modelprov.forensics.reproduce import Part, Verification
 
 SCHEMA = 1
@@ -29,17 +30,17 @@ def print_verification(found: Verification, suspect: str, recipe: str, arithmeti
     """Print the answer, then where it differs, then what fits better."""
     verdict = "REPRODUCED" if found.reproduced else "NOT REPRODUCED"
     console.print(Text(verdict, style="bold green" if found.reproduced else "bold red"))
-    console.print(
+    said = (
         f"{found.equal:,} of {found.elements:,} elements of {suspect} ({percent(found.equal, found.elements)}) hold "
         f"the bits that {recipe} makes in {arithmetic}; {found.whole:,} of {found.tensors:,} tensors are equal to the "
-        "last bit.",
-        highlight=False,
+        "last bit."
     )
+    console.print(Text(clean(said)))
     if found.coverage < 1:
         console.print(f"Only {found.coverage:.4%} of the suspect could be compared.", highlight=False)
     for absent in found.absent:
         what = f"{absent.tensors:,} tensors of the {absent.of} ({absent.elements:,} elements): {absent.reason}"
-        console.print(f"  not compared: {what}, e.g. {absent.examples[0]}", highlight=False)
+        console.print(Text(clean(f"  not compared: {what}, e.g. {absent.examples[0]}")))
     if found.equal == found.elements:
         return
     _table("Components", found.components, console)
@@ -47,10 +48,12 @@ def print_verification(found: Verification, suspect: str, recipe: str, arithmeti
     console.print(Text("First differing tensors", style="italic"))
     for one in found.differences:
         console.print(
-            f"  {one.name}: {percent(one.equal, one.elements)} equal\n"
-            f"    element {one.first:,} is {one.found:.9g}, the recipe makes {one.expected:.9g}",
-            highlight=False, markup=False, soft_wrap=True,
-        )  # fmt: skip
+            Text(
+                f"  {clean(one.name)}: {percent(one.equal, one.elements)} equal\n"
+                f"    element {one.first:,} is {one.found:.9g}, the recipe makes {one.expected:.9g}"
+            ),
+            soft_wrap=True,
+        )
     _alternatives(found, arithmetic, console)
 
 
@@ -67,7 +70,7 @@ def _table(title: str, parts: tuple[Part, ...], console: Console) -> None:
     differing = [part for part in parts if part.equal < part.elements]
     table = Table(title.lower()[:-1], "elements", "equal", title=title, title_justify="left")
     for part in differing[:ROWS]:
-        table.add_row(part.name, f"{part.elements:,}", percent(part.equal, part.elements))
+        table.add_row(Text(clean(part.name)), f"{part.elements:,}", percent(part.equal, part.elements))
     equal = len(parts) - len(differing)
     if equal:
         table.add_row(Text(f"{equal} other{'s' if equal > 1 else ''}", style="dim"), "", "100 %")
@@ -81,9 +84,9 @@ def _alternatives(found: Verification, arithmetic: str, console: Console) -> Non
         console.print("A sample shows no other difference: it was changed afterwards, or damaged.")
         return
     table = Table("arithmetic", "equal in the sample", title="Other arithmetics, on a sample", title_justify="left")
-    table.add_row(f"{arithmetic} (as claimed)", _share(found.as_claimed))
+    table.add_row(Text(clean(f"{arithmetic} (as claimed)")), _share(found.as_claimed))
     for one in found.alternatives:
-        table.add_row(one.name, _share(one.bit_equal))
+        table.add_row(Text(clean(one.name)), _share(one.bit_equal))
     console.print(table)
     best = found.alternatives[0]
     if best.bit_equal > found.as_claimed:

@@ -85,6 +85,24 @@ def test_the_subject_is_every_shard_as_sha256sum_sees_it(
     assert str(models) not in json.dumps(statement)
 
 
+def test_a_signed_payload_with_a_key_given_twice_does_not_verify(
+    modelprov: Command, report: Path, keys: Any, tmp_path: Path
+) -> None:
+    """What a reader sees depends on which of the two it takes: nothing of it is believed, whoever signed it."""
+    from modelprov.reports.attestation_envelope import sign
+
+    _, public = keys("a")
+    text = modelprov("attest", report).out
+    twice = text.replace('"rule":', '"class": "unrelated", "rule":', 1)
+    assert twice != text
+    for payload, code in ((text, 0), (twice, 2)):
+        (tmp_path / "s.json").write_text(sign(payload.encode(), KEYS["a"]))
+        assert modelprov("attest", "--verify", tmp_path / "s.json", "--public-key", public).code == code
+    envelope = sign(text.encode(), KEYS["a"])
+    (tmp_path / "s.json").write_text(envelope.replace('"payload":', '"payload": "e30=", "payload":', 1))
+    assert modelprov("attest", "--verify", tmp_path / "s.json", "--public-key", public).code == 2
+
+
 def test_another_key_another_report_and_no_signature_do_not_verify(
     modelprov: Command, report: Path, keys: Any, tmp_path: Path
 ) -> None:

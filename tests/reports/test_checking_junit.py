@@ -91,3 +91,8 @@ def test_characters_that_xml_cannot_hold_become_escapes(number: int) -> None:
 def test_characters_that_xml_can_hold_survive(number: int) -> None:
     parsed = etree.fromstring(f"<x>{safe(chr(number))}</x>".encode())
     assert parsed.text == ("\n" if number == 13 else chr(number))  # XML reads a bare return as a line feed
+
+
+@pytest.mark.parametrize("character", ["\u202e", "\u2066", "\u200b", "\x85", "\x9b", "\u2028"])
+def test_characters_that_steer_how_others_show_become_escapes(character: str) -> None:
+    assert safe(f"a{character}b") == f"a{character.encode('unicode_escape').decode()}b"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any, NoReturn
 
 from modelprov.behavior.records import digest
 from modelprov.errors import UnreadableFileError, UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
 
 GRADERS = ("exact", "numeric", "math-verify", "regex", "choice")
 KEYS = {"id", "question", "answer", "grader", "choices", "system"}
@@ -122,8 +122,8 @@ def _questions(text: str, shown: str) -> Iterator[Question]:
 
 def _question(line: str, number: int, place: str) -> Question:
     try:
-        data = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        data = parse_json(line)
+    except JsonError as error:
         _refuse(place, f"this is not JSON: {error}")
     if not isinstance(data, dict):
         _refuse(place, "this is no JSON object")

@@ -92,8 +92,8 @@ def added_tokens(folder: Path) -> tuple[str, ...]:
             held = read_json_object(folder / name) if (folder / name).is_file() else {}
         except ModelprovError:
             continue
-        listed = held.get("added_tokens") or held.get("added_tokens_decoder") or ()
-        values = listed.values() if isinstance(listed, dict) else listed
+        listed = held.get("added_tokens") or held.get("added_tokens_decoder")
+        values = listed.values() if isinstance(listed, dict) else listed if isinstance(listed, list) else ()
         found += [one["content"] for one in values if isinstance(one, dict) and isinstance(one.get("content"), str)]
     return tuple(dict.fromkeys(one for one in found if one.strip()))
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from modelprov.check.interface import ClaimedRecipe
 from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.types import Checkpoint
@@ -18,7 +16,7 @@ from modelprov.forensics.compare import Progress
 from modelprov.forensics.reproduce import Limits, reproduce
 from modelprov.merge.alternatives import alternatives
 from modelprov.merge.plan import plan_merge
-from modelprov.merge.recipe import Recipe, parse
+from modelprov.merge.recipe import Recipe, from_data
 from modelprov.merge.virtual import in_memory, open_models
 
 INPUTS = "whether these are the very models that it was run on is not recorded (a receipt does)"
@@ -51,7 +49,7 @@ def measure_recipes(
     for one in recipes:
         try:
             content = _content(one)
-            recipe = _located(parse(yaml.safe_dump(content), one.path), places)
+            recipe = _located(from_data(content, one.path), places)
             key = _key(content)
             if key not in known:
                 progress.stage(f"computing {one.path}")
@@ -135,4 +133,4 @@ def _located(recipe: Recipe, places: Mapping[str, str]) -> Recipe:
             else value
         )
 
-    return parse(yaml.safe_dump(moved(text), sort_keys=False))
+    return from_data(moved(text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelprov.check.interface import Claims, Measured, Outcome, Problem, Rule
 from modelprov.check.results import Location, Severity
 from modelprov.check.rules.making import finding, not_judged
-from modelprov.check.shortened import shortened
+from modelprov.foreign.shown import shortened
 
 MILD = "added rows"  # an added token without a row harms nobody who does not type it
 SHOWN = 160  # characters of a hidden prompt in a message

@@ -6,7 +6,8 @@ are stored. It reads no files and knows neither recipes nor checkpoints; whoever
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.dtypes import DType
+from modelprov.merge.numbers_given import number, truth
 
 Float32 = npt.NDArray[np.float32]
 Value = float | bool | int | str | None
@@ -25,12 +27,37 @@ ARITHMETICS = PRESETS + EXPLICIT
 
 @dataclass(frozen=True)
 class Parameter:
-    """One setting of a method: `default` None means that a recipe has to give it; `per_model` that models differ."""
+    """One setting of a method: `default` None means that a recipe has to give it; `per_model` that models differ.
+
+    A truth value where its default is one, a whole number where its default is one, else a number; from `low` to
+    `high`, the ends included.
+    """
 
     name: str
     default: Value
     per_model: bool
     meaning: str
+    low: float = -math.inf
+    high: float = math.inf
+
+    @property
+    def is_truth(self) -> bool:
+        """Whether it is true or false, and no number."""
+        return isinstance(self.default, bool)
+
+    def read(self, given: object) -> float | bool | int:
+        """The value that a recipe gives; raises `ValueError` whose words follow the parameter's name."""
+        if self.is_truth:
+            return truth(given)
+        value = number(given)
+        if not self.low <= value <= self.high:
+            ends = f"between {self.low:g} and {self.high:g}" if self.high < math.inf else f"{self.low:g} or more"
+            raise ValueError(f"is {value:g}, not {ends}")
+        if not isinstance(self.default, int):
+            return value
+        if value != int(value):
+            raise ValueError(f"is {value:g}, not a whole number")
+        return int(value)
 
 
 @dataclass(frozen=True)
@@ -56,6 +83,28 @@ class Inputs:
     rng: np.random.Generator | None = None
 
 
+def _nothing(_models: Sequence[Mapping[str, Any]], _options: Mapping[str, Any]) -> str:
+    return ""
+
+
+def weights_doubt(
+    divides_by: str, smallest: float = 0.0
+) -> Callable[[Sequence[Mapping[str, Any]], Mapping[str, Any]], str]:
+    """What is wrong with weights that are divided by their sum unless the option `divides_by` is false."""
+
+    def doubt(models: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> str:
+        weights = np.array([model["weight"] for model in models], np.float64)
+        with np.errstate(over="ignore"):
+            if not np.isfinite(np.abs(weights).sum().astype(np.float32)):
+                return "the weights add up to more than float32 holds"
+            sums = weights.sum(), weights.astype(np.float32).sum()
+        if options.get(divides_by, True) and any(abs(one) <= smallest for one in sums):
+            return "the weights sum to zero, and are to be divided by their sum"
+        return ""
+
+    return doubt
+
+
 @dataclass(frozen=True)
 class Method:
     """A merge method: its name, what it needs, and the function that does it.
@@ -63,6 +112,7 @@ class Method:
     `elementwise`: any block of elements can be merged alone with the same bits (it streams); otherwise the whole tensor
     is needed (norms, quantiles, random masks). `optional_base`: works with and without. `fewest`, `most`: number of
     models besides the base. `stores_float32`: the program whose presets we follow stores F32 whatever `out_dtype` says.
+    `doubt` says what is wrong with the complete parameters of the models and the global ones together, "" for nothing.
     """
 
     name: str
@@ -75,3 +125,4 @@ class Method:
     fewest: int = 1
     most: int | None = None
     stores_float32: bool = False
+    doubt: Callable[[Sequence[Mapping[str, Any]], Mapping[str, Any]], str] = _nothing

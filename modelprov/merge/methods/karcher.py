@@ -72,8 +72,8 @@ METHOD = Method(
     elementwise=False,
     random=False,
     parameters=(
-        Parameter("max_iter", 10, False, "most steps"),
-        Parameter("tol", 1e-5, False, "step length at which to stop"),
+        Parameter("max_iter", 10, False, "most steps", low=0, high=10_000),
+        Parameter("tol", 1e-5, False, "step length at which to stop", low=0),
     ),
     merge=merge,
     fewest=2,

@@ -15,7 +15,7 @@ from numba import njit
 
 from modelprov.arithmetics import DTYPE_CODES, Arithmetic, evaluate, fma32
 from modelprov.checkpoints.dtypes import DType
-from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
+from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter, weights_doubt
 from modelprov.merge.methods.steps import FLOAT64, Steps, steps_of, stored
 
 BLOCK = 1 << 15  # elements that stay in the processor's cache with a few models
@@ -91,4 +91,5 @@ METHOD = Method(
         Parameter("normalize", True, False, "divide by the sum of the weights"),
     ),
     merge=merge,
+    doubt=weights_doubt("normalize"),
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
+from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter, weights_doubt
 from modelprov.merge.methods.steps import Real, Steps, loaded, steps_of, stored
 
 
@@ -57,9 +57,10 @@ METHOD = Method(
     parameters=(
         Parameter("weight", None, True, "factor of this model"),
         Parameter("normalize_weights", True, False, "divide the weights by their sum"),
-        Parameter("eps", 1e-8, False, "length below which a direction does not count"),
+        Parameter("eps", 1e-8, False, "length below which a direction does not count", low=0),
     ),
     merge=merge,
     optional_base=True,
     fewest=2,
+    doubt=weights_doubt("normalize_weights"),
 )

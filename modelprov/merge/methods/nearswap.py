@@ -29,7 +29,7 @@ METHOD = Method(
     needs_base=True,
     elementwise=True,
     random=False,
-    parameters=(Parameter("t", None, False, "distance below which to take the other model"),),
+    parameters=(Parameter("t", None, False, "distance below which to take the other model", low=0),),
     merge=merge,
     most=1,
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from modelprov.errors import UsageError
-from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
+from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter, weights_doubt
 from modelprov.merge.methods.steps import Real, Steps, loaded, steps_of, stored
 
 SMALLEST = 1e-8
@@ -68,4 +68,5 @@ METHOD = Method(
     optional_base=True,
     fewest=2,
     most=2,
+    doubt=weights_doubt("always", SMALLEST),
 )

@@ -38,6 +38,8 @@ METHOD = Method(
     needs_base=True,
     elementwise=False,
     random=False,
-    parameters=(Parameter("select_topk", 1.0, False, "share of the elements that vary, those of largest variance"),),
+    parameters=(
+        Parameter("select_topk", 1.0, False, "share of the elements that vary, those of largest variance", 0, 1),
+    ),
     merge=merge,
 )

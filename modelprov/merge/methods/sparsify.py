@@ -46,11 +46,8 @@ def by_rank(delta: Real, shape: tuple[int, ...], density: float, epsilon: float,
     """
     if _share(density, "density") >= 1:
         return np.ones(len(delta), np.bool_)
-    if density - epsilon <= 0 or density + epsilon >= 1:
-        raise UsageError(
-            f"density {density:g} with epsilon {epsilon:g} gives probabilities outside 0 to 1",
-            "Choose epsilon smaller than density and than 1 - density.",
-        )
+    if doubt := rank_doubt(density, epsilon):
+        raise UsageError(doubt, "Correct the recipe.")
     rows = np.abs(delta).reshape(shape if len(shape) == 2 else (-1, shape[-1]) if len(shape) > 2 else (1, -1))
     order = np.argsort(rows, axis=-1, kind="stable")
     ranks = np.empty(rows.shape, np.float32)
@@ -59,6 +56,16 @@ def by_rank(delta: Real, shape: tuple[int, ...], density: float, epsilon: float,
     chance = np.float32(density - epsilon) + np.float32(2 * epsilon) * ranks
     kept: Mask = rng.random(rows.shape, np.float32) < chance
     return kept.ravel()
+
+
+def rank_doubt(density: float, epsilon: float) -> str:
+    """What is wrong with the two parameters of `by_rank` together, "" for nothing."""
+    if density - epsilon > 0 and density + epsilon < 1:
+        return ""
+    return (
+        f"density {density:g} with epsilon {epsilon:g} gives probabilities outside 0 to 1: epsilon has to be smaller "
+        "than density and than 1 - density"
+    )
 
 
 def rescaled(delta: Real, mask: Mask, step: Steps) -> Real:

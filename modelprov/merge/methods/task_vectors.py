@@ -8,7 +8,7 @@ The sign vote (Yadav et al. 2023) drops, at each element, what points against th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -119,6 +119,15 @@ def _generator(inputs: Inputs) -> np.random.Generator:
     return inputs.rng
 
 
+def _doubt(models: Sequence[Mapping[str, Any]], _options: Mapping[str, Any]) -> str:
+    for model in models:
+        if "epsilon" in model and model["density"] < 1:
+            doubt = sparsify.rank_doubt(model["density"], model["epsilon"])
+            if doubt:
+                return doubt
+    return ""
+
+
 def _method(
     name: str, sparsifier: Sparsify | None, *, vote: bool, normalize: bool, parameters: tuple[Parameter, ...] = ()
 ) -> Method:
@@ -134,12 +143,13 @@ def _method(
             Parameter("lambda", 1.0, False, "factor of the merged task vector"),
         ),
         merge=lambda inputs: merge(inputs, sparsifier, vote),
+        doubt=_doubt,
     )
 
 
-_DENSITY = Parameter("density", 1.0, True, "share of this model's task vector that is kept")
-_GAMMA = Parameter("gamma", 0.01, True, "share of the largest changes that is dropped")
-_EPSILON = Parameter("epsilon", 0.15, True, "how far the probability to be kept departs from density")
+_DENSITY = Parameter("density", 1.0, True, "share of this model's task vector that is kept", low=0, high=1)
+_GAMMA = Parameter("gamma", 0.01, True, "share of the largest changes that is dropped", low=0, high=1)
+_EPSILON = Parameter("epsilon", 0.15, True, "how far the probability to be kept departs from density", low=0, high=1)
 _RESCALE = Parameter("rescale", True, False, "enlarge what is kept to the L1 norm of the whole task vector")
 
 TASK_VECTOR_METHODS = (

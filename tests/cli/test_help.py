@@ -1,0 +1,85 @@
+"""What `--help` says of every command: all of it, with the defaults that count; and the command as a module."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from modelprov.cli import (  # noqa: F401  (they add themselves)
+    attest,
+    check,
+    compare,
+    demo,
+    inspect,
+    merge,
+    probe,
+    report,
+    report_combine,
+    verify,
+)
+from modelprov.cli import eval as evaluation  # noqa: F401
+from modelprov.cli.app import app
+from tests.cli.conftest import Command
+
+BORDER = re.compile(r"[│╭╮╰╯─]")
+
+
+def commands() -> Iterator[tuple[tuple[str, ...], object]]:
+    """Every command with its words."""
+
+    def below(group: object, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
+        for name, command in getattr(group, "commands", {}).items():
+            yield from below(command, (*words, name)) if hasattr(command, "commands") else [((*words, name), command)]
+
+    yield from below(typer.main.get_command(app), ())
+
+
+@pytest.mark.parametrize(
+    ("words", "command"), commands(), ids=lambda one: " ".join(one) if isinstance(one, tuple) else ""
+)
+def test_help_shows_every_word_and_every_default(
+    words: tuple[str, ...], command: object, modelprov: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("TERMINAL_WIDTH", "400")
+    shown = " ".join(BORDER.sub(" ", modelprov(*words, "--help").out).split())
+    for parameter in command.params:  # type: ignore[attr-defined]
+        said = getattr(parameter, "help", None)
+        if parameter.name == "help" or getattr(parameter, "hidden", False) or not said:
+            continue
+        assert " ".join(said.split()) in shown, parameter.name
+        default, kind = parameter.default, getattr(parameter, "type_descriptor", None)
+        if isinstance(default, int | float) and not isinstance(default, bool):
+            assert f"[default: {default}]" in shown, parameter.name
+        elif default is None and getattr(kind, "annotation", None) in (int, float) and not parameter.multiple:
+            assert "default:" in said, parameter.name
+
+
+@pytest.mark.parametrize("module", ["modelprov", "modelprov.cli.main"])
+def test_the_command_runs_as_a_module_and_knows_its_commands(module: str, tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    for words, code, says in ((("--version",), 0, "modelprov"), (("inspect", "no-such-model"), 2, "nothing is at")):
+        done = subprocess.run(
+            [sys.executable, "-m", module, *words], capture_output=True, text=True, cwd=tmp_path, timeout=120,
+            check=False, env={"PYTHONPATH": str(root), "PATH": ""},
+        )  # fmt: skip
+        assert done.returncode == code
+        assert says in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_types_are_promised_to_those_who_import_the_package() -> None:
+    """`py.typed` lies in the package, and the wheel takes the whole package (PEP 561)."""
+    import tomllib
+
+    root = Path(__file__).parents[2]
+    assert (root / "modelprov" / "py.typed").is_file()
+    wheel = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["packages"] == ["modelprov"]
+    assert not {"exclude", "only-include", "include"} & set(wheel)

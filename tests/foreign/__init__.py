@@ -1,0 +1,1 @@
+"""Reading and showing what others wrote."""
