@@ -22,7 +22,8 @@ class SimplestNumber:
 def simplest_number(low: float, high: float) -> SimplestNumber | None:
     """Find the shortest decimal in [low, high]; beyond 4 decimals, a fraction if a simple one fits.
 
-    Among decimals of one length the one nearest the middle wins. None where the interval is empty or holds NaN.
+    Among decimals of one length one that ends in 5 wins, as in 0.565, then the one nearest the middle. None where the
+    interval is empty or holds NaN.
     """
     if not low <= high:
         return None
@@ -47,6 +48,9 @@ def _decimal(low: Fraction, high: Fraction, digits: int) -> SimplestNumber | Non
     if first > last:
         return None
     chosen = min(max(round((low + high) / 2 * scale), first), last)
+    fives = [five for five in (chosen - (chosen - 5) % 10, chosen + (5 - chosen) % 10) if first <= five <= last]
+    if digits > 1 and fives:
+        chosen = min(fives, key=lambda five: abs(five - chosen))
     return SimplestNumber(chosen / scale, f"{'-' if chosen < 0 else ''}{_digits(abs(chosen), digits)}")
 
 

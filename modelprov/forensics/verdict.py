@@ -184,9 +184,8 @@ def _by_rules(facts: Facts) -> Decision:
         if facts.elsewhere is not None:
             return _inconclusive(
                 "other-coordinates",
-                "weight by weight it shares nothing with the parents, but sorted by size its rows and columns are "
-                "those of one of them, closer than chance allows: perhaps the same model in other coordinates "
-                "(reordered, rotated or rescaled inside)",
+                "weight by weight they share nothing, but sorted by size the rows and columns agree more closely than "
+                "chance allows, as after reordering, rotating or rescaling a model inside",
                 facts.elsewhere,
             )
         return Decision(VerdictClass.UNRELATED, "unrelated")
@@ -313,11 +312,14 @@ def _second_direction(facts: Facts, weights: tuple[float, ...], heaviest: int) -
         share = facts.towards[parent] if parent < len(facts.towards) else None
         if parent == heaviest or (weight < SECOND and (share or 0) < TOWARDS):
             continue
-        words = f"with {weight:.2f} of the best fit" if weight >= SECOND else f"{share:.0%} of what moved went its way"
+        words = (
+            f"the best fit has {weight:.2f} of it"
+            if weight >= SECOND
+            else f"{share:.0%} of what differs from the nearer parent went its way"
+        )
         return _inconclusive(
             "two-directions",
-            f"it is near one parent, but the direction of another is in it too ({words}), as in merges that drop, pick "
-            "or swap elements",
+            f"{words}, as in merges that drop, pick or swap elements",
             parent + 1,
         )
     return None

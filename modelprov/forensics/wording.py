@@ -15,7 +15,7 @@ from modelprov.forensics.results import (
     VerdictClass,
 )
 from modelprov.forensics.roles import Between
-from modelprov.forensics.verdict import REPRODUCED, Decision, Facts
+from modelprov.forensics.verdict import REPRODUCED, Decision, Facts, akin
 from modelprov.shares import wilson
 
 WHO = "who made the weights, how the parents came to be used, or with what intent and permission"
@@ -82,11 +82,19 @@ def _summary(
         )
     if decision.rule == "extrapolated" and decision.parent:
         return (
-            f"{suspect} lies between {' and '.join(labels[1:])}, and {parent} is, to its own rounding, exactly "
-            f"{suspect} carried on beyond it. Whether {suspect} was merged from {parent} or {parent} made from "
-            f"{suspect}, the weights do not settle."
+            f"{labels[0]} is on a line with {' and '.join(labels[1:])}, and {parent} is, to its own rounding, "
+            f"{labels[0]} carried on. Whether {labels[0]} was merged from {parent} or {parent} made from {labels[0]}, "
+            "the weights do not settle."
         )
-    return f"The weights do not settle where {suspect} comes from: {decision.reason}."
+    if decision.rule == "other-coordinates" and decision.parent:
+        return (
+            f"{labels[0]} is perhaps {parent}, or a descendant, in other coordinates: {decision.reason}. That is no "
+            "finding and no all-clear."
+        )
+    if decision.rule == "two-directions" and decision.parent and facts.weights:
+        near = labels[1 + max(range(len(facts.weights)), key=lambda number: (facts.weights or ())[number])]
+        return f"{labels[0]} is near {near} and has the direction of {parent} in it too: {decision.reason}."
+    return f"The weights do not settle where {labels[0]} comes from: {decision.reason}."
 
 
 def _compared(facts: Facts, suspect: str) -> str:
@@ -197,7 +205,7 @@ def _evidence(
                 null="collinearity 0 for independent training",
             )
         )
-    if facts.straightness is not None:
+    if facts.straightness is not None and akin(facts):
         found.append(
             Evidence(
                 measure="straightness: minus the cosine of the angle, at the suspect, between one parent and the "
@@ -251,7 +259,7 @@ def _evidence(
 
 
 def _nulls(facts: Facts, mixing: Mixing) -> tuple[Control, ...]:
-    if facts.parents < 2 or not facts.elements:
+    if facts.parents < 2 or not facts.elements or not akin(facts):
         return ()
     theory = Control(
         label="independent training",
@@ -288,7 +296,13 @@ def _limits(decision: Decision, labels: Sequence[str]) -> tuple[str, ...]:
             limits.append("a merge with a model that was not given: name it as a further parent")
     if decision.class_ is VerdictClass.UNRELATED:
         limits.append(
-            "reuse that leaves no trace in weights at the same place: distillation, permuted or rescaled neurons"
+            "reuse that leaves no trace in weights at the same place: distillation, or other coordinates that also "
+            "change the sizes of rows and columns"
+        )
+    if decision.class_ is VerdictClass.MERGE:
+        limits.append(
+            "which file was made first: whoever holds the suspect and one parent can make another parent so that the "
+            "suspect comes out as their mixture, and a patient maker can hide it in the rounding"
         )
     if decision.class_ is VerdictClass.COPY:
         limits.append("anything outside the weights: prompt, tokenizer, code")

@@ -36,7 +36,7 @@ def top(case: Case) -> Top:
     label = subject(case)
     if case.weights is not None:
         kind = words.VERDICTS[case.weights.verdict.class_]
-        return Top(f"{kind.name}: {label}", kind.headline, kind.accent, kind.accent_dark)
+        return Top(f"{kind.name}: {label}", sections.headline(case.weights), kind.accent, kind.accent_dark)
     if case.check is not None:
         accent, dark, _ = checking.ACCENTS[case.check.outcome]
         return Top(f"{checking.TITLES[case.check.outcome]}: {label}", checking.headline(case.check), accent, dark)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from modelprov.forensics.results import AfterMerge, Frozen, Measures, Mixing, Reproduction, Verdict
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 
 class Input(Frozen):

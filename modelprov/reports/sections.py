@@ -27,6 +27,23 @@ def suspect(report: Report) -> str:
     return n.clean(next((item.label for item in report.inputs if item.role == "suspect"), "suspect"))
 
 
+def headline(report: Report) -> str:
+    """What the verdict says of which models, on what share of the weights."""
+    class_, share = report.verdict.class_, report.coverage.share
+    labels = [label for _, label in parents(report)]
+    used = {label for group in report.reproduction.groups for label, weight in group.weights.items() if weight}
+    if class_ in MIXED and len(used) > 1:
+        labels = [label for label in labels if label in used]
+    whole = share == 1 or class_ is VerdictClass.INCONCLUSIVE
+    return n.clean(
+        words.VERDICTS[class_].headline.format(
+            suspect=suspect(report) if whole else f"{n.share(share)} of {suspect(report)}",
+            parent=report.verdict.parent or labels[0],
+            parents=(" or " if class_ is VerdictClass.UNRELATED else " and ").join(labels),
+        )
+    )
+
+
 def summary(report: Report) -> str:
     """Return the verdict in one or two sentences."""
     return n.clean(report.verdict.summary)

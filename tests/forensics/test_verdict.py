@@ -58,9 +58,10 @@ def test_the_bits_of_a_parent_are_a_copy_and_with_other_norms_a_finetune() -> No
 
 def test_a_finding_about_less_than_half_of_the_suspect_is_not_one_about_the_suspect() -> None:
     for facts in (replace(SIBLING, identical=(1,)), REPRODUCED, EXACT, TRAINED, SIBLING):
-        assert outcome(facts, compared=0.4) == ("inconclusive", "partial")
-        assert outcome(facts, compared=0.5)[1] != "partial"
-    assert outcome(SIBLING, correlations=(0.01, 0.0), compared=0.4) == ("unrelated", "unrelated")
+        assert outcome(facts, compared_decisive=0.4) == ("inconclusive", "partial")
+        assert outcome(facts, compared_decisive=0.5)[1] != "partial"
+        assert outcome(facts, compared=0.4)[1] != "partial"  # norms and the like count for nothing
+    assert outcome(SIBLING, correlations=(0.01, 0.0), compared_decisive=0.4) == ("inconclusive", "partial")
 
 
 def test_unrelated_needs_low_correlation_with_every_parent_and_in_every_tensor() -> None:
@@ -69,6 +70,44 @@ def test_unrelated_needs_low_correlation_with_every_parent_and_in_every_tensor()
     assert outcome(SIBLING, correlations=(0.05, 0.0), kin_tensors=0.05) == ("inconclusive", "weak-kinship")
     assert outcome(SIBLING, correlations=(0.49, 0.3)) == ("inconclusive", "weak-kinship")
     assert outcome(SIBLING, correlations=(0.5, 0.3)) == ("finetune", "near-one-parent")
+
+
+def test_there_is_no_all_clear_while_a_parent_has_the_same_sizes_in_another_order() -> None:
+    stranger = replace(SIBLING, correlations=(0.01, 0.0))
+    assert outcome(stranger) == ("unrelated", "unrelated")
+    assert outcome(stranger, elsewhere=1) == ("inconclusive", "other-coordinates")
+    assert decide(replace(stranger, elsewhere=2)).parent == 2
+
+
+def test_a_mixture_in_the_middle_of_the_cells_is_no_merge_whatever_the_bits_say() -> None:
+    assert outcome(REPRODUCED, short=False, centred=1) == ("inconclusive", "extrapolated")
+    assert outcome(REPRODUCED, short=False, extrapolated=1) == ("merge", "reproduced")
+    assert outcome(REPRODUCED, short=True, extrapolated=1) == ("inconclusive", "extrapolated")
+    assert outcome(TRAINED, centred=2) == ("inconclusive", "extrapolated")
+
+
+def test_ties_that_no_rounding_decided_are_no_exact_merge() -> None:
+    uneven = {"ties": 50, "ties_even": 0.98, "ties_firm": True}
+    assert outcome(EXACT, **uneven) == ("inconclusive", "ties")
+    assert outcome(EXACT, **(uneven | {"ties": 49})) == ("merge", "exact-to-rounding")
+    assert outcome(EXACT, **(uneven | {"ties_even": 0.99})) == ("merge", "exact-to-rounding")
+    assert outcome(EXACT, **(uneven | {"ties_firm": False})) == ("merge", "exact-to-rounding")
+    assert outcome(EXACT, **(uneven | {"ties_firm": False, "roomy": 499})) == ("inconclusive", "ties")
+    assert outcome(REPRODUCED, **uneven) == ("merge", "reproduced")  # every bit came out, the ties among them
+
+
+def test_a_suspect_that_is_hardly_ever_strictly_between_is_no_trained_merge() -> None:
+    assert outcome(TRAINED, roomy=499) == ("inconclusive", "shared-direction")
+    assert outcome(TRAINED, strictly=0.79) == ("inconclusive", "shared-direction")
+    assert outcome(TRAINED, strictly=0.8) == ("merge-then-trained", "merge-then-trained")
+
+
+def test_a_second_direction_is_said_by_weight_or_by_where_small_differences_went() -> None:
+    assert outcome(SIBLING, weights=(0.1, 0.95)) == ("inconclusive", "two-directions")
+    assert decide(replace(SIBLING, weights=(0.1, 0.95))).parent == 1
+    assert outcome(SIBLING, weights=(0.09, 0.95)) == ("finetune", "near-one-parent")
+    assert outcome(SIBLING, towards=(0.75, None)) == ("inconclusive", "two-directions")
+    assert outcome(SIBLING, towards=(0.74, None)) == ("finetune", "near-one-parent")
 
 
 def test_with_one_parent_kinship_is_a_finetune() -> None:
@@ -198,7 +237,7 @@ def test_an_exact_merge_is_reproduced_to_the_last_bit_in_every_arithmetic(arithm
     assert named(found) == ("merge", "reproduced")
     assert found.reproduction.bit_equal == 1
     assert found.reproduction.groups[0].weights["P1"] == pytest.approx(WEIGHTS[0], abs=1e-6)
-    assert "no training afterwards left a trace" in found.verdict.summary
+    assert "the recipe explains all of it" in found.verdict.summary
 
 
 @pytest.mark.parametrize(

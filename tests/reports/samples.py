@@ -62,7 +62,7 @@ def copy() -> Report:
 def finetune() -> Report:
     verdict = Verdict(
         class_=VerdictClass.FINETUNE,
-        summary="Rio-3.5 was trained onwards from Qwen3.5.",
+        summary="Rio-3.5 shares its origin with Qwen3.5; who came first is open.",
         rule="finetune",
         parent="Qwen3.5",
         does_not_show=DOES_NOT_SHOW[:2],
