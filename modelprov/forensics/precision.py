@@ -51,17 +51,19 @@ def suspect_formats(
 ) -> npt.NDArray[np.int64] | None:
     """Codes of the formats whose numbers the suspect holds, int64 [t], tensor by tensor; None where they are declared.
 
-    A tensor that was not sampled is taken to be as the finest of its stratum (`of_tensor`), else of the model.
+    A tensor that was not sampled is taken to be as the finest with the same declared format in its stratum
+    (`of_tensor`), else in the model; without any, as it is declared.
     """
     declared = np.array([FORMATS.index(tensor.views[0].ref.dtype) for tensor in alignment.tensors], np.int64)
-    bits = MANTISSA_BITS[sample.formats[0]]
-    everywhere = int(bits.max(initial=0))
-    by_stratum = np.full(int(of_tensor.max(initial=0)) + 1, -1)
-    np.maximum.at(by_stratum, stratum, bits)
-    by_tensor = np.full(len(declared), -1)
+    bits, own = MANTISSA_BITS[sample.formats[0]], declared[sample.group]
+    by_tensor, by_stratum = np.full(len(declared), -1), np.full((int(of_tensor.max(initial=0)) + 1, len(FORMATS)), -1)
+    everywhere = np.full(len(FORMATS), -1)
     np.maximum.at(by_tensor, sample.group, bits)
-    found = np.where(by_tensor >= 0, by_tensor, by_stratum[of_tensor])
-    found = np.minimum(np.where(found >= 0, found, everywhere), MANTISSA_BITS[declared])
+    np.maximum.at(by_stratum, (stratum, own), bits)
+    np.maximum.at(everywhere, own, bits)
+    found = by_tensor
+    for wider in (by_stratum[of_tensor, declared], everywhere[declared], MANTISSA_BITS[declared]):
+        found = np.where(found >= 0, found, wider)
     codes = np.argmax(found[:, None] == MANTISSA_BITS, axis=1)
     return None if np.array_equal(codes, declared) else codes
 

@@ -129,8 +129,8 @@ def _merge_summary(
         arithmetic = f"Recomputing this merge in {reproduction.arithmetic} arithmetic{programs} gives"
         if reproduction.bit_equal == 1:
             return (
-                f"{suspect} is {recipe}. {arithmetic} every bit again: the recipe explains all of it, and says nothing "
-                "of who made which file."
+                f"{suspect} is {recipe}. {arithmetic} every bit again: the recipe explains every bit, not who made "
+                "which file."
             )
         return (
             f"{suspect} is {recipe}. {arithmetic} {floor_percent(reproduction.bit_equal)} of the weights again; the "

@@ -34,7 +34,7 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
         "Merge",
         "{suspect} is a mix of {parents}",
         "The weights lie where a fixed mix of the parents puts them, to within the rounding of the stored numbers. "
-        "Training done afterwards would have moved them off that line. Who made which file they do not show.",
+        "Training done afterwards would have moved them off that line.",
         "#1c4f8f",
         "#8fbcf2",
         "blue",

@@ -237,7 +237,7 @@ def test_an_exact_merge_is_reproduced_to_the_last_bit_in_every_arithmetic(arithm
     assert named(found) == ("merge", "reproduced")
     assert found.reproduction.bit_equal == 1
     assert found.reproduction.groups[0].weights["P1"] == pytest.approx(WEIGHTS[0], abs=1e-6)
-    assert "the recipe explains all of it" in found.verdict.summary
+    assert "the recipe explains every bit" in found.verdict.summary
 
 
 @pytest.mark.parametrize(

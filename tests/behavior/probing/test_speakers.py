@@ -29,6 +29,7 @@ from modelprov.behavior.probing.hidden_prompts import Frame, examine
 from modelprov.behavior.probing.names import parse_names
 from modelprov.behavior.probing.probe import Plan, probe
 from modelprov.behavior.probing.questions import questions
+from modelprov.behavior.probing.rendering import Renderer
 from modelprov.behavior.probing.results import ModelProbed
 from modelprov.behavior.probing.speakers import Asked, EndpointSpeaker, How, ask, key_of
 from modelprov.behavior.probing.subjects import Subject
@@ -48,10 +49,11 @@ class Parrot:
 
     def __init__(self, template: str = RIO, most: int = 10**9) -> None:
         self.template, self.most, self.asked = template, most, 0
+        self.renderer = Renderer()
         self.examined = examine(TemplateFile("f", "default", template), {}, (), used=True)
 
     def prompts(self, arm, asked):
-        return rendered_prompts(arm, asked, self.template, {}, self.examined.stripped)
+        return rendered_prompts(arm, asked, self.template, {}, self.examined.stripped, self.renderer)
 
     def answer(self, asked, *_):
         if self.asked + len(asked) > self.most:
