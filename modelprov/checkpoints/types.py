@@ -200,6 +200,10 @@ class Alignment:
 
     def decisive_share(self, checkpoint: int = 0) -> float:
         """The same among the elements that may carry a verdict; 1 where there are none."""
-        compared = sum(tensor.views[checkpoint].count for tensor in self.tensors if tensor.decisive)
+        views = {
+            (view.ref.name, view.start): view.count  # a tied head is the embedding once more
+            for view in (tensor.views[checkpoint] for tensor in self.tensors if tensor.decisive)
+        }
+        compared = sum(views.values())
         missing = sum(item.count for item in self.unaligned if item.checkpoint == checkpoint and item.decisive)
         return compared / (compared + missing) if compared + missing else 1.0

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from modelprov.checkpoints.alignment import align
-from modelprov.checkpoints.plan import plan_pass
+from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.quantised import refuse_quantised
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.engines.local import processors
@@ -19,10 +19,11 @@ from modelprov.forensics.fits import Fits, fit_sample
 from modelprov.forensics.kernels.choose import pick_kernel
 from modelprov.forensics.kernels.cpu import compile_for
 from modelprov.forensics.kernels.interface import RecipePlan
-from modelprov.forensics.precision import suspect_formats
-from modelprov.forensics.profiles import Resemblance, resemblance
+from modelprov.forensics.precision import effective, suspect_formats
+from modelprov.forensics.profiles import Resemblance, choose, resemblance
 from modelprov.forensics.recipe_search import tied
 from modelprov.forensics.rows import Table
+from modelprov.forensics.sample import Sample
 from modelprov.forensics.scout import Strata, load_sample, plan_sample, stratify
 from modelprov.forensics.sweep import block_bytes, sweep
 
@@ -104,10 +105,8 @@ def _measure(
     compile_for(len(checkpoints))
     threads = options.threads or max(2, processors())
     scout = plan_sample(alignment, strata, options.sample_elements, options.seed)
-    fits = None
-    if len(checkpoints) > 2:
-        progress.stage("scouting: candidate recipes from a sample")
-        fits = _scout(alignment, strata, scout, options.seed)
+    progress.stage("scouting: precision and candidate recipes, from a sample")
+    sample, fits = _scout(alignment, strata, scout, options.seed)
     recipes = _recipe_plan(fits, strata, len(checkpoints) - 1)
     size = block_bytes(options.memory, threads, len(checkpoints))
     plan = scout if options.sample else plan_pass(alignment, size)
@@ -115,7 +114,7 @@ def _measure(
     moments = sweep(
         checkpoints, plan, len(alignment.tensors), recipes, kernel,
         threads=threads, method=options.method, on_bytes=progress.advance,
-        precision=None if fits is None else suspect_formats(fits.sample, fits.stratum, strata.of_tensor, alignment),
+        precision=None if sample is None else suspect_formats(sample, strata.of_tensor, alignment),
     )  # fmt: skip
     progress.stage("judging")
     table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints))
@@ -128,18 +127,26 @@ def _measure(
 
 def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Resemblance:
     """Before an all-clear: whether the suspect is a parent in other coordinates."""
-    progress.stage("looking for the same sizes in another order")
-    return resemblance(alignment, options.seed, progress.advance)
+    chosen = choose(alignment, options.seed)
+    size = sum(view.count * view.ref.dtype.size for number in chosen for view in alignment.tensors[number].views)
+    progress.stage("looking for the same sizes of rows and columns in another order", size)
+    return resemblance(alignment, chosen, progress.advance)
 
 
-def _scout(alignment: Alignment, strata: Strata, plan: object, seed: int) -> Fits | None:
-    """Fit the decisive part of the sample; None where there is none."""
-    sample = load_sample(alignment, plan)  # type: ignore[arg-type]
+def _scout(alignment: Alignment, strata: Strata, plan: Plan, seed: int) -> tuple[Sample | None, Fits | None]:
+    """The decisive part of the sample, in the formats that its values show, and its fits where there are two parents.
+
+    None where there is none.
+    """
+    sample = load_sample(alignment, plan)
     decisive = np.array([tensor.decisive for tensor in alignment.tensors])
     sample = sample.take(decisive[sample.group])
     if not sample.elements:
-        return None
-    return fit_sample(sample, strata.of_tensor[sample.group], len(strata.names), seed)
+        return None, None
+    sample = effective(sample)
+    if len(sample.parents) < 2:
+        return sample, None
+    return sample, fit_sample(sample, strata.of_tensor[sample.group], len(strata.names), seed)
 
 
 def _recipe_plan(fits: Fits | None, strata: Strata, parents: int) -> RecipePlan:

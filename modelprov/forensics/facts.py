@@ -1,6 +1,7 @@
 """Gathers, from the sums of the sweep and the fits of the sample, the facts that the rules of the verdict look at.
 
-Only decisive tensors count. Decides nothing: every threshold that decides stands in `verdict.py`.
+Only decisive tensors count. Decides nothing: the thresholds of the rules stand in `verdict.py`, those of a measure
+beside it.
 """
 
 from __future__ import annotations
@@ -93,7 +94,8 @@ def _facts(of: Evidence, decisive: Sequence[int], explained: Sequence[int]) -> F
     used = weights[np.unique(of.strata.of_tensor[list(explained)])] if weights is not None and explained else None
     shares, errors = _weights(total, fits)
     likely = None if shares is None else np.tile(shares, (len(of.strata.names), 1))
-    side = sides(fits, likely if used is None else weights)
+    judged = None if fits is None or not explained else fits.of_tensors(explained)
+    side = sides(judged, likely if used is None else weights)
     return Facts(
         elements=elements,
         parents=n - 1,
@@ -106,9 +108,9 @@ def _facts(of: Evidence, decisive: Sequence[int], explained: Sequence[int]) -> F
         kin_tensors=_kin_tensors(table, decisive),
         between=between(total),
         other_exact=_other_exact(total, fits),
-        extrapolated=extrapolated(fits, weights),
-        centred=centred(fits, weights, of.seed),
-        short=fits is None or short(fits.sample),
+        extrapolated=extrapolated(judged, weights),
+        centred=centred(judged, weights, of.seed),
+        short=judged is None or short(judged.sample),
         ties=side.ties,
         ties_even=side.even / side.ties if side.ties else None,
         ties_firm=side.firm,

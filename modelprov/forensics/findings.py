@@ -18,7 +18,7 @@ from modelprov.forensics.scout import Strata
 from modelprov.forensics.sections import after_merge, mixing, reproduction
 from modelprov.forensics.verdict import REPRODUCED, Decision, Facts, akin, decide
 
-NOT_KIN = "a mixture of models that share nothing here has no meaning"
+NOT_KIN = "the models share nothing at their places, so that a mixture of them has no meaning"
 MERGES = (VerdictClass.MERGE, VerdictClass.MERGE_THEN_TRAINED)
 
 
@@ -60,7 +60,11 @@ def collect(
     parts = _parts(fits, strata, table.tensors, seed)
     facts = gather(Evidence(table, strata, fits, recipes, parts, seed, compared))
     if elsewhere is not None and decide(facts).class_ is VerdictClass.UNRELATED:
-        facts = replace(facts, elsewhere=elsewhere().parent)
+        found = elsewhere()
+        facts = replace(
+            facts, elsewhere=found.parent, untested=not found.tested,
+            profiles=found.profiles, rare=found.rare, by_chance=found.by_chance,
+        )  # fmt: skip
     decision = _check_controls(decide(facts), controls)
     reproduced = facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and facts.explained == 1
     kin = akin(facts)

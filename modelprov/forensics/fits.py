@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +12,6 @@ from modelprov.forensics import interval, likelihood, polytope
 from modelprov.forensics.interval import ElementIntervals, IntervalFit
 from modelprov.forensics.likelihood import Likelihood
 from modelprov.forensics.piecewise import TensorInterval, partition
-from modelprov.forensics.precision import effective
 from modelprov.forensics.recipe_search import (
     REPRODUCED,
     TRIED,
@@ -68,10 +68,15 @@ class Fits:
     exact: Exact | None
     candidates: tuple[Scored, ...]
 
+    def of_tensors(self, rows: Sequence[int]) -> Fits:
+        """The same fits with the sampled elements of some tensors only: what is exact there is judged there."""
+        chosen = np.isin(self.sample.group, np.asarray(rows, np.int64))
+        return self if chosen.all() else replace(self, sample=self.sample.take(chosen), stratum=self.stratum[chosen])
+
 
 def fit_sample(sample: Sample, stratum: npt.NDArray[np.int64], strata: int, seed: int) -> Fits:
     """Fit the decisive elements of the sample; `stratum` int64 [n] of each element. Needs at least two parents."""
-    sample, k = effective(sample), len(sample.parents)
+    k = len(sample.parents)
     grouped = replace(sample, group=stratum.astype(np.int32))
     intervals = interval.element_intervals(grouped)
     peak = interval.fit(intervals)

@@ -26,9 +26,10 @@ MANTISSA_BITS = np.array([dtype.mantissa_bits for dtype in FORMATS])
 def effective(sample: Sample) -> Sample:
     """The same elements with the formats that their values show, and the suspect's cells in those.
 
-    Measured where the parents differ, since where they agree the suspect may only hold what they hold.
+    Measured where the parents differ, since where they agree the suspect may only hold what they hold; with one parent
+    everywhere.
     """
-    differ = (sample.parents != sample.parents[-1]).any(axis=0)
+    differ = (sample.parents != sample.parents[-1]).any(axis=0) | (len(sample.parents) == 1)
     formats = np.stack(
         [
             _measured(values, declared, sample.group, differ)
@@ -43,11 +44,11 @@ def effective(sample: Sample) -> Sample:
 
 def short(sample: Sample) -> bool:
     """Whether most of the suspect holds 16-bit numbers, where every fit of a mixture allows both directions."""
-    return bool((MANTISSA_BITS[sample.formats[0]] < DType.F32.mantissa_bits).mean() > 0.5)
+    return 2 * int((MANTISSA_BITS[sample.formats[0]] < DType.F32.mantissa_bits).sum()) >= sample.elements
 
 
 def suspect_formats(
-    sample: Sample, stratum: npt.NDArray[np.int64], of_tensor: npt.NDArray[np.int64], alignment: Alignment
+    sample: Sample, of_tensor: npt.NDArray[np.int64], alignment: Alignment
 ) -> npt.NDArray[np.int64] | None:
     """Codes of the formats whose numbers the suspect holds, int64 [t], tensor by tensor; None where they are declared.
 
@@ -59,7 +60,7 @@ def suspect_formats(
     by_tensor, by_stratum = np.full(len(declared), -1), np.full((int(of_tensor.max(initial=0)) + 1, len(FORMATS)), -1)
     everywhere = np.full(len(FORMATS), -1)
     np.maximum.at(by_tensor, sample.group, bits)
-    np.maximum.at(by_stratum, (stratum, own), bits)
+    np.maximum.at(by_stratum, (of_tensor[sample.group], own), bits)
     np.maximum.at(everywhere, own, bits)
     found = by_tensor
     for wider in (by_stratum[of_tensor, declared], everywhere[declared], MANTISSA_BITS[declared]):
@@ -81,8 +82,16 @@ def _measured(
             continue
         on = np.zeros(values.size, bool)
         on[counted] = round_to(values[counted], coarse) == values[counted]
+        on[counted] &= _width(values[counted], np.full(int(counted.sum()), FORMATS.index(coarse), np.uint8)) >= _width(
+            values[counted], declared[counted]
+        )  # among its smallest numbers F16 is the coarser one
         elements = np.bincount(group[counted], minlength=tensors)
         share = np.bincount(group[on], minlength=tensors) / np.maximum(elements, 1)
         share = np.where(elements >= MEASURED, share, on.sum() / counted.sum())
         found[finer & (share >= ON_LATTICE)[group]] = FORMATS.index(coarse)
     return found
+
+
+def _width(values: Float64, codes: npt.NDArray[np.uint8]) -> Float64:
+    lower, upper = cells(values, codes)
+    return upper - lower

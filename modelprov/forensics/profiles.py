@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,14 +19,16 @@ from scipy.special import gammaln, logsumexp
 from scipy.stats import binom
 
 from modelprov.checkpoints.dtypes import Float64, decode
+from modelprov.checkpoints.files import check_unchanged
 from modelprov.checkpoints.plan import FORMATS, plan_segments
 from modelprov.checkpoints.reading import Files, Reader
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Component
 from modelprov.forensics.scout import NUMBER
 
-ELEMENTS = 1 << 26
-"""Weights of each checkpoint that are read, in whole tensors: about 130 MB in bf16."""
+ELEMENTS, SHARE = 1 << 26, 0.02
+"""Weights of each checkpoint that are read, in whole tensors: about 130 MB in bf16, of large models a share of all."""
 PIECE = 1 << 20
+LEAST = 2  # profiles without which nothing was tested
 FEWEST = 24  # rows or columns below which a profile says nothing
 VARIED = 0.3  # of the spread that independent weights give the sizes: less is a design (weights kept at one norm)
 RARE = 1e-3  # chance of a profile that counts as a match where matches are counted
@@ -46,11 +48,20 @@ READERS = (
 
 @dataclass(frozen=True)
 class Resemblance:
-    """For each parent (1 ... k): whether it matches, and how many of the `profiles` are rarer than `RARE`."""
+    """For each parent (1 ... k): whether it matches, and how many of the `profiles` are rarer than `RARE`.
+
+    `by_chance` is how many that would be among independent models.
+    """
 
     matching: tuple[bool, ...]
     rare: tuple[int, ...]
     profiles: int
+    by_chance: float
+
+    @property
+    def tested(self) -> bool:
+        """Whether enough was left that could have matched."""
+        return self.profiles >= LEAST
 
     @property
     def parent(self) -> int | None:
@@ -59,12 +70,13 @@ class Resemblance:
         return max(found, key=lambda number: self.rare[number]) + 1 if found else None
 
 
-def resemblance(alignment: Alignment, seed: int, on_bytes: Callable[[int], None] = lambda _: None) -> Resemblance:
-    """Compare the sorted sizes of rows and columns of some whole matrices; reads at most about `ELEMENTS` weights.
+def resemblance(
+    alignment: Alignment, chosen: Sequence[int], on_bytes: Callable[[int], None] = lambda _: None
+) -> Resemblance:
+    """Compare the sorted sizes of rows and columns of the `chosen` matrices, read whole; `on_bytes` hears of it.
 
-    `on_bytes` hears how many bytes were read. Raises what reading raises.
+    Raises what reading raises.
     """
-    chosen = _choose(alignment, seed)
     sizes = _sizes(alignment, chosen, on_bytes)
     found: dict[tuple[int | None, str, str], list[Float64]] = defaultdict(list)
     for number in chosen:
@@ -78,7 +90,8 @@ def resemblance(alignment: Alignment, seed: int, on_bytes: Callable[[int], None]
         len(profiles), len(alignment.checkpoints) - 1
     )
     matching = tuple(_beyond_chance(column) for column in chances.T)
-    return Resemblance(matching, tuple(int((column < np.log(RARE)).sum()) for column in chances.T), len(profiles))
+    rare = tuple(int((column < np.log(RARE)).sum()) for column in chances.T)
+    return Resemblance(matching, rare, len(profiles), RARE * len(profiles))
 
 
 def closer(first: Float64, second: Float64) -> float:
@@ -107,24 +120,36 @@ def _beyond_chance(chances: Float64) -> bool:
     return bool((together[1:] < BEYOND_CHANCE).any())
 
 
-def _choose(alignment: Alignment, seed: int) -> list[int]:
-    """Whole matrices up to `ELEMENTS`: layers in a seeded order, of each all that fits, the smallest first."""
+def choose(alignment: Alignment, seed: int) -> list[int]:
+    """Whole matrices up to a budget: layers in a seeded order, each with half of it at most, telling kinds first."""
     by_layer: dict[int | None, list[int]] = defaultdict(list)
     for number, tensor in enumerate(alignment.tensors):
         if tensor.decisive and len(tensor.shape) == 2:
             by_layer[tensor.layer].append(number)
     layers = sorted(layer for layer in by_layer if layer is not None)
     order: list[int | None] = [layers[place] for place in np.random.default_rng(seed).permutation(len(layers))]
-    chosen, left = [], ELEMENTS
+    budget = max(ELEMENTS, int(SHARE * sum(tensor.count for tensor in alignment.tensors)))
+    chosen, left = [], budget
     for layer in [*order, None]:
-        for number in sorted(by_layer.get(layer, ()), key=lambda number: alignment.tensors[number].count):
-            if alignment.tensors[number].count <= left:
+        here = min(left, budget // 2)
+        for number in sorted(by_layer.get(layer, ()), key=lambda number: _telling(alignment.tensors[number])):
+            count = alignment.tensors[number].count
+            if count <= here:
                 chosen.append(number)
-                left -= alignment.tensors[number].count
+                here, left = here - count, left - count
     return sorted(chosen)
 
 
-def _sizes(alignment: Alignment, chosen: list[int], on_bytes: Callable[[int], None]) -> dict[int, dict[str, Float64]]:
+def _telling(tensor: AlignedTensor) -> tuple[int, int]:
+    """Order in which matrices are read: units of the MLP first, whose sizes survive most, rotary positions last."""
+    units = (Component.MLP, Component.EXPERTS, Component.SHARED_EXPERT)
+    rank = 0 if tensor.component in units else 2 if INDEXED.search(tensor.name) else 1
+    return rank, tensor.count
+
+
+def _sizes(
+    alignment: Alignment, chosen: Sequence[int], on_bytes: Callable[[int], None]
+) -> dict[int, dict[str, Float64]]:
     """Sums of squares of rows and columns of the chosen tensors, by side, float64 [1 + k, n], suspect first."""
     by_name = {tensor.name: number for number, tensor in enumerate(alignment.tensors)}
     norms = {number: _norm_of(alignment.tensors[number], by_name) for number in chosen}
@@ -157,13 +182,13 @@ def _norm_of(tensor: AlignedTensor, by_name: Mapping[str, int]) -> int | None:
     return None
 
 
-def _read(alignment: Alignment, chosen: list[int], on_bytes: Callable[[int], None]) -> dict[int, Float64]:
+def _read(alignment: Alignment, chosen: Sequence[int], on_bytes: Callable[[int], None]) -> dict[int, Float64]:
     """Whole vectors, float64 [1 + k, n]."""
     return {number: values for number, _, values in _pieces(alignment, chosen, on_bytes)}
 
 
 def _pieces(
-    alignment: Alignment, chosen: list[int], on_bytes: Callable[[int], None]
+    alignment: Alignment, chosen: Sequence[int], on_bytes: Callable[[int], None]
 ) -> Iterator[tuple[int, int, Float64]]:
     """(tensor, first element, values float64 [1 + k, m]) of the chosen tensors, in whole rows; not finite is 0."""
     segments = []
@@ -189,6 +214,7 @@ def _pieces(
             on_bytes(int(plan.sizes[:, span].sum()))
     finally:
         files.close()
+    check_unchanged(alignment.checkpoints)
 
 
 def _speaks(tensor: AlignedTensor, side: str) -> bool:

@@ -26,8 +26,8 @@ DIGITS = 12  # of the reference's weight, which is one minus the others as decim
 def settle(scored: Scored, scorer: Scorer, seed: int) -> Scored:
     """The same recipe with its simplest weights, and `low`, `high` of every coefficient beside the reference's.
 
-    A coefficient is moved with the reference taking the rest, all others as they are, piece by piece. A recipe that
-    does not reproduce the sample is left as it is.
+    A coefficient is moved with the reference taking the rest, all others as they are, piece by piece: of several
+    parents these are the bounds of each alone. A recipe that does not reproduce the sample is left as it is.
     """
     if scored.share < REPRODUCED:
         return scored
@@ -36,13 +36,15 @@ def settle(scored: Scored, scorer: Scorer, seed: int) -> Scored:
     for first in np.unique(given, axis=0):
         row, piece = first, (given == first).all(axis=1)
         own = _Piece(scored.recipe, scorer.of_strata(piece), seed)
-        for parent in range(given.shape[1] - 1):
-            low[piece, parent], high[piece, parent] = own.bounds(row, parent)
-            simplest = simplest_number(float(low[piece, parent][0]), float(high[piece, parent][0]))
+        free = range(given.shape[1] - 1)
+        for parent in free:
+            simplest = simplest_number(*own.bounds(row, parent))
             moved = row if simplest is None else _moved(row, parent, simplest.value)
             if own.gives_as_much(moved):
                 row = moved
         weights[piece] = row
+        for parent in free:  # of the recipe as it is shown
+            low[piece, parent], high[piece, parent] = own.bounds(row, parent)
     return replace(scored, recipe=replace(scored.recipe, weights=weights), low=low, high=high)
 
 

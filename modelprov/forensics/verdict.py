@@ -10,7 +10,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         (if only norms, biases and other vectors differ: finetune)
 3.  unrelated           mean-centred correlation with every parent below 0.1, and in no single tensor above 0.5
                                                                                               -> unrelated
-    other-coordinates   the same, but sorted sizes of rows and columns are a parent's beyond chance -> inconclusive
+    other-coordinates   the same, but sorted sizes of rows and columns are a parent's beyond chance, or could not be
+                        compared                                                              -> inconclusive
 4.  weak-kinship        the correlation below 0.5 for every parent                            -> inconclusive
 5.  other-child         another argument is an exact mixture of the suspect and the rest, and the suspect is not one
                                                                                               -> inconclusive
@@ -77,7 +78,8 @@ class Facts:
     bits every decisive element holds; `vectors_differ` whether anything else differs. `correlations`: mean-centred raw
     correlation by parent (None: no variance); `kin_tensors` the share of decisive elements in tensors where one of
     them exceeds 0.5. `elsewhere`: the parent whose rows and columns have the suspect's sizes in another order
-    (`profiles.py`).
+    (`profiles.py`); `untested` where too few could be compared; of so many `profiles`, `rare` by parent are closer
+    than chance makes one in a thousand, which `by_chance` would be of independent models.
 
     `extrapolated`: a parent that is exactly the suspect carried on beyond it (`reversal.py`); `centred`: one whose
     mixture lies nearer the middle of the suspect's cells than rounding puts it; `short`: whether the suspect holds
@@ -109,6 +111,10 @@ class Facts:
     correlations: tuple[float | None, ...] = ()
     kin_tensors: float = 0.0
     elsewhere: int | None = None
+    untested: bool = False
+    profiles: int = 0
+    rare: tuple[int, ...] = ()
+    by_chance: float = 0.0
     between: tuple[Between, ...] = ()
     other_exact: int | None = None
     extrapolated: int | None = None
@@ -188,6 +194,12 @@ def _by_rules(facts: Facts) -> Decision:
                 "chance allows, as after reordering, rotating or rescaling a model inside",
                 facts.elsewhere,
             )
+        if facts.untested:
+            return _inconclusive(
+                "other-coordinates",
+                "weight by weight it shares nothing with the parents, and too few whole matrices could be compared to "
+                "see whether it is one of them in other coordinates",
+            )
         return Decision(VerdictClass.UNRELATED, "unrelated")
     if related < KIN:
         return _inconclusive(
@@ -212,8 +224,11 @@ def _among_parents(facts: Facts) -> Decision:
     if carried_on is not None or facts.centred is not None:
         return _inconclusive(
             "extrapolated",
-            "it lies between the parents, and one of them is, to its own rounding, the suspect carried on beyond it: a "
-            "merge of the parents and a parent made from the suspect are the same weights",
+            "a parent is, to its own rounding, the suspect carried on beyond it: a merge of the parents and a parent "
+            "made from the suspect are the same weights"
+            if carried_on is not None
+            else "the mixture of the parents falls back nearer to it than rounding a mixture puts it, as where a "
+            "parent was made from it",
             facts.centred if carried_on is None else carried_on,
         )
     if exact == "exact-to-rounding" and _picked(facts):

@@ -56,7 +56,10 @@ def _summary(
     alone = " A merge was not tested: that takes a second parent." if len(labels) == 2 else ""
     parent = labels[decision.parent] if decision.parent else ""
     if kind is VerdictClass.COPY:
-        return f"{suspect} is a copy of {parent}, bit for bit as {labels[0]} stores it; who copied whom is open.{alone}"
+        return (
+            f"{suspect} is a copy of {parent}: the same numbers, to the precision that {labels[0]} holds; who copied "
+            f"whom is open.{alone}"
+        )
     if kind is VerdictClass.MERGE:
         return _merge_summary(decision, facts, mixing, reproduction, [suspect, *labels[1:]])
     if kind is VerdictClass.MERGE_THEN_TRAINED:
@@ -82,9 +85,8 @@ def _summary(
         )
     if decision.rule == "extrapolated" and decision.parent:
         return (
-            f"{labels[0]} is on a line with {' and '.join(labels[1:])}, and {parent} is, to its own rounding, "
-            f"{labels[0]} carried on. Whether {labels[0]} was merged from {parent} or {parent} made from {labels[0]}, "
-            "the weights do not settle."
+            f"{labels[0]} is on a line with {' and '.join(labels[1:])}, but whether it was merged from {parent} or "
+            f"{parent} made from it, the weights do not settle: {decision.reason}."
         )
     if decision.rule == "other-coordinates" and decision.parent:
         return (
@@ -192,6 +194,15 @@ def _evidence(
                     null="0 for independently trained weights",
                 )
             )
+    for parent, rare in enumerate(facts.rare, 1):
+        found.append(
+            Evidence(
+                measure=f"sorted sizes of rows and columns that are closer to those of {labels[parent]} than chance "
+                "makes one in a thousand (other coordinates)",
+                value=f"{rare} of {facts.profiles}",
+                null=f"{facts.by_chance:.1g} of {facts.profiles}",
+            )
+        )
     fit = mixing.least_squares
     if fit.alpha is not None:
         error = f"α ± {1.96 * fit.standard_error:.2g}" if fit.standard_error is not None else None

@@ -25,7 +25,8 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
     VerdictClass.COPY: VerdictWords(
         "Copy",
         "{suspect} is a copy of {parent}",
-        "The weights compared are, bit for bit, those of one parent. Whatever differs is listed by component.",
+        "The weights compared are those of one parent, to the precision that they hold. Whatever differs is listed by "
+        "component.",
         "#8a3d12",
         "#f0a679",
         "yellow",

@@ -315,7 +315,7 @@ def _key(bits):
 
 @njit(nogil=True, _nrt=False)
 def _counts(values, stored, dtype, s, suspect_format, m, counts):
-    """Equality and betweenness, all parents rounded to the suspect's format first."""
+    """Equality and betweenness, parents rounded to the suspect's format first where they do not hold its very bits."""
     n = len(values)
     for i in range(n):
         row, kept = values[i, :m], stored[i, :m]
@@ -324,10 +324,12 @@ def _counts(values, stored, dtype, s, suspect_format, m, counts):
                 kept[t] = row[t]
         elif suspect_format == 0:
             for t in range(m):
-                kept[t] = np.uint32(bf16_bits(row[t])).view(np.float32)
+                same = np.float32(row[t]).view(np.uint32) == np.float32(values[0, t]).view(np.uint32)
+                kept[t] = row[t] if same else np.uint32(bf16_bits(row[t])).view(np.float32)
         else:
             for t in range(m):
-                kept[t] = store(row[t], suspect_format)
+                same = np.float32(row[t]).view(np.uint32) == np.float32(values[0, t]).view(np.uint32)
+                kept[t] = row[t] if same else store(row[t], suspect_format)
     counts[0] += m
     column = 6
     for i in range(n):

@@ -60,8 +60,9 @@ def _block(
     counts, sums = moments.counts, moments.sums
     counts[ELEMENTS], counts[NONFINITE], counts[BLOCKS] = elements, int((~finite).sum()), int(elements > 0)
 
-    parents = [v if d is rounded_to else round_to(v, rounded_to) for v, d in zip(values[1:], dtypes[1:], strict=True)]
-    stored = np.stack([values[0], *parents])
+    same = values.view(np.int64) == values[0].view(np.int64)
+    rounded = [v if d is rounded_to else round_to(v, rounded_to) for v, d in zip(values, dtypes, strict=True)]
+    stored = np.where(same, values, np.stack(rounded))  # the suspect's very bits are equal, whatever it is rounded to
     bits = stored.view(np.int64)
     agree = (bits[1:] == bits[-1]).all(axis=0)
     counts[PARENTS_AGREE], counts[ALL_EQUAL] = int(agree.sum()), int((agree & (bits[0] == bits[-1])).sum())

@@ -10,7 +10,7 @@ import pytest
 
 from modelprov.checkpoints.alignment import align
 from modelprov.checkpoints.dtypes import DType
-from modelprov.forensics.profiles import closer, resemblance
+from modelprov.forensics.profiles import choose, closer, resemblance
 from tests.generated import Size, model
 from tests.memory import checkpoint
 
@@ -41,7 +41,9 @@ SIZE = Size(layers=3, hidden=64, width=128, vocabulary=300)
 
 def matching(suspect: dict, parent: dict) -> int | None:  # type: ignore[type-arg]
     alignment = align([checkpoint("S", suspect), checkpoint("P1", parent)])
-    return resemblance(alignment, 0).parent
+    found = resemblance(alignment, choose(alignment, 0))
+    assert found.tested
+    return found.parent
 
 
 def test_strangers_of_one_initialisation_do_not_match() -> None:
