@@ -46,14 +46,27 @@ def picked_single_steps(rng: Rng) -> Case:
 
 @kind(80, "negative", *ALLOWED)
 def picked_few_steps(rng: Rng) -> Case:
-    """P differs from B by up to 2 to 6 steps; S took half of each change, and of odd ones the step below or above.
+    """P differs from B by up to 2 to 6 steps; S took part of each change: half of them or all anyhow, else a half.
 
-    In a quarter of the cases each a fifth or all of the changes were taken anyhow, between none and all of their steps.
+    Half of each change with odd ones broken at random is no pick: see `halved_with_ties_at_random`.
     """
+    return _part_of_steps(rng, float(rng.choice([0.5, 1.0])))
+
+
+@kind(40, "limit", "inconclusive", "merge", "merge-then-trained")
+def halved_with_ties_at_random(rng: Rng) -> Case:
+    """S took half of each change of P, and of odd ones the step below or above at random.
+
+    That is the mean of P and B, rounded as no program rounds: a merge with a little noise leaves the same bits.
+    """
+    return _part_of_steps(rng, 0.0)
+
+
+def _part_of_steps(rng: Rng, astray: float) -> Case:
+    """S took half of each change, and of a share `astray` of them between none and all of their steps."""
     dtype = narrow(rng)
     base = family(rng, dtype=dtype)[-1]
     steps = _steps(rng, base, int(rng.integers(2, 7)), float(rng.uniform(0.3, 1.0)))
-    astray = float(rng.choice([0.0, 0.0, 0.2, 1.0]))
     taken = {}
     for name, step in steps.items():
         half = np.floor(step / 2 + np.where(rng.random(step.shape) < 0.5, 0.0, 0.5)).astype(np.int64)

@@ -109,7 +109,11 @@ def _written(groups: tuple[RecipeGroup, ...]) -> str:
 def _weights(report: Report) -> Iterator[str]:
     """The proportion against the recipe, where one recipe gives every bit and the interval is that of all of them."""
     groups, mixing = report.reproduction.groups, report.mixing
-    if report.verdict.rule != "reproduced" or mixing.method != "rounding interval" or len(groups) != 1:
+    if (
+        report.verdict.rule != "reproduced"
+        or mixing.method not in ("same bits", "rounding interval")
+        or len(groups) != 1
+    ):
         return
     if abs(sum(groups[0].weights.values()) - 1) > ROUNDING:
         return

@@ -224,10 +224,12 @@ def test_an_arm_that_cannot_be_asked_gives_its_reason_and_the_others_go_on():
 
 
 def test_a_model_without_a_template_can_only_be_asked_bare():
-    assert rendered_prompts(BARE, ASKED, None, {}, None)[0] == Prompt(text=f"Q: {ASKED[0].text}\nA:", bare=True)
+    assert rendered_prompts(BARE, ASKED, None, {}, None, Renderer())[0] == Prompt(
+        text=f"Q: {ASKED[0].text}\nA:", bare=True
+    )
     for arm in (SHIPPED, STRIPPED, NEUTRAL):
         with pytest.raises(UnavailableArmError, match="no chat template"):
-            rendered_prompts(arm, ASKED, None, {}, None)
+            rendered_prompts(arm, ASKED, None, {}, None, Renderer())
 
 
 def test_an_empty_system_message_is_sent_as_one():
