@@ -119,10 +119,13 @@ def labelled(given: list[str], labels: list[str], *, needed: bool = False) -> di
 
 
 def _options(report: Report, memory: int, threads: int | None, device: str) -> Options:
-    """As the comparison was run; a sample's size stands in the report's command only."""
+    """As the comparison was asked for. Reports older than `settings` have a sample's size in their command only."""
     from modelprov.forensics.compare import Options
 
     options = Options(memory=memory, threads=threads, device=device, seed=report.environment.seed)
+    asked = report.settings
+    if asked is not None:
+        return replace(options, seed=asked.seed, sample=asked.sample, sample_elements=asked.sample_elements)
     if report.mode == "full":
         return options
     size = DEFAULT_SAMPLE
