@@ -15,6 +15,7 @@ from modelprov.cli.app import app
 from modelprov.cli.compare import parse_size
 from modelprov.cli.terminal import terminal
 from modelprov.errors import CheckpointNotFoundError, CouldNotJudgeError, ModelprovError, UsageError
+from modelprov.jobs.arguments import DEVICES, refuse_other
 
 if TYPE_CHECKING:
     from modelprov.checkpoints.types import Checkpoint
@@ -66,8 +67,7 @@ def verify(
     from modelprov.reports.rechecking_words import print_recheck, render_recheck_json
     from modelprov.reports.writing import write_atomically
 
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"--device is auto, cpu or cuda, not {device!r}")
+    refuse_other("--device", device, DEVICES)
     recorded = parse_report(read_small_file(file.expanduser(), LIMIT), file)
     moved = labelled(location or [], [one.label for one in recorded.inputs], needed=True)
     options = _options(recorded, parse_size(memory, "--memory"), threads, device)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -125,3 +127,18 @@ class Report(Frozen):
     coverage: Coverage
     inputs: tuple[Input, ...]
     environment: Environment
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the report to a file, whole or not at all, as its name says: .html, .json or .md. Gives the path.
+
+        Raises `UsageError` for another ending, and `UnreadableFileError` where the file cannot be written.
+        """
+        from modelprov.reports.saving import save
+
+        return save(self, path)
+
+    def _repr_html_(self) -> str:
+        """The page, where a notebook shows the report."""
+        from modelprov.reports.saving import framed
+
+        return framed(self)
