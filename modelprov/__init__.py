@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from modelprov.jobs.compare import compare
     from modelprov.jobs.inspect import inspect
+    from modelprov.jobs.verify import verify
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "compare", "inspect"]
+__all__ = ["__version__", "compare", "inspect", "verify"]
 
 _JOBS = frozenset(__all__) - {"__version__"}
 

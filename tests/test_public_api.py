@@ -27,7 +27,7 @@ def loaded_after(code: str) -> set[str]:
 
 
 def test_the_names_are_those_that_are_promised() -> None:
-    assert modelprov.__all__ == ["__version__", "compare", "inspect"]
+    assert modelprov.__all__ == ["__version__", "compare", "inspect", "verify"]
     assert set(modelprov.__all__) <= set(dir(modelprov))
 
 

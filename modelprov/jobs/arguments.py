@@ -11,6 +11,7 @@ from modelprov.errors import UsageError
 Location = str | os.PathLike[str]
 
 DEVICES: Final = ("auto", "cpu", "cuda")
+MISSING: Final = ("base", "copy", "drop", "error")
 READINGS: Final = ("auto", "map", "direct", "buffered")
 
 

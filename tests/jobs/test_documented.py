@@ -19,9 +19,10 @@ def test_the_examples_of_the_documents_run(
         shutil.copytree(models / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     examples = BLOCK.findall(DOCUMENT.read_text(encoding="utf-8"))
-    assert len(examples) == 3
+    assert len(examples) == 4
     exec("\n".join(examples), {})
     assert (tmp_path / "report.html").read_text().startswith("<!")
     said = capsys.readouterr().out
     assert said.startswith("merge - ")
+    assert "True " in said
     assert "given twice" in said
