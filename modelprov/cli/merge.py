@@ -71,24 +71,23 @@ def merge(
 
     """
     from modelprov.cli.progress import Bar
-    from modelprov.jobs.recipes import changed
-    from modelprov.merge.virtual import plan_recipe
-    from modelprov.merge.writing import WriteOptions, write_merge
+    from modelprov.jobs.merge import merge as merge_models
+    from modelprov.merge.writing import WriteOptions
 
     recipe, folder, out = read_words(words, linear=linear)
     if missing is not None:
         refuse_other("--missing", missing, MISSING)
-    recipe = changed(recipe, arithmetic=arithmetic, missing=missing, seed=seed, out_dtype=out_dtype)
     options = WriteOptions(parse_size(memory, "--memory"), threads, parse_size(shard_size, "--shard-size"))
     console, started = terminal(error=True, wrap=False), time.perf_counter()
     with Bar(console, quiet) as bar:
-        bar.stage("opening models")
-        plan = plan_recipe(recipe, folder)
-        if not dry_run:
-            written = write_merge(plan, out, options, bar)
+        made = merge_models(
+            recipe, folder, out, arithmetic=arithmetic, missing=missing, out_dtype=out_dtype, seed=seed,
+            options=options, dry_run=dry_run, progress=bar,
+        )  # fmt: skip
+    plan, written = made.plan, made.written
     if quiet:
         return
-    if dry_run:
+    if written is None:
         console.print(_summary(plan, plan.notes))
         return
     seconds = time.perf_counter() - started
