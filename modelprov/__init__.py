@@ -1,6 +1,34 @@
 """modelprov: says, from the weights themselves, where a language model came from.
 
-The package facade stays empty on purpose: importing it costs nothing, so `modelprov --help` answers at once.
+The names of the library; each is loaded when it is first used, so that importing the package costs nothing and
+`modelprov --help` answers at once. The jobs themselves are in `modelprov.jobs`.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modelprov.jobs.compare import compare
+    from modelprov.jobs.inspect import inspect
+    from modelprov.jobs.verify import verify
+
 __version__ = "0.1.0"
+__all__ = ["__version__", "compare", "inspect", "verify"]
+
+_JOBS = frozenset(__all__) - {"__version__"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a job when its name is first used."""
+    if name not in _JOBS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    job = getattr(import_module(f"{__name__}.jobs.{name}"), name)
+    globals()[name] = job
+    return job
+
+
+def __dir__() -> list[str]:
+    """Every name, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -24,8 +24,9 @@ from modelprov.checkpoints.labels import default_label, unique_labels
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CheckpointNotFoundError, InvalidCheckpointError, ModelprovError, UsageError
-from modelprov.forensics.compare import Comparison, Options, Progress
+from modelprov.forensics.compare import Comparison, Options
 from modelprov.forensics.reproduce import Limits
+from modelprov.progress import Progress
 
 PICKLE = "pickle"
 Role = Literal["model", "candidate", "control"]

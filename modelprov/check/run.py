@@ -17,7 +17,7 @@ from modelprov.check.read_claims import read_claims
 from modelprov.check.results import CheckReport, Finding, NotJudged, Severity
 from modelprov.check.rules import RULES
 from modelprov.check.rules.files import DIGEST
-from modelprov.forensics.compare import Progress
+from modelprov.progress import Progress
 
 __all__ = ["Checked", "Request", "run_check"]
 

@@ -53,6 +53,7 @@ class Inspection(_Frozen):
 
     `layers` counts the text model's layers, `experts_per_layer` the routed experts of one layer (the most that any
     has). `tied` is None when neither the weights nor the config say. `vocabulary` is the config's or the embedding's.
+    `weights_digest` is None unless every byte was hashed.
     """
 
     label: str
@@ -75,6 +76,7 @@ class Inspection(_Frozen):
     has_mtp: bool
     vocabulary: int | None
     warnings: tuple[str, ...]
+    weights_digest: str | None = None
 
 
 def inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from modelprov.merge.writing import Progress
+    from modelprov.progress import Progress
 
 
 @contextmanager

@@ -1,13 +1,10 @@
-"""`modelprov compare`: parses, opens, compares, renders."""
+"""`modelprov compare`: parses, calls the job, renders; and what its relatives share with it."""
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import sys
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,17 +13,16 @@ import typer
 from modelprov.cli.app import app
 from modelprov.cli.terminal import say, terminal
 from modelprov.errors import UsageError
+from modelprov.jobs.arguments import DEVICES, READINGS, place, refuse_other
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from modelprov.checkpoints.types import Checkpoint
     from modelprov.forensics.compare import Options
     from modelprov.forensics.results import VerdictClass
     from modelprov.reports.report import Report
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-WEIGHTS = (".safetensors", ".safetensors.index.json")
 HELP_FILE = "Write {} to FILE; `-` is standard output."
 
 
@@ -75,29 +71,21 @@ def compare(
 
     Example: modelprov compare ./rio ./nex ./qwen --control ./other-finetune --html report.html
     """
-    from modelprov.forensics.compare import Options
+    from modelprov.cli.progress import Bar
+    from modelprov.jobs.compare import compare as compare_checkpoints
 
-    ordered = _with_reference_last(checkpoints, reference)
-    refuse_repeated([*ordered, *(control or [])])
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"--device is auto, cpu or cuda, not {device!r}")
-    if reading not in ("auto", "map", "direct", "buffered"):
-        raise UsageError(f"--reading is auto, map, direct or buffered, not {reading!r}")
-    sample_elements = max(4096, parse_size(sample_size, "--sample-size") // 2)
-    options = Options(
-        memory=parse_size(memory, "--memory"),
-        threads=threads,
-        device=device,
-        seed=seed,
-        sample=sample,
-        sample_elements=sample_elements if sample else 1 << 20,
-        method=reading,
-    )
+    refuse_other("--device", device, DEVICES)
+    refuse_other("--reading", reading, READINGS)
+    sample_bytes, memory_bytes = parse_size(sample_size, "--sample-size"), parse_size(memory, "--memory")
     page = page_to_open(html) if open_it else html
     outputs = {"json": json_file, "markdown": markdown, "html": page}
     to_stdout = check_outputs(outputs)
-    command = shlex.join(["modelprov", *sys.argv[1:]])
-    report = run(ordered, control or [], options, command, quiet=quiet)
+    with Bar(terminal(error=True), quiet) as bar:
+        report = compare_checkpoints(
+            *checkpoints, reference=reference, control=control or (), sample=sample, sample_size=sample_bytes,
+            memory=memory_bytes, threads=threads, device=device,
+            seed=seed, reading=reading, progress=bar, command=shlex.join(["modelprov", *sys.argv[1:]]),
+        )  # fmt: skip
     write(report, outputs)
     if not quiet and not to_stdout:
         show(report)
@@ -110,48 +98,22 @@ def compare(
 
 
 def run(locations: list[str], control: list[str], options: Options, command: str, *, quiet: bool = False) -> Report:
-    """Open, compare and assemble the report; shows progress on standard error."""
-    from modelprov.checkpoints.labels import unique_labels
+    """Run the job with options that are made already; shows progress on standard error."""
     from modelprov.cli.progress import Bar
-    from modelprov.forensics.compare import compare as compare_checkpoints
-    from modelprov.merge.virtual import open_any
-    from modelprov.reports.build import build_report
+    from modelprov.jobs.compare import run as run_job
 
-    started, clock = datetime.now(UTC), time.perf_counter()
-    labels = unique_labels([*locations, *control])
     with Bar(terminal(error=True), quiet) as bar:
-        bar.stage("opening checkpoints")
-        opened: list[Checkpoint] = [
-            open_any(where, label) for where, label in zip([*locations, *control], labels, strict=True)
-        ]
-        main, controls = opened[: len(locations)], opened[len(locations) :]
-        bar.stage("loading")
-        comparison = compare_checkpoints(main, options, bar, controls)
-        bar.stage("assembling the report")
-        return build_report(comparison, main, command, started, time.perf_counter() - clock)
+        return run_job(locations, control, options, command, bar)
 
 
 def write(report: Report, outputs: dict[str, Path | None]) -> None:
     """Render every report asked for, then write each whole or not at all; standard output last, as it may be closed."""
+    from modelprov.reports.saving import rendered
     from modelprov.reports.writing import write_atomically
 
-    rendered = [(path, _render(name, report)) for name, path in outputs.items() if path is not None]
-    for path, text in sorted(rendered, key=lambda one: str(one[0]) == "-"):
+    texts = [(path, rendered(name, report)) for name, path in outputs.items() if path is not None]
+    for path, text in sorted(texts, key=lambda one: str(one[0]) == "-"):
         write_atomically(path, text)
-
-
-def _render(name: str, report: Report) -> str:
-    if name == "json":
-        from modelprov.reports.as_json import render_json
-
-        return render_json(report)
-    if name == "markdown":
-        from modelprov.reports.markdown import render_markdown
-
-        return render_markdown(report)
-    from modelprov.reports.html import render_html
-
-    return render_html(report)
 
 
 def show(report: Report, console: Console | None = None) -> None:
@@ -193,39 +155,10 @@ def parse_size(text: str, option: str) -> int:
     return size
 
 
-def _with_reference_last(checkpoints: list[str], reference: str | None) -> list[str]:
-    if len(checkpoints) < 2:
-        raise UsageError(
-            "compare needs a suspect and at least one parent",
-            "Usage: modelprov compare SUSPECT PARENT [PARENT ...]; see `modelprov compare --help`.",
-        )
-    if reference is None:
-        return checkpoints
-    suspect, *parents = checkpoints
-    if _place(reference) == _place(suspect):
-        raise UsageError("the suspect cannot be its own reference", "Name one of the parents.")
-    others = [one for one in parents if _place(one) != _place(reference)]
-    return [suspect, *others, next((one for one in parents if one not in others), reference)]
-
-
-def refuse_repeated(locations: list[str]) -> None:
-    """A checkpoint has one role: a control that is the suspect, or a parent given twice, would only mislead."""
-    seen: dict[str, str] = {}
-    for location in locations:
-        place = _place(location)
-        if place in seen:
-            also = f" (as {seen[place]!r} and {location!r})" if seen[place] != location else ""
-            raise UsageError(f"the same checkpoint is given twice{also}", "Name every checkpoint once.")
-        seen[place] = location
-
-
-def _place(location: str) -> str:
-    """The same text for the same file or folder, however it is written; never fails (links may go in circles)."""
-    return os.path.realpath(os.path.expanduser(location))
-
-
 def check_outputs(outputs: dict[str, Path | None]) -> list[str]:
     """Find out before the long run that a report cannot be written after it; the reports for standard output."""
+    from modelprov.reports.saving import refuse_weights
+
     given = {name: path for name, path in outputs.items() if path is not None}
     to_stdout = [name for name, path in given.items() if str(path) == "-"]
     if len(to_stdout) > 1:
@@ -238,9 +171,8 @@ def check_outputs(outputs: dict[str, Path | None]) -> list[str]:
             raise UsageError(f"the folder {path.parent} does not exist", "Create it, or write the report elsewhere.")
         if path.is_dir():
             raise UsageError(f"{path} is a folder", "Give the report a file name.")
-        if path.name.endswith(WEIGHTS):
-            raise UsageError(f"{path} has the name of a weights file", "Give the report another name.")
-        other = taken.setdefault(_place(str(path)), name)
+        refuse_weights(path)
+        other = taken.setdefault(place(str(path)), name)
         if other != name:
             raise UsageError(f"--{other} and --{name} both name {path}", "Give every report its own file.")
     return to_stdout

@@ -16,6 +16,7 @@ from modelprov.cli.app import app
 from modelprov.cli.compare import HELP_FILE, check_outputs
 from modelprov.cli.terminal import say, terminal
 from modelprov.errors import InterruptedRunError, UsageError
+from modelprov.jobs.arguments import DEVICES, refuse_other
 
 if TYPE_CHECKING:
     from modelprov.behavior.evaluation.answering import Asking
@@ -116,8 +117,7 @@ def evaluate(
     from modelprov.behavior.extra import require
 
     require("modelprov eval")
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"--device is auto, cpu or cuda, not {device!r}")
+    refuse_other("--device", device, DEVICES)
     if dtype not in ("auto", "float32", "bfloat16", "float16"):
         raise UsageError(f"--dtype is auto, float32, bfloat16 or float16, not {dtype!r}")
     if raw and chat_template is not None:

@@ -1,17 +1,14 @@
-"""`modelprov inspect`: what a checkpoint is, from its headers."""
+"""`modelprov inspect`: parses, calls the job, shows what came back."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from modelprov.cli.app import app
 from modelprov.cli.terminal import terminal
-
-if TYPE_CHECKING:
-    from modelprov.checkpoints.types import Checkpoint
 
 
 @app.command()
@@ -27,25 +24,14 @@ def inspect(
     ] = False,
 ) -> None:
     """Show what a checkpoint is: parameters, formats, layers, experts, shards, digests. Reads headers only."""
-    from modelprov.checkpoints.inspection import inspect_checkpoint
-    from modelprov.merge.virtual import open_any
+    from modelprov.cli.progress import Bar
+    from modelprov.jobs.inspect import inspect as inspect_checkpoint
     from modelprov.reports.inspection import print_inspection, render_inspection_json
     from modelprov.reports.writing import write_atomically
 
-    opened = open_any(checkpoint)
-    found = inspect_checkpoint(opened)
-    weights = _hash(opened) if digest else None
-    if json_file is not None:
-        write_atomically(json_file, render_inspection_json(found, weights))
-    if json_file is None or str(json_file) != "-":
-        print_inspection(found, weights, terminal())
-
-
-def _hash(checkpoint: Checkpoint) -> str:
-    """Digest of all weights, with progress."""
-    from modelprov.checkpoints.digests import weights_digest
-    from modelprov.cli.progress import Bar
-
     with Bar(terminal(error=True)) as bar:
-        bar.stage("hashing", sum(shard.size for shard in checkpoint.shards))
-        return weights_digest(checkpoint, bar.advance)
+        found = inspect_checkpoint(checkpoint, digest=digest, progress=bar)
+    if json_file is not None:
+        write_atomically(json_file, render_inspection_json(found))
+    if json_file is None or str(json_file) != "-":
+        print_inspection(found, terminal())

@@ -13,12 +13,11 @@ from modelprov.cli.compare import parse_size
 from modelprov.cli.terminal import terminal
 from modelprov.errors import UsageError
 from modelprov.foreign.shown import clean
+from modelprov.jobs.arguments import MISSING, refuse_other
 
 if TYPE_CHECKING:
     from modelprov.merge.plan import MergePlan
     from modelprov.merge.recipe import Recipe
-
-MISSING = ("base", "copy", "drop", "error")
 
 
 @app.command()
@@ -72,21 +71,23 @@ def merge(
 
     """
     from modelprov.cli.progress import Bar
-    from modelprov.merge.virtual import plan_recipe
-    from modelprov.merge.writing import WriteOptions, write_merge
+    from modelprov.jobs.merge import merge as merge_models
+    from modelprov.merge.writing import WriteOptions
 
     recipe, folder, out = read_words(words, linear=linear)
-    recipe = changed(recipe, arithmetic=arithmetic, missing=missing, seed=seed, out_dtype=out_dtype)
+    if missing is not None:
+        refuse_other("--missing", missing, MISSING)
     options = WriteOptions(parse_size(memory, "--memory"), threads, parse_size(shard_size, "--shard-size"))
     console, started = terminal(error=True, wrap=False), time.perf_counter()
     with Bar(console, quiet) as bar:
-        bar.stage("opening models")
-        plan = plan_recipe(recipe, folder)
-        if not dry_run:
-            written = write_merge(plan, out, options, bar)
+        made = merge_models(
+            recipe, folder, out, arithmetic=arithmetic, missing=missing, out_dtype=out_dtype, seed=seed,
+            options=options, dry_run=dry_run, progress=bar,
+        )  # fmt: skip
+    plan, written = made.plan, made.written
     if quiet:
         return
-    if dry_run:
+    if written is None:
         console.print(_summary(plan, plan.notes))
         return
     seconds = time.perf_counter() - started
@@ -128,21 +129,6 @@ def read_words(words: list[str], *, linear: bool) -> tuple[Recipe, Path | None, 
             raise UsageError(f"{location} is given twice", "Name every model once.")
         weights[location] = number
     return linear_recipe(weights), None, Path(words[-1])
-
-
-def changed(
-    recipe: Recipe, *, arithmetic: str | None = None, missing: str | None = None, seed: int | None = None,
-    out_dtype: str | None = None,
-) -> Recipe:  # fmt: skip
-    """The recipe with what the command line says; the result is checked as a file would be."""
-    from modelprov.merge.recipe import parse
-
-    if missing is not None and missing not in MISSING:
-        raise UsageError(f"--missing is {', '.join(MISSING)}, not {missing!r}")
-    given = {"arithmetic": arithmetic, "missing": missing, "seed": seed}
-    extension = recipe.modelprov.model_copy(update={key: one for key, one in given.items() if one is not None})
-    update = {"modelprov": extension} | ({"out_dtype": out_dtype} if out_dtype else {})
-    return parse(recipe.model_copy(update=update).as_yaml())
 
 
 def _summary(plan: MergePlan, notes: tuple[str, ...]) -> str:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelprov.cli.app import app
-from modelprov.cli.compare import HELP_FILE, check_outputs, refuse_repeated
+from modelprov.cli.compare import HELP_FILE, check_outputs
 from modelprov.cli.probe_run import run
 from modelprov.cli.terminal import say, terminal
 from modelprov.errors import CouldNotJudgeError, UsageError
+from modelprov.jobs.arguments import refuse_repeated
 
 if TYPE_CHECKING:
     from modelprov.behavior.probing.results import ProbeReport

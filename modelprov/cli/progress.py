@@ -54,7 +54,7 @@ class _Line:
 
 
 class Bar(_Line):
-    """A `forensics.compare.Progress`: bytes, bytes per second and time left, where bytes flow."""
+    """A `Progress`: bytes, bytes per second and time left, where bytes flow."""
 
     def __init__(self, console: Console, quiet: bool = False) -> None:
         columns = DownloadColumn(binary_units=False), TransferSpeedColumn(), TimeRemainingColumn()
@@ -62,7 +62,7 @@ class Bar(_Line):
 
 
 class CountBar(_Line):
-    """A `behavior.evaluation.run.Progress`: answers, and the time that they took and will take."""
+    """A `Progress`: answers, and the time that they took and will take."""
 
     def __init__(self, console: Console, quiet: bool = False) -> None:
         super().__init__(console, quiet, MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())

@@ -15,6 +15,7 @@ from modelprov.cli.app import app
 from modelprov.cli.compare import parse_size
 from modelprov.cli.terminal import terminal
 from modelprov.errors import CheckpointNotFoundError, CouldNotJudgeError, ModelprovError, UsageError
+from modelprov.jobs.arguments import DEVICES, refuse_other
 
 if TYPE_CHECKING:
     from modelprov.checkpoints.types import Checkpoint
@@ -66,8 +67,7 @@ def verify(
     from modelprov.reports.rechecking_words import print_recheck, render_recheck_json
     from modelprov.reports.writing import write_atomically
 
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"--device is auto, cpu or cuda, not {device!r}")
+    refuse_other("--device", device, DEVICES)
     recorded = parse_report(read_small_file(file.expanduser(), LIMIT), file)
     moved = labelled(location or [], [one.label for one in recorded.inputs], needed=True)
     options = _options(recorded, parse_size(memory, "--memory"), threads, device)
@@ -119,10 +119,13 @@ def labelled(given: list[str], labels: list[str], *, needed: bool = False) -> di
 
 
 def _options(report: Report, memory: int, threads: int | None, device: str) -> Options:
-    """As the comparison was run; a sample's size stands in the report's command only."""
+    """As the comparison was asked for. Reports older than `settings` have a sample's size in their command only."""
     from modelprov.forensics.compare import Options
 
     options = Options(memory=memory, threads=threads, device=device, seed=report.environment.seed)
+    asked = report.settings
+    if asked is not None:
+        return replace(options, seed=asked.seed, sample=asked.sample, sample_elements=asked.sample_elements)
     if report.mode == "full":
         return options
     size = DEFAULT_SAMPLE

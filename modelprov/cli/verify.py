@@ -1,4 +1,4 @@
-"""`modelprov verify`: is this checkpoint what this recipe makes? Parses, compares, renders."""
+"""`modelprov verify`: is this checkpoint what this recipe makes? Parses, calls the job, renders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from modelprov.cli.app import app
 from modelprov.cli.compare import parse_size
 from modelprov.cli.terminal import terminal
-from modelprov.errors import UsageError
+from modelprov.jobs.arguments import MISSING, refuse_other
 
 
 @app.command()
@@ -45,41 +45,20 @@ def verify(
 
     Example: modelprov verify ./rio --recipe recipe.yml --json verification.json
     """
-    from modelprov.checkpoints.digests import SAMPLE_COVERS, sampled_digest
-    from modelprov.cli.merge import changed
     from modelprov.cli.progress import Bar
-    from modelprov.forensics.reproduce import Limits, reproduce
-    from modelprov.merge.alternatives import alternatives
-    from modelprov.merge.plan import plan_merge
-    from modelprov.merge.recipe import is_recipe, load
-    from modelprov.merge.virtual import open_any, open_models, virtual_checkpoint
+    from modelprov.jobs.verify import verify as verify_recipe
     from modelprov.reports.verification import print_verification, render_verification_json
     from modelprov.reports.writing import write_atomically
 
-    if not is_recipe(str(recipe)):
-        raise UsageError(f"{recipe} is not a recipe file", "A recipe's name ends in .yml or .yaml.")
-    claim = changed(load(recipe.expanduser()), arithmetic=arithmetic, missing=missing)
+    if missing is not None:
+        refuse_other("--missing", missing, MISSING)
     size = parse_size(memory, "--memory")
     with Bar(terminal(error=True), quiet) as bar:
-        bar.stage("opening models")
-        checked = open_any(suspect)
-        opened = open_models(claim, recipe.expanduser().parent)
-        plan = plan_merge(claim, opened)
-        expected = virtual_checkpoint(plan, recipe.stem, str(recipe), recipe.expanduser().parent, memory=size)
-        found = reproduce(checked, expected, lambda: alternatives(claim, opened), Limits(size, threads), bar)
+        found = verify_recipe(
+            suspect, recipe, arithmetic=arithmetic, missing=missing, memory=size, threads=threads, progress=bar
+        )
     if json_file is not None:
-        about = {
-            "suspect": {"location": suspect, "sampled_digest": sampled_digest(checked)},
-            "recipe": claim.model_dump(mode="json", exclude_defaults=True),
-            "arithmetic": plan.arithmetic,
-            "inputs": [
-                {"location": where, "sampled_digest": sampled_digest(one)}
-                for where, one in zip(claim.locations, plan.checkpoints, strict=True)
-            ],
-            "digest_covers": SAMPLE_COVERS,
-            "notes": list(plan.notes),
-        }
-        write_atomically(json_file, render_verification_json(found, about))
+        write_atomically(json_file, render_verification_json(found.verification, found.about()))
     if not quiet and str(json_file) != "-":
-        print_verification(found, checked.label, recipe.name, plan.arithmetic, terminal())
+        print_verification(found.verification, found.suspect.label, recipe.name, found.plan.arithmetic, terminal())
     raise typer.Exit(0 if found.reproduced else 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
@@ -26,6 +25,7 @@ from modelprov.forensics.rows import Table
 from modelprov.forensics.sample import Sample
 from modelprov.forensics.scout import Strata, load_sample, plan_sample, stratify
 from modelprov.forensics.sweep import block_bytes, sweep
+from modelprov.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,6 @@ class Options:
     sample: bool = False
     sample_elements: int = 1 << 20
     method: str = "auto"
-
-
-class Progress(Protocol):
-    """Hears how far a run has come; called from any thread."""
-
-    def stage(self, text: str, total_bytes: int = 0) -> None:
-        """A new stage begins; `total_bytes` is 0 where nothing is read."""
-        ...
-
-    def advance(self, read: int) -> None:
-        """So many bytes were read."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

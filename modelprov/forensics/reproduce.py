@@ -20,13 +20,13 @@ from modelprov.checkpoints.quantised import refuse_quantised
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Checkpoint, Component
 from modelprov.engines.local import processors
 from modelprov.errors import CouldNotJudgeError
-from modelprov.forensics.compare import Progress
 from modelprov.forensics.kernels.choose import pick_kernel
 from modelprov.forensics.kernels.cpu import compile_for
 from modelprov.forensics.kernels.interface import Kernel, RecipePlan
 from modelprov.forensics.moments import NONFINITE
 from modelprov.forensics.scout import plan_sample, stratify
 from modelprov.forensics.sweep import block_bytes, sweep
+from modelprov.progress import Progress
 
 SHOWN = 5
 CHUNK = 1 << 18

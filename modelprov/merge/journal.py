@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from modelprov import __version__
 from modelprov.checkpoints.files import files_of
@@ -14,18 +14,7 @@ from modelprov.errors import InvalidCheckpointError, UnreadableFileError
 from modelprov.merge.plan import MergePlan
 from modelprov.merge.stage import JOURNAL, Stage
 from modelprov.merge.virtual import ShardPlan
-
-
-class Progress(Protocol):
-    """Hears how far a run has come."""
-
-    def stage(self, text: str, total_bytes: int = 0) -> None:
-        """A new stage begins."""
-        ...
-
-    def advance(self, read: int) -> None:
-        """So many bytes were done."""
-        ...
+from modelprov.progress import Progress
 
 
 class Journal:

@@ -11,7 +11,7 @@ import errno
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.files import check_unchanged
@@ -27,24 +27,13 @@ from modelprov.merge.shard_files import Target, write_shards
 from modelprov.merge.side_files import check_side_files, write_side_files
 from modelprov.merge.stage import Stage
 from modelprov.merge.virtual import DEFAULT_MEMORY, DEFAULT_SHARD, ShardPlan, VirtualSource, needed, plan_shards
+from modelprov.progress import Progress
 
 RECIPE = "recipe.yml"
 ELSEWHERE = "Wait until it has ended, or stop it and run the same command to go on, or choose another folder."
 SLACK = 64 << 20  # bytes of disk for everything beside the weights
 PER_THREAD = 4  # blocks of memory that a thread may hold, beside what a whole-tensor method needs
 WAITING = 2  # threads beyond the cores: some wait for the disk while others compute
-
-
-class Progress(Protocol):
-    """Hears how far a run has come; called from any thread."""
-
-    def stage(self, text: str, total_bytes: int = 0) -> None:
-        """A new stage begins."""
-        ...
-
-    def advance(self, read: int) -> None:
-        """So many bytes were done."""
-        ...
 
 
 @dataclass(frozen=True)

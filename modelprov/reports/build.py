@@ -14,8 +14,8 @@ from modelprov.checkpoints.digests import MANIFEST_COVERS, manifest_digest
 from modelprov.checkpoints.inspection import architecture, dtype_elements
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.engines.local import processors
-from modelprov.forensics.compare import Comparison
-from modelprov.reports.report import Coverage, Environment, Input, Report, UnalignedGroup
+from modelprov.forensics.compare import Comparison, Options
+from modelprov.reports.report import Asked, Coverage, Environment, Input, Report, Settings, UnalignedGroup
 
 PACKAGES = ("numpy", "scipy", "numba", "pydantic", "torch", "triton")
 EXAMPLES = 5
@@ -33,6 +33,7 @@ def build_report(
     return Report(
         command=command,
         mode="sample" if comparison.options.sample else "full",
+        settings=_settings(comparison.options, checkpoints, comparison.controls),
         verdict=findings.verdict,
         mixing=findings.mixing,
         reproduction=findings.reproduction,
@@ -56,6 +57,23 @@ def build_report(
             seconds=round(seconds, 3),
             bytes_read=comparison.bytes_read,
         ),
+    )
+
+
+def _settings(options: Options, checkpoints: Sequence[Checkpoint], controls: Sequence[Checkpoint]) -> Settings:
+    suspect, *parents, reference = (Asked(label=one.label, location=one.location) for one in checkpoints)
+    return Settings(
+        sample=options.sample,
+        sample_elements=options.sample_elements,
+        seed=options.seed,
+        device=options.device,
+        memory=options.memory,
+        threads=options.threads,
+        method=options.method,
+        suspect=suspect,
+        parents=tuple(parents),
+        reference=reference,
+        controls=tuple(Asked(label=control.label, location=control.location) for control in controls),
     )
 
 

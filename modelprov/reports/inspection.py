@@ -14,12 +14,12 @@ from modelprov.foreign.shown import clean
 SHARDS_SHOWN = 5
 
 
-def render_inspection_json(found: Inspection, weights_digest: str | None = None) -> str:
-    """The inspection as JSON; `weights_digest` is null unless every byte was hashed."""
-    return json.dumps(found.model_dump(mode="json") | {"weights_digest": weights_digest}, indent=2) + "\n"
+def render_inspection_json(found: Inspection) -> str:
+    """The inspection as JSON."""
+    return json.dumps(found.model_dump(mode="json"), indent=2) + "\n"
 
 
-def print_inspection(found: Inspection, weights_digest: str | None, console: Console) -> None:
+def print_inspection(found: Inspection, console: Console) -> None:
     """Print the inspection: facts, formats, components, shards, warnings."""
     facts = Table.grid(padding=(0, 2))
     experts = f", {found.experts_per_layer} experts each" if found.experts_per_layer else ""
@@ -35,7 +35,7 @@ def print_inspection(found: Inspection, weights_digest: str | None, console: Con
         "head": {True: "tied to the embedding", False: "its own", None: None}[found.tied],
         "quantised": found.quantisation,
         "manifest digest": found.digest,
-        "weights digest": weights_digest or "not computed (--digest reads every byte)",
+        "weights digest": found.weights_digest or "not computed (--digest reads every byte)",
     }
     for name, value in rows.items():
         if value is not None:

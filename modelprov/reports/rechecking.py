@@ -13,7 +13,7 @@ from modelprov.reports.report import SCHEMA_VERSION, Report
 
 TOLERANCE = 1e-9
 SMALLEST = 1e-12
-UNCHECKED = "the command line, times, versions and machine of the original run"
+UNCHECKED = "the command line, times, versions, machine, memory and threads of the original run"
 _ROWS = ("components", "layers", "cells", "tensors")
 
 
@@ -69,7 +69,7 @@ def recheck(recorded: Report, recomputed: Report, tolerance: float = TOLERANCE) 
     older = tuple(_unset(recorded)) if recorded.schema_version != SCHEMA_VERSION else ()
     claims = []
     for name, says, places in _claims(recorded):
-        compared = [(place, at(old, place), at(new, place)) for place in places if place not in older]
+        compared = [(place, at(old, place), at(new, place)) for place in places if not _within(place, older)]
         differences = tuple(
             replace(one, row=_row(one.place, old))
             for place, before, after in compared
@@ -106,7 +106,12 @@ def _claims(report: Report) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     for key in _ROWS:
         yield key, plural(len(getattr(report, key)), "row"), (key,)
     yield "controls", plural(len(verdict.controls), "control"), ("verdict.controls",)
-    yield "coverage", f"{share(report.coverage.read_share)} of the suspect read", ("coverage",)
+    asked = _of("settings", "sample sample_elements seed suspect parents reference controls")
+    yield (
+        "coverage",
+        f"{share(report.coverage.read_share)} of the suspect read",
+        ("coverage", "environment.seed", *asked),
+    )
     wording = _of("verdict", "summary reason rests_on does_not_show")
     yield "wording", "summary, evidence, what it does not show", wording
 
@@ -119,6 +124,11 @@ def _interval(alpha: float | None, low: float | None, high: float | None, reason
     if alpha is None or low is None or high is None:
         return reason or "not measured"
     return f"{coefficient(alpha, low, high)}, interval {interval(low, high)}"
+
+
+def _within(place: str, older: tuple[str, ...]) -> bool:
+    """Whether the file has no value at this place, or none at a place that it lies in."""
+    return any(place == one or place.startswith(f"{one}.") for one in older)
 
 
 def at(data: Any, place: str) -> Any:

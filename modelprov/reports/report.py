@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from modelprov.forensics.results import AfterMerge, Frozen, Measures, Mixing, Reproduction, Verdict
 
@@ -27,6 +31,35 @@ class Input(Frozen):
     shards: int
     dtypes: dict[str, int]
     architecture: str | None = None
+
+
+class Asked(Frozen):
+    """A checkpoint as it was asked for: its name in the report, and the location as it was written."""
+
+    label: str
+    location: str
+
+
+class Settings(Frozen):
+    """What was asked of the run: all that is needed to ask the same again.
+
+    `sample_elements` elements of each checkpoint are read to find candidates, and with `sample` nothing else is.
+    `memory` is in bytes; `threads` is null for all cores; `device` is auto, cpu or cuda; `method` says how files are
+    read (auto, map, direct, buffered). `parents` are those beside the `reference`. Memory, threads, device and method
+    change no count and no word of a report.
+    """
+
+    sample: bool
+    sample_elements: Annotated[int, Field(ge=1)]
+    seed: Annotated[int, Field(ge=0)]
+    device: str
+    memory: int
+    threads: int | None
+    method: str
+    suspect: Asked
+    parents: tuple[Asked, ...]
+    reference: Asked
+    controls: tuple[Asked, ...]
 
 
 class UnalignedGroup(Frozen):
@@ -72,12 +105,16 @@ class Environment(Frozen):
 
 
 class Report(Frozen):
-    """Everything that `modelprov compare` found. `cells` is the layer x component grid of the heatmap."""
+    """Everything that `modelprov compare` found. `cells` is the layer x component grid of the heatmap.
+
+    `settings` is null in reports of schema versions before 1.2 only.
+    """
 
     schema_version: str = SCHEMA_VERSION
     tool: str = "modelprov compare"
     command: str
     mode: Literal["full", "sample"]
+    settings: Settings | None = None
     verdict: Verdict
     mixing: Mixing
     reproduction: Reproduction
@@ -90,3 +127,18 @@ class Report(Frozen):
     coverage: Coverage
     inputs: tuple[Input, ...]
     environment: Environment
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the report to a file, whole or not at all, as its name says: .html, .json or .md. Gives the path.
+
+        Raises `UsageError` for another ending, and `UnreadableFileError` where the file cannot be written.
+        """
+        from modelprov.reports.saving import save
+
+        return save(self, path)
+
+    def _repr_html_(self) -> str:
+        """The page, where a notebook shows the report."""
+        from modelprov.reports.saving import framed
+
+        return framed(self)

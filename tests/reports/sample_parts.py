@@ -14,7 +14,7 @@ from modelprov.forensics.results import (
     Mixing,
     Reproduction,
 )
-from modelprov.reports.report import Coverage, Environment, Input, Report, UnalignedGroup
+from modelprov.reports.report import Asked, Coverage, Environment, Input, Report, Settings, UnalignedGroup
 
 LAYERS = 60
 
@@ -70,6 +70,16 @@ def environment() -> Environment:
         seconds=4_312.4,
         bytes_read=2_420_391_000_000,
     )
+
+
+def settings(given: tuple[Input, ...]) -> Settings:
+    """What was asked of a full comparison of these inputs."""
+    asked = [Asked(label=item.label, location=item.location) for item in given if item.role != "control"]
+    return Settings(
+        sample=False, sample_elements=1 << 20, seed=20260101, device="auto", memory=512 << 20, threads=None,
+        method="auto", suspect=asked[0], parents=tuple(asked[1:-1]), reference=asked[-1],
+        controls=tuple(Asked(label=item.label, location=item.location) for item in given if item.role == "control"),
+    )  # fmt: skip
 
 
 def coverage(**changes: Any) -> Coverage:
@@ -187,4 +197,5 @@ def build(**parts: Any) -> Report:
     }
     if "layers" not in parts:
         base |= grid()
-    return Report(**(base | parts))
+    base |= parts
+    return Report(**({"settings": settings(base["inputs"])} | base))

@@ -15,7 +15,10 @@ from modelprov.reports.rechecking_words import print_recheck, render_recheck_jso
 from modelprov.reports.report import Report
 from tests.reports.samples import SAMPLES
 
-NOT_RECOMPUTED = ("command", "environment", "schema_version")
+NOT_RECOMPUTED = (
+    "command", "environment", "schema_version",
+    "settings.device", "settings.memory", "settings.threads", "settings.method",
+)  # fmt: skip
 OTHER_WORDS = {
     "mode": "sample", "class": "copy", "method": "least squares", "kind": "theoretical null", "role": "control",
 }  # fmt: skip
@@ -72,6 +75,12 @@ def test_every_value_that_can_be_computed_anew_is_compared(merge: Report) -> Non
     found = recheck(load_report(json.dumps(data)), merge)
     assert len(changed) > 150
     assert sorted(one.place for claim in found.claims for one in claim.differences) == sorted(changed)
+
+
+def test_a_seed_that_is_not_the_one_that_was_asked_for_is_a_difference(merge: Report) -> None:
+    environment = merge.environment.model_copy(update={"seed": merge.environment.seed + 1})
+    found = recheck(merge.model_copy(update={"environment": environment}), merge)
+    assert [one.place for claim in found.claims for one in claim.differences] == ["environment.seed"]
 
 
 def test_a_row_that_was_edited_removed_or_added_is_a_difference(merge: Report) -> None:

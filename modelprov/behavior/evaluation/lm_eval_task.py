@@ -17,11 +17,12 @@ from modelprov.behavior.evaluation.answering import Asking, Generate, settings_o
 from modelprov.behavior.evaluation.log import AnswerLog, Logged
 from modelprov.behavior.evaluation.methods import Condition
 from modelprov.behavior.evaluation.results import EvaluationReport, TaskRecord
-from modelprov.behavior.evaluation.run import Finished, Progress, Subject, evaluate_with
+from modelprov.behavior.evaluation.run import Finished, Subject, evaluate_with
 from modelprov.behavior.extra import require
 from modelprov.behavior.loading import LocalModel
 from modelprov.behavior.records import digest
 from modelprov.errors import UsageError
+from modelprov.progress import Progress
 
 
 @dataclass

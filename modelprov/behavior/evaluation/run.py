@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from modelprov.behavior.evaluation import scoring
 from modelprov.behavior.evaluation.answering import (
@@ -32,18 +32,7 @@ from modelprov.behavior.evaluation.tasks import Task
 from modelprov.behavior.loading import LocalModel
 from modelprov.behavior.records import environment
 from modelprov.checkpoints.digests import SAMPLE_COVERS
-
-
-class Progress(Protocol):
-    """Hears how far a run has come."""
-
-    def stage(self, text: str, answers: int = 0) -> None:
-        """A new stage begins, of so many answers."""
-        ...
-
-    def advance(self, answers: int) -> None:
-        """So many answers are there."""
-        ...
+from modelprov.progress import Progress
 
 
 @dataclass(frozen=True)

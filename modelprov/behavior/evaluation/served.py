@@ -13,13 +13,14 @@ from modelprov.behavior.evaluation.answering import Asking, Prompt, stream_of
 from modelprov.behavior.evaluation.log import AnswerLog, Logged
 from modelprov.behavior.evaluation.methods import Condition
 from modelprov.behavior.evaluation.results import Estimate, EvaluationReport, ModelRecord, TaskRecord
-from modelprov.behavior.evaluation.run import Finished, Progress, Subject, evaluate_with
+from modelprov.behavior.evaluation.run import Finished, Subject, evaluate_with
 from modelprov.behavior.evaluation.tasks import Question, Task
 from modelprov.behavior.generation.interface import Method
 from modelprov.behavior.probing.endpoints import Endpoint
 from modelprov.behavior.records import digest
 from modelprov.checkpoints.labels import default_label
 from modelprov.errors import UsageError
+from modelprov.progress import Progress
 
 METHODS = ("cot", "cot-greedy")
 UNCOUNTED = -1  # tokens of an answer that the server did not count

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from modelprov.behavior.probing.answer_log import AnswerLog, Spoken
 from modelprov.behavior.probing.arms import ARMS, SHIPPED, Prompt, UnavailableArmError, added_for_some
@@ -23,6 +22,7 @@ from modelprov.behavior.probing.results import (
 )  # fmt: skip
 from modelprov.behavior.probing.speakers import GREEDY, Asked, How, ask
 from modelprov.behavior.probing.subjects import Subject
+from modelprov.progress import Progress
 
 LONGEST = 600
 
@@ -59,14 +59,6 @@ class Plan:
         """Greedy, then each temperature."""
         sampled = self.temperatures if self.samples else ()
         return tuple(How(temperature, self.max_new_tokens) for temperature in (0.0, *sampled))
-
-
-class Progress(Protocol):
-    """Hears what is being done."""
-
-    def stage(self, text: str, total_bytes: int = 0) -> None:
-        """A new stage begins."""
-        ...
 
 
 @dataclass

@@ -12,9 +12,10 @@ from modelprov.check.results import Lineage
 from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CouldNotJudgeError, UnsupportedFormatError
-from modelprov.forensics.compare import Comparison, Options, Progress, compare
+from modelprov.forensics.compare import Comparison, Options, compare
 from modelprov.forensics.findings import MERGES
 from modelprov.forensics.results import VerdictClass
+from modelprov.progress import Progress
 
 NOTHING = "no candidate that is on this machine could be compared"
 SMALLEST_SHARE = 1e-6

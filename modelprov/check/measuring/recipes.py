@@ -12,12 +12,12 @@ from modelprov.check.interface import ClaimedRecipe
 from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import ModelprovError
-from modelprov.forensics.compare import Progress
 from modelprov.forensics.reproduce import Limits, reproduce
 from modelprov.merge.alternatives import alternatives
 from modelprov.merge.plan import plan_merge
 from modelprov.merge.recipe import Recipe, from_data
 from modelprov.merge.virtual import in_memory, open_models
+from modelprov.progress import Progress
 
 INPUTS = "whether these are the very models that it was run on is not recorded (a receipt does)"
 ARITHMETIC = "it does not say which arithmetic made it, and none that is known here does"

@@ -1,0 +1,36 @@
+"""The job of `modelprov inspect`: a checkpoint in, what it is out. Writes and shows nothing."""
+
+from __future__ import annotations
+
+import os
+
+from modelprov.checkpoints.digests import weights_digest
+from modelprov.checkpoints.inspection import Inspection, inspect_checkpoint
+from modelprov.jobs.arguments import Location
+from modelprov.merge.virtual import open_any
+from modelprov.progress import SILENT, Progress
+
+
+def inspect(checkpoint: Location, *, digest: bool = False, progress: Progress = SILENT) -> Inspection:
+    """Say what a checkpoint is: parameters, formats, layers, experts, shards, digests. Reads headers only.
+
+    Args:
+        checkpoint: A folder, a .safetensors file, an org/name in the local Hugging Face cache, or a merge recipe.
+        digest: Also hash every byte of the weights (reads all of them), for `weights_digest`.
+        progress: Hears how far the hashing has come; by default nobody does.
+
+    Returns:
+        The inspection: `parameters` counts elements, `bytes` is the size of the shards, `components` and `dtypes` have
+        the elements of each, `weights_digest` is a SHA-256 in hexadecimal, or None without `digest`.
+
+    Raises:
+        CheckpointNotFoundError: nothing is at the location.
+        ModelprovError: the checkpoint cannot be read; its subclasses say why.
+
+    """
+    opened = open_any(os.fspath(checkpoint))
+    found = inspect_checkpoint(opened)
+    if not digest:
+        return found
+    progress.stage("hashing", sum(shard.size for shard in opened.shards))
+    return found.model_copy(update={"weights_digest": weights_digest(opened, progress.advance)})

@@ -1,0 +1,101 @@
+"""The job of `modelprov verify`: a checkpoint and a recipe in, whether the one is what the other makes out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelprov.checkpoints.digests import SAMPLE_COVERS, sampled_digest
+from modelprov.checkpoints.types import Checkpoint
+from modelprov.errors import UsageError
+from modelprov.forensics.reproduce import Limits, Verification, reproduce
+from modelprov.jobs.arguments import MISSING, Location, refuse_below, refuse_other
+from modelprov.jobs.recipes import changed
+from modelprov.merge.alternatives import alternatives
+from modelprov.merge.plan import MergePlan, plan_merge
+from modelprov.merge.recipe import is_recipe, load
+from modelprov.merge.virtual import open_any, open_models, virtual_checkpoint
+from modelprov.progress import SILENT, Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Verified:
+    """What was found, and of what: the suspect as opened, and the plan that its recipe makes."""
+
+    verification: Verification
+    suspect: Checkpoint
+    plan: MergePlan
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether every element of the suspect was compared and holds the expected bits."""
+        return self.verification.reproduced
+
+    def about(self) -> dict[str, Any]:
+        """What was compared, for the JSON: locations, digests of samples (read now), recipe, arithmetic, notes."""
+        recipe = self.plan.recipe
+        return {
+            "suspect": {"location": self.suspect.location, "sampled_digest": sampled_digest(self.suspect)},
+            "recipe": recipe.model_dump(mode="json", exclude_defaults=True),
+            "arithmetic": self.plan.arithmetic,
+            "inputs": [
+                {"location": where, "sampled_digest": sampled_digest(model)}
+                for where, model in zip(recipe.locations, self.plan.checkpoints, strict=True)
+            ],
+            "digest_covers": SAMPLE_COVERS,
+            "notes": list(self.plan.notes),
+        }
+
+
+def verify(
+    suspect: Location,
+    recipe: Location,
+    *,
+    arithmetic: str | None = None,
+    missing: str | None = None,
+    memory: int = 512 << 20,
+    threads: int | None = None,
+    progress: Progress = SILENT,
+) -> Verified:
+    """Check a claim such as "this is 0.6 A + 0.4 B", bit for bit, without writing the merge.
+
+    Computes the recipe's output block by block and compares it with every weight of the suspect.
+
+    Args:
+        suspect: A folder, a .safetensors file, or an org/name in the local Hugging Face cache.
+        recipe: The file of a merge recipe (.yml): mergekit's YAML, or what `compare` found.
+        arithmetic: By name, instead of the recipe's.
+        missing: A tensor that not every model has: base, copy, drop or error, instead of the recipe's.
+        memory: Most bytes for buffers.
+        threads: How many; None for all cores.
+        progress: Hears how far the run has come; by default nobody does.
+
+    Returns:
+        `reproduced`, and the `verification` behind it: `equal` of `elements` hold the bits (`bit_equal` is the share, 0
+        to 1), `layers` and `components` say where, `alternatives` which other arithmetic fits better.
+
+    Raises:
+        UsageError: the arguments do not fit together, or the recipe is none.
+        CheckpointNotFoundError: nothing is at a location.
+        CouldNotJudgeError: nothing can be compared.
+        ModelprovError: a checkpoint cannot be read or merged; its subclasses say why.
+
+    """
+    path = Path(recipe)
+    if not is_recipe(str(path)):
+        raise UsageError(f"{path} is not a recipe file", "A recipe's name ends in .yml or .yaml.")
+    if missing is not None:
+        refuse_other("missing", missing, MISSING)
+    refuse_below("memory", memory, 1)
+    refuse_below("threads", threads, 1)
+    folder = path.expanduser().parent
+    claim = changed(load(path.expanduser()), arithmetic=arithmetic, missing=missing)
+    progress.stage("opening models")
+    checked = open_any(os.fspath(suspect))
+    opened = open_models(claim, folder)
+    plan = plan_merge(claim, opened)
+    expected = virtual_checkpoint(plan, path.stem, str(path), folder, memory=memory)
+    found = reproduce(checked, expected, lambda: alternatives(claim, opened), Limits(memory, threads), progress)
+    return Verified(found, checked, plan)

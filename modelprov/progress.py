@@ -1,0 +1,30 @@
+"""How a run says how far it has come: the one `Progress`, and the one that says nothing. Shows nothing itself."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+
+class Progress(Protocol):
+    """Hears how far a run has come; called from any thread."""
+
+    def stage(self, text: str, total: int = 0, /) -> None:
+        """A new stage begins, of `total` bytes (or answers, where models speak); 0 where nothing is counted."""
+        ...
+
+    def advance(self, done: int, /) -> None:
+        """So many more bytes (or answers) of the stage are done."""
+        ...
+
+
+class Silent:
+    """A `Progress` that nobody watches."""
+
+    def stage(self, text: str, total: int = 0, /) -> None:
+        """Say nothing."""
+
+    def advance(self, done: int, /) -> None:
+        """Say nothing."""
+
+
+SILENT: Final[Progress] = Silent()

@@ -1,0 +1,39 @@
+"""A report in a file is what its name says, and in a notebook a page in a frame of its own."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from modelprov.errors import UsageError
+from modelprov.reports.as_json import load_report, render_json
+from modelprov.reports.html import render_html
+from modelprov.reports.markdown import render_markdown
+from tests.reports.samples import SAMPLES
+
+
+def test_the_ending_of_the_name_says_the_form(tmp_path: Path) -> None:
+    report = SAMPLES["merge"]()
+    for name, render in (("r.json", render_json), ("r.md", render_markdown), ("r.HTML", render_html)):
+        written = report.save(tmp_path / name)
+        assert written == tmp_path / name
+        assert written.read_text(encoding="utf-8") == render(report)
+    assert load_report((tmp_path / "r.json").read_text()) == report
+
+
+@pytest.mark.parametrize("name", ["report", "report.pdf", "model.safetensors", "model.safetensors.index.json"])
+def test_another_name_is_refused_and_nothing_is_written(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        SAMPLES["merge"]().save(str(tmp_path / name))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["merge", "hostile"])
+def test_a_notebook_shows_the_page_in_a_frame_that_runs_nothing(name: str) -> None:
+    report = SAMPLES[name]()
+    frame = re.fullmatch(r'<iframe srcdoc="([^"<>]*)" sandbox="" [^<>]*></iframe>', report._repr_html_())
+    assert frame is not None
+    assert unescape(frame[1]) == render_html(report)
