@@ -25,7 +25,7 @@ SLACK = 1e-6  # of the values: what the weights' own digits leave open
 CENTRED = 0.5  # share of the elements that lie nearer the middle of their cells than chance places them
 CERTAIN = 5.0  # standard errors that this share must be away from none
 MEASURED = 200  # elements far enough from both ends for their place in the cell to be a matter of chance
-FAR = 1.0  # cells between the suspect and either end that make an element count
+FAR = 0.99  # cells, but for the digits of a weight, between the suspect and either end that make an element count
 DEPTHS = (0.25, 0.5, 0.75, 0.9)  # of a cell, where the parent is stored so finely that its own cell says nothing
 FINER = 8  # cells of the parent in one of the suspect from which this holds
 TOUCHING = 1e-6  # of a cell: on its border
@@ -91,7 +91,7 @@ def centred(fits: Fits | None, weights: Float64 | None, seed: int) -> int | None
     if fits is None:
         return None
     comparable = _comparable(fits.sample)
-    tried = [given for given in (weights, _commonest(fits)) if given is not None]
+    tried = [given for given in (weights, _commonest(fits, weights)) if given is not None]
     found = [
         max((_nearer(fits, given, parent, comparable[parent], seed) for given in tried), default=0.0)
         for parent in range(len(fits.sample.parents))
@@ -100,19 +100,25 @@ def centred(fits: Fits | None, weights: Float64 | None, seed: int) -> int | None
     return best + 1 if found[best] >= CENTRED else None
 
 
-def _commonest(fits: Fits) -> Float64 | None:
-    """The commonest place of the suspect between two parents, as weights float64 [strata, 2]; None for more parents."""
-    sample = fits.sample
-    if len(sample.parents) != 2:
+def _commonest(fits: Fits, weights: Float64 | None) -> Float64 | None:
+    """The commonest place of the suspect between two parents, as weights float64 [strata, k].
+
+    Of more than two parents those count that have most of `weights`; None without any.
+    """
+    sample, k = fits.sample, len(fits.sample.parents)
+    if k > 2 and weights is None:
         return None
-    apart = sample.deltas[0]
+    first, second = range(2) if k == 2 or weights is None else np.argsort(-np.abs(weights).mean(axis=0))[:2]
+    apart, moved = (row - sample.parents[second] for row in (sample.parents[first], sample.suspect))
     far = np.abs(apart) >= STEPS * (sample.upper - sample.lower)
-    places = np.round(sample.delta[far] / apart[far], DIGITS)
+    places = np.round(moved[far] / apart[far], DIGITS)
     places, counts = np.unique(places[(places > 0) & (places < 1)], return_counts=True)
     if not places.size:
         return None
     place = float(places[np.argmax(counts)])
-    return np.tile([place, 1 - place], (int(fits.stratum.max()) + 1, 1))
+    found = np.zeros((int(fits.stratum.max()) + 1, k))
+    found[:, first], found[:, second] = place, 1 - place
+    return found
 
 
 def _comparable(sample: Sample) -> list[npt.NDArray[np.bool_]]:

@@ -17,7 +17,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                                                                                               -> inconclusive
     extrapolated        a parent is, to its own rounding, the suspect carried on beyond it (a weight above 1); a recipe
                         that gives every bit of weights of float32 precision rules that out, unless the mixture lies
-                        nearer the middle of the suspect's cells than rounding puts it        -> inconclusive
+                        nearer the middle of the suspect's cells than rounding puts it. Likewise a weight
+                        below 0 in float32 precision that gives no bits                       -> inconclusive
     ties                rule 7 would hold, but where the mixture falls on a border the suspect does not hold the even
                         number, as picked elements do                                         -> inconclusive
     whole-parts         what follows would hold, but no part by itself is a mixture           -> inconclusive
@@ -221,6 +222,12 @@ def _among_parents(facts: Facts) -> Decision:
         return _inconclusive("other-child", "another argument is an exact mixture of the rest", facts.other_exact)
     exact = exact_rule(facts)
     carried_on = facts.extrapolated if facts.short or exact != "reproduced" else None
+    if exact == "exact-to-rounding" and not (facts.short or facts.interior):
+        return _inconclusive(
+            "extrapolated",
+            "one weighting fits, but beyond a parent, in weights of float32 precision and without giving their bits: "
+            "that parent may as well be a merge made from it",
+        )
     if carried_on is not None or facts.centred is not None:
         return _inconclusive(
             "extrapolated",

@@ -86,6 +86,13 @@ def test_a_mixture_in_the_middle_of_the_cells_is_no_merge_whatever_the_bits_say(
     assert outcome(TRAINED, centred=2) == ("inconclusive", "extrapolated")
 
 
+def test_an_extrapolation_in_float32_needs_its_bits() -> None:
+    beyond = replace(EXACT, interior=False, short=False, weights=(1.4, -0.4), straightness=None)
+    assert outcome(beyond) == ("inconclusive", "extrapolated")
+    assert outcome(beyond, short=True) == ("merge", "exact-to-rounding")
+    assert outcome(beyond, bit_equal=1.0, missed=0) == ("merge", "reproduced")
+
+
 def test_ties_that_no_rounding_decided_are_no_exact_merge() -> None:
     uneven = {"ties": 50, "ties_even": 0.98, "ties_firm": True}
     assert outcome(EXACT, **uneven) == ("inconclusive", "ties")
