@@ -53,7 +53,7 @@ def picked_few_steps(rng: Rng) -> Case:
     return _part_of_steps(rng, float(rng.choice([0.5, 1.0])))
 
 
-@kind(40, "limit", "inconclusive", "merge", "merge-then-trained")
+@kind(40, "limit", "inconclusive", "merge", "merge-then-trained", never=frozenset({"copy", "unrelated"}))
 def halved_with_ties_at_random(rng: Rng) -> Case:
     """S took half of each change of P, and of odd ones the step below or above at random.
 
