@@ -34,16 +34,16 @@ import numpy.typing as npt
 from families import BigFamily, write_big_family
 from numba import njit
 
-from modelprov.checkpoints.alignment import align
+from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.plan import plan_pass
-from modelprov.checkpoints.reading import Files, Reader
+from modelprov.checkpoints.sources.reading import Files, Reader
 from modelprov.checkpoints.types import Alignment
 from modelprov.engines.local import processors, run_tasks
 from modelprov.forensics.compare import Options, compare
-from modelprov.forensics.kernels.cpu import cpu_kernel
-from modelprov.forensics.kernels.interface import RecipePlan, Segments
-from modelprov.forensics.sweep import block_bytes, sweep
+from modelprov.forensics.sums.kernels.cpu import cpu_kernel
+from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
+from modelprov.forensics.sums.sweep import block_bytes, sweep
 
 MEMORY = 512 << 20
 Result = dict[str, object]

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.weights import merge_exact, store
 from modelprov.demo.writing import Float32, StoredTensor, Weights, encode32, staged, write_checkpoint
 

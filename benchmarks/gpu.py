@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from modelprov.arithmetics import Arithmetic
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.errors import UsageError
-from modelprov.forensics.kernels.gpu import GpuKernel
-from modelprov.forensics.kernels.gpu_batches import OVERREAD, Batch, Limits, batches
-from modelprov.forensics.kernels.self_check import Example, disagreement, example
+from modelprov.forensics.sums.kernels.gpu import GpuKernel
+from modelprov.forensics.sums.kernels.gpu_batches import OVERREAD, Batch, Limits, batches
+from modelprov.forensics.sums.kernels.self_check import Example, disagreement, example
+from modelprov.recipes.arithmetics import Arithmetic
 
 RECIPES = {
     "no recipes": [],
@@ -101,7 +101,7 @@ def resident(torch: Any, arithmetics: list[Arithmetic], repeats: int) -> dict[st
     read = int(batch.count.sum()) * 6
 
     def alone(warps: int) -> Callable[[], object]:
-        from modelprov.forensics.kernels.triton_kernel import triton_rows
+        from modelprov.forensics.sums.kernels.triton_kernel import triton_rows
 
         return lambda: [triton_rows(data, batch, on.recipes, warps) for data in sets]
 

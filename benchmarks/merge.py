@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 from families import ROLL, random_blocks
 
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.writing import header, write_json
 from modelprov.demo.writing import StoredTensor, write_checkpoint

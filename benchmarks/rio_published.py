@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from modelprov.checkpoints.dtypes import DType, Float64, round_to
+from modelprov.checkpoints.formats.dtypes import DType, Float64, round_to
 
 DATA = Path(__file__).parent / "data" / "published_figures.json"
 ELEMENTS = 400_000

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.cases.decoders import HEAD_WIDTH, Decoder
-from modelprov.checkpoints.dtypes import DType, round_bf16
+from modelprov.checkpoints.formats.dtypes import DType, round_bf16
 from modelprov.demo.weights import random_weights
 
 FOLDER = Path(__file__).parent / "trained"

@@ -16,9 +16,9 @@ import numba
 
 HOME = Path(__file__).parent
 SOURCES = (
-    "arithmetics.py",
-    "forensics/kernels/cpu.py",
-    "forensics/kernels/bf16.py",
+    "recipes/arithmetics.py",
+    "forensics/sums/kernels/cpu.py",
+    "forensics/sums/kernels/bf16.py",
     "merge/fused.py",
     "merge/methods/linear.py",
     "merge/methods/steps.py",

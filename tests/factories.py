@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import TensorSpec, serialize_file
 
-from modelprov.checkpoints.dtypes import DType, encode
+from modelprov.checkpoints.formats.dtypes import DType, encode
 from modelprov.checkpoints.header import BITS
 
 # A numpy array (stored as its own dtype), an array with the name of the dtype to store it as, or raw bytes.

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modelprov.arithmetics import DTYPE_CODES, Arithmetic, evaluate
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.layout import TensorSpec
 from modelprov.demo.weights import random_weights, store
 from modelprov.demo.writing import Float32, Weights
+from modelprov.recipes.arithmetics import DTYPE_CODES, Arithmetic, evaluate
 
 Change = dict[str, Float32]
 Rng = np.random.Generator
@@ -128,7 +128,7 @@ def merge(
     parents: Sequence[Weights], weights: Sequence[float] | Callable[[str], Sequence[float]],
     arithmetic: Arithmetic = Arithmetic.FLOAT32, dtype: DType | None = None,
 ) -> Weights:  # fmt: skip
-    """A merge as `modelprov.arithmetics` computes it; weights may be a function of the tensor's name."""
+    """A merge as `modelprov.recipes.arithmetics` computes it; weights may be a function of the tensor's name."""
     order = np.arange(len(parents))
     merged: Weights = {}
     for name, (values, own) in parents[0].items():

@@ -9,7 +9,7 @@ from pathlib import Path
 from modelprov.checkpoints.types import Checkpoint, Shard, TensorRef
 from modelprov.demo.writing import Weights, encode32
 from modelprov.forensics.compare import Comparison, Options, compare
-from modelprov.forensics.findings import Findings
+from modelprov.forensics.judging.findings import Findings
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from modelprov.arithmetics import DESCRIPTIONS, DTYPE_CODES, Arithmetic, evaluate
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.recipes.arithmetics import DESCRIPTIONS, DTYPE_CODES, Arithmetic, evaluate
 
 Float32 = npt.NDArray[np.float32]
 BF16, F16, F32, _ = DType

@@ -13,7 +13,7 @@ from modelprov import __version__
 from modelprov.cli import attest, check, compare, demo, eval, inspect, merge, probe, report, verify  # noqa: A004, F401
 from modelprov.cli.compare import exit_code
 from modelprov.cli.main import app
-from modelprov.forensics import verdict
+from modelprov.forensics.judging import verdict
 from modelprov.forensics.results import VerdictClass
 
 ROOT = Path(__file__).parents[1]
@@ -124,6 +124,12 @@ def test_the_verdict_table_names_exactly_the_verdicts_and_their_exit_codes():
     assert len(rows) == len(VerdictClass)
 
 
+HOMES = {
+    path.stem: ".".join(path.relative_to(ROOT / "modelprov/forensics").with_suffix("").parts)
+    for path in (ROOT / "modelprov/forensics").rglob("*.py")
+}
+
+
 def test_the_thresholds_in_the_method_are_those_of_the_code():
     rows = table_after(text_of(ROOT / "docs" / "method.md"), "Thresholds")
     assert len(rows) > 10
@@ -131,17 +137,17 @@ def test_the_thresholds_in_the_method_are_those_of_the_code():
     assert {f"`verdict.{name}`" for name in numbers} <= {row[0] for row in rows}
     for name, value, _ in rows:
         module, constant = name.strip("`").split(".")
-        assert float(value) == getattr(importlib.import_module(f"modelprov.forensics.{module}"), constant), name
+        assert float(value) == getattr(importlib.import_module(f"modelprov.forensics.{HOMES[module]}"), constant), name
 
 
 def test_the_rules_in_the_method_are_those_of_the_verdict():
     written = {row[1].strip("`") for row in table_after(text_of(ROOT / "docs" / "method.md"), "The verdict")}
-    source = text_of(ROOT / "modelprov" / "forensics" / "verdict.py").split("def decide", 1)[1]
+    source = text_of(ROOT / "modelprov" / "forensics" / "judging" / "verdict.py").split("def decide", 1)[1]
     assert written == set(re.findall(r'(?:_inconclusive\(|Decision\(VerdictClass\.\w+,|return)\s*"([a-z-]+)"', source))
 
 
 def test_the_arithmetics_in_the_method_are_those_of_the_code():
-    from modelprov.arithmetics import DESCRIPTIONS
+    from modelprov.recipes.arithmetics import DESCRIPTIONS
 
     rows = table_after(text_of(ROOT / "docs" / "method.md"), "Exact recipes and named arithmetics")
     assert [row[0].strip("`") for row in rows] == [one.name for one in DESCRIPTIONS.values()]

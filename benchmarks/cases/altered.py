@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.cases.kinds import Case, kind
 from benchmarks.cases.making import WIDTH, family, log_uniform, ratio, shape_of, trained
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from tests.generated import (
     Rng,
     Size,

@@ -12,7 +12,7 @@ from benchmarks.cases.coordinates import Step, disguised
 from benchmarks.cases.decoders import Decoder, decoder_family
 from benchmarks.cases.kinds import ACCUSATIONS, Case, kind
 from benchmarks.cases.making import ratio, training
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from tests.generated import Rng, apply, merge
 
 CAREFUL = ("inconclusive", "finetune", "copy", "merge", "merge-then-trained")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from benchmarks.cases.kinds import Case, kind
 from benchmarks.cases.making import family, log_uniform, ratio
 from benchmarks.cases.planting import BEYOND, beyond, dressed, honest, in_f32, mixture, rest
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from tests.generated import Rng, cast, layer_of, quantised
 
 ALLOWED = ("inconclusive", "on-line", "finetune")

@@ -12,7 +12,7 @@ from benchmarks.cases.frame_ups import ALLOWED
 from benchmarks.cases.kinds import Case, kind
 from benchmarks.cases.making import family
 from benchmarks.cases.planting import BEYOND, beyond, honest, in_f32, mixture
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
 from tests.generated import Rng, cast, merge
 

@@ -11,7 +11,7 @@ from benchmarks.cases.frame_ups import ALLOWED
 from benchmarks.cases.kinds import Case, kind
 from benchmarks.cases.making import family, log_uniform
 from benchmarks.cases.planting import dressed, honest, in_f32, moved, narrow
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
 from tests.generated import Rng
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.cases.kinds import ACCUSATIONS, Case, kind
 from benchmarks.cases.making import WIDTH, difference, family, log_uniform
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.weights import store
 from modelprov.demo.writing import Weights
 from tests.generated import Rng, apply, change, combine, distance, layer_of, merge

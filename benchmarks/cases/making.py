@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.cases.kinds import Case
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
 from tests.generated import Change, Rng, Size, apply, change, combine, distance, layer_of, model
 

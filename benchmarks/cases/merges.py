@@ -8,8 +8,8 @@ import numpy as np
 
 from benchmarks.cases.kinds import Case, kind
 from benchmarks.cases.making import FORMATS, difference, family, ratio
-from modelprov.arithmetics import Arithmetic
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.recipes.arithmetics import Arithmetic
 from tests.generated import Rng, apply, cast, combine, distance, layer_of, merge, sparse
 
 

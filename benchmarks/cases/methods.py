@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.cases.kinds import Case, kind
 from benchmarks.cases.making import family, ratio
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
 from modelprov.merge.methods import METHODS, Inputs
 from tests.generated import Rng, cast

@@ -14,9 +14,9 @@ import numpy as np
 from benchmarks.cases.kinds import Case, kind
 from benchmarks.cases.making import FORMATS, family
 from benchmarks.cases.planting import honest, in_f32
-from modelprov.arithmetics import Arithmetic
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
+from modelprov.recipes.arithmetics import Arithmetic
 from tests.generated import Rng, apply, cast, change, layer_of, merge
 
 FLOAT32 = (

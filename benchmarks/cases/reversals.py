@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.cases.kinds import Case, kind
 from benchmarks.cases.making import WIDTH, family, log_uniform
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from tests.generated import Rng, apply, change, layer_of, merge
 
 

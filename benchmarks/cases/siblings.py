@@ -18,7 +18,7 @@ from benchmarks.cases.making import (
     training,
     walk,
 )
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from tests.generated import Rng, Size, apply, cast, change, combine, distance, layer_of, model, sparse
 
 

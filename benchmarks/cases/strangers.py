@@ -13,7 +13,7 @@ from benchmarks.cases.coordinates import EMBEDDINGS, HEAD
 from benchmarks.cases.decoders import Decoder, Style, decoder_family, styled
 from benchmarks.cases.kinds import ACCUSATIONS, Case, kind
 from benchmarks.cases.making import training
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.weights import random_weights, store
 from modelprov.demo.writing import Weights
 from tests.generated import Rng, apply, quantised

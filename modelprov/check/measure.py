@@ -25,7 +25,7 @@ from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CheckpointNotFoundError, InvalidCheckpointError, ModelprovError, UsageError
 from modelprov.forensics.compare import Comparison, Options
-from modelprov.forensics.reproduce import Limits
+from modelprov.forensics.search.reproduce import Limits
 from modelprov.progress import Progress
 
 PICKLE = "pickle"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from modelprov.checkpoints.dtypes import OTHER_SIZES, DType
+from modelprov.checkpoints.formats.dtypes import OTHER_SIZES, DType
 from modelprov.checkpoints.types import RefusedTensor, Shard, TensorRef
 from modelprov.errors import InvalidHeaderError, TruncatedShardError, UnreadableFileError
 from modelprov.foreign.json_text import JsonError, parse_json

@@ -9,12 +9,19 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from modelprov.checkpoints.components import component_of
 from modelprov.checkpoints.digests import MANIFEST_COVERS, manifest_digest
+from modelprov.checkpoints.formats.quantised import quantisation
 from modelprov.checkpoints.header import unreadable
-from modelprov.checkpoints.naming import EMBEDDINGS, HEAD, canonical_name, canonical_views, text_config, tied_head
+from modelprov.checkpoints.layouts.components import component_of
+from modelprov.checkpoints.layouts.naming import (
+    EMBEDDINGS,
+    HEAD,
+    canonical_name,
+    canonical_views,
+    text_config,
+    tied_head,
+)
 from modelprov.checkpoints.opening import PICKLES
-from modelprov.checkpoints.quantised import quantisation
 from modelprov.checkpoints.types import Checkpoint, Component
 
 

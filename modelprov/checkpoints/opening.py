@@ -17,7 +17,7 @@ from typing import Any
 from modelprov.checkpoints.files import Folder, state_of
 from modelprov.checkpoints.header import Header, read_header, read_small_file, unreadable
 from modelprov.checkpoints.labels import default_label
-from modelprov.checkpoints.local import LocalFiles
+from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.types import Checkpoint, FileState, RefusedTensor, TensorRef
 from modelprov.errors import (
     CheckpointNotFoundError,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.types import Alignment
 
 QUANTUM = 4096

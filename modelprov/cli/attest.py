@@ -81,11 +81,11 @@ def attest(
 
 def _write(file: Path, out: Path, form: str, key: Path | None, weights: list[str], quiet: bool) -> None:
     from modelprov.cli.report import labelled, parse_report
-    from modelprov.reports.attestation import make_statement, statement_text
-    from modelprov.reports.attestation_consistency import contradictions
-    from modelprov.reports.attestation_envelope import private_key, sign
-    from modelprov.reports.bill_of_materials_cyclonedx import render_cyclonedx
-    from modelprov.reports.bill_of_materials_spdx import render_spdx
+    from modelprov.reports.evidence.attestation import make_statement, statement_text
+    from modelprov.reports.evidence.attestation_consistency import contradictions
+    from modelprov.reports.evidence.attestation_envelope import private_key, sign
+    from modelprov.reports.evidence.cyclonedx import render_cyclonedx
+    from modelprov.reports.evidence.spdx import render_spdx
     from modelprov.reports.numbers import clean
     from modelprov.reports.writing import write_atomically
 
@@ -135,9 +135,9 @@ def _write(file: Path, out: Path, form: str, key: Path | None, weights: list[str
 
 def _verify(file: Path, public: Path | None, against: Path | None, weights: list[str], quiet: bool) -> NoReturn:
     from modelprov.cli.report import labelled, parse_report
-    from modelprov.reports.attestation import load_statement
-    from modelprov.reports.attestation_check import Point, check_report, check_weights, print_points
-    from modelprov.reports.attestation_envelope import is_envelope, key_id, open_envelope, public_key, verified
+    from modelprov.reports.evidence.attestation import load_statement
+    from modelprov.reports.evidence.attestation_check import Point, check_report, check_weights, print_points
+    from modelprov.reports.evidence.attestation_envelope import is_envelope, key_id, open_envelope, public_key, verified
 
     if public is None:
         raise UsageError("--verify needs --public-key", "Without a key that you trust there is nothing to verify.")

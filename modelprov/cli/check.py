@@ -77,8 +77,8 @@ def check(
     from modelprov.check.write_card import card_diff, proposed_changes
     from modelprov.cli.progress import Bar
     from modelprov.forensics.compare import Options
-    from modelprov.reports.checking_files import render
-    from modelprov.reports.checking_terminal import print_check
+    from modelprov.reports.checking.files import render
+    from modelprov.reports.checking.terminal import print_check
     from modelprov.reports.writing import write_atomically
 
     page = page_to_open(html) if open_it else html

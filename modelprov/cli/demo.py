@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from modelprov.demo.family import Family
-    from modelprov.reports.report import Report
+    from modelprov.reports.comparison.report import Report
 
 CASES = ("rio", "rio-trained", "rio-bf16", "nex", "stranger")
 FILES = {"html": "html", "json": "json", "markdown": "md"}

@@ -32,8 +32,8 @@ def probe(family: Path, console: Console) -> ProbeReport:
     from modelprov.behavior.probing.probe import Plan
     from modelprov.cli.demo_case import show_command
     from modelprov.cli.probe import run
-    from modelprov.reports.probing_html import render_probe_html
-    from modelprov.reports.probing_words import summary
+    from modelprov.reports.probing.html import render_probe_html
+    from modelprov.reports.probing.words import summary
     from modelprov.reports.writing import write_atomically
 
     members = [(str(family / name), role) for name, role in
@@ -65,7 +65,7 @@ def evaluate(family: Path, console: Console) -> EvaluationReport:
     from modelprov.cli.eval import subjects, write
     from modelprov.cli.progress import CountBar
     from modelprov.demo.tiny.task import write_task
-    from modelprov.reports.evaluation import headline
+    from modelprov.reports.evaluation.telling import headline
 
     task, page = family / TASK, family / EVALUATED
     if not task.exists():

@@ -47,8 +47,8 @@ def check(family: Path, console: Console) -> CheckReport:
     from modelprov.check.run import Request, run_check
     from modelprov.cli.demo_case import RIO, show_command
     from modelprov.cli.progress import Bar
-    from modelprov.reports.checking import counted, headline, place
-    from modelprov.reports.checking_files import render
+    from modelprov.reports.checking.files import render
+    from modelprov.reports.checking.telling import counted, headline, place
     from modelprov.reports.writing import write_atomically
 
     page = family / CHECKED

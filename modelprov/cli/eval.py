@@ -166,7 +166,7 @@ def _finish(report: EvaluationReport, outputs: dict[str, Path | None], *, show: 
     """Write and show the report, and leave with its exit code."""
     write(report, outputs)
     if show:
-        from modelprov.reports.evaluation_terminal import print_evaluation
+        from modelprov.reports.evaluation.terminal import print_evaluation
 
         print_evaluation(report, terminal())
         for path in outputs.values():
@@ -231,7 +231,7 @@ def said_when_stopped(log: Path | None) -> Iterator[None]:
 
 def write(report: EvaluationReport, outputs: dict[str, Path | None]) -> None:
     """Render every report asked for, then write each whole or not at all; standard output last."""
-    from modelprov.reports.evaluation_files import render
+    from modelprov.reports.evaluation.files import render
     from modelprov.reports.writing import write_atomically
 
     rendered = [(path, render(name, report)) for name, path in outputs.items() if path is not None]

@@ -26,7 +26,7 @@ def inspect(
     """Show what a checkpoint is: parameters, formats, layers, experts, shards, digests. Reads headers only."""
     from modelprov.cli.progress import Bar
     from modelprov.jobs.inspect import inspect as inspect_checkpoint
-    from modelprov.reports.inspection import print_inspection, render_inspection_json
+    from modelprov.reports.comparison.inspection import print_inspection, render_inspection_json
     from modelprov.reports.writing import write_atomically
 
     with Bar(terminal(error=True)) as bar:

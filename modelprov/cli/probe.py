@@ -137,7 +137,7 @@ def probe(
         for path in (log, *outputs.values()):
             if path is not None:
                 say(f"wrote {path}")
-    from modelprov.reports.probing_words import headline, suspect_silent
+    from modelprov.reports.probing.words import headline, suspect_silent
 
     if suspect_silent(report) is not None:
         raise CouldNotJudgeError(
@@ -170,19 +170,19 @@ def _write(report: ProbeReport, outputs: dict[str, Path | None]) -> None:
 
 def _render(name: str, report: ProbeReport) -> str:
     if name == "json":
-        from modelprov.reports.probing import render_probe_json
+        from modelprov.reports.probing.telling import render_probe_json
 
         return render_probe_json(report)
     if name == "markdown":
-        from modelprov.reports.probing import render_probe_markdown
+        from modelprov.reports.probing.telling import render_probe_markdown
 
         return render_probe_markdown(report)
-    from modelprov.reports.probing_html import render_probe_html
+    from modelprov.reports.probing.html import render_probe_html
 
     return render_probe_html(report)
 
 
 def _show(report: ProbeReport) -> None:
-    from modelprov.reports.probing_terminal import print_probe
+    from modelprov.reports.probing.terminal import print_probe
 
     print_probe(report, terminal())

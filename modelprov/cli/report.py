@@ -20,7 +20,7 @@ from modelprov.jobs.arguments import DEVICES, refuse_other
 if TYPE_CHECKING:
     from modelprov.checkpoints.types import Checkpoint
     from modelprov.forensics.compare import Options
-    from modelprov.reports.report import Input, Report
+    from modelprov.reports.comparison.report import Input, Report
 
 LIMIT = 1 << 30
 DEFAULT_SAMPLE = "16M"
@@ -63,8 +63,8 @@ def verify(
     Example: modelprov report verify report.json --location rio=/data/rio
     """
     from modelprov.checkpoints.header import read_small_file
-    from modelprov.reports.rechecking import recheck
-    from modelprov.reports.rechecking_words import print_recheck, render_recheck_json
+    from modelprov.reports.evidence.rechecking import recheck
+    from modelprov.reports.evidence.rechecking_words import print_recheck, render_recheck_json
     from modelprov.reports.writing import write_atomically
 
     refuse_other("--device", device, DEVICES)
@@ -82,7 +82,7 @@ def verify(
 
 def parse_report(content: bytes, file: Path) -> Report:
     """The report that a file holds, with inputs that make sense together; `UsageError` for what is no report."""
-    from modelprov.reports.as_json import load_report
+    from modelprov.reports.comparison.as_json import load_report
 
     try:
         text = content.decode()
@@ -194,7 +194,7 @@ def _compare(report: Report, opened: list[Checkpoint], options: Options, quiet: 
 
     from modelprov.cli.progress import Bar
     from modelprov.forensics.compare import compare
-    from modelprov.reports.build import build_report
+    from modelprov.reports.comparison.build import build_report
 
     count = sum(one.role != "control" for one in report.inputs)
     with Bar(terminal(error=True), quiet) as bar:

@@ -15,8 +15,8 @@ from modelprov.cli.terminal import say
 from modelprov.errors import UsageError
 
 if TYPE_CHECKING:
-    from modelprov.reports.case import Case
-    from modelprov.reports.report import Report
+    from modelprov.reports.case.telling import Case
+    from modelprov.reports.comparison.report import Report
 
 Kind = TypeVar("Kind")
 
@@ -50,8 +50,8 @@ def combine(
 
     Example: modelprov report combine --compare compare.json --check check.json --probe probe.json --html case.html
     """
-    from modelprov.reports.case_files import render_case, render_case_markdown
-    from modelprov.reports.case_models import match
+    from modelprov.reports.case.files import render_case, render_case_markdown
+    from modelprov.reports.case.models import match
     from modelprov.reports.writing import write_atomically
 
     if not any((compare, check, probe, evaluation)):
@@ -80,8 +80,8 @@ def combine(
 
 def load_case(compare: Path | None, check: Path | None, probe: Path | None, evaluation: Path | None) -> Case:
     """The case that these files hold; raises `UsageError` that names the file which is no such report."""
-    from modelprov.reports.case import Case
-    from modelprov.reports.case_loading import load_check, load_evaluation, load_probe
+    from modelprov.reports.case.loading import load_check, load_evaluation, load_probe
+    from modelprov.reports.case.telling import Case
 
     sources: list[tuple[str, str]] = []
     return Case(

@@ -47,7 +47,7 @@ def verify(
     """
     from modelprov.cli.progress import Bar
     from modelprov.jobs.verify import verify as verify_recipe
-    from modelprov.reports.verification import print_verification, render_verification_json
+    from modelprov.reports.comparison.verification import print_verification, render_verification_json
     from modelprov.reports.writing import write_atomically
 
     if missing is not None:

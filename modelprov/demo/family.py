@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from modelprov.arithmetics import Arithmetic
 from modelprov.demo.layout import SMALL, TINY, FamilyScale, config, layout
 from modelprov.demo.weights import (
     finetune,
@@ -23,6 +22,7 @@ from modelprov.demo.weights import (
     without_mtp,
 )
 from modelprov.demo.writing import OF, WITHOUT_OF, Weights, as_stored, fill_checkpoint, staged, write_json
+from modelprov.recipes.arithmetics import Arithmetic
 
 __all__ = ["ALPHA", "MEMBERS", "SMALL", "TINY", "Family", "FamilyScale", "build_family", "members"]
 

@@ -1,7 +1,7 @@
 """What happens to weights: invented, finetuned, merged, trained further. Pure arithmetic in memory, no files.
 
 Bytes depend on the seed alone: no BLAS and no transcendental functions, whose last bit differs between processors.
-The merges are written in numpy, apart from the compiled ones of `modelprov.arithmetics`, so that each can be held
+The merges are written in numpy, apart from the compiled ones of `recipes/arithmetics.py`, so that each can be held
 against the other.
 """
 
@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from modelprov.arithmetics import Arithmetic
-from modelprov.checkpoints.components import component_of
-from modelprov.checkpoints.dtypes import DType, round_bf16, round_to
-from modelprov.checkpoints.naming import canonical_name
+from modelprov.checkpoints.formats.dtypes import DType, round_bf16, round_to
+from modelprov.checkpoints.layouts.components import component_of
+from modelprov.checkpoints.layouts.naming import canonical_name
 from modelprov.checkpoints.types import Component
 from modelprov.demo.layout import TensorSpec
 from modelprov.demo.writing import Float32, Weights
+from modelprov.recipes.arithmetics import Arithmetic
 
 # Root mean square of what a finetune changes, in weight units, at middle depth; early layers change less, late ones
 # more (0.4 to 1.6 times). The range is that of published finetunes of models with weights of about 0.02.
@@ -73,11 +73,11 @@ def merge_exact(
 ) -> Weights:
     """The weighted sum of `parents` (the reference last), rounded as `arithmetic` rounds and stored as the first is.
 
-    Same bits as `modelprov.arithmetics.evaluate` in the order of the parents. Raises `ValueError` for the fused
+    Same bits as `modelprov.recipes.arithmetics.evaluate` in the order of the parents. Raises `ValueError` for the fused
     arithmetics, which numpy cannot compute, and for parents that do not have the same tensors.
     """
     if arithmetic not in COMBINE:
-        raise ValueError(f"{arithmetic.name} needs fused multiply-add: use modelprov.arithmetics.evaluate")
+        raise ValueError(f"{arithmetic.name} needs fused multiply-add: use modelprov.recipes.arithmetics.evaluate")
     combine = COMBINE[arithmetic]
     return {
         name: (combine(_rows(parents, name), weights, dtype), dtype) for name, (_, dtype) in _common(parents).items()

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.dtypes import DType, round_bf16
+from modelprov.checkpoints.formats.dtypes import DType, round_bf16
 from modelprov.checkpoints.writing import INDEX, OF, header, write_json
 from modelprov.errors import UnreadableFileError, UsageError
 

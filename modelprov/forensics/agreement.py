@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from modelprov.forensics.sample import Sample
+from modelprov.forensics.sampling.sample import Sample
 from modelprov.shares import Share, wilson
 
 

@@ -7,24 +7,24 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from modelprov.checkpoints.alignment import align
+from modelprov.checkpoints.formats.quantised import refuse_quantised
+from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.plan import Plan, plan_pass
-from modelprov.checkpoints.quantised import refuse_quantised
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.engines.local import processors
 from modelprov.errors import CouldNotJudgeError
-from modelprov.forensics.findings import Findings, collect
-from modelprov.forensics.fits import Fits, fit_sample
-from modelprov.forensics.kernels.choose import pick_kernel
-from modelprov.forensics.kernels.cpu import compile_for
-from modelprov.forensics.kernels.interface import RecipePlan
-from modelprov.forensics.precision import effective, suspect_formats
-from modelprov.forensics.profiles import Resemblance, choose, resemblance
-from modelprov.forensics.recipe_search import tied
-from modelprov.forensics.rows import Table
-from modelprov.forensics.sample import Sample
-from modelprov.forensics.scout import Strata, load_sample, plan_sample, stratify
-from modelprov.forensics.sweep import block_bytes, sweep
+from modelprov.forensics.estimators.precision import effective, suspect_formats
+from modelprov.forensics.judging.findings import Findings, collect
+from modelprov.forensics.judging.rows import Table
+from modelprov.forensics.sampling.sample import Sample
+from modelprov.forensics.sampling.scout import Strata, load_sample, plan_sample, stratify
+from modelprov.forensics.search.fits import Fits, fit_sample
+from modelprov.forensics.search.profiles import Resemblance, choose, resemblance
+from modelprov.forensics.search.recipes import tied
+from modelprov.forensics.sums.kernels.choose import pick_kernel
+from modelprov.forensics.sums.kernels.cpu import compile_for
+from modelprov.forensics.sums.kernels.interface import RecipePlan
+from modelprov.forensics.sums.sweep import block_bytes, sweep
 from modelprov.progress import Progress
 
 

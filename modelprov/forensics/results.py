@@ -204,7 +204,7 @@ class Verdict(Frozen):
     """What the comparison concludes.
 
     `class_` is serialised as "class". `summary` is one or two sentences for a layman. `rule` names the rule of
-    `forensics/verdict.py` that decided. `roles` is set when another argument lies between the rest.
+    `forensics/judging/verdict.py` that decided. `roles` is set when another argument lies between the rest.
     """
 
     class_: VerdictClass = Field(alias="class")

@@ -22,8 +22,8 @@ from modelprov.jobs.arguments import (
 )
 from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress
-from modelprov.reports.build import build_report
-from modelprov.reports.report import Report
+from modelprov.reports.comparison.build import build_report
+from modelprov.reports.comparison.report import Report
 
 SMALLEST_SAMPLE = 4096  # elements of each checkpoint
 

@@ -10,7 +10,7 @@ from typing import Any
 from modelprov.checkpoints.digests import SAMPLE_COVERS, sampled_digest
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import UsageError
-from modelprov.forensics.reproduce import Limits, Verification, reproduce
+from modelprov.forensics.search.reproduce import Limits, Verification, reproduce
 from modelprov.jobs.arguments import MISSING, Location, refuse_below, refuse_other
 from modelprov.jobs.recipes import changed
 from modelprov.merge.alternatives import alternatives

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from modelprov.checkpoints.dtypes import DType
-from modelprov.checkpoints.naming import EMBEDDINGS, HEAD
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.layouts.naming import EMBEDDINGS, HEAD
 from modelprov.checkpoints.types import Checkpoint, Component, RefusedTensor, TensorRef, TensorView
 from modelprov.errors import MergeError, UsageError
 from modelprov.merge.groups import kind_of, parse_groups

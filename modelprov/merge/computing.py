@@ -14,14 +14,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.arithmetics import DESCRIPTIONS, Arithmetic
-from modelprov.checkpoints.dtypes import DType, decode
+from modelprov.checkpoints.formats.dtypes import DType, decode
 from modelprov.checkpoints.types import TensorView
 from modelprov.errors import InvalidCheckpointError, MergeError, NonFiniteOutputError, UnsupportedFormatError
 from modelprov.merge.fused import CHUNK, CODES, FORMATS, any_nonfinite, weighted
 from modelprov.merge.methods.interface import Inputs
 from modelprov.merge.plan import MergePlan, Piece, Planned
 from modelprov.merge.recipe import DTYPES
+from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic
 
 READ = 1 << 18  # elements of each model that are read at a time: small enough to stay in the processor's cache
 Bytes = npt.NDArray[np.uint8]

@@ -1,6 +1,6 @@
 """The compiled loop of weighted sums: stored bytes in, stored bytes out, in one pass over cache-sized chunks.
 
-The arithmetic itself is `modelprov.arithmetics.evaluate`; here are only decoding and encoding around it.
+The arithmetic itself is `modelprov.recipes.arithmetics.evaluate`; here are only decoding and encoding around it.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from modelprov.arithmetics import evaluate
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.recipes.arithmetics import evaluate
 
 CHUNK = 4096
 CODES = {DType.BF16: 0, DType.F16: 1, DType.F32: 2}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from modelprov.checkpoints.components import LAYER, component_of
-from modelprov.checkpoints.naming import HEAD, Shape, canonical_name, canonical_views, tied_head
+from modelprov.checkpoints.layouts.components import LAYER, component_of
+from modelprov.checkpoints.layouts.naming import HEAD, Shape, canonical_name, canonical_views, tied_head
 from modelprov.checkpoints.types import Checkpoint, Component, TensorRef, TensorView
 
 Part = tuple[str, TensorView, Shape]

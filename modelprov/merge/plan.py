@@ -14,8 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modelprov.arithmetics import DESCRIPTIONS
-from modelprov.checkpoints.quantised import refuse_quantised
+from modelprov.checkpoints.formats.quantised import refuse_quantised
 from modelprov.checkpoints.types import Checkpoint, TensorView
 from modelprov.errors import UsageError
 from modelprov.merge.collector import paused
@@ -24,6 +23,7 @@ from modelprov.merge.methods.interface import PRESETS, Method
 from modelprov.merge.methods.steps import torch_installed
 from modelprov.merge.recipe import Recipe
 from modelprov.merge.settings import Settings, check_settings
+from modelprov.recipes.arithmetics import DESCRIPTIONS
 
 DEFAULT_ARITHMETIC = PRESETS[-1]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from modelprov.checkpoints.page_cache import aligned_buffer
+from modelprov.checkpoints.sources.page_cache import aligned_buffer
 from modelprov.checkpoints.types import FileState, Source
 from modelprov.engines.local import run_tasks
 from modelprov.merge.output_file import OutputFile, part_of

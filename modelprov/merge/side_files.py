@@ -11,8 +11,8 @@ from pathlib import Path
 
 from modelprov.checkpoints.files import Folder
 from modelprov.checkpoints.header import read_small_file
-from modelprov.checkpoints.local import LocalFiles
 from modelprov.checkpoints.opening import read_json_object
+from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.checkpoints.writing import as_json
 from modelprov.errors import UsageError

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from modelprov.checkpoints.dtypes import DType
 from modelprov.checkpoints.files import files_of
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.header import BITS, COMPARABLE
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.checkpoints.opening import open_checkpoint

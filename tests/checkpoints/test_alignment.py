@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelprov.checkpoints.alignment import align
+from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Alignment, Checkpoint, Component, Unaligned
 from tests.factories import Tensor, write_checkpoint

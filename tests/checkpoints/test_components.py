@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from modelprov.checkpoints.components import component_of
-from modelprov.checkpoints.naming import canonical_name
+from modelprov.checkpoints.layouts.components import component_of
+from modelprov.checkpoints.layouts.naming import canonical_name
 from modelprov.checkpoints.types import Component
 from tests.factories import layout_397b, per_expert
 

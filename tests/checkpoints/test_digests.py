@@ -11,8 +11,8 @@ import pytest
 
 from modelprov.checkpoints import digests
 from modelprov.checkpoints.digests import manifest_digest, sampled_digest, weights_digest
-from modelprov.checkpoints.local import LocalFiles
 from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.checkpoints.sources.local import LocalFiles
 from tests.factories import Tensor, write_checkpoint
 
 

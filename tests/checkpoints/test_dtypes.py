@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelprov.checkpoints.dtypes import DType, decode, encode, parse_dtype, round_bf16, round_to, rounding_cell
+from modelprov.checkpoints.formats.dtypes import DType, decode, encode, parse_dtype, round_bf16, round_to, rounding_cell
 from modelprov.errors import UnsupportedFormatError
 
 # Mantissa bits, smallest and largest exponent of a normal number: the formats' definitions, restated.

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.header import MAX_HEADER_BYTES, read_header
 from modelprov.errors import InvalidHeaderError, ModelprovError, TruncatedShardError, UnreadableFileError
 from tests.factories import layout_header, write_raw, write_safetensors

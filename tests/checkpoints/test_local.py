@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from modelprov.checkpoints import local
-from modelprov.checkpoints.local import LocalFiles
+from modelprov.checkpoints.sources import local
+from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.errors import TruncatedShardError, UnreadableFileError
 
 

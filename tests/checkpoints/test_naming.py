@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from modelprov.checkpoints.dtypes import decode
-from modelprov.checkpoints.naming import canonical_name, canonical_views, tied_head
+from modelprov.checkpoints.formats.dtypes import decode
+from modelprov.checkpoints.layouts.naming import canonical_name, canonical_views, tied_head
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Checkpoint
 from tests.factories import Tensor, write_checkpoint

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelprov.checkpoints.alignment import align
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.plan import FORMATS, QUANTUM, Plan, byte_ranges, plan_pass, plan_segments
 from modelprov.checkpoints.types import Alignment, Checkpoint, Shard, TensorRef
 from tests.memory import Memory

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelprov.checkpoints import page_cache, reading
-from modelprov.checkpoints.alignment import align
-from modelprov.checkpoints.dtypes import DType
-from modelprov.checkpoints.local import LocalFiles
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.plan import Plan, plan_pass, plan_segments
-from modelprov.checkpoints.reading import MAX_OPEN_FILES, Files, LoadedBlock, Reader
+from modelprov.checkpoints.sources import page_cache, reading
+from modelprov.checkpoints.sources.local import LocalFiles
+from modelprov.checkpoints.sources.reading import MAX_OPEN_FILES, Files, LoadedBlock, Reader
 from modelprov.checkpoints.types import Alignment
 from modelprov.demo.writing import Weights
 from modelprov.errors import TruncatedShardError, UnreadableFileError

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from modelprov.checkpoints.alignment import align
+from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Component
 from tests.factories import layout_397b, per_expert, write_sparse
 
 MEASURE = """
 import re, sys
-from modelprov.checkpoints.alignment import align
+from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.plan import plan_pass
 def peak():

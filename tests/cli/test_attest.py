@@ -89,7 +89,7 @@ def test_a_signed_payload_with_a_key_given_twice_does_not_verify(
     modelprov: Command, report: Path, keys: Any, tmp_path: Path
 ) -> None:
     """What a reader sees depends on which of the two it takes: nothing of it is believed, whoever signed it."""
-    from modelprov.reports.attestation_envelope import sign
+    from modelprov.reports.evidence.attestation_envelope import sign
 
     _, public = keys("a")
     text = modelprov("attest", report).out

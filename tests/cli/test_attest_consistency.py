@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-import modelprov.forensics.verdict
+import modelprov.forensics.judging.verdict
 from modelprov.forensics.results import VerdictClass
-from modelprov.reports.as_json import load_report
-from modelprov.reports.attestation_consistency import RULES, contradictions
+from modelprov.reports.comparison.as_json import load_report
+from modelprov.reports.evidence.attestation_consistency import RULES, contradictions
 from tests.cli.conftest import Command
 
 WRITTEN: dict[tuple[str, ...], str] = {}
@@ -145,7 +145,7 @@ def test_what_was_edited_in_one_place_is_named(written: Any, name: str) -> None:
 
 
 def test_the_rules_of_each_class_are_those_of_the_verdict() -> None:
-    source = Path(modelprov.forensics.verdict.__file__).read_text(encoding="utf-8")
+    source = Path(modelprov.forensics.judging.verdict.__file__).read_text(encoding="utf-8")
     known = {(VerdictClass[one], rule) for one, rule in re.findall(r'VerdictClass\.([A-Z_]+), "([a-z-]+)"', source)}
     known |= {
         (VerdictClass.MERGE, rule)

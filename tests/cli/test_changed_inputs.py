@@ -12,9 +12,9 @@ import pytest
 
 from modelprov.checkpoints import opening
 from modelprov.checkpoints.types import Checkpoint
-from modelprov.forensics.kernels.cpu import cpu_kernel
-from modelprov.forensics.kernels.interface import RecipePlan, Segments
-from modelprov.forensics.moments import Moments
+from modelprov.forensics.sums.kernels.cpu import cpu_kernel
+from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
+from modelprov.forensics.sums.moments import Moments
 from modelprov.merge import virtual
 from tests.cli.conftest import Command, Outcome
 
@@ -102,7 +102,7 @@ def test_a_model_that_is_written_to_while_it_is_compared_has_no_verdict(
             file.write(b"\1")
         return rows
 
-    monkeypatch.setattr("modelprov.forensics.kernels.choose.cpu_kernel", meanwhile)
+    monkeypatch.setattr("modelprov.forensics.sums.kernels.choose.cpu_kernel", meanwhile)
     arguments = [folder if one == name else one for one in ("rio", "nex", "qwen")]
     refused(compare(*arguments, "--json", "report.json", "--reading", reading), folder)
     assert not (tmp_path / "report.json").exists()

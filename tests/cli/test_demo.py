@@ -18,7 +18,7 @@ from modelprov.cli import demo as cli_demo
 from modelprov.cli import eval as evaluate  # noqa: F401
 from modelprov.cli.main import app
 from modelprov.demo import layout
-from modelprov.reports.report import Report
+from modelprov.reports.comparison.report import Report
 from tests.cli.conftest import Command
 
 COMMAND = typer.main.get_command(app)

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelprov.checkpoints.dtypes import DType, encode
-from modelprov.forensics.kernels.cpu import cpu_kernel
-from modelprov.forensics.kernels.interface import RecipePlan, Segments
-from modelprov.forensics.moments import Moments
+from modelprov.checkpoints.formats.dtypes import DType, encode
+from modelprov.forensics.sums.kernels.cpu import cpu_kernel
+from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
+from modelprov.forensics.sums.moments import Moments
 from tests.cli.conftest import Command, Outcome
 from tests.factories import layout_header, write_checkpoint, write_index, write_raw
 
@@ -334,7 +334,7 @@ def test_a_shard_cut_short_during_the_run_is_refused_in_words(
             os.truncate(path, 4096)
         return rows
 
-    monkeypatch.setattr("modelprov.forensics.kernels.choose.cpu_kernel", cut)
+    monkeypatch.setattr("modelprov.forensics.sums.kernels.choose.cpu_kernel", cut)
     said = compare(
         "rio",
         tmp_path / "nex",

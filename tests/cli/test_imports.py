@@ -42,9 +42,8 @@ def test_comparing_on_the_processor_never_imports_torch(models: Path, tmp_path: 
 
 
 def test_without_a_gpu_auto_never_imports_torch_either(models: Path) -> None:
-    hidden = (
-        "import sys; from modelprov.forensics.kernels import choose; choose.DEVICE_FILES = (); sys.platform = 'linux'\n"
-    )
+    hidden = "import sys; from modelprov.forensics.sums.kernels import choose as c; c.DEVICE_FILES = (); "
+    hidden += "sys.platform = 'linux'\n"
     running = program(AT_THE_END + hidden + MAIN, "compare", models / "nex", models / "qwen")
     _, err = running.communicate(timeout=120)
     assert running.returncode == 0

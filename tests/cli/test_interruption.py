@@ -13,7 +13,7 @@ from tests.cli.conftest import MAIN, program
 
 SLOW_KERNEL = """
 import time
-from modelprov.forensics.kernels import choose
+from modelprov.forensics.sums.kernels import choose
 real = choose.cpu_kernel
 def slow(*arguments):
     print("reading", flush=True)
@@ -79,7 +79,7 @@ os.fsync = slow
 
 VANISHING = """
 import os, sys
-from modelprov.forensics.kernels import choose
+from modelprov.forensics.sums.kernels import choose
 real = choose.cpu_kernel
 def cut(*arguments):
     os.truncate(os.environ["VICTIM"], 0)

@@ -10,7 +10,7 @@ import pytest
 
 from modelprov.cli.compare import run
 from modelprov.forensics.compare import Options
-from modelprov.reports.as_json import render_json
+from modelprov.reports.comparison.as_json import render_json
 from tests.cli.conftest import Command
 
 ASKED: dict[str, tuple[tuple[str, ...], tuple[str, ...], dict[str, Any]]] = {

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from modelprov.reports import opening
-from modelprov.reports.as_json import render_json
-from modelprov.reports.checking_files import render_json as check_json
-from modelprov.reports.evaluation_files import render_json as evaluation_json
-from modelprov.reports.probing import render_probe_json
+from modelprov.reports.checking.files import render_json as check_json
+from modelprov.reports.comparison.as_json import render_json
+from modelprov.reports.evaluation.files import render_json as evaluation_json
+from modelprov.reports.probing.telling import render_probe_json
 from tests.cli.conftest import MAIN, Command, program
 from tests.reports.test_pages_case import checked, probed, scored, weights
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from benchmarks.families import write_big_family
-from modelprov.arithmetics import Arithmetic
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.family import MEMBERS, Family
 from modelprov.demo.weights import merge_exact
 from modelprov.demo.writing import Weights, as_stored, encode32, write_shard
+from modelprov.recipes.arithmetics import Arithmetic
 from tests.demo.test_weights import three_parents
 from tests.demo.test_writing import weights as every_dtype
 

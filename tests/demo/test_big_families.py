@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.families import write_big_family
-from modelprov.checkpoints.alignment import align
+from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.errors import UsageError
 

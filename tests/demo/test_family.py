@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelprov.checkpoints.alignment import align
-from modelprov.checkpoints.dtypes import Float64
+from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.demo.family import ALPHA, MEMBERS, TINY, Family, build_family, members
 from modelprov.demo.writing import Weights

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from modelprov.checkpoints.components import component_of
-from modelprov.checkpoints.dtypes import DType
-from modelprov.checkpoints.naming import canonical_name
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.layouts.components import component_of
+from modelprov.checkpoints.layouts.naming import canonical_name
 from modelprov.checkpoints.types import MIN_MATRIX_SIDE, Component
 from modelprov.demo.layout import PUBLISHED, SMALL, TINY, FamilyScale, config, layout
 from tests.factories import layout_397b

@@ -5,10 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from modelprov.arithmetics import DTYPE_CODES, Arithmetic, evaluate
-from modelprov.checkpoints.components import component_of
-from modelprov.checkpoints.dtypes import DType, Float64, round_to
-from modelprov.checkpoints.naming import canonical_name
+from modelprov.checkpoints.formats.dtypes import DType, Float64, round_to
+from modelprov.checkpoints.layouts.components import component_of
+from modelprov.checkpoints.layouts.naming import canonical_name
 from modelprov.demo.layout import TINY, layout
 from modelprov.demo.weights import (
     COMBINE,
@@ -21,6 +20,7 @@ from modelprov.demo.weights import (
     without_mtp,
 )
 from modelprov.demo.writing import Float32, Weights
+from modelprov.recipes.arithmetics import DTYPE_CODES, Arithmetic, evaluate
 
 
 def model(seed: int) -> Weights:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.demo.writing import (
     INDEX,

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from modelprov.arithmetics import DTYPE_CODES, Arithmetic, evaluate
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.recipes.arithmetics import DTYPE_CODES, Arithmetic, evaluate
 from tests.forensics.exact_oracle import ratios
 
 Float32 = npt.NDArray[np.float32]

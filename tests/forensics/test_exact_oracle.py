@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from modelprov.arithmetics import Arithmetic
-from modelprov.checkpoints.dtypes import rounding_cell as package_cell
+from modelprov.checkpoints.formats.dtypes import rounding_cell as package_cell
+from modelprov.recipes.arithmetics import Arithmetic
 from tests.forensics.exact_oracle import decoded, infinite, nearest, real_ratios, rounding_cell
 from tests.forensics.recipe_oracle import DTYPES, STEPWISE, merged, ratio_set, recipe, rounded
 

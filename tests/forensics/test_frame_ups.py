@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from benchmarks.cases.planting import in_f32, mixture
-from modelprov.checkpoints.alignment import align
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.layouts.alignment import align
 from modelprov.demo.writing import Weights
 from tests.generated import Size, apply, cast, change, layer_of, merge, model
 from tests.memory import checkpoint, judge

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelprov.checkpoints.dtypes import DType, encode
-from modelprov.forensics.kernels.interface import RecipePlan, Segments
-from modelprov.forensics.kernels.reference import reference_kernel
-from modelprov.forensics.moments import ELEMENTS, FIRST_PAIR, RECIPES, Moments, layout
+from modelprov.checkpoints.formats.dtypes import DType, encode
+from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
+from modelprov.forensics.sums.kernels.reference import reference_kernel
+from modelprov.forensics.sums.moments import ELEMENTS, FIRST_PAIR, RECIPES, Moments, layout
 
 Float64 = npt.NDArray[np.float64]
 NUMBERS = (2, 3, 4)

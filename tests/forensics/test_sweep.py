@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelprov.arithmetics import Arithmetic
-from modelprov.checkpoints.alignment import align
+from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.plan import plan_pass
 from modelprov.checkpoints.types import Alignment, Checkpoint
@@ -24,11 +23,12 @@ from modelprov.demo.weights import split_experts
 from modelprov.demo.writing import Weights, as_stored, fill_checkpoint
 from modelprov.errors import TruncatedShardError
 from modelprov.forensics.compare import Comparison, Options, compare
-from modelprov.forensics.kernels.cpu import cpu_kernel
-from modelprov.forensics.kernels.interface import RecipePlan, Segments
-from modelprov.forensics.kernels.reference import reference_kernel
-from modelprov.forensics.moments import Moments
-from modelprov.forensics.sweep import block_bytes, sweep
+from modelprov.forensics.sums.kernels.cpu import cpu_kernel
+from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
+from modelprov.forensics.sums.kernels.reference import reference_kernel
+from modelprov.forensics.sums.moments import Moments
+from modelprov.forensics.sums.sweep import block_bytes, sweep
+from modelprov.recipes.arithmetics import Arithmetic
 from tests import memory
 from tests.memory import Silence
 

@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from modelprov.arithmetics import Arithmetic
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
 from modelprov.forensics.compare import Options
-from modelprov.forensics.findings import Findings
+from modelprov.forensics.judging.findings import Findings
+from modelprov.forensics.judging.roles import Between
+from modelprov.forensics.judging.sections import programs
+from modelprov.forensics.judging.verdict import Decision, Facts, decide
 from modelprov.forensics.results import CandidateRecipe
-from modelprov.forensics.roles import Between
-from modelprov.forensics.sections import programs
-from modelprov.forensics.verdict import Decision, Facts, decide
+from modelprov.recipes.arithmetics import Arithmetic
 from tests.generated import Size, apply, cast, change, combine, layer_of, merge, model, quantised, sparse
 from tests.memory import judge, run
 

@@ -11,8 +11,8 @@ import pytest
 
 from modelprov.errors import CheckpointNotFoundError, UsageError
 from modelprov.jobs.compare import compare as job
-from modelprov.reports.as_json import render_json
-from modelprov.reports.report import Report
+from modelprov.reports.comparison.as_json import render_json
+from modelprov.reports.comparison.report import Report
 from tests.cli.conftest import Command
 
 OF_THE_RUN = {"command", "environment"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelprov.checkpoints.alignment import align
+from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.types import Checkpoint, TensorRef
 from modelprov.demo.family import TINY, Family, build_family
 from modelprov.merge.recipe import Recipe, linear

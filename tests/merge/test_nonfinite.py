@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelprov.checkpoints.dtypes import DType, decode, encode
+from modelprov.checkpoints.formats.dtypes import DType, decode, encode
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.errors import NonFiniteOutputError
 from modelprov.merge.fused import FORMATS, any_nonfinite

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelprov.checkpoints.page_cache import O_DIRECT, aligned_buffer
+from modelprov.checkpoints.sources.page_cache import O_DIRECT, aligned_buffer
 from modelprov.merge import output_file
 from modelprov.merge.output_file import OutputFile
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.inspection import inspect_checkpoint
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.demo.family import Family

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from modelprov.reports.html import render_html
-from modelprov.reports.report import Report
+from modelprov.reports.comparison.html import render_html
+from modelprov.reports.comparison.report import Report
 from tests.reports.samples import SAMPLES
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from modelprov.reports.case import Case, Known
-from modelprov.reports.case_files import render_case
-from modelprov.reports.checking_files import render_html as check_page
-from modelprov.reports.evaluation_html import render_html as evaluation_page
-from modelprov.reports.html import render_html as comparison_page
-from modelprov.reports.probing_html import render_probe_html
+from modelprov.reports.case.files import render_case
+from modelprov.reports.case.telling import Case, Known
+from modelprov.reports.checking.files import render_html as check_page
+from modelprov.reports.comparison.html import render_html as comparison_page
+from modelprov.reports.evaluation.html import render_html as evaluation_page
+from modelprov.reports.probing.html import render_probe_html
 from tests.reports import checks, samples
 from tests.reports.probing_samples import probe_report
 from tests.reports.test_evaluation import HOSTILE, sample

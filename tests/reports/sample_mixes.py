@@ -17,7 +17,7 @@ from modelprov.forensics.results import (
     Verdict,
     VerdictClass,
 )
-from modelprov.reports.report import Report
+from modelprov.reports.comparison.report import Report
 from tests.reports.sample_parts import (
     DOES_NOT_SHOW,
     YAML,

@@ -14,7 +14,7 @@ from modelprov.forensics.results import (
     Mixing,
     Reproduction,
 )
-from modelprov.reports.report import Asked, Coverage, Environment, Input, Report, Settings, UnalignedGroup
+from modelprov.reports.comparison.report import Asked, Coverage, Environment, Input, Report, Settings, UnalignedGroup
 
 LAYERS = 60
 

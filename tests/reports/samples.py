@@ -15,7 +15,7 @@ from modelprov.forensics.results import (
     Verdict,
     VerdictClass,
 )
-from modelprov.reports.report import Report, UnalignedGroup
+from modelprov.reports.comparison.report import Report, UnalignedGroup
 from tests.reports.sample_mixes import merge, merge_then_trained, piecewise, three_parents
 from tests.reports.sample_parts import (
     DOES_NOT_SHOW,

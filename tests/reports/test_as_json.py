@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 from modelprov.errors import UsageError
-from modelprov.reports.as_json import json_schema, load_report, render_json, schema_text
-from modelprov.reports.report import Report
+from modelprov.reports.comparison.as_json import json_schema, load_report, render_json, schema_text
+from modelprov.reports.comparison.report import Report
 from tests.reports import samples
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "report.schema.json"
@@ -63,7 +63,7 @@ def test_rows_stand_one_to_a_line_in_ascii() -> None:
 
 def test_the_published_schema_is_current() -> None:
     assert SCHEMA.read_text(encoding="utf-8") == schema_text(), (
-        "run python -m modelprov.reports.as_json docs/report.schema.json"
+        "run python -m modelprov.reports.comparison.as_json docs/report.schema.json"
     )
     jsonschema.Draft202012Validator.check_schema(json_schema())
 

@@ -20,11 +20,17 @@ from securesystemslib.signer import SSlibKey
 
 from modelprov.checkpoints.digests import HashedWeights
 from modelprov.errors import UsageError
-from modelprov.reports.as_json import load_report, render_json
-from modelprov.reports.attestation import load_statement, make_statement, statement_text
-from modelprov.reports.attestation_check import check_report, check_weights
-from modelprov.reports.attestation_envelope import open_envelope, pre_authentication, public_key, sign, verified
-from modelprov.reports.report import Report
+from modelprov.reports.comparison.as_json import load_report, render_json
+from modelprov.reports.comparison.report import Report
+from modelprov.reports.evidence.attestation import load_statement, make_statement, statement_text
+from modelprov.reports.evidence.attestation_check import check_report, check_weights
+from modelprov.reports.evidence.attestation_envelope import (
+    open_envelope,
+    pre_authentication,
+    public_key,
+    sign,
+    verified,
+)
 from tests.reports.samples import SAMPLES
 
 SHA = "ab" * 32

@@ -12,11 +12,11 @@ import pytest
 from referencing import Registry, Resource
 
 from modelprov.checkpoints.digests import HashedWeights
-from modelprov.reports.as_json import load_report, render_json
-from modelprov.reports.bill_of_materials import package_url, relatives
-from modelprov.reports.bill_of_materials_cyclonedx import render_cyclonedx
-from modelprov.reports.bill_of_materials_spdx import render_spdx
-from modelprov.reports.report import Report
+from modelprov.reports.comparison.as_json import load_report, render_json
+from modelprov.reports.comparison.report import Report
+from modelprov.reports.evidence.bill_of_materials import package_url, relatives
+from modelprov.reports.evidence.cyclonedx import render_cyclonedx
+from modelprov.reports.evidence.spdx import render_spdx
 from tests.reports.samples import SAMPLES
 
 SCHEMAS = Path(__file__).parents[1] / "data" / "schemas"

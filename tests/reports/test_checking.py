@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from modelprov.check.results import CheckReport, Lineage, Location, NotJudged
-from modelprov.reports import checking as c
-from modelprov.reports.checking_files import render, render_html, render_json, render_markdown
-from modelprov.reports.checking_terminal import print_check
+from modelprov.reports.checking import telling as c
+from modelprov.reports.checking.files import render, render_html, render_json, render_markdown
+from modelprov.reports.checking.terminal import print_check
 from tests.reports import checks
 
 ALL = [checks.passed, checks.found, checks.could_not_judge, checks.hostile]

@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 
 from modelprov.check.results import CheckReport
-from modelprov.reports.checking_junit import render_junit, safe
+from modelprov.reports.checking.junit import render_junit, safe
 from tests.reports import checks
 
 SCHEMA = etree.XMLSchema(etree.parse(str(Path(__file__).parents[1] / "data" / "schemas" / "junit-10.xsd")))

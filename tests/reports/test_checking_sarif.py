@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from modelprov.check.results import CheckReport, Location, Severity
-from modelprov.reports.checking_sarif import render_sarif
+from modelprov.reports.checking.sarif import render_sarif
 from tests.reports import checks
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "data" / "schemas" / "sarif-2.1.0-rtm.5.json").read_text())

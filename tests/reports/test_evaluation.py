@@ -13,10 +13,10 @@ from rich.console import Console
 from modelprov.behavior.evaluation.results import EvaluationReport, MethodRecord, ModelRecord, TaskRecord
 from modelprov.behavior.evaluation.scoring import Scored, curve, paired_tests, row
 from modelprov.behavior.records import Environment
-from modelprov.reports import evaluation as words
-from modelprov.reports.evaluation_files import render, render_json, render_markdown
-from modelprov.reports.evaluation_html import render_html
-from modelprov.reports.evaluation_terminal import print_evaluation
+from modelprov.reports.evaluation import telling as words
+from modelprov.reports.evaluation.files import render, render_json, render_markdown
+from modelprov.reports.evaluation.html import render_html
+from modelprov.reports.evaluation.terminal import print_evaluation
 
 HOSTILE = "<script>alert(1)</script>|`x`\u202e\x1b[31m"
 

@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 
 from modelprov.checkpoints.digests import MANIFEST_COVERS, SAMPLE_COVERS
-from modelprov.reports.case import Case, side_by_side
-from modelprov.reports.case_files import render_case, render_case_markdown
-from modelprov.reports.case_models import match
-from modelprov.reports.case_words import NO_WEIGHTS, claims
+from modelprov.reports.case.files import render_case, render_case_markdown
+from modelprov.reports.case.models import match
+from modelprov.reports.case.telling import Case, side_by_side
+from modelprov.reports.case.words import NO_WEIGHTS, claims
 from tests.reports import checks, pages, samples
 from tests.reports.probing_samples import probe_report
 from tests.reports.test_evaluation import sample

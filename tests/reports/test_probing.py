@@ -10,11 +10,11 @@ from rich.console import Console
 
 from modelprov.behavior.probing.results import ArmResult, ProbeReport
 from modelprov.errors import UsageError
-from modelprov.reports import probing_tables as t
-from modelprov.reports import probing_words as w
-from modelprov.reports.probing import load_probe, render_probe_json, render_probe_markdown
-from modelprov.reports.probing_html import render_probe_html
-from modelprov.reports.probing_terminal import print_probe
+from modelprov.reports.probing import tables as t
+from modelprov.reports.probing import words as w
+from modelprov.reports.probing.html import render_probe_html
+from modelprov.reports.probing.telling import load_probe, render_probe_json, render_probe_markdown
+from modelprov.reports.probing.terminal import print_probe
 from tests.reports.probing_samples import HOSTILE, arm, probe_report
 from tests.reports.test_renderers import Page, on_page
 

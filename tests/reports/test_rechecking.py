@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from modelprov.reports.as_json import load_report, render_json
-from modelprov.reports.rechecking import SMALLEST, at, recheck
-from modelprov.reports.rechecking_words import print_recheck, render_recheck_json
-from modelprov.reports.report import Report
+from modelprov.reports.comparison.as_json import load_report, render_json
+from modelprov.reports.comparison.report import Report
+from modelprov.reports.evidence.rechecking import SMALLEST, at, recheck
+from modelprov.reports.evidence.rechecking_words import print_recheck, render_recheck_json
 from tests.reports.samples import SAMPLES
 
 NOT_RECOMPUTED = (

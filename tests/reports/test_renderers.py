@@ -11,12 +11,12 @@ import pytest
 from rich.console import Console
 
 from modelprov.forensics.results import VerdictClass
-from modelprov.reports import words
-from modelprov.reports.as_json import render_json
-from modelprov.reports.html import render_html
-from modelprov.reports.markdown import escape, render_markdown
-from modelprov.reports.report import Report
-from modelprov.reports.terminal import print_report
+from modelprov.reports.comparison import words
+from modelprov.reports.comparison.as_json import render_json
+from modelprov.reports.comparison.html import render_html
+from modelprov.reports.comparison.markdown import escape, render_markdown
+from modelprov.reports.comparison.report import Report
+from modelprov.reports.comparison.terminal import print_report
 from tests.reports import samples
 from tests.reports.sample_parts import LAYERS
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from modelprov.errors import UsageError
-from modelprov.reports.as_json import load_report, render_json
-from modelprov.reports.html import render_html
-from modelprov.reports.markdown import render_markdown
+from modelprov.reports.comparison.as_json import load_report, render_json
+from modelprov.reports.comparison.html import render_html
+from modelprov.reports.comparison.markdown import render_markdown
 from tests.reports.samples import SAMPLES
 
 

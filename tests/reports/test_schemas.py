@@ -10,9 +10,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from modelprov.reports.checking_files import render_json as check_json
-from modelprov.reports.evaluation_files import render_json as evaluation_json
-from modelprov.reports.probing import render_probe_json
+from modelprov.reports.checking.files import render_json as check_json
+from modelprov.reports.evaluation.files import render_json as evaluation_json
+from modelprov.reports.probing.telling import render_probe_json
 from modelprov.reports.schemas import KINDS, schema_text
 from tests.reports import checks, pages
 from tests.reports.probing_samples import probe_report

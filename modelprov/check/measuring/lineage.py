@@ -13,7 +13,7 @@ from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CouldNotJudgeError, UnsupportedFormatError
 from modelprov.forensics.compare import Comparison, Options, compare
-from modelprov.forensics.findings import MERGES
+from modelprov.forensics.judging.findings import MERGES
 from modelprov.forensics.results import VerdictClass
 from modelprov.progress import Progress
 

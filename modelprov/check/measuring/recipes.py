@@ -12,7 +12,7 @@ from modelprov.check.interface import ClaimedRecipe
 from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import ModelprovError
-from modelprov.forensics.reproduce import Limits, reproduce
+from modelprov.forensics.search.reproduce import Limits, reproduce
 from modelprov.merge.alternatives import alternatives
 from modelprov.merge.plan import plan_merge
 from modelprov.merge.recipe import Recipe, from_data

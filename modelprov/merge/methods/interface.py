@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.merge.numbers_given import number, truth
 
 Float32 = npt.NDArray[np.float32]

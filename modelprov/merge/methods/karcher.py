@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.merge.methods.interface import PRESETS, Float32, Inputs, Method, Parameter
 from modelprov.merge.methods.steps import FLOAT32, FLOAT64, Real, Steps, loaded, program_steps, steps_of, stored
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from modelprov.arithmetics import DTYPE_CODES, Arithmetic, evaluate, fma32
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter, weights_doubt
 from modelprov.merge.methods.steps import FLOAT64, Steps, steps_of, stored
+from modelprov.recipes.arithmetics import DTYPE_CODES, Arithmetic, evaluate, fma32
 
 BLOCK = 1 << 15  # elements that stay in the processor's cache with a few models
 

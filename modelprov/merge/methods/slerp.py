@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
 from modelprov.merge.methods.steps import FLOAT32, FLOAT64, Real, Steps, based, program_steps, steps_of, stored
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from modelprov.arithmetics import DTYPE_CODES, Arithmetic, evaluate
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.errors import UsageError
 from modelprov.merge.methods import sparsify
 from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
 from modelprov.merge.methods.steps import BLOCK, FLOAT64, Mask, Real, Steps, based, steps_of, stored
+from modelprov.recipes.arithmetics import DTYPE_CODES, Arithmetic, evaluate
 
 Sparsify = Callable[[Real, Inputs, dict[str, Any], Steps], Real]
 SMALLEST = 1e-8

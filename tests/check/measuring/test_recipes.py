@@ -14,7 +14,7 @@ import yaml
 from modelprov.check.interface import ClaimedRecipe
 from modelprov.check.measuring.recipes import ARITHMETIC, INPUTS, OTHERS, Remade, measure_recipes
 from modelprov.checkpoints.opening import open_checkpoint
-from modelprov.forensics.reproduce import Limits
+from modelprov.forensics.search.reproduce import Limits
 from tests.check.conftest import Silent
 from tests.factories import write_safetensors
 

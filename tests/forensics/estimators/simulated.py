@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from modelprov.checkpoints.dtypes import DType, Float64, round_bf16, round_to
-from modelprov.forensics.sample import Sample, from_values
+from modelprov.checkpoints.formats.dtypes import DType, Float64, round_bf16, round_to
+from modelprov.forensics.sampling.sample import Sample, from_values
 
 
 def merged(

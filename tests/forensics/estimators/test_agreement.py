@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from modelprov.checkpoints.dtypes import DType, round_to
+from modelprov.checkpoints.formats.dtypes import DType, round_to
 from modelprov.forensics.agreement import Counts, count, measure
-from modelprov.forensics.sample import from_values
+from modelprov.forensics.sampling.sample import from_values
 from modelprov.shares import wilson
 from tests.forensics.estimators.simulated import bf16_stepwise
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelprov.checkpoints.dtypes import DType
-from modelprov.forensics.interval import (
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.forensics.estimators.interval import (
     ElementIntervals,
     coverage_curve,
     element_intervals,
@@ -16,7 +16,7 @@ from modelprov.forensics.interval import (
     fit_groups,
     null_coverage,
 )
-from modelprov.forensics.sample import concatenate, from_values
+from modelprov.forensics.sampling.sample import concatenate, from_values
 from tests.forensics.estimators.simulated import least_squares_alpha, merged
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from modelprov.forensics.least_squares import BlockSums, coefficient_sum, fit_many, fit_one
+from modelprov.forensics.estimators.least_squares import BlockSums, coefficient_sum, fit_many, fit_one
 
 
 def sums(u, v):

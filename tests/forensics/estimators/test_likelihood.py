@@ -6,10 +6,10 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
-from modelprov.checkpoints.dtypes import DType
-from modelprov.forensics.cell_probability import cell_terms
-from modelprov.forensics.likelihood import _derivatives, _Problem, fit
-from modelprov.forensics.sample import arithmetic_error, from_values, widened_cell
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.forensics.estimators.cell_probability import cell_terms
+from modelprov.forensics.estimators.likelihood import _derivatives, _Problem, fit
+from modelprov.forensics.sampling.sample import arithmetic_error, from_values, widened_cell
 from tests.forensics.estimators.simulated import least_squares_alpha, merged
 
 N = 100_000

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelprov.forensics.piecewise import TensorInterval, partition
-from modelprov.forensics.simplest_number import simplest_number
+from modelprov.forensics.estimators.piecewise import TensorInterval, partition
+from modelprov.forensics.estimators.simplest_number import simplest_number
 
 
 def tensors(*limits):

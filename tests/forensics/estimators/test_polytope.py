@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from modelprov.checkpoints.dtypes import DType
-from modelprov.forensics import polytope
-from modelprov.forensics.interval import element_intervals
-from modelprov.forensics.interval import fit as fit_interval
-from modelprov.forensics.polytope import fit
-from modelprov.forensics.sample import concatenate, from_values, widened_cell
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.forensics.estimators import polytope
+from modelprov.forensics.estimators.interval import element_intervals
+from modelprov.forensics.estimators.interval import fit as fit_interval
+from modelprov.forensics.estimators.polytope import fit
+from modelprov.forensics.sampling.sample import concatenate, from_values, widened_cell
 from tests.forensics.estimators.simulated import merged
 
 

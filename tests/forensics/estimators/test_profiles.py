@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 
-from modelprov.checkpoints.alignment import align
-from modelprov.checkpoints.dtypes import DType
-from modelprov.forensics.profiles import choose, closer, resemblance
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.layouts.alignment import align
+from modelprov.forensics.search.profiles import choose, closer, resemblance
 from tests.generated import Size, model
 from tests.memory import checkpoint
 

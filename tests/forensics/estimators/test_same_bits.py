@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelprov.arithmetics import Arithmetic
-from modelprov.forensics.recipe import Recipe
-from modelprov.forensics.recipe_search import Scored, Scorer
-from modelprov.forensics.same_bits import settle
-from modelprov.forensics.sample import from_values
+from modelprov.forensics.sampling.sample import from_values
+from modelprov.forensics.search.recipe import Recipe
+from modelprov.forensics.search.recipes import Scored, Scorer
+from modelprov.forensics.search.same_bits import settle
+from modelprov.recipes.arithmetics import Arithmetic
 from tests.forensics.recipe_oracle import DTYPES, merged, ratio_set, recipe
 
 Parents = tuple[np.ndarray, np.ndarray]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from modelprov.checkpoints.dtypes import DType, round_to, rounding_cell
-from modelprov.forensics.sample import FLOAT32_ERROR, concatenate, from_values, widened_cell
+from modelprov.checkpoints.formats.dtypes import DType, round_to, rounding_cell
+from modelprov.forensics.sampling.sample import FLOAT32_ERROR, concatenate, from_values, widened_cell
 from tests.forensics.estimators.simulated import merged
 
 

@@ -1,6 +1,6 @@
 """What a kernel should return, computed a third way: torch rounds and compares, numpy adds in extended precision.
 
-Shares nothing with the package but the meaning of the columns (`modelprov.forensics.moments`), written out by hand.
+Shares nothing with the package but the meaning of the columns (`sums/moments.py`), written out by hand.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from modelprov.checkpoints.dtypes import DType
-from modelprov.forensics.kernels.interface import RecipePlan, Segments
-from modelprov.forensics.kernels.reference import DTYPES
-from modelprov.forensics.kernels.self_check import Example
-from modelprov.forensics.moments import Moments
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
+from modelprov.forensics.sums.kernels.reference import DTYPES
+from modelprov.forensics.sums.kernels.self_check import Example
+from modelprov.forensics.sums.moments import Moments
 
 Float64 = npt.NDArray[np.float64]
 TORCH = {DType.BF16: torch.bfloat16, DType.F16: torch.float16, DType.F32: torch.float32, DType.F64: torch.float64}

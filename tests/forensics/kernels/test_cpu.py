@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelprov.arithmetics import Arithmetic
-from modelprov.checkpoints.dtypes import DType
-from modelprov.forensics.kernels.cpu import cpu_kernel
-from modelprov.forensics.kernels.interface import Kernel, RecipePlan, Segments
-from modelprov.forensics.kernels.reference import reference_kernel
-from modelprov.forensics.kernels.self_check import Example, example, quick_example
-from modelprov.forensics.moments import layout
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.forensics.sums.kernels.cpu import cpu_kernel
+from modelprov.forensics.sums.kernels.interface import Kernel, RecipePlan, Segments
+from modelprov.forensics.sums.kernels.reference import reference_kernel
+from modelprov.forensics.sums.kernels.self_check import Example, example, quick_example
+from modelprov.forensics.sums.moments import layout
+from modelprov.recipes.arithmetics import Arithmetic
 
 pytest.importorskip("torch")
 from tests.forensics.kernels.oracle import expected, gram_error, jackknife_error, named_counts, on

@@ -12,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from modelprov.arithmetics import Arithmetic
-from modelprov.checkpoints.dtypes import DType, encode
+from modelprov.checkpoints.formats.dtypes import DType, encode
 from modelprov.errors import UsageError
-from modelprov.forensics.kernels import choose
-from modelprov.forensics.kernels.cpu import cpu_kernel
-from modelprov.forensics.kernels.gpu_batches import Limits
-from modelprov.forensics.kernels.interface import RecipePlan, Segments
-from modelprov.forensics.kernels.reference import reference_kernel
-from modelprov.forensics.kernels.self_check import Example, disagreement, example, quick_example
+from modelprov.forensics.sums.kernels import choose
+from modelprov.forensics.sums.kernels.cpu import cpu_kernel
+from modelprov.forensics.sums.kernels.gpu_batches import Limits
+from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
+from modelprov.forensics.sums.kernels.reference import reference_kernel
+from modelprov.forensics.sums.kernels.self_check import Example, disagreement, example, quick_example
+from modelprov.recipes.arithmetics import Arithmetic
 
 BF16, F16, F32, F64 = DType
 SMALL = Limits(capacity=4 << 20, runs=4, group=2)  # so that a few thousand elements already need several slabs
@@ -85,8 +85,8 @@ EXAMPLES["rounding twice"] = rounded_twice_would_differ()
 
 def check_triton_in_this_process() -> None:
     """Every example in Triton's interpreter, where TRITON_INTERPRET was set before triton was imported."""
-    from modelprov.forensics.kernels.gpu import GpuKernel
-    from modelprov.forensics.kernels.triton_kernel import INTERPRETED
+    from modelprov.forensics.sums.kernels.gpu import GpuKernel
+    from modelprov.forensics.sums.kernels.triton_kernel import INTERPRETED
 
     assert INTERPRETED
     kernel = GpuKernel("cpu", backend="triton", limits=SMALL, slabs=2)
@@ -116,7 +116,7 @@ def test_triton_compiles_for_gpus_without_contraction_or_flushing_and_reads_16_b
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from modelprov.forensics.kernels.triton_kernel import INTERPRETED, run_rows
+    from modelprov.forensics.sums.kernels.triton_kernel import INTERPRETED, run_rows
 
     if INTERPRETED or sys.platform != "linux":
         pytest.skip("Triton's compiler is not at hand")
@@ -143,7 +143,7 @@ def test_triton_compiles_for_gpus_without_contraction_or_flushing_and_reads_16_b
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_torch_computes_what_the_oracle_computes(name: str) -> None:
     pytest.importorskip("torch")
-    from modelprov.forensics.kernels.gpu import GpuKernel
+    from modelprov.forensics.sums.kernels.gpu import GpuKernel
 
     assert disagreement(GpuKernel("cpu", backend="torch", limits=SMALL, slabs=2), EXAMPLES[name]) == ""
 
@@ -169,7 +169,7 @@ def test_recipes_tell_fused_from_unfused_arithmetic() -> None:
 
 def test_slabs_and_groups_do_not_change_the_counts_and_hardly_the_sums() -> None:
     pytest.importorskip("torch")
-    from modelprov.forensics.kernels.gpu import GpuKernel
+    from modelprov.forensics.sums.kernels.gpu import GpuKernel
 
     on = EXAMPLES["three bf16 checkpoints"]
     one, many = (
@@ -182,7 +182,7 @@ def test_slabs_and_groups_do_not_change_the_counts_and_hardly_the_sums() -> None
 
 def test_neighbouring_segments_travel_in_one_copy_without_changing_anything() -> None:
     pytest.importorskip("torch")
-    from modelprov.forensics.kernels.gpu import GpuKernel
+    from modelprov.forensics.sums.kernels.gpu import GpuKernel
 
     whole = example([8192], uniform(3, BF16, 1), [Arithmetic.FLOAT32])
     zero, half = np.zeros((3, 1), np.int64), np.full((3, 1), 8192)
@@ -198,7 +198,7 @@ def test_neighbouring_segments_travel_in_one_copy_without_changing_anything() ->
 
 def test_many_threads_share_two_slabs_without_waiting_for_each_other_forever() -> None:
     pytest.importorskip("torch")
-    from modelprov.forensics.kernels.gpu import GpuKernel
+    from modelprov.forensics.sums.kernels.gpu import GpuKernel
 
     on = EXAMPLES["three bf16 checkpoints"]
     kernel = GpuKernel("cpu", backend="torch", limits=SMALL, slabs=2)
@@ -222,7 +222,7 @@ def test_a_kernel_that_is_off_by_one_is_found() -> None:
 
 def test_choosing_the_processor_imports_no_torch() -> None:
     code = (
-        "import sys; from modelprov.forensics.kernels.choose import pick_kernel; "
+        "import sys; from modelprov.forensics.sums.kernels.choose import pick_kernel; "
         "print(pick_kernel('cpu')[1], 'torch' in sys.modules, 'triton' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -256,7 +256,7 @@ def test_a_real_gpu_computes_what_the_oracle_computes(backend: str) -> None:
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip("no GPU")
-    from modelprov.forensics.kernels.gpu import GpuKernel
+    from modelprov.forensics.sums.kernels.gpu import GpuKernel
 
     kernel = GpuKernel("cuda", backend=backend, limits=SMALL, slabs=2)  # type: ignore[arg-type]
     assert {name: disagreement(kernel, on) for name, on in EXAMPLES.items()} == dict.fromkeys(EXAMPLES, "")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.dtypes import DType, decode
+from modelprov.checkpoints.formats.dtypes import DType, decode
 from modelprov.merge.methods import METHODS, Inputs
 
 FOLDER = Path(__file__).parents[2] / "data" / "mergekit"

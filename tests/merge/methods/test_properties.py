@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelprov.checkpoints.dtypes import DType, round_bf16
+from modelprov.checkpoints.formats.dtypes import DType, round_bf16
 from modelprov.errors import UsageError
 from modelprov.merge.methods import ARITHMETICS, METHODS, PRESETS, Inputs
 from modelprov.merge.methods.interface import Method

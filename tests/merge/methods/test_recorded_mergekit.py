@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from modelprov.checkpoints.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.merge.methods import METHODS
 from modelprov.merge.methods.interface import Inputs
 from modelprov.merge.methods.steps import steps_of

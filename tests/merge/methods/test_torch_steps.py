@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from modelprov.checkpoints.dtypes import DType, round_bf16
+from modelprov.checkpoints.formats.dtypes import DType, round_bf16
 from modelprov.merge.methods import METHODS
 from modelprov.merge.methods.steps import program_steps
 from modelprov.merge.methods.torch_steps import TorchSteps

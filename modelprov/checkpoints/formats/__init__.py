@@ -1,0 +1,1 @@
+"""What stored numbers mean: values and rounding cells."""

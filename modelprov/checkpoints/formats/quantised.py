@@ -1,0 +1,82 @@
+"""Says which checkpoints cannot be compared because their weights are quantised. Decides by names; decodes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from modelprov.checkpoints.layouts.naming import text_config
+from modelprov.checkpoints.types import Checkpoint
+from modelprov.errors import UnsupportedFormatError
+
+# Names of quantisation methods (`quantization_config.quant_method`) as their makers write them.
+METHODS = {
+    "gptq": "GPTQ", "awq": "AWQ", "bitsandbytes": "bitsandbytes", "fp8": "FP8", "fbgemm_fp8": "FBGEMM FP8",
+    "compressed-tensors": "compressed-tensors", "mxfp4": "MXFP4", "nvfp4": "NVFP4", "modelopt": "ModelOpt",
+    "hqq": "HQQ", "quanto": "Quanto", "aqlm": "AQLM", "torchao": "torchao", "bitnet": "BitNet", "quark": "Quark",
+    "auto-round": "AutoRound", "eetq": "EETQ", "higgs": "HIGGS", "spqr": "SpQR", "vptq": "VPTQ", "exl2": "EXL2",
+    "exl3": "EXL3",
+}  # fmt: skip
+
+# Endings of the tensors that quantised weights are stored in, for checkpoints whose config says nothing.
+PACKED = (
+    (".qweight", "GPTQ or AWQ"),
+    (".weight_packed", "compressed-tensors"),
+    (".quant_state.bitsandbytes__nf4", "bitsandbytes NF4"),
+    (".quant_state.bitsandbytes__fp4", "bitsandbytes FP4"),
+    (".SCB", "bitsandbytes int8"),
+    ("_proj_blocks", "MXFP4"),
+)
+SCALES = ("weight_scale", "weight_scale_inv")
+ADVICE = "Compare the BF16 or F16 release instead: quantised weights no longer show how they were made."
+
+
+def refuse_quantised(checkpoint: Checkpoint) -> None:
+    """Return when the weights are plain floats; else raise `UnsupportedFormatError` that names the format.
+
+    `compare` calls this; `inspect` does not, since a header can be listed without being decoded.
+    """
+    method = quantisation(checkpoint)
+    if method is not None:
+        raise UnsupportedFormatError(
+            f"{checkpoint.location} is quantised ({method}), which cannot be compared yet", ADVICE
+        )
+
+
+def quantisation(checkpoint: Checkpoint) -> str | None:
+    """The quantisation by name, from the config, the tensors' names or their dtypes; None for plain floats."""
+    return _configured(checkpoint) or _packed(checkpoint) or _by_dtype(checkpoint)
+
+
+def _configured(checkpoint: Checkpoint) -> str | None:
+    for config in (checkpoint.config or {}, text_config(checkpoint.config)):
+        for key in ("quantization_config", "compression_config"):
+            section = config.get(key)
+            if isinstance(section, dict) and section:
+                named = section.get("quant_method") or ("compressed-tensors" if key.startswith("compr") else "unnamed")
+                if section.get("load_in_4bit") or section.get("load_in_8bit"):
+                    named = "bitsandbytes"
+                return METHODS.get(str(named).lower(), str(named))
+    return None
+
+
+def _packed(checkpoint: Checkpoint) -> str | None:
+    for name in checkpoint.refused:
+        for ending, method in PACKED:
+            if name.endswith(ending):
+                return method
+    return None
+
+
+def _by_dtype(checkpoint: Checkpoint) -> str | None:
+    """FP8 wherever it occurs; any other refused dtype when it holds most of the weights."""
+    sizes: Counter[str] = Counter()
+    for tensor in checkpoint.refused.values():
+        sizes[tensor.format] += tensor.count
+    for name in sorted(sizes):
+        if name.startswith("F8"):
+            stored = (*checkpoint.tensors, *checkpoint.refused)
+            scaled = any(tensor.endswith(SCALES) for tensor in stored)
+            return f"{name} with scales" if scaled else f"{name} without scales"
+    if 2 * sum(sizes.values()) > checkpoint.parameters:
+        return f"stored as {sizes.most_common(1)[0][0]}"
+    return None

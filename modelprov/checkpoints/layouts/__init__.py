@@ -1,0 +1,1 @@
+"""What tensors are: names, roles, components, alignment."""

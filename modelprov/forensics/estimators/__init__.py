@@ -1,0 +1,1 @@
+"""Estimators of the mixing coefficient and of precision, an algorithm a file. None knows a verdict."""

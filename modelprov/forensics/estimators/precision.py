@@ -1,0 +1,97 @@
+"""Effective precision: the coarsest format whose numbers the values are, measured. The declared format is not asked.
+
+A file may store bf16 values as F32. Its rounding cells are then those of bf16: nothing finer ever decided these values,
+and whoever takes the declared format for precision can be shown any history that is exact in float32. Sets the cells of
+a sample; judges nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.checkpoints.formats.dtypes import DType, Float64, round_to
+from modelprov.checkpoints.types import Alignment
+from modelprov.forensics.sampling.sample import FORMATS, Sample, cells
+
+ON_LATTICE = 0.999  # share of the values that must be numbers of a coarser format; true merges in F32 reach 0.45
+MEASURED = 50  # elements of a tensor below which the whole model's share stands for it
+COARSER = (DType.BF16, DType.F16, DType.F32)  # coarsest first
+MANTISSA_BITS = np.array([dtype.mantissa_bits for dtype in FORMATS])
+"""By the codes of `Sample.formats`."""
+
+
+def effective(sample: Sample) -> Sample:
+    """The same elements with the formats that their values show, and the suspect's cells in those.
+
+    Measured where the parents differ, since where they agree the suspect may only hold what they hold; with one parent
+    everywhere.
+    """
+    differ = (sample.parents != sample.parents[-1]).any(axis=0) | (len(sample.parents) == 1)
+    formats = np.stack(
+        [
+            _measured(values, declared, sample.group, differ)
+            for values, declared in zip((sample.suspect, *sample.parents), sample.formats, strict=True)
+        ]
+    )
+    if np.array_equal(formats, sample.formats):
+        return sample
+    lower, upper = cells(sample.suspect, formats[0])
+    return replace(sample, lower=lower, upper=upper, formats=formats)
+
+
+def short(sample: Sample) -> bool:
+    """Whether most of the suspect holds 16-bit numbers, where every fit of a mixture allows both directions."""
+    return 2 * int((MANTISSA_BITS[sample.formats[0]] < DType.F32.mantissa_bits).sum()) >= sample.elements
+
+
+def suspect_formats(
+    sample: Sample, of_tensor: npt.NDArray[np.int64], alignment: Alignment
+) -> npt.NDArray[np.int64] | None:
+    """Codes of the formats whose numbers the suspect holds, int64 [t], tensor by tensor; None where they are declared.
+
+    A tensor that was not sampled is taken to be as the finest with the same declared format in its stratum
+    (`of_tensor`), else in the model; without any, as it is declared.
+    """
+    declared = np.array([FORMATS.index(tensor.views[0].ref.dtype) for tensor in alignment.tensors], np.int64)
+    bits, own = MANTISSA_BITS[sample.formats[0]], declared[sample.group]
+    by_tensor, by_stratum = np.full(len(declared), -1), np.full((int(of_tensor.max(initial=0)) + 1, len(FORMATS)), -1)
+    everywhere = np.full(len(FORMATS), -1)
+    np.maximum.at(by_tensor, sample.group, bits)
+    np.maximum.at(by_stratum, (of_tensor[sample.group], own), bits)
+    np.maximum.at(everywhere, own, bits)
+    found = by_tensor
+    for wider in (by_stratum[of_tensor, declared], everywhere[declared], MANTISSA_BITS[declared]):
+        found = np.where(found >= 0, found, wider)
+    codes = np.argmax(found[:, None] == MANTISSA_BITS, axis=1)
+    return None if np.array_equal(codes, declared) else codes
+
+
+def _measured(
+    values: Float64, declared: npt.NDArray[np.uint8], group: npt.NDArray[np.int32], differ: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.uint8]:
+    """The coarsest format, tensor by tensor, that holds the values; the declared one where none coarser does."""
+    found = declared.copy()
+    tensors = int(group.max(initial=-1)) + 1
+    for coarse in COARSER:
+        finer = (found == declared) & (MANTISSA_BITS[declared] > coarse.mantissa_bits)
+        counted = finer & differ
+        if not counted.any():
+            continue
+        on = np.zeros(values.size, bool)
+        on[counted] = round_to(values[counted], coarse) == values[counted]
+        on[counted] &= _width(values[counted], np.full(int(counted.sum()), FORMATS.index(coarse), np.uint8)) >= _width(
+            values[counted], declared[counted]
+        )  # among its smallest numbers F16 is the coarser one
+        elements = np.bincount(group[counted], minlength=tensors)
+        share = np.bincount(group[on], minlength=tensors) / np.maximum(elements, 1)
+        share = np.where(elements >= MEASURED, share, on.sum() / counted.sum())
+        found[finer & (share >= ON_LATTICE)[group]] = FORMATS.index(coarse)
+    return found
+
+
+def _width(values: Float64, codes: npt.NDArray[np.uint8]) -> Float64:
+    lower, upper = cells(values, codes)
+    return upper - lower

@@ -1,0 +1,174 @@
+"""From sums and fits to findings: gathers the facts, lets the rules decide, fills every section of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from modelprov.checkpoints.types import AlignedTensor, Component
+from modelprov.forensics.judging import rows, wording
+from modelprov.forensics.judging.facts import Evidence, explained_rows, gather
+from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas
+from modelprov.forensics.judging.rows import Table
+from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
+from modelprov.forensics.judging.verdict import REPRODUCED, Decision, Facts, akin, decide
+from modelprov.forensics.results import AfterMerge, Control, Measures, Mixing, Reproduction, Verdict, VerdictClass
+from modelprov.forensics.sampling.scout import Strata
+from modelprov.forensics.search.fits import Fits
+from modelprov.forensics.search.profiles import Resemblance
+from modelprov.forensics.search.recipes import tied
+
+NOT_KIN = "the models share nothing at their places, so that a mixture of them has no meaning"
+MERGES = (VerdictClass.MERGE, VerdictClass.MERGE_THEN_TRAINED)
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """Everything a comparison found, section by section (see `results.py`), and the facts the rules looked at."""
+
+    verdict: Verdict
+    facts: Facts
+    mixing: Mixing
+    reproduction: Reproduction
+    after_merge: AfterMerge
+    overall: Measures
+    components: tuple[Measures, ...]
+    layers: tuple[Measures, ...]
+    cells: tuple[Measures, ...]
+    tensors: tuple[Measures, ...]
+
+
+def collect(
+    table: Table, strata: Strata, fits: Fits | None, seed: int, controls: Sequence[tuple[str, Findings]],
+    locations: Sequence[str], compared: tuple[float, float] = (1.0, 1.0),
+    elsewhere: Callable[[], Resemblance] | None = None,
+) -> Findings:  # fmt: skip
+    """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before.
+
+    `compared` are the shares of the suspect's weights, and of those that may carry a verdict, that the alignment could
+    compare, 0 to 1. `elsewhere` looks for a
+    parent in other coordinates; it is asked before any all-clear.
+    """
+    decisive = [row for row, tensor in enumerate(table.tensors) if tensor.decisive]
+    swept = tied(fits.candidates) if fits else 0
+    recipes = [one.recipe for one in fits.candidates[:swept]] if fits else []
+    runners_up = fits.candidates[swept:] if fits else ()
+    explained = explained_rows(strata, fits, decisive)
+    slots = sorted(range(len(recipes)), key=lambda slot: -table.rows(explained).recipe(slot))
+    table = Table(table.tensors, table.moments, table.labels, slots[0] if slots else None)
+    total = table.rows(decisive)
+    parts = _parts(fits, strata, table.tensors, seed)
+    facts = gather(Evidence(table, strata, fits, recipes, parts, seed, compared))
+    if elsewhere is not None and decide(facts).class_ is VerdictClass.UNRELATED:
+        found = elsewhere()
+        facts = replace(
+            facts, elsewhere=found.parent, untested=not found.tested,
+            profiles=found.profiles, rare=found.rare, by_chance=found.by_chance,
+        )  # fmt: skip
+    decision = _check_controls(decide(facts), controls)
+    reproduced = facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and facts.explained == 1
+    kin = akin(facts)
+    mix, remade, after = Mixing(reason=NOT_KIN), Reproduction(reason=NOT_KIN), AfterMerge(reason=NOT_KIN)
+    if kin:
+        mix = mixing(total, fits, table.labels, fits.candidates[slots[0]] if fits and reproduced else None)
+        remade = reproduction(table, strata, recipes, slots, runners_up, locations)
+        after = after_merge(total, fits, reproduced)
+    known = tuple(_control(label, one) for label, one in controls)
+    verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
+    return Findings(verdict, facts, mix, remade, after, *_rows(table, parts if kin else {}, reproduced, kin))
+
+
+def _parts(
+    fits: Fits | None, strata: Strata, tensors: Sequence[AlignedTensor], seed: int
+) -> dict[str, dict[object, PartAlpha]]:
+    """Rounding-aware alpha by layer, component and cell; only for one parent beside the reference."""
+    if fits is None or len(fits.sample.parents) != 2:
+        return {}
+    component: dict[int, Component] = {}
+    for row, tensor in enumerate(tensors):
+        component.setdefault(int(strata.of_tensor[row]), tensor.component)
+    keys: dict[str, dict[int, object]] = {
+        "layer": {s: layer for s, layer in enumerate(strata.layers) if layer is not None},
+        "component": dict(component),
+        "cell": {s: (strata.layers[s], one) for s, one in component.items() if strata.layers[s] is not None},
+    }
+    found: dict[str, dict[object, PartAlpha]] = {}
+    for kind, key_of in keys.items():
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(key_of.values()))}
+        alphas = part_alphas(fits, {s: numbers[key] for s, key in key_of.items()}, seed, use_likelihood=kind != "cell")
+        found[kind] = {key: alphas[number] for key, number in numbers.items() if number in alphas}
+    return found
+
+
+def _rows(
+    table: Table, parts: dict[str, dict[object, PartAlpha]], reproduced: bool, kin: bool
+) -> tuple[Measures, tuple[Measures, ...], tuple[Measures, ...], tuple[Measures, ...], tuple[Measures, ...]]:
+    """Overall, components, layers, cells, tensors; without figures of a mixture where the models are not `kin`."""
+
+    def measure(table: Table, name: str, members: Sequence[int], **fields: object) -> Measures:
+        return rows.measure(table, name, members, mixed=kin, **fields)
+
+    def fixed(kind: str, key: object) -> dict[str, object]:
+        part = parts.get(kind, {}).get(key)
+        if part is None:
+            return {}
+        along = 0.0 if reproduced or part.error is None else moved_along(part.sigma_relative)
+        return {
+            "alpha": part.alpha, "low": part.low - along, "high": part.high + along, "coverage": part.coverage,
+            "sigma_relative": part.sigma_relative,
+        }  # fmt: skip
+
+    def cell(tensor: AlignedTensor) -> tuple[int, Component] | None:
+        return None if tensor.layer is None else (tensor.layer, tensor.component)
+
+    order = list(Component)
+    components = sorted(table.groups(lambda tensor: tensor.component).items(), key=lambda item: order.index(item[0]))  # type: ignore[arg-type]
+    layers = sorted(table.groups(lambda tensor: tensor.layer).items(), key=lambda item: item[0])  # type: ignore[arg-type,return-value]
+    return (
+        measure(table, "all tensors", range(len(table.tensors))),
+        tuple(
+            measure(table, str(key), rows, component=str(key), **fixed("component", key)) for key, rows in components
+        ),
+        tuple(measure(table, f"layer {key}", rows, layer=key, **fixed("layer", key)) for key, rows in layers),
+        tuple(
+            measure(table, f"layer {key[0]}, {key[1]}", rows, layer=key[0], component=str(key[1]), **fixed("cell", key))  # type: ignore[index]
+            for key, rows in table.groups(cell).items()
+        ),
+        tuple(
+            measure(
+                table, tensor.name, [row],
+                layer=tensor.layer, component=str(tensor.component), expert=tensor.expert,
+            )
+            for row, tensor in enumerate(table.tensors)
+        ),
+    )  # fmt: skip
+
+
+def _control(label: str, findings: Findings) -> Control:
+    """The control's numbers beside the suspect's."""
+    return Control(
+        label=label,
+        kind="checkpoint",
+        alpha=findings.mixing.alpha,
+        collinearity=findings.mixing.least_squares.collinearity,
+        coverage=findings.mixing.coverage,
+        agreement=findings.after_merge.agreement,
+        betweenness=findings.after_merge.betweenness,
+        verdict=str(findings.verdict.class_),
+        note="run on the same parents",
+    )
+
+
+def _check_controls(decision: Decision, controls: Sequence[tuple[str, Findings]]) -> Decision:
+    """A finding that an unsuspected checkpoint shares says nothing about the suspect."""
+    if decision.class_ not in MERGES:
+        return decision
+    for label, findings in controls:
+        if findings.verdict.class_ in MERGES:
+            return Decision(
+                VerdictClass.INCONCLUSIVE,
+                decision.rule,
+                None,
+                f"the control {label}, which nobody suspects, gives the same finding ({findings.verdict.class_})",
+            )
+    return decision

@@ -1,0 +1,121 @@
+"""The mixing coefficient of parts of the model (layers, components, cells), from the sample, aware of rounding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.forensics.estimators import interval, likelihood
+from modelprov.forensics.estimators.likelihood import Likelihood
+from modelprov.forensics.search.fits import COVERED, Fits, subsample
+
+ENOUGH = 200  # sampled elements below which a part gets no coefficient of its own
+PER_PART = 8_000
+MEASURED = 0.1  # standard error above which a part's coefficient says nothing about how it varies
+NORMAL_95 = 1.959964
+
+
+def moved_along(sigma_relative: float | None) -> float:
+    """How far training after the merge may have moved alpha itself, by the size of what it left beside the line.
+
+    The part of a change that points along the parents' difference cannot be told from another share. A change at 45
+    degrees or more to that line has no more of it than beside it, which is what sigma / rms(u) measures.
+    """
+    return sigma_relative or 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PartAlpha:
+    """Alpha of a part with its bounds; `error` is its standard error (None for hard bounds), sigma over rms(u)."""
+
+    alpha: float
+    low: float
+    high: float
+    coverage: float
+    error: float | None = None
+    sigma_relative: float | None = None
+
+
+def part_alphas(
+    fits: Fits, part_of_stratum: Mapping[int, int], seed: int, use_likelihood: bool
+) -> dict[int, PartAlpha]:
+    """Alpha of the first parent for each part; strata map to part numbers. One parent beside the reference only.
+
+    Where one alpha lies in every rounding cell of the part these are hard bounds, else (`use_likelihood`) the
+    interval-censored maximum likelihood with 95 % bounds. A part without enough information is left out.
+    """
+    number = np.full(int(fits.stratum.max(initial=-1)) + 1, -1, np.int32)
+    for stratum, part in part_of_stratum.items():
+        if stratum < len(number):
+            number[stratum] = part
+    intervals = replace(fits.intervals, group=number[fits.intervals.group])
+    found: dict[int, PartAlpha] = {}
+    for part, peak in interval.fit_groups(intervals).items():
+        if part < 0 or peak.alpha is None or peak.low is None or peak.high is None or peak.coverage is None:
+            continue
+        if peak.coverage >= COVERED and peak.informative >= 1:
+            found[part] = PartAlpha(peak.alpha, peak.low, peak.high, peak.coverage)
+        elif use_likelihood:
+            own = _by_likelihood(fits, number, part, seed, peak.coverage)
+            if own is not None:
+                found[part] = own
+    return found
+
+
+def _by_likelihood(
+    fits: Fits, number: npt.NDArray[np.int32], part: int, seed: int, coverage: float
+) -> PartAlpha | None:
+    members = np.flatnonzero(number[fits.stratum] == part)
+    if members.size < ENOUGH:
+        return None
+    ml = likelihood.fit(subsample(fits.sample.take(members), PER_PART, seed))
+    if not ml.converged or ml.alphas is None or ml.standard_errors is None:
+        return None
+    alpha, error = ml.alphas[0], ml.standard_errors[0]
+    half = NORMAL_95 * error
+    return PartAlpha(alpha, alpha - half, alpha + half, coverage, error, ml.sigma_relative)
+
+
+def part_weights(fits: Fits, part_of_stratum: Mapping[int, object], seed: int) -> list[Likelihood]:
+    """Fit the likelihood of each part, for any number of parents; parts without enough elements are left out."""
+    found = []
+    for part in dict.fromkeys(part_of_stratum.values()):
+        strata = [stratum for stratum, own in part_of_stratum.items() if own == part]
+        members = np.flatnonzero(np.isin(fits.stratum, strata))
+        if members.size >= ENOUGH:
+            found.append(likelihood.fit(subsample(fits.sample.take(members), PER_PART, seed)))
+    return [one for one in found if one.converged and one.alphas is not None]
+
+
+def spread(parts: Mapping[object, PartAlpha], least: int = 2) -> float | None:
+    """Standard deviation of alpha over parts beyond what their own errors explain; None below `least` measured parts.
+
+    Hard bounds count with the standard deviation of a uniform distribution between them.
+    """
+    pairs = [
+        (one.alpha, (one.high - one.low) / math.sqrt(12) if one.error is None else one.error) for one in parts.values()
+    ]
+    return _beyond_errors(pairs, least)
+
+
+def spread_of_weights(parts: Sequence[Likelihood], least: int = 2) -> float | None:
+    """The same over likelihoods of parts, of the coefficient that varies most."""
+    alphas = [one.alphas for one in parts if one.alphas is not None]
+    errors = [one.standard_errors or (0.0,) * len(one.alphas or ()) for one in parts if one.alphas is not None]
+    found = [
+        _beyond_errors([(alpha[i], error[i]) for alpha, error in zip(alphas, errors, strict=True)], least)
+        for i in range(len(alphas[0]) if alphas else 0)
+    ]
+    return max((value for value in found if value is not None), default=None)
+
+
+def _beyond_errors(pairs: Sequence[tuple[float, float]], least: int) -> float | None:
+    measured = np.array([pair for pair in pairs if pair[1] < MEASURED], np.float64)
+    if len(measured) < least:
+        return None
+    alphas, errors = measured.T
+    return float(np.sqrt(max(float(alphas.var(ddof=1)) - float((errors**2).mean()), 0.0)))

@@ -1,0 +1,258 @@
+"""Builds the sections of a result from fits and sums: mixing, reproduction, after the merge. Judges nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import yaml
+
+from modelprov.checkpoints.formats.dtypes import DType, Float64
+from modelprov.forensics.estimators import interval
+from modelprov.forensics.estimators.least_squares import coefficient_sum, fit_many
+from modelprov.forensics.judging.part_alphas import NORMAL_95, moved_along
+from modelprov.forensics.judging.rows import Table, agreement, betweenness, least_squares
+from modelprov.forensics.results import (
+    AfterMerge,
+    CandidateRecipe,
+    Coefficient,
+    CurvePoint,
+    LeastSquares,
+    Mixing,
+    RecipeGroup,
+    Reproduction,
+)
+from modelprov.forensics.sampling.scout import NUMBER, Strata
+from modelprov.forensics.search.fits import Fits
+from modelprov.forensics.search.recipe import Recipe, describe_strata
+from modelprov.forensics.search.recipe_words import weighting
+from modelprov.forensics.search.recipes import Scored
+from modelprov.forensics.sums.moments import Moments
+from modelprov.recipes.arithmetics import Arithmetic, programs_of
+
+ONE_PARENT = "mixing needs at least two parents; only one was given"
+WRITTEN = {DType.BF16: "bfloat16", DType.F16: "float16", DType.F32: "float32", DType.F64: "float64"}
+_Bounds = list[tuple[float | None, float | None, float | None]]
+NO_SAMPLE = "no decisive tensor (a matrix of at least 16 x 16) could be sampled"
+
+
+def mixing(moments: Moments, fits: Fits | None, labels: Sequence[str], remade: Scored | None = None) -> Mixing:
+    """How much of each parent: least squares from all decisive sums, bounds from the sample.
+
+    `remade` is the recipe that explains every bit, if one does: then the bounds are those of the weights that do.
+    """
+    if moments.n < 3:
+        return Mixing(reason=ONE_PARENT)
+    gram, deltas = moments.gram(), moments.n - 1
+    joint = fit_many(gram[1:deltas, 1:deltas], gram[1:deltas, 0], gram[0, 0])
+    one = least_squares(moments)
+    raw = coefficient_sum(gram[1 : deltas + 1, 1 : deltas + 1], gram[1 : deltas + 1, 0], gram[0, 0], moments.elements)
+    fields: dict[str, object] = {
+        "least_squares": LeastSquares(
+            alpha=one.alpha, collinearity=one.collinearity, z=one.z, standard_error=one.standard_error
+        ),
+        "coefficient_sum": raw.total,
+        "r_squared": joint.r_squared,
+        "condition_number": joint.condition_number,
+        "reason": one.reason,
+    }
+    bounds: _Bounds = [(None, None, None)] * (deltas - 1)
+    if fits is None:
+        fields["reason"] = NO_SAMPLE
+    else:
+        bounds, method = _bounds(fits, deltas - 1, remade)
+        fields |= {
+            "method": method,
+            "coverage": fits.covering,
+            "null_coverage": fits.null_coverage,
+            "informative_elements": fits.exact.informative if fits.exact else fits.peak.informative,
+            "coverage_curve": _curve(fits) if deltas == 2 else (),
+        }
+        if method is None and one.alpha is not None:
+            error = one.standard_error
+            low, high = (one.alpha - NORMAL_95 * error, one.alpha + NORMAL_95 * error) if error else (None, None)
+            bounds[0] = (one.alpha, low, high)
+            fields["method"] = "least squares"
+    fields |= dict(zip(("alpha", "low", "high"), bounds[0], strict=True))
+    fields["coefficients"] = tuple(
+        Coefficient(
+            parent=labels[parent],
+            alpha=bounds[parent - 1][0],
+            low=bounds[parent - 1][1],
+            high=bounds[parent - 1][2],
+            least_squares=joint.alphas[parent - 1] if joint.alphas else None,
+            simplex=joint.simplex[parent - 1] if joint.simplex else None,
+        )
+        for parent in range(1, deltas)
+    )
+    return Mixing.model_validate(fields)
+
+
+def _bounds(fits: Fits, deltas: int, remade: Scored | None) -> tuple[_Bounds, str | None]:
+    """(alpha, low, high) of every parent beside the reference: of the largest piece, else by likelihood."""
+    if remade is not None and remade.low is not None and remade.high is not None:
+        return _of_largest(fits, remade.recipe.weights, remade.low, remade.high), "same bits"
+    if fits.exact is not None:
+        return _of_largest(fits, fits.exact.weights, fits.exact.low, fits.exact.high), "rounding interval"
+    ml = fits.likelihood
+    if ml.converged and ml.alphas is not None and ml.standard_errors is not None:
+        along = 0.0 if remade is not None else moved_along(ml.sigma_relative)
+        halves = [NORMAL_95 * error + along for error in ml.standard_errors]
+        return [(a, a - half, a + half) for a, half in zip(ml.alphas, halves, strict=True)], "likelihood"
+    return [(None, None, None)] * deltas, None
+
+
+def _of_largest(fits: Fits, weights: Float64, low: Float64, high: Float64) -> _Bounds:
+    """(weight, low, high) by parent, of the piece that has most sampled elements; arrays by stratum."""
+    elements = np.bincount(fits.stratum, minlength=len(weights))
+    rows, inverse = np.unique(weights, axis=0, return_inverse=True)
+    largest = int(np.argmax(np.bincount(inverse.ravel(), elements, len(rows))))
+    at = int(np.flatnonzero(inverse.ravel() == largest)[0])
+    return [(float(w), float(a), float(b)) for w, a, b in zip(rows[largest], low[at], high[at], strict=False)]
+
+
+def _curve(fits: Fits) -> tuple[CurvePoint, ...]:
+    alphas, shares = interval.coverage_curve(fits.intervals, fits.peak)
+    return tuple(CurvePoint(alpha=float(a), share=float(s)) for a, s in zip(alphas, shares, strict=True))
+
+
+def reproduction(
+    table: Table, strata: Strata, recipes: Sequence[Recipe], order: Sequence[int], runners_up: Sequence[Scored],
+    locations: Sequence[str],
+) -> Reproduction:  # fmt: skip
+    """What the candidate recipes reproduce: `order` lists the slots of `recipes`, best first, over all elements read.
+
+    `runners_up` were beaten in the sample already; their shares are the sample's.
+    """
+    total = table.moments.total()
+    if not recipes or not total.elements:
+        reason = ONE_PARENT if table.moments.n < 3 else "no candidate recipe came out of the sample"
+        return Reproduction(reason=reason)
+    candidates = [
+        _candidate(recipes[slot], strata, table, total.recipe(slot) / total.elements, total.elements) for slot in order
+    ]
+    candidates += [_candidate(one.recipe, strata, table, one.share, one.elements) for one in runners_up]
+    best = candidates[0]
+    return Reproduction(
+        recipe=best.description,
+        arithmetic=best.arithmetic,
+        programs=programs(candidates),
+        bit_equal=best.bit_equal,
+        elements=best.elements,
+        groups=best.groups,
+        yaml=_yaml(recipes[order[0]], best, table, locations),
+        candidates=tuple(candidates),
+    )
+
+
+def programs(candidates: Sequence[CandidateRecipe]) -> str | None:
+    """Known programs that compute as the best candidate does; None where another arithmetic does as well."""
+    best = candidates[0]
+    as_good = {programs_of(one.arithmetic) for one in candidates if one.bit_equal == best.bit_equal}
+    return (programs_of(best.arithmetic) or None) if len(as_good) == 1 else None
+
+
+def _candidate(recipe: Recipe, strata: Strata, table: Table, bit_equal: float, elements: int) -> CandidateRecipe:
+    labels = table.labels[1:]
+    groups = _groups(recipe, strata, table, labels)
+    pieces = [f"{weighting([group.weights[label] for label in labels], labels)} in {group.tensors}" for group in groups]
+    return CandidateRecipe(
+        description="; ".join(pieces) if len(groups) > 1 else weighting(recipe.weights[0], labels),
+        arithmetic=recipe.arithmetic_name(labels),
+        groups=groups,
+        bit_equal=bit_equal,
+        elements=elements,
+    )
+
+
+def _groups(recipe: Recipe, strata: Strata, table: Table, labels: Sequence[str]) -> tuple[RecipeGroup, ...]:
+    """The recipe's pieces, largest first."""
+    counts = np.bincount(strata.of_tensor, [tensor.count for tensor in table.tensors], minlength=len(strata.names))
+    rows, inverse = np.unique(recipe.weights, axis=0, return_inverse=True)
+    groups = []
+    for row, weights in enumerate(rows):
+        members = np.flatnonzero(inverse.ravel() == row).tolist()
+        groups.append(
+            RecipeGroup(
+                tensors=describe_strata(strata, members),
+                weights=dict(zip(labels, map(float, weights), strict=True)),
+                elements=int(counts[members].sum()),
+            )
+        )
+    return tuple(sorted(groups, key=lambda group: -group.elements))
+
+
+def _yaml(recipe: Recipe, best: CandidateRecipe, table: Table, locations: Sequence[str]) -> str:
+    """The recipe as `modelprov verify` takes it: mergekit's keys; what those cannot say stands under `modelprov`."""
+    labels = table.labels[1:]
+    stepwise = recipe.arithmetic in (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
+    where = dict(zip(labels, locations, strict=True))
+    ordered = [labels[parent] for parent in recipe.order]
+    weights = best.groups[0].weights
+    stored_as, out_dtype = _formats(table)
+    extension: dict[str, object] = {
+        "arithmetic": best.arithmetic,
+        "bit_equal": best.bit_equal,
+        "reference": where[labels[-1]],
+    }
+    if stored_as:
+        extension["stored_as"] = stored_as
+    if len(best.groups) > 1:
+        extension["groups"] = [
+            {"tensors": group.tensors, "weights": {where[label]: weight for label, weight in group.weights.items()}}
+            for group in best.groups
+        ]
+    document: dict[str, object] = {
+        "merge_method": "linear",
+        "models": [{"model": where[label], "parameters": {"weight": weights[label]}} for label in ordered],
+        "parameters": {"normalize": recipe.arithmetic is not Arithmetic.STEPWISE_UNNORMALISED},
+        "dtype": "bfloat16" if stepwise else "float32",
+        "out_dtype": out_dtype,
+        "modelprov": extension,
+    }
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+
+def _formats(table: Table) -> tuple[dict[str, str], str]:
+    """The suspect's formats: kinds of tensors that are not in the one that holds most, and that one."""
+    elements: Counter[DType] = Counter()
+    kinds: dict[str, DType] = {}
+    for tensor in table.tensors:
+        dtype = tensor.views[0].ref.dtype
+        elements[dtype] += tensor.count
+        kinds[NUMBER.sub("", tensor.name)] = dtype
+    most = elements.most_common(1)[0][0] if elements else DType.BF16
+    return {kind: WRITTEN[dtype] for kind, dtype in kinds.items() if dtype is not most}, WRITTEN[most]
+
+
+def after_merge(moments: Moments, fits: Fits | None, reproduced: bool) -> AfterMerge:
+    """What happened after the merge; `reproduced` when a recipe with rounding of its own explains every bit."""
+    if moments.n < 3:
+        return AfterMerge(reason=ONE_PARENT)
+    agree, agree_elements = agreement(moments)
+    inside, inside_elements = betweenness(moments)
+    fields: dict[str, object] = {
+        "agreement": agree,
+        "agreement_elements": agree_elements,
+        "betweenness": inside,
+        "betweenness_elements": inside_elements,
+    }
+    if fits is None:
+        return AfterMerge.model_validate(fields | {"reason": NO_SAMPLE})
+    ml = fits.likelihood
+    if reproduced:
+        fields |= {"sigma": 0.0, "sigma_relative": 0.0, "reason": "the recipe reproduces the bits: nothing was added"}
+    elif ml.sigma_at_boundary:
+        upper = f" (95 % upper bound {ml.sigma_upper:.2g})" if ml.sigma_upper is not None else ""
+        fields |= {"sigma": 0.0, "sigma_relative": 0.0, "reason": f"no more than rounding{upper}"}
+    elif ml.sigma is not None:
+        fields |= {
+            "sigma": ml.sigma,
+            "sigma_standard_error": ml.sigma_standard_error,
+            "sigma_relative": ml.sigma_relative,
+        }
+    if ml.alphas is not None and not reproduced:
+        fields["alpha"] = ml.alphas[0]
+        fields["alpha_standard_error"] = ml.standard_errors[0] if ml.standard_errors else None
+    return AfterMerge.model_validate(fields | ({"reason": ml.reason} if ml.reason else {}))

@@ -1,0 +1,351 @@
+"""The verdict: from evidence to one of six classes. Pure; the rules stand here, in the order in which they are tried.
+
+Only decisive tensors (matrices of at least 16 x 16, no norms, no biases) carry a verdict. Thresholds come from the
+generated families of `benchmarks/calibration.py`; `docs/method.md` says what each one costs.
+
+1.  no-evidence         fewer than 1,000 finite decisive elements, more than half of them not finite, or no variance
+                                                                                              -> inconclusive
+2.  identical           every decisive element holds the bits of one parent, as the suspect's format stores them
+                                                                                              -> copy
+                        (if only norms, biases and other vectors differ: finetune)
+3.  unrelated           mean-centred correlation with every parent below 0.1, and in no single tensor above 0.5
+                                                                                              -> unrelated
+    other-coordinates   the same, but sorted sizes of rows and columns are a parent's beyond chance, or could not be
+                        compared                                                              -> inconclusive
+4.  weak-kinship        the correlation below 0.5 for every parent                            -> inconclusive
+5.  other-child         another argument is an exact mixture of the suspect and the rest, and the suspect is not one
+                                                                                              -> inconclusive
+    extrapolated        a parent is, to its own rounding, the suspect carried on beyond it (a weight above 1); a recipe
+                        that gives every bit of weights of float32 precision rules that out, unless the mixture lies
+                        nearer the middle of the suspect's cells than rounding puts it. Likewise a weight
+                        below 0 in float32 precision that gives no bits                       -> inconclusive
+    ties                rule 7 would hold, but where the mixture falls on a border the suspect does not hold the even
+                        number, as picked elements do                                         -> inconclusive
+    whole-parts         what follows would hold, but no part by itself is a mixture           -> inconclusive
+6.  reproduced          a recipe with more than one parent gives the same bits in 99.99 % of the elements where the
+                        parents differ                                                        -> merge
+7.  exact-to-rounding   one weighting (or one per piece) lies in every rounding cell sampled; agreement is complete,
+                        and betweenness too unless a weight is negative                       -> merge
+    6 and 7 need elements that tell a mixture from each parent alone: at least 500 (and 100 for each piece) that do not
+    hold that parent's bits, of which the recipe of rule 6 misses at most 1 %. What holds in at least half of the
+    weights and not in the rest is rule partly-exact                                          -> merge-then-trained
+    (in less than half                                                                        -> inconclusive)
+    other-child again   another argument lies between the suspect and a third                 -> inconclusive
+8.  merge-then-trained  by the likelihood, which knows rounding, the suspect lies between one parent and the mixture
+                        of the others, seen from it under an angle with a cosine of at most -0.97; no parent has more
+                        than 0.95 of the weight; and the weights are the same across layers, of which at least three
+                        must be measured, and across components (spread at most 0.02); and it lies strictly between
+                        the parents as often as that mixture would, in at least 500 elements  -> merge-then-trained
+9.  near-one-parent     one parent has 0.9 to 1.5 of the weight, known to 0.05                -> finetune
+    two-directions      the same, but a second one has at least 0.1, or three quarters of what differs from the first
+                        moved towards the second                                              -> inconclusive
+10. shared-direction    anything else                                                         -> inconclusive
+
+A control that fares as the suspect does turns rules 6 to 8 into inconclusive, and so does, for every class, a suspect
+of whose weights that may carry a verdict less than half could be compared (rule partial).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelprov.forensics.judging.roles import Between
+from modelprov.forensics.results import VerdictClass
+
+MINIMUM_ELEMENTS = 1_000
+HALF = 0.5
+UNRELATED, KIN = 0.1, 0.5
+REPRODUCED = 0.9999
+COMPLETE = 0.9999  # agreement and betweenness of an exact merge
+DISTINCT, DISTINCT_PER_PIECE = 500, 100
+MISSED = 0.01
+STRAIGHT = 0.97  # a run whose random part is 12 % of its way reaches this half-way
+INTERIOR = 0.95  # a merge leaves no parent more than this weight, unless it is exact
+SPREAD = 0.02  # merges that were trained reach 0.003, stages of uneven training start at 0.03
+NEAR, BEYOND = 0.9, 1.5
+KNOWN = 0.05  # standard error that a weight may have
+TIES, EVEN = 50, 0.99  # elements on a border, and the share of even numbers among them, that rounding leaves
+SECOND = 0.1  # weight of a second parent that is more than a nearby direction
+TOWARDS = 0.75  # independent changes move half of the elements that way
+STRICTLY = 0.8  # of the elements that a mixture would put strictly between the parents
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the rules look at; parents are numbered 1 ... k as arguments, the reference last.
+
+    `finite` is the share of decisive elements that are finite everywhere; `compared` that of the suspect's weights
+    which could be compared, `compared_decisive` that of those which may carry a verdict. `identical`: the parents whose
+    bits every decisive element holds; `vectors_differ` whether anything else differs. `correlations`: mean-centred raw
+    correlation by parent (None: no variance); `kin_tensors` the share of decisive elements in tensors where one of
+    them exceeds 0.5. `elsewhere`: the parent whose rows and columns have the suspect's sizes in another order
+    (`profiles.py`); `untested` where too few could be compared; of so many `profiles`, `rare` by parent are closer
+    than chance makes one in a thousand, which `by_chance` would be of independent models.
+
+    `extrapolated`: a parent that is exactly the suspect carried on beyond it (`reversal.py`); `centred`: one whose
+    mixture lies nearer the middle of the suspect's cells than rounding puts it; `short`: whether the suspect holds
+    16-bit numbers, where a recipe that gives every bit does not tell these apart from a merge.
+    `ties`: sampled elements whose mixture falls on a border, `ties_even` the share of even numbers there, `ties_firm`
+    whether every arithmetic keeps such ties; `roomy`: elements with another number between the parents, `strictly` how
+    many lie strictly between, of those that the mixture would put there; `towards` by parent: the share of what differs
+    from the heaviest parent that moved its way (`sides.py`).
+
+    `bit_equal`: the best recipe's share where parents differ, at worst; `mixes` whether that recipe, or else the exact
+    weighting, uses more than one parent, in `pieces` pieces, and `blends` whether any piece by itself does; `interior`
+    whether none of its weights is negative.
+    `exact`: whether one weighting fits every rounding cell. It does so in the share `explained` of the decisive
+    elements, and `bit_equal`, `agreement`, `betweenness` are measured there, as are `missed`, elements that the recipe
+    does not reproduce, and `distinct`, elements that do not hold a parent's bits (fewest over the parents).
+
+    `weights` by parent (likelihood, else least squares), with the largest standard error `weight_error`;
+    `straightness`: minus the cosine of the angle at the suspect, freed of rounding. `spread`: standard deviation of a
+    weight over layers or components beyond its own error. `boundary`: nothing beyond rounding was added.
+    """
+
+    elements: int
+    parents: int
+    finite: float = 1.0
+    compared: float = 1.0
+    compared_decisive: float = 1.0
+    identical: tuple[int, ...] = ()
+    vectors_differ: bool = False
+    correlations: tuple[float | None, ...] = ()
+    kin_tensors: float = 0.0
+    elsewhere: int | None = None
+    untested: bool = False
+    profiles: int = 0
+    rare: tuple[int, ...] = ()
+    by_chance: float = 0.0
+    between: tuple[Between, ...] = ()
+    other_exact: int | None = None
+    extrapolated: int | None = None
+    centred: int | None = None
+    short: bool = True
+    ties: int = 0
+    ties_even: float | None = None
+    ties_firm: bool = False
+    roomy: int = MINIMUM_ELEMENTS
+    strictly: float | None = 1.0
+    towards: tuple[float | None, ...] = ()
+    bit_equal: float | None = None
+    mixes: bool = False
+    blends: bool = True
+    pieces: int = 1
+    missed: int = 0
+    distinct: int = 0
+    interior: bool = True
+    exact: bool = False
+    explained: float = 1.0
+    agreement: float | None = None
+    betweenness: float | None = None
+    weights: tuple[float, ...] | None = None
+    weight_error: float | None = None
+    collinearity: float | None = None
+    straightness: float | None = None
+    spread: float | None = None
+    boundary: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The class, the rule that decided, the parent it is about (argument number) and why nothing firmer can be said."""
+
+    class_: VerdictClass
+    rule: str
+    parent: int | None = None
+    reason: str | None = None
+
+
+def decide(facts: Facts) -> Decision:
+    """Apply the rules in order."""
+    decision = _by_rules(facts)
+    if facts.compared_decisive < HALF and decision.class_ is not VerdictClass.INCONCLUSIVE:
+        return _inconclusive(
+            "partial",
+            f"only {facts.compared_decisive:.0%} of its matrix weights could be compared; those alone would be called "
+            f"{decision.class_} (rule {decision.rule})",
+        )
+    return decision
+
+
+def akin(facts: Facts) -> bool:
+    """Whether the suspect's weights are, at their places, a relative's: only then does a mixture mean anything."""
+    return bool(facts.identical) or max((value for value in facts.correlations if value is not None), default=0) >= KIN
+
+
+def _by_rules(facts: Facts) -> Decision:
+    """Rules 1 to 4, then the rest."""
+    if facts.elements < MINIMUM_ELEMENTS:
+        return _inconclusive("no-evidence", "too few comparable matrix elements; norms and biases decide nothing")
+    if facts.finite < HALF:
+        return _inconclusive("no-evidence", "more than half of the matrix elements are not finite")
+    if facts.identical:
+        if facts.vectors_differ:
+            return Decision(VerdictClass.FINETUNE, "identical", facts.identical[0])
+        return Decision(VerdictClass.COPY, "identical", facts.identical[0])
+    known = [value for value in facts.correlations if value is not None]
+    if not known:
+        return _inconclusive("no-evidence", "the matrices of the suspect or of the parents do not vary")
+    related = max(known)
+    if related < UNRELATED and not facts.kin_tensors:
+        if facts.elsewhere is not None:
+            return _inconclusive(
+                "other-coordinates",
+                "weight by weight they share nothing, but sorted by size the rows and columns agree more closely than "
+                "chance allows, as after reordering, rotating or rescaling a model inside",
+                facts.elsewhere,
+            )
+        if facts.untested:
+            return _inconclusive(
+                "other-coordinates",
+                "weight by weight it shares nothing with the parents, and too few whole matrices could be compared to "
+                "see whether it is one of them in other coordinates",
+            )
+        return Decision(VerdictClass.UNRELATED, "unrelated")
+    if related < KIN:
+        return _inconclusive(
+            "weak-kinship",
+            f"the raw weights correlate at {related:.2f}, in {facts.kin_tensors:.1%} of them above {KIN}: more than "
+            "chance, less than a descendant does",
+        )
+    if facts.parents == 1:
+        return Decision(VerdictClass.FINETUNE, "near-one-parent", 1)
+    return _among_parents(facts)
+
+
+def _among_parents(facts: Facts) -> Decision:
+    """Rules 5 to 10: the suspect is kin, and there are at least two parents."""
+    own = any(one.child == 0 for one in facts.between)
+    others = [one for one in facts.between if one.child and 0 in (one.first, one.second)]
+    exact_interior = (facts.exact or (facts.bit_equal or 0) >= REPRODUCED) and facts.interior
+    if facts.other_exact is not None and not exact_interior:
+        return _inconclusive("other-child", "another argument is an exact mixture of the rest", facts.other_exact)
+    exact = exact_rule(facts)
+    carried_on = facts.extrapolated if facts.short or exact != "reproduced" else None
+    if exact == "exact-to-rounding" and not (facts.short or facts.interior):
+        return _inconclusive(
+            "extrapolated",
+            "one weighting fits, but beyond a parent, in weights of float32 precision and without giving their bits: "
+            "that parent may as well be a merge made from it",
+        )
+    if carried_on is not None or facts.centred is not None:
+        return _inconclusive(
+            "extrapolated",
+            "a parent is, to its own rounding, the suspect carried on beyond it: a merge of the parents and a parent "
+            "made from the suspect are the same weights"
+            if carried_on is not None
+            else "the mixture of the parents falls back nearer to it than rounding a mixture puts it, as where a "
+            "parent was made from it",
+            facts.centred if carried_on is None else carried_on,
+        )
+    if exact == "exact-to-rounding" and _picked(facts):
+        return _inconclusive(
+            "ties",
+            f"a mixture would hold the even of two equally near numbers, the suspect does so in {facts.ties_even:.0%} "
+            "of such elements: values picked from either parent look so",
+        )
+    if exact and not facts.blends:
+        return _inconclusive(
+            "whole-parts",
+            "each of its parts is, bit for bit, that of one parent or of another: parts put together look so, and so "
+            "does training in stages, of which one left those parts as they were",
+        )
+    if exact and facts.explained < HALF:
+        return _inconclusive(
+            "partly-exact", f"{facts.explained:.0%} of the matrix weights are exactly a mixture, the larger part is not"
+        )
+    if exact and facts.explained < 1:
+        return Decision(VerdictClass.MERGE_THEN_TRAINED, "partly-exact")
+    if exact:
+        return Decision(VerdictClass.MERGE, exact)
+    if others and not own:
+        return _inconclusive("other-child", "another argument lies between the rest", others[0].child)
+    if facts.weights is None:
+        return _inconclusive("shared-direction", "the parents cannot be told apart")
+    return _by_weights(facts, facts.weights)
+
+
+def _picked(facts: Facts) -> bool:
+    """Whether ties fall as no rounding lets them, where nothing else speaks or every arithmetic keeps them."""
+    uneven = facts.ties >= TIES and (facts.ties_even or 0) < EVEN
+    return uneven and (facts.ties_firm or facts.roomy < DISTINCT)
+
+
+def exact_rule(facts: Facts) -> str | None:
+    """Rules 6 and 7, whatever the share of the weights they hold in: the rule's name, or None."""
+    if not facts.mixes or facts.distinct < max(DISTINCT, DISTINCT_PER_PIECE * facts.pieces):
+        return None
+    if (facts.bit_equal or 0) >= REPRODUCED and facts.missed <= MISSED * facts.distinct:
+        return "reproduced"
+    agrees = facts.agreement is None or facts.agreement >= COMPLETE
+    inside = not facts.interior or (facts.betweenness or 0) >= COMPLETE
+    return "exact-to-rounding" if facts.exact and agrees and inside else None
+
+
+def _by_weights(facts: Facts, weights: tuple[float, ...]) -> Decision:
+    """Rules 8 to 10: nothing is exact."""
+    heaviest = max(range(len(weights)), key=lambda parent: weights[parent])
+    weight = weights[heaviest]
+    if weight <= INTERIOR and min(weights) >= -SPREAD and (facts.straightness or 0) >= STRAIGHT:
+        if facts.roomy < DISTINCT or (facts.strictly or 0) < STRICTLY:
+            return _inconclusive(
+                "shared-direction",
+                "near the line between the parents, but hardly ever strictly between them: values picked from either "
+                "parent look so",
+            )
+        if facts.spread is not None and facts.spread <= SPREAD:
+            return Decision(VerdictClass.MERGE_THEN_TRAINED, "merge-then-trained")
+        if facts.spread is None:
+            return _inconclusive(
+                "shared-direction",
+                "between the parents, but in too few layers to see whether it is so in all of them alike",
+            )
+        return _inconclusive(
+            "shared-direction",
+            f"near the line between the parents, but the coefficient varies by ±{facts.spread:.2f} from part to part, "
+            "as in an earlier stage of the same training, or in a merge with a ratio for each part",
+        )
+    if (facts.weight_error or 0) > KNOWN:
+        return _inconclusive(
+            "shared-direction",
+            f"the parents differ too little for their shares to be known (±{facts.weight_error:.2f})",
+        )
+    if NEAR < weight <= BEYOND:
+        second = _second_direction(facts, weights, heaviest)
+        if second is not None:
+            return second
+        return Decision(VerdictClass.FINETUNE, "near-one-parent", heaviest + 1)
+    if facts.agreement is not None and facts.agreement >= COMPLETE:
+        return _inconclusive(
+            "shared-direction",
+            "wherever the parents agree the suspect agrees too, as in a merge, but no linear recipe fits "
+            "(methods that drop or pick elements, such as TIES and DARE, look like this)",
+        )
+    return _inconclusive(
+        "shared-direction",
+        "it shares a direction with a parent without lying on the line: a merge trained much further, training on "
+        "similar data, an earlier or later stage of the same training, or an ancestor of the parents",
+    )
+
+
+def _second_direction(facts: Facts, weights: tuple[float, ...], heaviest: int) -> Decision | None:
+    """Whether another parent is in it too, by its weight or by where small differences went."""
+    for parent, weight in enumerate(weights):
+        share = facts.towards[parent] if parent < len(facts.towards) else None
+        if parent == heaviest or (weight < SECOND and (share or 0) < TOWARDS):
+            continue
+        words = (
+            f"the best fit has {weight:.2f} of it"
+            if weight >= SECOND
+            else f"{share:.0%} of what differs from the nearer parent went its way"
+        )
+        return _inconclusive(
+            "two-directions",
+            f"{words}, as in merges that drop, pick or swap elements",
+            parent + 1,
+        )
+    return None
+
+
+def _inconclusive(rule: str, reason: str, parent: int | None = None) -> Decision:
+    return Decision(VerdictClass.INCONCLUSIVE, rule, parent, reason)

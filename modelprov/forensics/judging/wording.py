@@ -1,0 +1,328 @@
+"""Puts a decision into words: the summary, what it rests on, what it does not show. Numbers come from elsewhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from modelprov.forensics.judging.roles import Between
+from modelprov.forensics.judging.verdict import REPRODUCED, Decision, Facts, akin
+from modelprov.forensics.results import (
+    AfterMerge,
+    Control,
+    Evidence,
+    Mixing,
+    Reproduction,
+    Verdict,
+    VerdictClass,
+)
+from modelprov.shares import wilson
+
+WHO = "who made the weights, how the parents came to be used, or with what intent and permission"
+TASK_VECTOR = (
+    "whether this was made as a merge with {reference} or as a scaled task vector: if {reference} is the base of "
+    "{parent}, the two are the same weights"
+)
+NO_SHARE = 0.02
+ASTRAY = 0.55  # of what differs from the nearest parent, moved towards another: more is a share of some kind
+VECTORS = "norm weights and biases are listed but carry no weight in the verdict"
+
+
+def verdict(
+    decision: Decision, facts: Facts, mixing: Mixing, reproduction: Reproduction, after: AfterMerge,
+    labels: Sequence[str], controls: tuple[Control, ...],
+) -> Verdict:  # fmt: skip
+    """The decision with its words; `labels` of all checkpoints, suspect first."""
+    return Verdict(
+        class_=decision.class_,
+        summary=_summary(decision, facts, mixing, reproduction, after, labels),
+        rule=decision.rule,
+        parent=labels[decision.parent]
+        if decision.parent and decision.class_ is not VerdictClass.INCONCLUSIVE
+        else None,
+        reason=decision.reason,
+        rests_on=tuple(_evidence(facts, mixing, reproduction, after, labels, controls)),
+        controls=controls + _nulls(facts, mixing),
+        does_not_show=_limits(decision, labels),
+        roles=_roles(facts.between, labels),
+    )
+
+
+def _summary(
+    decision: Decision, facts: Facts, mixing: Mixing, reproduction: Reproduction, after: AfterMerge,
+    labels: Sequence[str],
+) -> str:  # fmt: skip
+    kind, suspect = decision.class_, _compared(facts, labels[0])
+    alone = " A merge was not tested: that takes a second parent." if len(labels) == 2 else ""
+    parent = labels[decision.parent] if decision.parent else ""
+    if kind is VerdictClass.COPY:
+        return (
+            f"{suspect} is a copy of {parent}: the same numbers, to the precision that {labels[0]} holds; who copied "
+            f"whom is open.{alone}"
+        )
+    if kind is VerdictClass.MERGE:
+        return _merge_summary(decision, facts, mixing, reproduction, [suspect, *labels[1:]])
+    if kind is VerdictClass.MERGE_THEN_TRAINED:
+        return _trained_summary(decision, facts, reproduction, after, [suspect, *labels[1:]])
+    if kind is VerdictClass.FINETUNE:
+        if decision.rule == "identical":
+            return (
+                f"All matrices of {suspect} are those of {parent}, bit for bit; only norms, biases or the like differ. "
+                f"Who came first is open.{alone}"
+            )
+        return (
+            f"{suspect} shares its origin with {parent}; who came first is open."
+            f"{_others(decision, facts, labels)}{alone}"
+        )
+    if kind is VerdictClass.UNRELATED:
+        return f"{suspect} shares no more with {' or '.join(labels[1:])} than independently trained models do.{alone}"
+    if decision.rule == "other-child" and decision.parent:
+        rest = " and ".join(label for number, label in enumerate(labels) if number != decision.parent)
+        roles = _roles([one for one in facts.between if one.child == decision.parent], labels)
+        return (
+            f"{roles or f'{parent} lies between {rest}'}: {suspect} is not the mixture here. "
+            "Compare again with the one in the middle first."
+        )
+    if decision.rule == "extrapolated" and decision.parent:
+        return (
+            f"{labels[0]} is on a line with {' and '.join(labels[1:])}, but whether it was merged from {parent} or "
+            f"{parent} made from it, the weights do not settle: {decision.reason}."
+        )
+    if decision.rule == "other-coordinates" and decision.parent:
+        return (
+            f"{labels[0]} is perhaps {parent}, or a descendant, in other coordinates: {decision.reason}. That is no "
+            "finding and no all-clear."
+        )
+    if decision.rule == "two-directions" and decision.parent and facts.weights:
+        near = labels[1 + max(range(len(facts.weights)), key=lambda number: (facts.weights or ())[number])]
+        return f"{labels[0]} is near {near} and has the direction of {parent} in it too: {decision.reason}."
+    return f"The weights do not settle where {labels[0]} comes from: {decision.reason}."
+
+
+def _compared(facts: Facts, suspect: str) -> str:
+    """The suspect, or as much of it as a sentence may be about."""
+    return suspect if facts.compared == 1 else f"The {floor_percent(facts.compared)} of {suspect} that can be compared"
+
+
+def _others(decision: Decision, facts: Facts, labels: Sequence[str]) -> str:
+    """What a finetune has of the parents it was not trained from."""
+    shares = [
+        (weight, label)
+        for number, (weight, label) in enumerate(zip(facts.weights or (), labels[1:], strict=False), 1)
+        if number != decision.parent
+    ]
+    if not shares:
+        return ""
+    astray = any((share or 0) > ASTRAY for share in facts.towards)
+    if not astray and all(abs(weight) < NO_SHARE for weight, _ in shares):
+        return f" No share of {' or '.join(label for _, label in shares)} was found in it."
+    fitted = " and ".join(f"{weight:.2f} of {label}" for weight, label in shares)
+    return f" The best fit has {fitted} in it, but the suspect is not on a line to there."
+
+
+def _merge_summary(
+    decision: Decision, facts: Facts, mixing: Mixing, reproduction: Reproduction, labels: Sequence[str]
+) -> str:
+    suspect, parents = labels[0], " and ".join(labels[1:])
+    if decision.rule == "reproduced" and reproduction.recipe:
+        pieces = len(reproduction.groups)
+        recipe = f"a merge in {pieces} pieces of {parents}" if pieces > 1 else reproduction.recipe
+        programs = f" (as {reproduction.programs}, among others)" if reproduction.programs else ""
+        arithmetic = f"Recomputing this merge in {reproduction.arithmetic} arithmetic{programs} gives"
+        if reproduction.bit_equal == 1:
+            return (
+                f"{suspect} is {recipe}. {arithmetic} every bit again: the recipe explains every bit, not who made "
+                "which file."
+            )
+        return (
+            f"{suspect} is {recipe}. {arithmetic} {floor_percent(reproduction.bit_equal)} of the weights again; the "
+            "few others were changed afterwards or computed in another way."
+        )
+    if facts.pieces > 1:
+        made = f"a merge of {parents} in {facts.pieces} pieces: one weighting for each"
+    elif mixing.low is not None and mixing.high is not None:
+        made = f"a merge of {parents}: one weighting, with {mixing.low:.7g} to {mixing.high:.7g} of {labels[1]},"
+    else:
+        made = f"a merge of {parents}: one weighting"
+    return (
+        f"{suspect} is {made} fits every weight of the sample to within rounding. Which program's arithmetic made it "
+        "was not identified."
+    )
+
+
+def _trained_summary(
+    decision: Decision, facts: Facts, reproduction: Reproduction, after: AfterMerge, labels: Sequence[str]
+) -> str:
+    suspect = labels[0]
+    if decision.rule == "partly-exact":
+        reproduced = (facts.bit_equal or 0) >= REPRODUCED and reproduction.recipe and len(reproduction.groups) == 1
+        exact = f"exactly {reproduction.recipe}" if reproduced else f"an exact merge of {' and '.join(labels[1:])}"
+        return (
+            f"{floor_percent(facts.explained)} of the matrix weights of {suspect} are {exact}; the rest was changed "
+            "afterwards or comes from elsewhere."
+        )
+    weights = facts.weights or ()
+    parts = " + ".join(f"{weight:.3f} × {label}" for weight, label in zip(weights, labels[1:], strict=True))
+    if after.sigma_relative is None:
+        return f"{suspect} is about {parts}, but for a small further change."
+    return (
+        f"{suspect} lies at {parts}, but for a further change of {100 * after.sigma_relative:.2g} % of the parents' "
+        "distance, as a merge does that was trained afterwards or computed in a way that was not tried."
+    )
+
+
+def floor_percent(share: float | None) -> str:
+    """A share in percent, rounded down, so that only a full 1 reads 100 %."""
+    if share is None:
+        return "an unknown share"
+    return "100 %" if share == 1 else f"{math.floor(share * 1e4) / 1e2:.2f} %"
+
+
+def _evidence(
+    facts: Facts, mixing: Mixing, reproduction: Reproduction, after: AfterMerge, labels: Sequence[str],
+    controls: Sequence[Control],
+) -> list[Evidence]:  # fmt: skip
+    found = []
+    for parent, value in enumerate(facts.correlations, 1):
+        if value is not None:
+            found.append(
+                Evidence(
+                    measure=f"correlation of raw weights with {labels[parent]}, mean-centred, matrices only",
+                    value=f"{value:.4f}",
+                    uncertainty=f"±{1 / math.sqrt(facts.elements):.1g}" if facts.elements else None,
+                    elements=facts.elements,
+                    null="0 for independently trained weights",
+                )
+            )
+    for parent, rare in enumerate(facts.rare, 1):
+        found.append(
+            Evidence(
+                measure=f"sorted sizes of rows and columns that are closer to those of {labels[parent]} than chance "
+                "makes one in a thousand (other coordinates)",
+                value=f"{rare} of {facts.profiles}",
+                null=f"{facts.by_chance:.1g} of {facts.profiles}",
+            )
+        )
+    fit = mixing.least_squares
+    if fit.alpha is not None:
+        error = f"α ± {1.96 * fit.standard_error:.2g}" if fit.standard_error is not None else None
+        collinearity = f"{fit.collinearity:.4f}" if fit.collinearity is not None else "not defined"
+        found.append(
+            Evidence(
+                measure="least squares: collinearity with the line between the parents (biased by rounding)",
+                value=f"{collinearity} at α = {fit.alpha:.4f}",
+                uncertainty=error,
+                elements=facts.elements,
+                null="collinearity 0 for independent training",
+            )
+        )
+    if facts.straightness is not None and akin(facts):
+        found.append(
+            Evidence(
+                measure="straightness: minus the cosine of the angle, at the suspect, between one parent and the "
+                "mixture of the others (free of rounding)",
+                value=f"{facts.straightness:.4f}",
+                elements=facts.elements,
+                null="0 or less for independent training; 0 for a stage of a random walk; 1 on the line",
+            )
+        )
+    if mixing.coverage is not None and mixing.alpha is not None:
+        null = f"{mixing.null_coverage:.4f} after shuffling" if mixing.null_coverage is not None else None
+        found.append(
+            Evidence(
+                measure="share of rounding cells that allow one common α (sample)",
+                value=f"{mixing.coverage:.6f}",
+                uncertainty=f"α in [{mixing.low:.7g}, {mixing.high:.7g}] ({mixing.method})"
+                if mixing.low is not None and mixing.high is not None else None,
+                elements=mixing.informative_elements,
+                null=null,
+            )
+        )  # fmt: skip
+    if reproduction.bit_equal is not None:
+        found.append(
+            Evidence(
+                measure=f"bits reproduced by {reproduction.recipe} in {reproduction.arithmetic}",
+                value=floor_percent(reproduction.bit_equal),
+                elements=reproduction.elements,
+                null=f"runner-up {floor_percent(reproduction.candidates[1].bit_equal)}"
+                if len(reproduction.candidates) > 1 else None,
+            )
+        )  # fmt: skip
+    for name, key, count in (
+        ("agreement: equal where all parents are equal (1 for a pure merge)", "agreement", after.agreement_elements),
+        ("betweenness: between the parents where they differ (1 for a pure merge)", "betweenness",
+         after.betweenness_elements),
+    ):  # fmt: skip
+        share = getattr(after, key)
+        if share is not None:
+            bounds = wilson(round(share * count), count)
+            beside = [f"{one.label} {getattr(one, key):.3f}" for one in controls if getattr(one, key) is not None]
+            found.append(
+                Evidence(
+                    measure=name,
+                    value=f"{share:.5f}",
+                    uncertainty=f"95 %: {bounds.low:.5f} to {bounds.high:.5f}",
+                    elements=count,
+                    null="; ".join(beside) or None,
+                )
+            )
+    return found
+
+
+def _nulls(facts: Facts, mixing: Mixing) -> tuple[Control, ...]:
+    if facts.parents < 2 or not facts.elements or not akin(facts):
+        return ()
+    theory = Control(
+        label="independent training",
+        kind="theoretical null",
+        collinearity=0.0,
+        note=f"collinearity 0 ± {1 / math.sqrt(facts.elements):.1g} if elements were independent draws",
+    )
+    if mixing.null_coverage is None:
+        return (theory,)
+    shuffled = Control(
+        label="suspect, shuffled", kind="shuffled suspect", coverage=mixing.null_coverage,
+        note="best coverage that any α reaches once the suspect's deltas are shuffled within each part",
+    )  # fmt: skip
+    return (theory, shuffled)
+
+
+def _limits(decision: Decision, labels: Sequence[str]) -> tuple[str, ...]:
+    limits = [WHO]
+    if decision.class_ in (VerdictClass.MERGE, VerdictClass.MERGE_THEN_TRAINED):
+        limits.append(TASK_VECTOR.format(reference=labels[-1], parent=labels[1]))
+    if decision.class_ is VerdictClass.MERGE_THEN_TRAINED:
+        limits.append(
+            "that a merge came first: an earlier stage of one parent's own training, or a model trained in almost the "
+            "same way, can lie as close to the line, and a parent that was made by carrying the suspect on beyond "
+            "itself and training a little puts it there; an unsuspected checkpoint as `--control` and the history of "
+            "the models help to tell"
+        )
+    if decision.class_ is VerdictClass.FINETUNE:
+        limits.append(
+            f"the order in time: {labels[decision.parent or 1]} could also have been trained from {labels[0]}, or both "
+            "from a third checkpoint"
+        )
+        if len(labels) == 2:
+            limits.append("a merge with a model that was not given: name it as a further parent")
+    if decision.class_ is VerdictClass.UNRELATED:
+        limits.append(
+            "reuse that leaves no trace in weights at the same place: distillation, or other coordinates that also "
+            "change the sizes of rows and columns"
+        )
+    if decision.class_ is VerdictClass.MERGE:
+        limits.append(
+            "which file was made first: whoever holds the suspect and one parent can make another parent so that the "
+            "suspect comes out as their mixture, and a patient maker can hide it in the rounding"
+        )
+    if decision.class_ is VerdictClass.COPY:
+        limits.append("anything outside the weights: prompt, tokenizer, code")
+    return (*limits, VECTORS)
+
+
+def _roles(middle: Sequence[Between], labels: Sequence[str]) -> str | None:
+    """Name the argument in the middle, if it is not the suspect."""
+    for one in middle:
+        if one.child:
+            return f"{labels[one.child]} lies between {labels[one.first]} and {labels[one.second]}"
+    return None

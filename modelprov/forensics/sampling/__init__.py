@@ -1,0 +1,1 @@
+"""A small seeded sample of the weights: chosen, read, decoded. Fits nothing."""

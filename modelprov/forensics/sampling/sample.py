@@ -1,0 +1,154 @@
+"""A sample of aligned elements: what the estimators that look at single elements work on. Data and roles only.
+
+The suspect S and its k parents at the same n positions, decoded exactly to float64, with the rounding cell of every
+suspect value. The reference P0 is the last parent; deltas are u_i = P_i - P0 and v = S - P0, differences of stored
+values, never of sums. Nothing here fits anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.checkpoints.formats.dtypes import DType, Float64, rounding_cell
+
+Index = npt.NDArray[np.bool_] | npt.NDArray[np.integer] | slice
+
+FLOAT32_ERROR = 2.0**-23
+"""Error of a merge computed in float32, as a share of the sum of its parents' magnitudes (estimators.md, section 2)."""
+
+FORMATS = tuple(DType)
+"""The formats by their code in `Sample.formats`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """n aligned elements of a suspect and its k parents, all finite, in units of the weights.
+
+    `suspect`, `lower`, `upper`: float64[n], S and the bounds of its rounding cell. `parents`: float64[k, n], the
+    reference last. `group`: int32[n], the index of the canonical tensor an element came from. `formats`:
+    uint8[1 + k, n], for each argument (suspect first) the position of each element's storage format in `tuple(DType)`,
+    which is per element because one checkpoint may mix formats.
+    """
+
+    suspect: Float64
+    lower: Float64
+    upper: Float64
+    parents: Float64
+    group: npt.NDArray[np.int32]
+    formats: npt.NDArray[np.uint8]
+
+    @property
+    def elements(self) -> int:
+        """n, the number of elements."""
+        return self.suspect.size
+
+    @cached_property
+    def deltas(self) -> Float64:
+        """u, float64[k - 1, n]: every parent but the reference, minus the reference."""
+        deltas: Float64 = self.parents[:-1] - self.parents[-1]
+        return deltas
+
+    @cached_property
+    def delta(self) -> Float64:
+        """v, float64[n]: the suspect minus the reference."""
+        delta: Float64 = self.suspect - self.parents[-1]
+        return delta
+
+    @property
+    def dtypes(self) -> tuple[frozenset[DType], ...]:
+        """The storage formats found in each argument, suspect first."""
+        return tuple(frozenset(FORMATS[code] for code in np.unique(row)) for row in self.formats)
+
+    def take(self, index: Index) -> Sample:
+        """Keep the elements chosen by a mask, an index array or a slice."""
+        return Sample(
+            self.suspect[index],
+            self.lower[index],
+            self.upper[index],
+            self.parents[:, index],
+            self.group[index],
+            self.formats[:, index],
+        )
+
+    def with_roles(self, child: int) -> Sample:
+        """Give the same elements with another argument as the suspect.
+
+        `child` counts the arguments: 0 is the suspect, 1 ... k its parents. The old suspect takes the child's place
+        among the parents, so child = k makes the suspect the reference.
+        """
+        if child == 0:
+            return self
+        parents, formats = self.parents.copy(), self.formats.copy()
+        suspect, parents[child - 1] = self.parents[child - 1], self.suspect
+        formats[[0, child]] = formats[[child, 0]]
+        lower, upper = cells(suspect, formats[0])
+        return Sample(suspect, lower, upper, parents, self.group, formats)
+
+
+def from_values(
+    suspect: npt.ArrayLike,
+    parents: Sequence[npt.ArrayLike] | Float64,
+    dtype: DType | Sequence[DType],
+    group: int | npt.ArrayLike = 0,
+) -> Sample:
+    """Make a sample from decoded values; `dtype` is one format for all, or one per argument with the suspect's first.
+
+    Elements where any argument is infinite or NaN are left out (compare `elements` with what was given).
+    `group` is one tensor index for all elements, or one per element.
+    """
+    values = np.stack([np.asarray(row, np.float64).ravel() for row in (suspect, *parents)])
+    if values.shape[0] < 2:
+        raise ValueError("a sample needs the suspect and at least one parent, the reference")
+    dtypes = (dtype,) * len(values) if isinstance(dtype, DType) else tuple(dtype)
+    if len(dtypes) != len(values):
+        raise ValueError(f"{len(dtypes)} formats for {len(values)} arguments")
+    groups = np.broadcast_to(np.asarray(group, np.int32), values.shape[1:])
+    finite = np.isfinite(values).all(axis=0)
+    if not finite.all():
+        values, groups = values[:, finite], groups[finite]
+    codes = np.array([FORMATS.index(one) for one in dtypes], np.uint8)
+    formats = np.broadcast_to(codes[:, None], values.shape)
+    lower, upper = rounding_cell(values[0], dtypes[0])
+    return Sample(values[0], lower, upper, values[1:], groups, formats)
+
+
+def concatenate(samples: Sequence[Sample]) -> Sample:
+    """Join all elements of several samples with equally many parents, in order; group indices are kept as they are."""
+    if not samples:
+        raise ValueError("no samples to concatenate")
+    if len({one.parents.shape[0] for one in samples}) > 1:
+        raise ValueError("samples with different numbers of parents cannot be joined")
+    return Sample(
+        np.concatenate([one.suspect for one in samples]),
+        np.concatenate([one.lower for one in samples]),
+        np.concatenate([one.upper for one in samples]),
+        np.concatenate([one.parents for one in samples], axis=1),
+        np.concatenate([one.group for one in samples]),
+        np.concatenate([one.formats for one in samples], axis=1),
+    )
+
+
+def arithmetic_error(sample: Sample, margin: float = FLOAT32_ERROR) -> Float64:
+    """Bound the merging program's own error per element, float64[n]: `margin` times the sum of |P|."""
+    error: Float64 = margin * np.abs(sample.parents).sum(axis=0)
+    return error
+
+
+def widened_cell(sample: Sample, margin: float = FLOAT32_ERROR) -> tuple[Float64, Float64]:
+    """Give the rounding cell [lower, upper] widened on both sides by `arithmetic_error`."""
+    error = arithmetic_error(sample, margin)
+    return sample.lower - error, sample.upper + error
+
+
+def cells(values: Float64, codes: npt.NDArray[np.uint8]) -> tuple[Float64, Float64]:
+    """Find the rounding cells of values stored in one or several formats."""
+    lower, upper = np.empty_like(values), np.empty_like(values)
+    for code in np.unique(codes):
+        chosen = codes == code
+        lower[chosen], upper[chosen] = rounding_cell(values[chosen], FORMATS[code])
+    return lower, upper

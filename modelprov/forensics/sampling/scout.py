@@ -1,0 +1,103 @@
+"""Chooses and loads a small seeded sample: contiguous runs of elements from every layer and kind of tensor.
+
+The positions depend on the seed, the canonical names and the shapes alone, so they are the same for every checkpoint
+whatever its shards, and for every run. Fits nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.checkpoints.formats.dtypes import decode
+from modelprov.checkpoints.plan import FORMATS, Plan, plan_segments
+from modelprov.checkpoints.sources.reading import Files, Reader
+from modelprov.checkpoints.types import Alignment
+from modelprov.forensics.sampling.sample import Sample, concatenate, from_values
+
+RUN = 1024  # elements read in one piece
+BLOCK_BYTES = 4 << 20
+NUMBER = re.compile(r"\.\d+(?=\.|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Strata:
+    """The tensors sorted into strata (same layer, same kind of tensor): `of_tensor` int64 [t], a name a stratum."""
+
+    of_tensor: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    layers: tuple[int | None, ...]
+    kinds: tuple[str, ...]
+
+
+def stratify(alignment: Alignment) -> Strata:
+    """Sort tensors by layer and kind; the kind is the canonical name without layer and expert numbers."""
+    index: dict[tuple[int | None, str], int] = {}
+    rows = [index.setdefault((tensor.layer, NUMBER.sub("", tensor.name)), len(index)) for tensor in alignment.tensors]
+    names = tuple(kind if layer is None else f"layer {layer}: {kind}" for layer, kind in index)
+    return Strata(np.array(rows, np.int64), names, tuple(layer for layer, _ in index), tuple(kind for _, kind in index))
+
+
+def plan_sample(alignment: Alignment, strata: Strata, elements: int, seed: int) -> Plan:
+    """Plan to read about `elements` elements of each checkpoint, spread evenly over the strata, in file order."""
+    members = defaultdict(list)
+    for tensor, stratum in enumerate(strata.of_tensor.tolist()):
+        members[stratum].append(tensor)
+    per_stratum = max(RUN, elements // max(len(members), 1) // RUN * RUN)
+    chosen: list[tuple[int, int, int]] = []
+    for tensors in members.values():
+        chosen += _runs(alignment, tensors, per_stratum, seed)
+    chosen.sort()
+    columns = np.array(chosen, np.int64).reshape(-1, 3)
+    return plan_segments(alignment, columns[:, 0], columns[:, 1], columns[:, 2], BLOCK_BYTES)
+
+
+def _runs(alignment: Alignment, tensors: list[int], elements: int, seed: int) -> list[tuple[int, int, int]]:
+    """Choose (tensor, first, count) runs of one stratum: tensors in seeded order, then places in each."""
+    keyed = []
+    for tensor in tensors:
+        one = alignment.tensors[tensor]
+        digest = hashlib.blake2b(f"{seed}|{one.name}|{one.shape}".encode(), digest_size=16).digest()
+        keyed.append((digest, tensor))
+    keyed.sort()
+    wanted = max(1, elements // RUN)
+    each = -(-wanted // len(keyed))
+    runs: list[tuple[int, int, int]] = []
+    for digest, tensor in keyed:
+        if len(runs) >= wanted:
+            break
+        count = alignment.tensors[tensor].count
+        places = max(1, -(-count // RUN))
+        rng = np.random.default_rng(np.frombuffer(digest, np.uint32))
+        drawn = rng.choice(places, min(places, each, wanted - len(runs)), replace=False).tolist()
+        runs += [(tensor, place * RUN, min(RUN, count - place * RUN)) for place in drawn]
+    return runs
+
+
+def load_sample(alignment: Alignment, plan: Plan) -> Sample:
+    """Read and decode the planned runs; `group` is the tensor's row in the alignment. Non-finite elements are left out.
+
+    Raises what reading raises, and `ValueError` for an empty plan.
+    """
+    files = Files(alignment.checkpoints, "buffered")
+    reader = Reader(plan, files)
+    samples = []
+    try:
+        for number in range(plan.blocks):
+            loaded, block = reader.load(number), plan.block(number)
+            for position in range(block.start, block.stop):
+                formats = [FORMATS[code] for code in plan.dtype[:, position]]
+                count, values = int(plan.count[position]), []
+                for buffer, start, dtype in zip(
+                    loaded.buffers, loaded.start[:, position - block.start].tolist(), formats, strict=True
+                ):
+                    values.append(decode(buffer[start : start + count * dtype.size], dtype))
+                samples.append(from_values(values[0], values[1:], formats, int(plan.tensor[position])))
+    finally:
+        files.close()
+    return concatenate(samples)

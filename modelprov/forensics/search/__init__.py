@@ -1,0 +1,1 @@
+"""Searches for what would have given the same bits: recipes, other coordinates. Judges nothing."""

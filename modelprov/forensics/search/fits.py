@@ -1,0 +1,204 @@
+"""Everything the sample says: rounding intervals, likelihood, pieces and candidate recipes. Fits, does not judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.forensics.estimators import interval, likelihood, polytope
+from modelprov.forensics.estimators.interval import ElementIntervals, IntervalFit
+from modelprov.forensics.estimators.likelihood import Likelihood
+from modelprov.forensics.estimators.piecewise import TensorInterval, partition
+from modelprov.forensics.estimators.simplest_number import simplest_number
+from modelprov.forensics.sampling.sample import Sample
+from modelprov.forensics.search.recipes import (
+    REPRODUCED,
+    TRIED,
+    Scored,
+    Scorer,
+    arithmetics_of,
+    keep_best,
+    round_weights,
+    tied,
+)
+from modelprov.forensics.search.same_bits import settle
+
+COVERED = 0.99999  # share of intervals that must hold one alpha before it is called exact to rounding
+INFORMATIVE = 500  # informative elements below which an interval carries nothing
+LIKELIHOOD_ELEMENTS = 60_000
+MOST_PIECES = 40
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Exact:
+    """Weights that every rounding cell of the sample allows.
+
+    `weights` float64 [strata, k]; `low`, `high` float64 [strata, k - 1] bound the coefficients of the parents beside
+    the reference; `informative` counts the elements that can tell 0 from 1. `explained` bool [strata] is False where
+    no weighting fits: something else happened to those.
+    """
+
+    weights: Float64
+    low: Float64
+    high: Float64
+    informative: int
+    explained: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Fits:
+    """What the decisive part of the sample says. `intervals` and `peak` are of the first parent, alone.
+
+    `sample` has the formats and cells that the values show (`precision.py`). `covering` is the share of elements whose
+    cell allows the best single weighting (of all parents together).
+    """
+
+    sample: Sample
+    stratum: npt.NDArray[np.int64]
+    intervals: ElementIntervals
+    peak: IntervalFit
+    by_stratum: dict[int, IntervalFit]
+    null_coverage: float | None
+    covering: float | None
+    likelihood: Likelihood
+    exact: Exact | None
+    candidates: tuple[Scored, ...]
+
+    def of_tensors(self, rows: Sequence[int]) -> Fits:
+        """The same fits with the sampled elements of some tensors only: what is exact there is judged there."""
+        chosen = np.isin(self.sample.group, np.asarray(rows, np.int64))
+        return self if chosen.all() else replace(self, sample=self.sample.take(chosen), stratum=self.stratum[chosen])
+
+
+def fit_sample(sample: Sample, stratum: npt.NDArray[np.int64], strata: int, seed: int) -> Fits:
+    """Fit the decisive elements of the sample; `stratum` int64 [n] of each element. Needs at least two parents."""
+    k = len(sample.parents)
+    grouped = replace(sample, group=stratum.astype(np.int32))
+    intervals = interval.element_intervals(grouped)
+    peak = interval.fit(intervals)
+    by_stratum = interval.fit_groups(intervals)
+    some = subsample(sample, LIKELIHOOD_ELEMENTS, seed)
+    ml = likelihood.fit(some)
+    if k == 2:
+        exact, covering = _exact_one(peak, by_stratum, strata), peak.coverage
+    else:
+        exact, covering = _exact_many(sample, stratum, strata)
+    candidates = _candidates(sample, stratum, strata, exact, ml, seed)
+    null = None
+    if peak.alpha is not None and k == 2:
+        null = interval.null_coverage(subsample(grouped, 200_000, seed), peak.alpha, seed)[0].coverage
+    return Fits(sample, stratum, intervals, peak, by_stratum, null, covering, ml, exact, tuple(candidates))
+
+
+def subsample(sample: Sample, elements: int, seed: int) -> Sample:
+    """At most `elements` of the sample, drawn without replacement by `seed`, in their old order."""
+    if sample.elements <= elements:
+        return sample
+    rng = np.random.default_rng(seed)
+    return sample.take(np.sort(rng.choice(sample.elements, elements, replace=False)))
+
+
+def is_exact(peak: IntervalFit) -> bool:
+    """Whether one weight lies in the rounding cells, of enough elements to say so."""
+    return (peak.coverage or 0) >= COVERED and peak.informative >= INFORMATIVE
+
+
+def _exact_one(peak: IntervalFit, by_stratum: dict[int, IntervalFit], strata: int) -> Exact | None:
+    """One parent beside the reference: one alpha for all, else the fewest groups that serve every stratum."""
+    if peak.coverage is None or peak.low is None or peak.high is None:
+        return None
+    if is_exact(peak):
+        low, high = np.full((strata, 1), peak.low), np.full((strata, 1), peak.high)
+        weights = _with_rest(np.full((strata, 1), _natural(peak.low, peak.high)))
+        return Exact(weights, low, high, peak.informative, np.ones(strata, bool))
+    tensors = [
+        TensorInterval(str(s), fit.low, fit.high, fit.coverage, fit.informative)
+        if (fit := by_stratum.get(s))
+        else TensorInterval(str(s), None, None, None, 0)
+        for s in range(strata)
+    ]
+    pieces = partition(tensors, COVERED)
+    explained = np.ones(strata, bool)
+    explained[[int(name) for name in pieces.unexplained]] = False
+    informative = sum(fit.informative for s, fit in by_stratum.items() if explained[s])
+    lost = sum(fit.elements for s, fit in by_stratum.items() if not explained[s])
+    total = sum(fit.elements for fit in by_stratum.values())
+    if informative < INFORMATIVE or lost > total / 2 or not 1 <= len(pieces.groups) <= MOST_PIECES:
+        return None
+    alpha, low, high = np.zeros((strata, 1)), np.zeros((strata, 1)), np.zeros((strata, 1))
+    largest = pieces.groups[0]
+    alpha[:], low[:], high[:] = largest.value.value, largest.low, largest.high
+    for group in pieces.groups:
+        members = [int(name) for name in group.tensors]
+        alpha[members], low[members], high[members] = group.value.value, group.low, group.high
+    return Exact(_with_rest(alpha), low, high, informative, explained)
+
+
+def _exact_many(sample: Sample, stratum: npt.NDArray[np.int64], strata: int) -> tuple[Exact | None, float | None]:
+    """Several parents beside the reference: one polytope; strata taken whole from one parent are set aside first."""
+    k = len(sample.parents)
+    weights, whole = np.zeros((strata, k)), np.zeros(strata, bool)
+    counts = np.bincount(stratum, minlength=strata)
+    for parent in range(k):
+        same = np.bincount(stratum, sample.parents[parent] == sample.suspect, strata) == counts
+        taken = same & ~whole & (counts > 0)
+        weights[taken, parent] = 1.0
+        whole |= taken
+    rest = sample.take(~whole[stratum]) if whole.any() else sample
+    differs = (rest.deltas != 0).any(axis=0) if rest.elements else np.zeros(0, bool)
+    if int(differs.sum()) < INFORMATIVE:
+        return None, None
+    fit = polytope.fit(subsample(rest, 100_000, 0))
+    if not fit.feasible or fit.centre is None or fit.low is None or fit.high is None:
+        return None, fit.coverage
+    pairs = list(zip(fit.low, fit.high, fit.centre, strict=True))
+    free = [c if a is None or b is None else _natural(a, b) for a, b, c in pairs]
+    low = np.array([-np.inf if a is None else a for a, _, _ in pairs])
+    high = np.array([np.inf if b is None else b for _, b, _ in pairs])
+    weights[~whole] = _with_rest(np.array([free]))[0]
+    low, high = (np.where(whole[:, None], weights[:, :-1], one) for one in (low, high))
+    return Exact(weights, low, high, int(differs.sum()), np.ones(strata, bool)), fit.coverage
+
+
+def _natural(low: float, high: float) -> float:
+    """The number a person would have typed: the simplest in the interval."""
+    for special in (0.0, 1.0):
+        if low <= special <= high:
+            return special
+    found = simplest_number(low, high)
+    return (low + high) / 2 if found is None else found.value
+
+
+def _with_rest(free: Float64) -> Float64:
+    """Append the reference's weight, so that each row sums to 1 (as decimals do: 1 - 0.565 = 0.435)."""
+    rest = 1.0 - free.sum(axis=1, keepdims=True)
+    return np.asarray(np.concatenate([free, np.round(rest, 12)], axis=1), np.float64)
+
+
+def _candidates(
+    sample: Sample, stratum: npt.NDArray[np.int64], strata: int, exact: Exact | None, ml: Likelihood, seed: int
+) -> list[Scored]:
+    scorer = Scorer(sample, stratum)
+    found: list[Scored] = []
+    if exact is not None:
+        found = scorer.scored(arithmetics_of(exact.weights))
+    if (not found or found[0].share < REPRODUCED) and ml.alphas is not None:
+        near = _with_rest(np.array([ml.alphas]))[0]
+        first_look = scorer.smaller(TRIED, seed).scored(round_weights(near, strata))
+        found += scorer.scored(one.recipe for one in first_look[:4])
+        if exact is None:
+            found += scorer.scored(arithmetics_of(np.tile(_round(near, ml), (strata, 1))))
+    best = keep_best(found)
+    swept = tied(best)
+    return [*(settle(one, scorer, seed) for one in best[:swept]), *best[swept:]]
+
+
+def _round(near: Float64, ml: Likelihood) -> Float64:
+    """Weights near the likelihood's with as few digits as its standard errors allow."""
+    errors = ml.standard_errors or (0.001,) * (len(near) - 1)
+    free = [_natural(a - 2 * max(e, 1e-6), a + 2 * max(e, 1e-6)) for a, e in zip(near[:-1], errors, strict=True)]
+    return np.asarray(_with_rest(np.array([free]))[0], np.float64)

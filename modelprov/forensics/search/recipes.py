@@ -1,0 +1,157 @@
+"""Finds candidate recipes from the sample, and counts how many sampled bits each reproduces. Judges nothing.
+
+Weights come from the rounding intervals where those have a common point (per group of strata if need be), from the
+likelihood otherwise; every arithmetic of `recipes/arithmetics.py` that applies is tried. The sweep then counts the best
+few on every element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.forensics.sampling.sample import Sample
+from modelprov.forensics.search.recipe import Recipe
+from modelprov.recipes.arithmetics import DESCRIPTIONS, DTYPE_CODES, Arithmetic, evaluate
+
+FORMATS = tuple(DType)
+STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
+TRIED = 40_000  # sampled elements for the grid over weights
+KEPT = 3  # recipes that are reported, runners-up included
+TIED = 1e-5  # sampled shares closer than this are settled by the sweep
+REPRODUCED = 0.9999
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A recipe and the share of the sampled `elements` whose bits it reproduces, 0 to 1.
+
+    `low`, `high` float64 [strata, k - 1]: the weights beside the reference's that give the same bits (`same_bits.py`).
+    """
+
+    recipe: Recipe
+    share: float
+    elements: int
+    low: Float64 | None = None
+    high: Float64 | None = None
+
+
+class Scorer:
+    """Counts sampled elements that a recipe reproduces bit for bit; `stratum` int64 [n] of each element.
+
+    Elements stored as F64 are left out: no known merging program computes beyond float64 and stores it.
+    """
+
+    def __init__(self, sample: Sample, stratum: npt.NDArray[np.int64]) -> None:
+        self.sample, self.stratum = sample, stratum
+        usable = (sample.formats != FORMATS.index(DType.F64)).all(axis=0)
+        self._parts = []
+        for code in np.unique(sample.formats[0]).tolist():
+            chosen = usable & (sample.formats[0] == code)
+            if chosen.any():
+                parents = np.ascontiguousarray(sample.parents[:, chosen].astype(np.float32))
+                suspect = sample.suspect[chosen].astype(np.float32).view(np.uint32)
+                self._parts.append((DTYPE_CODES[FORMATS[code]], parents, suspect, stratum[chosen]))
+
+    @property
+    def elements(self) -> int:
+        """Number of sampled elements that are counted."""
+        return sum(len(suspect) for _, _, suspect, _ in self._parts)
+
+    def share(self, recipe: Recipe, *, whole: bool = False) -> float:
+        """Share of the sampled elements whose bits come out, 0 to 1; `whole` recipes have one row for all strata."""
+        order = np.array(recipe.order, np.int64)
+        if whole or (recipe.weights == recipe.weights[0]).all():  # np.unique is slow, and this is called often
+            distinct, which = recipe.weights[:1], np.zeros(0, np.int64)
+        else:
+            distinct, which = np.unique(recipe.weights, axis=0, return_inverse=True)
+        equal = total = 0
+        for code, parents, suspect, stratum in self._parts:
+            total += len(suspect)
+            row = stratum if len(distinct) == 1 else which.ravel()[stratum]
+            for number, weights in enumerate(np.ascontiguousarray(distinct)):
+                part = slice(None) if len(distinct) == 1 else np.flatnonzero(row == number)
+                own, expected = np.ascontiguousarray(parents[:, part]), suspect[part]
+                out = np.empty(len(expected), np.float32)
+                evaluate(int(recipe.arithmetic), own, weights, order, code, out)
+                equal += int((out.view(np.uint32) == expected).sum())
+        return equal / total if total else 0.0
+
+    def scored(self, recipes: Iterable[Recipe]) -> list[Scored]:
+        """Score recipes, best first."""
+        found = (Scored(recipe, self.share(recipe), self.elements) for recipe in recipes)
+        return sorted(found, key=lambda one: -one.share)
+
+    def of_strata(self, strata: npt.NDArray[np.bool_]) -> Scorer:
+        """The same over the elements of some strata, a mask [strata]."""
+        chosen = strata[self.stratum]
+        return self if chosen.all() else Scorer(self.sample.take(chosen), self.stratum[chosen])
+
+    def smaller(self, elements: int, seed: int) -> Scorer:
+        """The same over a part of the sample, for a first look."""
+        size = self.sample.elements
+        if size <= elements:
+            return self
+        part = np.sort(np.random.default_rng(seed).choice(size, elements, replace=False))
+        return Scorer(self.sample.take(part), self.stratum[part])
+
+
+def arithmetics_of(weights: Float64) -> list[Recipe]:
+    """List every arithmetic, and order of the parents where that shows, for `weights` float64 [strata, k]."""
+    k = weights.shape[1]
+    natural = tuple(range(k))
+    orders = list(permutations(natural)) if k <= 3 else [natural, natural[::-1]]
+    found = []
+    for arithmetic, description in DESCRIPTIONS.items():
+        if arithmetic is Arithmetic.FLOAT32_LERP and k != 2:
+            continue
+        ordered = description.ordered or (k > 2 and arithmetic is Arithmetic.FLOAT32)
+        found += [Recipe(arithmetic, order, weights) for order in (orders if ordered else [natural])]
+    return found
+
+
+def round_weights(near: Float64, strata: int) -> list[Recipe]:
+    """List round weights near `near` float64 [k] in the stepwise arithmetics, whose rounding hides the exact weight.
+
+    One parent beside the reference: all multiples of 0.001 within 0.02 and of 0.01 within 0.1. More parents: each
+    coefficient rounded to two digits.
+    """
+    if len(near) > 2:
+        free = np.round(near[:-1], 2)
+        choices = [np.append(free, round(1 - float(free.sum()), 2))]
+    else:
+        alpha = float(near[0])
+        fine = np.round(alpha, 3) + np.arange(-20, 21) / 1000
+        coarse = np.round(alpha, 2) + np.arange(-10, 11) / 100
+        values = sorted(set(np.round([*fine, *coarse], 6).tolist()))
+        choices = [np.array([value, round(1 - value, 6)]) for value in values if 0 < value < 1]
+    natural = tuple(range(len(near)))
+    return [Recipe(step, natural, np.tile(weights, (strata, 1))) for weights in choices for step in STEPWISE]
+
+
+def keep_best(found: list[Scored]) -> list[Scored]:
+    """The recipes worth counting on every element: the best and its runners-up, each weighting-arithmetic once."""
+    ranked = sorted(found, key=lambda one: -one.share)
+    kept: list[Scored] = []
+    for one in ranked:
+        same = any(
+            one.recipe.arithmetic is other.recipe.arithmetic and one.recipe.order == other.recipe.order
+            and np.array_equal(one.recipe.weights, other.recipe.weights)
+            for other in kept
+        )  # fmt: skip
+        if not same:
+            kept.append(one)
+        if len(kept) == KEPT:
+            break
+    return kept
+
+
+def tied(candidates: Sequence[Scored]) -> int:
+    """Count the leading candidates, best first, that the sample cannot tell from the best: the sweep counts those."""
+    return sum(one.share >= candidates[0].share - TIED for one in candidates) if candidates else 0

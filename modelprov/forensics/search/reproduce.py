@@ -1,0 +1,273 @@
+"""Does one checkpoint hold exactly what another says it should? Counts equal bits, everywhere. Explains nothing.
+
+The expected checkpoint may be one that exists only on paper (a recipe); this module does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from modelprov.checkpoints.files import check_unchanged
+from modelprov.checkpoints.formats.dtypes import DType, decode, round_to
+from modelprov.checkpoints.formats.quantised import refuse_quantised
+from modelprov.checkpoints.layouts.alignment import align
+from modelprov.checkpoints.plan import Plan, plan_pass
+from modelprov.checkpoints.types import AlignedTensor, Alignment, Checkpoint, Component
+from modelprov.engines.local import processors
+from modelprov.errors import CouldNotJudgeError
+from modelprov.forensics.sampling.scout import plan_sample, stratify
+from modelprov.forensics.sums.kernels.choose import pick_kernel
+from modelprov.forensics.sums.kernels.cpu import compile_for
+from modelprov.forensics.sums.kernels.interface import Kernel, RecipePlan
+from modelprov.forensics.sums.moments import NONFINITE
+from modelprov.forensics.sums.sweep import block_bytes, sweep
+from modelprov.progress import Progress
+
+SHOWN = 5
+CHUNK = 1 << 18
+Int64 = npt.NDArray[np.int64]
+Candidates = Callable[[], Iterable[tuple[str, Checkpoint]]]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Part(_Frozen):
+    """A layer, a component or a tensor: how many of its elements hold the expected bits."""
+
+    name: str
+    elements: int
+    equal: int
+
+    @property
+    def share(self) -> float:
+        """Share of equal elements, 0 to 1."""
+        return self.equal / self.elements if self.elements else 0.0
+
+
+class Difference(_Frozen):
+    """A tensor that is not as expected: its first differing element (row-major), what it holds and what it should."""
+
+    name: str
+    elements: int
+    equal: int
+    first: int
+    found: float
+    expected: float
+
+
+class Alternative(_Frozen):
+    """Another way to have made it, and the share of the sampled elements that it reproduces."""
+
+    name: str
+    bit_equal: float
+    elements: int
+
+
+class Absent(_Frozen):
+    """Tensors that could not be compared, of the suspect or of the expected checkpoint, and why."""
+
+    of: str
+    reason: str
+    tensors: int
+    elements: int
+    examples: tuple[str, ...]
+
+
+class Verification(_Frozen):
+    """What was found. `reproduced` when every element of the suspect was compared and holds the expected bits.
+
+    `tensors` counts those compared, `whole` those of them that are equal to the last bit; `absent` what is not in both.
+    """
+
+    reproduced: bool
+    bit_equal: float
+    elements: int
+    equal: int
+    tensors: int
+    whole: int
+    coverage: float
+    layers: tuple[Part, ...]
+    components: tuple[Part, ...]
+    differences: tuple[Difference, ...]
+    absent: tuple[Absent, ...]
+    as_claimed: float | None = None
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How to run; nothing here changes a count. `sample` elements are read for every alternative."""
+
+    memory: int = 512 << 20
+    threads: int | None = None
+    seed: int = 0
+    sample: int = 1 << 18
+
+
+def reproduce(
+    suspect: Checkpoint, expected: Checkpoint, candidates: Candidates, limits: Limits, progress: Progress
+) -> Verification:
+    """Compare every element; when some differ, try the `candidates` (other checkpoints on paper) on a sample.
+
+    Raises `CouldNotJudgeError` where nothing can be compared, and what reading raises.
+    """
+    refuse_quantised(suspect)
+    progress.stage("aligning tensors")
+    alignment = _aligned(suspect, expected)
+    progress.stage("preparing kernels (compiled once, on the first run)")
+    kernel, _ = pick_kernel("cpu")
+    compile_for(2)
+    threads = limits.threads or max(2, processors())
+    plan = plan_pass(alignment, block_bytes(limits.memory, threads, 2))
+    progress.stage("comparing every weight", plan.bytes)
+    elements, equal = _counts(alignment, plan, kernel, threads, progress)
+    differences = _differences(alignment, elements, equal)
+    coverage = alignment.share()
+    total, same = int(elements.sum()), int(equal.sum())
+    reproduced = same == total and coverage == 1.0
+    alternatives: tuple[Alternative, ...] = ()
+    claimed = None
+    if not reproduced and same < total:
+        progress.stage("trying other arithmetics on a sample")
+        claimed, alternatives = _tried(suspect, alignment, candidates, kernel, limits)
+    check_unchanged(alignment.checkpoints)
+    return Verification(
+        reproduced=reproduced,
+        bit_equal=same / total,
+        elements=total,
+        equal=same,
+        tensors=len(alignment.tensors),
+        whole=int((elements == equal).sum()),
+        coverage=coverage,
+        layers=_parts(alignment, elements, equal, lambda one: None if one.layer is None else f"layer {one.layer}"),
+        components=_parts(alignment, elements, equal, lambda one: str(one.component), [str(one) for one in Component]),
+        differences=differences,
+        absent=_absent(alignment),
+        as_claimed=claimed,
+        alternatives=alternatives,
+    )
+
+
+def _aligned(suspect: Checkpoint, expected: Checkpoint) -> Alignment:
+    alignment = align((suspect, expected))
+    if not alignment.tensors:
+        raise CouldNotJudgeError(
+            "no tensor has the same name and shape in the suspect and in the recipe's output",
+            "Check that these are the same kind of model: `modelprov inspect` works on both, the recipe file too.",
+        )
+    return alignment
+
+
+def _counts(
+    alignment: Alignment, plan: Plan, kernel: Kernel, threads: int, progress: Progress | None
+) -> tuple[Int64, Int64]:
+    """Elements and equal elements of every aligned tensor; values that are not finite are compared bit by bit."""
+    tensors = len(alignment.tensors)
+    moments = sweep(
+        alignment.checkpoints, plan, tensors, RecipePlan.none(1, tensors), kernel,
+        threads=threads, on_bytes=progress.advance if progress else None,
+    )  # fmt: skip
+    elements = moments.counts[:, 0] + moments.counts[:, NONFINITE]
+    equal = np.array([moments[row].equal(0, 1) for row in range(tensors)], np.int64)
+    if progress is not None:
+        for row in np.flatnonzero(moments.counts[:, NONFINITE]).tolist():
+            equal[row] = elements[row] - sum(differing for differing, *_ in _chunks(alignment, row))
+    return elements, equal
+
+
+def _chunks(alignment: Alignment, row: int) -> Iterable[tuple[int, int, float, float]]:
+    """For each chunk of a tensor: differing elements, the first of them (-1: none), found and expected value."""
+    tensor = alignment.tensors[row]
+    dtype = tensor.views[0].ref.dtype
+    for first in range(0, tensor.count, CHUNK):
+        count = min(CHUNK, tensor.count - first)
+        raw = []
+        for checkpoint, view in zip(alignment.checkpoints, tensor.views, strict=True):
+            held = np.empty(count * view.ref.dtype.size, np.uint8)
+            start = view.start + first * view.ref.dtype.size
+            checkpoint.source.read_into(view.ref.shard, start, held.data)
+            raw.append(held)
+        one, other = decode(raw[0], dtype), decode(raw[1], tensor.views[1].ref.dtype)
+        if tensor.views[1].ref.dtype is dtype:
+            words = {2: np.uint16, 4: np.uint32, 8: np.uint64}[dtype.size]
+            differ = raw[0].view(words) != raw[1].view(words)
+        else:
+            differ = one != round_to(other, DType(dtype))
+        at = int(np.argmax(differ)) if differ.any() else -1
+        yield int(differ.sum()), first + at if at >= 0 else -1, float(one[at]), float(other[at])
+
+
+def _differences(alignment: Alignment, elements: Int64, equal: Int64) -> tuple[Difference, ...]:
+    """The first tensors, in file order, that are not as expected."""
+    found = []
+    for row in np.flatnonzero(elements != equal)[:SHOWN].tolist():
+        for differing, first, one, other in _chunks(alignment, row):
+            if differing:
+                found.append(
+                    Difference(
+                        name=alignment.tensors[row].name,
+                        elements=int(elements[row]),
+                        equal=int(equal[row]),
+                        first=first,
+                        found=one,
+                        expected=other,
+                    )
+                )
+                break
+    return tuple(found)
+
+
+def _tried(
+    suspect: Checkpoint, alignment: Alignment, candidates: Candidates, kernel: Kernel, limits: Limits
+) -> tuple[float, tuple[Alternative, ...]]:
+    """What the claim and each candidate reproduce of the same sample; best first."""
+
+    def share(of: Alignment) -> tuple[float, int]:
+        plan = plan_sample(of, stratify(of), limits.sample, limits.seed)
+        elements, equal = _counts(of, plan, kernel, limits.threads or 2, None)
+        return int(equal.sum()) / max(int(elements.sum()), 1), int(elements.sum())
+
+    claimed, _ = share(alignment)
+    tried = []
+    for name, checkpoint in candidates():
+        bit_equal, elements = share(_aligned(suspect, checkpoint))
+        tried.append(Alternative(name=name, bit_equal=bit_equal, elements=elements))
+    return claimed, tuple(sorted(tried, key=lambda one: -one.bit_equal))
+
+
+def _parts(
+    alignment: Alignment, elements: Int64, equal: Int64, key: Callable[[AlignedTensor], str | None],
+    order: list[str] | None = None,
+) -> tuple[Part, ...]:  # fmt: skip
+    sums: dict[str, list[int]] = {name: [0, 0] for name in order or ()}
+    for row, tensor in enumerate(alignment.tensors):
+        name = key(tensor)
+        if name is not None:
+            held = sums.setdefault(name, [0, 0])
+            held[0] += int(elements[row])
+            held[1] += int(equal[row])
+    parts = [Part(name=name, elements=n, equal=same) for name, (n, same) in sums.items() if n]
+    return tuple(parts if order else sorted(parts, key=lambda part: int(part.name.split()[-1])))
+
+
+def _absent(alignment: Alignment) -> tuple[Absent, ...]:
+    groups: dict[tuple[int, str], list[tuple[str, int]]] = {}
+    for item in alignment.unaligned:
+        groups.setdefault((item.checkpoint, item.reason), []).append((item.name, item.count))
+    return tuple(
+        Absent(
+            of="suspect" if checkpoint == 0 else "recipe",
+            reason=reason,
+            tensors=len(members),
+            elements=sum(count for _, count in members),
+            examples=tuple(name for name, _ in members[:3]),
+        )
+        for (checkpoint, reason), members in groups.items()
+    )

@@ -1,0 +1,101 @@
+"""All the weights that give the same bits as a recipe does, and the simplest of them. Counts bits; judges nothing.
+
+A recipe that gives every bit is one of many: whatever lies as near gives the same stored numbers. Where weights are
+rounded themselves (bf16-stepwise) the many reach far: 0.699 and 0.7 are one number in bf16. The interval of a
+reproduced recipe is that set, and the recipe shows the member that a person would have typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.forensics.estimators.simplest_number import simplest_number
+from modelprov.forensics.search.recipe import Recipe
+from modelprov.forensics.search.recipes import REPRODUCED, Scored, Scorer
+
+FIRST_LOOK = 1 << 16  # sampled elements on which the set is bracketed
+SMALLEST, LARGEST = 1e-10, 0.5  # distances from the recipe's weight
+HALVINGS = 10  # of the last doubling: the ends are known to a thousandth of their distance
+DIGITS = 12  # of the reference's weight, which is one minus the others as decimals are
+
+
+def settle(scored: Scored, scorer: Scorer, seed: int) -> Scored:
+    """The same recipe with its simplest weights, and `low`, `high` of every coefficient beside the reference's.
+
+    A coefficient is moved with the reference taking the rest, all others as they are, piece by piece: of several
+    parents these are the bounds of each alone. A recipe that does not reproduce the sample is left as it is.
+    """
+    if scored.share < REPRODUCED:
+        return scored
+    given = scored.recipe.weights
+    weights, low, high = given.copy(), given[:, :-1].copy(), given[:, :-1].copy()
+    for first in np.unique(given, axis=0):
+        row, piece = first, (given == first).all(axis=1)
+        own = _Piece(scored.recipe, scorer.of_strata(piece), seed)
+        free = range(given.shape[1] - 1)
+        for parent in free:
+            simplest = simplest_number(*own.bounds(row, parent))
+            moved = row if simplest is None else _moved(row, parent, simplest.value)
+            if own.gives_as_much(moved):
+                row = moved
+        weights[piece] = row
+        for parent in free:  # of the recipe as it is shown
+            low[piece, parent], high[piece, parent] = own.bounds(row, parent)
+    return replace(scored, recipe=replace(scored.recipe, weights=weights), low=low, high=high)
+
+
+class _Piece:
+    """The elements of one piece of a recipe: which weights give them as many bits as the recipe's own do."""
+
+    def __init__(self, recipe: Recipe, scorer: Scorer, seed: int) -> None:
+        self.recipe, self.scorer, self.few = recipe, scorer, scorer.smaller(FIRST_LOOK, seed)
+        self.least: dict[bool, float] = {}
+
+    def gives_as_much(self, weights: Float64, *, look: bool = False) -> bool:
+        """Whether these weights reproduce what the first ones did, or at a first `look` seem to."""
+        scorer = self.few if look else self.scorer
+        share = scorer.share(replace(self.recipe, weights=weights[None]), whole=True)
+        return share >= self.least.setdefault(look, share)
+
+    def bounds(self, weights: Float64, parent: int) -> tuple[float, float]:
+        """The smallest and the largest coefficient of a parent that give the same bits."""
+        own, found = float(weights[parent]), []
+        for look in (True, False):
+            self.gives_as_much(weights, look=look)
+        for sign in (-1.0, 1.0):
+
+            def holds(distance: float, look: bool, sign: float = sign) -> bool:
+                return self.gives_as_much(_moved(weights, parent, own + sign * distance), look=look)
+
+            near = _reach(lambda distance: holds(distance, True), SMALLEST, LARGEST)
+            found.append(own + sign * _reach(lambda distance: holds(distance, False), near / 64, near))
+        return found[0], found[1]
+
+
+def _moved(weights: Float64, parent: int, value: float) -> Float64:
+    """The weights float64 [k] with one coefficient changed, the reference taking the rest."""
+    moved = weights.copy()
+    moved[-1] = np.round(weights[-1] + weights[parent] - value, DIGITS)
+    moved[parent] = value
+    return moved
+
+
+def _reach(holds: Callable[[float], bool], start: float, limit: float) -> float:
+    """The largest distance up to `limit` at which it still holds, from below: doubled from `start`, then halved."""
+    if holds(limit):
+        return limit
+    inside, outside = 0.0, limit
+    distance = start
+    while 0 < distance < limit:
+        if not holds(distance):
+            outside = distance
+            break
+        inside, distance = distance, 2 * distance
+    for _ in range(HALVINGS):
+        middle = (inside + outside) / 2
+        inside, outside = (middle, outside) if holds(middle) else (inside, middle)
+    return inside

@@ -1,0 +1,1 @@
+"""How weights are combined: arithmetics, recipes, their words. Below forensics and merge."""

@@ -1,0 +1,321 @@
+"""The exact arithmetics of known merging programs: one function per arithmetic, the same bits as the program.
+
+An arithmetic turns the parents' values and their weights into the merged value, rounding where the program rounds.
+They are compiled (numba) without fast-math, since contraction or reordering changes the last bit, and are shared by
+whatever makes merges and whatever recognises them. Reads no files, judges nothing. Formulas: `docs/method.md`.
+
+Every function takes `parents` float32 [k, m] (the reference last), `weights` float64 [k] that belong to them and
+`order` int64 [k], the order in which the program adds; it fills `out` float32 [m] with the merged value as stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, types
+from numba.extending import intrinsic
+
+import modelprov.compiled  # noqa: F401  (says where compiled code is kept, before any of it is made)
+from modelprov.checkpoints.formats.dtypes import DType
+
+Float32 = npt.NDArray[np.float32]
+DTYPE_CODES = {DType.BF16: 0, DType.F16: 1, DType.F32: 2}
+
+
+class Arithmetic(IntEnum):
+    """How a weighted sum was computed; the numbers are those of the compiled kernels."""
+
+    FLOAT32 = 0
+    FLOAT32_FUSED = 1
+    FLOAT32_DELTA = 2
+    FLOAT32_DELTA_FUSED = 3
+    FLOAT64 = 4
+    STEPWISE = 5
+    STEPWISE_UNNORMALISED = 6
+    STEPWISE_DELTA = 7
+    FLOAT32_LERP = 8
+
+
+@dataclass(frozen=True)
+class Description:
+    """The public name of an arithmetic, one line of explanation, and whether the order of the parents matters.
+
+    `programs` names the known ones that compute so (measured, docs/method.md); others may do the same.
+    """
+
+    name: str
+    formula: str
+    ordered: bool
+    programs: str = ""
+
+
+DESCRIPTIONS = {
+    Arithmetic.FLOAT32: Description(
+        "float32",
+        "each product and each sum rounded to float32, one final rounding",
+        False,
+        "mergekit up to 0.1.4 with dtype float32",
+    ),
+    Arithmetic.FLOAT32_FUSED: Description(
+        "float32-fused", "acc = fma(tensor, weight, acc) in float32", True, "mergekit 0.1.5"
+    ),
+    Arithmetic.FLOAT32_DELTA: Description(
+        "float32-delta",
+        "reference + sum of weight * (parent - reference)",
+        False,
+        "the task arithmetic of mergekit with dtype float32",
+    ),
+    Arithmetic.FLOAT32_DELTA_FUSED: Description("float32-delta-fused", "the same with fused multiply-add", False),
+    Arithmetic.FLOAT64: Description("float64", "weighted sum in float64, one final rounding", False),
+    Arithmetic.STEPWISE: Description(
+        "bf16-stepwise",
+        "weights, products and sum each rounded, divided by the sum",
+        False,
+        "mergekit up to 0.1.4 with dtype bfloat16",
+    ),
+    Arithmetic.STEPWISE_UNNORMALISED: Description(
+        "bf16-stepwise-unnormalised", "the same without the division", False, "mergekit up to 0.1.4 with dtype bfloat16"
+    ),
+    Arithmetic.STEPWISE_DELTA: Description(
+        "bf16-delta",
+        "difference, product and sum each rounded",
+        False,
+        "the task arithmetic of mergekit with dtype bfloat16",
+    ),
+    Arithmetic.FLOAT32_LERP: Description("float32-lerp", "interpolation from the nearer end, in float32", False),
+}
+
+
+def programs_of(name: str) -> str:
+    """Known programs that compute in the arithmetic with this public name (the order of parents aside); "" if none."""
+    plain = name.split(" (", maxsplit=1)[0]
+    return next((one.programs for one in DESCRIPTIONS.values() if one.name == plain), "")
+
+
+@intrinsic
+def fma32(_context: Any, _a: Any, _b: Any, _c: Any) -> Any:
+    """Fused multiply-add in float32: the product of the first two plus the third, rounded once (IEEE 754)."""
+
+    def generate(_ctx: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return types.float32(types.float32, types.float32, types.float32), generate
+
+
+@njit(nogil=True, _nrt=False)
+def bf16_bits(value):
+    """Finite float32 rounded to bf16 (nearest, ties to even), as the bits of the float32 that holds it."""
+    bits = np.float32(value).view(np.uint32)
+    odd = np.uint32(np.uint32(bits >> np.uint32(16)) & np.uint32(1))
+    return np.uint32(np.uint32(bits + np.uint32(0x7FFF) + odd) & np.uint32(0xFFFF0000))
+
+
+@njit(nogil=True, _nrt=False)
+def to_bf16(value):
+    """Finite float32 rounded to bf16, as float32."""
+    return np.uint32(bf16_bits(value)).view(np.float32)
+
+
+@njit(nogil=True, _nrt=False)
+def to_f16(value):
+    """Finite float32 rounded to IEEE half precision (nearest, ties to even), as float32."""
+    magnitude = abs(value)
+    if magnitude >= np.float32(65520.0):
+        return np.float32(np.inf) if value > 0 else np.float32(-np.inf)
+    if magnitude < np.float32(6.103515625e-05):  # subnormal: a multiple of 2**-24
+        # Adding and subtracting 0.5 makes float32 round at bit 2**-24, to nearest, ties to even.
+        rounded = np.float32(np.float32(magnitude + np.float32(0.5)) - np.float32(0.5))
+        return rounded if np.uint32(np.float32(value).view(np.uint32) >> np.uint32(31)) == 0 else -rounded
+    bits = np.float32(value).view(np.uint32)
+    odd = np.uint32(np.uint32(bits >> np.uint32(13)) & np.uint32(1))
+    return np.uint32(np.uint32(bits + np.uint32(0xFFF) + odd) & np.uint32(0xFFFFE000)).view(np.float32)
+
+
+@njit(nogil=True, _nrt=False)
+def store(value, dtype):
+    """float32 rounded to the storage format with code `dtype`, as float32."""
+    if dtype == 0:
+        return to_bf16(value)
+    if dtype == 1:
+        return to_f16(value)
+    return value
+
+
+@njit(nogil=True, _nrt=False)
+def to_bf16_once(value):
+    """Finite float64 rounded once to bf16, as float32: by way of float32 rounded to odd (Boldo & Melquiond 2008)."""
+    single = np.float32(value)
+    bits = single.view(np.uint32)
+    inexact = np.uint32(np.float64(single) != value)
+    even = np.uint32(np.uint32(~bits) & np.uint32(1))
+    outward = np.uint32(abs(np.float64(single)) < abs(value))
+    # An inexact even result moves one step towards the true value, which makes it odd: +1 outward, -1 inward.
+    step = np.uint32(np.uint32(inexact & even) * np.uint32(np.uint32(2) * outward - np.uint32(1)))
+    return to_bf16(np.uint32(bits + step).view(np.float32))
+
+
+@njit(nogil=True, _nrt=False)
+def round_all(values, dtype):
+    """Round float32 [m] in place to the storage format with code `dtype`."""
+    if dtype == 0:
+        for i in range(len(values)):
+            values[i] = to_bf16(values[i])
+    elif dtype == 1:
+        for i in range(len(values)):
+            values[i] = to_f16(values[i])
+
+
+@njit(nogil=True, _nrt=False)
+def _weighted_sum(parents, weights, order, fused, dtype, out):
+    total = np.float32(0)
+    for j in order:
+        total = np.float32(total + np.float32(weights[j]))
+    for step in range(len(order)):
+        row = parents[order[step]]
+        weight = np.float32(weights[order[step]])
+        if step == 0:
+            for i in range(len(out)):
+                out[i] = row[i] * weight
+        elif fused:
+            for i in range(len(out)):
+                out[i] = fma32(row[i], weight, out[i])
+        else:
+            for i in range(len(out)):
+                out[i] = np.float32(row[i] * weight) + out[i]
+    if total != np.float32(1):
+        for i in range(len(out)):
+            out[i] = out[i] / total
+    round_all(out, dtype)
+
+
+@njit(nogil=True, _nrt=False)
+def _reference_plus_deltas(parents, weights, order, fused, dtype, out):
+    last = len(parents) - 1
+    reference = parents[last]
+    single = len(parents) == 2
+    out[:] = 0
+    for j in order:
+        if j == last:
+            continue
+        row, weight = parents[j], np.float32(weights[j])
+        if fused and single:
+            for i in range(len(out)):
+                out[i] = fma32(np.float32(row[i] - reference[i]), weight, reference[i])
+        elif fused:
+            for i in range(len(out)):
+                out[i] = fma32(np.float32(row[i] - reference[i]), weight, out[i])
+        else:
+            for i in range(len(out)):
+                out[i] = out[i] + np.float32(np.float32(row[i] - reference[i]) * weight)
+    if not (fused and single):
+        for i in range(len(out)):
+            out[i] = reference[i] + out[i]
+    round_all(out, dtype)
+
+
+@njit(nogil=True, _nrt=False)
+def _double(parents, weights, order, dtype, out):
+    if len(order) == 2 and dtype == 0:  # the usual case, in a form that vectorises
+        first, second = parents[order[0]], parents[order[1]]
+        a, b = weights[order[0]], weights[order[1]]
+        for i in range(len(out)):
+            out[i] = to_bf16_once(0.0 + np.float64(first[i]) * a + np.float64(second[i]) * b)
+        return
+    for i in range(len(out)):
+        total = 0.0
+        for j in order:
+            total += np.float64(parents[j, i]) * weights[j]
+        out[i] = to_bf16_once(total) if dtype == 0 else np.float32(total)
+    if dtype == 1:
+        _double_f16(parents, weights, order, out)
+
+
+@njit(nogil=True, _nrt=False)
+def _double_f16(parents, weights, order, out):
+    """Round to F16 once: where float32 is inexact, make it odd first."""
+    for i in range(len(out)):
+        total = 0.0
+        for j in order:
+            total += np.float64(parents[j, i]) * weights[j]
+        single = np.float32(total)
+        bits = single.view(np.uint32)
+        odd = bits
+        if np.float64(single) != total and np.uint32(bits & np.uint32(1)) == 0:
+            outward = abs(np.float64(single)) < abs(total)
+            odd = np.uint32(bits + np.uint32(1)) if outward else np.uint32(bits - np.uint32(1))
+        out[i] = to_f16(np.uint32(odd).view(np.float32))
+
+
+@njit(nogil=True, _nrt=False)
+def _stepwise(parents, weights, order, normalise, dtype, out):
+    total = np.float32(0)
+    for j in order:
+        total = np.float32(total + store(np.float32(weights[j]), dtype))
+    total = store(total, dtype)
+    out[:] = 0
+    for j in order:
+        row, weight = parents[j], store(np.float32(weights[j]), dtype)
+        if dtype == 0:
+            for i in range(len(out)):
+                out[i] = out[i] + to_bf16(np.float32(row[i] * weight))
+        else:
+            for i in range(len(out)):
+                out[i] = out[i] + store(np.float32(row[i] * weight), dtype)
+    round_all(out, dtype)
+    if normalise and total != np.float32(1):
+        for i in range(len(out)):
+            out[i] = out[i] / total
+        round_all(out, dtype)
+
+
+@njit(nogil=True, _nrt=False)
+def _stepwise_delta(parents, weights, order, dtype, out):
+    last = len(parents) - 1
+    reference = parents[last]
+    out[:] = 0
+    for j in order:
+        if j != last:
+            row, weight = parents[j], store(np.float32(weights[j]), dtype)
+            for i in range(len(out)):
+                delta = store(np.float32(row[i] - reference[i]), dtype)
+                out[i] = out[i] + store(np.float32(delta * weight), dtype)
+    round_all(out, dtype)
+    for i in range(len(out)):
+        out[i] = reference[i] + out[i]
+    round_all(out, dtype)
+
+
+@njit(nogil=True, _nrt=False)
+def _lerp(parents, weights, dtype, out):
+    near_parent = not np.float32(weights[0]) < np.float32(0.5)
+    base = parents[0] if near_parent else parents[1]
+    weight = np.float32(weights[0])
+    if near_parent:
+        weight = -np.float32(np.float32(1) - weight)
+    for i in range(len(out)):
+        out[i] = base[i] + np.float32(weight * np.float32(parents[0, i] - parents[1, i]))
+    round_all(out, dtype)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
+def evaluate(arithmetic, parents, weights, order, dtype, out):
+    """Fill `out` float32 [m] with the merge of `parents` float32 [k, m] as `arithmetic` computes and stores it.
+
+    `weights` float64 [k], `order` int64 [k], `dtype` one of `DTYPE_CODES`. Non-finite parents give undefined values.
+    """
+    if arithmetic == 0 or arithmetic == 1:
+        _weighted_sum(parents, weights, order, arithmetic == 1, dtype, out)
+    elif arithmetic == 2 or arithmetic == 3:
+        _reference_plus_deltas(parents, weights, order, arithmetic == 3, dtype, out)
+    elif arithmetic == 4:
+        _double(parents, weights, order, dtype, out)
+    elif arithmetic == 5 or arithmetic == 6:
+        _stepwise(parents, weights, order, arithmetic == 5, dtype, out)
+    elif arithmetic == 7:
+        _stepwise_delta(parents, weights, order, dtype, out)
+    else:
+        _lerp(parents, weights, dtype, out)

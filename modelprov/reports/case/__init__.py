@@ -1,0 +1,1 @@
+"""Several results about one model on one page."""

@@ -1,0 +1,103 @@
+"""What a case says in words: a few sentences each for weights, claims, names, scores. Formats, computes nothing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from modelprov.reports import numbers as n
+from modelprov.reports.case import models as case_models
+from modelprov.reports.case.telling import Case, subject
+from modelprov.reports.checking import telling as checking
+from modelprov.reports.comparison import sections, words
+from modelprov.reports.evaluation import telling as evaluation
+from modelprov.reports.probing import words as probing_words
+
+NOT_SHOWN = (
+    "Who made the model, with what permission, or why. Neither weights nor answers know.",
+    "Anything about models that were not among those compared.",
+    "How much of a parent is in the weights, from the names it says: a name flips like a switch. The share comes from "
+    "the weights.",
+    "That two models score alike because one was made from the other, or the reverse.",
+)
+NO_WEIGHTS = "Where the weights came from is not settled here: no report of `modelprov compare` is part of this page."
+MEANING = (
+    "The weights decide where the model came from. What it says, how it scores and what its card claims stand beside "
+    "that and prove nothing alone."
+)
+
+
+class Top(NamedTuple):
+    """The first words of a page and their colours on white and on black."""
+
+    class_: str
+    headline: str
+    accent: str
+    accent_dark: str
+
+
+def top(case: Case) -> Top:
+    """The verdict on the weights where there is one; else what was checked, said or scored, in that order."""
+    label = subject(case)
+    if case.weights is not None:
+        kind = words.VERDICTS[case.weights.verdict.class_]
+        return Top(f"{kind.name}: {label}", sections.headline(case.weights), kind.accent, kind.accent_dark)
+    if case.check is not None:
+        accent, dark, _ = checking.ACCENTS[case.check.outcome]
+        return Top(f"{checking.TITLES[case.check.outcome]}: {label}", checking.headline(case.check), accent, dark)
+    if case.probe is not None:
+        said = probing_words.headline(case.probe)
+        return Top(f"Identity probe: {label}", said, probing_words.ACCENT, probing_words.ACCENT_DARK)
+    headline = evaluation.headline(case.evaluation).title if case.evaluation is not None else "Nothing is known"
+    return Top(f"Evaluation: {label}", headline, evaluation.ACCENT, evaluation.ACCENT_DARK)
+
+
+def claims(case: Case) -> tuple[str, ...]:
+    """What weights and card say, what the model says with and without its hidden prompt, how it scores."""
+    found = []
+    if case.weights is not None:
+        notes = " ".join(sections.verdict_notes(case.weights))
+        found.append(f"Weights: {sections.summary(case.weights)} {notes}".rstrip())
+    if case.check is not None:
+        found.append(f"Claims: {_contradicted(case)}")
+    if case.probe is not None:
+        found.append(f"Names: {_hidden(case)}{probing_words.summary(case.probe)}")
+    if case.evaluation is not None:
+        said = evaluation.headline(case.evaluation)
+        found.append(f"Scores: {_scores(case)} {said.text}")
+    return tuple(n.clean(" ".join(text.split())) for text in found)
+
+
+def notes(case: Case) -> tuple[str, ...]:
+    """What a reader must be told before anything else."""
+    found = list(case_models.match(case).warnings)
+    if case.weights is None:
+        found.append(NO_WEIGHTS)
+    if case.missing:
+        found.append(f"Names and scores are left out: {n.clean(case.missing)}")
+    return tuple(found)
+
+
+def _contradicted(case: Case) -> str:
+    report = case.check
+    if report is None:
+        return ""
+    first = next(iter(checking.counted(report)), None)
+    told = f" {first.message.rstrip('. ')}." if first is not None else ""
+    required = next((one for one in report.not_judged if one.required), None)
+    lacking = f" Not judged: {required.reason.rstrip('. ')}." if required is not None else ""
+    return f"{checking.headline(report).lower() if first else checking.headline(report)}.{told}{lacking}"
+
+
+def _hidden(case: Case) -> str:
+    suspect = next((one for one in case.probe.models if one.role == "suspect"), None) if case.probe else None
+    texts = dict.fromkeys(one.text.strip() for one in suspect.hidden_prompts) if suspect is not None else {}
+    quoted = ", ".join(f"“{' '.join(text.split())}”" for text in texts)
+    return f"the chat template adds {quoted} by itself. " if quoted else ""
+
+
+def _scores(case: Case) -> str:
+    rows = case.evaluation.rows if case.evaluation is not None else ()
+    link = next((one for one in case_models.match(case).links if one.subject.part == "Scores"), None)
+    label = link.subject.model.label if link is not None else ""
+    mine = [f"{one.right} of {one.answers} right with {one.method}" for one in rows if one.model == label]
+    return f"{label} gets {', '.join(mine)}." if mine else ""

@@ -1,0 +1,1 @@
+"""The report of `compare`: its schema, how it is told, its files."""

@@ -1,0 +1,98 @@
+"""The report as JSON, and back; and the JSON Schema of it. The only machine-readable form; nothing is formatted here.
+
+`python -m modelprov.reports.comparison.as_json docs/report.schema.json` writes the schema anew.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import Any
+
+from pydantic import ValidationError
+
+from modelprov.errors import UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
+from modelprov.reports.comparison.report import SCHEMA_VERSION, Report
+from modelprov.reports.writing import write_atomically
+
+_ROWS = frozenset({"components", "layers", "cells", "tensors"})
+
+
+def _strict(value: Any) -> Any:
+    """Return the value with null for every number that JSON cannot hold."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_strict(item) for item in value]
+    return value
+
+
+def _dump(value: Any, indent: int | None = 2) -> str:
+    return json.dumps(value, indent=indent, allow_nan=False, ensure_ascii=True)
+
+
+def render_json(report: Report) -> str:
+    """Return the whole report; all keys always present, in the order of `Report`; null for what was not measured.
+
+    Tensors, layers, components and cells stand one to a line, so that the file can be searched and compared by line.
+    ASCII only, ends in a line feed.
+    """
+    parts = []
+    for key, value in _strict(report.model_dump(mode="json", by_alias=True)).items():
+        if key in _ROWS and value:
+            body = "[\n    " + ",\n    ".join(_dump(row, None) for row in value) + "\n  ]"
+        else:
+            body = _dump(value).replace("\n", "\n  ")
+        parts.append(f"  {_dump(key)}: {body}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def load_report(text: str) -> Report:
+    """Return the report that `render_json` wrote.
+
+    Raises:
+        UsageError: the text is no JSON, no report, or a report of another major version.
+
+    """
+    try:
+        data = parse_json(text, unique=True)
+    except JsonError as error:
+        message = f"This is not JSON: {error}"
+        raise UsageError(message, "Give a file that `modelprov compare --json` wrote.") from error
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if not isinstance(version, str):
+        message = "This JSON is not a modelprov report: it has no schema_version."
+        raise UsageError(message, "Give a file that `modelprov compare --json` wrote.")
+    if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
+        message = f"The report has schema version {version}; this modelprov reads {SCHEMA_VERSION}."
+        raise UsageError(message, "Use the modelprov version that wrote it (see its `environment`).")
+    try:
+        return Report.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the report"
+        message = f"The report does not fit its schema at {place}: {first['msg']}"
+        raise UsageError(message, "Compare the file with docs/report.schema.json.") from error
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) that every `render_json` output fits."""
+    schema = Report.model_json_schema(mode="serialization", by_alias=True)
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:modelprov:report:{SCHEMA_VERSION}",
+    }
+    return head | schema
+
+
+def schema_text() -> str:
+    """Return the schema as it is published in docs/report.schema.json."""
+    return _dump(json_schema()) + "\n"
+
+
+if __name__ == "__main__":
+    write_atomically(sys.argv[1] if len(sys.argv) > 1 else "-", schema_text())

@@ -1,0 +1,136 @@
+"""Makes a `Report` from a comparison: adds inputs, coverage and environment to its findings. Computes nothing new."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from modelprov import __version__
+from modelprov.checkpoints.digests import MANIFEST_COVERS, manifest_digest
+from modelprov.checkpoints.inspection import architecture, dtype_elements
+from modelprov.checkpoints.types import Alignment, Checkpoint
+from modelprov.engines.local import processors
+from modelprov.forensics.compare import Comparison, Options
+from modelprov.reports.comparison.report import Asked, Coverage, Environment, Input, Report, Settings, UnalignedGroup
+
+PACKAGES = ("numpy", "scipy", "numba", "pydantic", "torch", "triton")
+EXAMPLES = 5
+
+
+def build_report(
+    comparison: Comparison, checkpoints: Sequence[Checkpoint], command: str, started: datetime, seconds: float
+) -> Report:
+    """Assemble the report of a comparison of `checkpoints` (suspect first, reference last) run as `command`."""
+    findings, alignment = comparison.findings, comparison.alignment
+    roles = ["suspect", *["parent"] * (len(checkpoints) - 2), "reference"]
+    inputs = [_input(one, role) for one, role in zip(checkpoints, roles, strict=True)]
+    inputs += [_input(one, "control") for one in comparison.controls]
+    read = findings.overall.elements + findings.overall.nonfinite
+    return Report(
+        command=command,
+        mode="sample" if comparison.options.sample else "full",
+        settings=_settings(comparison.options, checkpoints, comparison.controls),
+        verdict=findings.verdict,
+        mixing=findings.mixing,
+        reproduction=findings.reproduction,
+        after_merge=findings.after_merge,
+        overall=findings.overall,
+        components=findings.components,
+        layers=findings.layers,
+        cells=findings.cells,
+        tensors=findings.tensors,
+        coverage=_coverage(alignment, read, findings.overall.nonfinite),
+        inputs=tuple(inputs),
+        environment=Environment(
+            modelprov=__version__,
+            python=platform.python_version(),
+            packages=_packages(),
+            platform=f"{platform.system()} {platform.machine()}",
+            processor_count=processors() or os.cpu_count() or 1,
+            device=comparison.device,
+            seed=comparison.options.seed,
+            started=started.isoformat(timespec="seconds"),
+            seconds=round(seconds, 3),
+            bytes_read=comparison.bytes_read,
+        ),
+    )
+
+
+def _settings(options: Options, checkpoints: Sequence[Checkpoint], controls: Sequence[Checkpoint]) -> Settings:
+    suspect, *parents, reference = (Asked(label=one.label, location=one.location) for one in checkpoints)
+    return Settings(
+        sample=options.sample,
+        sample_elements=options.sample_elements,
+        seed=options.seed,
+        device=options.device,
+        memory=options.memory,
+        threads=options.threads,
+        method=options.method,
+        suspect=suspect,
+        parents=tuple(parents),
+        reference=reference,
+        controls=tuple(Asked(label=control.label, location=control.location) for control in controls),
+    )
+
+
+def _input(checkpoint: Checkpoint, role: str) -> Input:
+    return Input.model_validate(
+        {
+            "label": checkpoint.label,
+            "role": role,
+            "location": checkpoint.location,
+            "revision": checkpoint.revision,
+            "digest": manifest_digest(checkpoint),
+            "digest_covers": MANIFEST_COVERS,
+            "parameters": checkpoint.parameters,
+            "bytes": sum(shard.size for shard in checkpoint.shards),
+            "shards": len(checkpoint.shards),
+            "dtypes": dtype_elements(checkpoint),
+            "architecture": architecture(checkpoint.config),
+        }
+    )
+
+
+def _coverage(alignment: Alignment, read: int, nonfinite: int) -> Coverage:
+    """How much was compared, and what was not, by checkpoint and reason."""
+    groups: dict[tuple[int, str], list[tuple[str, int]]] = defaultdict(list)
+    for item in alignment.unaligned:
+        groups[item.checkpoint, item.reason].append((item.name, item.count))
+    unaligned = [
+        UnalignedGroup(
+            checkpoint=alignment.checkpoints[number].label,
+            reason=reason,
+            tensors=len(members),
+            elements=sum(count for _, count in members),
+            share=sum(count for _, count in members) / max(alignment.checkpoints[number].parameters, 1),
+            examples=tuple(name for name, _ in members[:EXAMPLES]),
+        )
+        for (number, reason), members in groups.items()
+    ]
+    elements = sum(tensor.count for tensor in alignment.tensors)
+    share = alignment.share()
+    return Coverage(
+        share=share,
+        read_share=min(share, share * read / elements) if elements else 0.0,
+        elements=elements,
+        elements_read=read,
+        nonfinite=nonfinite,
+        tensors=len(alignment.tensors),
+        guessed=sum(tensor.guessed for tensor in alignment.tensors),
+        unaligned=tuple(sorted(unaligned, key=lambda group: -group.elements)),
+    )
+
+
+def _packages() -> dict[str, str]:
+    """Versions of what shapes the numbers, where installed; nothing is imported for it."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,233 @@
+"""The plots of the HTML report as SVG text: deterministic, self-contained, in the page's own colours. No statistics.
+
+Matplotlib is imported on first use. Colours are placeholders that become CSS variables, so that a plot follows the
+page's light or dark scheme; text stays text.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from modelprov.forensics.results import Measures
+from modelprov.reports import numbers as n
+from modelprov.reports.comparison.report import Report
+from modelprov.reports.comparison.strips import nice_range
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, QUIET, FAINT, ACCENT, PAPER = "#010101", "#020202", "#030303", "#040404", "#050505"
+_VARIABLES = {INK: "--ink", QUIET: "--quiet", FAINT: "--rule", ACCENT: "--accent", PAPER: "--paper"}
+_WIDTH = 7.6
+_STYLE = {
+    "svg.hashsalt": "modelprov",
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.facecolor": "none",
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": QUIET,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "text.color": INK,
+    "text.usetex": False,
+    "text.parse_math": False,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "hatch.color": QUIET,
+    "hatch.linewidth": 0.5,
+}
+
+
+def svg(draw: Callable[[Figure], None], name: str, description: str, height: float) -> str:
+    """Return the drawing as an inline SVG element with a title, without metadata, identifiers or fixed size."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+        figure.patch.set_alpha(0)
+        draw(figure)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r'(\sid=")', rf"\1{name}-", text)
+    text = re.sub(r"url\(#", f"url(#{name}-", text)
+    text = re.sub(r'(xlink:href="#)', rf"\1{name}-", text)
+    text = re.sub(r"'DejaVu Sans'(, [^;\"]*)?", "var(--sans)", text)
+    for placeholder, variable in _VARIABLES.items():
+        text = text.replace(placeholder, f"var({variable})")
+    box = re.search(r'viewBox="[^"]*"', text)
+    label = html.escape(description, quote=True)
+    head = f'<svg {box.group() if box else ""} role="img" aria-label="{label}"><title>{label}</title>'
+    return head + re.sub(r"\n\s*\n", "\n", text[text.index(">") + 1 :]).strip()
+
+
+def _points(rows: Sequence[Measures], value: Callable[[Measures], float | None]) -> list[tuple[int, float]]:
+    """Return (layer, value) of the rows that have both."""
+    pairs = [(row.layer, n.finite(value(row))) for row in rows]
+    return [(layer, known) for layer, known in pairs if layer is not None and known is not None]
+
+
+def _frame(axes: Axes, layers: Sequence[int], bounds: tuple[float, float], label: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = bounds
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    axes.set_ylim(low - 0.03 * (high - low), high + 0.03 * (high - low))
+    axes.ticklabel_format(axis="y", useOffset=False)
+    axes.set_ylabel(label)
+    axes.set_xlim(min(layers) - 0.8, max(layers) + 0.8)
+    axes.set_xlabel("Layer")
+    axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
+
+
+def alpha_by_layer(report: Report) -> str:
+    """Plot alpha of each layer with its interval, and least squares beside it; empty if there is no alpha."""
+    exact = _points(report.layers, lambda row: row.alpha)
+    squares = _points(report.layers, lambda row: row.least_squares.alpha)
+    lows, highs = dict(_points(report.layers, lambda row: row.low)), dict(_points(report.layers, lambda row: row.high))
+    if not exact and not squares:
+        return ""
+    values = [value for _, value in exact + squares]
+    whole = n.finite(report.mixing.alpha)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        if whole is not None:
+            axes.axhline(whole, color=ACCENT, linewidth=1, linestyle=(0, (4, 3)), label="whole model")
+        if squares:
+            axes.plot(*_xy(squares), "o", mfc="none", mec=QUIET, ms=5, mew=0.9, label="least squares")
+        if exact:
+            axes.plot(*_xy(exact), "o", color=ACCENT, ms=3.5, label="respecting rounding")
+        bounded = [layer for layer, _ in exact if layer in lows and layer in highs]
+        axes.vlines(bounded, [lows[i] for i in bounded], [highs[i] for i in bounded], color=ACCENT, lw=1.5)
+        _frame(axes, [layer for layer, _ in exact + squares], nice_range(values, (0.0, 1.0)), "α")
+        figure.legend(loc="outside upper left", ncols=3, frameon=False, handletextpad=0.4)
+
+    text = f"Mixing coefficient by layer, from {n.number(min(values), 3)} to {n.number(max(values), 3)}"
+    return svg(draw, "alpha", text, 2.7)
+
+
+def _xy(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
+
+
+def _one_series(points: Sequence[tuple[int, float]], name: str, label: str, text: str) -> str:
+    if not points:
+        return ""
+    values = [value for _, value in points]
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        axes.plot(*_xy(points), "o-", color=ACCENT, ms=3.5, lw=0.8)
+        _frame(axes, [layer for layer, _ in points], nice_range(values), label)
+
+    return svg(draw, name, f"{text}, from {n.cosine(min(values))} to {n.cosine(max(values))}", 2.3)
+
+
+def collinearity_by_layer(report: Report) -> str:
+    """Plot collinearity of each layer; empty if there is none."""
+    points = _points(report.layers, lambda row: row.least_squares.collinearity)
+    return _one_series(points, "collinearity", "Collinearity", "Collinearity by layer")
+
+
+def correlation_by_layer(report: Report, label: str) -> str:
+    """Plot the correlation of raw weights with one parent, by layer; empty if there is none."""
+    points = _points(report.layers, lambda row: row.raw_correlation.get(label))
+    return _one_series(points, "correlation", "Correlation", f"Correlation with {n.clean(label)} by layer")
+
+
+def heatmap(
+    report: Report,
+    value: Callable[[Measures], float | None],
+    name: str,
+    label: str,
+    whole: tuple[float, float] | None = None,
+) -> str:
+    """Plot one value for each of `report.cells`, layers across and components down; hatched where there is none.
+
+    The colours span `whole` where it holds all values, else the decisive cells; others may lie beyond the scale.
+    """
+    cells = [row for row in report.cells if row.layer is not None and row.component is not None]
+    known = {(row.component, row.layer): shown for row in cells if (shown := n.finite(value(row))) is not None}
+    if not known:
+        return ""
+    layers = sorted({row.layer for row in cells if row.layer is not None})
+    present = dict.fromkeys(row.component for row in cells if row.component is not None)
+    components = list({row.name: None for row in report.components if row.name in present} | present)
+    places = [(row.component, row.layer) for row in cells if row.decisive]
+    decisive = [known[place] for place in places if place in known]
+    low, high = nice_range(decisive or list(known.values()), whole)
+    below, above = min(known.values()) < low, max(known.values()) > high
+    extend = "both" if below and above else "min" if below else "max" if above else "neither"
+
+    def draw(figure: Figure) -> None:
+        import numpy as np
+        from matplotlib import colormaps
+        from matplotlib.colors import LinearSegmentedColormap
+
+        axes = figure.add_subplot()
+        table = np.ma.masked_invalid([[known.get((row, layer), np.nan) for layer in layers] for row in components])
+        axes.patch.set(facecolor=PAPER, hatch="////////", edgecolor=QUIET, linewidth=0)
+        edges = np.arange(len(layers) + 1), np.arange(len(components) + 1)
+        colours = LinearSegmentedColormap.from_list("blues", colormaps["YlGnBu"](np.linspace(0.12, 1, 64)), 64)
+        mesh = axes.pcolormesh(*edges, table, vmin=low, vmax=high, cmap=colours)
+        every = max(1, round(len(layers) / 12))
+        axes.set_xticks(np.arange(0, len(layers), every) + 0.5, [str(layer) for layer in layers[::every]])
+        axes.set_yticks(np.arange(len(components)) + 0.5, [n.clean(text)[:28] for text in components])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.invert_yaxis()
+        axes.set_xlabel("Layer")
+        bar = figure.colorbar(mesh, ax=axes, fraction=0.03, pad=0.015, aspect=16, extend=extend)
+        bar.outline.set_visible(False)
+        if bar.solids is not None:
+            bar.solids.set_rasterized(False)  # an image would be a data URL
+        bar.ax.ticklabel_format(axis="y", useOffset=False)
+
+    text = f"{label} by layer and component, from {n.number(min(known.values()))} to {n.number(max(known.values()))}"
+    return svg(draw, name, text, 0.9 + 0.27 * len(components))
+
+
+def coverage_curve(report: Report) -> str:
+    """Plot the share of rounding cells that hold alpha, against alpha, and what chance gives; empty if unmeasured."""
+    points = sorted(
+        (point.alpha, point.share)
+        for point in report.mixing.coverage_curve
+        if n.finite(point.alpha) is not None and n.finite(point.share) is not None
+    )
+    if len(points) < 2:
+        return ""
+
+    def draw(figure: Figure) -> None:
+        from matplotlib.ticker import PercentFormatter
+
+        axes = figure.add_subplot()
+        axes.grid(axis="y")
+        axes.set_axisbelow(True)
+        axes.plot(*_xy(points), color=ACCENT, lw=1.4, label="share of cells that hold α")
+        null = n.finite(report.mixing.null_coverage)
+        if null is not None:
+            axes.axhline(null, color=QUIET, lw=1, linestyle=(0, (4, 3)), label=f"by chance ({n.share(null)})")
+        axes.set_ylim(0, 1.03)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_xlabel("α")
+        figure.legend(loc="outside upper left", ncols=2, frameon=False)
+
+    best = max(points, key=lambda point: point[1])
+    text = f"Coverage of alpha: highest at {n.number(best[0])} with {n.share(best[1])}"
+    return svg(draw, "coverage", text, 2.6)

@@ -1,0 +1,144 @@
+"""The versioned, self-describing report that every renderer reads and `--json` writes. Data only."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from modelprov.forensics.results import AfterMerge, Frozen, Measures, Mixing, Reproduction, Verdict
+
+SCHEMA_VERSION = "1.2"
+
+
+class Input(Frozen):
+    """One checkpoint as it was read: `digest` is the SHA-256 over its shards' names, sizes and header digests.
+
+    `role` is suspect, parent, reference or control. `digest_covers` says what the digest stands for, since a
+    comparison need not hash the weights themselves.
+    """
+
+    label: str
+    role: Literal["suspect", "parent", "reference", "control"]
+    location: str
+    revision: str | None = None
+    digest: str
+    digest_covers: str
+    parameters: int
+    bytes: int
+    shards: int
+    dtypes: dict[str, int]
+    architecture: str | None = None
+
+
+class Asked(Frozen):
+    """A checkpoint as it was asked for: its name in the report, and the location as it was written."""
+
+    label: str
+    location: str
+
+
+class Settings(Frozen):
+    """What was asked of the run: all that is needed to ask the same again.
+
+    `sample_elements` elements of each checkpoint are read to find candidates, and with `sample` nothing else is.
+    `memory` is in bytes; `threads` is null for all cores; `device` is auto, cpu or cuda; `method` says how files are
+    read (auto, map, direct, buffered). `parents` are those beside the `reference`. Memory, threads, device and method
+    change no count and no word of a report.
+    """
+
+    sample: bool
+    sample_elements: Annotated[int, Field(ge=1)]
+    seed: Annotated[int, Field(ge=0)]
+    device: str
+    memory: int
+    threads: int | None
+    method: str
+    suspect: Asked
+    parents: tuple[Asked, ...]
+    reference: Asked
+    controls: tuple[Asked, ...]
+
+
+class UnalignedGroup(Frozen):
+    """Tensors of one checkpoint that could not be compared for one reason; `examples` holds up to five names."""
+
+    checkpoint: str
+    reason: str
+    tensors: int
+    elements: int
+    share: float
+    examples: tuple[str, ...]
+
+
+class Coverage(Frozen):
+    """How much of the suspect was compared (`share`) and read (`read_share`), in elements, 0 to 1.
+
+    `read_share` is below `share` only with `--sample`. `guessed` counts tensors aligned by shape alone.
+    """
+
+    share: float
+    read_share: float
+    elements: int
+    elements_read: int
+    nonfinite: int
+    tensors: int
+    guessed: int
+    unaligned: tuple[UnalignedGroup, ...]
+
+
+class Environment(Frozen):
+    """What the run needs to be repeated: versions, machine, seed, device, time (UTC, ISO 8601), seconds it took."""
+
+    modelprov: str
+    python: str
+    packages: dict[str, str]
+    platform: str
+    processor_count: int
+    device: str
+    seed: int
+    started: str
+    seconds: float
+    bytes_read: int
+
+
+class Report(Frozen):
+    """Everything that `modelprov compare` found. `cells` is the layer x component grid of the heatmap.
+
+    `settings` is null in reports of schema versions before 1.2 only.
+    """
+
+    schema_version: str = SCHEMA_VERSION
+    tool: str = "modelprov compare"
+    command: str
+    mode: Literal["full", "sample"]
+    settings: Settings | None = None
+    verdict: Verdict
+    mixing: Mixing
+    reproduction: Reproduction
+    after_merge: AfterMerge
+    overall: Measures
+    components: tuple[Measures, ...]
+    layers: tuple[Measures, ...]
+    cells: tuple[Measures, ...]
+    tensors: tuple[Measures, ...]
+    coverage: Coverage
+    inputs: tuple[Input, ...]
+    environment: Environment
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the report to a file, whole or not at all, as its name says: .html, .json or .md. Gives the path.
+
+        Raises `UsageError` for another ending, and `UnreadableFileError` where the file cannot be written.
+        """
+        from modelprov.reports.comparison.saving import save
+
+        return save(self, path)
+
+    def _repr_html_(self) -> str:
+        """The page, where a notebook shows the report."""
+        from modelprov.reports.comparison.saving import framed
+
+        return framed(self)

@@ -1,0 +1,291 @@
+"""What each section of a report says, in words and formatted numbers; shared by all renderers. No layout."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from modelprov.forensics.results import VerdictClass
+from modelprov.reports import numbers as n
+from modelprov.reports.comparison import words
+from modelprov.reports.comparison.report import Report
+from modelprov.reports.comparison.tables import Column, Fact, Table, facts, make_table, parents
+
+MIXED = frozenset({VerdictClass.MERGE, VerdictClass.MERGE_THEN_TRAINED})
+MOST_FIGURES = 4
+
+
+class Figure(NamedTuple):
+    """One of the few numbers that stand at the top of a report, and what it is made of."""
+
+    name: str
+    value: str
+    detail: str
+
+
+def suspect(report: Report) -> str:
+    """Return the label of the checkpoint under test."""
+    return n.clean(next((item.label for item in report.inputs if item.role == "suspect"), "suspect"))
+
+
+def headline(report: Report) -> str:
+    """What the verdict says of which models, on what share of the weights."""
+    class_, share = report.verdict.class_, report.coverage.share
+    labels = [label for _, label in parents(report)]
+    used = {label for group in report.reproduction.groups for label, weight in group.weights.items() if weight}
+    if class_ in MIXED and len(used) > 1:
+        labels = [label for label in labels if label in used]
+    whole = share == 1 or class_ is VerdictClass.INCONCLUSIVE
+    return n.clean(
+        words.VERDICTS[class_].headline.format(
+            suspect=suspect(report) if whole else f"{n.share(share)} of {suspect(report)}",
+            parent=report.verdict.parent or labels[0],
+            parents=(" or " if class_ is VerdictClass.UNRELATED else " and ").join(labels),
+        )
+    )
+
+
+def summary(report: Report) -> str:
+    """Return the verdict in one or two sentences."""
+    return n.clean(report.verdict.summary)
+
+
+def verdict_notes(report: Report) -> tuple[str, ...]:
+    """Return what a reader must know beside the verdict: why it is inconclusive, other roles, sampling."""
+    verdict = report.verdict
+    notes = [n.clean(text) for text in (verdict.reason, verdict.roles) if text and text not in verdict.summary]
+    if report.mode == "sample":
+        notes.append(f"{words.SAMPLED} ({n.share(report.coverage.read_share)} of the suspect.)")
+    return tuple(notes)
+
+
+def key_figures(report: Report) -> tuple[Figure, ...]:
+    """Up to four figures, those that carry this kind of verdict first."""
+    after, row = report.after_merge, report.overall
+    mixed = report.verdict.class_ in MIXED
+    compared = Figure(
+        "Weights compared", n.share(report.coverage.share), f"{n.compact(report.coverage.elements)} weights in all"
+    )
+    found: list[Figure] = []
+    if mixed:
+        found.extend(_mix_figures(report))
+        found.append(
+            Figure(
+                "Weights reproduced bit for bit",
+                n.share(report.reproduction.bit_equal),
+                f"of {n.compact(report.reproduction.elements)} by one recipe",
+            )
+        )
+    if report.verdict.class_ is VerdictClass.MERGE_THEN_TRAINED:
+        found.append(Figure("Added after mixing", n.share(after.sigma_relative), "of the distance between the parents"))
+    equal = [
+        Figure(f"Bit-equal to {label}", n.share(row.equal.get(label)), f"of {n.compact(row.elements)} weights")
+        for _, label in parents(report)
+    ]
+    correlated = [
+        Figure(f"Correlation with {label}", n.cosine(row.raw_correlation.get(label)), "of the raw weights, centred")
+        for _, label in parents(report)
+    ]
+    cosine = Figure("Collinearity", n.cosine(row.least_squares.collinearity), "0 independent, 1 same direction")
+    if report.verdict.class_ is VerdictClass.COPY:
+        found.extend(equal)
+    if mixed:
+        found.append(Figure("Agreement", n.share(after.agreement), "kept where the parents are equal"))
+    found.extend([cosine, *correlated, *equal])
+    kept = [item for item in found if item.value != n.MISSING][: MOST_FIGURES - 1]
+    return tuple(Figure(*map(n.clean, item)) for item in (*kept, compared))
+
+
+def _mix_figures(report: Report) -> list[Figure]:
+    mixing = report.mixing
+    several = [item for item in mixing.coefficients if n.finite(item.alpha) is not None]
+    if len(several) > 1:
+        return [
+            Figure(
+                f"Share of {item.parent}",
+                n.coefficient(item.alpha, item.low, item.high),
+                n.interval(item.low, item.high).replace(n.MISSING, ""),
+            )
+            for item in several[: MOST_FIGURES - 2]
+        ]
+    named = parents(report)
+    label = several[0].parent if several else named[0][1] if named else "the first parent"
+    bounds = n.interval(mixing.low, mixing.high)
+    return [
+        Figure(
+            f"Share of {label} (α)",
+            n.coefficient(mixing.alpha, mixing.low, mixing.high),
+            f"interval {bounds}" if bounds != n.MISSING else f"by {mixing.method}" if mixing.method else "",
+        )
+    ]
+
+
+def mixing_facts(report: Report) -> tuple[Fact, ...]:
+    """How the mixing coefficient was found and how well it fits."""
+    mixing = report.mixing
+    squares = mixing.least_squares
+    return facts(
+        ("α", n.coefficient(mixing.alpha, mixing.low, mixing.high)),
+        ("Interval for α", n.interval(mixing.low, mixing.high)),
+        ("Found by", mixing.method or ""),
+        ("Coverage of α", n.share(mixing.coverage)),
+        ("Coverage by chance (null)", n.share(mixing.null_coverage)),
+        ("Weights that confine α", n.count(mixing.informative_elements) if mixing.informative_elements else ""),
+        ("α by least squares, for comparison", n.with_error(squares.alpha, squares.standard_error)),
+        ("Collinearity", n.cosine(squares.collinearity)),
+        ("z of collinearity", n.count(squares.z)),
+        ("Sum of coefficients, unconstrained", n.number(mixing.coefficient_sum)),
+        ("R² of the fit", n.cosine(mixing.r_squared)),
+        ("Condition number (large: parents hard to tell apart)", n.scientific(mixing.condition_number)),
+    )
+
+
+def mixing_absent(report: Report) -> str:
+    """Why there is no mixing coefficient, or nothing if there is one."""
+    if n.finite(report.mixing.alpha) is not None or mixing_has_coefficients(report):
+        return ""
+    return n.clean(report.mixing.reason or "") or (words.NO_PARENTS if len(parents(report)) < 2 else words.NOT_MEASURED)
+
+
+def mixing_has_coefficients(report: Report) -> bool:
+    """Whether any parent's coefficient was measured."""
+    return any(n.finite(item.alpha) is not None for item in report.mixing.coefficients)
+
+
+def recipe_facts(report: Report) -> tuple[Fact, ...]:
+    """Return the exact recipe and how much of the suspect it reproduces."""
+    found = report.reproduction
+    return facts(
+        ("Recipe", found.recipe or ""),
+        ("Arithmetic", found.arithmetic or ""),
+        ("Known to compute so", found.programs or ""),
+        ("Bit-equal", n.share(found.bit_equal)),
+        ("Of weights", n.count(found.elements) if found.elements else ""),
+    )
+
+
+def recipe_absent(report: Report) -> str:
+    """Why there is no recipe, or nothing if there is one."""
+    found = report.reproduction
+    return "" if found.recipe else n.clean(found.reason or "") or words.NO_RECIPE
+
+
+def recipe_yaml(report: Report) -> str:
+    """Return the merge config that can be run, or nothing."""
+    return n.clean(report.reproduction.yaml or "", keep="\n\t").strip("\n")
+
+
+def after_facts(report: Report) -> tuple[Fact, ...]:
+    """Return what the tests for changes after mixing measured."""
+    after = report.after_merge
+    return facts(
+        ("Agreement", _of(n.share(after.agreement), after.agreement_elements)),
+        ("Betweenness", _of(n.share(after.betweenness), after.betweenness_elements)),
+        ("Added after mixing, of the parents' distance", n.share(after.sigma_relative)),
+        ("σ", _plus(n.scientific(after.sigma), n.scientific(after.sigma_standard_error))),
+        ("α by likelihood", n.with_error(after.alpha, after.alpha_standard_error)),
+    )
+
+
+def _of(value: str, elements: int) -> str:
+    return f"{value} of {n.count(elements)} weights" if value != n.MISSING and elements else value
+
+
+def _plus(value: str, error: str) -> str:
+    return value if n.MISSING in {value, error} else f"{value} ± {error}"
+
+
+def after_absent(report: Report) -> str:
+    """Why nothing is said of changes after mixing, or nothing if something is."""
+    return "" if after_facts(report) else n.clean(report.after_merge.reason or "") or words.NO_AFTER
+
+
+def coverage_facts(report: Report) -> tuple[Fact, ...]:
+    """How much of the suspect was compared."""
+    item = report.coverage
+    return facts(
+        ("Compared", f"{n.share(item.share)} of {n.count(item.elements)} weights"),
+        ("Read", f"{n.share(item.read_share)} ({n.count(item.elements_read)} weights)"),
+        ("Tensors compared", n.count(item.tensors)),
+        ("Matched by shape alone", n.plural(item.guessed, "tensor") if item.guessed else ""),
+        ("NaN or infinite", n.plural(item.nonfinite, "weight") if item.nonfinite else "none"),
+    )
+
+
+def unaligned_table(report: Report) -> Table:
+    """Return what could not be compared, and why."""
+    columns = (
+        Column("Reason", "reason", numeric=False),
+        Column("Checkpoint", "in", numeric=False),
+        Column("Tensors", "tensors"),
+        Column("Weights", "weights"),
+        Column("Share", "share"),
+        Column("For example", "for example", numeric=False, priority=9),
+    )
+    rows = [
+        (
+            item.reason,
+            item.checkpoint,
+            n.count(item.tensors),
+            n.compact(item.elements),
+            n.share(item.share),
+            ", ".join(item.examples),
+        )
+        for item in report.coverage.unaligned
+    ]
+    return make_table("Not compared", columns, rows)
+
+
+def inputs_table(report: Report) -> Table:
+    """Return the checkpoints as they were read: what they are."""
+    short = {label: name for name, label in parents(report)}
+    columns = (
+        Column("Checkpoint", "checkpoint", numeric=False),
+        Column("Role", "role", numeric=False),
+        Column("Weights", "weights"),
+        Column("Size", "size"),
+        Column("Shards", "shards"),
+        Column("Formats (tensors)", "formats", numeric=False),
+        Column("Architecture", "architecture", numeric=False),
+    )
+    rows = [
+        (
+            item.label,
+            f"{item.role} {short.get(item.label, '') if item.role in {'parent', 'reference'} else ''}".strip(),
+            n.compact(item.parameters),
+            n.size(item.bytes),
+            n.count(item.shards),
+            ", ".join(f"{name} ({n.count(tensors)})" for name, tensors in item.dtypes.items()),
+            item.architecture or "",
+        )
+        for item in report.inputs
+    ]
+    return make_table("Checkpoints", columns, rows)
+
+
+def digests_table(report: Report) -> Table:
+    """Return the checkpoints as they were read: how to tell that they are the same ones."""
+    columns = (
+        Column("Checkpoint", "checkpoint", numeric=False),
+        Column("Location", "location", numeric=False),
+        Column("Revision", "revision", numeric=False),
+        Column("SHA-256", "SHA-256", numeric=False),
+    )
+    rows = [(item.label, item.location, item.revision or "", item.digest) for item in report.inputs]
+    covers = list(dict.fromkeys(item.digest_covers for item in report.inputs))
+    return make_table("Where they were read from", columns, rows, f"The digest covers {'; '.join(covers)}.")
+
+
+def environment_facts(report: Report) -> tuple[Fact, ...]:
+    """Return what the run needs to be repeated."""
+    item = report.environment
+    return facts(
+        ("modelprov", item.modelprov),
+        ("Python", item.python),
+        ("Packages", ", ".join(f"{name} {version}" for name, version in item.packages.items())),
+        ("Platform", f"{item.platform}, {n.plural(item.processor_count, 'processor')}"),
+        ("Device", item.device),
+        ("Seed", str(item.seed)),
+        ("Started (UTC)", item.started),
+        ("Took", f"{n.duration(item.seconds)}, {n.size(item.bytes_read)} read"),
+        ("Report schema", report.schema_version),
+    )

@@ -1,0 +1,263 @@
+"""The tables that every renderer shows, as cells already in words. No layout of any format, no arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from modelprov.forensics.results import Measures
+from modelprov.reports import numbers as n
+from modelprov.reports.comparison.report import Report
+
+
+class Column(NamedTuple):
+    """One column: `short` is its heading where room is scarce; the lowest `priority` is the last to be dropped."""
+
+    heading: str
+    short: str
+    numeric: bool = True
+    priority: int = 0
+
+
+class Table(NamedTuple):
+    """A table in words: the first cell of each row is its heading. `note` explains marks and what was left out."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+class Fact(NamedTuple):
+    """A named value."""
+
+    name: str
+    value: str
+
+
+def make_table(caption: str, columns: Iterable[Column], rows: Iterable[Sequence[str]], note: str = "") -> Table:
+    """Return a table with every cell made safe to show and columns left out that hold nothing at all."""
+    all_columns = tuple(columns)
+    cells = [[n.clean(cell) or n.MISSING for cell in row] for row in rows]
+    used = [i for i in range(len(all_columns)) if i == 0 or any(row[i] != n.MISSING for row in cells)]
+    return Table(
+        n.clean(caption),
+        tuple(all_columns[i] for i in used),
+        tuple(tuple(row[i] for i in used) for row in cells),
+        n.clean(note),
+    )
+
+
+def facts(*pairs: tuple[str, str]) -> tuple[Fact, ...]:
+    """Return the pairs that hold something, made safe to show."""
+    return tuple(Fact(name, n.clean(value)) for name, value in pairs if value and value != n.MISSING)
+
+
+def parents(report: Report) -> tuple[tuple[str, str], ...]:
+    """Short name and label of each parent: P1, P2, ... and P0 for the reference, which comes last."""
+    sources = [item.label for item in report.inputs if item.role == "parent"]
+    named = [(f"P{i}", label) for i, label in enumerate(sources, 1)]
+    return (*named, *(("P0", item.label) for item in report.inputs if item.role == "reference"))
+
+
+class _Spec(NamedTuple):
+    column: Column
+    cell: Callable[[Measures], str]
+
+
+def _equal_to(label: str) -> Callable[[Measures], str]:
+    return lambda row: n.share(row.equal.get(label))
+
+
+def _correlated_to(label: str) -> Callable[[Measures], str]:
+    return lambda row: n.cosine(row.raw_correlation.get(label))
+
+
+def _name(row: Measures) -> str:
+    return row.name + ("" if row.decisive else " *") + (" ?" if row.guessed else "")
+
+
+def _alpha_narrow(row: Measures) -> str:
+    return f"{n.coefficient(row.alpha, row.low, row.high)} {n.tolerance(row.alpha, row.low, row.high)}".strip()
+
+
+def _specs(report: Report, kind: str, narrow: bool) -> list[_Spec]:
+    alpha = [_Spec(Column("α", "α", priority=2), _alpha_narrow)]
+    if not narrow:
+        alpha = [
+            _Spec(Column("α", "α"), lambda row: n.coefficient(row.alpha, row.low, row.high)),
+            _Spec(Column("Interval for α", "interval"), lambda row: n.interval(row.low, row.high)),
+        ]
+    named = parents(report)
+    return [
+        _Spec(Column(kind, kind.lower(), numeric=False), _name),
+        _Spec(Column("Weights", "weights", priority=1), lambda row: n.compact(row.elements)),
+        *alpha,
+        _Spec(Column("α by least squares", "LS α", priority=8), lambda row: n.coefficient(row.least_squares.alpha)),
+        _Spec(Column("Collinearity", "cosine", priority=3), lambda row: n.cosine(row.least_squares.collinearity)),
+        _Spec(Column("Bit-equal to recipe", "same bits", priority=4), lambda row: n.share(row.bit_equal)),
+        _Spec(Column("Agreement", "agree", priority=5), lambda row: n.share(row.agreement)),
+        _Spec(Column("Betweenness", "between", priority=6), lambda row: n.share(row.betweenness)),
+        *(_Spec(Column(f"Equal to {label}", f"={short}", priority=7), _equal_to(label)) for short, label in named),
+        *(
+            _Spec(Column(f"Correlation with {label}", f"r({short})", priority=7), _correlated_to(label))
+            for short, label in named
+        ),
+        _Spec(Column("Coverage of α", "holds α", priority=9), lambda row: n.share(row.coverage)),
+        _Spec(Column("σ / distance of parents", "σ rel.", priority=9), lambda row: n.share(row.sigma_relative)),
+        _Spec(
+            Column("Not finite", "NaN/Inf", priority=10),
+            lambda row: n.count(row.nonfinite) if row.nonfinite else n.MISSING,
+        ),
+        _Spec(Column("Remark", "remark", numeric=False, priority=20), lambda row: row.note or n.MISSING),
+    ]
+
+
+def measures_table(report: Report, rows: Sequence[Measures], kind: str, caption: str, narrow: bool = False) -> Table:
+    """One row of numbers for each component, layer or tensor; `narrow` puts alpha and its tolerance in one column."""
+    specs = _specs(report, kind, narrow)
+    notes = []
+    if any(not row.decisive for row in rows):
+        notes.append("* not decisive: norms and biases are alike in unrelated models.")
+    if any(row.guessed for row in rows):
+        notes.append("? matched by shape alone.")
+    return make_table(
+        caption,
+        [spec.column for spec in specs],
+        [[spec.cell(row) for spec in specs] for row in rows],
+        " ".join(notes),
+    )
+
+
+def components_table(report: Report, narrow: bool = False) -> Table:
+    """One row per component, and the whole model last."""
+    rows = [*report.components, report.overall]
+    return measures_table(report, rows, "Component", "By component", narrow)
+
+
+def layers_table(report: Report) -> Table:
+    """One row per layer."""
+    return measures_table(report, report.layers, "Layer", "By layer")
+
+
+def notable_tensors(report: Report, limit: int) -> Table:
+    """Return the tensors worth a look: those with remarks first, then those that the finding explains least."""
+
+    def order(row: Measures) -> tuple[bool, bool, float, int, str]:
+        explained = [row.bit_equal, row.coverage, row.least_squares.collinearity, *row.raw_correlation.values()]
+        known = [value for value in map(n.finite, explained) if value is not None]
+        return (
+            not (row.note or row.nonfinite or row.guessed),
+            not row.decisive,
+            known[0] if known else -1.0,
+            -1 if row.layer is None else row.layer,
+            row.name,
+        )
+
+    chosen = sorted(report.tensors, key=order)[:limit]
+    table = measures_table(report, chosen, "Tensor", "Tensors that stand out")
+    left_out = len(report.tensors) - len(chosen)
+    more = f"{n.plural(left_out, 'more tensor')} left out here; the JSON report has all of them." if left_out else ""
+    order_note = "Those with remarks first, then those that the finding explains least."
+    return table._replace(note=" ".join(part for part in (order_note, table.note, more) if part))
+
+
+def evidence_table(report: Report) -> Table:
+    """Return what the verdict rests on."""
+    columns = (
+        Column("Measure", "measure", numeric=False),
+        Column("Value", "value", numeric=False),
+        Column("Uncertainty", "uncertainty", numeric=False),
+        Column("Weights", "weights"),
+        Column("By chance alone", "by chance", numeric=False),
+    )
+    rows = [
+        (item.measure, item.value, item.uncertainty or "", n.compact(item.elements), item.null or "")
+        for item in report.verdict.rests_on
+    ]
+    return make_table("What the verdict rests on", columns, rows)
+
+
+def controls_table(report: Report) -> Table:
+    """Return the same numbers for checkpoints that nobody suspects."""
+    columns = (
+        Column("Control", "control", numeric=False),
+        Column("Kind", "kind", numeric=False),
+        Column("α", "α"),
+        Column("Collinearity", "cosine"),
+        Column("Coverage of α", "holds α"),
+        Column("Agreement", "agree"),
+        Column("Betweenness", "between"),
+        Column("Verdict", "verdict", numeric=False),
+        Column("Remark", "remark", numeric=False),
+    )
+    rows = [
+        (
+            item.label,
+            item.kind,
+            n.coefficient(item.alpha),
+            n.cosine(item.collinearity),
+            n.share(item.coverage),
+            n.share(item.agreement),
+            n.share(item.betweenness),
+            item.verdict or "",
+            item.note or "",
+        )
+        for item in report.verdict.controls
+    ]
+    return make_table("Controls", columns, rows)
+
+
+def coefficients_table(report: Report) -> Table:
+    """How much of each parent is in the suspect."""
+    columns = (
+        Column("Parent", "parent", numeric=False),
+        Column("α", "α"),
+        Column("Interval for α", "interval"),
+        Column("By least squares", "LS α"),
+        Column("Least squares, sum at most 1", "LS, sum ≤ 1"),
+        Column("Standard error", "error"),
+    )
+    rows = [
+        (
+            item.parent,
+            n.coefficient(item.alpha, item.low, item.high),
+            n.interval(item.low, item.high),
+            n.coefficient(item.least_squares),
+            n.coefficient(item.simplex),
+            n.scientific(item.standard_error),
+        )
+        for item in report.mixing.coefficients
+    ]
+    return make_table("How much of each parent", columns, rows)
+
+
+def candidates_table(report: Report) -> Table:
+    """All recipes that were tried, best first."""
+    columns = (
+        Column("Recipe tried", "recipe", numeric=False),
+        Column("Arithmetic", "arithmetic", numeric=False),
+        Column("Bit-equal", "same bits"),
+        Column("Of weights", "weights"),
+    )
+    rows = [
+        (item.description, item.arithmetic, n.share(item.bit_equal), n.compact(item.elements))
+        for item in report.reproduction.candidates
+    ]
+    return make_table("Recipes tried, best first", columns, rows)
+
+
+def groups_table(report: Report) -> Table:
+    """Return the parts of the recipe, where it differs between groups of tensors."""
+    groups = report.reproduction.groups
+    labels = list(dict.fromkeys(label for group in groups for label in group.weights))
+    columns = (
+        Column("Tensors", "tensors", numeric=False),
+        *(Column(label, label) for label in labels),
+        Column("Weights", "weights"),
+    )
+    rows = [
+        (group.tensors, *(n.number(group.weights.get(label)) for label in labels), n.compact(group.elements))
+        for group in groups
+    ]
+    return make_table("Groups of tensors that share coefficients", columns, rows)

@@ -1,0 +1,1 @@
+"""The results of `eval`, told in every format."""

@@ -1,0 +1,1 @@
+"""What others can check without us: attestations, bills of materials, the recheck of a report."""

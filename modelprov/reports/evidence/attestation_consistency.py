@@ -1,0 +1,164 @@
+"""Whether a report agrees with itself, as far as that is seen without the weights. Opens nothing, recomputes nothing.
+
+An edited report that still agrees with itself passes: only `modelprov report verify` sees that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from modelprov.forensics.results import Measures, Mixing, RecipeGroup, Reproduction, VerdictClass
+from modelprov.forensics.search.recipe_words import weighting
+from modelprov.reports.comparison.report import Report
+
+RULES: Final[Mapping[VerdictClass, frozenset[str]]] = {
+    VerdictClass.COPY: frozenset({"identical"}),
+    VerdictClass.FINETUNE: frozenset({"identical", "near-one-parent"}),
+    VerdictClass.MERGE: frozenset({"reproduced", "exact-to-rounding"}),
+    VerdictClass.MERGE_THEN_TRAINED: frozenset({"partly-exact", "merge-then-trained"}),
+    VerdictClass.UNRELATED: frozenset({"unrelated"}),
+}
+MOST_BITS = 0.9  # far below what the rules ask for, since those look at a part of the weights
+ROUNDING = 1e-9
+
+
+def contradictions(report: Report) -> Iterator[str]:
+    """Every two things of the report that cannot both be so, in words; nothing where it agrees with itself."""
+    labels = [one.label for one in report.inputs if one.role in ("parent", "reference")]
+    yield from _verdict(report, labels)
+    yield from _mixing(report.mixing, labels)
+    yield from _recipe(report, labels)
+    yield from _rows(report)
+
+
+def _verdict(report: Report, parents: list[str]) -> Iterator[str]:
+    verdict, bits = report.verdict, report.reproduction.bit_equal
+    if verdict.class_ in RULES and verdict.rule not in RULES[verdict.class_]:
+        yield f"the verdict {verdict.class_} never comes from the rule {verdict.rule!r}"
+    if verdict.parent is not None and verdict.class_ is not VerdictClass.INCONCLUSIVE and verdict.parent not in parents:
+        yield f"the verdict is about {verdict.parent}, which is no parent of the report"
+    if verdict.class_ in (VerdictClass.COPY, VerdictClass.FINETUNE) and verdict.parent is None:
+        yield f"the verdict is {verdict.class_}, of no parent"
+    equal = report.overall.equal.get(verdict.parent or "")
+    if verdict.class_ is VerdictClass.COPY and (equal or 0) < MOST_BITS:
+        yield f"the verdict is copy, but the bits equal to {verdict.parent}'s are {_said(equal)}"
+    if verdict.rule == "reproduced" and (bits or 0) < MOST_BITS:
+        yield f"the verdict {verdict.class_} rests on a recipe that gives the bits, but bit_equal is {_said(bits)}"
+    if verdict.class_ is VerdictClass.UNRELATED and (bits or 0) >= MOST_BITS:
+        yield f"the verdict is unrelated, but a recipe of the parents gives {_said(bits)} of the bits"
+    recipe, one_recipe = report.reproduction.recipe, len(report.reproduction.groups) == 1
+    if verdict.rule == "reproduced" and one_recipe and recipe is not None and recipe not in verdict.summary:
+        yield f"the summary of the verdict does not name the recipe, {recipe}"
+
+
+def _mixing(mixing: Mixing, parents: list[str]) -> Iterator[str]:
+    yield from _inside("mixing", mixing.alpha, mixing.low, mixing.high)
+    for one in mixing.coefficients:
+        yield from _inside(f"the coefficient of {one.parent}", one.alpha, one.low, one.high)
+    named = [one.parent for one in mixing.coefficients]
+    if mixing.coefficients and named != parents[:-1]:
+        yield f"the coefficients are those of {', '.join(named)}, the parents beside the reference are others"
+    elif mixing.coefficients:
+        first = mixing.coefficients[0]
+        for key in ("alpha", "low", "high"):
+            if getattr(mixing, key) != getattr(first, key):
+                yield f"mixing.{key} is {getattr(mixing, key)}, that of {first.parent} is {getattr(first, key)}"
+
+
+def _inside(name: str, alpha: float | None, low: float | None, high: float | None) -> Iterator[str]:
+    if alpha is None or low is None or high is None:
+        return
+    if not low - ROUNDING <= alpha <= high + ROUNDING:
+        yield f"alpha of {name} is {alpha}, outside its interval [{low}, {high}]"
+
+
+def _recipe(report: Report, parents: list[str]) -> Iterator[str]:
+    made = report.reproduction
+    if made.recipe is None:
+        if made.groups or made.yaml is not None or made.bit_equal is not None:
+            yield "there is no recipe, but weights, a config or a share of bits of one"
+        return
+    best = made.candidates[0] if made.candidates else None
+    if best is None or best.description != made.recipe:
+        yield f"the recipe is {made.recipe}, the best candidate {best.description if best else 'missing'}"
+    else:
+        for key in ("arithmetic", "groups", "bit_equal", "elements"):
+            if getattr(best, key) != getattr(made, key):
+                yield f"{key} of the recipe is not that of the best candidate"
+    for group in made.groups:
+        if list(group.weights) != parents:
+            yield f"the recipe weighs {', '.join(group.weights)}, the parents are {', '.join(parents)}"
+            return
+    if made.recipe != (written := _written(made.groups)):
+        yield f"the recipe is {made.recipe}, its weights say {written}"
+    if report.overall.bit_equal is not None and report.overall.bit_equal != made.bit_equal:
+        yield f"bit_equal of the recipe is {made.bit_equal}, of all tensors {report.overall.bit_equal}"
+    yield from _weights(report)
+    yield from _config(made, {one.location: one.label for one in report.inputs})
+
+
+def _written(groups: tuple[RecipeGroup, ...]) -> str:
+    """The recipe in words, as `compare` writes it from its weights."""
+    words = [weighting(one.weights.values(), one.weights) for one in groups]
+    if len(words) == 1:
+        return words[0]
+    return "; ".join(f"{said} in {one.tensors}" for said, one in zip(words, groups, strict=True))
+
+
+def _weights(report: Report) -> Iterator[str]:
+    """The proportion against the recipe, where one recipe gives every bit and the interval is that of all of them."""
+    groups, mixing = report.reproduction.groups, report.mixing
+    if (
+        report.verdict.rule != "reproduced"
+        or mixing.method not in ("same bits", "rounding interval")
+        or len(groups) != 1
+    ):
+        return
+    if abs(sum(groups[0].weights.values()) - 1) > ROUNDING:
+        return
+    for one in mixing.coefficients:
+        weight = groups[0].weights.get(one.parent)
+        if weight is None or one.low is None or one.high is None or one.alpha is None:
+            continue
+        if abs(weight - one.alpha) > max(one.high - one.low, 0.001):
+            yield f"alpha of {one.parent} is {one.alpha}, its weight in the recipe {weight}"
+
+
+def _config(made: Reproduction, labels: Mapping[str, str]) -> Iterator[str]:
+    """The recipe's config against its weights and its share of bits."""
+    from modelprov.foreign.yaml_text import read_yaml
+
+    if made.yaml is None or not made.groups:
+        return
+    try:
+        value, _ = read_yaml(made.yaml)
+        config: Any = None if value is None else value.data
+        weights = {labels.get(one["model"]): one["parameters"]["weight"] for one in config["models"]}
+        bits = config["modelprov"]["bit_equal"]
+    except (KeyError, TypeError):
+        yield "the config of the recipe (reproduction.yaml) is not what `compare` writes"
+        return
+    # A place that the inputs do not name, or name twice, says nothing of whose weight it is.
+    told = None not in weights and len(weights) == len(config["models"])
+    if told and weights != made.groups[0].weights:
+        yield "the config of the recipe (reproduction.yaml) has other models or weights than the recipe"
+    if bits != made.bit_equal:
+        yield f"the config of the recipe (reproduction.yaml) gives bit_equal {bits}, the recipe {made.bit_equal}"
+
+
+def _rows(report: Report) -> Iterator[str]:
+    rows: tuple[Measures, ...] = (report.overall, *report.components, *report.layers, *report.cells, *report.tensors)
+    for row in rows:
+        yield from _inside(row.name, row.alpha, row.low, row.high)
+    shares = {"coverage.share": report.coverage.share, "coverage.read_share": report.coverage.read_share}
+    shares |= {"bit_equal": report.reproduction.bit_equal or 0.0}
+    for name, share in shares.items():
+        if not 0 <= share <= 1 + ROUNDING:
+            yield f"{name} is {share}, not between 0 and 1"
+    if report.coverage.read_share > report.coverage.share + ROUNDING:
+        yield "more was read than compared (coverage)"
+
+
+def _said(share: float | None) -> str:
+    return "not known" if share is None else f"{share:.2%}"

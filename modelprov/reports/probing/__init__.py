@@ -1,0 +1,1 @@
+"""The results of `probe`, told in every format."""

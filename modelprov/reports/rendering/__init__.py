@@ -1,0 +1,1 @@
+"""From a document to bytes, a renderer a file. Computes nothing."""
