@@ -1,6 +1,5 @@
 """The documents say what the program does: commands parse, links resolve, tables name what the code names."""
 
-import importlib
 import re
 import shlex
 from itertools import pairwise
@@ -13,7 +12,7 @@ from modelprov import __version__
 from modelprov.cli import attest, check, compare, demo, eval, inspect, merge, probe, report, verify  # noqa: A004, F401
 from modelprov.cli.compare import exit_code
 from modelprov.cli.main import app
-from modelprov.forensics.judging import verdict
+from modelprov.forensics import thresholds
 from modelprov.forensics.results import VerdictClass
 
 ROOT = Path(__file__).parents[1]
@@ -124,20 +123,18 @@ def test_the_verdict_table_names_exactly_the_verdicts_and_their_exit_codes():
     assert len(rows) == len(VerdictClass)
 
 
-HOMES = {
-    path.stem: ".".join(path.relative_to(ROOT / "modelprov/forensics").with_suffix("").parts)
-    for path in (ROOT / "modelprov/forensics").rglob("*.py")
-}
-
-
 def test_the_thresholds_in_the_method_are_those_of_the_code():
     rows = table_after(text_of(ROOT / "docs" / "method.md"), "Thresholds")
-    assert len(rows) > 10
-    numbers = {name for name, value in vars(verdict).items() if name.isupper() and isinstance(value, int | float)}
-    assert {f"`verdict.{name}`" for name in numbers} <= {row[0] for row in rows}
-    for name, value, _ in rows:
-        module, constant = name.strip("`").split(".")
-        assert float(value) == getattr(importlib.import_module(f"modelprov.forensics.{HOMES[module]}"), constant), name
+    numbers = {f"`{name}`": float(value) for name, value in vars(thresholds).items() if name.isupper()}
+    assert {name: float(value) for name, value, _ in rows} == numbers
+    assert len(rows) == len(numbers) > 10
+
+
+def test_no_other_file_of_the_verdict_has_numbers_of_its_own():
+    for file in (ROOT / "modelprov" / "forensics" / "judging").glob("*.py"):
+        if file.stem in {"verdict", "wording", "facts", "roles"}:
+            numbers = re.findall(r"^[A-Z_, ]+ = -?[\d.]+", text_of(file), re.M)
+            assert not set(numbers) - {"ROLES_ELEMENTS = 200"}, file.name
 
 
 def test_the_rules_in_the_method_are_those_of_the_verdict():

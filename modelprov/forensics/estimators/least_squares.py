@@ -15,9 +15,8 @@ import numpy as np
 from scipy.optimize import nnls
 
 from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.forensics.thresholds import JACKKNIFE_LEAST, SINGULAR
 
-MINIMUM_BLOCKS = 8
-SINGULAR = 1e10
 """Condition number of the correlation-scaled Gram matrix above which parents cannot be told apart in float64 sums."""
 
 
@@ -81,7 +80,7 @@ def fit_one(uu: float, uv: float, vv: float, n: int, blocks: BlockSums | None = 
         return OneParent(reason="the parent equals the reference in every element")
     alpha = uv / uu
     error = None
-    if blocks is not None and blocks.count >= MINIMUM_BLOCKS:
+    if blocks is not None and blocks.count >= JACKKNIFE_LEAST:
         squares = max(blocks.cc - 2 * alpha * blocks.ac + alpha**2 * blocks.aa, 0.0)
         error = math.sqrt(blocks.count / (blocks.count - 1) * squares) / uu
     if vv <= 0:

@@ -17,10 +17,9 @@ from scipy.optimize import brentq
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.estimators.cell_probability import CellTerms, cell_terms
-from modelprov.forensics.estimators.least_squares import SINGULAR
 from modelprov.forensics.sampling.sample import Sample, arithmetic_error
+from modelprov.forensics.thresholds import LIKELIHOOD_LEAST, SINGULAR
 
-MINIMUM_ELEMENTS = 10
 ONE_SIDED_95 = 1.3528
 """Fall of the log-likelihood at a one-sided 95 % bound: half the 0.9 quantile of chi squared with one degree."""
 
@@ -70,8 +69,8 @@ def fit(sample: Sample, iterations: int = 60) -> Likelihood:
     sample = sample if used.all() else sample.take(used)
     n = sample.elements
     unit = float(np.abs(sample.deltas).max(initial=0.0))
-    if n < MINIMUM_ELEMENTS:
-        return Likelihood(elements=n, reason=f"only {n} elements; {MINIMUM_ELEMENTS} are needed")
+    if n < LIKELIHOOD_LEAST:
+        return Likelihood(elements=n, reason=f"only {n} elements; {LIKELIHOOD_LEAST} are needed")
     if unit == 0:
         return Likelihood(elements=n, reason="the parents equal the reference in every element")
     u = sample.deltas / unit

@@ -15,9 +15,8 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.dtypes import DType, Float64, round_to
 from modelprov.checkpoints.types import Alignment
 from modelprov.forensics.sampling.sample import FORMATS, Sample, cells
+from modelprov.forensics.thresholds import LATTICE_ELEMENTS, ON_LATTICE
 
-ON_LATTICE = 0.999  # share of the values that must be numbers of a coarser format; true merges in F32 reach 0.45
-MEASURED = 50  # elements of a tensor below which the whole model's share stands for it
 COARSER = (DType.BF16, DType.F16, DType.F32)  # coarsest first
 MANTISSA_BITS = np.array([dtype.mantissa_bits for dtype in FORMATS])
 """By the codes of `Sample.formats`."""
@@ -87,7 +86,7 @@ def _measured(
         )  # among its smallest numbers F16 is the coarser one
         elements = np.bincount(group[counted], minlength=tensors)
         share = np.bincount(group[on], minlength=tensors) / np.maximum(elements, 1)
-        share = np.where(elements >= MEASURED, share, on.sum() / counted.sum())
+        share = np.where(elements >= LATTICE_ELEMENTS, share, on.sum() / counted.sum())
         found[finer & (share >= ON_LATTICE)[group]] = FORMATS.index(coarse)
     return found
 

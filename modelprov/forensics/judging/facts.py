@@ -20,15 +20,23 @@ from modelprov.forensics.judging.reversal import centred, extrapolated
 from modelprov.forensics.judging.roles import between
 from modelprov.forensics.judging.rows import Table, agreement, betweenness, correlations, mean_correlation
 from modelprov.forensics.judging.sides import sides, towards
-from modelprov.forensics.judging.verdict import COMPLETE, DISTINCT, HALF, KIN, MISSED, REPRODUCED, Facts, exact_rule
+from modelprov.forensics.judging.verdict import Facts, exact_rule
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits, is_exact, subsample
 from modelprov.forensics.search.recipe import Recipe
 from modelprov.forensics.sums.moments import ALL_EQUAL, ELEMENTS, NONFINITE, PARENTS_AGREE, Moments, layout
+from modelprov.forensics.thresholds import (
+    COMPLETE,
+    DISTINCT,
+    HALF,
+    KIN,
+    LAYERS_MEASURED,
+    MISSED,
+    MISSED_FEW,
+    REPRODUCED,
+)
 
 ROLES_ELEMENTS = 200_000
-LAYERS = 3  # layers that must be measured before their evenness says anything
-FEW = 10  # missed bits in a tensor that make no exception of it
 Float64 = npt.NDArray[np.float64]
 Parts = Mapping[str, Mapping[object, PartAlpha]]
 
@@ -79,7 +87,7 @@ def _without_exceptions(table: Table, rows: Sequence[int]) -> list[int]:
     counts = table.moments.counts[members]
     missed = counts[:, ELEMENTS] - counts[:, layout(table.moments.n).recipe + table.slot]
     differ = counts[:, ELEMENTS] - counts[:, PARENTS_AGREE]
-    return [int(row) for row in members[(missed <= MISSED * differ) | (missed < FEW)]]
+    return [int(row) for row in members[(missed <= MISSED * differ) | (missed < MISSED_FEW)]]
 
 
 def _facts(of: Evidence, decisive: Sequence[int], explained: Sequence[int]) -> Facts:
@@ -250,11 +258,11 @@ def _spread(of: Evidence) -> float | None:
     components = {int(stratum): of.table.tensors[row].component for row, stratum in enumerate(of.strata.of_tensor)}
     if len(of.fits.sample.parents) == 2:
         by_layer, by_component = (
-            spread(of.parts.get(kind, {}), least) for kind, least in (("layer", LAYERS), ("component", 2))
+            spread(of.parts.get(kind, {}), least) for kind, least in (("layer", LAYERS_MEASURED), ("component", 2))
         )
     else:
         by_layer, by_component = (
             spread_of_weights(part_weights(of.fits, keys, of.seed), least)
-            for keys, least in ((layers, LAYERS), (components, 2))
+            for keys, least in ((layers, LAYERS_MEASURED), (components, 2))
         )
     return None if by_layer is None else max(by_layer, by_component or 0.0)

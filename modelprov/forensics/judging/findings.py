@@ -11,12 +11,13 @@ from modelprov.forensics.judging.facts import Evidence, explained_rows, gather
 from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
-from modelprov.forensics.judging.verdict import REPRODUCED, Decision, Facts, akin, decide
+from modelprov.forensics.judging.verdict import Decision, Facts, akin, decide
 from modelprov.forensics.results import AfterMerge, Control, Measures, Mixing, Reproduction, Verdict, VerdictClass
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits
 from modelprov.forensics.search.profiles import Resemblance
 from modelprov.forensics.search.recipes import tied
+from modelprov.forensics.thresholds import REPRODUCED
 
 NOT_KIN = "the models share nothing at their places, so that a mixture of them has no meaning"
 MERGES = (VerdictClass.MERGE, VerdictClass.MERGE_THEN_TRAINED)

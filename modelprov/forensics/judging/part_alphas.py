@@ -11,11 +11,10 @@ import numpy.typing as npt
 
 from modelprov.forensics.estimators import interval, likelihood
 from modelprov.forensics.estimators.likelihood import Likelihood
-from modelprov.forensics.search.fits import COVERED, Fits, subsample
+from modelprov.forensics.search.fits import Fits, subsample
+from modelprov.forensics.thresholds import COVERED, PART_ELEMENTS, PART_ERROR
 
-ENOUGH = 200  # sampled elements below which a part gets no coefficient of its own
 PER_PART = 8_000
-MEASURED = 0.1  # standard error above which a part's coefficient says nothing about how it varies
 NORMAL_95 = 1.959964
 
 
@@ -70,7 +69,7 @@ def _by_likelihood(
     fits: Fits, number: npt.NDArray[np.int32], part: int, seed: int, coverage: float
 ) -> PartAlpha | None:
     members = np.flatnonzero(number[fits.stratum] == part)
-    if members.size < ENOUGH:
+    if members.size < PART_ELEMENTS:
         return None
     ml = likelihood.fit(subsample(fits.sample.take(members), PER_PART, seed))
     if not ml.converged or ml.alphas is None or ml.standard_errors is None:
@@ -86,7 +85,7 @@ def part_weights(fits: Fits, part_of_stratum: Mapping[int, object], seed: int) -
     for part in dict.fromkeys(part_of_stratum.values()):
         strata = [stratum for stratum, own in part_of_stratum.items() if own == part]
         members = np.flatnonzero(np.isin(fits.stratum, strata))
-        if members.size >= ENOUGH:
+        if members.size >= PART_ELEMENTS:
             found.append(likelihood.fit(subsample(fits.sample.take(members), PER_PART, seed)))
     return [one for one in found if one.converged and one.alphas is not None]
 
@@ -114,7 +113,7 @@ def spread_of_weights(parts: Sequence[Likelihood], least: int = 2) -> float | No
 
 
 def _beyond_errors(pairs: Sequence[tuple[float, float]], least: int) -> float | None:
-    measured = np.array([pair for pair in pairs if pair[1] < MEASURED], np.float64)
+    measured = np.array([pair for pair in pairs if pair[1] < PART_ERROR], np.float64)
     if len(measured) < least:
         return None
     alphas, errors = measured.T

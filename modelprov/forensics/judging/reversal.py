@@ -18,18 +18,14 @@ from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.estimators import interval
 from modelprov.forensics.estimators.precision import MANTISSA_BITS
 from modelprov.forensics.sampling.sample import Sample, cells
-from modelprov.forensics.search.fits import COVERED, INFORMATIVE, Fits, is_exact, subsample
+from modelprov.forensics.search.fits import Fits, is_exact, subsample
+from modelprov.forensics.thresholds import CENTRED, CENTRED_ELEMENTS, CERTAIN, COVERED, FAR, INFORMATIVE, SCATTERED
 
 ELEMENTS = 200_000
 SLACK = 1e-6  # of the values: what the weights' own digits leave open
-CENTRED = 0.5  # share of the elements that lie nearer the middle of their cells than chance places them
-CERTAIN = 5.0  # standard errors that this share must be away from none
-MEASURED = 200  # elements far enough from both ends for their place in the cell to be a matter of chance
-FAR = 0.99  # cells, but for the digits of a weight, between the suspect and either end that make an element count
 DEPTHS = (0.25, 0.5, 0.75, 0.9)  # of a cell, where the parent is stored so finely that its own cell says nothing
 FINER = 8  # cells of the parent in one of the suspect from which this holds
 TOUCHING = 1e-6  # of a cell: on its border
-SCATTERED = 0.75  # share in the inner half of a cell up to which values fill it; a half is chance
 STEPS = 3  # cells between two parents from which the suspect's place between them is a number of its own
 DIGITS = 6  # of that place
 
@@ -159,7 +155,7 @@ def _nearer(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np
     apart = np.abs(line.parent - line.rest / (1 - line.weight))
     line = line.take(np.minimum(np.abs(line.weight), np.abs(1 - line.weight)) * apart >= FAR * line.cell)
     elements = line.suspect.size
-    if elements < MEASURED:
+    if elements < CENTRED_ELEMENTS:
         return 0.0
     own = np.abs(line.weight) * line.given / line.cell  # the parent's cell, seen in the suspect's
     reach = np.maximum(1, np.round(1 / own))

@@ -8,9 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from modelprov.forensics.sums.moments import Moments
-
-STRAIGHT = -0.9  # cosine of the angle at the middle point: -1 is exactly between
-INSIDE = 0.05  # share of the way from either end
+from modelprov.forensics.thresholds import INSIDE, MIDDLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +34,6 @@ def between(moments: Moments) -> tuple[Between, ...]:
                 continue
             cosine = float((a + b - c) / (2 * np.sqrt(a * b)))
             position = float((b + c - a) / (2 * c))
-            if cosine <= STRAIGHT and INSIDE < position < 1 - INSIDE:
+            if cosine <= MIDDLE and INSIDE < position < 1 - INSIDE:
                 found.append(Between(child, first, second, cosine, position))
     return tuple(sorted(found, key=lambda one: one.cosine))

@@ -15,10 +15,8 @@ from modelprov.checkpoints.formats.dtypes import Float64, is_even, round_to
 from modelprov.forensics.estimators.precision import MANTISSA_BITS
 from modelprov.forensics.sampling.sample import FORMATS, arithmetic_error
 from modelprov.forensics.search.fits import Fits
+from modelprov.forensics.thresholds import MOVED, ROOM, SHORT
 
-MOVED = 500  # elements that tell a direction
-SHORT = 12  # mantissa bits up to which a border is wider than the merging program's own error
-ROOM = 1.5  # cells between the outermost parents from which another number lies between them
 EIGHTHS = 8  # products with such weights are exact in every arithmetic, so that a tie stays a tie
 
 

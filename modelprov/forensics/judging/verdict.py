@@ -51,23 +51,28 @@ from dataclasses import dataclass
 
 from modelprov.forensics.judging.roles import Between
 from modelprov.forensics.results import VerdictClass
-
-MINIMUM_ELEMENTS = 1_000
-HALF = 0.5
-UNRELATED, KIN = 0.1, 0.5
-REPRODUCED = 0.9999
-COMPLETE = 0.9999  # agreement and betweenness of an exact merge
-DISTINCT, DISTINCT_PER_PIECE = 500, 100
-MISSED = 0.01
-STRAIGHT = 0.97  # a run whose random part is 12 % of its way reaches this half-way
-INTERIOR = 0.95  # a merge leaves no parent more than this weight, unless it is exact
-SPREAD = 0.02  # merges that were trained reach 0.003, stages of uneven training start at 0.03
-NEAR, BEYOND = 0.9, 1.5
-KNOWN = 0.05  # standard error that a weight may have
-TIES, EVEN = 50, 0.99  # elements on a border, and the share of even numbers among them, that rounding leaves
-SECOND = 0.1  # weight of a second parent that is more than a nearby direction
-TOWARDS = 0.75  # independent changes move half of the elements that way
-STRICTLY = 0.8  # of the elements that a mixture would put strictly between the parents
+from modelprov.forensics.thresholds import (
+    BEYOND,
+    COMPLETE,
+    DISTINCT,
+    DISTINCT_PER_PIECE,
+    EVEN,
+    HALF,
+    INTERIOR,
+    KIN,
+    KNOWN,
+    MINIMUM_ELEMENTS,
+    MISSED,
+    NEAR,
+    REPRODUCED,
+    SECOND,
+    SPREAD,
+    STRAIGHT,
+    STRICTLY,
+    TIES,
+    TOWARDS,
+    UNRELATED,
+)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from modelprov.forensics.judging.roles import Between
-from modelprov.forensics.judging.verdict import REPRODUCED, Decision, Facts, akin
+from modelprov.forensics.judging.verdict import Decision, Facts, akin
 from modelprov.forensics.results import (
     AfterMerge,
     Control,
@@ -16,6 +16,7 @@ from modelprov.forensics.results import (
     Verdict,
     VerdictClass,
 )
+from modelprov.forensics.thresholds import ASTRAY, NO_SHARE, REPRODUCED
 from modelprov.shares import wilson
 
 WHO = "who made the weights, how the parents came to be used, or with what intent and permission"
@@ -23,8 +24,6 @@ TASK_VECTOR = (
     "whether this was made as a merge with {reference} or as a scaled task vector: if {reference} is the base of "
     "{parent}, the two are the same weights"
 )
-NO_SHARE = 0.02
-ASTRAY = 0.55  # of what differs from the nearest parent, moved towards another: more is a share of some kind
 VECTORS = "norm weights and biases are listed but carry no weight in the verdict"
 
 

@@ -14,22 +14,11 @@ from modelprov.forensics.estimators.likelihood import Likelihood
 from modelprov.forensics.estimators.piecewise import TensorInterval, partition
 from modelprov.forensics.estimators.simplest_number import simplest_number
 from modelprov.forensics.sampling.sample import Sample
-from modelprov.forensics.search.recipes import (
-    REPRODUCED,
-    TRIED,
-    Scored,
-    Scorer,
-    arithmetics_of,
-    keep_best,
-    round_weights,
-    tied,
-)
+from modelprov.forensics.search.recipes import TRIED, Scored, Scorer, arithmetics_of, keep_best, round_weights, tied
 from modelprov.forensics.search.same_bits import settle
+from modelprov.forensics.thresholds import COVERED, INFORMATIVE, MOST_PIECES, REPRODUCED
 
-COVERED = 0.99999  # share of intervals that must hold one alpha before it is called exact to rounding
-INFORMATIVE = 500  # informative elements below which an interval carries nothing
 LIKELIHOOD_ELEMENTS = 60_000
-MOST_PIECES = 40
 Float64 = npt.NDArray[np.float64]
 
 

@@ -24,15 +24,11 @@ from modelprov.checkpoints.plan import FORMATS, plan_segments
 from modelprov.checkpoints.sources.reading import Files, Reader
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Component
 from modelprov.forensics.sampling.scout import NUMBER
+from modelprov.forensics.thresholds import BEYOND_CHANCE, PROFILE_ROWS, PROFILES, RARE, VARIED
 
 ELEMENTS, SHARE = 1 << 26, 0.02
 """Weights of each checkpoint that are read, in whole tensors: about 130 MB in bf16, of large models a share of all."""
 PIECE = 1 << 20
-LEAST = 2  # profiles without which nothing was tested
-FEWEST = 24  # rows or columns below which a profile says nothing
-VARIED = 0.3  # of the spread that independent weights give the sizes: less is a design (weights kept at one norm)
-RARE = 1e-3  # chance of a profile that counts as a match where matches are counted
-BEYOND_CHANCE = 1e-6  # chance of so many profiles as rare as the least rare of them
 INDEXED = re.compile(r"\.(?:q_proj|k_proj|qkv\w*|query\w*|key|c_attn|Wqkv|wq|wk)\.")
 """Rows that stand for positions of a rotary embedding, whose sizes follow one pattern in models that share nothing."""
 BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
@@ -61,7 +57,7 @@ class Resemblance:
     @property
     def tested(self) -> bool:
         """Whether enough was left that could have matched."""
-        return self.profiles >= LEAST
+        return self.profiles >= PROFILES
 
     @property
     def parent(self) -> int | None:
@@ -85,7 +81,7 @@ def resemblance(
             if _speaks(tensor, side) and _varied(squares, tensor):
                 found[tensor.layer, NUMBER.sub("", tensor.name), side].append(squares)
     profiles = [np.concatenate(parts, axis=1) for parts in found.values()]
-    profiles = [profile for profile in profiles if profile.shape[1] >= FEWEST]
+    profiles = [profile for profile in profiles if profile.shape[1] >= PROFILE_ROWS]
     chances = np.array([[closer(p[0], p[j]) for j in range(1, len(p))] for p in profiles]).reshape(
         len(profiles), len(alignment.checkpoints) - 1
     )

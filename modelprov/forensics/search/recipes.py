@@ -17,14 +17,13 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.recipe import Recipe
+from modelprov.forensics.thresholds import TIED
 from modelprov.recipes.arithmetics import DESCRIPTIONS, DTYPE_CODES, Arithmetic, evaluate
 
 FORMATS = tuple(DType)
 STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
 TRIED = 40_000  # sampled elements for the grid over weights
 KEPT = 3  # recipes that are reported, runners-up included
-TIED = 1e-5  # sampled shares closer than this are settled by the sweep
-REPRODUCED = 0.9999
 Float64 = npt.NDArray[np.float64]
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.estimators.simplest_number import simplest_number
 from modelprov.forensics.search.recipe import Recipe
-from modelprov.forensics.search.recipes import REPRODUCED, Scored, Scorer
+from modelprov.forensics.search.recipes import Scored, Scorer
+from modelprov.forensics.thresholds import REPRODUCED
 
 FIRST_LOOK = 1 << 16  # sampled elements on which the set is bracketed
 SMALLEST, LARGEST = 1e-10, 0.5  # distances from the recipe's weight

@@ -1,0 +1,61 @@
+"""Every number that a measured value is held against before anything is said: all thresholds, and nothing else.
+
+How a measure is taken (sizes of samples, steps, digits) stands beside the measure. The values come from the labelled
+families of `benchmarks/calibration.py`; the table in `docs/method.md` says what each one guards against.
+"""
+
+# Evidence at all.
+MINIMUM_ELEMENTS = 1_000
+HALF = 0.5
+# Kinship: mean-centred correlation of raw weights.
+UNRELATED, KIN = 0.1, 0.5
+# The format that values show.
+ON_LATTICE = 0.999  # share of the values that must be numbers of a coarser format; true merges in F32 reach 0.45
+LATTICE_ELEMENTS = 50  # of a tensor, below which the whole model's share stands for it
+# What is exact: recipes and rounding cells.
+REPRODUCED = 0.9999
+COMPLETE = 0.9999  # agreement and betweenness of an exact merge
+DISTINCT, DISTINCT_PER_PIECE = 500, 100
+MISSED, MISSED_FEW = 0.01, 10  # missed bits that make no exception of a tensor: a share of those that tell, or so few
+COVERED = 0.99999  # share of intervals that must hold one alpha before it is called exact to rounding
+INFORMATIVE = 500  # informative elements below which an interval carries nothing
+MOST_PIECES = 40
+TIED = 1e-5  # sampled shares of two recipes closer than this are settled by the sweep
+# On the line between the parents.
+STRAIGHT = 0.97  # a run whose random part is 12 % of its way reaches this half-way
+INTERIOR = 0.95  # a merge leaves no parent more than this weight, unless it is exact
+SPREAD = 0.02  # merges that were trained reach 0.003, stages of uneven training start at 0.03
+LAYERS_MEASURED = 3  # before their evenness says anything
+PART_ELEMENTS = 200  # sampled, below which a part gets no coefficient of its own
+PART_ERROR = 0.1  # standard error above which a part's coefficient says nothing about how it varies
+MIDDLE = -0.9  # cosine of the angle at the middle of three checkpoints: -1 is exactly between
+INSIDE = 0.05  # share of the way from either end
+# Near one parent.
+NEAR, BEYOND = 0.9, 1.5
+KNOWN = 0.05  # standard error that a weight may have
+SECOND = 0.1  # weight of a second parent that is more than a nearby direction
+TOWARDS = 0.75  # independent changes move half of the elements that way
+MOVED = 500  # elements that tell a direction
+NO_SHARE = 0.02  # weight of a parent below which no share of it is said to be there
+ASTRAY = 0.55  # of what differs from the nearest parent, moved towards another: more is a share of some kind
+# Mixed or picked.
+TIES, EVEN = 50, 0.99  # elements on a border, and the share of even numbers among them, that rounding leaves
+STRICTLY = 0.8  # of the elements that a mixture would put strictly between the parents
+SHORT = 12  # mantissa bits up to which a border is wider than the merging program's own error
+ROOM = 1.5  # cells between the outermost parents from which another number lies between them
+# The line read the other way.
+CENTRED = 0.5  # share of the elements that lie nearer the middle of their cells than chance places them
+CERTAIN = 5.0  # standard errors that this share must be away from none
+CENTRED_ELEMENTS = 200  # far enough from both ends for their place in the cell to be a matter of chance
+FAR = 0.99  # cells, but for the digits of a weight, between the suspect and either end that make an element count
+SCATTERED = 0.75  # share in the inner half of a cell up to which values fill it; a half is chance
+# The same model in other coordinates.
+PROFILES = 2  # without which nothing was tested
+PROFILE_ROWS = 24  # rows or columns below which a profile says nothing
+VARIED = 0.3  # of the spread that independent weights give the sizes: less is a design (weights kept at one norm)
+RARE = 1e-3  # chance of a profile that counts as a match where matches are counted
+BEYOND_CHANCE = 1e-6  # chance of so many profiles as rare as the least rare of them
+# Fits that say nothing.
+LIKELIHOOD_LEAST = 10  # elements
+JACKKNIFE_LEAST = 8  # blocks
+SINGULAR = 1e10  # condition number above which parents cannot be told apart
