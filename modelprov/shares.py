@@ -1,4 +1,4 @@
-"""Confidence intervals of shares: so many successes among so many trials."""
+"""Shares: so many of so many, with a confidence interval, and as a percentage that never says more than it is."""
 
 from __future__ import annotations
 
@@ -35,3 +35,10 @@ def wilson(successes: int, total: int, confidence: float = 0.95) -> Share:
     low = 0.0 if successes == 0 else max(centre - half, 0.0)
     high = 1.0 if successes == total else min(centre + half, 1.0)
     return Share(successes, total, share, low, high)
+
+
+def floor_percent(share: float | None) -> str:
+    """A share in percent, rounded down, so that only a full 1 reads 100 %."""
+    if share is None:
+        return "an unknown share"
+    return "100 %" if share == 1 else f"{math.floor(share * 1e4) / 1e2:.2f} %"

@@ -11,10 +11,11 @@ import pytest
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
 from modelprov.forensics.compare import Options
+from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.findings import Findings
 from modelprov.forensics.judging.roles import Between
 from modelprov.forensics.judging.sections import programs
-from modelprov.forensics.judging.verdict import Decision, Facts, decide
+from modelprov.forensics.judging.verdict import Decision, decide
 from modelprov.forensics.results import CandidateRecipe
 from modelprov.recipes.arithmetics import Arithmetic
 from tests.generated import Size, apply, cast, change, combine, layer_of, merge, model, quantised, sparse

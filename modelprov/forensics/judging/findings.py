@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 from modelprov.checkpoints.types import AlignedTensor, Component
 from modelprov.forensics.judging import rows, wording
-from modelprov.forensics.judging.facts import Evidence, explained_rows, gather
+from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather
 from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
-from modelprov.forensics.judging.verdict import Decision, Facts, akin, decide
+from modelprov.forensics.judging.verdict import Decision, akin, decide
 from modelprov.forensics.results import AfterMerge, Control, Measures, Mixing, Reproduction, Verdict, VerdictClass
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits

@@ -49,7 +49,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modelprov.forensics.judging.roles import Between
+from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.thresholds import (
     BEYOND,
@@ -73,82 +73,6 @@ from modelprov.forensics.thresholds import (
     TOWARDS,
     UNRELATED,
 )
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the rules look at; parents are numbered 1 ... k as arguments, the reference last.
-
-    `finite` is the share of decisive elements that are finite everywhere; `compared` that of the suspect's weights
-    which could be compared, `compared_decisive` that of those which may carry a verdict. `identical`: the parents whose
-    bits every decisive element holds; `vectors_differ` whether anything else differs. `correlations`: mean-centred raw
-    correlation by parent (None: no variance); `kin_tensors` the share of decisive elements in tensors where one of
-    them exceeds 0.5. `elsewhere`: the parent whose rows and columns have the suspect's sizes in another order
-    (`profiles.py`); `untested` where too few could be compared; of so many `profiles`, `rare` by parent are closer
-    than chance makes one in a thousand, which `by_chance` would be of independent models.
-
-    `extrapolated`: a parent that is exactly the suspect carried on beyond it (`reversal.py`); `centred`: one whose
-    mixture lies nearer the middle of the suspect's cells than rounding puts it; `short`: whether the suspect holds
-    16-bit numbers, where a recipe that gives every bit does not tell these apart from a merge.
-    `ties`: sampled elements whose mixture falls on a border, `ties_even` the share of even numbers there, `ties_firm`
-    whether every arithmetic keeps such ties; `roomy`: elements with another number between the parents, `strictly` how
-    many lie strictly between, of those that the mixture would put there; `towards` by parent: the share of what differs
-    from the heaviest parent that moved its way (`sides.py`).
-
-    `bit_equal`: the best recipe's share where parents differ, at worst; `mixes` whether that recipe, or else the exact
-    weighting, uses more than one parent, in `pieces` pieces, and `blends` whether any piece by itself does; `interior`
-    whether none of its weights is negative.
-    `exact`: whether one weighting fits every rounding cell. It does so in the share `explained` of the decisive
-    elements, and `bit_equal`, `agreement`, `betweenness` are measured there, as are `missed`, elements that the recipe
-    does not reproduce, and `distinct`, elements that do not hold a parent's bits (fewest over the parents).
-
-    `weights` by parent (likelihood, else least squares), with the largest standard error `weight_error`;
-    `straightness`: minus the cosine of the angle at the suspect, freed of rounding. `spread`: standard deviation of a
-    weight over layers or components beyond its own error. `boundary`: nothing beyond rounding was added.
-    """
-
-    elements: int
-    parents: int
-    finite: float = 1.0
-    compared: float = 1.0
-    compared_decisive: float = 1.0
-    identical: tuple[int, ...] = ()
-    vectors_differ: bool = False
-    correlations: tuple[float | None, ...] = ()
-    kin_tensors: float = 0.0
-    elsewhere: int | None = None
-    untested: bool = False
-    profiles: int = 0
-    rare: tuple[int, ...] = ()
-    by_chance: float = 0.0
-    between: tuple[Between, ...] = ()
-    other_exact: int | None = None
-    extrapolated: int | None = None
-    centred: int | None = None
-    short: bool = True
-    ties: int = 0
-    ties_even: float | None = None
-    ties_firm: bool = False
-    roomy: int = MINIMUM_ELEMENTS
-    strictly: float | None = 1.0
-    towards: tuple[float | None, ...] = ()
-    bit_equal: float | None = None
-    mixes: bool = False
-    blends: bool = True
-    pieces: int = 1
-    missed: int = 0
-    distinct: int = 0
-    interior: bool = True
-    exact: bool = False
-    explained: float = 1.0
-    agreement: float | None = None
-    betweenness: float | None = None
-    weights: tuple[float, ...] | None = None
-    weight_error: float | None = None
-    collinearity: float | None = None
-    straightness: float | None = None
-    spread: float | None = None
-    boundary: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,237 @@
+"""Gathers, from the sums of the sweep and the fits of the sample, the facts that the rules look at. Decides nothing.
+
+Only decisive tensors count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.forensics.estimators import interval
+from modelprov.forensics.estimators.precision import short
+from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.line import collinearity, straightness, weights_of
+from modelprov.forensics.judging.part_alphas import PartAlpha, part_weights, spread, spread_of_weights
+from modelprov.forensics.judging.reversal import centred, extrapolated
+from modelprov.forensics.judging.roles import between
+from modelprov.forensics.judging.rows import Table, agreement, betweenness, correlations, mean_correlation
+from modelprov.forensics.judging.sides import sides, towards
+from modelprov.forensics.judging.verdict import exact_rule
+from modelprov.forensics.sampling.scout import Strata
+from modelprov.forensics.search.fits import Fits, is_exact, subsample
+from modelprov.forensics.search.recipe import Recipe
+from modelprov.forensics.sums.moments import ALL_EQUAL, ELEMENTS, NONFINITE, PARENTS_AGREE, Moments, layout
+from modelprov.forensics.thresholds import (
+    COMPLETE,
+    DISTINCT,
+    HALF,
+    KIN,
+    LAYERS_MEASURED,
+    MISSED,
+    MISSED_FEW,
+    REPRODUCED,
+)
+
+ROLES_ELEMENTS = 200_000
+Float64 = npt.NDArray[np.float64]
+Parts = Mapping[str, Mapping[object, PartAlpha]]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the facts are drawn from: sums, fits, swept recipes, the coefficients of parts, the shares compared.
+
+    Those are the shares of all the suspect's weights, and of those that may carry a verdict.
+    """
+
+    table: Table
+    strata: Strata
+    fits: Fits | None
+    recipes: Sequence[Recipe]
+    parts: Parts
+    seed: int
+    compared: tuple[float, float] = (1.0, 1.0)
+
+
+def gather(of: Evidence) -> Facts:
+    """The facts about the decisive tensors.
+
+    What is exact is measured where the best recipe reproduces the bits, if that is most of the weights, else where the
+    exact fit holds. Tensors that the recipe fails in were changed afterwards; no other tensor hides them.
+    """
+    decisive = [row for row, tensor in enumerate(of.table.tensors) if tensor.decisive]
+    rows = explained_rows(of.strata, of.fits, decisive)
+    fitted = _exactness(of, decisive, rows)
+    if fitted.explained < 1 or exact_rule(fitted) != "exact-to-rounding":
+        others = _without_exceptions(of.table, decisive)
+        remade = _exactness(of, decisive, others)
+        if remade.explained >= HALF and exact_rule(remade) == "reproduced":
+            rows, fitted = others, remade
+    return _guarded(of, _placed(of, decisive, fitted), rows)
+
+
+def explained_rows(strata: Strata, fits: Fits | None, decisive: Sequence[int]) -> list[int]:
+    """The decisive tensors that the exact fit, if any, explains."""
+    if fits is None or fits.exact is None:
+        return list(decisive)
+    return [row for row in decisive if fits.exact.explained[strata.of_tensor[row]]]
+
+
+def _without_exceptions(table: Table, rows: Sequence[int]) -> list[int]:
+    """Leave out the tensors where the recipe misses more than single bits of those in which the parents differ."""
+    if table.slot is None or not rows:
+        return list(rows)
+    members = np.asarray(rows)
+    counts = table.moments.counts[members]
+    missed = counts[:, ELEMENTS] - counts[:, layout(table.moments.n).recipe + table.slot]
+    differ = counts[:, ELEMENTS] - counts[:, PARENTS_AGREE]
+    return [int(row) for row in members[(missed <= MISSED * differ) | (missed < MISSED_FEW)]]
+
+
+def _best_weights(of: Evidence, facts: Facts) -> Float64 | None:
+    """Weights float64 [strata, k] of the recipe that reproduces the bits, else of the exact fit, else of the recipe."""
+    recipe = None if of.table.slot is None else of.recipes[of.table.slot].weights
+    exact = None if of.fits is None or of.fits.exact is None else of.fits.exact.weights
+    return recipe if (facts.bit_equal or 0) >= REPRODUCED or exact is None else exact
+
+
+def _exactness(of: Evidence, decisive: Sequence[int], rows: Sequence[int]) -> Facts:
+    """What rules 6 and 7 look at, measured in the decisive tensors `rows`."""
+    table = of.table
+    total, part = table.rows(decisive), table.rows(rows)
+    facts = Facts(
+        elements=total.elements,
+        parents=total.n - 1,
+        bit_equal=_bit_equal(part, table.slot),
+        missed=0 if table.slot is None else part.elements - part.recipe(table.slot),
+        distinct=min(part.elements - part.equal(0, parent) for parent in range(1, total.n)),
+        exact=of.fits is not None and of.fits.exact is not None,
+        explained=part.elements / total.elements if total.elements else 0.0,
+        agreement=agreement(part)[0],
+        betweenness=betweenness(part)[0],
+        blends=False,
+    )
+    weights = _best_weights(of, facts)
+    if weights is None or not rows:
+        return facts
+    used = np.unique(weights[np.unique(of.strata.of_tensor[list(rows)])], axis=0)
+    return replace(
+        facts,
+        mixes=int((np.abs(used) > 0).any(axis=0).sum()) > 1,
+        blends=int((np.abs(used) > 0).sum(axis=1).max()) > 1,
+        pieces=len(used),
+        interior=bool(used.min() >= 0),
+    )
+
+
+def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
+    """The same facts with what all decisive tensors say: kinship, and the place among the parents."""
+    table, fits = of.table, of.fits
+    total, everything = table.rows(decisive), table.moments.total()
+    n, elements, nonfinite = total.n, total.elements, total.count(NONFINITE)
+    same = tuple(parent for parent in range(1, n) if elements and total.equal(0, parent) == elements)
+    weights, error = weights_of(total, fits)
+    return replace(
+        facts,
+        finite=elements / (elements + nonfinite) if elements + nonfinite else 0.0,
+        compared=of.compared[0],
+        compared_decisive=of.compared[1],
+        identical=same,
+        vectors_differ=bool(same) and everything.equal(0, same[0]) != everything.elements,
+        correlations=tuple(mean_correlation(table, decisive, 0, parent) for parent in range(1, n)),
+        kin_tensors=_kin_tensors(table, decisive),
+        between=between(total),
+        other_exact=_other_exact(total, fits),
+        towards=towards(fits, weights),
+        weights=weights,
+        weight_error=error,
+        collinearity=collinearity(total, fits),
+        straightness=straightness(total, fits, weights),
+        spread=_spread(of),
+        boundary=fits is not None and fits.likelihood.sigma_at_boundary,
+    )
+
+
+def _guarded(of: Evidence, facts: Facts, rows: Sequence[int]) -> Facts:
+    """The same facts with what single elements of the tensors `rows` say against a mixture."""
+    judged = None if of.fits is None or not rows else of.fits.of_tensors(rows)
+    best = _best_weights(of, facts)
+    likely = None if facts.weights is None else np.tile(facts.weights, (len(of.strata.names), 1))
+    side = sides(judged, likely if best is None or not rows else best)
+    return replace(
+        facts,
+        extrapolated=extrapolated(judged, best),
+        centred=centred(judged, best, of.seed),
+        short=judged is None or short(judged.sample),
+        ties=side.ties,
+        ties_even=side.even / side.ties if side.ties else None,
+        ties_firm=side.firm,
+        roomy=side.roomy,
+        strictly=side.strictly / side.expected if side.expected else None,
+    )
+
+
+def _bit_equal(moments: Moments, slot: int | None) -> float | None:
+    """Share of the elements where parents differ whose bits the recipe reproduces, at worst.
+
+    All misses are charged to those elements, since where parents agree any recipe gives their value.
+    """
+    differ = moments.elements - moments.count(PARENTS_AGREE)
+    if slot is None or differ <= 0:
+        return None
+    return max(0.0, 1 - (moments.elements - moments.recipe(slot)) / differ)
+
+
+def _kin_tensors(table: Table, decisive: Sequence[int]) -> float:
+    """Share of the elements that are in tensors whose raw weights correlate above `KIN` with some parent's."""
+    if not decisive:
+        return 0.0
+    moments = table.moments[np.asarray(decisive)]
+    found = [correlations(moments, 0, parent) for parent in range(1, moments.n)]
+    with np.errstate(invalid="ignore"):
+        kin = np.any([values > KIN for values, _ in found], axis=0)
+    elements = found[0][1]
+    return float(elements[kin].sum() / elements.sum()) if elements.sum() else 0.0
+
+
+def _other_exact(total: Moments, fits: Fits | None) -> int | None:
+    """An argument other than the suspect that is an exact mixture of the suspect and the third (three checkpoints).
+
+    Looked for in the rounding cells, whatever the angles: rounding alone can bend the line between near parents.
+    """
+    if fits is None or len(fits.sample.parents) != 2:
+        return None
+    some = subsample(fits.sample, ROLES_ELEMENTS, 0)
+    for child, third in ((1, 2), (2, 1)):
+        same, distinct = total.equal(0, third), total.elements - max(total.equal(0, child), total.equal(1, 2))
+        if distinct < DISTINCT or (same and total.count(ALL_EQUAL) < COMPLETE * same):
+            continue
+        peak = interval.fit(interval.element_intervals(some.with_roles(child)))
+        if is_exact(peak) and peak.low is not None and peak.high is not None and peak.low > 0 and peak.high < 1:
+            return child
+    return None
+
+
+def _spread(of: Evidence) -> float | None:
+    """How much a parent's weight varies between layers or between components, beyond errors.
+
+    None below three measured layers: two that happen to agree are no sign that all do.
+    """
+    if of.fits is None:
+        return None
+    layers = {stratum: layer for stratum, layer in enumerate(of.strata.layers) if layer is not None}
+    components = {int(stratum): of.table.tensors[row].component for row, stratum in enumerate(of.strata.of_tensor)}
+    if len(of.fits.sample.parents) == 2:
+        by_layer, by_component = (
+            spread(of.parts.get(kind, {}), least) for kind, least in (("layer", LAYERS_MEASURED), ("component", 2))
+        )
+    else:
+        by_layer, by_component = (
+            spread_of_weights(part_weights(of.fits, keys, of.seed), least)
+            for keys, least in ((layers, LAYERS_MEASURED), (components, 2))
+        )
+    return None if by_layer is None else max(by_layer, by_component or 0.0)

@@ -1,0 +1,122 @@
+"""What a verdict rests on, in words and numbers. Measures nothing, and says nothing about what follows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.verdict import akin
+from modelprov.forensics.results import AfterMerge, Control, Evidence, Mixing, Reproduction
+from modelprov.shares import floor_percent, wilson
+
+
+def grounds(
+    facts: Facts, mixing: Mixing, reproduction: Reproduction, after: AfterMerge, labels: Sequence[str],
+    controls: Sequence[Control],
+) -> list[Evidence]:  # fmt: skip
+    """The measures that the verdict rests on, each with its uncertainty and what it would be without a merge."""
+    found = []
+    for parent, value in enumerate(facts.correlations, 1):
+        if value is not None:
+            found.append(
+                Evidence(
+                    measure=f"correlation of raw weights with {labels[parent]}, mean-centred, matrices only",
+                    value=f"{value:.4f}",
+                    uncertainty=f"±{1 / math.sqrt(facts.elements):.1g}" if facts.elements else None,
+                    elements=facts.elements,
+                    null="0 for independently trained weights",
+                )
+            )
+    for parent, rare in enumerate(facts.rare, 1):
+        found.append(
+            Evidence(
+                measure=f"sorted sizes of rows and columns that are closer to those of {labels[parent]} than chance "
+                "makes one in a thousand (other coordinates)",
+                value=f"{rare} of {facts.profiles}",
+                null=f"{facts.by_chance:.1g} of {facts.profiles}",
+            )
+        )
+    fit = mixing.least_squares
+    if fit.alpha is not None:
+        error = f"α ± {1.96 * fit.standard_error:.2g}" if fit.standard_error is not None else None
+        collinearity = f"{fit.collinearity:.4f}" if fit.collinearity is not None else "not defined"
+        found.append(
+            Evidence(
+                measure="least squares: collinearity with the line between the parents (biased by rounding)",
+                value=f"{collinearity} at α = {fit.alpha:.4f}",
+                uncertainty=error,
+                elements=facts.elements,
+                null="collinearity 0 for independent training",
+            )
+        )
+    if facts.straightness is not None and akin(facts):
+        found.append(
+            Evidence(
+                measure="straightness: minus the cosine of the angle, at the suspect, between one parent and the "
+                "mixture of the others (free of rounding)",
+                value=f"{facts.straightness:.4f}",
+                elements=facts.elements,
+                null="0 or less for independent training; 0 for a stage of a random walk; 1 on the line",
+            )
+        )
+    if mixing.coverage is not None and mixing.alpha is not None:
+        null = f"{mixing.null_coverage:.4f} after shuffling" if mixing.null_coverage is not None else None
+        found.append(
+            Evidence(
+                measure="share of rounding cells that allow one common α (sample)",
+                value=f"{mixing.coverage:.6f}",
+                uncertainty=f"α in [{mixing.low:.7g}, {mixing.high:.7g}] ({mixing.method})"
+                if mixing.low is not None and mixing.high is not None else None,
+                elements=mixing.informative_elements,
+                null=null,
+            )
+        )  # fmt: skip
+    if reproduction.bit_equal is not None:
+        found.append(
+            Evidence(
+                measure=f"bits reproduced by {reproduction.recipe} in {reproduction.arithmetic}",
+                value=floor_percent(reproduction.bit_equal),
+                elements=reproduction.elements,
+                null=f"runner-up {floor_percent(reproduction.candidates[1].bit_equal)}"
+                if len(reproduction.candidates) > 1 else None,
+            )
+        )  # fmt: skip
+    for name, key, count in (
+        ("agreement: equal where all parents are equal (1 for a pure merge)", "agreement", after.agreement_elements),
+        ("betweenness: between the parents where they differ (1 for a pure merge)", "betweenness",
+         after.betweenness_elements),
+    ):  # fmt: skip
+        share = getattr(after, key)
+        if share is not None:
+            bounds = wilson(round(share * count), count)
+            beside = [f"{one.label} {getattr(one, key):.3f}" for one in controls if getattr(one, key) is not None]
+            found.append(
+                Evidence(
+                    measure=name,
+                    value=f"{share:.5f}",
+                    uncertainty=f"95 %: {bounds.low:.5f} to {bounds.high:.5f}",
+                    elements=count,
+                    null="; ".join(beside) or None,
+                )
+            )
+    return found
+
+
+def nulls(facts: Facts, mixing: Mixing) -> tuple[Control, ...]:
+    """What independent training and a shuffled suspect would give, to stand beside the controls."""
+    if facts.parents < 2 or not facts.elements or not akin(facts):
+        return ()
+    theory = Control(
+        label="independent training",
+        kind="theoretical null",
+        collinearity=0.0,
+        note=f"collinearity 0 ± {1 / math.sqrt(facts.elements):.1g} if elements were independent draws",
+    )
+    if mixing.null_coverage is None:
+        return (theory,)
+    shuffled = Control(
+        label="suspect, shuffled", kind="shuffled suspect", coverage=mixing.null_coverage,
+        note="best coverage that any α reaches once the suspect's deltas are shuffled within each part",
+    )  # fmt: skip
+    return (theory, shuffled)
