@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from modelprov.behavior.loading import LocalModel
-from modelprov.behavior.probing.rendering import TemplateFailedError
+from modelprov.behavior.templates.rendering import TemplateFailedError
 from modelprov.errors import UsageError
 
 Messages = Sequence[Mapping[str, Any]]

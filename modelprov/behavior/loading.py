@@ -9,7 +9,7 @@ from typing import Any
 
 from modelprov.behavior.extra import require
 from modelprov.behavior.fetched_code import let_no_kernel_be_fetched, refuse_fetched_code, refuse_loaded
-from modelprov.behavior.probing.rendering import Renderer
+from modelprov.behavior.templates.rendering import Renderer
 from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.errors import InvalidCheckpointError, ModelprovError, UsageError

@@ -105,10 +105,10 @@ def _server(
         from modelprov.behavior.probing.endpoint_local import local_side
         from modelprov.behavior.probing.endpoint_sampling import check_sampling
         from modelprov.behavior.probing.endpoints import Endpoint
-        from modelprov.behavior.probing.rendering import Renderer
         from modelprov.behavior.probing.results import ServedPrompt
         from modelprov.behavior.probing.subjects import endpoint_subject
         from modelprov.behavior.probing.token_counts import count_prompts
+        from modelprov.behavior.templates.rendering import Renderer
 
         url, name, tokenizer, timeout = server
         endpoint = stack.enter_context(Endpoint(url, name, timeout=timeout))

@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 
 from modelprov.behavior.chat import render
 from modelprov.behavior.loading import LocalModel, load_model
-from modelprov.behavior.probing.rendering import TemplateFailedError
+from modelprov.behavior.templates.rendering import TemplateFailedError
 from modelprov.errors import UsageError
 from tests.behavior.probing.models import CHATML, RIO, write_model
 

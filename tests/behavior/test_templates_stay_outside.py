@@ -21,8 +21,8 @@ from modelprov.behavior.loading import LocalModel, load_model
 from modelprov.behavior.probing.arms import SHIPPED
 from modelprov.behavior.probing.names import parse_names
 from modelprov.behavior.probing.questions import questions
-from modelprov.behavior.probing.rendering import Limits, Renderer, TemplateFailedError
 from modelprov.behavior.probing.subjects import examine_files, local_subject
+from modelprov.behavior.templates.rendering import Limits, Renderer, TemplateFailedError
 from modelprov.check.measuring.template import hidden_prompts
 from tests.behavior.evaluation.conftest import Calculator, save_tiny_model
 from tests.behavior.evaluation.test_lm_eval import TASK

@@ -12,7 +12,7 @@ from modelprov import __version__
 from modelprov.behavior.chat import render
 from modelprov.behavior.evaluation.log import AnswerLog, Logged, logged
 from modelprov.behavior.evaluation.methods import Condition
-from modelprov.behavior.evaluation.tasks import Question
+from modelprov.behavior.evaluation.question import Question
 from modelprov.behavior.generation.interface import Answer
 from modelprov.behavior.loading import LocalModel
 from modelprov.behavior.records import SHAPING, digest, versions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from modelprov.behavior.evaluation.graders import right
-from modelprov.behavior.evaluation.tasks import Question
+from modelprov.behavior.evaluation.question import Question
 from modelprov.errors import UsageError
 
 LONGEST_SHOWN = 80

@@ -8,7 +8,7 @@ from modelprov.behavior.evaluation.answer_text import last_boxed
 from modelprov.behavior.evaluation.letters_said import chosen_letter
 from modelprov.behavior.evaluation.mathematics import equal_as_mathematics
 from modelprov.behavior.evaluation.numbers_said import number_in, settled_number
-from modelprov.behavior.evaluation.tasks import Question
+from modelprov.behavior.evaluation.question import Question
 
 LONGEST = 100_000  # characters of an answer that are graded, the last ones
 

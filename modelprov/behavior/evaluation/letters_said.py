@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from modelprov.behavior.evaluation.answer_text import TAKEN_BACK, last_boxed
-from modelprov.behavior.evaluation.tasks import LETTERS
+from modelprov.behavior.evaluation.question import LETTERS
 
 WRONG = r"[)*.\"”\s]{0,4}(?:is|was|are|would be|looks)\s+(?:\w+\s+)?(?:not\b|wrong|incorrect|false|mistaken)"
 HEDGED = re.compile(

@@ -12,8 +12,8 @@ from modelprov.behavior import statistics
 from modelprov.behavior.evaluation.answer_text import last_boxed
 from modelprov.behavior.evaluation.graders import right
 from modelprov.behavior.evaluation.log import Logged
+from modelprov.behavior.evaluation.question import Question
 from modelprov.behavior.evaluation.results import LEVEL, CurvePoint, Estimate, MethodRecord, PairedResult, Row
-from modelprov.behavior.evaluation.tasks import Question
 from modelprov.shares import wilson
 
 Outcome = Literal["right", "wrong", "unfinished thought", "cut answer"]

@@ -12,9 +12,10 @@ from modelprov.behavior.evaluation import scoring
 from modelprov.behavior.evaluation.answering import Asking, Prompt, stream_of
 from modelprov.behavior.evaluation.log import AnswerLog, Logged
 from modelprov.behavior.evaluation.methods import Condition
+from modelprov.behavior.evaluation.question import Question
 from modelprov.behavior.evaluation.results import Estimate, EvaluationReport, ModelRecord, TaskRecord
 from modelprov.behavior.evaluation.run import Finished, Subject, evaluate_with
-from modelprov.behavior.evaluation.tasks import Question, Task
+from modelprov.behavior.evaluation.tasks import Task
 from modelprov.behavior.generation.interface import Method
 from modelprov.behavior.probing.endpoints import Endpoint
 from modelprov.behavior.records import digest

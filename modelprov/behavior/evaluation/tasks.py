@@ -9,43 +9,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
+from modelprov.behavior.evaluation.expected_answers import check_answers
+from modelprov.behavior.evaluation.numbers_said import number_in
+from modelprov.behavior.evaluation.question import LETTERS, Question
 from modelprov.behavior.records import digest
 from modelprov.errors import UnreadableFileError, UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
 
 GRADERS = ("exact", "numeric", "math-verify", "regex", "choice")
 KEYS = {"id", "question", "answer", "grader", "choices", "system"}
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LARGEST = 256 << 20  # bytes of a task file
 FORMAT = (
     "Each line is a JSON object with `question`, `answer` and `grader` (exact, numeric, math-verify, regex, choice)."
 )
-
-
-@dataclass(frozen=True)
-class Question:
-    """One line of a task: `answer` is what `grader` compares with; a choice's answer is its letter."""
-
-    id: str
-    question: str
-    answer: str
-    grader: str
-    choices: tuple[str, ...] = ()
-    system: str | None = None
-
-    @property
-    def prompt(self) -> str:
-        """The question as asked: a choice lists its options by letter and says how to answer."""
-        if not self.choices:
-            return self.question
-        options = "\n".join(f"{LETTERS[i]}. {one}" for i, one in enumerate(self.choices))
-        return f"{self.question}\n\n{options}\n\nAnswer with the letter of one option."
-
-    def as_dict(self) -> dict[str, Any]:
-        """Everything that shapes a result, as plain data."""
-        return {key: getattr(self, key) for key in ("id", "question", "answer", "grader", "system")} | {
-            "choices": list(self.choices)
-        }
 
 
 @dataclass(frozen=True)
@@ -74,8 +50,6 @@ def load_task(where: str, limit: int | None = None) -> Task:
     Raises `UsageError` naming file and line for anything that is no task, or naming the question whose expected answer
     its own grader rejects; `UnreadableFileError` when it cannot be read.
     """
-    from modelprov.behavior.evaluation.expected_answers import check_answers
-
     path = Path(where).expanduser()
     if where in shipped() and not path.is_file():
         text = (files("modelprov.behavior.evaluation") / "shipped" / f"{where}.jsonl").read_text(encoding="utf-8")
@@ -161,11 +135,8 @@ def _answer(given: Any, grader: str, options: Any, place: str) -> tuple[str, tup
         _refuse(place, "`choices` and the grader `choice` belong together")
     if grader == "choice":
         return _choice(answer, options, place)
-    if grader == "numeric":
-        from modelprov.behavior.evaluation.numbers_said import number_in
-
-        if number_in(answer) is None:
-            _refuse(place, f"the answer {answer!r} is no number")
+    if grader == "numeric" and number_in(answer) is None:
+        _refuse(place, f"the answer {answer!r} is no number")
     if grader == "regex":
         try:
             re.compile(answer)

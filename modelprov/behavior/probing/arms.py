@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from modelprov.behavior.probing.hidden_prompts import Frame
 from modelprov.behavior.probing.names import DECOY
 from modelprov.behavior.probing.questions import Question
-from modelprov.behavior.probing.rendering import Renderer, TemplateFailedError
+from modelprov.behavior.templates.rendering import Renderer, TemplateFailedError
 from modelprov.errors import UsageError
 
 SHIPPED, STRIPPED, BARE, NEUTRAL, COUNTERFACTUAL, EMPTY = (

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from modelprov.behavior.extra import require
-from modelprov.behavior.probing.rendering import Renderer
 from modelprov.behavior.probing.template_files import DEFAULT, read_templates, special_tokens
 from modelprov.behavior.probing.token_counts import Local, Messages
+from modelprov.behavior.templates.rendering import Renderer
 from modelprov.errors import InvalidCheckpointError, UsageError
 
 

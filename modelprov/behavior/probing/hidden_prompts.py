@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelprov.behavior.probing.rendering import A_DAY, USUAL, Limits, Rendered, Renderer, TemplateFailedError
 from modelprov.behavior.probing.results import HiddenPrompt, TemplateSeen
 from modelprov.behavior.probing.template_files import TemplateFile
+from modelprov.behavior.templates.rendering import A_DAY, USUAL, Limits, Rendered, Renderer, TemplateFailedError
 
 SYSTEM, USER, REPLY, LATER = "MPSYS83QX", "MPUSER41QX", "MPREPLY52QX", "MPLATER67QX"
 TOOL = {

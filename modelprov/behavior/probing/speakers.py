@@ -20,8 +20,8 @@ from modelprov.behavior.probing.arms import (
 )  # fmt: skip
 from modelprov.behavior.probing.hidden_prompts import Frame
 from modelprov.behavior.probing.questions import Question
-from modelprov.behavior.probing.rendering import Renderer
 from modelprov.behavior.records import digest
+from modelprov.behavior.templates.rendering import Renderer
 from modelprov.errors import EndpointError
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelprov.behavior.probing.hidden_prompts import Examined, examine
-from modelprov.behavior.probing.rendering import Renderer
 from modelprov.behavior.probing.results import ModelProbed, Role, ServedPrompt
 from modelprov.behavior.probing.speakers import EndpointSpeaker, LocalSpeaker, Speaker
 from modelprov.behavior.probing.template_files import (
@@ -18,6 +17,7 @@ from modelprov.behavior.probing.template_files import (
     read_templates,
     special_tokens,
 )  # fmt: skip
+from modelprov.behavior.templates.rendering import Renderer
 from modelprov.checkpoints.digests import SAMPLE_COVERS
 
 if TYPE_CHECKING:

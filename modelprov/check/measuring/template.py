@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from modelprov.behavior.probing.hidden_prompts import examine
-from modelprov.behavior.probing.rendering import Renderer
 from modelprov.behavior.probing.template_files import added_tokens, read_templates, special_tokens
+from modelprov.behavior.templates.rendering import Renderer
 from modelprov.check.interface import HiddenPrompt
 
 IDENTITY = re.compile(

@@ -12,7 +12,7 @@ from modelprov.behavior.evaluation.answer_text import last_boxed
 from modelprov.behavior.evaluation.graders import right
 from modelprov.behavior.evaluation.letters_said import chosen_letter
 from modelprov.behavior.evaluation.numbers_said import number_in, numbers_in, settled_number
-from modelprov.behavior.evaluation.tasks import Question
+from modelprov.behavior.evaluation.question import Question
 
 
 def ask(grader: str, answer: str, choices: tuple[str, ...] = ()) -> Question:

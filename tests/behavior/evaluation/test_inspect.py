@@ -38,7 +38,7 @@ def test_the_same_question_gets_the_answer_that_modelprov_eval_gives(tiny, loade
     from modelprov.behavior.evaluation.inspect_model import ModelprovAPI
     from modelprov.behavior.evaluation.log import AnswerLog
     from modelprov.behavior.evaluation.methods import plan
-    from modelprov.behavior.evaluation.tasks import Question
+    from modelprov.behavior.evaluation.question import Question
 
     api = ModelprovAPI(str(tiny), method="cot", max_new_tokens=6, device="cpu")
     theirs = asyncio.run(api.generate([ChatMessageUser(content="1 + 1?")], [], "none", GenerateConfig()))

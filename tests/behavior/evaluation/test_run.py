@@ -154,7 +154,7 @@ def test_grading_is_done_anew_so_a_corrected_answer_needs_no_new_run(loaded, tmp
 
 def test_the_system_prompt_of_a_question_goes_before_the_general_one(loaded):
     from modelprov.behavior.evaluation.answering import prompt_ids
-    from modelprov.behavior.evaluation.tasks import Question
+    from modelprov.behavior.evaluation.question import Question
 
     def shown(system, asking):
         return loaded.tokenizer.decode(prompt_ids(loaded, Question("1", "Q", "1", "exact", (), system), asking))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from modelprov.behavior.evaluation.log import Logged
+from modelprov.behavior.evaluation.question import Question
 from modelprov.behavior.evaluation.results import MethodRecord
 from modelprov.behavior.evaluation.scoring import Scored, curve, judge, paired_tests, row
-from modelprov.behavior.evaluation.tasks import Question
 from modelprov.shares import wilson
 
 QUESTION = Question("1", "?", "12", "numeric")

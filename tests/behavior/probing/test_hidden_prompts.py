@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from modelprov.behavior.probing.hidden_prompts import examine
-from modelprov.behavior.probing.rendering import Limits, render_all
 from modelprov.behavior.probing.subjects import examine_files
 from modelprov.behavior.probing.template_files import TemplateFile, code_in
+from modelprov.behavior.templates.rendering import Limits, render_all
 from tests.behavior.probing.models import CHATML, MARKUP, RIO
 
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>"}

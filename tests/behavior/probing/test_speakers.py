@@ -29,11 +29,11 @@ from modelprov.behavior.probing.hidden_prompts import Frame, examine
 from modelprov.behavior.probing.names import parse_names
 from modelprov.behavior.probing.probe import Plan, probe
 from modelprov.behavior.probing.questions import questions
-from modelprov.behavior.probing.rendering import Renderer
 from modelprov.behavior.probing.results import ModelProbed
 from modelprov.behavior.probing.speakers import Asked, EndpointSpeaker, How, ask, key_of
 from modelprov.behavior.probing.subjects import Subject
 from modelprov.behavior.probing.template_files import TemplateFile
+from modelprov.behavior.templates.rendering import Renderer
 from modelprov.errors import EndpointError, UnreadableFileError, UsageError
 from tests.behavior.probing.models import CHATML, RIO
 

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from modelprov.behavior.probing import rendering
-from modelprov.behavior.probing.rendering import Limits, Renderer, TemplateFailedError, render_all
+from modelprov.behavior.templates import rendering
+from modelprov.behavior.templates.rendering import Limits, Renderer, TemplateFailedError, render_all
 from tests.behavior.probing.models import CHATML, RIO
 
 MESSAGES = [{"role": "user", "content": "Who are you? <b>"}]
