@@ -39,11 +39,12 @@ from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.plan import plan_pass
 from modelprov.checkpoints.sources.reading import Files, Reader
 from modelprov.checkpoints.types import Alignment
-from modelprov.engines.local import processors, run_tasks
+from modelprov.engines.local import run_tasks
 from modelprov.forensics.compare import Options, compare
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
 from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
 from modelprov.forensics.sums.sweep import block_bytes, sweep
+from modelprov.records import processors
 
 MEMORY = 512 << 20
 Result = dict[str, object]

@@ -1,67 +1,34 @@
-"""The base of every record of behaviour that crosses a file boundary, and the environment of a run. Runs no model."""
+"""What every record of behaviour has: its environment and digests. Runs no model."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import platform
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from modelprov import __version__
+from modelprov.records import Environment, this_machine
 
 PACKAGES = ("torch", "transformers", "tokenizers", "math-verify", "lm-eval", "inspect-ai", "httpx", "numpy", "scipy")
 SHAPING = ("torch", "transformers", "tokenizers", "math-verify")
 
 
-class Frozen(BaseModel):
-    """A small immutable record."""
+class BehaviorEnvironment(Environment):
+    """What the run needs to be repeated, with the number format, the time (UTC, ISO 8601) and the seconds it took."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Environment(Frozen):
-    """What the run needs to be repeated: versions, machine, device, number format, time (UTC, ISO 8601), seconds."""
-
-    modelprov: str
-    python: str
-    packages: dict[str, str]
-    platform: str
-    processor_count: int
-    device: str
     dtype: str
     started: str
     seconds: float
 
 
-def environment(device: str, dtype: str, started: datetime, seconds: float) -> Environment:
-    """Describe this machine and its packages; nothing is imported for it."""
-    return Environment(
-        modelprov=__version__,
-        python=platform.python_version(),
-        packages=versions(PACKAGES),
-        platform=f"{platform.system()} {platform.machine()}",
-        processor_count=os.cpu_count() or 1,
-        device=device,
+def environment(device: str, dtype: str, started: datetime, seconds: float) -> BehaviorEnvironment:
+    """Describe this run on this machine."""
+    return BehaviorEnvironment(
+        **this_machine(device, PACKAGES),
         dtype=dtype,
         started=started.isoformat(timespec="seconds"),
         seconds=round(seconds, 3),
     )
-
-
-def versions(packages: tuple[str, ...]) -> dict[str, str]:
-    """Versions of these packages, where installed."""
-    found = {}
-    for name in packages:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def digest(value: Any) -> str:

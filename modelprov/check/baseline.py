@@ -15,10 +15,11 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from modelprov.check.results import Acceptance, Finding, Frozen
+from modelprov.check.results import Acceptance, Finding
 from modelprov.checkpoints.header import read_small_file
 from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
+from modelprov.records import Frozen
 
 MAX_BYTES = 10_000_000
 SHOWN = 80

@@ -13,9 +13,10 @@ from typing import Any
 
 from pydantic import Field, StrictBool, StrictStr, ValidationError
 
-from modelprov.check.results import Frozen, Severity
+from modelprov.check.results import Severity
 from modelprov.checkpoints.header import read_small_file
 from modelprov.errors import UsageError
+from modelprov.records import Frozen
 
 FILE = "modelprov.toml"
 MAX_BYTES = 1_000_000

@@ -5,15 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from modelprov.records import Frozen
 
 SCHEMA_VERSION = "1.0"
-
-
-class Frozen(BaseModel):
-    """A small immutable record."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
 
 
 class Severity(StrEnum):

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from modelprov.checkpoints.digests import MANIFEST_COVERS, manifest_digest
 from modelprov.checkpoints.formats.quantised import quantisation
 from modelprov.checkpoints.header import unreadable
@@ -23,13 +21,10 @@ from modelprov.checkpoints.layouts.naming import (
 )
 from modelprov.checkpoints.opening import PICKLES
 from modelprov.checkpoints.types import Checkpoint, Component
+from modelprov.records import Frozen
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DTypeCount(_Frozen):
+class DTypeCount(Frozen):
     """How much is stored in one format; `comparable` is False for formats that `compare` refuses."""
 
     dtype: str
@@ -38,7 +33,7 @@ class DTypeCount(_Frozen):
     comparable: bool
 
 
-class ComponentCount(_Frozen):
+class ComponentCount(Frozen):
     """One component of the model: canonical tensors (experts counted one by one), elements, share of all elements."""
 
     component: Component
@@ -47,7 +42,7 @@ class ComponentCount(_Frozen):
     share: float
 
 
-class ShardSummary(_Frozen):
+class ShardSummary(Frozen):
     """One file: its size in bytes and the SHA-256 of its header."""
 
     name: str
@@ -55,7 +50,7 @@ class ShardSummary(_Frozen):
     header_digest: str
 
 
-class Inspection(_Frozen):
+class Inspection(Frozen):
     """Everything `modelprov inspect` shows. `digest` is the manifest's; `warnings` are sentences.
 
     `layers` counts the text model's layers, `experts_per_layer` the routed experts of one layer (the most that any

@@ -11,7 +11,6 @@ from modelprov.checkpoints.formats.quantised import refuse_quantised
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import Alignment, Checkpoint
-from modelprov.engines.local import processors
 from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.estimators.precision import effective, suspect_formats
 from modelprov.forensics.judging.findings import Findings, collect
@@ -26,6 +25,7 @@ from modelprov.forensics.sums.kernels.cpu import compile_for
 from modelprov.forensics.sums.kernels.interface import RecipePlan
 from modelprov.forensics.sums.sweep import block_bytes, sweep
 from modelprov.progress import Progress
+from modelprov.records import processors
 
 
 @dataclass(frozen=True)

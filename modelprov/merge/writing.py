@@ -17,7 +17,6 @@ from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.files import check_unchanged
 from modelprov.checkpoints.types import FileState
 from modelprov.checkpoints.writing import INDEX, as_json
-from modelprov.engines.local import processors
 from modelprov.errors import InterruptedRunError, MergeError, NonFiniteOutputError, UnreadableFileError, UsageError
 from modelprov.locking import only_writer
 from modelprov.merge.journal import Journal, fingerprint
@@ -28,6 +27,7 @@ from modelprov.merge.side_files import check_side_files, write_side_files
 from modelprov.merge.stage import Stage
 from modelprov.merge.virtual import DEFAULT_MEMORY, DEFAULT_SHARD, ShardPlan, VirtualSource, needed, plan_shards
 from modelprov.progress import Progress
+from modelprov.records import processors
 
 RECIPE = "recipe.yml"
 ELSEWHERE = "Wait until it has ended, or stop it and run the same command to go on, or choose another folder."

@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from modelprov.engines.local import processors, run_tasks
+from modelprov.engines.local import run_tasks
 from modelprov.errors import InterruptedRunError, TruncatedShardError
+from modelprov.records import processors
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8, 100])

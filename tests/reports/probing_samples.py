@@ -18,7 +18,7 @@ from modelprov.behavior.probing.results import (
     TemplateSeen,
 )
 from modelprov.behavior.probing.wording import does_not_show
-from modelprov.behavior.records import Environment
+from modelprov.behavior.records import BehaviorEnvironment
 
 NAMES = (
     DeclaredName(name="Rio", aliases=("Rio",), excluded=("Rio de Janeiro",)),
@@ -180,7 +180,7 @@ def probe_report(*, hostile: bool = False) -> ProbeReport:
             ),
         ),
         does_not_show=does_not_show(models),
-        environment=Environment(
+        environment=BehaviorEnvironment(
             modelprov="0.0",
             python="3.11",
             packages={"torch": "2"},

@@ -14,7 +14,15 @@ from modelprov.forensics.results import (
     Mixing,
     Reproduction,
 )
-from modelprov.reports.comparison.report import Asked, Coverage, Environment, Input, Report, Settings, UnalignedGroup
+from modelprov.reports.comparison.report import (
+    Asked,
+    ComparisonEnvironment,
+    Coverage,
+    Input,
+    Report,
+    Settings,
+    UnalignedGroup,
+)
 
 LAYERS = 60
 
@@ -57,8 +65,8 @@ def inputs(*roles: tuple[str, str]) -> tuple[Input, ...]:
     )
 
 
-def environment() -> Environment:
-    return Environment(
+def environment() -> ComparisonEnvironment:
+    return ComparisonEnvironment(
         modelprov="0.1.0",
         python="3.11.11",
         packages={"numpy": "2.3.4", "scipy": "1.16.2", "numba": "0.62.1"},

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from modelprov.behavior.evaluation.results import EvaluationReport, MethodRecord, ModelRecord, TaskRecord
 from modelprov.behavior.evaluation.scoring import Scored, curve, paired_tests, row
-from modelprov.behavior.records import Environment
+from modelprov.behavior.records import BehaviorEnvironment
 from modelprov.reports.evaluation import telling as words
 from modelprov.reports.evaluation.files import render, render_json, render_markdown
 from modelprov.reports.evaluation.html import render_html
@@ -51,7 +51,7 @@ def sample(patterns, budgets=(None,), model_names=("rio",), task="sums", notes=(
         ),
         methods=methods, seed=0, rows=rows, tests=paired_tests(rows, methods, 0), curve=curve(rows, methods),
         notes=tuple(notes), logs=(), answers_reused=0,
-        environment=Environment(modelprov="0", python="3", packages={}, platform="Linux", processor_count=2,
+        environment=BehaviorEnvironment(modelprov="0", python="3", packages={}, platform="Linux", processor_count=2,
                                 device="cpu", dtype="bfloat16", started="2026-01-01T00:00:00", seconds=3.0),
     )  # fmt: skip
 

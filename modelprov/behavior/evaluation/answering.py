@@ -15,7 +15,8 @@ from modelprov.behavior.evaluation.methods import Condition
 from modelprov.behavior.evaluation.question import Question
 from modelprov.behavior.generation.interface import Answer
 from modelprov.behavior.loading import LocalModel
-from modelprov.behavior.records import SHAPING, digest, versions
+from modelprov.behavior.records import SHAPING, digest
+from modelprov.records import versions
 
 Generate = Callable[..., list[Answer]]
 

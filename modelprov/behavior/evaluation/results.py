@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from modelprov.behavior.records import Environment, Frozen
+from modelprov.behavior.records import BehaviorEnvironment
+from modelprov.records import Frozen
 
 SCHEMA_VERSION = "1.0"
 LEVEL = 0.05
@@ -142,7 +143,7 @@ class EvaluationReport(Frozen):
     notes: tuple[str, ...]
     logs: tuple[str, ...]
     answers_reused: int
-    environment: Environment
+    environment: BehaviorEnvironment
 
     @property
     def graded(self) -> int:

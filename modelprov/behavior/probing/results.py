@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from modelprov.behavior.records import Environment, Frozen
+from modelprov.behavior.records import BehaviorEnvironment
+from modelprov.records import Frozen
 
 SCHEMA_VERSION = "1.0"
 Role = Literal["suspect", "parent", "control"]
@@ -195,4 +196,4 @@ class ProbeReport(Frozen):
     log_probabilities: tuple[NameLogProbability, ...] = ()
     examples: tuple[Example, ...] = ()
     does_not_show: tuple[str, ...] = ()
-    environment: Environment
+    environment: BehaviorEnvironment

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from modelprov.behavior.records import versions
 from modelprov.checkpoints.digests import WEIGHTS_COVER, weights_digest
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.demo.tiny.measuring import held_out_questions, names_given, sums_right
@@ -20,6 +19,7 @@ from modelprov.demo.tiny.members import ARCHITECTURE, BATCH, MEMBERS, RECORD, Me
 from modelprov.demo.tiny.tokenizer import make_tokenizer
 from modelprov.demo.tiny.training import Progress, new_model, train
 from modelprov.demo.writing import staged, write_json
+from modelprov.records import versions
 
 SAMPLES = 8
 SUMS = 100

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
 
 from modelprov.checkpoints.files import check_unchanged
 from modelprov.checkpoints.formats.dtypes import DType, decode, round_to
@@ -18,7 +17,6 @@ from modelprov.checkpoints.formats.quantised import refuse_quantised
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Checkpoint, Component
-from modelprov.engines.local import processors
 from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.sampling.scout import plan_sample, stratify
 from modelprov.forensics.sums.kernels.choose import pick_kernel
@@ -27,6 +25,7 @@ from modelprov.forensics.sums.kernels.interface import Kernel, RecipePlan
 from modelprov.forensics.sums.moments import NONFINITE
 from modelprov.forensics.sums.sweep import block_bytes, sweep
 from modelprov.progress import Progress
+from modelprov.records import Frozen, processors
 
 SHOWN = 5
 CHUNK = 1 << 18
@@ -34,11 +33,7 @@ Int64 = npt.NDArray[np.int64]
 Candidates = Callable[[], Iterable[tuple[str, Checkpoint]]]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Part(_Frozen):
+class Part(Frozen):
     """A layer, a component or a tensor: how many of its elements hold the expected bits."""
 
     name: str
@@ -51,7 +46,7 @@ class Part(_Frozen):
         return self.equal / self.elements if self.elements else 0.0
 
 
-class Difference(_Frozen):
+class Difference(Frozen):
     """A tensor that is not as expected: its first differing element (row-major), what it holds and what it should."""
 
     name: str
@@ -62,7 +57,7 @@ class Difference(_Frozen):
     expected: float
 
 
-class Alternative(_Frozen):
+class Alternative(Frozen):
     """Another way to have made it, and the share of the sampled elements that it reproduces."""
 
     name: str
@@ -70,7 +65,7 @@ class Alternative(_Frozen):
     elements: int
 
 
-class Absent(_Frozen):
+class Absent(Frozen):
     """Tensors that could not be compared, of the suspect or of the expected checkpoint, and why."""
 
     of: str
@@ -80,7 +75,7 @@ class Absent(_Frozen):
     examples: tuple[str, ...]
 
 
-class Verification(_Frozen):
+class Verification(Frozen):
     """What was found. `reproduced` when every element of the suspect was compared and holds the expected bits.
 
     `tensors` counts those compared, `whole` those of them that are equal to the last bit; `absent` what is not in both.

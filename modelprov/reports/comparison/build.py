@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 
-from modelprov import __version__
 from modelprov.checkpoints.digests import MANIFEST_COVERS, manifest_digest
 from modelprov.checkpoints.inspection import architecture, dtype_elements
 from modelprov.checkpoints.types import Alignment, Checkpoint
-from modelprov.engines.local import processors
 from modelprov.forensics.compare import Comparison, Options
-from modelprov.reports.comparison.report import Asked, Coverage, Environment, Input, Report, Settings, UnalignedGroup
+from modelprov.records import this_machine
+from modelprov.reports.comparison.report import (
+    Asked,
+    ComparisonEnvironment,
+    Coverage,
+    Input,
+    Report,
+    Settings,
+    UnalignedGroup,
+)
 
 PACKAGES = ("numpy", "scipy", "numba", "pydantic", "torch", "triton")
 EXAMPLES = 5
@@ -45,13 +49,8 @@ def build_report(
         tensors=findings.tensors,
         coverage=_coverage(alignment, read, findings.overall.nonfinite),
         inputs=tuple(inputs),
-        environment=Environment(
-            modelprov=__version__,
-            python=platform.python_version(),
-            packages=_packages(),
-            platform=f"{platform.system()} {platform.machine()}",
-            processor_count=processors() or os.cpu_count() or 1,
-            device=comparison.device,
+        environment=ComparisonEnvironment(
+            **this_machine(comparison.device, PACKAGES),
             seed=comparison.options.seed,
             started=started.isoformat(timespec="seconds"),
             seconds=round(seconds, 3),
@@ -123,14 +122,3 @@ def _coverage(alignment: Alignment, read: int, nonfinite: int) -> Coverage:
         guessed=sum(tensor.guessed for tensor in alignment.tensors),
         unaligned=tuple(sorted(unaligned, key=lambda group: -group.elements)),
     )
-
-
-def _packages() -> dict[str, str]:
-    """Versions of what shapes the numbers, where installed; nothing is imported for it."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

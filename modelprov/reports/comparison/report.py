@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from modelprov.forensics.results import AfterMerge, Frozen, Measures, Mixing, Reproduction, Verdict
+from modelprov.forensics.results import AfterMerge, Measures, Mixing, Reproduction, Verdict
+from modelprov.records import Environment, Frozen
 
 SCHEMA_VERSION = "1.2"
 
@@ -89,15 +90,9 @@ class Coverage(Frozen):
     unaligned: tuple[UnalignedGroup, ...]
 
 
-class Environment(Frozen):
-    """What the run needs to be repeated: versions, machine, seed, device, time (UTC, ISO 8601), seconds it took."""
+class ComparisonEnvironment(Environment):
+    """What the run needs to be repeated, with the seed, the time (UTC, ISO 8601), the seconds and the bytes it took."""
 
-    modelprov: str
-    python: str
-    packages: dict[str, str]
-    platform: str
-    processor_count: int
-    device: str
     seed: int
     started: str
     seconds: float
@@ -126,7 +121,7 @@ class Report(Frozen):
     tensors: tuple[Measures, ...]
     coverage: Coverage
     inputs: tuple[Input, ...]
-    environment: Environment
+    environment: ComparisonEnvironment
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the report to a file, whole or not at all, as its name says: .html, .json or .md. Gives the path.

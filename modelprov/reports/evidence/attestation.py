@@ -17,7 +17,8 @@ from pydantic.alias_generators import to_camel
 from modelprov.checkpoints.digests import HashedWeights
 from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
-from modelprov.forensics.results import Control, Frozen, RecipeGroup
+from modelprov.forensics.results import Control, RecipeGroup
+from modelprov.records import Frozen
 from modelprov.reports.comparison.report import Input, Report
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"

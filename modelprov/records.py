@@ -1,0 +1,60 @@
+"""The base of every record that crosses a file boundary, and the machine that a record was made on. Runs nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from modelprov import __version__
+
+
+class Frozen(BaseModel):
+    """A small immutable record, strict about its fields; those with an alias are written and read by it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+
+class Environment(Frozen):
+    """The machine that a run needs to be repeated: versions, platform, processors, device."""
+
+    modelprov: str
+    python: str
+    packages: dict[str, str]
+    platform: str
+    processor_count: int
+    device: str
+
+
+def this_machine(device: str, packages: Sequence[str]) -> dict[str, Any]:
+    """The fields of an `Environment` here, with the versions of these packages; nothing is imported for it."""
+    return {
+        "modelprov": __version__,
+        "python": platform.python_version(),
+        "packages": versions(packages),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "processor_count": processors(),
+        "device": device,
+    }
+
+
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """Versions of these packages, where installed."""
+    found = {}
+    for name in packages:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def processors() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
