@@ -22,7 +22,7 @@ DATA = Path(__file__).parent / "data" / "published_figures.json"
 ELEMENTS = 400_000
 SEED = 20261101
 TABLE = (("router", 59), ("router", 0), ("router", 45), ("router", 30), ("router", 15))
-"""The five points of the table in `estimators.md`, from the closest to the coarsest."""
+"""The five points of the first table in `docs/method.md`, from the closest to the coarsest."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 Every element with u != 0 confines alpha to [(lower - P0)/u, (upper - P0)/u] (sorted), where `lower` and `upper` bound
 the suspect's rounding cell, widened by the merging program's own error. If S = round(alpha P1 + (1 - alpha) P0), one
 alpha lies in all of them. The coverage at alpha is the share of intervals that hold it; intervals are closed, so
-touching ends overlap. Source: estimators.md, section 2. Several parents: `polytope.py`.
+touching ends overlap. Source: the interval that most sources allow (K. Marzullo 1984, thesis,
+Stanford); `docs/method.md`, "Rounding cells and intervals". Several parents: `polytope.py`.
 """
 
 from __future__ import annotations

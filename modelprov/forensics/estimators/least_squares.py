@@ -2,8 +2,8 @@
 
 alpha = <u,v>/<u,u>, collinearity = <u,v>/(|u||v|), and for k - 1 deltas the normal equations. All inputs are sums of
 products over elements (float64), so they may come from any number of shards or machines. Biased where rounding is
-coarse (estimators.md, section 1): `interval.py` and `likelihood.py` are not. What cannot be solved is None, with a
-reason.
+coarse (`docs/method.md`, "Least squares and its bias"): `interval.py` and `likelihood.py` are not. What cannot be
+solved is None, with a reason.
 """
 
 from __future__ import annotations

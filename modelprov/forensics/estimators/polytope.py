@@ -4,7 +4,8 @@ Each element is a slab, lower - P0 <= sum alpha_i u_i <= upper - P0 (cells widen
 If S is an exact merge the slabs have a common point; the bounding box of their intersection is exact because slabs are
 added to the programs until no slab is violated. Programs are solved in coordinates centred on, and scaled to, the
 polytope, since solvers stop at 1e-10 and boxes are 1e-6 wide. Empty: `empty_polytope.py` looks for the point that
-satisfies the most. Source: estimators.md, section 2. One parent: `interval.py`.
+satisfies the most. Source: set membership
+(F. C. Schweppe 1968, IEEE Trans. Autom. Control 13:22); `docs/method.md`, "Several parents". One parent: `interval.py`.
 """
 
 from __future__ import annotations

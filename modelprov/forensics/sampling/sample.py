@@ -19,7 +19,7 @@ from modelprov.checkpoints.formats.dtypes import DType, Float64, rounding_cell
 Index = npt.NDArray[np.bool_] | npt.NDArray[np.integer] | slice
 
 FLOAT32_ERROR = 2.0**-23
-"""Error of a merge computed in float32, as a share of the sum of its parents' magnitudes (estimators.md, section 2)."""
+"""Error of a merge computed in float32, as a share of the sum of its parents' magnitudes (`docs/method.md`)."""
 
 FORMATS = tuple(DType)
 """The formats by their code in `Sample.formats`."""

@@ -9,7 +9,7 @@ For n checkpoints X_0 (the suspect) ... X_{n-1} (the reference) the columns are
   the last entry (that is `elements`), then for each parent i that is not the reference the sums over blocks b of
   a_b**2, a_b*c_b, c_b**2 with a_b = <u_i, u_i>_b and c_b = <u_i, v>_b: a block jackknife that adds up.
 
-Raw products are rebuilt from these without cancellation (`estimators.md`: never the other way round).
+Raw products are rebuilt from these without cancellation (the other way round would cancel).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The rounding-aware interval: the table of estimators.md, and a brute-force oracle."""
+"""The rounding-aware interval: the table of its widths, and a brute-force oracle."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Interval-censored maximum likelihood: the claim of estimators.md, cell probabilities, the pure-merge boundary."""
+"""Interval-censored maximum likelihood: its claimed accuracy, cell probabilities, the pure-merge boundary."""
 
 import mpmath
 import numpy as np

@@ -1,4 +1,4 @@
-"""Several parents: the box of estimators.md, and a plain linear program over all slabs as oracle."""
+"""Several parents: the box that rounding leaves, and a plain linear program over all slabs as oracle."""
 
 import numpy as np
 import pytest

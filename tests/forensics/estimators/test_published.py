@@ -1,4 +1,4 @@
-"""The published figures of the Rio case: one alpha and bf16 rounding explain them (first table of estimators.md)."""
+"""The published figures of the Rio case: one alpha and bf16 rounding explain them."""
 
 import numpy as np
 import pytest
