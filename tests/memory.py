@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelprov.checkpoints.formats.dtypes import encode_single
 from modelprov.checkpoints.types import Checkpoint, Shard, TensorRef
-from modelprov.demo.writing import Weights, encode32
+from modelprov.demo.writing import Weights
 from modelprov.forensics.compare import Comparison, Options, compare
 from modelprov.forensics.judging.findings import Findings
 
@@ -35,7 +36,7 @@ def checkpoint(label: str, weights: Weights) -> Checkpoint:
     """An opened checkpoint with these weights, one tensor after the other in a single shard."""
     tensors, pieces, at = {}, [], 0
     for name, (values, dtype) in weights.items():
-        data = bytes(encode32(values, dtype))
+        data = bytes(encode_single(values, dtype))
         tensors[name] = TensorRef(name, dtype, values.shape, 0, at, at + len(data))
         pieces.append(data)
         at += len(data)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import FORMATS, DType
 from modelprov.checkpoints.layouts.alignment import align
-from modelprov.checkpoints.plan import FORMATS, QUANTUM, Plan, byte_ranges, plan_pass, plan_segments
+from modelprov.checkpoints.plan import QUANTUM, Plan, byte_ranges, plan_pass, plan_segments
 from modelprov.checkpoints.types import Alignment, Checkpoint, Shard, TensorRef
 from tests.memory import Memory
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import decode
-from modelprov.checkpoints.plan import FORMATS, Plan, plan_segments
+from modelprov.checkpoints.formats.dtypes import FORMATS, decode
+from modelprov.checkpoints.plan import Plan, plan_segments
 from modelprov.checkpoints.sources.reading import Files, Reader
 from modelprov.checkpoints.types import Alignment
 from modelprov.forensics.sampling.sample import Sample, concatenate, from_values

@@ -19,8 +19,8 @@ from scipy.special import gammaln, logsumexp
 from scipy.stats import binom
 
 from modelprov.checkpoints.files import check_unchanged
-from modelprov.checkpoints.formats.dtypes import Float64, decode
-from modelprov.checkpoints.plan import FORMATS, plan_segments
+from modelprov.checkpoints.formats.dtypes import FORMATS, Float64, decode
+from modelprov.checkpoints.plan import plan_segments
 from modelprov.checkpoints.sources.reading import Files, Reader
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Component
 from modelprov.forensics.sampling.scout import NUMBER
