@@ -68,7 +68,7 @@ def test_bf16_rounds_to_nearest_with_ties_to_even_as_torch_does():
     values = bits.view(np.float32)
     values = values[np.isfinite(values)]
     expected = torch.from_numpy(values).bfloat16().view(torch.int16).numpy().tobytes()
-    assert encode_single(values, DType.BF16) == expected
+    assert encode_single(values, DType.BF16).tobytes() == expected
 
 
 @pytest.mark.parametrize("weights", [(0.565, 0.3, 0.135), (0.5, 0.4, 0.3)])

@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from modelprov.checkpoints.files import check_unchanged
 from modelprov.checkpoints.formats.dtypes import DType, decode, round_to
-from modelprov.checkpoints.formats.quantised import refuse_quantised
 from modelprov.checkpoints.layouts.alignment import align
+from modelprov.checkpoints.layouts.quantised import refuse_quantised
 from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Checkpoint, Component
 from modelprov.engines.local import processors
@@ -137,7 +136,8 @@ def reproduce(
     if not reproduced and same < total:
         progress.stage("trying other arithmetics on a sample")
         claimed, alternatives = _tried(suspect, alignment, candidates, kernel, limits)
-    check_unchanged(alignment.checkpoints)
+    for checkpoint in alignment.checkpoints:
+        checkpoint.source.check_unchanged()
     return Verification(
         reproduced=reproduced,
         bit_equal=same / total,
