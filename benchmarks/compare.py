@@ -37,7 +37,7 @@ from numba import njit
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.plan import plan_pass
-from modelprov.checkpoints.sources.reading import Files, Reader
+from modelprov.checkpoints.reading import Reader, Sources
 from modelprov.checkpoints.types import Alignment
 from modelprov.engines.local import run_tasks
 from modelprov.forensics.compare import Options, compare
@@ -167,10 +167,10 @@ def touch_only(alignment: Alignment, threads: int, method: str) -> Callable[[], 
     plan = plan_pass(alignment, block_bytes(MEMORY, threads, 3))
 
     def run() -> None:
-        files = Files(alignment.checkpoints, method)
+        sources = Sources(alignment.checkpoints, method)
 
         def make_worker() -> Callable[[int], None]:
-            reader = Reader(plan, files)
+            reader = Reader(plan, sources)
 
             def work(number: int) -> None:
                 loaded, block = reader.load(number), plan.block(number)
@@ -182,7 +182,7 @@ def touch_only(alignment: Alignment, threads: int, method: str) -> Callable[[], 
             return work
 
         run_tasks(plan.blocks, make_worker, threads)
-        files.close()
+        sources.close()
 
     return run
 

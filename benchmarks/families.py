@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.demo.weights import merge_exact, store
-from modelprov.demo.writing import Float32, StoredTensor, Weights, encode32, staged, write_checkpoint
+from modelprov.checkpoints.formats.dtypes import DType, encode_single, store
+from modelprov.demo.weights import merge_exact
+from modelprov.demo.writing import Float32, StoredTensor, Weights, staged, write_checkpoint
 
 ALPHA = 0.565
 BLOCK_BYTES = 64 * 2**20
@@ -88,7 +88,7 @@ def random_blocks(count: int, seed: int) -> dict[str, npt.NDArray[np.uint16]]:
     parent = store(base + distance * _normal(rng, count), DType.BF16)
     family: dict[str, Weights] = {name: {"": (row, DType.BF16)} for name, row in (("parent", parent), ("base", base))}
     family["suspect"] = merge_exact((family["parent"], family["base"]), (ALPHA, 1 - ALPHA))
-    return {name: np.frombuffer(encode32(*weights[""]), np.uint16) for name, weights in family.items()}
+    return {name: np.frombuffer(encode_single(*weights[""]), np.uint16) for name, weights in family.items()}
 
 
 def tensor_name(number: int, *, experts: bool) -> str:

@@ -16,6 +16,8 @@ import numba
 
 HOME = Path(__file__).parent
 SOURCES = (
+    "checkpoints/formats/compiled.py",
+    "checkpoints/formats/dtypes.py",
     "recipes/arithmetics.py",
     "forensics/sums/kernels/cpu.py",
     "forensics/sums/kernels/bf16.py",

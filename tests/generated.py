@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType, store
 from modelprov.demo.layout import TensorSpec
-from modelprov.demo.weights import random_weights, store
+from modelprov.demo.weights import random_weights
 from modelprov.demo.writing import Float32, Weights
-from modelprov.recipes.arithmetics import DTYPE_CODES, Arithmetic, evaluate
+from modelprov.recipes.arithmetics import Arithmetic, evaluate
 
 Change = dict[str, Float32]
 Rng = np.random.Generator
@@ -135,7 +135,7 @@ def merge(
         rows = np.ascontiguousarray(np.stack([parent[name][0].ravel() for parent in parents]))
         out = np.empty(values.size, np.float32)
         chosen = np.array(weights(name) if callable(weights) else weights, np.float64)
-        evaluate(int(arithmetic), rows, chosen, order, DTYPE_CODES[dtype or own], out)
+        evaluate(int(arithmetic), rows, chosen, order, (dtype or own).code, out)
         merged[name] = out.reshape(values.shape), dtype or own
     return merged
 

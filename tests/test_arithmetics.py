@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.recipes.arithmetics import DESCRIPTIONS, DTYPE_CODES, Arithmetic, evaluate
+from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic, evaluate
 
 Float32 = npt.NDArray[np.float32]
 BF16, F16, F32, _ = DType
@@ -99,7 +99,7 @@ def merged(
     rows = np.ascontiguousarray(parents, np.float32)
     out = np.full(rows.shape[1], np.nan, np.float32)
     sequence = np.array(order or range(len(rows)), np.int64)
-    evaluate(int(arithmetic), rows, np.array(weights, np.float64), sequence, DTYPE_CODES[dtype], out)
+    evaluate(int(arithmetic), rows, np.array(weights, np.float64), sequence, dtype.code, out)
     return out
 
 

@@ -13,8 +13,8 @@ from benchmarks.cases import coordinates, planting
 from benchmarks.cases.coordinates import Step
 from benchmarks.cases.decoders import HEAD_WIDTH, Decoder
 from benchmarks.cases.kinds import KINDS, Case, Kind, chosen
-from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.demo.weights import random_weights, store
+from modelprov.checkpoints.formats.dtypes import DType, store
+from modelprov.demo.weights import random_weights
 
 Float64 = npt.NDArray[np.float64]
 STEPS = (

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.cases.decoders import HEAD_WIDTH, Decoder
-from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.demo.weights import store
+from modelprov.checkpoints.formats.dtypes import DType, store
 from modelprov.demo.writing import Weights
 from tests.generated import Rng
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.cases.making import FORMATS, WIDTH, log_uniform, training
-from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType, store
 from modelprov.demo.layout import TensorSpec
-from modelprov.demo.weights import random_weights, store
+from modelprov.demo.weights import random_weights
 from modelprov.demo.writing import Float32, Weights
 from tests.generated import Rng, apply
 

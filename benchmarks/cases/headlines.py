@@ -9,8 +9,7 @@ import numpy as np
 
 from benchmarks.cases.kinds import ACCUSATIONS, Case, kind
 from benchmarks.cases.making import WIDTH, difference, family, log_uniform
-from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.demo.weights import store
+from modelprov.checkpoints.formats.dtypes import DType, store
 from modelprov.demo.writing import Weights
 from tests.generated import Rng, apply, change, combine, distance, layer_of, merge
 

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.cases.making import family
-from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.demo.weights import store
+from modelprov.checkpoints.formats.dtypes import DType, store
 from modelprov.demo.writing import Float32, Weights
 from tests.generated import Rng, cast
 

@@ -13,8 +13,8 @@ from benchmarks.cases.coordinates import EMBEDDINGS, HEAD
 from benchmarks.cases.decoders import Decoder, Style, decoder_family, styled
 from benchmarks.cases.kinds import ACCUSATIONS, Case, kind
 from benchmarks.cases.making import training
-from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.demo.weights import random_weights, store
+from modelprov.checkpoints.formats.dtypes import DType, store
+from modelprov.demo.weights import random_weights
 from modelprov.demo.writing import Weights
 from tests.generated import Rng, apply, quantised
 

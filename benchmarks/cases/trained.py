@@ -19,8 +19,7 @@ from benchmarks.cases.kinds import ACCUSATIONS, Case, kind
 from benchmarks.cases.making import FORMATS, ratio
 from benchmarks.cases.planting import beyond, in_f32, mixture
 from benchmarks.trained_pool import MERGED, RATES, SCALES, SEEDS, SHAPE, STAGES, TRAINED, load
-from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.demo.weights import store
+from modelprov.checkpoints.formats.dtypes import DType, store
 from modelprov.demo.writing import Weights
 from tests.generated import Rng, merge
 

@@ -49,7 +49,7 @@ def load_model(location: str, label: str | None = None, device: str = "auto", dt
     """
     require("running a model")
     checkpoint = open_checkpoint(location, label)
-    folder = checkpoint.shards[0].path.parent
+    folder = checkpoint.home
     refuse_fetched_code(folder)
     where = _device(device)
     tokenizer = load_tokenizer(folder)

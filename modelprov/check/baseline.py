@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import Field, ValidationError, field_validator
 
 from modelprov.check.results import Acceptance, Finding
-from modelprov.checkpoints.header import read_small_file
+from modelprov.checkpoints.files import read_small_file
 from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.records import Frozen

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field, StrictBool, StrictStr, ValidationError
 
 from modelprov.check.results import Severity
-from modelprov.checkpoints.header import read_small_file
+from modelprov.checkpoints.files import read_small_file
 from modelprov.errors import UsageError
 from modelprov.records import Frozen
 

@@ -16,7 +16,7 @@ from modelprov.check.prose import Names, prose_claims
 from modelprov.check.recipes_claimed import claimed_recipes
 from modelprov.check.results import Location
 from modelprov.check.scores import index_scores, table_scores
-from modelprov.checkpoints.header import read_small_file, unreadable
+from modelprov.checkpoints.files import read_small_file, unreadable
 from modelprov.errors import CheckpointNotFoundError, UnreadableFileError
 
 CARD = "README.md"

@@ -18,7 +18,7 @@ from markdown_it.token import Token
 from modelprov.check.interface import ClaimedRecipe, Problem
 from modelprov.check.results import Location
 from modelprov.check.yaml_text import place, read_yaml
-from modelprov.checkpoints.header import read_small_file
+from modelprov.checkpoints.files import read_small_file
 from modelprov.errors import UnreadableFileError
 from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.foreign.yaml_text import Value

@@ -10,7 +10,7 @@ import yaml
 
 from modelprov.check.interface import Candidate, Claims, Measured
 from modelprov.check.rules.evidence import absent, candidates, settled
-from modelprov.checkpoints.header import read_small_file
+from modelprov.checkpoints.files import read_small_file
 from modelprov.errors import UsageError
 from modelprov.foreign.yaml_text import YamlError, key_lines
 

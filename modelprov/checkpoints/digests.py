@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from modelprov.checkpoints.files import check_unchanged
 from modelprov.checkpoints.types import Checkpoint
 
 MANIFEST_COVERS = "names, sizes and headers of the shards, not the weights"
@@ -22,7 +21,7 @@ def manifest_digest(checkpoint: Checkpoint) -> str:
     It covers names, sizes and headers, not the weights: an edit of values alone does not change it. Folder and order
     do not matter.
     """
-    lines = sorted(f"{shard.path.name}\t{shard.size}\t{shard.header_digest}\n" for shard in checkpoint.shards)
+    lines = sorted(f"{shard.file_name}\t{shard.size}\t{shard.header_digest}\n" for shard in checkpoint.shards)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -57,9 +56,9 @@ def hash_weights(checkpoint: Checkpoint, on_bytes: Callable[[int], None] | None 
             digest.update(piece)
             if on_bytes is not None:
                 on_bytes(len(piece))
-        shards[shard.path.name] = digest.hexdigest()
-        lines.append(f"{shard.path.name}\t{shard.size}\t{digest.hexdigest()}\n")
-    check_unchanged([checkpoint])
+        shards[shard.file_name] = digest.hexdigest()
+        lines.append(f"{shard.file_name}\t{shard.size}\t{digest.hexdigest()}\n")
+    checkpoint.source.check_unchanged()
     return HashedWeights(shards, hashlib.sha256("".join(sorted(lines)).encode()).hexdigest())
 
 
@@ -77,5 +76,5 @@ def sampled_digest(checkpoint: Checkpoint) -> str:
         checkpoint.source.read_into(stored.shard, stored.start, piece)
         digest.update(f"{name}\t".encode())
         digest.update(piece)
-    check_unchanged([checkpoint])
+    checkpoint.source.check_unchanged()
     return digest.hexdigest()

@@ -1,7 +1,7 @@
-"""Which file is it, and may it be read: identity of files over time, and links that lead out of a checkpoint.
+"""Files of this machine: small ones read whole, which file it is over time, links that lead out of a checkpoint.
 
 A run takes hours and reads a file many times. A file is known by what the system says of it when it is opened, and
-whoever is about to conclude something from its bytes asks here whether it is still the same.
+whoever is about to conclude something from its bytes asks whether it is still the same.
 
 A checkpoint comes from somebody else. A link in it could name any file of this machine, whose content would then be
 read as a part of the model or be copied into what is made of it, so links out of its folder are refused. A hard link
@@ -12,18 +12,29 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelprov.checkpoints.header import unreadable
-from modelprov.checkpoints.types import Checkpoint, FileState, OnDisk
 from modelprov.errors import ChangedFileError, ForeignLinkError, UnreadableFileError
 
 RERUN = (
     "Something replaced this file or wrote to it during the run, so nothing was concluded from it. Let that finish "
     "(a download, a training run), then run the command again."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """Which file it is, and since when it is as it is: changes whenever a file is replaced or written to.
+
+    `changed_ns` is the system's own time of the last change, which no program can set back as it can `modified_ns`.
+    """
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,7 @@ class Folder:
         except OSError as error:
             raise unreadable(path, error) from error
         if not regular:
-            raise UnreadableFileError(f"{path} is not a regular file", "Give a file or a folder of weights.")
+            raise not_regular(path)
         if not any(real.is_relative_to(folder) for folder in self.open_to):
             raise ForeignLinkError(
                 f"{path} is a link out of {self.path}",
@@ -62,12 +73,28 @@ class Folder:
             )
 
 
-def state_of(path: Path) -> FileState:
-    """What the system says of a file now, links followed; raises `UnreadableFileError`."""
+def read_small_file(path: Path, limit: int) -> bytes:
+    """The whole of a regular file of at most `limit` bytes; raises `UnreadableFileError`."""
+    state_of(path)
     try:
-        return state_from(path.stat())
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
     except OSError as error:
         raise unreadable(path, error) from error
+    if len(content) > limit:
+        raise UnreadableFileError(f"{path} is larger than {limit:,} bytes", "Such a file does not belong to a model.")
+    return content
+
+
+def state_of(path: Path) -> FileState:
+    """What the system says of a regular file now, links followed; raises `UnreadableFileError`."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise not_regular(path)
+    return state_from(found)
 
 
 def state_from(found: os.stat_result) -> FileState:
@@ -75,38 +102,17 @@ def state_from(found: os.stat_result) -> FileState:
     return FileState(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
-def files_of(checkpoint: Checkpoint) -> Mapping[Path, FileState]:
-    """The files that a checkpoint is read from, as they were when it was opened."""
-    return checkpoint.source.files() if isinstance(checkpoint.source, OnDisk) else {}
-
-
 def changed(path: Path) -> ChangedFileError:
     """A file that is another one than when it was opened, in words."""
     return ChangedFileError(f"{path} changed while it was read", RERUN)
 
 
-def check_open(path: Path, descriptor: int, expected: FileState | None) -> None:
-    """Raise `ChangedFileError` unless the open file is the one that is expected.
-
-    One that lost bytes passes: the reader says how many are missing, or the check after the pass finds it.
-    """
-    if expected is None:
-        return
-    found = state_from(os.fstat(descriptor))
-    if found != expected and found.size >= expected.size:
-        raise changed(path)
+def unreadable(path: Path, error: OSError) -> UnreadableFileError:
+    """The operating system's refusal in words."""
+    advice = "Check the permissions of the file." if isinstance(error, PermissionError) else "Check the disk and path."
+    return UnreadableFileError(f"cannot read {path}: {error.strerror or error}", advice)
 
 
-def check_unchanged(checkpoints: Iterable[Checkpoint]) -> None:
-    """Raise `ChangedFileError` where a file that the checkpoints are read from is no longer the one that was opened.
-
-    Belongs at the end of every pass: only then do its sums speak of the models that were opened.
-    """
-    for checkpoint in checkpoints:
-        for path, expected in files_of(checkpoint).items():
-            try:
-                found = state_from(path.stat())
-            except OSError as error:
-                raise changed(path) from error
-            if found != expected:
-                raise changed(path)
+def not_regular(path: Path) -> UnreadableFileError:
+    """A folder, pipe or device in the place of a file, in words."""
+    return UnreadableFileError(f"{path} is not a regular file", "Give a file or a folder of weights.")

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from modelprov.checkpoints.digests import MANIFEST_COVERS, manifest_digest
-from modelprov.checkpoints.formats.quantised import quantisation
-from modelprov.checkpoints.header import unreadable
+from modelprov.checkpoints.files import unreadable
 from modelprov.checkpoints.layouts.components import component_of
 from modelprov.checkpoints.layouts.naming import (
     EMBEDDINGS,
@@ -19,6 +18,7 @@ from modelprov.checkpoints.layouts.naming import (
     text_config,
     tied_head,
 )
+from modelprov.checkpoints.layouts.quantised import quantisation
 from modelprov.checkpoints.opening import PICKLES
 from modelprov.checkpoints.types import Checkpoint, Component
 from modelprov.records import Frozen
@@ -124,7 +124,7 @@ def inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
             if tensors[component]
         ),
         shards=tuple(
-            ShardSummary(name=shard.path.name, bytes=shard.size, header_digest=shard.header_digest)
+            ShardSummary(name=shard.file_name, bytes=shard.size, header_digest=shard.header_digest)
             for shard in checkpoint.shards
         ),
         digest=manifest_digest(checkpoint),
@@ -186,7 +186,9 @@ def _folder_warnings(checkpoint: Checkpoint) -> list[str]:
     code: set[str] = set()
     pickles: set[str] = set()
     custom = False
-    for folder in sorted({shard.path.parent for shard in checkpoint.shards}):
+    home = checkpoint.folder
+    folders = {(home / shard.name).parent for shard in checkpoint.shards} if home is not None else set()
+    for folder in sorted(folders):
         for name in _names(folder):
             if name.endswith(".py"):
                 code.add(name)

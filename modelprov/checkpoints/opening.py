@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from modelprov.checkpoints.files import Folder, state_of
-from modelprov.checkpoints.header import Header, read_header, read_small_file, unreadable
+from modelprov.checkpoints.files import Folder, read_small_file, unreadable
+from modelprov.checkpoints.header import Header, read_headers
 from modelprov.checkpoints.labels import default_label
 from modelprov.checkpoints.sources.local import LocalFiles
-from modelprov.checkpoints.types import Checkpoint, FileState, RefusedTensor, TensorRef
+from modelprov.checkpoints.types import Checkpoint, RefusedTensor, TensorRef
 from modelprov.errors import (
     CheckpointNotFoundError,
     DuplicateTensorError,
@@ -55,8 +55,10 @@ def open_checkpoint(location: str, label: str | None = None) -> Checkpoint:
     path = _locate(location)
     home = Folder.of(path if path.is_dir() else path.parent)
     notes: list[str] = []
-    states: dict[Path, FileState] = {}
-    headers, index = _headers(path, home, states, notes)
+    names, index = _shards(path, home, notes)
+    source = LocalFiles(home.path, names)  # before anything is read: whatever changes from here on shows
+    headers = read_headers(source)
+    source.close()
     tensors, refused = _collect(headers)
     if index is not None:
         _check_index(index, headers, notes)
@@ -70,12 +72,13 @@ def open_checkpoint(location: str, label: str | None = None) -> Checkpoint:
         location=location,
         tensors=tensors,
         shards=tuple(header.shard for header in headers),
-        source=LocalFiles([header.shard.path for header in headers], states),
+        source=source,
         config=_config(home),
         revision=_revision(home.path),
         metadata=metadata,
         refused=refused,
         notes=tuple(notes),
+        folder=home.path,
     )
 
 
@@ -125,21 +128,14 @@ def _cached_snapshot(location: str) -> Path:
         ) from error
 
 
-def _headers(
-    path: Path, home: Folder, states: dict[Path, FileState], notes: list[str]
-) -> tuple[list[Header], Mapping[str, Path] | None]:
-    """The headers of all shards, and the index's map from tensor to shard where there is one."""
-
-    def read(shard: Path, number: int = 0) -> Header:
-        states[shard] = state_of(shard)  # before anything of it is read: whatever changes from here on shows
-        return read_header(shard, number)
-
+def _shards(path: Path, home: Folder, notes: list[str]) -> tuple[list[str], Mapping[str, str] | None]:
+    """The names of all shards in the folder, and the index's map from tensor to shard where there is one."""
     if path.is_file() and not path.name.endswith(INDEX_SUFFIX):
         if path.suffix != ".safetensors":
             raise _not_safetensors(path, [path])
         if path.name == ADAPTER:
             raise UnsupportedFormatError(f"{path} is a LoRA adapter, not a model", MERGE_ADAPTER)
-        return [read(path)], None
+        return [path.name], None
     try:
         files = sorted(path.iterdir()) if path.is_dir() else []
     except OSError as error:
@@ -150,26 +146,26 @@ def _headers(
         if index_path is not path:
             home.check(index_path)
         index = _read_index(index_path)
-        named = sorted(set(index.values()))
+        named = sorted(set(index.values()), key=PurePosixPath)
         for shard in named:
-            if not _exists(shard):
+            if not _exists(home.path / shard):
                 raise MissingShardError(
-                    f"{index_path} names {quoted(shard.name)}, which is missing",
+                    f"{index_path} names {quoted(_last(shard))}, which is missing",
                     "Download the missing file, or all of them.",
                 )
-            home.check(shard)
-        unnamed = sorted({file.name for file in weights} - {shard.name for shard in named})
+            home.check(home.path / shard)
+        unnamed = sorted({file.name for file in weights} - set(map(_last, named)))
         if unnamed:
             notes.append(f"not named by {index_path.name} and not read: {_few(unnamed)}")
-        return [read(shard, number) for number, shard in enumerate(named)], index
+        return named, index
     models = [file for file in weights if file.name != ADAPTER]
     if not models:
         raise _not_safetensors(path, files)
     if len(models) < len(weights):
         notes.append(f"{ADAPTER} lies beside the weights and was not read; merge it first if the model needs it")
-    for shard in models:
-        home.check(shard)
-    return [read(shard, number) for number, shard in enumerate(models)], None
+    for file in models:
+        home.check(file)
+    return [file.name for file in models], None
 
 
 def _exists(shard: Path) -> bool:
@@ -196,8 +192,8 @@ def _index_of(folder: Path, files: list[Path]) -> Path | None:
     return None
 
 
-def _read_index(path: Path) -> dict[str, Path]:
-    """Tensor name to shard; every shard's name stays inside the folder."""
+def _read_index(path: Path) -> dict[str, str]:
+    """Tensor name to shard's name, which stays inside the folder."""
     weight_map = read_json_object(path).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise InvalidCheckpointError(f"{path} has no weight_map", "Download this file again.")
@@ -209,8 +205,12 @@ def _read_index(path: Path) -> dict[str, Path]:
             raise InvalidCheckpointError(
                 f"{path} names {quoted(file)}, which is outside the folder", "Do not trust this checkpoint."
             )
-    shards = {file: path.parent / file for file in set(weight_map.values())}
-    return {tensor: shards[file] for tensor, file in weight_map.items()}
+    names = {file: str(PurePosixPath(file)) for file in set(weight_map.values())}
+    return {tensor: names[file] for tensor, file in weight_map.items()}
+
+
+def _last(name: str) -> str:
+    return PurePosixPath(name).name
 
 
 def _stored(header: Header) -> Iterator[TensorRef | RefusedTensor]:
@@ -218,7 +218,7 @@ def _stored(header: Header) -> Iterator[TensorRef | RefusedTensor]:
     yield from header.refused
 
 
-def _collect(headers: list[Header]) -> tuple[dict[str, TensorRef], dict[str, RefusedTensor]]:
+def _collect(headers: Sequence[Header]) -> tuple[dict[str, TensorRef], dict[str, RefusedTensor]]:
     """All tensors by name, in file order; two shards with one name are an error."""
     tensors: dict[str, TensorRef] = {}
     refused: dict[str, RefusedTensor] = {}
@@ -227,8 +227,8 @@ def _collect(headers: list[Header]) -> tuple[dict[str, TensorRef], dict[str, Ref
             earlier = tensors.get(stored.name) or refused.get(stored.name)
             if earlier is not None:
                 raise DuplicateTensorError(
-                    f"tensor {quoted(stored.name)} is in {headers[earlier.shard].shard.path.name} "
-                    f"and in {header.shard.path.name}",
+                    f"tensor {quoted(stored.name)} is in {headers[earlier.shard].shard.file_name} "
+                    f"and in {header.shard.file_name}",
                     "Remove the files that do not belong, or add an index that names the right ones.",
                 )
             if isinstance(stored, TensorRef):
@@ -238,13 +238,13 @@ def _collect(headers: list[Header]) -> tuple[dict[str, TensorRef], dict[str, Ref
     return tensors, refused
 
 
-def _check_index(index: Mapping[str, Path], headers: list[Header], notes: list[str]) -> None:
+def _check_index(index: Mapping[str, str], headers: Sequence[Header], notes: list[str]) -> None:
     """The index and the headers agree: what is named is there; what is there but not named is kept and noted."""
-    where = {stored.name: header.shard.path for header in headers for stored in _stored(header)}
+    where = {stored.name: header.shard.name for header in headers for stored in _stored(header)}
     absent = [name for name, shard in index.items() if where.get(name) != shard]
     if absent:
         raise MissingShardError(
-            f"the index says that {quoted(absent[0])} is in {quoted(index[absent[0]].name)}, which does not hold it"
+            f"the index says that {quoted(absent[0])} is in {quoted(_last(index[absent[0]]))}, which does not hold it"
             + (f" (nor {len(absent) - 1} more)" if len(absent) > 1 else ""),
             "Download the shards and their index again, from one revision.",
         )

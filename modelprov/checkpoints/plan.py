@@ -14,12 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import SIZES
 from modelprov.checkpoints.types import Alignment
 
 QUANTUM = 4096
 SMALLEST_BLOCK = 1 << 20  # bytes of the first checkpoint; below this a block may span shards
-FORMATS = tuple(DType)
 
 Int64 = npt.NDArray[np.int64]
 
@@ -29,7 +28,7 @@ class Plan:
     """All segments of a pass, as columns, and the blocks they form.
 
     For segment s: `tensor[s]` its row in the alignment, `first[s]` its first element, `count[s]` its elements; for
-    checkpoint i: `shard[i, s]`, `start[i, s]` the absolute byte offset, `dtype[i, s]` the position in `FORMATS`.
+    checkpoint i: `shard[i, s]`, `start[i, s]` the absolute byte offset, `dtype[i, s]` its format's code.
     Block b holds segments `bounds[b]` to `bounds[b + 1]`.
     """
 
@@ -49,7 +48,7 @@ class Plan:
     @property
     def sizes(self) -> Int64:
         """Bytes of each segment in each checkpoint, [n, s]."""
-        return np.asarray(self.count * np.array([dtype.size for dtype in FORMATS])[self.dtype], np.int64)
+        return np.asarray(self.count * SIZES[self.dtype], np.int64)
 
     @property
     def bytes(self) -> int:
@@ -79,9 +78,9 @@ def plan_segments(alignment: Alignment, tensor: Int64, first: Int64, count: Int6
     shape = (len(views), -1)
     shard = np.array([[view.ref.shard for view in row] for row in views], np.int64).reshape(shape)[:, tensor]
     start = np.array([[view.start for view in row] for row in views], np.int64).reshape(shape)[:, tensor]
-    dtype = np.array([[FORMATS.index(view.ref.dtype) for view in row] for row in views], np.int64).reshape(shape)
+    dtype = np.array([[view.ref.dtype.code for view in row] for row in views], np.int64).reshape(shape)
     dtype = dtype[:, tensor]
-    size = np.array([one.size for one in FORMATS])[dtype]
+    size = SIZES[dtype]
     sizes = (size * count).max(axis=0) if len(tensor) else count
     moves = (np.diff(shard, axis=1) != 0).any(axis=0) if len(tensor) else np.zeros(0, bool)
     bounds = np.array([0, *_cuts(sizes, moves, block_bytes), len(tensor)] if len(tensor) else [0], np.int64)

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.sources.interface import Source
+from modelprov.errors import CheckpointNotFoundError
 
 MIN_MATRIX_SIDE = 16
 
@@ -32,26 +34,17 @@ class Component(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class FileState:
-    """Which file it is, and since when it is as it is: changes whenever a file is replaced or written to.
-
-    `changed_ns` is the system's own time of the last change, which no program can set back as it can `modified_ns`.
-    """
-
-    device: int
-    inode: int
-    size: int
-    modified_ns: int
-    changed_ns: int
-
-
-@dataclass(frozen=True, slots=True)
 class Shard:
-    """One weights file. `size` is its length in bytes; `header_digest` the SHA-256 of its header bytes."""
+    """One weights file. `name` is its name inside the checkpoint, `header_digest` the SHA-256 of its header bytes."""
 
-    path: Path
+    name: str
     size: int
     header_digest: str
+
+    @property
+    def file_name(self) -> str:
+        """The name without the folders that it may lie in."""
+        return self.name.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,30 +81,14 @@ class RefusedTensor:
         return math.prod(self.shape)
 
 
-class Source(Protocol):
-    """Where a checkpoint's bytes come from: files today, anything that can fill a buffer tomorrow."""
-
-    def read_into(self, shard: int, start: int, out: memoryview) -> None:
-        """Fill `out` with the bytes of `shard` from absolute offset `start`, or raise a `ModelprovError`."""
-        ...
-
-
-@runtime_checkable
-class OnDisk(Protocol):
-    """A source whose bytes come from files, if only by way of computing."""
-
-    def files(self) -> Mapping[Path, FileState]:
-        """Those files, as they were when they were opened."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A model's weights, opened by headers only.
 
     `label` is short and unique within a run (it appears in tables), `location` is what the user typed.
     `config` is the parsed `config.json` or None. `tensors` is in file order: by shard, then by offset; `refused` holds
-    the stored tensors that are not floats we can compare. `notes` says what opening left out or found odd.
+    the stored tensors that are not floats we can compare. `notes` says what opening left out or found odd. `folder` is
+    the local folder that its files lie in, or would be written to; None where there is none.
     """
 
     label: str
@@ -124,6 +101,14 @@ class Checkpoint:
     metadata: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, RefusedTensor] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    folder: Path | None = None
+
+    @property
+    def home(self) -> Path:
+        """`folder`, for work on files beside the weights; raises `CheckpointNotFoundError` where there is none."""
+        if self.folder is None:
+            raise CheckpointNotFoundError(f"{self.location} is in no folder of this machine", "Download it first.")
+        return self.folder
 
     @property
     def parameters(self) -> int:

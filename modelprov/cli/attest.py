@@ -170,7 +170,7 @@ def _verify(file: Path, public: Path | None, against: Path | None, weights: list
 
 
 def _read(path: Path, limit: int) -> bytes:
-    from modelprov.checkpoints.header import read_small_file
+    from modelprov.checkpoints.files import read_small_file
 
     return read_small_file(path.expanduser(), limit)
 

@@ -62,7 +62,7 @@ def verify(
 
     Example: modelprov report verify report.json --location rio=/data/rio
     """
-    from modelprov.checkpoints.header import read_small_file
+    from modelprov.checkpoints.files import read_small_file
     from modelprov.reports.evidence.rechecking import recheck
     from modelprov.reports.evidence.rechecking_words import print_recheck, render_recheck_json
     from modelprov.reports.writing import write_atomically

@@ -102,7 +102,7 @@ def _weights(text: str) -> Report:
 
 def _read(part: str, file: Path | None, load: Callable[[str], Kind], sources: list[tuple[str, str]]) -> Kind | None:
     """The report in a file, which is noted with its digest; None without one."""
-    from modelprov.checkpoints.header import read_small_file
+    from modelprov.checkpoints.files import read_small_file
 
     if file is None:
         return None

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from modelprov.checkpoints.formats.dtypes import DType, round_bf16, round_to
+from modelprov.checkpoints.formats.dtypes import DType, Float32, round_to, store
 from modelprov.checkpoints.layouts.components import component_of
 from modelprov.checkpoints.layouts.naming import canonical_name
 from modelprov.checkpoints.types import Component
 from modelprov.demo.layout import TensorSpec
-from modelprov.demo.writing import Float32, Weights
+from modelprov.demo.writing import Weights
 from modelprov.recipes.arithmetics import Arithmetic
 
 # Root mean square of what a finetune changes, in weight units, at middle depth; early layers change less, late ones
@@ -122,13 +122,6 @@ def split_experts(weights: Weights) -> Weights:
 def without_mtp(weights: Weights) -> Weights:
     """The same weights without the block that predicts a second token, which derivatives often lose."""
     return {name: tensor for name, tensor in weights.items() if not name.startswith("mtp.")}
-
-
-def store(values: Float32, dtype: DType) -> Float32:
-    """float32 values as `dtype` holds them: rounded once to nearest, ties to even; float32 out, same shape."""
-    if dtype is DType.BF16:
-        return round_bf16(values)
-    return values.astype(np.float16).astype(np.float32) if dtype is DType.F16 else values
 
 
 def _invent(spec: TensorSpec, deepest: int, rng: np.random.Generator) -> Float32:

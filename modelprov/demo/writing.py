@@ -14,16 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from modelprov.checkpoints.formats.dtypes import DType, round_bf16
+from modelprov.checkpoints.formats.dtypes import DType, Float32, encode_single
 from modelprov.checkpoints.writing import INDEX, OF, header, write_json
 from modelprov.errors import UnreadableFileError, UsageError
 
 __all__ = ["INDEX", "OF", "WITHOUT_OF", "StoredTensor", "Weights", "header", "staged", "write_checkpoint", "write_json"]
 
-Float32 = npt.NDArray[np.float32]
 Tensor = tuple[Float32, DType]
 """Values as float32, all of them representable in the dtype they are stored as."""
 Weights = dict[str, Tensor]
@@ -144,15 +140,8 @@ def write_shard(path: Path, tensors: Sequence[StoredTensor]) -> None:
                 raise ValueError(f"{tensor.name} gave {written} bytes, its shape and dtype say {tensor.size}")
 
 
-def encode32(array: Float32, dtype: DType) -> bytes:
-    """float32 values as stored bytes, rounded once to nearest, ties to even; of any shape, in C order."""
-    if dtype is DType.BF16:
-        return (round_bf16(array).view(np.uint32) >> np.uint32(16)).astype("<u2").tobytes()
-    return array.astype({DType.F16: "<f2", DType.F32: "<f4", DType.F64: "<f8"}[dtype]).tobytes()
-
-
-def _encoded(array: Float32, dtype: DType) -> Iterator[bytes]:
-    yield encode32(array, dtype)
+def _encoded(array: Float32, dtype: DType) -> Iterator[memoryview]:
+    yield encode_single(array, dtype).data
 
 
 def _remove(place: Path) -> None:

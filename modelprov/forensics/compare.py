@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from modelprov.checkpoints.formats.quantised import refuse_quantised
 from modelprov.checkpoints.layouts.alignment import align
+from modelprov.checkpoints.layouts.quantised import refuse_quantised
 from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError

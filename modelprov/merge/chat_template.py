@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from modelprov.checkpoints.files import Folder
-from modelprov.checkpoints.header import read_small_file
+from modelprov.checkpoints.files import Folder, read_small_file
 from modelprov.errors import UsageError
 from modelprov.merge.recipe import Recipe
 

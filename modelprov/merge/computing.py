@@ -14,10 +14,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import DType, decode
+from modelprov.checkpoints.formats.compiled import any_nonfinite
+from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, decode, pack
 from modelprov.checkpoints.types import TensorView
 from modelprov.errors import InvalidCheckpointError, MergeError, NonFiniteOutputError, UnsupportedFormatError
-from modelprov.merge.fused import CHUNK, CODES, FORMATS, any_nonfinite, weighted
+from modelprov.merge.fused import CHUNK, weighted
 from modelprov.merge.methods.interface import Inputs
 from modelprov.merge.plan import MergePlan, Piece, Planned
 from modelprov.merge.recipe import DTYPES
@@ -85,7 +86,7 @@ class Computer:
         `first` is the place in the tensor of the first element that was `made`.
         """
         dtype = DType(tensor.format)
-        if not self._only_finite or not any_nonfinite(made, FORMATS[dtype], len(made) // dtype.size):
+        if not self._only_finite or not any_nonfinite(made, dtype.code, len(made) // dtype.size):
             return
         values = decode(made, dtype)
         ours = ~np.isfinite(values)
@@ -101,11 +102,11 @@ class Computer:
 
     def _weighted_sum(self, tensor: Planned, piece: Piece) -> Arithmetic | None:
         """The arithmetic of the compiled loop, where it computes exactly what the recipe says."""
-        if self.plan.method.name != "linear" or any(view.ref.dtype not in CODES for view in piece.views):
-            return None
-        name, normalise = self.plan.arithmetic, bool(piece.settings.options["normalize"])
         out = DType(tensor.format)
         stored = {view.ref.dtype for view in piece.views}
+        if self.plan.method.name != "linear" or not {out, *stored} <= set(WITHIN_FLOAT32):
+            return None
+        name, normalise = self.plan.arithmetic, bool(piece.settings.options["normalize"])
         same = stored == {out}
         if name not in BY_NAME:  # a preset
             computed = self._compute_in or (out if same else None)
@@ -129,7 +130,7 @@ class Computer:
             at = self._reference()
             rows = [row for row in rows if row != at] + [at]
             order = [rows.index(row) for row in range(len(rows))]
-        codes = np.array([CODES[piece.views[row].ref.dtype] for row in rows], np.int64)
+        codes = np.array([piece.views[row].ref.dtype.code for row in rows], np.int64)
         weights = np.array([piece.settings.models[row]["weight"] for row in rows], np.float64)
         raw, parents, line = self._buffers(len(rows))
         for place, row in enumerate(rows):
@@ -139,7 +140,7 @@ class Computer:
         direct = target.ctypes.data % 8 == 0
         filled = target if direct else np.empty(len(target), np.uint8)
         weighted(
-            int(arithmetic), raw, codes, weights, np.array(order, np.int64), CODES[DType(tensor.format)], count,
+            int(arithmetic), raw, codes, weights, np.array(order, np.int64), DType(tensor.format).code, count,
             parents, line, filled,
         )  # fmt: skip
         views = [piece.views[row] for row in rows]
@@ -161,7 +162,7 @@ class Computer:
 
     def _by_method(
         self, tensor: Planned, piece: Piece, arrays: Sequence[npt.NDArray[np.float32]], stored: DType
-    ) -> bytes:
+    ) -> memoryview:
         base = arrays[-1] if self.plan.uses_base else None
         for number, values in enumerate(arrays):
             if not np.isfinite(values).all():
@@ -191,7 +192,7 @@ class Computer:
             raise MergeError(
                 f"{known} is not built for {inputs.dtype}: {error}", "Choose another arithmetic."
             ) from error
-        return _as_bytes(merged.ravel(), out)
+        return pack(merged.ravel(), out).data
 
     def _load(self, number: int, view: TensorView, first: int, count: int, out: npt.NDArray[np.float32]) -> None:
         """Elements of a view as float32."""
@@ -226,10 +227,3 @@ class Computer:
 
 def _sums_to_one(piece: Piece) -> bool:
     return abs(sum(float(one["weight"]) for one in piece.settings.models) - 1.0) < 1e-12
-
-
-def _as_bytes(values: npt.NDArray[np.float32], dtype: DType) -> bytes:
-    """Values that are representable in `dtype` as its bytes."""
-    if dtype is DType.BF16:
-        return (np.ascontiguousarray(values).view(np.uint32) >> np.uint32(16)).astype("<u2").tobytes()
-    return values.astype({DType.F16: "<f2", DType.F32: "<f4", DType.F64: "<f8"}[dtype]).tobytes()

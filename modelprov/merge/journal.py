@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelprov import __version__
-from modelprov.checkpoints.files import files_of
 from modelprov.checkpoints.opening import read_json_object
 from modelprov.errors import InvalidCheckpointError, UnreadableFileError
 from modelprov.merge.plan import MergePlan
@@ -69,7 +68,6 @@ def fingerprint(plan: MergePlan, shards: tuple[ShardPlan, ...], identities: Sequ
     parts = [
         __version__, plan.arithmetic, plan.recipe.model_dump_json(), *plan.notes, *identities,
         *(hashlib.sha256(shard.header).hexdigest() for shard in shards),
-        *(f"{state.inode} {state.size} {state.modified_ns} {state.changed_ns}"
-          for checkpoint in plan.checkpoints for state in files_of(checkpoint).values()),
+        *(version for checkpoint in plan.checkpoints for version in checkpoint.source.versions()),
     ]  # fmt: skip
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -13,9 +13,8 @@ import secrets
 import time
 from pathlib import Path
 
-from modelprov.checkpoints.files import state_from
+from modelprov.checkpoints.files import FileState, state_from
 from modelprov.checkpoints.sources.page_cache import ALIGNMENT, O_DIRECT
-from modelprov.checkpoints.types import FileState
 
 WORTHWHILE = 1 << 20  # bytes; a smaller piece is written through the cache
 

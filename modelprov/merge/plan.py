@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modelprov.checkpoints.formats.quantised import refuse_quantised
+from modelprov.checkpoints.layouts.quantised import refuse_quantised
 from modelprov.checkpoints.types import Checkpoint, TensorView
 from modelprov.errors import UsageError
 from modelprov.merge.collector import paused

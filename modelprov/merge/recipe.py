@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from modelprov.checkpoints.files import read_small_file
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.checkpoints.header import read_small_file
 from modelprov.errors import UsageError
 from modelprov.foreign.shown import shortened
 from modelprov.foreign.yaml_text import read_yaml

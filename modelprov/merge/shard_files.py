@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+from modelprov.checkpoints.files import FileState
+from modelprov.checkpoints.sources.interface import Source
 from modelprov.checkpoints.sources.page_cache import aligned_buffer
-from modelprov.checkpoints.types import FileState, Source
 from modelprov.engines.local import run_tasks
 from modelprov.merge.output_file import OutputFile, part_of
 

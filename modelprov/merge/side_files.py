@@ -9,8 +9,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from modelprov.checkpoints.files import Folder
-from modelprov.checkpoints.header import read_small_file
+from modelprov.checkpoints.files import Folder, read_small_file
 from modelprov.checkpoints.opening import read_json_object
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.types import Checkpoint
@@ -78,9 +77,9 @@ def write_side_files(plan: MergePlan, write: Callable[[str, bytes], None]) -> li
 
 def _home(checkpoint: Checkpoint) -> Folder | None:
     """The folder of a checkpoint that is on disk, links not followed (a cache keeps side files beside its links)."""
-    if not isinstance(checkpoint.source, LocalFiles) or not checkpoint.shards:
+    if checkpoint.folder is None or not isinstance(checkpoint.source, LocalFiles):
         return None
-    return Folder.of(checkpoint.shards[0].path.parent)
+    return Folder.of(checkpoint.folder)
 
 
 def _found(home: Folder | None, names: Iterable[str]) -> dict[str, Path]:

@@ -21,8 +21,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelprov.checkpoints.files import state_from
-from modelprov.checkpoints.types import FileState
+from modelprov.checkpoints.files import FileState, state_from
 from modelprov.errors import ChangedFileError, UsageError
 from modelprov.merge.output_file import write_whole
 from modelprov.merge.receipt import RECEIPT

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from modelprov.checkpoints.files import files_of
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.header import BITS, COMPARABLE
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.checkpoints.opening import open_checkpoint
-from modelprov.checkpoints.types import Checkpoint, FileState, RefusedTensor, Shard, TensorRef
+from modelprov.checkpoints.sources.interface import Piece, Range, one_after_another
+from modelprov.checkpoints.types import Checkpoint, RefusedTensor, Shard, TensorRef
 from modelprov.checkpoints.writing import OF, header
+from modelprov.errors import TruncatedShardError
 from modelprov.merge.collector import paused
 from modelprov.merge.computing import Computer
 from modelprov.merge.config import merged_config
@@ -85,17 +86,46 @@ class VirtualSource:
         self._budget = Budget(memory)
         self._recent = Recent(memory // 4)
 
-    def files(self) -> Mapping[Path, FileState]:
-        """The files of all models of the merge."""
-        return {path: state for one in self._plan.checkpoints for path, state in files_of(one).items()}
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that the files would have."""
+        return tuple(shard.name for shard in self._shards)
+
+    def place(self, shard: int) -> str:
+        """The same: these files lie nowhere."""
+        return self._shards[shard].name
+
+    def size(self, shard: int) -> int:
+        """Bytes that the file would have."""
+        return self._shards[shard].size
+
+    def versions(self) -> tuple[str, ...]:
+        """Those of all models of the merge."""
+        return tuple(version for model in self._plan.checkpoints for version in model.source.versions())
+
+    def check_unchanged(self) -> None:
+        """Raise `ChangedFileError` where a model of the merge is no longer what was opened."""
+        for model in self._plan.checkpoints:
+            model.source.check_unchanged()
+
+    def close(self) -> None:
+        """Close the models' sources."""
+        for model in self._plan.checkpoints:
+            model.source.close()
 
     def finite(self, memory: int) -> VirtualSource:
         """The same source with `only_finite`."""
         return VirtualSource(self._plan, self._shards, memory, only_finite=True)
 
+    def read_ranges(self, ranges: Sequence[Range]) -> Iterator[tuple[int, Piece]]:
+        """See `Source`; in the order asked for."""
+        return one_after_another(self.read_into, ranges)
+
     def read_into(self, shard: int, start: int, out: memoryview) -> None:
         """Fill `out` with the bytes that the written file would hold from absolute offset `start`."""
         view, one = out.cast("B"), self._shards[shard]
+        if len(view) and start + len(view) > one.size:
+            raise TruncatedShardError(f"{one.name} would have {one.size:,} bytes, fewer than asked for")
         done = 0
         if start < len(one.header):
             done = min(len(view), len(one.header) - start)
@@ -171,14 +201,13 @@ def virtual_checkpoint(
         label=label,
         location=location,
         tensors=tensors,
-        shards=tuple(
-            Shard(folder / shard.name, shard.size, hashlib.sha256(shard.header[8:]).hexdigest()) for shard in shards
-        ),
+        shards=tuple(Shard(shard.name, shard.size, hashlib.sha256(shard.header[8:]).hexdigest()) for shard in shards),
         source=VirtualSource(plan, shards, memory),
         config=merged_config(plan),
         metadata={"format": "pt"},
         refused=refused,
         notes=plan.notes,
+        folder=folder,
     )
 
 

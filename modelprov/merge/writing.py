@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from modelprov.checkpoints.digests import sampled_digest
-from modelprov.checkpoints.files import check_unchanged
-from modelprov.checkpoints.types import FileState
+from modelprov.checkpoints.files import FileState
 from modelprov.checkpoints.writing import INDEX, as_json
 from modelprov.errors import InterruptedRunError, MergeError, NonFiniteOutputError, UnreadableFileError, UsageError
 from modelprov.locking import only_writer
@@ -136,7 +135,8 @@ def _written(
     stage.write(RECIPE, plan.recipe.as_yaml().encode())
     stage.write("README.md", model_card(plan, out.name, notes).encode())
     stage.write(RECEIPT, as_json(receipt(plan, identities, files, notes)))
-    check_unchanged(plan.checkpoints)
+    for checkpoint in plan.checkpoints:
+        checkpoint.source.check_unchanged()
     stage.publish()
     kept = len(shards) - len(missing)
     return Written(out, files, notes, kept, earlier - kept)

@@ -19,11 +19,9 @@ import numpy.typing as npt
 from numba import njit, types
 from numba.extending import intrinsic
 
-import modelprov.compiled  # noqa: F401  (says where compiled code is kept, before any of it is made)
-from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.formats.compiled import BF16, F16, round_all, store, to_bf16, to_bf16_once, to_f16
 
 Float32 = npt.NDArray[np.float32]
-DTYPE_CODES = {DType.BF16: 0, DType.F16: 1, DType.F32: 2}
 
 
 class Arithmetic(IntEnum):
@@ -107,69 +105,6 @@ def fma32(_context: Any, _a: Any, _b: Any, _c: Any) -> Any:
 
 
 @njit(nogil=True, _nrt=False)
-def bf16_bits(value):
-    """Finite float32 rounded to bf16 (nearest, ties to even), as the bits of the float32 that holds it."""
-    bits = np.float32(value).view(np.uint32)
-    odd = np.uint32(np.uint32(bits >> np.uint32(16)) & np.uint32(1))
-    return np.uint32(np.uint32(bits + np.uint32(0x7FFF) + odd) & np.uint32(0xFFFF0000))
-
-
-@njit(nogil=True, _nrt=False)
-def to_bf16(value):
-    """Finite float32 rounded to bf16, as float32."""
-    return np.uint32(bf16_bits(value)).view(np.float32)
-
-
-@njit(nogil=True, _nrt=False)
-def to_f16(value):
-    """Finite float32 rounded to IEEE half precision (nearest, ties to even), as float32."""
-    magnitude = abs(value)
-    if magnitude >= np.float32(65520.0):
-        return np.float32(np.inf) if value > 0 else np.float32(-np.inf)
-    if magnitude < np.float32(6.103515625e-05):  # subnormal: a multiple of 2**-24
-        # Adding and subtracting 0.5 makes float32 round at bit 2**-24, to nearest, ties to even.
-        rounded = np.float32(np.float32(magnitude + np.float32(0.5)) - np.float32(0.5))
-        return rounded if np.uint32(np.float32(value).view(np.uint32) >> np.uint32(31)) == 0 else -rounded
-    bits = np.float32(value).view(np.uint32)
-    odd = np.uint32(np.uint32(bits >> np.uint32(13)) & np.uint32(1))
-    return np.uint32(np.uint32(bits + np.uint32(0xFFF) + odd) & np.uint32(0xFFFFE000)).view(np.float32)
-
-
-@njit(nogil=True, _nrt=False)
-def store(value, dtype):
-    """float32 rounded to the storage format with code `dtype`, as float32."""
-    if dtype == 0:
-        return to_bf16(value)
-    if dtype == 1:
-        return to_f16(value)
-    return value
-
-
-@njit(nogil=True, _nrt=False)
-def to_bf16_once(value):
-    """Finite float64 rounded once to bf16, as float32: by way of float32 rounded to odd (Boldo & Melquiond 2008)."""
-    single = np.float32(value)
-    bits = single.view(np.uint32)
-    inexact = np.uint32(np.float64(single) != value)
-    even = np.uint32(np.uint32(~bits) & np.uint32(1))
-    outward = np.uint32(abs(np.float64(single)) < abs(value))
-    # An inexact even result moves one step towards the true value, which makes it odd: +1 outward, -1 inward.
-    step = np.uint32(np.uint32(inexact & even) * np.uint32(np.uint32(2) * outward - np.uint32(1)))
-    return to_bf16(np.uint32(bits + step).view(np.float32))
-
-
-@njit(nogil=True, _nrt=False)
-def round_all(values, dtype):
-    """Round float32 [m] in place to the storage format with code `dtype`."""
-    if dtype == 0:
-        for i in range(len(values)):
-            values[i] = to_bf16(values[i])
-    elif dtype == 1:
-        for i in range(len(values)):
-            values[i] = to_f16(values[i])
-
-
-@njit(nogil=True, _nrt=False)
 def _weighted_sum(parents, weights, order, fused, dtype, out):
     total = np.float32(0)
     for j in order:
@@ -219,7 +154,7 @@ def _reference_plus_deltas(parents, weights, order, fused, dtype, out):
 
 @njit(nogil=True, _nrt=False)
 def _double(parents, weights, order, dtype, out):
-    if len(order) == 2 and dtype == 0:  # the usual case, in a form that vectorises
+    if len(order) == 2 and dtype == BF16:  # the usual case, in a form that vectorises
         first, second = parents[order[0]], parents[order[1]]
         a, b = weights[order[0]], weights[order[1]]
         for i in range(len(out)):
@@ -229,8 +164,8 @@ def _double(parents, weights, order, dtype, out):
         total = 0.0
         for j in order:
             total += np.float64(parents[j, i]) * weights[j]
-        out[i] = to_bf16_once(total) if dtype == 0 else np.float32(total)
-    if dtype == 1:
+        out[i] = to_bf16_once(total) if dtype == BF16 else np.float32(total)
+    if dtype == F16:
         _double_f16(parents, weights, order, out)
 
 
@@ -259,7 +194,7 @@ def _stepwise(parents, weights, order, normalise, dtype, out):
     out[:] = 0
     for j in order:
         row, weight = parents[j], store(np.float32(weights[j]), dtype)
-        if dtype == 0:
+        if dtype == BF16:
             for i in range(len(out)):
                 out[i] = out[i] + to_bf16(np.float32(row[i] * weight))
         else:
@@ -305,7 +240,8 @@ def _lerp(parents, weights, dtype, out):
 def evaluate(arithmetic, parents, weights, order, dtype, out):
     """Fill `out` float32 [m] with the merge of `parents` float32 [k, m] as `arithmetic` computes and stores it.
 
-    `weights` float64 [k], `order` int64 [k], `dtype` one of `DTYPE_CODES`. Non-finite parents give undefined values.
+    `weights` float64 [k], `order` int64 [k], `dtype` the code of a format within float32. Non-finite parents give
+    undefined values.
     """
     if arithmetic == 0 or arithmetic == 1:
         _weighted_sum(parents, weights, order, arithmetic == 1, dtype, out)

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from modelprov.checkpoints.digests import sampled_digest, weights_digest
-from modelprov.checkpoints.files import check_unchanged, files_of
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import ChangedFileError, ForeignLinkError
@@ -53,10 +52,10 @@ CHANGES: list[Callable[[Path], None]] = [write_in_place, write_with_the_old_time
 @pytest.mark.parametrize("change", CHANGES)
 def test_any_change_of_a_shard_is_noticed(folder: Path, change: Callable[[Path], None]) -> None:
     opened = open_checkpoint(str(folder))
-    check_unchanged([opened])
+    opened.source.check_unchanged()
     change(shard(folder))
     with pytest.raises(ChangedFileError, match=f"{shard(folder).name}|model-0000") as caught:
-        check_unchanged([opened])
+        opened.source.check_unchanged()
     assert "run the command again" in caught.value.advice
 
 
@@ -85,12 +84,13 @@ def test_reading_linking_elsewhere_and_unrelated_files_change_nothing(folder: Pa
     shard(folder).read_bytes()
     (tmp_path / "link").symlink_to(shard(folder))
     (folder / "README.md").write_text("new")
-    check_unchanged([opened, pickle.loads(pickle.dumps(opened))])
-    assert len(files_of(opened)) == 2
+    opened.source.check_unchanged()
+    pickle.loads(pickle.dumps(opened)).source.check_unchanged()
+    assert len(opened.source.versions()) == 2
 
 
 def test_a_checkpoint_without_files_never_changes() -> None:
-    check_unchanged([in_memory("memory", {})])
+    in_memory("memory", {}).source.check_unchanged()
 
 
 @pytest.mark.parametrize("name", ["model-00002-of-00002.safetensors", "model.safetensors.index.json", "config.json"])

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.checkpoints.header import MAX_HEADER_BYTES, read_header
+from modelprov.checkpoints.header import FIRST_READ, MAX_HEADER_BYTES, Header, read_headers
+from modelprov.checkpoints.sources.interface import Piece, Range
+from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.errors import InvalidHeaderError, ModelprovError, TruncatedShardError, UnreadableFileError
 from tests.factories import layout_header, write_raw, write_safetensors
+from tests.memory import Memory
+
+
+def read_header(path: Path) -> Header:
+    """The header of one file."""
+    return read_headers(LocalFiles(path.parent, [path.name]))[0]
 
 
 def entry(begin: Any = 0, end: Any = 8, shape: Any = (2,), dtype: Any = "F32") -> dict[str, Any]:
@@ -35,11 +46,12 @@ def test_a_valid_file_is_read_as_the_library_wrote_it(tmp_path: Path) -> None:
         "a": np.arange(4, dtype=np.float16),
     }
     path = write_safetensors(tmp_path / "x.safetensors", tensors, {"format": "pt"})
-    header = read_header(path, shard=7)
+    other = write_safetensors(tmp_path / "y.safetensors", {"c": np.zeros(3, np.float32)}, {})
+    header = read_headers(LocalFiles(tmp_path, [other.name, path.name]))[1]
     assert header.metadata == {"format": "pt"}
     assert header.shard.size == path.stat().st_size
     for ref in header.tensors:
-        assert ref.shard == 7
+        assert ref.shard == 1
         assert path.read_bytes()[ref.start : ref.stop] == tensors[ref.name].tobytes()
         assert ref.shape == tensors[ref.name].shape
     assert [ref.dtype for ref in header.tensors] == [DType.F32, DType.F16]
@@ -132,9 +144,43 @@ def test_a_refused_permission_is_unreadable(tmp_path: Path, monkeypatch: pytest.
         raise PermissionError(13, "Permission denied")
 
     # Not chmod: tests may run as root, whom no mode stops.
-    monkeypatch.setattr(Path, "open", deny)
+    monkeypatch.setattr(os, "open", deny)
     with pytest.raises(UnreadableFileError, match="Permission denied"):
         read_header(path)
+
+
+def shard(tensors: int) -> bytes:
+    """A file of so many tensors of one element each."""
+    text, size = layout_header([(f"layers.{number}.weight", (1,), "F32") for number in range(tensors)])
+    return len(text).to_bytes(8, "little") + text + bytes(size)
+
+
+@dataclass(frozen=True)
+class Watched(Memory):
+    """Memory that remembers what it was asked for."""
+
+    asked: list[list[Range]] = field(default_factory=list)
+
+    def read_ranges(self, ranges: Sequence[Range]) -> Iterator[tuple[int, Piece]]:
+        self.asked.append(list(ranges))
+        return super().read_ranges(ranges)
+
+
+def test_headers_of_any_source_are_read_in_two_requests_for_all_shards() -> None:
+    source = Watched((shard(1), shard(2000), shard(3), shard(500)))
+    headers = read_headers(source)
+    assert [len(header.tensors) for header in headers] == [1, 2000, 3, 500]
+    assert [header.shard.name for header in headers] == list(source.names)
+    assert [{ref.shard for ref in header.tensors} for header in headers] == [{0}, {1}, {2}, {3}]
+    first, rest = source.asked
+    assert all(stop <= FIRST_READ for _, _, stop in first)
+    ends = [header.tensors[0].start for header in headers]
+    assert rest == [(number, min(FIRST_READ, end), end) for number, end in enumerate(ends)]
+
+
+def test_a_broken_header_is_named_by_the_place_that_its_source_gives() -> None:
+    with pytest.raises(InvalidHeaderError, match=r"memory, 1\.safetensors is not a valid safetensors file"):
+        read_headers(Memory((shard(1), shard(2)[:-1] + b"more")))
 
 
 def test_text_that_is_not_json_is_refused(tmp_path: Path) -> None:

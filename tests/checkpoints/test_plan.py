@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import FORMATS, DType
 from modelprov.checkpoints.layouts.alignment import align
-from modelprov.checkpoints.plan import FORMATS, QUANTUM, Plan, byte_ranges, plan_pass, plan_segments
+from modelprov.checkpoints.plan import QUANTUM, Plan, byte_ranges, plan_pass, plan_segments
 from modelprov.checkpoints.types import Alignment, Checkpoint, Shard, TensorRef
 from tests.memory import Memory
 
@@ -28,8 +28,8 @@ def checkpoint(tensors: Sequence[tuple[str, int, DType, int]]) -> Checkpoint:
         start = ends.get(shard, HEADER)
         ends[shard] = start + count * dtype.size
         refs[name] = TensorRef(name, dtype, (count,), shard, start, ends[shard])
-    shards = tuple(Shard(None, ends.get(number, HEADER), "") for number in range(max(ends, default=0) + 1))  # type: ignore[arg-type]
-    return Checkpoint("c", "c", refs, shards, Memory(b""))
+    shards = tuple(Shard("x", ends.get(number, HEADER), "") for number in range(max(ends, default=0) + 1))
+    return Checkpoint("c", "c", refs, shards, Memory(()))
 
 
 def pair(counts: Sequence[int], shards: Sequence[int] = (), other: DType = BF16) -> Alignment:
@@ -147,10 +147,10 @@ def test_two_views_of_the_same_bytes_are_one_range() -> None:
     refs = {
         n: TensorRef(n, BF16, shape, 0, HEADER + 1024 * i, HEADER + 1024 * (i + 1)) for i, (n, shape) in enumerate(data)
     }
-    both = Checkpoint("a", "a", refs, (Shard(None, 3000, ""),), Memory(b""))  # type: ignore[arg-type]
+    both = Checkpoint("a", "a", refs, (Shard("x", 3000, ""),), Memory(()))
     tied_refs = {"model.embed_tokens.weight": refs["model.embed_tokens.weight"]}
     config = {"tie_word_embeddings": True}
-    tied = Checkpoint("b", "b", tied_refs, both.shards, Memory(b""), config=config)
+    tied = Checkpoint("b", "b", tied_refs, both.shards, Memory(()), config=config)
     plan = plan_pass(align((both, tied)))
     assert len(plan.tensor) == 2
     assert byte_ranges(plan, plan.block(0), 1) == [(0, HEADER, HEADER + 1024)]

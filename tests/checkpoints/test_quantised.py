@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelprov.checkpoints.formats.quantised import quantisation, refuse_quantised
+from modelprov.checkpoints.layouts.quantised import quantisation, refuse_quantised
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import UnsupportedFormatError

@@ -14,10 +14,11 @@ from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.plan import Plan, plan_pass, plan_segments
-from modelprov.checkpoints.sources import page_cache, reading
+from modelprov.checkpoints.reading import MAX_OPEN_FILES, LoadedBlock, Reader, Sources
+from modelprov.checkpoints.sources import local_access, page_cache
 from modelprov.checkpoints.sources.local import LocalFiles
-from modelprov.checkpoints.sources.reading import MAX_OPEN_FILES, Files, LoadedBlock, Reader
-from modelprov.checkpoints.types import Alignment
+from modelprov.checkpoints.sources.local_access import LocalAccess
+from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.demo.writing import Weights
 from modelprov.errors import TruncatedShardError, UnreadableFileError
 from tests import memory
@@ -38,10 +39,21 @@ def opened(tmp_path: Path, shards: tuple[int, ...] = (1, 3)) -> Alignment:
     return align([open_checkpoint(str(folder)) for folder in folders])
 
 
-def read_all(plan: Plan, files: Files) -> list[bytes]:
+def paths(checkpoint: Checkpoint) -> list[Path]:
+    return [checkpoint.home / shard.name for shard in checkpoint.shards]
+
+
+def access(alignment: Alignment, method: str = "auto") -> LocalAccess:
+    """The way to the first checkpoint's files."""
+    found = Sources(alignment.checkpoints, method).access[0]
+    assert isinstance(found, LocalAccess)
+    return found
+
+
+def read_all(plan: Plan, sources: Sources) -> list[bytes]:
     """Every segment's bytes, by checkpoint and then in the plan's order."""
-    reader = Reader(plan, files)
-    found: list[list[bytes]] = [[] for _ in files.checkpoints]
+    reader = Reader(plan, sources)
+    found: list[list[bytes]] = [[] for _ in sources.access]
     for number in range(plan.blocks):
         loaded, block = reader.load(number), plan.block(number)
         for i, buffer in enumerate(loaded.buffers):
@@ -55,7 +67,7 @@ def stored(alignment: Alignment, plan: Plan) -> list[bytes]:
     """The same from the files themselves."""
     found = []
     for i, checkpoint in enumerate(alignment.checkpoints):
-        content = [shard.path.read_bytes() for shard in checkpoint.shards]
+        content = [path.read_bytes() for path in paths(checkpoint)]
         found.append(
             b"".join(
                 content[shard][start : start + size]
@@ -79,9 +91,9 @@ def odd(folder: Path, seed: int) -> Path:
 def test_every_method_brings_the_bytes_of_the_files(tmp_path: Path, method: str, block: int) -> None:
     alignment = opened(tmp_path)
     plan = plan_pass(alignment, block)
-    files = Files(alignment.checkpoints, method)
-    assert read_all(plan, files) == stored(alignment, plan)
-    files.close()
+    sources = Sources(alignment.checkpoints, method)
+    assert read_all(plan, sources) == stored(alignment, plan)
+    sources.close()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -90,7 +102,7 @@ def test_data_at_odd_bytes_are_brought_to_whole_words(tmp_path: Path, method: st
     for block in (1, 8 << 20):
         plan = plan_pass(alignment, block)
         assert (plan.start % 2).all()
-        assert read_all(plan, Files(alignment.checkpoints, method)) == stored(alignment, plan)
+        assert read_all(plan, Sources(alignment.checkpoints, method)) == stored(alignment, plan)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -98,7 +110,7 @@ def test_scattered_and_unordered_segments_are_found(tmp_path: Path, method: str)
     alignment = opened(tmp_path)
     tensor, first, count = (np.array(column) for column in ([5, 0, 3, 0], [4096, 100, 64, 0], [500, 3, 10, 7]))
     plan = plan_segments(alignment, tensor, 4 * (first // 4), count, 1 << 20)
-    assert read_all(plan, Files(alignment.checkpoints, method)) == stored(alignment, plan)
+    assert read_all(plan, Sources(alignment.checkpoints, method)) == stored(alignment, plan)
 
 
 def test_a_checkpoint_without_files_is_asked_for_its_bytes() -> None:
@@ -107,35 +119,35 @@ def test_a_checkpoint_without_files_is_asked_for_its_bytes() -> None:
     plan = plan_pass(alignment, 20_000)
     for method in METHODS:
         right = b"".join(values.tobytes() for values, _ in weights.values())
-        assert read_all(plan, Files(alignment.checkpoints, method)) == [right, right]
+        assert read_all(plan, Sources(alignment.checkpoints, method)) == [right, right]
 
 
 @ON_LINUX
 def test_each_method_is_the_one_that_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alignment = opened(tmp_path, (1, 1))
-    assert Files(alignment.checkpoints, "map").mapped(0, 0) is not None
+    assert access(alignment, "map").mapped(0) is not None
     for method in ("direct", "buffered"):
-        assert Files(alignment.checkpoints, method).mapped(0, 0) is None
+        assert access(alignment, method).mapped(0) is None
     for method in ("map", "buffered"):
-        assert Files(alignment.checkpoints, method).direct(0, 0) is None
-    monkeypatch.setattr(reading, "cached_share", lambda _: 1.0)
-    assert Files(alignment.checkpoints).mapped(0, 0) is not None
-    monkeypatch.setattr(reading, "cached_share", lambda _: 0.5)
-    assert Files(alignment.checkpoints).mapped(0, 0) is None
+        assert access(alignment, method).direct(0) is None
+    monkeypatch.setattr(local_access, "cached_share", lambda _: 1.0)
+    assert access(alignment).mapped(0) is not None
+    monkeypatch.setattr(local_access, "cached_share", lambda _: 0.5)
+    assert access(alignment).mapped(0) is None
 
 
 def test_direct_reads_bring_everything_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alignment = opened(tmp_path)
     plan = plan_pass(alignment, 20_000)
-    files = Files(alignment.checkpoints, "direct")
-    if files.direct(0, 0) is None:
+    sources = Sources(alignment.checkpoints, "direct")
+    if access(alignment, "direct").direct(0) is None:
         pytest.skip("no direct reads on this file system")
 
     def never(*_: object) -> None:
         raise AssertionError("read once more through the page cache")
 
     monkeypatch.setattr(LocalFiles, "read_into", never)
-    assert read_all(plan, files) == stored(alignment, plan)
+    assert read_all(plan, sources) == stored(alignment, plan)
 
 
 def test_direct_reads_that_the_system_refuses_become_plain_reads(
@@ -143,8 +155,8 @@ def test_direct_reads_that_the_system_refuses_become_plain_reads(
 ) -> None:
     alignment = opened(tmp_path)
     plan = plan_pass(alignment)
-    monkeypatch.setattr(reading, "open_direct", lambda _: None)
-    assert read_all(plan, Files(alignment.checkpoints, "direct")) == stored(alignment, plan)
+    monkeypatch.setattr(local_access, "open_direct", lambda _: None)
+    assert read_all(plan, Sources(alignment.checkpoints, "direct")) == stored(alignment, plan)
 
 
 def test_direct_reads_that_come_in_pieces_or_fail_midway_are_finished_otherwise(
@@ -162,7 +174,7 @@ def test_direct_reads_that_come_in_pieces_or_fail_midway_are_finished_otherwise(
 
     monkeypatch.setattr(os, "preadv", short)
     try:
-        assert read_all(plan, Files(alignment.checkpoints, "direct")) == stored(alignment, plan)
+        assert read_all(plan, Sources(alignment.checkpoints, "direct")) == stored(alignment, plan)
     except UnreadableFileError:
         pytest.fail("a refused direct read was not read again")
 
@@ -170,10 +182,10 @@ def test_direct_reads_that_come_in_pieces_or_fail_midway_are_finished_otherwise(
 @pytest.mark.parametrize("method", METHODS)
 def test_a_shard_cut_short_before_it_is_read_is_an_error_in_words(tmp_path: Path, method: str) -> None:
     alignment = opened(tmp_path, (1, 1))
-    shard = alignment.checkpoints[1].shards[0]
-    os.truncate(shard.path, shard.size - 1)
+    checkpoint = alignment.checkpoints[1]
+    os.truncate(paths(checkpoint)[0], checkpoint.shards[0].size - 1)
     with pytest.raises(TruncatedShardError, match=r"c1.*(shorter|ends)"):
-        read_all(plan_pass(alignment), Files(alignment.checkpoints, method))
+        read_all(plan_pass(alignment), Sources(alignment.checkpoints, method))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -181,9 +193,9 @@ def test_a_shard_cut_short_while_it_is_read_is_an_error_in_words(tmp_path: Path,
     """Without the check a map would end the process with SIGBUS."""
     alignment = opened(tmp_path, (1, 1))
     plan = plan_pass(alignment, 1)
-    reader = Reader(plan, Files(alignment.checkpoints, method))
+    reader = Reader(plan, Sources(alignment.checkpoints, method))
     reader.load(0)
-    os.truncate(alignment.checkpoints[1].shards[0].path, 4096)
+    os.truncate(paths(alignment.checkpoints[1])[0], 4096)
     with pytest.raises(TruncatedShardError):
         reader.load(plan.blocks - 1)
 
@@ -191,9 +203,9 @@ def test_a_shard_cut_short_while_it_is_read_is_an_error_in_words(tmp_path: Path,
 @pytest.mark.parametrize("method", METHODS)
 def test_a_shard_that_vanished_is_an_error_in_words(tmp_path: Path, method: str) -> None:
     alignment = opened(tmp_path, (1, 1))
-    alignment.checkpoints[1].shards[0].path.unlink()
+    paths(alignment.checkpoints[1])[0].unlink()
     with pytest.raises(UnreadableFileError, match="c1"):
-        read_all(plan_pass(alignment), Files(alignment.checkpoints, method))
+        read_all(plan_pass(alignment), Sources(alignment.checkpoints, method))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -207,7 +219,7 @@ def test_a_shard_that_may_not_be_read_is_an_error_in_words(
 
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(UnreadableFileError, match="Permission denied") as caught:
-        read_all(plan_pass(alignment), Files(alignment.checkpoints, method))
+        read_all(plan_pass(alignment), Sources(alignment.checkpoints, method))
     assert "permissions" in caught.value.advice
 
 
@@ -218,11 +230,11 @@ def test_few_files_stay_open_however_many_shards_there_are(tmp_path: Path, metho
     folder = write_checkpoint(tmp_path / "many", many, len(many))
     alignment = align([open_checkpoint(str(folder))] * 2)
     plan = plan_segments(alignment, *(np.array(c) for c in (range(len(many)), [0] * len(many), [32] * len(many))), 1)
-    files = Files(alignment.checkpoints, method)
+    sources = Sources(alignment.checkpoints, method)
     before = open_files()
-    assert read_all(plan, files) == stored(alignment, plan)
+    assert read_all(plan, sources) == stored(alignment, plan)
     assert open_files() - before <= 2 * MAX_OPEN_FILES + 64
-    files.close()
+    sources.close()
     gc.collect()
     assert open_files() <= before
 
@@ -235,11 +247,13 @@ def open_files() -> int:
 def test_files_in_use_stay_open_until_the_reader_lets_go(tmp_path: Path) -> None:
     """Closing a pass under a reader must not give its descriptor to somebody else."""
     alignment = opened(tmp_path, (1, 1))
-    files = Files(alignment.checkpoints, "direct")
-    direct = files.direct(0, 0)
+    sources = Sources(alignment.checkpoints, "direct")
+    held = sources.access[0]
+    assert isinstance(held, LocalAccess)
+    direct = held.direct(0)
     if direct is None:
         pytest.skip("no direct reads on this file system")
-    files.close()
+    sources.close()
     os.fstat(direct.descriptor)
     number = direct.descriptor
     del direct
@@ -251,7 +265,7 @@ def test_files_in_use_stay_open_until_the_reader_lets_go(tmp_path: Path) -> None
 def test_buffers_are_reused_from_block_to_block(tmp_path: Path) -> None:
     alignment = opened(tmp_path, (1, 1))
     plan = plan_pass(alignment, 1)
-    reader = Reader(plan, Files(alignment.checkpoints, "buffered"))
+    reader = Reader(plan, Sources(alignment.checkpoints, "buffered"))
     addresses = {reader.load(number).buffers[0].ctypes.data for number in range(plan.blocks)}
     assert plan.blocks > 4
     assert len(addresses) < plan.blocks
@@ -262,18 +276,18 @@ def test_readers_in_several_threads_get_their_own_bytes(tmp_path: Path) -> None:
     plan = plan_pass(alignment, 1)
     right = stored(alignment, plan)
     for method in METHODS:
-        files = Files(alignment.checkpoints, method)
+        sources = Sources(alignment.checkpoints, method)
         with ThreadPoolExecutor(6) as pool:
-            results = list(pool.map(lambda _, files=files: read_all(plan, files) == right, range(6)))
+            results = list(pool.map(lambda _, sources=sources: read_all(plan, sources) == right, range(6)))
         assert results == [True] * 6
 
 
 def test_a_block_stays_valid_after_the_pass_was_closed(tmp_path: Path) -> None:
     alignment = opened(tmp_path, (1, 1))
     plan = plan_pass(alignment)
-    files = Files(alignment.checkpoints, "map")
-    loaded: LoadedBlock = Reader(plan, files).load(0)
-    files.close()
+    sources = Sources(alignment.checkpoints, "map")
+    loaded: LoadedBlock = Reader(plan, sources).load(0)
+    sources.close()
     gc.collect()
     start, size = int(loaded.start[0, 0]), int(plan.sizes[0, 0])
     assert bytes(loaded.buffers[0][start : start + size]) == stored(alignment, plan)[0][:size]
@@ -283,7 +297,7 @@ def test_where_the_page_cache_cannot_be_asked_a_file_counts_as_not_cached(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alignment = opened(tmp_path, (1, 1))
-    mapping = Files(alignment.checkpoints, "map").mapped(0, 0)
+    mapping = access(alignment, "map").mapped(0)
     assert mapping is not None
     assert 0 <= page_cache.cached_share(mapping) <= 1
 
@@ -293,7 +307,7 @@ def test_where_the_page_cache_cannot_be_asked_a_file_counts_as_not_cached(
     monkeypatch.setattr(page_cache.ctypes, "CDLL", absent)
     assert page_cache.cached_share(mapping) == 0
     monkeypatch.setattr(page_cache, "O_DIRECT", 0)
-    assert page_cache.open_direct(alignment.checkpoints[0].shards[0].path) is None
+    assert page_cache.open_direct(lambda _: -1) is None
 
 
 def test_buffers_for_direct_reads_begin_on_a_page() -> None:

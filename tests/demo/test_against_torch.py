@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from benchmarks.families import write_big_family
-from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType, encode_single
 from modelprov.demo.family import MEMBERS, Family
 from modelprov.demo.weights import merge_exact
-from modelprov.demo.writing import Weights, as_stored, encode32, write_shard
+from modelprov.demo.writing import Weights, as_stored, write_shard
 from modelprov.recipes.arithmetics import Arithmetic
 from tests.demo.test_weights import three_parents
 from tests.demo.test_writing import weights as every_dtype
@@ -68,7 +68,7 @@ def test_bf16_rounds_to_nearest_with_ties_to_even_as_torch_does():
     values = bits.view(np.float32)
     values = values[np.isfinite(values)]
     expected = torch.from_numpy(values).bfloat16().view(torch.int16).numpy().tobytes()
-    assert encode32(values, DType.BF16) == expected
+    assert encode_single(values, DType.BF16).tobytes() == expected
 
 
 @pytest.mark.parametrize("weights", [(0.565, 0.3, 0.135), (0.5, 0.4, 0.3)])

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from modelprov.checkpoints.formats.dtypes import DType, Float64, round_to
+from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, Float64, round_to
 from modelprov.checkpoints.layouts.components import component_of
 from modelprov.checkpoints.layouts.naming import canonical_name
 from modelprov.demo.layout import TINY, layout
@@ -20,7 +20,7 @@ from modelprov.demo.weights import (
     without_mtp,
 )
 from modelprov.demo.writing import Float32, Weights
-from modelprov.recipes.arithmetics import DTYPE_CODES, Arithmetic, evaluate
+from modelprov.recipes.arithmetics import Arithmetic, evaluate
 
 
 def model(seed: int) -> Weights:
@@ -108,14 +108,14 @@ def test_two_finetunes_of_one_base_are_independent():
     assert abs(cosine(*deltas)) < 0.02
 
 
-@pytest.mark.parametrize(("arithmetic", "dtype"), list(itertools.product(COMBINE, DTYPE_CODES)))
+@pytest.mark.parametrize(("arithmetic", "dtype"), list(itertools.product(COMBINE, WITHIN_FLOAT32)))
 def test_every_merge_has_the_bits_of_the_compiled_arithmetic(arithmetic: Arithmetic, dtype: DType):
     parents, weights = three_parents(dtype, 4000), (0.5, 0.2, 0.3)
     if arithmetic is Arithmetic.FLOAT32_LERP:
         parents, weights = parents[1:], (0.565, 0.435)
     rows = np.stack([parent["w"][0].ravel() for parent in parents])
     expected = np.empty(rows.shape[1], np.float32)
-    evaluate(int(arithmetic), rows, np.array(weights), np.arange(len(rows)), DTYPE_CODES[dtype], expected)
+    evaluate(int(arithmetic), rows, np.array(weights), np.arange(len(rows)), dtype.code, expected)
     merged = merge_exact(parents, weights, arithmetic)["w"][0]
     np.testing.assert_array_equal(merged.ravel().view(np.uint32), expected.view(np.uint32))
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.recipes.arithmetics import DTYPE_CODES, Arithmetic, evaluate
+from modelprov.recipes.arithmetics import Arithmetic, evaluate
 from tests.forensics.exact_oracle import ratios
 
 Float32 = npt.NDArray[np.float32]
@@ -42,7 +42,7 @@ def merged(parents: tuple[Float32, Float32], alpha: float, arithmetic: Arithmeti
     """What the program with this arithmetic stores for the ratio."""
     out = np.empty_like(parents[0])
     weights = np.array([alpha, 1 - alpha])
-    evaluate(int(arithmetic), np.stack(parents), weights, np.arange(2), DTYPE_CODES[DTYPES[kind]], out)
+    evaluate(int(arithmetic), np.stack(parents), weights, np.arange(2), DTYPES[kind].code, out)
     return out
 
 

@@ -200,7 +200,7 @@ def test_data_at_odd_bytes_give_the_same_bits(
     stored = []
     for name in NAMES:
         folder = tmp_path / name
-        shutil.copytree(place(name).shards[0].path.parent, folder)
+        shutil.copytree(place(name).home, folder)
         path = next(folder.glob("*.safetensors"))
         raw = path.read_bytes()
         length = int.from_bytes(raw[:8], "little")
@@ -232,7 +232,7 @@ def test_a_shard_that_shrinks_during_the_sweep_stops_it_in_words(
     place: Callable[..., Checkpoint], tmp_path: Path, method: str
 ) -> None:
     folder = tmp_path / "nex"
-    shutil.copytree(place("nex").shards[0].path.parent, folder)
+    shutil.copytree(place("nex").home, folder)
     stored = (place("rio"), open_checkpoint(str(folder), "nex"), place("qwen"))
     alignment = align(stored)
 

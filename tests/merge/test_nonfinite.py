@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelprov.checkpoints.formats.compiled import any_nonfinite
 from modelprov.checkpoints.formats.dtypes import DType, decode, encode
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.errors import NonFiniteOutputError
-from modelprov.merge.fused import FORMATS, any_nonfinite
 from modelprov.merge.recipe import Recipe, linear, parse
 from modelprov.merge.virtual import plan_recipe, virtual_checkpoint
 from modelprov.merge.writing import WriteOptions, write_merge
@@ -129,4 +129,4 @@ def test_the_compiled_check_says_what_numpy_says(dtype: DType, values: list[floa
     raw = encode(np.array(values, np.float64), dtype)
     count = min(count, len(values))
     wanted = not np.isfinite(decode(raw[: count * dtype.size], dtype)).all()
-    assert any_nonfinite(raw, FORMATS[dtype], count) == wanted
+    assert any_nonfinite(raw, dtype.code, count) == wanted

@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from modelprov.checkpoints.digests import sampled_digest
-from modelprov.checkpoints.header import read_header
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.demo.family import Family
 from modelprov.errors import ChangedFileError, InUseError, ModelprovError, UsageError
@@ -235,16 +234,19 @@ def test_an_input_edited_between_kill_and_resume_leaves_no_old_shard(
 ) -> None:
     assert killed(half(models), tmp_path / "out", 900_000)
     sample = sampled_digest(open_checkpoint(str(models[0])))
-    for shard in open_checkpoint(str(models[0])).shards:
-        last = max((ref for ref in read_header(shard.path).tensors), key=lambda ref: ref.stop - ref.start).stop - 1
-        times = shard.path.stat()
+    opened = open_checkpoint(str(models[0]))
+    for number, shard in enumerate(opened.shards):
+        refs = [ref for ref in opened.tensors.values() if ref.shard == number]
+        last = max(refs, key=lambda ref: ref.stop - ref.start).stop - 1
+        path = opened.home / shard.name
+        times = path.stat()
         if how.startswith("replaced"):
-            shutil.copy(shard.path, tmp_path / "other")
+            shutil.copy(path, tmp_path / "other")
             flip(tmp_path / "other", last)
             os.utime(tmp_path / "other", ns=(times.st_atime_ns, times.st_mtime_ns))
-            (tmp_path / "other").replace(shard.path)
+            (tmp_path / "other").replace(path)
         else:
-            flip(shard.path, last, keep_times="time" in how)
+            flip(path, last, keep_times="time" in how)
     assert sampled_digest(open_checkpoint(str(models[0]))) == sample
     result = write(half(models), tmp_path / "out")
     assert result.resumed == 0

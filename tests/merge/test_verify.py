@@ -110,7 +110,7 @@ def test_one_changed_element_is_found_and_shown(rio: Recipe, tmp_path: Path) -> 
     run("merge", recipe_file(tmp_path, rio), out, "-q")
     opened = open_checkpoint(str(out))
     ref = next(ref for name, ref in opened.tensors.items() if name.endswith("q_proj.weight"))
-    with opened.shards[ref.shard].path.open("r+b") as file:
+    with (opened.home / opened.shards[ref.shard].name).open("r+b") as file:
         file.seek(ref.start + 2 * 77)
         old = file.read(2)
         file.seek(ref.start + 2 * 77)

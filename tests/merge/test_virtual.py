@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.header import read_headers
 from modelprov.checkpoints.inspection import inspect_checkpoint
 from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.checkpoints.types import Checkpoint
 from modelprov.demo.family import Family
-from modelprov.errors import InvalidCheckpointError, MergeError
+from modelprov.errors import ChangedFileError, InvalidCheckpointError, MergeError, TruncatedShardError
 from modelprov.merge.plan import plan_merge
 from modelprov.merge.recipe import Recipe, linear, parse
 from modelprov.merge.virtual import open_any, plan_recipe, virtual_checkpoint
@@ -54,7 +57,7 @@ def test_mergekits_own_recipes_run_as_they_are(case: str, program: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(rio: Recipe) -> tuple[bytes, object]:
+def whole(rio: Recipe) -> tuple[bytes, Checkpoint]:
     virtual = virtual_checkpoint(plan_recipe(rio), "v", "v", Path())
     held = bytearray(virtual.shards[0].size)
     virtual.source.read_into(0, 0, memoryview(held))
@@ -62,13 +65,52 @@ def whole(rio: Recipe) -> tuple[bytes, object]:
 
 
 @given(st.data())
-def test_any_part_of_a_shard_reads_the_same(whole: tuple[bytes, object], data: st.DataObject) -> None:
+def test_any_part_of_a_shard_reads_the_same(whole: tuple[bytes, Checkpoint], data: st.DataObject) -> None:
     content, virtual = whole
     start = data.draw(st.integers(0, len(content) - 1))
     size = data.draw(st.integers(1, min(100_000, len(content) - start)))
     held = bytearray(size)
-    virtual.source.read_into(0, start, memoryview(held))  # type: ignore[attr-defined]
+    virtual.source.read_into(0, start, memoryview(held))
     assert bytes(held) == content[start : start + size]
+
+
+def test_ranges_of_a_merge_are_those_of_its_shards_and_end_with_them(whole: tuple[bytes, Checkpoint]) -> None:
+    content, virtual = whole
+    source, end = virtual.source, len(content)
+    assert list(source.names) == [shard.name for shard in virtual.shards]
+    assert [source.size(number) for number in range(len(source.names))] == [shard.size for shard in virtual.shards]
+    ranges = [(0, end - 100, end), (0, 0, 5000), (0, 7, 7), (0, 4000, 9001), (0, end, end)]
+    found = {number: bytes(piece) for number, piece in source.read_ranges(ranges)}
+    assert found == {number: content[start:stop] for number, (_, start, stop) in enumerate(ranges)}
+    for start, stop in ((end - 1, end + 1), (end, end + 1), (2 * end, 2 * end + 1)):
+        with pytest.raises(TruncatedShardError, match=virtual.shards[0].name):
+            list(source.read_ranges([(0, start, stop)]))
+
+
+def test_headers_of_a_merge_are_read_like_those_of_files(whole: tuple[bytes, Checkpoint]) -> None:
+    _, virtual = whole
+    headers = read_headers(virtual.source)
+    assert tuple(header.shard for header in headers) == virtual.shards
+    assert {ref.name: ref for header in headers for ref in header.tensors} == virtual.tensors
+
+
+def test_a_merge_watches_the_files_of_its_models(family: Family, tmp_path: Path) -> None:
+    shutil.copytree(family.nex, tmp_path / "nex")
+    recipe = linear({str(tmp_path / "nex"): 0.5, str(family.qwen): 0.5})
+    virtual = virtual_checkpoint(plan_recipe(recipe), "v", "v", Path())
+    nested = virtual_checkpoint(plan_merge(linear({"v": 1.0}), {"v": virtual}), "w", "w", Path())
+    before = list(nested.source.versions())
+    for held in (virtual, nested):
+        held.source.check_unchanged()
+    path = next((tmp_path / "nex").glob("*.safetensors"))
+    shutil.copy(path, tmp_path / "new")
+    (tmp_path / "new").replace(path)
+    for held in (virtual, nested):
+        with pytest.raises(ChangedFileError, match=path.name):
+            held.source.check_unchanged()
+    again = virtual_checkpoint(plan_recipe(recipe), "v", "v", Path())
+    assert len(before) == len(again.source.versions()) != 0
+    assert before != list(again.source.versions())
 
 
 def test_a_whole_tensor_method_reads_the_same_in_parts(family: Family) -> None:

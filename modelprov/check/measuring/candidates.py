@@ -40,7 +40,7 @@ def open_candidates(
             missing[label] = why
             candidates.append(Candidate(name, label, None, declared))
             continue
-        card = read_claims(checkpoint.shards[0].path.parent)
+        card = read_claims(checkpoint.home)
         licence = card.license.value if card.license is not None else None
         scores = tuple(one for one in card.scores if one.model is None)
         candidates.append(Candidate(name, label, place, declared, licence, scores))

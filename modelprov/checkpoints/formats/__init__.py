@@ -1,1 +1,1 @@
-"""What stored numbers mean: values and rounding cells."""
+"""What stored numbers mean: their codes, values and rounding cells; plain floats are the first members."""

@@ -1,7 +1,8 @@
-"""Floating-point formats: names, sizes, decoding, rounding, and the rounding cell of a stored value.
+"""Plain floats: names, codes, sizes, decoding, rounding, and the rounding cell of a stored value. In numpy; no loops.
 
 A stored value stands for every real number that rounds to it; the estimators need that cell (its `lower` and `upper`
-bound), not the value alone. Everything here is exact: no result depends on how float32 rounds on the way.
+bound), not the value alone. Everything here is exact: no result depends on how float32 rounds on the way. Compiled
+loops have their own versions in `compiled`, held against these.
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ import numpy.typing as npt
 
 from modelprov.errors import UnsupportedFormatError
 
+Bytes = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+
+_NUMPY = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
 
 
 class DType(StrEnum):
-    """The float formats that can be compared, by their safetensors names."""
+    """The float formats that can be compared, by their safetensors names; their order gives their codes."""
 
     BF16 = "BF16"
     F16 = "F16"
@@ -34,6 +39,23 @@ class DType(StrEnum):
         """Stored mantissa bits: one unit in the last place is 2 to the minus this, relative to the binade."""
         return {"BF16": 7, "F16": 10, "F32": 23, "F64": 52}[self]
 
+    @property
+    def code(self) -> int:
+        """Its number wherever formats are kept in arrays: plans, samples, compiled loops, accelerators."""
+        return FORMATS.index(self)
+
+    @property
+    def torch_name(self) -> str:
+        """What torch, configs and recipes call it."""
+        return {"BF16": "bfloat16", "F16": "float16", "F32": "float32", "F64": "float64"}[self]
+
+
+FORMATS = tuple(DType)
+"""The formats by their codes."""
+SIZES = np.array([dtype.size for dtype in FORMATS])
+"""Bytes per element, by code."""
+WITHIN_FLOAT32 = (DType.BF16, DType.F16, DType.F32)
+"""The formats whose every number is one of float32, which arithmetics of merges compute in. Coarsest first."""
 
 # Sizes in bytes of every other dtype the safetensors format names: headers with them are valid, comparing is refused.
 OTHER_SIZES = {
@@ -42,22 +64,33 @@ OTHER_SIZES = {
 }  # fmt: skip
 
 
-def decode(raw: npt.NDArray[np.uint8], dtype: DType) -> Float64:
+def decode(raw: Bytes, dtype: DType) -> Float64:
     """Stored little-endian bytes as float64, exactly. `raw` is uint8 of any length that is whole elements."""
     data = np.ascontiguousarray(raw).tobytes()
     if dtype is DType.BF16:
-        bits = np.frombuffer(data, "<u2").astype(np.uint32) << np.uint32(16)
-        with np.errstate(invalid="ignore"):  # a signalling NaN is still a NaN
-            return bits.view(np.float32).astype(np.float64)
-    return np.frombuffer(data, {"F16": "<f2", "F32": "<f4", "F64": "<f8"}[dtype]).astype(np.float64)
+        values = (np.frombuffer(data, "<u2").astype(np.uint32) << np.uint32(16)).view(np.float32)
+    else:
+        values = np.frombuffer(data, _NUMPY[dtype])
+    with np.errstate(invalid="ignore"):  # a signalling NaN is still a NaN
+        return values.astype(np.float64)
 
 
-def encode(values: npt.ArrayLike, dtype: DType) -> npt.NDArray[np.uint8]:
+def encode(values: npt.ArrayLike, dtype: DType) -> Bytes:
     """Real numbers (float64) as stored bytes, rounded once to nearest, ties to even."""
-    rounded = round_to(np.asarray(values, np.float64), dtype)
+    return pack(round_to(np.asarray(values, np.float64), dtype), dtype)
+
+
+def encode_single(values: Float32, dtype: DType) -> Bytes:
+    """float32 values as stored bytes, rounded once to nearest, ties to even; of any shape, in C order."""
+    return pack(store(values, dtype), dtype)
+
+
+def pack(values: npt.NDArray[np.floating], dtype: DType) -> Bytes:
+    """Values of any precision that are numbers of `dtype` as its bytes, in C order; NaN stays NaN."""
     if dtype is DType.BF16:
-        return (rounded.astype(np.float32).view(np.uint32) >> np.uint32(16)).astype("<u2").view(np.uint8).ravel()
-    return rounded.astype({"F16": "<f2", "F32": "<f4", "F64": "<f8"}[dtype]).view(np.uint8).ravel()
+        words = np.ascontiguousarray(values, np.float32).view(np.uint32) >> np.uint32(16)
+        return words.astype("<u2").view(np.uint8).ravel()
+    return np.ascontiguousarray(values, _NUMPY[dtype]).view(np.uint8).ravel()
 
 
 def round_to(values: Float64, dtype: DType) -> Float64:
@@ -80,7 +113,14 @@ def round_to(values: Float64, dtype: DType) -> Float64:
         return round_bf16(odd).astype(np.float64)
 
 
-def round_bf16(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def store(values: Float32, dtype: DType) -> Float32:
+    """float32 values as `dtype` holds them: rounded once to nearest, ties to even; float32 out, same shape."""
+    if dtype is DType.BF16:
+        return round_bf16(values)
+    return values.astype(np.float16).astype(np.float32) if dtype is DType.F16 else values
+
+
+def round_bf16(values: Float32) -> Float32:
     """float32 rounded to bf16 (nearest, ties to even), kept as float32; infinities and NaN pass through."""
     bits = values.view(np.uint32)
     rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
@@ -114,6 +154,15 @@ def rounding_cell(values: Float64, dtype: DType) -> tuple[Float64, Float64]:
     outward, inward = ulp / 2, np.where(power_of_two, ulp / 4, ulp / 2)
     negative = values < 0
     return values - np.where(negative, outward, inward), values + np.where(negative, inward, outward)
+
+
+def rounding_cells(values: Float64, codes: npt.NDArray[np.uint8]) -> tuple[Float64, Float64]:
+    """The rounding cells of values stored in one or several formats, `codes` [n]."""
+    lower, upper = np.empty_like(values), np.empty_like(values)
+    for code in np.unique(codes):
+        chosen = codes == code
+        lower[chosen], upper[chosen] = rounding_cell(values[chosen], FORMATS[code])
+    return lower, upper
 
 
 def parse_dtype(name: str, tensor: str) -> DType:

@@ -1,1 +1,1 @@
-"""Where bytes come from."""
+"""Where bytes come from: one interface, local files its first member."""

@@ -1,18 +1,17 @@
-"""Reads bytes of local shards: the only place that touches weight data on disk. Knows no names and no shapes."""
+"""Reads bytes of local shards: the only place that touches weight data on disk. Knows no tensors and no formats."""
 
 from __future__ import annotations
 
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelprov.checkpoints.files import check_open
-from modelprov.checkpoints.header import DOWNLOAD_AGAIN, unreadable
-from modelprov.checkpoints.types import FileState
+from modelprov.checkpoints.files import FileState, changed, state_from, state_of, unreadable
+from modelprov.checkpoints.sources.interface import DOWNLOAD_AGAIN, Piece, Range, one_after_another
 from modelprov.errors import TruncatedShardError
 
 MAX_OPEN_FILES = 64
@@ -25,47 +24,59 @@ class _OpenFile:
 
 
 class LocalFiles:
-    """The files of one checkpoint, by shard number; safe to use from many threads, and to send to another process.
+    """Files below one folder as a `Source`; at most 64 idle ones stay open, until `close` or the object's own end.
 
-    `states` says which files they are: another file in the place of one, however it got there, is an error.
-    At most 64 idle files stay open; they are closed by `close`, or with the object itself.
+    The files are those that lie there when the object is made (`states` says which those were, for a copy): another
+    file in the place of one, however it got there, is an error. Raises `UnreadableFileError` for what is no file.
     """
 
-    def __init__(self, paths: Sequence[Path], states: Mapping[Path, FileState] | None = None) -> None:
-        self._paths = tuple(paths)
-        self._states = dict(states or {})
+    def __init__(self, folder: Path, names: Sequence[str], states: Sequence[FileState] = ()) -> None:
+        self._folder, self._names = folder, tuple(names)
+        self._paths = tuple(folder / name for name in names)
+        self._states = tuple(states) or tuple(map(state_of, self._paths))
         self._lock = threading.Lock()
         self._open: dict[int, _OpenFile] = {}
         self._finalizer = weakref.finalize(self, _close_all, self._open)
 
-    def __reduce__(self) -> tuple[type[LocalFiles], tuple[tuple[Path, ...], dict[Path, FileState]]]:
+    def __reduce__(self) -> tuple[type[LocalFiles], tuple[Path, tuple[str, ...], tuple[FileState, ...]]]:
         """Open files stay behind: the copy opens its own."""
-        return LocalFiles, (self._paths, self._states)
+        return LocalFiles, (self._folder, self._names, self._states)
 
-    def files(self) -> Mapping[Path, FileState]:
-        """The files as they were when their headers were read."""
-        return self._states
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names below the folder."""
+        return self._names
+
+    def place(self, shard: int) -> str:
+        """The path of a shard."""
+        return str(self._paths[shard])
+
+    def size(self, shard: int) -> int:
+        """Bytes of a shard when the object was made."""
+        return self._states[shard].size
 
     def open(self, shard: int, flags: int = 0) -> int:
-        """A new descriptor of shard number `shard`, for the caller to close; raises `OSError` or `ChangedFileError`."""
-        path = self._paths[shard]
+        """A new descriptor of a shard, for the caller to close; raises `OSError` or `ChangedFileError`.
+
+        A file that only lost bytes passes: whoever reads it says how many are missing, or `check_unchanged` finds it.
+        """
+        path, expected = self._paths[shard], self._states[shard]
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
         try:
-            check_open(path, descriptor, self._states.get(path))
+            found = state_from(os.fstat(descriptor))
+            if found != expected and found.size >= expected.size:
+                raise changed(path)
         except BaseException:
             os.close(descriptor)
             raise
         return descriptor
 
-    def path(self, shard: int) -> Path:
-        """The file of shard number `shard`, to be named in messages."""
-        return self._paths[shard]
+    def read_ranges(self, ranges: Sequence[Range]) -> Iterator[tuple[int, Piece]]:
+        """See `Source`; in the order asked for."""
+        return one_after_another(self.read_into, ranges)
 
     def read_into(self, shard: int, start: int, out: memoryview) -> None:
-        """Fill `out` with the bytes of `shard` from absolute offset `start`.
-
-        Raises `TruncatedShardError` when the file ends before, `UnreadableFileError` when the system refuses.
-        """
+        """See `Source`."""
         view = out.cast("B")
         done = 0
         try:
@@ -83,6 +94,20 @@ class LocalFiles:
                 f"{self._paths[shard]} ends {missing:,} bytes before the end of a block; it changed while being read",
                 DOWNLOAD_AGAIN,
             )
+
+    def versions(self) -> tuple[str, ...]:
+        """What the system says of every file."""
+        return tuple(f"{one.inode} {one.size} {one.modified_ns} {one.changed_ns}" for one in self._states)
+
+    def check_unchanged(self) -> None:
+        """See `Source`."""
+        for path, expected in zip(self._paths, self._states, strict=True):
+            try:
+                found = state_from(path.stat())
+            except OSError as error:
+                raise changed(path) from error
+            if found != expected:
+                raise changed(path)
 
     def close(self) -> None:
         """Close the idle files; a later read opens them again."""

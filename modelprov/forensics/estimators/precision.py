@@ -12,12 +12,11 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import DType, Float64, round_to
+from modelprov.checkpoints.formats.dtypes import FORMATS, WITHIN_FLOAT32, DType, Float64, round_to, rounding_cells
 from modelprov.checkpoints.types import Alignment
-from modelprov.forensics.sampling.sample import FORMATS, Sample, cells
+from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.thresholds import LATTICE_ELEMENTS, ON_LATTICE
 
-COARSER = (DType.BF16, DType.F16, DType.F32)  # coarsest first
 MANTISSA_BITS = np.array([dtype.mantissa_bits for dtype in FORMATS])
 """By the codes of `Sample.formats`."""
 
@@ -37,7 +36,7 @@ def effective(sample: Sample) -> Sample:
     )
     if np.array_equal(formats, sample.formats):
         return sample
-    lower, upper = cells(sample.suspect, formats[0])
+    lower, upper = rounding_cells(sample.suspect, formats[0])
     return replace(sample, lower=lower, upper=upper, formats=formats)
 
 
@@ -54,7 +53,7 @@ def suspect_formats(
     A tensor that was not sampled is taken to be as the finest with the same declared format in its stratum
     (`of_tensor`), else in the model; without any, as it is declared.
     """
-    declared = np.array([FORMATS.index(tensor.views[0].ref.dtype) for tensor in alignment.tensors], np.int64)
+    declared = np.array([tensor.views[0].ref.dtype.code for tensor in alignment.tensors], np.int64)
     bits, own = MANTISSA_BITS[sample.formats[0]], declared[sample.group]
     by_tensor, by_stratum = np.full(len(declared), -1), np.full((int(of_tensor.max(initial=0)) + 1, len(FORMATS)), -1)
     everywhere = np.full(len(FORMATS), -1)
@@ -74,23 +73,23 @@ def _measured(
     """The coarsest format, tensor by tensor, that holds the values; the declared one where none coarser does."""
     found = declared.copy()
     tensors = int(group.max(initial=-1)) + 1
-    for coarse in COARSER:
+    for coarse in WITHIN_FLOAT32:
         finer = (found == declared) & (MANTISSA_BITS[declared] > coarse.mantissa_bits)
         counted = finer & differ
         if not counted.any():
             continue
         on = np.zeros(values.size, bool)
         on[counted] = round_to(values[counted], coarse) == values[counted]
-        on[counted] &= _width(values[counted], np.full(int(counted.sum()), FORMATS.index(coarse), np.uint8)) >= _width(
+        on[counted] &= _width(values[counted], np.full(int(counted.sum()), coarse.code, np.uint8)) >= _width(
             values[counted], declared[counted]
         )  # among its smallest numbers F16 is the coarser one
         elements = np.bincount(group[counted], minlength=tensors)
         share = np.bincount(group[on], minlength=tensors) / np.maximum(elements, 1)
         share = np.where(elements >= LATTICE_ELEMENTS, share, on.sum() / counted.sum())
-        found[finer & (share >= ON_LATTICE)[group]] = FORMATS.index(coarse)
+        found[finer & (share >= ON_LATTICE)[group]] = coarse.code
     return found
 
 
 def _width(values: Float64, codes: npt.NDArray[np.uint8]) -> Float64:
-    lower, upper = cells(values, codes)
+    lower, upper = rounding_cells(values, codes)
     return upper - lower

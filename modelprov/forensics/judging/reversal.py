@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.checkpoints.formats.dtypes import Float64, rounding_cells
 from modelprov.forensics.estimators import interval
 from modelprov.forensics.estimators.precision import MANTISSA_BITS
-from modelprov.forensics.sampling.sample import Sample, cells
+from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.fits import Fits, is_exact, subsample
 from modelprov.forensics.thresholds import CENTRED, CENTRED_ELEMENTS, CERTAIN, COVERED, FAR, INFORMATIVE, SCATTERED
 
@@ -130,7 +130,7 @@ def _line(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.b
     others = [other for other in range(len(sample.parents)) if other != parent]
     rest = sum((weights[:, other] * sample.parents[other] for other in others), np.zeros(sample.elements))
     differs = np.any([sample.parents[other] != sample.parents[parent] for other in others], axis=0)
-    lower, upper = cells(sample.parents[parent], sample.formats[parent + 1])
+    lower, upper = rounding_cells(sample.parents[parent], sample.formats[parent + 1])
     whole = _Line(sample.suspect, sample.parents[parent], rest, own, upper - lower, sample.upper - sample.lower)
     return whole.take((own != 0) & (own != 1) & differs)
 

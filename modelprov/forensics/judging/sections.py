@@ -32,7 +32,6 @@ from modelprov.forensics.sums.moments import Moments
 from modelprov.recipes.arithmetics import Arithmetic, programs_of
 
 ONE_PARENT = "mixing needs at least two parents; only one was given"
-WRITTEN = {DType.BF16: "bfloat16", DType.F16: "float16", DType.F32: "float32", DType.F64: "float64"}
 _Bounds = list[tuple[float | None, float | None, float | None]]
 NO_SAMPLE = "no decisive tensor (a matrix of at least 16 x 16) could be sampled"
 
@@ -223,7 +222,7 @@ def _formats(table: Table) -> tuple[dict[str, str], str]:
         elements[dtype] += tensor.count
         kinds[NUMBER.sub("", tensor.name)] = dtype
     most = elements.most_common(1)[0][0] if elements else DType.BF16
-    return {kind: WRITTEN[dtype] for kind, dtype in kinds.items() if dtype is not most}, WRITTEN[most]
+    return {kind: dtype.torch_name for kind, dtype in kinds.items() if dtype is not most}, most.torch_name
 
 
 def after_merge(moments: Moments, fits: Fits | None, reproduced: bool) -> AfterMerge:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modelprov.checkpoints.formats.dtypes import Float64, is_even, round_to
+from modelprov.checkpoints.formats.dtypes import FORMATS, Float64, is_even, round_to
 from modelprov.forensics.estimators.precision import MANTISSA_BITS
-from modelprov.forensics.sampling.sample import FORMATS, arithmetic_error
+from modelprov.forensics.sampling.sample import arithmetic_error
 from modelprov.forensics.search.fits import Fits
 from modelprov.forensics.thresholds import MOVED, ROOM, SHORT
 

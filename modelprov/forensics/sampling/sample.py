@@ -14,15 +14,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import DType, Float64, rounding_cell
+from modelprov.checkpoints.formats.dtypes import FORMATS, DType, Float64, rounding_cell, rounding_cells
 
 Index = npt.NDArray[np.bool_] | npt.NDArray[np.integer] | slice
 
 FLOAT32_ERROR = 2.0**-23
 """Error of a merge computed in float32, as a share of the sum of its parents' magnitudes (`docs/method.md`)."""
-
-FORMATS = tuple(DType)
-"""The formats by their code in `Sample.formats`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +28,7 @@ class Sample:
 
     `suspect`, `lower`, `upper`: float64[n], S and the bounds of its rounding cell. `parents`: float64[k, n], the
     reference last. `group`: int32[n], the index of the canonical tensor an element came from. `formats`:
-    uint8[1 + k, n], for each argument (suspect first) the position of each element's storage format in `tuple(DType)`,
+    uint8[1 + k, n], for each argument (suspect first) the code of each element's storage format (`DType.code`),
     which is per element because one checkpoint may mix formats.
     """
 
@@ -86,7 +83,7 @@ class Sample:
         parents, formats = self.parents.copy(), self.formats.copy()
         suspect, parents[child - 1] = self.parents[child - 1], self.suspect
         formats[[0, child]] = formats[[child, 0]]
-        lower, upper = cells(suspect, formats[0])
+        lower, upper = rounding_cells(suspect, formats[0])
         return Sample(suspect, lower, upper, parents, self.group, formats)
 
 
@@ -111,7 +108,7 @@ def from_values(
     finite = np.isfinite(values).all(axis=0)
     if not finite.all():
         values, groups = values[:, finite], groups[finite]
-    codes = np.array([FORMATS.index(one) for one in dtypes], np.uint8)
+    codes = np.array([dtype.code for dtype in dtypes], np.uint8)
     formats = np.broadcast_to(codes[:, None], values.shape)
     lower, upper = rounding_cell(values[0], dtypes[0])
     return Sample(values[0], lower, upper, values[1:], groups, formats)
@@ -143,12 +140,3 @@ def widened_cell(sample: Sample, margin: float = FLOAT32_ERROR) -> tuple[Float64
     """Give the rounding cell [lower, upper] widened on both sides by `arithmetic_error`."""
     error = arithmetic_error(sample, margin)
     return sample.lower - error, sample.upper + error
-
-
-def cells(values: Float64, codes: npt.NDArray[np.uint8]) -> tuple[Float64, Float64]:
-    """Find the rounding cells of values stored in one or several formats."""
-    lower, upper = np.empty_like(values), np.empty_like(values)
-    for code in np.unique(codes):
-        chosen = codes == code
-        lower[chosen], upper[chosen] = rounding_cell(values[chosen], FORMATS[code])
-    return lower, upper

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import decode
-from modelprov.checkpoints.plan import FORMATS, Plan, plan_segments
-from modelprov.checkpoints.sources.reading import Files, Reader
+from modelprov.checkpoints.formats.dtypes import FORMATS, decode
+from modelprov.checkpoints.plan import Plan, plan_segments
+from modelprov.checkpoints.reading import Reader, Sources
 from modelprov.checkpoints.types import Alignment
 from modelprov.forensics.sampling.sample import Sample, concatenate, from_values
 
@@ -84,8 +84,8 @@ def load_sample(alignment: Alignment, plan: Plan) -> Sample:
 
     Raises what reading raises, and `ValueError` for an empty plan.
     """
-    files = Files(alignment.checkpoints, "buffered")
-    reader = Reader(plan, files)
+    sources = Sources(alignment.checkpoints, "buffered")
+    reader = Reader(plan, sources)
     samples = []
     try:
         for number in range(plan.blocks):
@@ -99,5 +99,5 @@ def load_sample(alignment: Alignment, plan: Plan) -> Sample:
                     values.append(decode(buffer[start : start + count * dtype.size], dtype))
                 samples.append(from_values(values[0], values[1:], formats, int(plan.tensor[position])))
     finally:
-        files.close()
+        sources.close()
     return concatenate(samples)

@@ -18,10 +18,9 @@ import numpy as np
 from scipy.special import gammaln, logsumexp
 from scipy.stats import binom
 
-from modelprov.checkpoints.files import check_unchanged
-from modelprov.checkpoints.formats.dtypes import Float64, decode
-from modelprov.checkpoints.plan import FORMATS, plan_segments
-from modelprov.checkpoints.sources.reading import Files, Reader
+from modelprov.checkpoints.formats.dtypes import FORMATS, Float64, decode
+from modelprov.checkpoints.plan import plan_segments
+from modelprov.checkpoints.reading import Reader, Sources
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Component
 from modelprov.forensics.sampling.scout import NUMBER
 from modelprov.forensics.thresholds import BEYOND_CHANCE, PROFILE_ROWS, PROFILES, RARE, VARIED
@@ -195,8 +194,8 @@ def _pieces(
         segments += [(number, first, min(step, tensor.count - first)) for first in range(0, tensor.count, step)]
     columns = np.array(segments, np.int64).reshape(-1, 3)
     plan = plan_segments(alignment, columns[:, 0], columns[:, 1], columns[:, 2], 4 * PIECE)
-    files = Files(alignment.checkpoints, "buffered")
-    reader = Reader(plan, files)
+    sources = Sources(alignment.checkpoints, "buffered")
+    reader = Reader(plan, sources)
     try:
         for block in range(plan.blocks):
             loaded, span = reader.load(block), plan.block(block)
@@ -209,8 +208,9 @@ def _pieces(
                 yield int(plan.tensor[position]), int(plan.first[position]), finite
             on_bytes(int(plan.sizes[:, span].sum()))
     finally:
-        files.close()
-    check_unchanged(alignment.checkpoints)
+        sources.close()
+    for checkpoint in alignment.checkpoints:
+        checkpoint.source.check_unchanged()
 
 
 def _speaks(tensor: AlignedTensor, side: str) -> bool:

@@ -18,9 +18,8 @@ from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.recipe import Recipe
 from modelprov.forensics.thresholds import TIED
-from modelprov.recipes.arithmetics import DESCRIPTIONS, DTYPE_CODES, Arithmetic, evaluate
+from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic, evaluate
 
-FORMATS = tuple(DType)
 STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
 TRIED = 40_000  # sampled elements for the grid over weights
 KEPT = 3  # recipes that are reported, runners-up included
@@ -49,14 +48,14 @@ class Scorer:
 
     def __init__(self, sample: Sample, stratum: npt.NDArray[np.int64]) -> None:
         self.sample, self.stratum = sample, stratum
-        usable = (sample.formats != FORMATS.index(DType.F64)).all(axis=0)
+        usable = (sample.formats != DType.F64.code).all(axis=0)
         self._parts = []
         for code in np.unique(sample.formats[0]).tolist():
             chosen = usable & (sample.formats[0] == code)
             if chosen.any():
                 parents = np.ascontiguousarray(sample.parents[:, chosen].astype(np.float32))
                 suspect = sample.suspect[chosen].astype(np.float32).view(np.uint32)
-                self._parts.append((DTYPE_CODES[FORMATS[code]], parents, suspect, stratum[chosen]))
+                self._parts.append((code, parents, suspect, stratum[chosen]))
 
     @property
     def elements(self) -> int:

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.files import check_unchanged
 from modelprov.checkpoints.formats.dtypes import DType, decode, round_to
-from modelprov.checkpoints.formats.quantised import refuse_quantised
 from modelprov.checkpoints.layouts.alignment import align
+from modelprov.checkpoints.layouts.quantised import refuse_quantised
 from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Checkpoint, Component
 from modelprov.errors import CouldNotJudgeError
@@ -132,7 +131,8 @@ def reproduce(
     if not reproduced and same < total:
         progress.stage("trying other arithmetics on a sample")
         claimed, alternatives = _tried(suspect, alignment, candidates, kernel, limits)
-    check_unchanged(alignment.checkpoints)
+    for checkpoint in alignment.checkpoints:
+        checkpoint.source.check_unchanged()
     return Verification(
         reproduced=reproduced,
         bit_equal=same / total,

@@ -7,9 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.files import check_unchanged
 from modelprov.checkpoints.plan import Plan
-from modelprov.checkpoints.sources.reading import Files, Reader
+from modelprov.checkpoints.reading import Reader, Sources
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.engines.local import run_tasks
 from modelprov.forensics.sums.kernels.interface import Kernel, RecipePlan, Segments
@@ -36,11 +35,11 @@ def sweep(
     `method` is how local files are read: auto, map, direct or buffered. `on_bytes` hears how many bytes were read,
     from any thread. Rows are added in the plan's order: the same blocks give the same bits for any number of threads.
     """
-    files = Files(checkpoints, method)
+    sources = Sources(checkpoints, method)
     sizes = plan.sizes.sum(axis=0)
 
     def make_worker() -> Callable[[int], Moments]:
-        reader = Reader(plan, files)
+        reader = Reader(plan, sources)
 
         def work(number: int) -> Moments:
             block = plan.block(number)
@@ -58,8 +57,9 @@ def sweep(
     try:
         parts = run_tasks(plan.blocks, make_worker, threads)
     finally:
-        files.close()
-    check_unchanged(checkpoints)
+        sources.close()
+    for checkpoint in checkpoints:
+        checkpoint.source.check_unchanged()
     total = Moments.empty(len(checkpoints), tensors)
     if parts:
         np.add.at(total.counts, plan.tensor, np.concatenate([part.counts for part in parts]))

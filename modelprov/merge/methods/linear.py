@@ -16,7 +16,7 @@ from numba import njit
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter, weights_doubt
 from modelprov.merge.methods.steps import FLOAT64, Steps, steps_of, stored
-from modelprov.recipes.arithmetics import DTYPE_CODES, Arithmetic, evaluate, fma32
+from modelprov.recipes.arithmetics import Arithmetic, evaluate, fma32
 
 BLOCK = 1 << 15  # elements that stay in the processor's cache with a few models
 
@@ -53,7 +53,7 @@ def merge(inputs: Inputs) -> Float32:
     if normalize and arithmetic is Arithmetic.FLOAT64:
         weights = weights / weights.sum()
     order = np.arange(len(weights))
-    code = DTYPE_CODES[step.dtype if arithmetic is Arithmetic.STEPWISE else _direct(inputs.out_dtype)]
+    code = (step.dtype if arithmetic is Arithmetic.STEPWISE else _direct(inputs.out_dtype)).code
     if not normalize and arithmetic is Arithmetic.STEPWISE:
         arithmetic = Arithmetic.STEPWISE_UNNORMALISED
     single = weights.astype(np.float32)

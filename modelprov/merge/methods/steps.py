@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from modelprov.checkpoints.formats.compiled import to_bf16
 from modelprov.checkpoints.formats.dtypes import DType, round_to
 from modelprov.errors import UsageError
 from modelprov.merge.methods.interface import ARITHMETICS, PRESETS, Float32, Inputs
-from modelprov.recipes.arithmetics import to_bf16
 
 Real = npt.NDArray[np.floating[Any]]
 Mask = npt.NDArray[np.bool_]

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType
 from modelprov.errors import UsageError
 from modelprov.merge.methods import sparsify
 from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
 from modelprov.merge.methods.steps import BLOCK, FLOAT64, Mask, Real, Steps, based, steps_of, stored
-from modelprov.recipes.arithmetics import DTYPE_CODES, Arithmetic, evaluate
+from modelprov.recipes.arithmetics import Arithmetic, evaluate
 
 Sparsify = Callable[[Real, Inputs, dict[str, Any], Steps], Real]
 SMALLEST = 1e-8
@@ -52,8 +52,8 @@ def _plain_sum(inputs: Inputs, tensors: list[Real], base: Real, weights: Real, s
     arithmetic = Arithmetic.FLOAT32_DELTA if step.dtype is DType.F32 else Arithmetic.STEPWISE_DELTA
     if inputs.arithmetic == "float32-fused":
         arithmetic = Arithmetic.FLOAT32_DELTA_FUSED
-    direct = step.dtype is DType.F32 and inputs.out_dtype in DTYPE_CODES
-    code = DTYPE_CODES[inputs.out_dtype if direct else step.dtype]
+    direct = step.dtype is DType.F32 and inputs.out_dtype in WITHIN_FLOAT32
+    code = (inputs.out_dtype if direct else step.dtype).code
     rows = [*tensors, base]
     factors = np.append(weights.astype(np.float64), 0.0)
     order = np.arange(len(rows))

@@ -9,14 +9,13 @@ halves it is split likewise: the bits do not depend on how many threads run. No 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.merge.methods.steps import Mask, Real, Steps
 
 SPLIT_SUM = 1 << 15  # elements above which two threads halve the sum of a whole tensor, as measured with torch 2.13
@@ -104,18 +103,11 @@ class TorchSteps(Steps):
         import torch
 
         laid = np.asarray(values, np.float32, order="F" if across else "C")
-        return torch.from_numpy(laid).to(_FORMATS[self.dtype](torch))
+        return torch.from_numpy(laid).to(getattr(torch, self.dtype.torch_name))
 
     def _back(self, tensor: Any) -> Real:
         found: Real = tensor.float().numpy()
         return found
-
-
-_FORMATS: dict[DType, Callable[[Any], Any]] = {
-    DType.BF16: lambda torch: torch.bfloat16,
-    DType.F16: lambda torch: torch.float16,
-    DType.F32: lambda torch: torch.float32,
-}
 
 
 def _sum(tensor: Any) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelprov.checkpoints.formats.dtypes import DType, is_even, round_to, rounding_cell
+from modelprov.checkpoints.formats.dtypes import FORMATS, DType, is_even, round_to, rounding_cell
 from modelprov.forensics.estimators.precision import effective, short
-from modelprov.forensics.sampling.sample import FORMATS, Sample, concatenate, from_values
+from modelprov.forensics.sampling.sample import Sample, concatenate, from_values
 
 
 def rows(seed: int, held: DType, elements: int = 4_000) -> list[np.ndarray]:

@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import FORMATS, DType
 from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
-from modelprov.forensics.sums.kernels.reference import DTYPES
 from modelprov.forensics.sums.kernels.self_check import Example
 from modelprov.forensics.sums.moments import Moments
 
@@ -28,7 +27,7 @@ def on(values: Sequence[npt.ArrayLike], dtypes: Sequence[DType], recipes: Recipe
     """Arguments of a kernel: one segment, checkpoint i holding `values[i]` (float32 or less) as `dtypes[i]`."""
     rows = [torch.from_numpy(np.array(row, np.float64)).to(TORCH[d]) for row, d in zip(values, dtypes, strict=True)]
     buffers = tuple(row.view(torch.uint8).numpy() for row in rows)
-    codes = np.array([[DTYPES.index(dtype)] for dtype in dtypes], np.int64)
+    codes = np.array([[dtype.code] for dtype in dtypes], np.int64)
     segments = Segments(np.zeros(1, np.int64), np.array([rows[0].numel()]), np.zeros_like(codes), codes)
     return Example(buffers, segments, recipes or RecipePlan.none(len(rows) - 1, 1))
 
@@ -39,7 +38,7 @@ def tensors(example: Example, segment: int = 0) -> list[torch.Tensor]:
     for buffer, start, code in zip(
         example.buffers, example.segments.start[:, segment], example.segments.dtype[:, segment], strict=True
     ):
-        dtype = DTYPES[code]
+        dtype = FORMATS[code]
         raw = buffer[start : start + example.segments.count[segment] * dtype.size].copy()
         found.append(torch.from_numpy(raw).view(TORCH[dtype]))
     return found
@@ -60,7 +59,7 @@ def expected(example: Example, segment: int = 0) -> Expected:
     finite = torch.stack([torch.isfinite(row.double()) for row in stored]).all(0)
     blocks = [part for part in torch.split(finite, 4096) if part.any()]
     rows = [row[finite] for row in stored]
-    kind = DTYPES[example.segments.dtype[0, segment]]
+    kind = FORMATS[example.segments.dtype[0, segment]]
     same = [row.to(TORCH[kind]) for row in rows]
     bits = [row.view(BITS[kind]) for row in same]
 

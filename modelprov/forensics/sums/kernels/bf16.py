@@ -5,19 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from modelprov.recipes.arithmetics import bf16_bits, fma32
+from modelprov.checkpoints.formats.compiled import bf16_bits, high_bf16, low_bf16
+from modelprov.recipes.arithmetics import fma32
 
 CHUNK = 1024  # elements: three streams of 2 KiB stay in the first-level cache between the loops
-
-
-@njit(inline="always")
-def _low(word):
-    return np.uint32(word << np.uint32(16)).view(np.float32)
-
-
-@njit(inline="always")
-def _high(word):
-    return np.uint32(word & np.uint32(0xFFFF0000)).view(np.float32)
 
 
 @njit(nogil=True, fastmath={"reassoc", "contract", "nsz"}, _nrt=False)
@@ -25,12 +16,12 @@ def sums_bf16(a, p, r, part):
     """Gram of (v, u, R, 1) of one chunk added to `part`; words uint32 [m / 2] of suspect, parent, reference."""
     vv = vu = vr = sv = uu = ur = su = rr = sr = np.float32(0)
     for i in range(len(a)):
-        z = _low(r[i])
-        v = _low(a[i]) - z
-        u = _low(p[i]) - z
-        z2 = _high(r[i])
-        v2 = _high(a[i]) - z2
-        u2 = _high(p[i]) - z2
+        z = low_bf16(r[i])
+        v = low_bf16(a[i]) - z
+        u = low_bf16(p[i]) - z
+        z2 = high_bf16(r[i])
+        v2 = high_bf16(a[i]) - z2
+        u2 = high_bf16(p[i]) - z2
         vv += v * v
         vu += v * u
         vr += v * z
@@ -98,14 +89,14 @@ def recipe_bf16(a, p, r, first, second, parent_first, fused):
     total = np.int32(0)
     if fused:
         for i in range(len(a)):
-            low = bf16_bits(fma32(_low(r[i]), second, np.float32(_low(p[i]) * first)))
-            high = bf16_bits(fma32(_high(r[i]), second, np.float32(_high(p[i]) * first)))
+            low = bf16_bits(fma32(low_bf16(r[i]), second, np.float32(low_bf16(p[i]) * first)))
+            high = bf16_bits(fma32(high_bf16(r[i]), second, np.float32(high_bf16(p[i]) * first)))
             total += np.int32(np.uint32(low >> np.uint32(16)) == np.uint32(a[i] & np.uint32(0xFFFF)))
             total += np.int32(np.uint32(np.uint32(high ^ a[i]) & np.uint32(0xFFFF0000)) == np.uint32(0))
         return total
     for i in range(len(a)):
-        low = bf16_bits(np.float32(_low(p[i]) * first) + np.float32(_low(r[i]) * second))
-        high = bf16_bits(np.float32(_high(p[i]) * first) + np.float32(_high(r[i]) * second))
+        low = bf16_bits(np.float32(low_bf16(p[i]) * first) + np.float32(low_bf16(r[i]) * second))
+        high = bf16_bits(np.float32(high_bf16(p[i]) * first) + np.float32(high_bf16(r[i]) * second))
         total += np.int32(np.uint32(low >> np.uint32(16)) == np.uint32(a[i] & np.uint32(0xFFFF)))
         total += np.int32(np.uint32(np.uint32(high ^ a[i]) & np.uint32(0xFFFF0000)) == np.uint32(0))
     return total

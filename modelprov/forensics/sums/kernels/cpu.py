@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from modelprov.checkpoints.formats.compiled import BF16, bf16_bits, decode_into, size_of, store
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.forensics.sums.kernels.bf16 import CHUNK, counts_bf16, recipe_bf16, sums_bf16
 from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
 from modelprov.forensics.sums.kernels.reference import reference_kernel
 from modelprov.forensics.sums.moments import FIRST_PAIR, Moments, layout
-from modelprov.recipes.arithmetics import bf16_bits, evaluate, store
+from modelprov.recipes.arithmetics import evaluate
 
 LANES = {"reassoc", "contract", "nsz"}
 BLOCK = 4096
@@ -27,7 +29,7 @@ TINY = np.float32(1e-27)  # below this, squares may have been lost to underflow:
 
 def cpu_kernel(buffers: Sequence[npt.NDArray[np.uint8]], segments: Segments, recipes: RecipePlan) -> Moments:
     """See `Kernel`; releases the GIL. Sums of whole tensors are within 1e-7 of float64 (of short runs within 5e-7)."""
-    if (segments.dtype == 3).any():
+    if (segments.dtype == DType.F64.code).any():
         return reference_kernel(buffers, segments, recipes)
     n = len(buffers)
     rows = Moments.empty(n, len(segments.count))
@@ -67,7 +69,7 @@ def _segments(  # noqa: PLR0912, PLR0915
         one_format = True
         for i in range(n):
             one_format = one_format and dtype[i, s] == suspect
-        plain = one_format and suspect == 0
+        plain = one_format and suspect == BF16
         for k in range(len(arithmetic)):
             word_recipe[k] = arithmetic[k] <= 1 and not _normalised(weights[k, tensor[s]], order[k])
         for first in range(0, count[s], BLOCK):
@@ -176,38 +178,8 @@ def _jackknife(part, n, first):
 def _decode_all(buffers, start, dtype, s, first, m, values):
     for i in range(len(buffers)):
         code = dtype[i, s]
-        size = 4 if code == 2 else 2
-        raw = buffers[i][start[i, s] + size * first : start[i, s] + size * (first + m)]
-        if code == 2:
-            _copy_f32(raw.view(np.float32), values[i])
-        elif code == 1:
-            _decode_f16(raw.view(np.uint16), values[i])
-        else:
-            _decode_bf16(raw.view(np.uint16), values[i])
-
-
-@njit(nogil=True, _nrt=False)
-def _copy_f32(raw, out):
-    for i in range(len(raw)):
-        out[i] = raw[i]
-
-
-@njit(nogil=True, _nrt=False)
-def _decode_bf16(raw, out):
-    bits = out.view(np.uint32)
-    for i in range(len(raw)):
-        bits[i] = np.uint32(raw[i]) << np.uint32(16)
-
-
-@njit(nogil=True, _nrt=False)
-def _decode_f16(raw, out):
-    for i in range(len(raw)):
-        half = np.uint32(raw[i])
-        shifted = np.uint32(np.uint32(half & np.uint32(0x7FFF)) << np.uint32(13))
-        magnitude = np.uint32(shifted).view(np.float32) * np.float32(2.0**112)
-        if np.uint32(half & np.uint32(0x7C00)) == np.uint32(0x7C00):
-            magnitude = np.float32(np.inf)
-        out[i] = -magnitude if np.uint32(half & np.uint32(0x8000)) != 0 else magnitude
+        begin = start[i, s] + size_of(code) * first
+        decode_into(buffers[i][begin : begin + size_of(code) * m], code, values[i])
 
 
 @njit(nogil=True, _nrt=False)
@@ -322,7 +294,7 @@ def _counts(values, stored, dtype, s, suspect_format, m, counts):
         if i == 0 or dtype[i, s] == suspect_format:
             for t in range(m):
                 kept[t] = row[t]
-        elif suspect_format == 0:
+        elif suspect_format == BF16:
             for t in range(m):
                 same = np.float32(row[t]).view(np.uint32) == np.float32(values[0, t]).view(np.uint32)
                 kept[t] = row[t] if same else np.uint32(bf16_bits(row[t])).view(np.float32)

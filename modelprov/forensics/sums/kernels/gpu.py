@@ -23,6 +23,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.errors import UsageError
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
 from modelprov.forensics.sums.kernels.gpu_batches import OVERREAD, Batch, Int64, Limits, batches
@@ -87,7 +88,7 @@ class GpuKernel:
     def __call__(self, buffers: Sequence[Bytes], segments: Segments, recipes: RecipePlan) -> Moments:
         """Moments with leading axis [segments]; returns when they are there."""
         rows = Moments.empty(len(buffers), len(segments.count))
-        small = (segments.count < FEW) | (segments.dtype == 3).any(axis=0)
+        small = (segments.count < FEW) | (segments.dtype == DType.F64.code).any(axis=0)
         coarser = (segments.rounded_to != segments.dtype[0]) & ~small  # the device's kernels round to what is stored
         for chosen, kernel in ((small, reference_kernel), (coarser, cpu_kernel)):
             if chosen.any():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import DType, round_to
+from modelprov.checkpoints.formats.dtypes import SIZES, WITHIN_FLOAT32, round_to
 from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
 from modelprov.forensics.sums.moments import BLOCK
 from modelprov.recipes.arithmetics import Arithmetic
@@ -23,9 +23,7 @@ Bytes = npt.NDArray[np.uint8]
 ALIGNMENT = 16
 OVERREAD = 4 * BLOCK  # the kernel reads whole runs: that many bytes behind the last piece must exist
 SCALARS = 4  # weights of up to three parents and their sum
-SIZES = np.array([2, 2, 4, 8])
 STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
-ROUNDED_TO = (DType.BF16, DType.F16, DType.F32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +120,16 @@ def recipe_scalars(recipes: RecipePlan, tensor: Int64, suspect: Int64) -> npt.ND
         weights = recipes.weights[r, tensor]
         if arithmetic != Arithmetic.FLOAT64:
             weights = weights.astype(np.float32).astype(np.float64)
-        for code, dtype in enumerate(ROUNDED_TO):
+        for dtype in WITHIN_FLOAT32:
             if arithmetic in STEPWISE:
-                weights = np.where((suspect == code)[:, None], round_to(weights, dtype), weights)
+                weights = np.where((suspect == dtype.code)[:, None], round_to(weights, dtype), weights)
         total = np.zeros(len(tensor), np.float32)
         for j in recipes.order[r]:
             total = total + weights[:, j].astype(np.float32)
         table[:, r, :parents], table[:, r, -1] = weights, total
-        for code, dtype in enumerate(ROUNDED_TO):
+        for dtype in WITHIN_FLOAT32:
             if arithmetic in STEPWISE:
-                table[:, r, -1] = np.where(suspect == code, round_to(table[:, r, -1], dtype), table[:, r, -1])
+                table[:, r, -1] = np.where(suspect == dtype.code, round_to(table[:, r, -1], dtype), table[:, r, -1])
     return table
 
 

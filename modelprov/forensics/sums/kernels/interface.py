@@ -35,7 +35,7 @@ class Segments:
     """Parts of tensors that lie in n byte buffers.
 
     For segment s: `tensor[s]` is its canonical tensor, `count[s]` its elements, and its bytes in checkpoint i start
-    at `start[i, s]` of buffer i, stored in the format with code `dtype[i, s]` (0 BF16, 1 F16, 2 F32, 3 F64).
+    at `start[i, s]` of buffer i, stored in the format with code `dtype[i, s]` (`DType.code`).
     `precision[s]` is the code of the format whose numbers the suspect holds there, which may be coarser than the one it
     is stored in (`forensics/estimators/precision.py`); None where it is that one everywhere.
     Every segment starts at a multiple of 4,096 elements of its tensor, so that any split gives the same sums.

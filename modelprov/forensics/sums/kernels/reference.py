@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import DType, decode, round_to
+from modelprov.checkpoints.formats.dtypes import FORMATS, DType, decode, round_to
 from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
 from modelprov.forensics.sums.moments import (
     ALL_EQUAL,
@@ -21,9 +21,7 @@ from modelprov.forensics.sums.moments import (
     Moments,
     layout,
 )
-from modelprov.recipes.arithmetics import DTYPE_CODES, evaluate
-
-DTYPES = (DType.BF16, DType.F16, DType.F32, DType.F64)
+from modelprov.recipes.arithmetics import evaluate
 
 
 def reference_kernel(buffers: Sequence[npt.NDArray[np.uint8]], segments: Segments, recipes: RecipePlan) -> Moments:
@@ -31,7 +29,7 @@ def reference_kernel(buffers: Sequence[npt.NDArray[np.uint8]], segments: Segment
     n = len(buffers)
     rows = Moments.empty(n, len(segments.count))
     for s in range(len(segments.count)):
-        dtypes = [DTYPES[code] for code in segments.dtype[:, s]]
+        dtypes = [FORMATS[code] for code in segments.dtype[:, s]]
         count = int(segments.count[s])
         values = np.stack(
             [
@@ -39,7 +37,7 @@ def reference_kernel(buffers: Sequence[npt.NDArray[np.uint8]], segments: Segment
                 for i in range(n)
             ]
         )
-        weights, rounded_to = recipes.weights[:, segments.tensor[s]], DTYPES[segments.rounded_to[s]]
+        weights, rounded_to = recipes.weights[:, segments.tensor[s]], FORMATS[segments.rounded_to[s]]
         for first in range(0, count, BLOCK):
             part = _block(values[:, first : first + BLOCK], dtypes, rounded_to, recipes, weights)
             rows.counts[s] += part.counts
@@ -85,7 +83,7 @@ def _block(
         for r in range(len(recipes.arithmetic)):
             evaluate(
                 recipes.arithmetic[r], single[1:], np.ascontiguousarray(weights[r]),
-                recipes.order[r], DTYPE_CODES[rounded_to], out,
+                recipes.order[r], rounded_to.code, out,
             )  # fmt: skip
             counts[columns.recipe + r] = int((out.view(np.int32) == single[0].view(np.int32)).sum())
     return moments

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import DType, decode, encode
 from modelprov.forensics.sums.kernels.interface import Kernel, RecipePlan, Segments
-from modelprov.forensics.sums.kernels.reference import DTYPES, reference_kernel
+from modelprov.forensics.sums.kernels.reference import reference_kernel
 from modelprov.forensics.sums.moments import Float64, Moments, layout
-from modelprov.recipes.arithmetics import DTYPE_CODES, Arithmetic, evaluate
+from modelprov.recipes.arithmetics import Arithmetic, evaluate
 
 TOLERANCE = 1e-7
 SEED = 20261122
@@ -65,7 +65,7 @@ def example(
             gap = np.zeros(s % 2, np.uint8)
             start[i, s] = sum(map(len, parts[i])) + len(gap)
             parts[i] += [gap, raw]
-    codes = np.array([[DTYPES.index(f) for f in row] for row in formats], np.int64)
+    codes = np.array([[f.code for f in row] for row in formats], np.int64)
     tensors = np.arange(len(counts))
     segments = Segments(tensors, np.array(counts, np.int64), start, codes)
     return Example(tuple(np.concatenate(p) if p else np.zeros(0, np.uint8) for p in parts), segments, recipes)
@@ -83,7 +83,7 @@ def _merge(
     merged = np.empty(single.shape[1])
     for r in range(len(recipes.arithmetic)):
         weights = np.ascontiguousarray(recipes.weights[r, tensor])
-        evaluate(recipes.arithmetic[r], single, weights, recipes.order[r], DTYPE_CODES[formats[0]], out)
+        evaluate(recipes.arithmetic[r], single, weights, recipes.order[r], formats[0].code, out)
         merged[r :: len(recipes.arithmetic)] = out[r :: len(recipes.arithmetic)]
     return merged
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from modelprov.forensics.sums.kernels.gpu_batches import SCALARS, SIZES, Batch
+from modelprov.checkpoints.formats.dtypes import FORMATS, SIZES
+from modelprov.forensics.sums.kernels.gpu_batches import SCALARS, Batch
 from modelprov.forensics.sums.kernels.interface import RecipePlan
 from modelprov.forensics.sums.moments import BLOCK, FIRST_PAIR, layout
 from modelprov.recipes.arithmetics import Arithmetic
@@ -28,7 +29,7 @@ def torch_rows(slab: Any, batch: Batch, recipes: RecipePlan) -> Any:
     columns = layout(n)
     out = torch.zeros((len(batch.run_piece), columns.sums + columns.counts), dtype=torch.float64, device=slab.device)
     scalars = slab[batch.tables[1]].view(torch.float64).view(pieces, len(recipes.arithmetic), max(SCALARS, n))
-    formats = (torch.bfloat16, torch.float16, torch.float32)
+    formats = [getattr(torch, dtype.torch_name) for dtype in FORMATS]
     for p in range(pieces):
         count, run = int(batch.count[p]), int(batch.first_run[p])
         for first in range(0, count, RUNS * BLOCK):

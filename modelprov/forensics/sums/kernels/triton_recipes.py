@@ -12,7 +12,7 @@ import triton.language as tl
 
 @triton.jit
 def store(value, FORMAT: tl.constexpr):
-    """float32 rounded to the storage format (0 BF16, 1 F16, 2 F32), nearest, ties to even, as float32."""
+    """float32 rounded to the storage format with this `DType.code`, nearest, ties to even, as float32."""
     result = value
     if FORMAT == 0:
         bits = value.to(tl.uint32, bitcast=True)

@@ -16,12 +16,9 @@ from modelprov.errors import TruncatedShardError, UnreadableFileError
 
 def files(tmp_path: Path, count: int = 3) -> LocalFiles:
     """Files of 1,000 bytes; byte i of file n is (n + i) mod 251."""
-    paths = []
     for number in range(count):
-        path = tmp_path / f"{number}.bin"
-        path.write_bytes(content(number))
-        paths.append(path)
-    return LocalFiles(paths)
+        (tmp_path / f"{number}.bin").write_bytes(content(number))
+    return LocalFiles(tmp_path, [f"{number}.bin" for number in range(count)])
 
 
 def content(number: int) -> bytes:
@@ -39,7 +36,7 @@ def test_the_bytes_asked_for_are_those_of_the_file(tmp_path: Path) -> None:
     assert read(source, 1, 100, 50) == content(1)[100:150]
     assert read(source, 2, 990, 10) == content(2)[990:]
     assert read(source, 0, 0, 0) == b""
-    assert source.path(2) == tmp_path / "2.bin"
+    assert source.place(2) == str(tmp_path / "2.bin")
 
 
 def test_short_reads_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,135 @@
+"""Brings the bytes of a plan's blocks into memory, by the cheapest safe way, within bounded memory. Decodes nothing.
+
+Local files have fast ways of their own (`sources/local_access.py`); every other source is asked for ranges. One
+`Reader` belongs to one thread; `Sources` are shared by all threads of a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.checkpoints.plan import Plan, byte_ranges
+from modelprov.checkpoints.sources.interface import Access, Bytes, Range, Source, View
+from modelprov.checkpoints.sources.local import LocalFiles
+from modelprov.checkpoints.sources.local_access import LocalAccess
+from modelprov.checkpoints.sources.page_cache import ALIGNMENT, aligned_buffer
+from modelprov.checkpoints.types import Checkpoint
+
+MAX_OPEN_FILES = 32  # maps, and as many direct descriptors; some systems allow a process 256 files in all
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedBlock:
+    """A block in memory: one byte buffer a checkpoint, and where each segment starts in it, int64 [n, s]."""
+
+    buffers: tuple[Bytes, ...]
+    start: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class PlainAccess:
+    """Access to any source, by nothing but its interface."""
+
+    source: Source
+
+    def view(self, _ranges: Sequence[Range]) -> None:
+        """Nothing lies in memory."""
+
+    def fill(self, ranges: Sequence[Range], places: Sequence[int], buffer: Bytes) -> None:
+        """One range where it belongs; many together, as some sources answer them faster, at the price of a copy."""
+        if len(ranges) == 1:
+            shard, start, stop = ranges[0]
+            self.source.read_into(shard, start, buffer.data[places[0] : places[0] + stop - start])
+            return
+        for number, piece in self.source.read_ranges(ranges):
+            buffer[places[number] : places[number] + len(piece)] = np.frombuffer(piece, np.uint8)
+
+    def close(self) -> None:
+        """Close the source."""
+        self.source.close()
+
+
+class Sources:
+    """The sources of the checkpoints of a pass, held open for its threads.
+
+    `method` is how local files are read: auto, map, direct or buffered.
+    """
+
+    def __init__(self, checkpoints: Sequence[Checkpoint], method: str = "auto") -> None:
+        room = max(1, MAX_OPEN_FILES // max(1, len(checkpoints)))
+        self.access = tuple(_access(checkpoint.source, method, room) for checkpoint in checkpoints)
+
+    def close(self) -> None:
+        """Let go of everything; what a reader still holds closes with the reader."""
+        for access in self.access:
+            access.close()
+
+
+def _access(source: Source, method: str, room: int) -> Access:
+    """The way to a source's bytes; the one place that asks what kind of source it is."""
+    return LocalAccess(source, method, room) if isinstance(source, LocalFiles) else PlainAccess(source)
+
+
+class Reader:
+    """Loads blocks of a plan for one thread; its buffers are reused, so a block is valid until the next `load`."""
+
+    def __init__(self, plan: Plan, sources: Sources) -> None:
+        self._plan, self._access = plan, sources.access
+        self._buffers: list[Bytes] = [aligned_buffer(1) for _ in self._access]
+        self._behind: list[View] = []
+
+    def load(self, number: int) -> LoadedBlock:
+        """Bring block `number` into memory; gives back the memory of the block before it."""
+        self.release()
+        block = self._plan.block(number)
+        loaded = [self._load(checkpoint, block) for checkpoint in range(len(self._access))]
+        return LoadedBlock(tuple(buffer for buffer, _ in loaded), np.stack([start for _, start in loaded]))
+
+    def release(self) -> None:
+        """Give back what the last block held."""
+        for view in self._behind:
+            view.release()
+        self._behind.clear()
+
+    def _load(self, checkpoint: int, block: slice) -> tuple[Bytes, npt.NDArray[np.int64]]:
+        runs = byte_ranges(self._plan, block, checkpoint)
+        start = self._plan.start[checkpoint, block]
+        view = None if (start % 4).any() else self._access[checkpoint].view(runs)
+        if view is not None:
+            self._behind.append(view)
+            return view.bytes, start
+        return self._read(checkpoint, block, runs)
+
+    def _read(self, checkpoint: int, block: slice, runs: list[Range]) -> tuple[Bytes, npt.NDArray[np.int64]]:
+        """Read the runs into the reused buffer; each lands where its offset in the shard would, modulo a page."""
+        places, end = [], 0
+        for _, begin, stop in runs:
+            places.append(end + begin % ALIGNMENT)
+            end = -(-(places[-1] + stop - begin) // ALIGNMENT) * ALIGNMENT
+        if len(self._buffers[checkpoint]) < end:
+            self._buffers[checkpoint] = aligned_buffer(end)
+        buffer = self._buffers[checkpoint]
+        self._access[checkpoint].fill(runs, places, buffer)
+        start = np.empty(block.stop - block.start, np.int64)
+        shards, starts = self._plan.shard[checkpoint, block], self._plan.start[checkpoint, block]
+        for (shard, begin, stop), place in zip(runs, places, strict=True):
+            inside = (shards == shard) & (starts >= begin) & (starts < stop)
+            start[inside] = starts[inside] - begin + place
+        return _word_aligned(buffer, start, self._plan.sizes[checkpoint, block])
+
+
+def _word_aligned(
+    buffer: Bytes, start: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
+) -> tuple[Bytes, npt.NDArray[np.int64]]:
+    """The same bytes with every segment on a multiple of 8; a copy, made only for shards with odd offsets."""
+    if not (start % 4).any():
+        return buffer, start
+    moved = np.concatenate([[0], np.cumsum(-(-sizes // 8) * 8)])
+    copy = np.empty(int(moved[-1]), np.uint8)
+    for source, target, size in zip(start.tolist(), moved.tolist(), sizes.tolist(), strict=False):
+        copy[target : target + size] = buffer[source : source + size]
+    return copy, moved[:-1]

@@ -1,0 +1,112 @@
+"""What weights are read from, as one interface: shards by number, names and bytes. No paths, no formats.
+
+A source is a folder of this machine, a merge that is computed when it is read, or anything else that can answer ranges.
+Whoever reads a checkpoint asks its source and never what kind it is; only `reading.py` knows that local files have
+faster ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Range = tuple[int, int, int]
+"""Number of a shard, first byte, byte behind the last one."""
+Piece = bytes | bytearray | memoryview
+Bytes = npt.NDArray[np.uint8]
+DOWNLOAD_AGAIN = "Download this file again and compare its size and SHA-256 with the publisher's."
+
+
+class Source(Protocol):
+    """The shards of one checkpoint, by number; safe to use from many threads.
+
+    One that is made of stored bytes can be pickled, to be read in another process; a merge cannot yet, since a method
+    holds functions.
+    Reading raises `TruncatedShardError` for bytes behind the end of a shard, `ChangedFileError` for a shard that is
+    found to be another one than the source was made of, and `UnreadableFileError` where bytes cannot be had.
+    """
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The shards' names inside the checkpoint, folders divided by `/`."""
+        ...
+
+    def place(self, shard: int) -> str:
+        """Where a shard lies, for people: a path, an address."""
+        ...
+
+    def size(self, shard: int) -> int:
+        """Bytes of a shard when the source was made."""
+        ...
+
+    def read_ranges(self, ranges: Sequence[Range]) -> Iterator[tuple[int, Piece]]:
+        """The bytes of every range with its place in `ranges`, each once, in any order.
+
+        Ranges may overlap and be empty. Ask for as much as possible at once: some sources answer together what would
+        take long one after the other.
+        """
+        ...
+
+    def read_into(self, shard: int, start: int, out: memoryview) -> None:
+        """Fill `out` with the bytes of `shard` from absolute offset `start`; no copy where the source can help it."""
+        ...
+
+    def versions(self) -> Sequence[str]:
+        """A text for every stored file that bytes come from, another one after any change of it."""
+        ...
+
+    def check_unchanged(self) -> None:
+        """Raise `ChangedFileError` where something is no longer what the source was made of.
+
+        Belongs at the end of every pass: only then do its sums speak of the checkpoint that was opened.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what is held open; a later read opens it again."""
+        ...
+
+
+class View(Protocol):
+    """A shard that lies in memory as a whole, for as long as a reader needs some of it."""
+
+    @property
+    def bytes(self) -> Bytes:
+        """All its bytes, uint8."""
+        ...
+
+    def release(self) -> None:
+        """The reader has done with it; what the bytes are needed for is over."""
+        ...
+
+
+class Access(Protocol):
+    """How the blocks of one source come into memory in a pass; shared by the threads of the pass."""
+
+    def view(self, ranges: Sequence[Range]) -> View | None:
+        """The one shard of all `ranges`, where taking it as it lies in memory is the cheapest way; else None."""
+        ...
+
+    def fill(self, ranges: Sequence[Range], places: Sequence[int], buffer: Bytes) -> None:
+        """Bring every range to its place in `buffer`.
+
+        A place is its range's start modulo `page_cache.ALIGNMENT`, and the whole pages around it are free for use.
+        """
+        ...
+
+    def close(self) -> None:
+        """End of the pass; what a reader still holds closes with the reader."""
+        ...
+
+
+def one_after_another(
+    read_into: Callable[[int, int, memoryview], None], ranges: Sequence[Range]
+) -> Iterator[tuple[int, Piece]]:
+    """`Source.read_ranges` of a source that gains nothing by being asked for much at once."""
+    for number, (shard, start, stop) in enumerate(ranges):
+        piece = bytearray(stop - start)
+        read_into(shard, start, memoryview(piece))
+        yield number, piece
