@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from modelprov.reports import numbers as n
 from modelprov.reports.case import models as case_models
-from modelprov.reports.case.telling import Case, subject
-from modelprov.reports.checking import telling as checking
+from modelprov.reports.case.parts import Case
+from modelprov.reports.checking import words as checking
 from modelprov.reports.comparison import sections, words
-from modelprov.reports.evaluation import telling as evaluation
+from modelprov.reports.document import Colours
+from modelprov.reports.evaluation import words as evaluation
 from modelprov.reports.probing import words as probing_words
 
 NOT_SHOWN = (
@@ -27,12 +28,17 @@ MEANING = (
 
 
 class Top(NamedTuple):
-    """The first words of a page and their colours on white and on black."""
+    """The first words of a document and their colours."""
 
-    class_: str
+    title: str
     headline: str
-    accent: str
-    accent_dark: str
+    colours: Colours
+
+
+def subject(case: Case) -> str:
+    """The label of the model that the case is about."""
+    links = case_models.match(case).links
+    return n.clean(links[0].subject.model.label) if links else "the model"
 
 
 def top(case: Case) -> Top:
@@ -40,15 +46,15 @@ def top(case: Case) -> Top:
     label = subject(case)
     if case.weights is not None:
         kind = words.VERDICTS[case.weights.verdict.class_]
-        return Top(f"{kind.name}: {label}", sections.headline(case.weights), kind.accent, kind.accent_dark)
+        return Top(f"{kind.name}: {label}", sections.headline(case.weights), kind.colours)
     if case.check is not None:
-        accent, dark, _ = checking.ACCENTS[case.check.outcome]
-        return Top(f"{checking.TITLES[case.check.outcome]}: {label}", checking.headline(case.check), accent, dark)
+        outcome = case.check.outcome
+        return Top(f"{checking.TITLES[outcome]}: {label}", checking.headline(case.check), checking.COLOURS[outcome])
     if case.probe is not None:
         said = probing_words.headline(case.probe)
-        return Top(f"Identity probe: {label}", said, probing_words.ACCENT, probing_words.ACCENT_DARK)
+        return Top(f"Identity probe: {label}", said, probing_words.COLOURS)
     headline = evaluation.headline(case.evaluation).title if case.evaluation is not None else "Nothing is known"
-    return Top(f"Evaluation: {label}", headline, evaluation.ACCENT, evaluation.ACCENT_DARK)
+    return Top(f"Evaluation: {label}", headline, evaluation.COLOURS)
 
 
 def claims(case: Case) -> tuple[str, ...]:
