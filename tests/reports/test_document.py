@@ -145,6 +145,7 @@ def test_a_fold_is_left_out_of_a_terminal_and_a_page_may_open_it_below_a_heading
     assert "<details>" not in page
     assert "<details><summary>More</summary>" in render_html(document(Fold("More", fold.blocks)))
     assert seen_in([Fold("Empty", [Text("")])], MARKDOWN) == []
+    assert seen_in([Heading("Gone"), fold], TERMINAL) == []
 
 
 def test_blocks_below_another_heading_go_down_with_all_that_they_hold() -> None:

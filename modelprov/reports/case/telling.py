@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from modelprov.reports import numbers as n
 from modelprov.reports.case import tables, words
 from modelprov.reports.case.parts import Case
@@ -34,17 +36,19 @@ KNOWN = (
 
 
 def tell(case: Case) -> Document:
-    """What all parts say together, then each part in the words of its own report, and what another run needs."""
-    top = words.top(case)
-    started, version = _made(case)
+    """What all parts say together, then each part in the words of its own report, and what another run needs.
+
+    Its first part gives the title: the verdict on the weights where there is one, else what was checked, said, scored.
+    """
+    first = next(_told(case))
     return Document(
-        title=top.title,
-        headline=top.headline,
+        title=first.title,
+        headline=first.headline,
         summary="",
         parts=words.claims(case),
         meaning=words.MEANING,
         notes=words.notes(case),
-        colours=top.colours,
+        colours=first.colours,
         blocks=(
             Heading("Side by side", listed=True),
             Grid(tables.side_by_side(case)),
@@ -65,9 +69,20 @@ def tell(case: Case) -> Document:
             *([Only(PAGE, [comparison.environment(case.weights)])] if case.weights is not None else []),
         ),
         about="report on one case: weights, claims and behaviour",
-        started=started,
-        version=version,
+        started=first.started,
+        version=first.version,
     )
+
+
+def _told(case: Case) -> Iterator[Document]:
+    if case.weights is not None:
+        yield comparison.tell(case.weights)
+    if case.check is not None:
+        yield checking.tell(case.check)
+    if case.probe is not None:
+        yield probing.tell(case.probe)
+    if case.evaluation is not None:
+        yield evaluation.tell(case.evaluation)
 
 
 def _weights(case: Case) -> tuple[Block, ...]:
@@ -127,13 +142,3 @@ def _commands(case: Case) -> tuple[str, ...]:
     parts = (case.weights, case.check, case.probe, case.evaluation)
     given = case.commands or tuple(part.command for part in parts if part is not None)
     return tuple(n.clean(command) for command in given)
-
-
-def _made(case: Case) -> tuple[str, str]:
-    """When the first part was made and by which version."""
-    if case.weights is not None:
-        return case.weights.environment.started, case.weights.environment.modelprov
-    if case.check is not None:
-        return case.check.started, case.check.version
-    behaviour = case.probe or case.evaluation
-    return (behaviour.environment.started, behaviour.environment.modelprov) if behaviour is not None else ("", "")

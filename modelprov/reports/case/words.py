@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from modelprov.reports import numbers as n
 from modelprov.reports.case import models as case_models
 from modelprov.reports.case.parts import Case
 from modelprov.reports.checking import words as checking
-from modelprov.reports.comparison import sections, words
-from modelprov.reports.document import Colours
+from modelprov.reports.comparison import sections
 from modelprov.reports.evaluation import words as evaluation
 from modelprov.reports.probing import words as probing_words
 
@@ -25,36 +22,6 @@ MEANING = (
     "The weights decide where the model came from. What it says, how it scores and what its card claims stand beside "
     "that and prove nothing alone."
 )
-
-
-class Top(NamedTuple):
-    """The first words of a document and their colours."""
-
-    title: str
-    headline: str
-    colours: Colours
-
-
-def subject(case: Case) -> str:
-    """The label of the model that the case is about."""
-    links = case_models.match(case).links
-    return n.clean(links[0].subject.model.label) if links else "the model"
-
-
-def top(case: Case) -> Top:
-    """The verdict on the weights where there is one; else what was checked, said or scored, in that order."""
-    label = subject(case)
-    if case.weights is not None:
-        kind = words.VERDICTS[case.weights.verdict.class_]
-        return Top(f"{kind.name}: {label}", sections.headline(case.weights), kind.colours)
-    if case.check is not None:
-        outcome = case.check.outcome
-        return Top(f"{checking.TITLES[outcome]}: {label}", checking.headline(case.check), checking.COLOURS[outcome])
-    if case.probe is not None:
-        said = probing_words.headline(case.probe)
-        return Top(f"Identity probe: {label}", said, probing_words.COLOURS)
-    headline = evaluation.headline(case.evaluation).title if case.evaluation is not None else "Nothing is known"
-    return Top(f"Evaluation: {label}", headline, evaluation.COLOURS)
 
 
 def claims(case: Case) -> tuple[str, ...]:
