@@ -1,6 +1,6 @@
-"""Draws docs/images/house.svg from the import contract in pyproject.toml and the lines in each room. Run it after a move.
+"""Draws house.svg from the import contract in pyproject.toml and the lines in each room. Run it after a move.
 
-    .venv/bin/python docs/images/house.py
+.venv/bin/python docs/images/house.py
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ PURPOSE = {
     "locking": "one writer at a time",
     "errors": "what went wrong, what to do",
     "progress": "how far a run is",
+    "savable": "results that save themselves",
     "records": "what crosses a file",
 }
 INK, QUIET, WALL, FILL = "#1f2937", "#6b7280", "#9ca3af", "#f3f4f6"
@@ -59,15 +60,21 @@ def draw() -> Figure:
         width = 92 / len(rooms)
         for place, room in enumerate(rooms):
             left = 2 + place * width
-            box = FancyBboxPatch((left + 0.4, height + 0.1), width - 0.8, 0.78, boxstyle="round,pad=0,rounding_size=0.12")
+            box = FancyBboxPatch(
+                (left + 0.4, height + 0.1), width - 0.8, 0.78, boxstyle="round,pad=0,rounding_size=0.12"
+            )
             box.set(facecolor=FILL, edgecolor=WALL, linewidth=1)
             axes.add_patch(box)
             axes.text(left + 1.6, height + 0.62, room, color=INK, weight="bold", fontsize=10, va="center")
-            axes.text(left + width - 1.6, height + 0.62, f"{lines(room):,}", color=QUIET, fontsize=8, va="center", ha="right")
+            axes.text(
+                left + width - 1.6, height + 0.62, f"{lines(room):,}", color=QUIET, fontsize=8, va="center", ha="right"
+            )
             axes.text(left + 1.6, height + 0.31, PURPOSE[room], color=INK, fontsize=8, va="center")
     axes.annotate("", (97, 0.1), (97, len(rows) - 0.1), arrowprops={"arrowstyle": "->", "color": QUIET})
     axes.text(98, len(rows) / 2, "imports go down only", rotation=90, color=QUIET, fontsize=8, va="center")
-    axes.text(2.4, -0.25, "Lines of Python at the right of each room. Drawn from pyproject.toml.", color=QUIET, fontsize=8)
+    axes.text(
+        2.4, -0.25, "Lines of Python at the right of each room. Drawn from pyproject.toml.", color=QUIET, fontsize=8
+    )
     return figure
 
 

@@ -77,8 +77,7 @@ def check(
     from modelprov.check.write_card import card_diff, proposed_changes
     from modelprov.cli.progress import Bar
     from modelprov.forensics.compare import Options
-    from modelprov.reports.checking.files import render
-    from modelprov.reports.checking.terminal import print_check
+    from modelprov.reports.saving import rendered, show
     from modelprov.reports.writing import write_atomically
 
     page = page_to_open(html) if open_it else html
@@ -101,8 +100,8 @@ def check(
         _renewed(accepted_in, known, (), update_baseline, expires, started.date())
     with Bar(terminal(error=True), quiet) as bar:
         done = run_check(model, request, rules, known, shlex.join(["modelprov", *sys.argv[1:]]), started, bar)
-    rendered = [(path, render(name, done.report)) for name, path in outputs.items() if path is not None]
-    for path, text in sorted(rendered, key=lambda one: str(one[0]) == "-"):
+    texts = [(path, rendered(name, done.report)) for name, path in outputs.items() if path is not None]
+    for path, text in sorted(texts, key=lambda one: str(one[0]) == "-"):
         write_atomically(path, text)
     if update_baseline is not None:
         _accept(accepted_in, known, done.unaccepted, update_baseline, expires, started.date())
@@ -114,10 +113,10 @@ def check(
         else:
             say("The weights settle no change of the front matter.")
     if not quiet and not to_stdout:
-        print_check(done.report, terminal())
+        show(done.report, terminal())
         for note in done.notes:
             say(note)
-        for path, _ in rendered:
+        for path, _ in texts:
             say(f"wrote {path}")
     if open_it and page is not None:
         show_page(page, temporary=html is None)

@@ -108,7 +108,7 @@ def run(locations: list[str], control: list[str], options: Options, command: str
 
 def write(report: Report, outputs: dict[str, Path | None]) -> None:
     """Render every report asked for, then write each whole or not at all; standard output last, as it may be closed."""
-    from modelprov.reports.comparison.saving import rendered
+    from modelprov.reports.saving import rendered
     from modelprov.reports.writing import write_atomically
 
     texts = [(path, rendered(name, report)) for name, path in outputs.items() if path is not None]
@@ -118,9 +118,9 @@ def write(report: Report, outputs: dict[str, Path | None]) -> None:
 
 def show(report: Report, console: Console | None = None) -> None:
     """Print the report to the terminal."""
-    from modelprov.reports.comparison.terminal import print_report
+    from modelprov.reports.saving import show as print_result
 
-    print_report(report, console or terminal())
+    print_result(report, console or terminal())
 
 
 def page_to_open(html: Path | None) -> Path:
@@ -157,7 +157,7 @@ def parse_size(text: str, option: str) -> int:
 
 def check_outputs(outputs: dict[str, Path | None]) -> list[str]:
     """Find out before the long run that a report cannot be written after it; the reports for standard output."""
-    from modelprov.reports.comparison.saving import refuse_weights
+    from modelprov.reports.saving import refuse_weights
 
     given = {name: path for name, path in outputs.items() if path is not None}
     to_stdout = [name for name, path in given.items() if str(path) == "-"]

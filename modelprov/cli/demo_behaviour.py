@@ -32,9 +32,8 @@ def probe(family: Path, console: Console) -> ProbeReport:
     from modelprov.behavior.probing.probe import Plan
     from modelprov.cli.demo_case import show_command
     from modelprov.cli.probe import run
-    from modelprov.reports.probing.html import render_probe_html
     from modelprov.reports.probing.words import summary
-    from modelprov.reports.writing import write_atomically
+    from modelprov.reports.saving import save
 
     members = [(str(family / name), role) for name, role in
                (("rio", "suspect"), ("nex", "parent"), ("qwen", "parent"), ("sibling", "control"))]  # fmt: skip
@@ -50,7 +49,7 @@ def probe(family: Path, console: Console) -> ProbeReport:
     )  # fmt: skip
     with _one_thread():
         report = run(members, plan, None, device="cpu", dtype=PRECISION[1]).model_copy(update={"command": command})
-    write_atomically(page, render_probe_html(report))
+    save(report, page)
     console.print(summary(report))
     return report
 
@@ -65,7 +64,7 @@ def evaluate(family: Path, console: Console) -> EvaluationReport:
     from modelprov.cli.eval import subjects, write
     from modelprov.cli.progress import CountBar
     from modelprov.demo.tiny.task import write_task
-    from modelprov.reports.evaluation.telling import headline
+    from modelprov.reports.evaluation.words import headline
 
     task, page = family / TASK, family / EVALUATED
     if not task.exists():

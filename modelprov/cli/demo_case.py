@@ -13,7 +13,7 @@ from modelprov.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from modelprov.reports.case.telling import Case
+    from modelprov.reports.case.parts import Case
     from modelprov.reports.comparison.report import Report
 
 FOLDER = "trained"
@@ -138,7 +138,7 @@ def settle(family: Path, console: Console) -> Case:
     """The whole case of the trained family, step by step; behaviour only where the extra is installed."""
     from modelprov.behavior.extra import require
     from modelprov.cli.demo_claims import check
-    from modelprov.reports.case.telling import Case
+    from modelprov.reports.case.parts import Case
 
     made = merge(family, console)
     weights, checked = compare(family, console), check(family, console)
@@ -159,14 +159,13 @@ def conclude(case: Case, reports: dict[str, Report], folder: Path, console: Cons
     from rich.text import Text
 
     from modelprov.demo.family import MEMBERS
-    from modelprov.reports.case.files import render_case
-    from modelprov.reports.case.telling import Known
+    from modelprov.reports.case.parts import Known
     from modelprov.reports.case.words import claims
-    from modelprov.reports.writing import write_atomically
+    from modelprov.reports.saving import save
 
     known = tuple(Known(name, MEMBERS[name], str(report.verdict.class_)) for name, report in reports.items())
     case, page = replace(case, known=known), folder / PAGE
-    write_atomically(page, render_case(case))
+    save(case, page)
     if case.weights is not None:
         console.print(Text("\nVerdict on rio: ") + Text(str(case.weights.verdict.class_), "bold") + Text("."))
     for text in claims(case):

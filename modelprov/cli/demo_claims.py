@@ -47,9 +47,8 @@ def check(family: Path, console: Console) -> CheckReport:
     from modelprov.check.run import Request, run_check
     from modelprov.cli.demo_case import RIO, show_command
     from modelprov.cli.progress import Bar
-    from modelprov.reports.checking.files import render
-    from modelprov.reports.checking.telling import counted, headline, place
-    from modelprov.reports.writing import write_atomically
+    from modelprov.reports.checking.words import counted, headline, place
+    from modelprov.reports.saving import save
 
     page = family / CHECKED
     named = [f"{name}={family / name}" for name in ("qwen", "nex")]
@@ -62,7 +61,7 @@ def check(family: Path, console: Console) -> CheckReport:
     with Bar(console) as bar:
         done = run_check(str(family / RIO), request, Policy(), Baseline(), command, datetime.now(UTC), bar)
     report = done.report
-    write_atomically(page, render("html", report))
+    save(report, page)
     console.print(f"{headline(report)}:")
     for one in counted(report):
         console.print(f"- {one.severity} {one.rule} ({place(one.location)}): {one.message}", soft_wrap=False)

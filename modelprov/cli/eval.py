@@ -166,9 +166,9 @@ def _finish(report: EvaluationReport, outputs: dict[str, Path | None], *, show: 
     """Write and show the report, and leave with its exit code."""
     write(report, outputs)
     if show:
-        from modelprov.reports.evaluation.terminal import print_evaluation
+        from modelprov.reports.saving import show as print_result
 
-        print_evaluation(report, terminal())
+        print_result(report, terminal())
         for path in outputs.values():
             if path is not None:
                 say(f"wrote {path}")
@@ -231,11 +231,11 @@ def said_when_stopped(log: Path | None) -> Iterator[None]:
 
 def write(report: EvaluationReport, outputs: dict[str, Path | None]) -> None:
     """Render every report asked for, then write each whole or not at all; standard output last."""
-    from modelprov.reports.evaluation.files import render
+    from modelprov.reports.saving import rendered
     from modelprov.reports.writing import write_atomically
 
-    rendered = [(path, render(name, report)) for name, path in outputs.items() if path is not None]
-    for path, text in sorted(rendered, key=lambda one: str(one[0]) == "-"):
+    texts = [(path, rendered(name, report)) for name, path in outputs.items() if path is not None]
+    for path, text in sorted(texts, key=lambda one: str(one[0]) == "-"):
         write_atomically(path, text)
 
 

@@ -161,28 +161,15 @@ def _check_model(model: str | None, endpoint: str | None, served: str | None, to
 
 def _write(report: ProbeReport, outputs: dict[str, Path | None]) -> None:
     """Render every report asked for, then write each whole or not at all; standard output last, as it may be closed."""
+    from modelprov.reports.saving import rendered
     from modelprov.reports.writing import write_atomically
 
-    rendered = [(path, _render(name, report)) for name, path in outputs.items() if path is not None]
-    for path, text in sorted(rendered, key=lambda one: str(one[0]) == "-"):
+    texts = [(path, rendered(name, report)) for name, path in outputs.items() if path is not None]
+    for path, text in sorted(texts, key=lambda one: str(one[0]) == "-"):
         write_atomically(path, text)
 
 
-def _render(name: str, report: ProbeReport) -> str:
-    if name == "json":
-        from modelprov.reports.probing.telling import render_probe_json
-
-        return render_probe_json(report)
-    if name == "markdown":
-        from modelprov.reports.probing.telling import render_probe_markdown
-
-        return render_probe_markdown(report)
-    from modelprov.reports.probing.html import render_probe_html
-
-    return render_probe_html(report)
-
-
 def _show(report: ProbeReport) -> None:
-    from modelprov.reports.probing.terminal import print_probe
+    from modelprov.reports.saving import show
 
-    print_probe(report, terminal())
+    show(report, terminal())

@@ -15,7 +15,7 @@ from modelprov.cli.terminal import say
 from modelprov.errors import UsageError
 
 if TYPE_CHECKING:
-    from modelprov.reports.case.telling import Case
+    from modelprov.reports.case.parts import Case
     from modelprov.reports.comparison.report import Report
 
 Kind = TypeVar("Kind")
@@ -50,8 +50,8 @@ def combine(
 
     Example: modelprov report combine --compare compare.json --check check.json --probe probe.json --html case.html
     """
-    from modelprov.reports.case.files import render_case, render_case_markdown
     from modelprov.reports.case.models import match
+    from modelprov.reports.saving import rendered
     from modelprov.reports.writing import write_atomically
 
     if not any((compare, check, probe, evaluation)):
@@ -68,9 +68,9 @@ def combine(
         raise UsageError("; ".join(found.contradictions), "Combine reports that were made from the same files.")
     for warning in found.warnings:
         say(f"warning: {warning}")
-    texts = [(page, render_case), (markdown, render_case_markdown)]
-    rendered = [(path, render(case)) for path, render in texts if path is not None]
-    for path, text in sorted(rendered, key=lambda one: str(one[0]) == "-"):
+    forms = ((page, "html"), (markdown, "markdown"))
+    texts = [(path, rendered(form, case)) for path, form in forms if path is not None]
+    for path, text in sorted(texts, key=lambda one: str(one[0]) == "-"):
         write_atomically(path, text)
         if str(path) != "-":
             say(f"wrote {path}")
@@ -80,8 +80,8 @@ def combine(
 
 def load_case(compare: Path | None, check: Path | None, probe: Path | None, evaluation: Path | None) -> Case:
     """The case that these files hold; raises `UsageError` that names the file which is no such report."""
-    from modelprov.reports.case.loading import load_check, load_evaluation, load_probe
-    from modelprov.reports.case.telling import Case
+    from modelprov.reports.as_json import load_check, load_evaluation, load_probe
+    from modelprov.reports.case.parts import Case
 
     sources: list[tuple[str, str]] = []
     return Case(

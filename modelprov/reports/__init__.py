@@ -1,1 +1,1 @@
-"""One renderer per format over one versioned `Report`. Renders results, computes nothing."""
+"""Results told once as documents, and shown by one renderer a medium. Computes nothing."""

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from modelprov.reports.probing.telling import load_probe
+from modelprov.reports.as_json import load_probe
 from tests.behavior.probing.models import CHATML, RIO, write_model
 from tests.cli.conftest import Command, Outcome
 

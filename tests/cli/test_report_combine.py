@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 
 from modelprov.reports import opening
-from modelprov.reports.checking.files import render_json as check_json
+from modelprov.reports.as_json import render_json as plain_json
 from modelprov.reports.comparison.as_json import render_json
-from modelprov.reports.evaluation.files import render_json as evaluation_json
-from modelprov.reports.probing.telling import render_probe_json
 from tests.cli.conftest import MAIN, Command, program
 from tests.reports.test_pages_case import checked, probed, scored, weights
 
@@ -25,8 +23,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list
     """Write the four reports into an empty folder; the options that name those asked for."""
     monkeypatch.chdir(tmp_path)
     texts = {
-        "compare": render_json(weights()), "check": check_json(checked()),
-        "probe": render_probe_json(probed(location="models/rio")), "eval": evaluation_json(scored()),
+        "compare": render_json(weights()), "check": plain_json(checked()),
+        "probe": plain_json(probed(location="models/rio")), "eval": plain_json(scored()),
     }  # fmt: skip
 
     def write(*parts: str, **changes: str) -> list[str]:
@@ -58,7 +56,7 @@ def test_one_report_is_enough(modelprov: Command, files: Callable[..., list[str]
 def test_reports_of_different_files_are_refused_and_nothing_is_written(
     modelprov: Command, files: Callable[..., list[str]], tmp_path: Path
 ) -> None:
-    other = files("compare", "check", check=check_json(checked(digest="2" * 64)))
+    other = files("compare", "check", check=plain_json(checked(digest="2" * 64)))
     said = modelprov("report", "combine", *other, "--html", "case.html")
     assert said.code == 2
     assert "different files" in said.err
@@ -68,7 +66,7 @@ def test_reports_of_different_files_are_refused_and_nothing_is_written(
 def test_what_only_a_name_ties_is_warned_of_aloud_and_on_the_page(
     modelprov: Command, files: Callable[..., list[str]]
 ) -> None:
-    elsewhere = files("compare", "probe", probe=render_probe_json(probed(location="elsewhere/rio")))
+    elsewhere = files("compare", "probe", probe=plain_json(probed(location="elsewhere/rio")))
     said = modelprov("report", "combine", *elsewhere, "--html", "case.html")
     assert said.code == 0
     assert "warning: Names: only the name rio says" in said.err
@@ -104,7 +102,7 @@ def test_what_is_no_such_report_is_refused_in_words(
 def test_numbers_that_json_does_not_have_and_rows_of_nobody_are_refused(
     modelprov: Command, files: Callable[..., list[str]]
 ) -> None:
-    report = json.loads(evaluation_json(scored()))
+    report = json.loads(plain_json(scored()))
     row = report["rows"][0]
     for rows, words in (
         ([row | {"model": "nobody"}], "does not list"),

@@ -118,7 +118,7 @@ def test_a_report_that_cannot_be_rendered_keeps_all_of_them_from_being_written(
     def broken(_: object) -> str:
         raise ArithmeticError("a bug in the page")
 
-    monkeypatch.setattr("modelprov.reports.comparison.html.render_html", broken)
+    monkeypatch.setattr("modelprov.reports.rendering.html.render_html", broken)
     said = compare("nex", "qwen", "--json", "r.json", "--html", "r.html")
     assert (said.code, "a bug in the page" in said.err) == (3, True)
     assert list(tmp_path.iterdir()) == []

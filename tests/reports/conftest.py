@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from modelprov.reports.comparison.html import render_html
 from modelprov.reports.comparison.report import Report
+from modelprov.reports.saving import rendered
 from tests.reports.samples import SAMPLES
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -28,7 +28,7 @@ def report(request: pytest.FixtureRequest) -> Report:
 @pytest.fixture(scope="session")
 def source(report: Report) -> str:
     """Return the page of each sample in turn; rendered once, since plots take a while."""
-    return render_html(report)
+    return rendered("html", report)
 
 
 @pytest.fixture

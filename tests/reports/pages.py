@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from modelprov.reports.case.files import render_case
-from modelprov.reports.case.telling import Case, Known
-from modelprov.reports.checking.files import render_html as check_page
-from modelprov.reports.comparison.html import render_html as comparison_page
-from modelprov.reports.evaluation.html import render_html as evaluation_page
-from modelprov.reports.probing.html import render_probe_html
+from modelprov.behavior.evaluation.results import EvaluationReport
+from modelprov.reports.case.parts import Case, Known
+from modelprov.reports.saving import Result, rendered
 from tests.reports import checks, samples
 from tests.reports.probing_samples import probe_report
 from tests.reports.test_evaluation import HOSTILE, sample
@@ -18,7 +15,7 @@ from tests.reports.test_evaluation import HOSTILE, sample
 LONG = "a" * 300
 
 
-def scores(hostile: bool = False) -> object:
+def scores(hostile: bool = False) -> EvaluationReport:
     """An evaluation of two models, with budgets."""
     names = (f"{HOSTILE}{LONG}", "nex") if hostile else ("rio", "nex")
     return sample({"swir": "rrwwrrwwrr", "cot-budget": "rrwwrrwwwr"}, (64, 128), names, notes=("Look twice.",))
@@ -29,30 +26,30 @@ def case(hostile: bool = False) -> Case:
     known = (Known(LONG if hostile else "rio", "a merge", "merge"),)
     return Case(
         samples.hostile() if hostile else samples.merge(),
-        probe=probe_report(hostile=hostile), evaluation=scores(hostile),  # type: ignore[arg-type]
+        probe=probe_report(hostile=hostile), evaluation=scores(hostile),
         check=checks.hostile() if hostile else checks.found(), known=known, missing=LONG if hostile else "",
     )  # fmt: skip
 
 
-PAGES: dict[str, Callable[[], str]] = {
-    **{f"compare {name}": lambda make=make: comparison_page(make()) for name, make in samples.SAMPLES.items()},
-    "probe": lambda: render_probe_html(probe_report()),
-    "probe hostile": lambda: render_probe_html(probe_report(hostile=True)),
-    "eval": lambda: evaluation_page(scores()),  # type: ignore[arg-type]
-    "eval hostile": lambda: evaluation_page(scores(hostile=True)),  # type: ignore[arg-type]
-    "check": lambda: check_page(checks.found()),
-    "check passed": lambda: check_page(checks.passed()),
-    "check not judged": lambda: check_page(checks.could_not_judge()),
-    "check hostile": lambda: check_page(checks.hostile()),
-    "case": lambda: render_case(case()),
-    "case hostile": lambda: render_case(case(hostile=True)),
-    "case of claims": lambda: render_case(Case(check=checks.could_not_judge())),
-    "case of names": lambda: render_case(Case(probe=probe_report())),
-    "case of scores": lambda: render_case(Case(evaluation=scores())),  # type: ignore[arg-type]
+RESULTS: dict[str, Callable[[], Result]] = {
+    **{f"compare {name}": make for name, make in samples.SAMPLES.items()},
+    "probe": probe_report,
+    "probe hostile": lambda: probe_report(hostile=True),
+    "eval": scores,
+    "eval hostile": lambda: scores(hostile=True),
+    "check": checks.found,
+    "check passed": checks.passed,
+    "check not judged": checks.could_not_judge,
+    "check hostile": checks.hostile,
+    "case": case,
+    "case hostile": lambda: case(hostile=True),
+    "case of claims": lambda: Case(check=checks.could_not_judge()),
+    "case of names": lambda: Case(probe=probe_report()),
+    "case of scores": lambda: Case(evaluation=scores()),
 }
 
 
 @cache
 def page(name: str) -> str:
     """The page of this name; rendered once, since plots take a while."""
-    return PAGES[name]()
+    return rendered("html", RESULTS[name]())

@@ -13,9 +13,8 @@ import pytest
 from rich.console import Console
 
 from modelprov.check.results import CheckReport, Lineage, Location, NotJudged
-from modelprov.reports.checking import telling as c
-from modelprov.reports.checking.files import render, render_html, render_json, render_markdown
-from modelprov.reports.checking.terminal import print_check
+from modelprov.reports.checking import words as c
+from modelprov.reports.saving import rendered, show
 from tests.reports import checks
 
 ALL = [checks.passed, checks.found, checks.could_not_judge, checks.hostile]
@@ -28,7 +27,7 @@ CARD = (
 
 def terminal(report: CheckReport, width: int = 80, **options: object) -> str:
     out = io.StringIO()
-    print_check(report, Console(file=out, width=width, **options))  # type: ignore[arg-type]
+    show(report, Console(file=out, width=width, **options))  # type: ignore[arg-type]
     return out.getvalue()
 
 
@@ -82,7 +81,7 @@ def test_a_finding_on_a_terminal_says_rule_place_message_and_what_to_do() -> Non
 
 def test_what_could_not_be_judged_is_no_pass_in_any_rendering() -> None:
     report = checks.could_not_judge()
-    for shown in (terminal(report), render_markdown(report), render_html(report)):
+    for shown in (terminal(report), rendered("markdown", report), rendered("html", report)):
         assert "Could not judge" in shown
         assert "1 required rule could not be judged" in shown
         assert "Passed" not in shown
@@ -99,7 +98,7 @@ def test_a_doubt_and_controls_are_shown_beside_the_verdict() -> None:
     lineage = checks.passed().lineage
     assert lineage is not None
     report = checks.passed(lineage=lineage.model_copy(update={"doubt": "only a sample", "controls": ("sibling",)}))
-    for shown in (terminal(report), render_markdown(report), render_html(report)):
+    for shown in (terminal(report), rendered("markdown", report), rendered("html", report)):
         assert "only a sample" in shown
         assert "sibling" in shown
 
@@ -114,7 +113,7 @@ def test_a_terminal_shows_no_control_and_no_markup_of_a_card() -> None:
 def test_markdown_of_a_card_stays_text() -> None:
     from markdown_it import MarkdownIt
 
-    shown = render_markdown(spiked())
+    shown = rendered("markdown", spiked())
     assert not {character for character in shown if ord(character) < 32 and character != "\n"}
     tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(shown)
     inner = [child for token in tokens for child in token.children or ()]
@@ -129,7 +128,7 @@ def test_markdown_of_a_card_stays_text() -> None:
 def test_every_table_of_markdown_has_as_many_cells_in_each_row_as_its_header() -> None:
     for make in (*ALL, spiked):
         width = None
-        for line in render_markdown(make()).splitlines():
+        for line in rendered("markdown", make()).splitlines():
             if not line.startswith("|"):
                 width = None
                 continue
@@ -140,7 +139,7 @@ def test_every_table_of_markdown_has_as_many_cells_in_each_row_as_its_header() -
 
 @pytest.mark.parametrize("make", [*ALL, spiked], ids=lambda make: make.__name__)
 def test_a_page_runs_nothing_fetches_nothing_and_has_real_tables(make: Make) -> None:
-    page = Page(render_html(make()))
+    page = Page(rendered("html", make()))
     assert not {"script", "img", "iframe", "link", "object", "form"} & set(page.tags)
     assert not [name for name, _ in page.attributes if name.startswith("on") or name == "src"]
     assert not [value for name, value in page.attributes if name == "href" and not (value or "").startswith("#")]
@@ -153,11 +152,11 @@ def test_a_page_runs_nothing_fetches_nothing_and_has_real_tables(make: Make) -> 
 def test_json_is_the_whole_report_and_reads_back_as_it() -> None:
     for make in (*ALL, spiked):
         report = make()
-        assert render_json(report).isascii()
-        assert CheckReport.model_validate(json.loads(render_json(report))) == report
+        assert rendered("json", report).isascii()
+        assert CheckReport.model_validate(json.loads(rendered("json", report))) == report
 
 
 def test_every_format_renders_by_its_name() -> None:
     starts = {"json": "{", "markdown": "## modelprov check", "html": "<!doctype html>", "sarif": "{", "junit": "<?xml"}
     for name, start in starts.items():
-        assert render(name, checks.found()).lower().startswith(start)
+        assert rendered(name, checks.found()).lower().startswith(start)

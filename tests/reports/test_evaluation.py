@@ -13,10 +13,8 @@ from rich.console import Console
 from modelprov.behavior.evaluation.results import EvaluationReport, MethodRecord, ModelRecord, TaskRecord
 from modelprov.behavior.evaluation.scoring import Scored, curve, paired_tests, row
 from modelprov.behavior.records import BehaviorEnvironment
-from modelprov.reports.evaluation import telling as words
-from modelprov.reports.evaluation.files import render, render_json, render_markdown
-from modelprov.reports.evaluation.html import render_html
-from modelprov.reports.evaluation.terminal import print_evaluation
+from modelprov.reports.evaluation import words
+from modelprov.reports.saving import rendered, show
 
 HOSTILE = "<script>alert(1)</script>|`x`\u202e\x1b[31m"
 
@@ -59,7 +57,7 @@ def sample(patterns, budgets=(None,), model_names=("rio",), task="sums", notes=(
 def on_terminal(report: EvaluationReport, encoding: str = "utf-8", width: int = 80) -> str:
     raw = io.BytesIO()
     text = io.TextIOWrapper(raw, encoding=encoding)
-    print_evaluation(report, Console(file=text, width=width, force_terminal=False))
+    show(report, Console(file=text, width=width, force_terminal=False))
     text.flush()
     return raw.getvalue().decode(encoding)
 
@@ -115,8 +113,8 @@ def test_a_p_value_never_reads_as_zero(value, text):
 def test_every_format_has_the_numbers(curved):
     texts = {
         "terminal": on_terminal(curved),
-        "markdown": render_markdown(curved).replace("&#8203;", ""),
-        "html": render_html(curved),
+        "markdown": rendered("markdown", curved).replace("&#8203;", ""),
+        "html": rendered("html", curved),
     }
     for name, text in texts.items():
         for expected in ("60.0 %", "cot-budget @64", "swir @128", "Look twice."):
@@ -131,25 +129,25 @@ def test_the_terminal_fits_eighty_columns_and_ascii(curved):
 
 
 def test_json_is_the_whole_report(curved):
-    assert EvaluationReport.model_validate_json(render_json(curved)) == curved
-    assert json.loads(render("json", curved))["tool"] == "modelprov eval"
-    assert render("json", curved).isascii()
+    assert EvaluationReport.model_validate_json(rendered("json", curved)) == curved
+    assert json.loads(rendered("json", curved))["tool"] == "modelprov eval"
+    assert rendered("json", curved).isascii()
 
 
 def test_the_page_loads_nothing_and_has_a_plot_for_each_model(curved):
-    page = render("html", curved)
+    page = rendered("html", curved)
     assert page.count("<svg") == 2
     assert "<script" not in page
     assert not re.search(r'(?:src|href)="(?!#)', page.replace('xlink:href="#', ""))
     identifiers = re.findall(r'\sid="([^"]+)"', page)
     assert len(identifiers) == len(set(identifiers))
-    assert render("html", curved) == page
+    assert rendered("html", curved) == page
 
 
 def test_without_budgets_there_is_no_curve_in_any_format():
     report = sample({"cot": "rrw", "swir": "rww"})
-    assert "<svg" not in render_html(report)
-    for text in (render_html(report), render_markdown(report), on_terminal(report)):
+    assert "<svg" not in rendered("html", report)
+    for text in (rendered("html", report), rendered("markdown", report), on_terminal(report)):
         assert "Accuracy against tokens" not in text
 
 
@@ -164,11 +162,11 @@ class _Tags(HTMLParser):
 
 def test_names_from_outside_are_shown_and_do_nothing():
     report = sample({"swir": "rw", "cot": "wr"}, (8,), (HOSTILE, "b"), HOSTILE, (HOSTILE,))
-    page = render_html(report)
+    page = rendered("html", report)
     tags = _Tags()
     tags.feed(page)
     assert "script" not in tags.seen
-    for text in (page, on_terminal(report), render_markdown(report)):
+    for text in (page, on_terminal(report), rendered("markdown", report)):
         assert "\x1b" not in text
         assert "\u202e" not in text
-    assert "<script>" not in re.sub(r"```.*?```", "", render_markdown(report), flags=re.DOTALL)
+    assert "<script>" not in re.sub(r"```.*?```", "", rendered("markdown", report), flags=re.DOTALL)

@@ -7,10 +7,11 @@ import dataclasses
 import pytest
 
 from modelprov.checkpoints.digests import MANIFEST_COVERS, SAMPLE_COVERS
-from modelprov.reports.case.files import render_case, render_case_markdown
 from modelprov.reports.case.models import match
-from modelprov.reports.case.telling import Case, side_by_side
+from modelprov.reports.case.parts import Case
+from modelprov.reports.case.tables import side_by_side
 from modelprov.reports.case.words import NO_WEIGHTS, claims
+from modelprov.reports.saving import rendered
 from tests.reports import checks, pages, samples
 from tests.reports.probing_samples import probe_report
 from tests.reports.test_evaluation import sample
@@ -109,11 +110,11 @@ def test_side_by_side_says_which_parents_the_card_names_though_their_headers_are
     assert rows["nex"][1] == "parent"
 
 
-@pytest.mark.parametrize("render", [render_case, render_case_markdown], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("form", ["html", "markdown"])
 @pytest.mark.parametrize("part", ["weights", "check", "probe", "evaluation"])
-def test_every_part_may_stand_alone(part: str, render):
+def test_every_part_may_stand_alone(part: str, form: str):
     alone = Case(**{part: getattr(pages.case(), part)})
-    text = render(alone)
+    text = rendered(form, alone)
     said = claims(alone)
     assert len(said) == 1
     assert (NO_WEIGHTS.split("`", maxsplit=1)[0] in text) == (part != "weights")
@@ -122,7 +123,7 @@ def test_every_part_may_stand_alone(part: str, render):
 def test_every_part_has_its_claim_and_its_commands_on_the_page():
     case = Case(weights(), check=checked(), probe=probed(location="models/rio"), evaluation=scored())
     assert [one.split(":")[0] for one in claims(case)] == ["Weights", "Claims", "Names", "Scores"]
-    for text in (render_case(case), render_case_markdown(case)):
+    for text in (rendered("html", case), rendered("markdown", case)):
         for report in (case.weights, case.check, case.probe, case.evaluation):
             assert report.command.split("--")[0].strip() in text
         assert "by digest" in text
@@ -130,7 +131,7 @@ def test_every_part_has_its_claim_and_its_commands_on_the_page():
 
 def test_hostile_parts_stay_text_in_both_formats():
     case = dataclasses.replace(pages.case(hostile=True), sources=(("Weights", "<script>x</script>"),))
-    page, text = render_case(case), render_case_markdown(case)
+    page, text = rendered("html", case), rendered("markdown", case)
     assert "<script" not in page
     outside = "".join(part for at, part in enumerate(text.split("```")) if at % 2 == 0)
     assert "<script" not in outside

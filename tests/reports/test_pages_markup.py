@@ -9,14 +9,14 @@ from itertools import pairwise
 import pytest
 from lxml import html
 
-from tests.reports.pages import PAGES, page
+from tests.reports.pages import RESULTS, page
 
 READABLE = 4.5
 """The contrast that WCAG 2.2 asks of text (success criterion 1.4.3, level AA)."""
 SHADES = ("ink", "quiet", "accent")
 
 
-@pytest.fixture(params=list(PAGES))
+@pytest.fixture(params=list(RESULTS))
 def source(request: pytest.FixtureRequest) -> str:
     return page(str(request.param))
 

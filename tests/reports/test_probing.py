@@ -10,11 +10,10 @@ from rich.console import Console
 
 from modelprov.behavior.probing.results import ArmResult, ProbeReport
 from modelprov.errors import UsageError
+from modelprov.reports.as_json import load_probe
 from modelprov.reports.probing import tables as t
 from modelprov.reports.probing import words as w
-from modelprov.reports.probing.html import render_probe_html
-from modelprov.reports.probing.telling import load_probe, render_probe_json, render_probe_markdown
-from modelprov.reports.probing.terminal import print_probe
+from modelprov.reports.saving import rendered, show
 from tests.reports.probing_samples import HOSTILE, arm, probe_report
 from tests.reports.test_renderers import Page, on_page
 
@@ -23,7 +22,7 @@ KINDS = ("terminal", "markdown", "html")
 
 def on_terminal(report: ProbeReport, width: int = 80, encoding: str = "utf-8") -> str:
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="")
-    print_probe(report, Console(file=stream, width=width, legacy_windows=False))
+    show(report, Console(file=stream, width=width, legacy_windows=False))
     stream.seek(0)
     return stream.read()
 
@@ -31,7 +30,7 @@ def on_terminal(report: ProbeReport, width: int = 80, encoding: str = "utf-8") -
 def shown(report: ProbeReport, kind: str) -> str:
     if kind == "terminal":
         return " ".join(on_terminal(report).replace("│", " ").split())
-    return on_page(render_probe_html(report)) if kind == "html" else render_probe_markdown(report)
+    return on_page(rendered("html", report)) if kind == "html" else rendered("markdown", report)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -138,7 +137,7 @@ def test_all_models_and_arms_stand_in_one_table_and_one_plot():
         ("rio (suspect)", "as shipped"), ("rio (suspect)", "stripped"), ("nex (parent)", "as shipped"),
         ("nex (parent)", "stripped (= as shipped)"),
     ]  # fmt: skip
-    page = render_probe_html(report)
+    page = rendered("html", report)
     assert page.count("<svg") == 1
 
 
@@ -156,25 +155,25 @@ def test_the_terminal_fits_80_columns_and_ascii():
 
 def test_foreign_text_cannot_become_markup():
     report = probe_report(hostile=True)
-    page = render_probe_html(report)
+    page = rendered("html", report)
     assert {tag for tag, _ in Page(page).tags} & {"script", "b", "a"} <= {"a"}
     assert "alert(1)" in page
-    markdown = render_probe_markdown(report)
+    markdown = rendered("markdown", report)
     assert "<script>" not in markdown.split("```")[0]
     for text in (page, markdown, on_terminal(report)):
         assert "\u202e" not in text
-    assert HOSTILE in json.loads(render_probe_json(report))["examples"][0]["answer"]
+    assert HOSTILE in json.loads(rendered("json", report))["examples"][0]["answer"]
 
 
 def test_the_page_loads_nothing_and_runs_nothing():
-    tags = Page(render_probe_html(probe_report())).tags
+    tags = Page(rendered("html", probe_report())).tags
     assert not {tag for tag, _ in tags} & {"script", "link", "img", "iframe"}
     assert all(not str(value).startswith(("http", "//")) for _, attributes in tags for value in attributes.values())
 
 
 def test_json_comes_back_as_it_was():
     report = probe_report()
-    text = render_probe_json(report)
+    text = rendered("json", report)
     assert text.isascii()
     assert load_probe(text) == report
 
@@ -186,6 +185,6 @@ def test_another_json_is_no_report_of_a_probe(text):
 
 
 def test_a_newer_major_version_is_refused():
-    data = json.loads(render_probe_json(probe_report())) | {"schema_version": "2.0"}
+    data = json.loads(rendered("json", probe_report())) | {"schema_version": "2.0"}
     with pytest.raises(UsageError, match=r"2\.0"):
         load_probe(json.dumps(data))

@@ -12,20 +12,16 @@ from rich.console import Console
 
 from modelprov.forensics.results import VerdictClass
 from modelprov.reports.comparison import words
-from modelprov.reports.comparison.as_json import render_json
-from modelprov.reports.comparison.html import render_html
-from modelprov.reports.comparison.markdown import escape, render_markdown
 from modelprov.reports.comparison.report import Report
-from modelprov.reports.comparison.terminal import print_report
+from modelprov.reports.rendering.markdown import escape
+from modelprov.reports.saving import rendered, show
 from tests.reports import samples
 from tests.reports.sample_parts import LAYERS
 
 
 def on_terminal(report: Report, width: int = 80, encoding: str = "utf-8", color: bool = False) -> str:
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="")
-    print_report(
-        report, Console(file=stream, width=width, force_terminal=color, no_color=not color, legacy_windows=False)
-    )
+    show(report, Console(file=stream, width=width, force_terminal=color, no_color=not color, legacy_windows=False))
     stream.seek(0)
     return stream.read()
 
@@ -69,8 +65,8 @@ FORMATS = ("terminal", "markdown", "html")
 
 def shown(report: Report, kind: str, source: str | None = None) -> str:
     if kind == "html":
-        return on_page(source or render_html(report))
-    return on_terminal(report) if kind == "terminal" else render_markdown(report)
+        return on_page(source or rendered("html", report))
+    return on_terminal(report) if kind == "terminal" else rendered("markdown", report)
 
 
 @pytest.fixture(params=FORMATS)
@@ -98,9 +94,10 @@ def test_the_verdict_comes_first(report: Report, text: str) -> None:
 
 
 def test_rendering_twice_gives_the_same_bytes(report: Report, source: str) -> None:
-    assert render_html(report) == source
-    for renderer in (on_terminal, render_markdown, render_json):
-        assert renderer(report) == renderer(report)
+    assert rendered("html", report) == source
+    for form in ("markdown", "json"):
+        assert rendered(form, report) == rendered(form, report)
+    assert on_terminal(report) == on_terminal(report)
 
 
 def test_every_verdict_class_has_words() -> None:
@@ -150,7 +147,7 @@ def test_every_layer_has_its_dot() -> None:
 
 def test_every_markdown_table_has_rows_of_one_length(report: Report) -> None:
     columns = 0
-    for line in render_markdown(report).splitlines():
+    for line in rendered("markdown", report).splitlines():
         here = line.count("|") if line.startswith("|") else 0
         assert not columns or not here or here == columns, line
         columns = here
@@ -163,14 +160,14 @@ def test_markdown_escapes_what_github_would_act_on() -> None:
     assert escape("@me #1 https://x www.x") == "@&#8203;me #&#8203;1 https&#58;//x www&#46;x"
     assert escape("- a") == "&#45; a"
     assert escape("1. a") == "1&#46; a"
-    text = render_markdown(samples.hostile())
+    text = rendered("markdown", samples.hostile())
     outside = re.sub(r"(`{3,})[^\n]*\n.*?\n\1", "", text, flags=re.DOTALL)
     for active in ("<script", "`rm", "http://", "@everyone"):
         assert active not in outside
 
 
 def test_a_code_block_cannot_be_left() -> None:
-    assert "\n````yaml\n```\n" in render_markdown(samples.hostile())
+    assert "\n````yaml\n```\n" in rendered("markdown", samples.hostile())
 
 
 def test_the_page_is_well_formed_and_fetches_nothing(source: str) -> None:
@@ -205,14 +202,14 @@ def test_tables_and_plots_can_be_read_aloud(report: Report, source: str) -> None
 
 
 def test_hostile_names_are_escaped_on_the_page() -> None:
-    source = render_html(samples.hostile())
+    source = rendered("html", samples.hostile())
     assert "<script" not in source
     assert "&lt;script&gt;" in source
 
 
 def test_the_page_says_how_many_tensors_it_left_out() -> None:
     report = samples.merge()
-    assert f"{len(report.tensors) - 40} more tensors left out here" in on_page(render_html(report))
+    assert f"{len(report.tensors) - 40} more tensors left out here" in on_page(rendered("html", report))
 
 
 @pytest.mark.parametrize("kind", list(VerdictClass))
@@ -226,13 +223,13 @@ def test_accents_are_readable_on_their_background(kind: VerdictClass) -> None:
         dark, light = sorted((luminance(one), luminance(other)))
         return (light + 0.05) / (dark + 0.05)
 
-    assert contrast(words.VERDICTS[kind].accent, "#f6f7f8") >= 4.5
-    assert contrast(words.VERDICTS[kind].accent_dark, "#1d2126") >= 4.5
+    assert contrast(words.VERDICTS[kind].colours.accent, "#f6f7f8") >= 4.5
+    assert contrast(words.VERDICTS[kind].colours.accent_dark, "#1d2126") >= 4.5
 
 
 @pytest.mark.parametrize("name", ["merge", "three_parents", "finetune", "inconclusive", "hostile"])
 def test_markdown_is_as_it_was(name: str, golden: Callable[[str, str], None]) -> None:
-    golden(f"{name}.md", render_markdown(samples.SAMPLES[name]()))
+    golden(f"{name}.md", rendered("markdown", samples.SAMPLES[name]()))
 
 
 @pytest.mark.parametrize("name", ["merge", "merge_then_trained", "piecewise", "finetune", "inconclusive", "hostile"])

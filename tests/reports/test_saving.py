@@ -9,18 +9,17 @@ from pathlib import Path
 import pytest
 
 from modelprov.errors import UsageError
-from modelprov.reports.comparison.as_json import load_report, render_json
-from modelprov.reports.comparison.html import render_html
-from modelprov.reports.comparison.markdown import render_markdown
+from modelprov.reports.comparison.as_json import load_report
+from modelprov.reports.saving import rendered
 from tests.reports.samples import SAMPLES
 
 
 def test_the_ending_of_the_name_says_the_form(tmp_path: Path) -> None:
     report = SAMPLES["merge"]()
-    for name, render in (("r.json", render_json), ("r.md", render_markdown), ("r.HTML", render_html)):
+    for name, form in (("r.json", "json"), ("r.md", "markdown"), ("r.HTML", "html")):
         written = report.save(tmp_path / name)
         assert written == tmp_path / name
-        assert written.read_text(encoding="utf-8") == render(report)
+        assert written.read_text(encoding="utf-8") == rendered(form, report)
     assert load_report((tmp_path / "r.json").read_text()) == report
 
 
@@ -36,4 +35,4 @@ def test_a_notebook_shows_the_page_in_a_frame_that_runs_nothing(name: str) -> No
     report = SAMPLES[name]()
     frame = re.fullmatch(r'<iframe srcdoc="([^"<>]*)" sandbox="" [^<>]*></iframe>', report._repr_html_())
     assert frame is not None
-    assert unescape(frame[1]) == render_html(report)
+    assert unescape(frame[1]) == rendered("html", report)

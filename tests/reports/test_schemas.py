@@ -10,18 +10,16 @@ from typing import Any
 import jsonschema
 import pytest
 
-from modelprov.reports.checking.files import render_json as check_json
-from modelprov.reports.evaluation.files import render_json as evaluation_json
-from modelprov.reports.probing.telling import render_probe_json
+from modelprov.reports.as_json import render_json
 from modelprov.reports.schemas import KINDS, schema_text
 from tests.reports import checks, pages
 from tests.reports.probing_samples import probe_report
 
 DOCS = Path(__file__).parents[2] / "docs"
 WRITTEN: dict[str, list[Callable[[], str]]] = {
-    "probe": [lambda: render_probe_json(probe_report()), lambda: render_probe_json(probe_report(hostile=True))],
-    "eval": [lambda: evaluation_json(pages.scores()), lambda: evaluation_json(pages.scores(hostile=True))],
-    "check": [lambda make=make: check_json(make()) for make in (checks.found, checks.could_not_judge, checks.hostile)],
+    "probe": [lambda: render_json(probe_report()), lambda: render_json(probe_report(hostile=True))],
+    "eval": [lambda: render_json(pages.scores()), lambda: render_json(pages.scores(hostile=True))],
+    "check": [lambda make=make: render_json(make()) for make in (checks.found, checks.could_not_judge, checks.hostile)],
 }
 
 

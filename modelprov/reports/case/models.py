@@ -6,13 +6,11 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from modelprov.checkpoints.digests import SAMPLE_COVERS, WEIGHTS_COVER
 from modelprov.reports import numbers as n
-
-if TYPE_CHECKING:
-    from modelprov.reports.case.telling import Case
+from modelprov.reports.case.parts import Case
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _COVER_WEIGHTS = (SAMPLE_COVERS, WEIGHTS_COVER)

@@ -1,152 +1,144 @@
-"""One case: what its weights, claims, names and scores say, as tables side by side. Lays out nothing; runs nothing."""
+"""A case told once, for every medium: its parts side by side, then what each of them says. Chooses and orders."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from modelprov.behavior.evaluation.results import EvaluationReport
-from modelprov.behavior.probing.arms import SHIPPED, STRIPPED
-from modelprov.behavior.probing.results import ProbeReport
-from modelprov.check.results import CheckReport
 from modelprov.reports import numbers as n
-from modelprov.reports.case import models as case_models
-from modelprov.reports.comparison import sections, tables, words
-from modelprov.reports.comparison.report import Report
-from modelprov.reports.probing import words as probing_words
+from modelprov.reports.case import tables, words
+from modelprov.reports.case.parts import Case
+from modelprov.reports.checking import telling as checking
+from modelprov.reports.comparison import sections
+from modelprov.reports.comparison import telling as comparison
+from modelprov.reports.document import (
+    PAGE,
+    WRITTEN,
+    Block,
+    Bullets,
+    Code,
+    Document,
+    Figures,
+    Fold,
+    Grid,
+    Heading,
+    Only,
+    Text,
+    below,
+)
+from modelprov.reports.evaluation import telling as evaluation
+from modelprov.reports.evaluation import words as evaluation_words
+from modelprov.reports.probing import telling as probing
+
+KNOWN = (
+    "Larger models with invented weights, to see how each kind of history is judged. Each was compared with its nex "
+    "and qwen."
+)
 
 
-@dataclass(frozen=True)
-class Known:
-    """A suspect whose history is known, and the verdict that it got."""
+def tell(case: Case) -> Document:
+    """What all parts say together, then each part in the words of its own report, and what another run needs.
 
-    name: str
-    history: str
-    verdict: str
-
-
-@dataclass(frozen=True)
-class Case:
-    """Everything that is known about one model: at least one report, of `compare`, `check`, `probe` or `eval`.
-
-    `commands` are those that anyone can repeat the case with, in order; `missing` says why a part is not there;
-    `sources` names the file (and its digest) that a part was read from, by the part's name.
+    Its first part gives the title: the verdict on the weights where there is one, else what was checked, said, scored.
     """
-
-    weights: Report | None = None
-    commands: tuple[str, ...] = ()
-    probe: ProbeReport | None = None
-    evaluation: EvaluationReport | None = None
-    check: CheckReport | None = None
-    known: tuple[Known, ...] = ()
-    missing: str = ""
-    sources: tuple[tuple[str, str], ...] = ()
-
-
-def subject(case: Case) -> str:
-    """The label of the model that the case is about."""
-    links = case_models.match(case).links
-    return n.clean(links[0].subject.model.label) if links else "the model"
-
-
-def known_table(known: Sequence[Known]) -> tables.Table:
-    """The suspects whose history is known, with the verdict each got."""
-    columns = (tables.Column("Suspect", "suspect", False), tables.Column("Its true history", "history", False),
-               tables.Column("Verdict", "verdict", False))  # fmt: skip
-    rows = [(one.name, one.history, one.verdict) for one in known]
-    return tables.make_table("Models whose history is known", columns, rows)
-
-
-def parts_table(case: Case) -> tables.Table:
-    """One row a part: the model it is about, and what says that it is the same model."""
-    columns = (
-        tables.Column("Part", "part", False),
-        tables.Column("Model", "model", False),
-        tables.Column("Location", "location", False),
-        tables.Column("Taken to be the same because of", "because", False),
-        tables.Column("Digest", "digest", False),
-        tables.Column("Read from", "read from", False),
+    first = next(_told(case))
+    return Document(
+        title=first.title,
+        headline=first.headline,
+        summary="",
+        parts=words.claims(case),
+        meaning=words.MEANING,
+        notes=words.notes(case),
+        colours=first.colours,
+        blocks=(
+            Heading("Side by side", listed=True),
+            Grid(tables.side_by_side(case)),
+            Heading("What none of this shows", 3),
+            Bullets(words.NOT_SHOWN),
+            *_weights(case),
+            *_claims(case),
+            *_names(case),
+            *_scores(case),
+            Heading("Models whose history is known", short="Known histories", listed=True),
+            Only(PAGE, [Text(KNOWN if case.known else "")]),
+            Grid(tables.known_table(case.known)),
+            Only(PAGE, [Heading("Models and commands", listed=True)]),
+            Grid(tables.parts_table(case), titled=WRITTEN, looks="ids"),
+            Heading("Commands", 3),
+            Only(PAGE, [Text("Everything above can be repeated with these.")]),
+            Code("\n".join(_commands(case)), "sh", wrap=True),
+            *([Only(PAGE, [comparison.environment(case.weights)])] if case.weights is not None else []),
+        ),
+        about="report on one case: weights, claims and behaviour",
+        started=first.started,
+        version=first.version,
     )
-    sources = dict(case.sources)
-    found = case_models.match(case).links
-    rows = [
-        (link.subject.part, link.subject.model.label, link.subject.model.location, link.because,
-         link.subject.model.digest, sources.get(link.subject.part, ""))
-        for link in found
-    ]  # fmt: skip
-    covers: dict[str, list[str]] = {}
-    for one in found:
-        covers.setdefault(one.subject.model.covers, []).append(one.subject.part.lower())
-    told = [f"The digest of {' and '.join(parts)} covers {what}." for what, parts in covers.items() if what]
-    return tables.make_table("Which model each part is about", columns, rows, " ".join(told))
 
 
-def side_by_side(case: Case) -> tables.Table:
-    """One row a model: its place among the weights, what the card says of it, the names it says, what it gets right."""
-    methods = [one.label for one in case.evaluation.methods] if case.evaluation is not None else []
-    columns = [
-        tables.Column("Model", "model", False),
-        tables.Column("In the weights", "weights", False),
-        tables.Column("On the card", "card", False),
-        tables.Column("Says, as shipped", "shipped", False),
-        tables.Column("Says, hidden prompt taken away", "stripped", False),
-        *(tables.Column(f"Right with {one}", one) for one in methods),
-    ]
-    rows = [
-        (label, _place(case, label), _declared(case, label), _says(case, label, SHIPPED), _says(case, label, STRIPPED),
-         *(_right(case, label, method) for method in methods))
-        for label in _labels(case)
-    ]  # fmt: skip
-    note = "Shares of the most likely answers about name, maker and origin, with 95 % intervals."
-    return tables.make_table("Weights, card and behaviour, side by side", columns, rows, note if case.probe else "")
-
-
-def _labels(case: Case) -> list[str]:
-    """Every model of every part once, those of the weights first."""
-    named = [one.label for one in case.weights.inputs] if case.weights is not None else []
+def _told(case: Case) -> Iterator[Document]:
+    if case.weights is not None:
+        yield comparison.tell(case.weights)
     if case.check is not None:
-        same = {_same(case, one.label) for one in case.weights.inputs} if case.weights is not None else set()
-        named += [one.label for one in case.check.inputs if one.label not in same]
-    named += [one.label for one in case.probe.models] if case.probe is not None else []
-    named += [one.label for one in case.evaluation.models] if case.evaluation is not None else []
-    return list(dict.fromkeys(named))
+        yield checking.tell(case.check)
+    if case.probe is not None:
+        yield probing.tell(case.probe)
+    if case.evaluation is not None:
+        yield evaluation.tell(case.evaluation)
 
 
-def _place(case: Case, label: str) -> str:
-    """The role of a model among the weights; the verdict for the suspect."""
+def _weights(case: Case) -> tuple[Block, ...]:
     report = case.weights
-    role = next((one.role for one in report.inputs if one.label == label), "") if report is not None else ""
-    if report is None or role != "suspect":
-        return {"reference": "parent, reference", "": n.MISSING}.get(role, role)
-    name = words.VERDICTS[report.verdict.class_].name
-    figures = sections.key_figures(report)
-    return f"{name}; {figures[0].name}: {figures[0].value}" if figures else name
+    if report is None:
+        return ()
+    return (
+        Heading("What the weights show", short="Weights", listed=True),
+        Only(PAGE, [Figures(sections.key_figures(report)), Heading("The verdict rests on", 3)]),
+        *comparison.rests_on(report),
+        Only(PAGE, [Heading("Controls", 3)]),
+        *comparison.controls(report),
+        Only(PAGE, [Heading("Recipe", 3)]),
+        *comparison.recipe(report),
+        Only(PAGE, below(comparison.merge_config(report))),
+        Fold("By component", [comparison.components(report)], level=3),
+        Fold("What the weights do not show", [Bullets(report.verdict.does_not_show)], level=3),
+    )
 
 
-def _same(case: Case, label: str) -> str:
-    """What the check calls the checkpoint that the comparison calls `label`: by place, else by name."""
-    mine = next((one for one in case.weights.inputs if one.label == label), None) if case.weights is not None else None
-    inputs = case.check.inputs if case.check is not None else ()
-    there = [one.label for one in inputs if mine is not None and one.location == mine.location]
-    return there[0] if len(there) == 1 else label
+def _claims(case: Case) -> tuple[Block, ...]:
+    """Findings and claims; on a page also what else a check tells."""
+    if case.check is None:
+        return ()
+    return (
+        Heading("What the card claims", short="Claims", listed=True),
+        *below(checking.findings(case.check)),
+        *below(checking.claims(case.check)),
+        Only(PAGE, below(checking.rest(case.check))),
+    )
 
 
-def _declared(case: Case, label: str) -> str:
-    """Whether the card names a possible parent."""
-    name = _same(case, label)
-    found = next((one for one in case.check.inputs if one.label == name), None) if case.check is not None else None
-    if found is None or found.role != "candidate":
-        return n.MISSING
-    return "named as a base model" if found.declared else "not named"
+def _names(case: Case) -> tuple[Block, ...]:
+    if case.probe is None:
+        return ()
+    return (
+        Heading("Who it says it is", short="Names", listed=True),
+        *probing.names(case.probe),
+        Only(PAGE, below(probing.rest(case.probe))),
+    )
 
 
-def _says(case: Case, model: str, arm: str) -> str:
-    found = probing_words.arm_of(case.probe, model, arm) if case.probe is not None else None
-    share = probing_words.leading(found)
-    return n.MISSING if share is None else f"{share.name}, {probing_words.interval(share)}"
+def _scores(case: Case) -> tuple[Block, ...]:
+    if case.evaluation is None:
+        return ()
+    said = evaluation_words.headline(case.evaluation)
+    return (
+        Heading("How it scores", short="Scores", listed=True),
+        Text(f"{said.title}. {said.text}"),
+        *below(evaluation.scores(case.evaluation)),
+        Only(PAGE, below(evaluation.rest(case.evaluation))),
+    )
 
 
-def _right(case: Case, model: str, method: str) -> str:
-    rows = case.evaluation.rows if case.evaluation is not None else ()
-    row = next((one for one in rows if (one.model, one.method) == (model, method)), None)
-    return n.MISSING if row is None else f"{row.right} of {row.answers}"
+def _commands(case: Case) -> tuple[str, ...]:
+    """Those of the case, or else those of its parts."""
+    parts = (case.weights, case.check, case.probe, case.evaluation)
+    given = case.commands or tuple(part.command for part in parts if part is not None)
+    return tuple(n.clean(command) for command in given)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from modelprov.reports import numbers as n
 from modelprov.reports.case import models as case_models
-from modelprov.reports.case.telling import Case, subject
-from modelprov.reports.checking import telling as checking
-from modelprov.reports.comparison import sections, words
-from modelprov.reports.evaluation import telling as evaluation
+from modelprov.reports.case.parts import Case
+from modelprov.reports.checking import words as checking
+from modelprov.reports.comparison import sections
+from modelprov.reports.evaluation import words as evaluation
 from modelprov.reports.probing import words as probing_words
 
 NOT_SHOWN = (
@@ -24,31 +22,6 @@ MEANING = (
     "The weights decide where the model came from. What it says, how it scores and what its card claims stand beside "
     "that and prove nothing alone."
 )
-
-
-class Top(NamedTuple):
-    """The first words of a page and their colours on white and on black."""
-
-    class_: str
-    headline: str
-    accent: str
-    accent_dark: str
-
-
-def top(case: Case) -> Top:
-    """The verdict on the weights where there is one; else what was checked, said or scored, in that order."""
-    label = subject(case)
-    if case.weights is not None:
-        kind = words.VERDICTS[case.weights.verdict.class_]
-        return Top(f"{kind.name}: {label}", sections.headline(case.weights), kind.accent, kind.accent_dark)
-    if case.check is not None:
-        accent, dark, _ = checking.ACCENTS[case.check.outcome]
-        return Top(f"{checking.TITLES[case.check.outcome]}: {label}", checking.headline(case.check), accent, dark)
-    if case.probe is not None:
-        said = probing_words.headline(case.probe)
-        return Top(f"Identity probe: {label}", said, probing_words.ACCENT, probing_words.ACCENT_DARK)
-    headline = evaluation.headline(case.evaluation).title if case.evaluation is not None else "Nothing is known"
-    return Top(f"Evaluation: {label}", headline, evaluation.ACCENT, evaluation.ACCENT_DARK)
 
 
 def claims(case: Case) -> tuple[str, ...]:

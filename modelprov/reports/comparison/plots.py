@@ -1,78 +1,19 @@
-"""The plots of the HTML report as SVG text: deterministic, self-contained, in the page's own colours. No statistics.
-
-Matplotlib is imported on first use. Colours are placeholders that become CSS variables, so that a plot follows the
-page's light or dark scheme; text stays text.
-"""
+"""The plots of a comparison, each as a function that draws it; None where there is nothing to draw. No statistics."""
 
 from __future__ import annotations
 
-import html
-import io
-import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from modelprov.forensics.results import Measures
 from modelprov.reports import numbers as n
 from modelprov.reports.comparison.report import Report
-from modelprov.reports.comparison.strips import nice_range
+from modelprov.reports.plotting import ACCENT, PAPER, QUIET, Draw, nice_range, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-INK, QUIET, FAINT, ACCENT, PAPER = "#010101", "#020202", "#030303", "#040404", "#050505"
-_VARIABLES = {INK: "--ink", QUIET: "--quiet", FAINT: "--rule", ACCENT: "--accent", PAPER: "--paper"}
-_WIDTH = 7.6
-_STYLE = {
-    "svg.hashsalt": "modelprov",
-    "svg.fonttype": "none",
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.facecolor": "none",
-    "axes.edgecolor": FAINT,
-    "axes.labelcolor": QUIET,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.unicode_minus": True,
-    "xtick.color": QUIET,
-    "ytick.color": QUIET,
-    "text.color": INK,
-    "text.usetex": False,
-    "text.parse_math": False,
-    "grid.color": FAINT,
-    "grid.linewidth": 0.6,
-    "hatch.color": QUIET,
-    "hatch.linewidth": 0.5,
-}
-
-
-def svg(draw: Callable[[Figure], None], name: str, description: str, height: float) -> str:
-    """Return the drawing as an inline SVG element with a title, without metadata, identifiers or fixed size."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-        figure.patch.set_alpha(0)
-        draw(figure)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    text = re.sub(r'(\sid=")', rf"\1{name}-", text)
-    text = re.sub(r"url\(#", f"url(#{name}-", text)
-    text = re.sub(r'(xlink:href="#)', rf"\1{name}-", text)
-    text = re.sub(r"'DejaVu Sans'(, [^;\"]*)?", "var(--sans)", text)
-    for placeholder, variable in _VARIABLES.items():
-        text = text.replace(placeholder, f"var({variable})")
-    box = re.search(r'viewBox="[^"]*"', text)
-    label = html.escape(description, quote=True)
-    head = f'<svg {box.group() if box else ""} role="img" aria-label="{label}"><title>{label}</title>'
-    return head + re.sub(r"\n\s*\n", "\n", text[text.index(">") + 1 :]).strip()
 
 
 def _points(rows: Sequence[Measures], value: Callable[[Measures], float | None]) -> list[tuple[int, float]]:
@@ -95,13 +36,13 @@ def _frame(axes: Axes, layers: Sequence[int], bounds: tuple[float, float], label
     axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
 
 
-def alpha_by_layer(report: Report) -> str:
-    """Plot alpha of each layer with its interval, and least squares beside it; empty if there is no alpha."""
+def alpha_by_layer(report: Report) -> Draw | None:
+    """Plot alpha of each layer with its interval, and least squares beside it; None if there is no alpha."""
     exact = _points(report.layers, lambda row: row.alpha)
     squares = _points(report.layers, lambda row: row.least_squares.alpha)
     lows, highs = dict(_points(report.layers, lambda row: row.low)), dict(_points(report.layers, lambda row: row.high))
     if not exact and not squares:
-        return ""
+        return None
     values = [value for _, value in exact + squares]
     whole = n.finite(report.mixing.alpha)
 
@@ -119,16 +60,16 @@ def alpha_by_layer(report: Report) -> str:
         figure.legend(loc="outside upper left", ncols=3, frameon=False, handletextpad=0.4)
 
     text = f"Mixing coefficient by layer, from {n.number(min(values), 3)} to {n.number(max(values), 3)}"
-    return svg(draw, "alpha", text, 2.7)
+    return partial(svg, draw, "alpha", text, 2.7)
 
 
 def _xy(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
     return [x for x, _ in points], [y for _, y in points]
 
 
-def _one_series(points: Sequence[tuple[int, float]], name: str, label: str, text: str) -> str:
+def _one_series(points: Sequence[tuple[int, float]], name: str, label: str, text: str) -> Draw | None:
     if not points:
-        return ""
+        return None
     values = [value for _, value in points]
 
     def draw(figure: Figure) -> None:
@@ -136,17 +77,17 @@ def _one_series(points: Sequence[tuple[int, float]], name: str, label: str, text
         axes.plot(*_xy(points), "o-", color=ACCENT, ms=3.5, lw=0.8)
         _frame(axes, [layer for layer, _ in points], nice_range(values), label)
 
-    return svg(draw, name, f"{text}, from {n.cosine(min(values))} to {n.cosine(max(values))}", 2.3)
+    return partial(svg, draw, name, f"{text}, from {n.cosine(min(values))} to {n.cosine(max(values))}", 2.3)
 
 
-def collinearity_by_layer(report: Report) -> str:
-    """Plot collinearity of each layer; empty if there is none."""
+def collinearity_by_layer(report: Report) -> Draw | None:
+    """Plot collinearity of each layer; None if there is none."""
     points = _points(report.layers, lambda row: row.least_squares.collinearity)
     return _one_series(points, "collinearity", "Collinearity", "Collinearity by layer")
 
 
-def correlation_by_layer(report: Report, label: str) -> str:
-    """Plot the correlation of raw weights with one parent, by layer; empty if there is none."""
+def correlation_by_layer(report: Report, label: str) -> Draw | None:
+    """Plot the correlation of raw weights with one parent, by layer; None if there is none."""
     points = _points(report.layers, lambda row: row.raw_correlation.get(label))
     return _one_series(points, "correlation", "Correlation", f"Correlation with {n.clean(label)} by layer")
 
@@ -157,7 +98,7 @@ def heatmap(
     name: str,
     label: str,
     whole: tuple[float, float] | None = None,
-) -> str:
+) -> Draw | None:
     """Plot one value for each of `report.cells`, layers across and components down; hatched where there is none.
 
     The colours span `whole` where it holds all values, else the decisive cells; others may lie beyond the scale.
@@ -165,7 +106,7 @@ def heatmap(
     cells = [row for row in report.cells if row.layer is not None and row.component is not None]
     known = {(row.component, row.layer): shown for row in cells if (shown := n.finite(value(row))) is not None}
     if not known:
-        return ""
+        return None
     layers = sorted({row.layer for row in cells if row.layer is not None})
     present = dict.fromkeys(row.component for row in cells if row.component is not None)
     components = list({row.name: None for row in report.components if row.name in present} | present)
@@ -200,18 +141,18 @@ def heatmap(
         bar.ax.ticklabel_format(axis="y", useOffset=False)
 
     text = f"{label} by layer and component, from {n.number(min(known.values()))} to {n.number(max(known.values()))}"
-    return svg(draw, name, text, 0.9 + 0.27 * len(components))
+    return partial(svg, draw, name, text, 0.9 + 0.27 * len(components))
 
 
-def coverage_curve(report: Report) -> str:
-    """Plot the share of rounding cells that hold alpha, against alpha, and what chance gives; empty if unmeasured."""
+def coverage_curve(report: Report) -> Draw | None:
+    """Plot the share of rounding cells that hold alpha, against alpha, and what chance gives; None if unmeasured."""
     points = sorted(
         (point.alpha, point.share)
         for point in report.mixing.coverage_curve
         if n.finite(point.alpha) is not None and n.finite(point.share) is not None
     )
     if len(points) < 2:
-        return ""
+        return None
 
     def draw(figure: Figure) -> None:
         from matplotlib.ticker import PercentFormatter
@@ -230,4 +171,4 @@ def coverage_curve(report: Report) -> str:
 
     best = max(points, key=lambda point: point[1])
     text = f"Coverage of alpha: highest at {n.number(best[0])} with {n.share(best[1])}"
-    return svg(draw, "coverage", text, 2.6)
+    return partial(svg, draw, "coverage", text, 2.6)

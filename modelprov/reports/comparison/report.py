@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from modelprov.forensics.results import AfterMerge, Measures, Mixing, Reproduction, Verdict
 from modelprov.records import Environment, Frozen
+from modelprov.savable import Savable
 
 SCHEMA_VERSION = "1.2"
 
@@ -99,7 +98,7 @@ class ComparisonEnvironment(Environment):
     bytes_read: int
 
 
-class Report(Frozen):
+class Report(Frozen, Savable):
     """Everything that `modelprov compare` found. `cells` is the layer x component grid of the heatmap.
 
     `settings` is null in reports of schema versions before 1.2 only.
@@ -122,18 +121,3 @@ class Report(Frozen):
     coverage: Coverage
     inputs: tuple[Input, ...]
     environment: ComparisonEnvironment
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the report to a file, whole or not at all, as its name says: .html, .json or .md. Gives the path.
-
-        Raises `UsageError` for another ending, and `UnreadableFileError` where the file cannot be written.
-        """
-        from modelprov.reports.comparison.saving import save
-
-        return save(self, path)
-
-    def _repr_html_(self) -> str:
-        """The page, where a notebook shows the report."""
-        from modelprov.reports.comparison.saving import framed
-
-        return framed(self)

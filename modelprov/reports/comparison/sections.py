@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from modelprov.forensics.results import VerdictClass
+from modelprov.forensics.results import Evidence, VerdictClass
 from modelprov.reports import numbers as n
 from modelprov.reports.comparison import words
-from modelprov.reports.comparison.report import Report
-from modelprov.reports.comparison.tables import Column, Fact, Table, facts, make_table, parents
+from modelprov.reports.comparison.report import Report, UnalignedGroup
+from modelprov.reports.comparison.tables import parents
+from modelprov.reports.document import Fact, Figure, facts
 
 MIXED = frozenset({VerdictClass.MERGE, VerdictClass.MERGE_THEN_TRAINED})
 MOST_FIGURES = 4
-
-
-class Figure(NamedTuple):
-    """One of the few numbers that stand at the top of a report, and what it is made of."""
-
-    name: str
-    value: str
-    detail: str
 
 
 def suspect(report: Report) -> str:
@@ -119,6 +110,26 @@ def _mix_figures(report: Report) -> list[Figure]:
     ]
 
 
+def evidence(item: Evidence) -> str:
+    """One measure that the verdict rests on, in a sentence."""
+    text = f"{item.measure}: {item.value}"
+    if item.uncertainty:
+        text += f", {item.uncertainty}"
+    if item.elements is not None:
+        text += f", from {n.compact(item.elements)} weights"
+    if item.null:
+        text += f" (by chance: {item.null})"
+    return text
+
+
+def not_compared(item: UnalignedGroup) -> str:
+    """What could not be compared for one reason, in a sentence."""
+    return (
+        f"Not compared: {item.reason}: {n.plural(item.tensors, 'tensor')} of {item.checkpoint}, "
+        f"{n.share(item.share)} of its weights" + (f", such as {item.examples[0]}" if item.examples else "")
+    )
+
+
 def mixing_facts(report: Report) -> tuple[Fact, ...]:
     """How the mixing coefficient was found and how well it fits."""
     mixing = report.mixing
@@ -209,70 +220,6 @@ def coverage_facts(report: Report) -> tuple[Fact, ...]:
         ("Matched by shape alone", n.plural(item.guessed, "tensor") if item.guessed else ""),
         ("NaN or infinite", n.plural(item.nonfinite, "weight") if item.nonfinite else "none"),
     )
-
-
-def unaligned_table(report: Report) -> Table:
-    """Return what could not be compared, and why."""
-    columns = (
-        Column("Reason", "reason", numeric=False),
-        Column("Checkpoint", "in", numeric=False),
-        Column("Tensors", "tensors"),
-        Column("Weights", "weights"),
-        Column("Share", "share"),
-        Column("For example", "for example", numeric=False, priority=9),
-    )
-    rows = [
-        (
-            item.reason,
-            item.checkpoint,
-            n.count(item.tensors),
-            n.compact(item.elements),
-            n.share(item.share),
-            ", ".join(item.examples),
-        )
-        for item in report.coverage.unaligned
-    ]
-    return make_table("Not compared", columns, rows)
-
-
-def inputs_table(report: Report) -> Table:
-    """Return the checkpoints as they were read: what they are."""
-    short = {label: name for name, label in parents(report)}
-    columns = (
-        Column("Checkpoint", "checkpoint", numeric=False),
-        Column("Role", "role", numeric=False),
-        Column("Weights", "weights"),
-        Column("Size", "size"),
-        Column("Shards", "shards"),
-        Column("Formats (tensors)", "formats", numeric=False),
-        Column("Architecture", "architecture", numeric=False),
-    )
-    rows = [
-        (
-            item.label,
-            f"{item.role} {short.get(item.label, '') if item.role in {'parent', 'reference'} else ''}".strip(),
-            n.compact(item.parameters),
-            n.size(item.bytes),
-            n.count(item.shards),
-            ", ".join(f"{name} ({n.count(tensors)})" for name, tensors in item.dtypes.items()),
-            item.architecture or "",
-        )
-        for item in report.inputs
-    ]
-    return make_table("Checkpoints", columns, rows)
-
-
-def digests_table(report: Report) -> Table:
-    """Return the checkpoints as they were read: how to tell that they are the same ones."""
-    columns = (
-        Column("Checkpoint", "checkpoint", numeric=False),
-        Column("Location", "location", numeric=False),
-        Column("Revision", "revision", numeric=False),
-        Column("SHA-256", "SHA-256", numeric=False),
-    )
-    rows = [(item.label, item.location, item.revision or "", item.digest) for item in report.inputs]
-    covers = list(dict.fromkeys(item.digest_covers for item in report.inputs))
-    return make_table("Where they were read from", columns, rows, f"The digest covers {'; '.join(covers)}.")
 
 
 def environment_facts(report: Report) -> tuple[Fact, ...]:

@@ -2,55 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from modelprov.forensics.results import Measures
 from modelprov.reports import numbers as n
 from modelprov.reports.comparison.report import Report
-
-
-class Column(NamedTuple):
-    """One column: `short` is its heading where room is scarce; the lowest `priority` is the last to be dropped."""
-
-    heading: str
-    short: str
-    numeric: bool = True
-    priority: int = 0
-
-
-class Table(NamedTuple):
-    """A table in words: the first cell of each row is its heading. `note` explains marks and what was left out."""
-
-    caption: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-
-
-class Fact(NamedTuple):
-    """A named value."""
-
-    name: str
-    value: str
-
-
-def make_table(caption: str, columns: Iterable[Column], rows: Iterable[Sequence[str]], note: str = "") -> Table:
-    """Return a table with every cell made safe to show and columns left out that hold nothing at all."""
-    all_columns = tuple(columns)
-    cells = [[n.clean(cell) or n.MISSING for cell in row] for row in rows]
-    used = [i for i in range(len(all_columns)) if i == 0 or any(row[i] != n.MISSING for row in cells)]
-    return Table(
-        n.clean(caption),
-        tuple(all_columns[i] for i in used),
-        tuple(tuple(row[i] for i in used) for row in cells),
-        n.clean(note),
-    )
-
-
-def facts(*pairs: tuple[str, str]) -> tuple[Fact, ...]:
-    """Return the pairs that hold something, made safe to show."""
-    return tuple(Fact(name, n.clean(value)) for name, value in pairs if value and value != n.MISSING)
+from modelprov.reports.document import Column, Table, make_table
 
 
 def parents(report: Report) -> tuple[tuple[str, str], ...]:
@@ -261,3 +219,67 @@ def groups_table(report: Report) -> Table:
         for group in groups
     ]
     return make_table("Groups of tensors that share coefficients", columns, rows)
+
+
+def unaligned_table(report: Report) -> Table:
+    """Return what could not be compared, and why."""
+    columns = (
+        Column("Reason", "reason", numeric=False),
+        Column("Checkpoint", "in", numeric=False),
+        Column("Tensors", "tensors"),
+        Column("Weights", "weights"),
+        Column("Share", "share"),
+        Column("For example", "for example", numeric=False, priority=9),
+    )
+    rows = [
+        (
+            item.reason,
+            item.checkpoint,
+            n.count(item.tensors),
+            n.compact(item.elements),
+            n.share(item.share),
+            ", ".join(item.examples),
+        )
+        for item in report.coverage.unaligned
+    ]
+    return make_table("Not compared", columns, rows)
+
+
+def inputs_table(report: Report) -> Table:
+    """Return the checkpoints as they were read: what they are."""
+    short = {label: name for name, label in parents(report)}
+    columns = (
+        Column("Checkpoint", "checkpoint", numeric=False),
+        Column("Role", "role", numeric=False),
+        Column("Weights", "weights"),
+        Column("Size", "size"),
+        Column("Shards", "shards"),
+        Column("Formats (tensors)", "formats", numeric=False),
+        Column("Architecture", "architecture", numeric=False),
+    )
+    rows = [
+        (
+            item.label,
+            f"{item.role} {short.get(item.label, '') if item.role in {'parent', 'reference'} else ''}".strip(),
+            n.compact(item.parameters),
+            n.size(item.bytes),
+            n.count(item.shards),
+            ", ".join(f"{name} ({n.count(tensors)})" for name, tensors in item.dtypes.items()),
+            item.architecture or "",
+        )
+        for item in report.inputs
+    ]
+    return make_table("Checkpoints", columns, rows)
+
+
+def digests_table(report: Report) -> Table:
+    """Return the checkpoints as they were read: how to tell that they are the same ones."""
+    columns = (
+        Column("Checkpoint", "checkpoint", numeric=False),
+        Column("Location", "location", numeric=False),
+        Column("Revision", "revision", numeric=False),
+        Column("SHA-256", "SHA-256", numeric=False),
+    )
+    rows = [(item.label, item.location, item.revision or "", item.digest) for item in report.inputs]
+    covers = list(dict.fromkeys(item.digest_covers for item in report.inputs))
+    return make_table("Where they were read from", columns, rows, f"The digest covers {'; '.join(covers)}.")

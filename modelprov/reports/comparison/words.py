@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from modelprov.forensics.results import VerdictClass
+from modelprov.reports.document import Colours, Fact
 
 
 class VerdictWords(NamedTuple):
-    """How a verdict class is named and explained; `accent` is its colour on white, `accent_dark` on black.
+    """How a verdict class is named, explained and coloured.
 
     `headline` names the models: {suspect}, {parent} (the one that the verdict is about) and {parents}.
     """
@@ -16,9 +17,7 @@ class VerdictWords(NamedTuple):
     name: str
     headline: str
     meaning: str
-    accent: str
-    accent_dark: str
-    style: str
+    colours: Colours
 
 
 VERDICTS: dict[VerdictClass, VerdictWords] = {
@@ -27,82 +26,63 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
         "{suspect} is a copy of {parent}",
         "The weights compared are those of one parent, to the precision that they hold. Whatever differs is listed by "
         "component.",
-        "#8a3d12",
-        "#f0a679",
-        "yellow",
+        Colours("#8a3d12", "#f0a679", "yellow"),
     ),
     VerdictClass.MERGE: VerdictWords(
         "Merge",
         "{suspect} is a mix of {parents}",
         "The weights lie where a fixed mix of the parents puts them, to within the rounding of the stored numbers. "
         "Training done afterwards would have moved them off that line.",
-        "#1c4f8f",
-        "#8fbcf2",
-        "blue",
+        Colours("#1c4f8f", "#8fbcf2", "blue"),
     ),
     VerdictClass.MERGE_THEN_TRAINED: VerdictWords(
         "Merge, then trained",
         "{suspect} lies near a mix of {parents}",
         "The weights scatter around a fixed mix of the parents by more than rounding explains. A mix that was trained "
         "afterwards looks so, and so may an earlier stage of one training, or a model trained in almost the same way.",
-        "#5a3a8e",
-        "#c3a8f0",
-        "magenta",
+        Colours("#5a3a8e", "#c3a8f0", "magenta"),
     ),
     VerdictClass.FINETUNE: VerdictWords(
         "Finetune",
         "{suspect} shares its origin with {parent}",
         "The weights lie near one parent, and away from it in a direction that the other checkpoints do not explain. "
         "Which came first, or whether both come from a third checkpoint, they do not show.",
-        "#0b645a",
-        "#74cfc0",
-        "cyan",
+        Colours("#0b645a", "#74cfc0", "cyan"),
     ),
     VerdictClass.UNRELATED: VerdictWords(
         "Unrelated",
         "No relation of {suspect} to {parents} was found",
         "The weights share no more with the given checkpoints than independently trained models do.",
-        "#3d5a26",
-        "#add48a",
-        "green",
+        Colours("#3d5a26", "#add48a", "green"),
     ),
     VerdictClass.INCONCLUSIVE: VerdictWords(
         "Inconclusive",
         "The weights do not settle where {suspect} comes from",
         "There was too little comparable evidence, or the evidence points both ways. This is neither a finding nor an "
         "all-clear.",
-        "#50555e",
-        "#b9bfca",
-        "white",
+        Colours("#50555e", "#b9bfca", "white"),
     ),
 }
 
 
-class Term(NamedTuple):
-    """A technical term and what it means."""
-
-    term: str
-    meaning: str
-
-
-TERMS: tuple[Term, ...] = (
-    Term(
+TERMS: tuple[Fact, ...] = (
+    Fact(
         "Suspect, parents, reference",
         "The suspect S is the checkpoint under test. The parents P1, P2, … are possible sources; the last one is the "
         "reference P0, usually the common base. Everything is measured as a difference from the reference.",
     ),
-    Term(
+    Fact(
         "Mixing coefficient α (alpha)",
         "How much of a parent is in the suspect. With two parents, S ≈ α · P1 + (1 − α) · P0: at α = 0 the suspect is "
         "the reference, at α = 1 it is P1, and in between it lies on the straight line from one to the other.",
     ),
-    Term(
+    Fact(
         "Rounding cell",
         "A stored number stands for all real numbers that round to it. A bf16 number keeps about three decimal "
         "digits, so each weight confines α to an interval. If the suspect is an exact mix, one α lies in all of these "
         "intervals at once, and millions of them leave very little room.",
     ),
-    Term(
+    Fact(
         "Least squares, collinearity",
         "The usual estimate of α, and the cosine between the suspect's and the parent's difference from the reference "
         "(0 for independent models, 1 for the same direction). Least squares is biased by bf16 rounding: where parents "
@@ -110,32 +90,32 @@ TERMS: tuple[Term, ...] = (
         "away from the true α, most of all for norms and routers. Different values per component are therefore no "
         "sign of different mixing. Intervals from rounding cells do not have this bias.",
     ),
-    Term(
+    Fact(
         "Coverage of α",
         "The share of weights whose interval holds α. An exact mix reaches 100 % at one α. The null is the same share "
         "after the suspect's differences were shuffled, which is what chance alone gives.",
     ),
-    Term(
+    Fact(
         "Bit-equal to the recipe",
         "The recipe is computed again from the parents in a named arithmetic, and the results are compared bit for "
         "bit. This needs no statistics and anyone who has the parents can repeat it.",
     ),
-    Term(
+    Fact(
         "Agreement",
         "Where the parents hold the same bits, a pure mix must hold them too. The share of such weights that the "
         "suspect kept; training afterwards lowers it.",
     ),
-    Term(
+    Fact(
         "Betweenness",
         "Where the parents differ, a mix lies between them. The share of such weights for which the suspect does. It "
         "needs no estimate of α; an independent finetune reaches about a third.",
     ),
-    Term(
+    Fact(
         "σ (sigma)",
         "How far the suspect scatters around the best mix before its last rounding. Divided by the distance of the "
         "parents it says how much was added after mixing.",
     ),
-    Term(
+    Fact(
         "Not decisive",
         "Norm weights and biases are alike in models that have nothing to do with each other, so they never carry a "
         "verdict alone. They are marked in the tables.",

@@ -1,12 +1,13 @@
-"""The plots of an evaluation report as SVG text, in the page's own colours. No statistics."""
+"""The plots of an evaluation report, each as a function that draws it. No statistics."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from modelprov.behavior.evaluation.results import CurvePoint, EvaluationReport
 from modelprov.reports import numbers as n
-from modelprov.reports.comparison.plots import ACCENT, FAINT, INK, PAPER, QUIET, svg
+from modelprov.reports.plotting import ACCENT, FAINT, INK, PAPER, QUIET, Draw, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,11 +19,11 @@ _LOOKS = {
 }  # fmt: skip
 
 
-def accuracy_against_tokens(report: EvaluationReport, model: str) -> str:
-    """Accuracy against tokens spent, a line for each method, intervals as bars; empty without budgets."""
+def accuracy_against_tokens(report: EvaluationReport, model: str) -> Draw | None:
+    """Accuracy against tokens spent, a line for each method, intervals as bars; None without budgets."""
     points = [one for one in report.curve if one.model == model]
     if not points:
-        return ""
+        return None
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
@@ -50,7 +51,7 @@ def accuracy_against_tokens(report: EvaluationReport, model: str) -> str:
         f"{n.clean(model)}: accuracy from {n.share(lows, 1)} to {n.share(highs, 1)} over "
         f"{n.plural(len({one.budget for one in points}), 'budget')}; the table below has the values"
     )
-    return svg(draw, f"tokens-{report.models.index(_record(report, model))}", described, 3.6)
+    return partial(svg, draw, f"tokens-{report.models.index(_record(report, model))}", described, 3.6)
 
 
 def _record(report: EvaluationReport, model: str) -> object:

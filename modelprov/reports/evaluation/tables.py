@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from modelprov.behavior.evaluation.results import Estimate, EvaluationReport, PairedResult, Row
 from modelprov.reports import numbers as n
-from modelprov.reports.comparison.tables import Column, Fact, Table, facts, make_table
-from modelprov.reports.evaluation import telling as w
+from modelprov.reports.document import Column, Fact, Table, facts, make_table
+from modelprov.reports.evaluation import words as w
 
 
 def results_table(report: EvaluationReport) -> Table:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from modelprov.behavior.probing.results import NOTHING, OTHER, REFUSAL, SEVERAL, ProbeReport
 from modelprov.reports import numbers as n
-from modelprov.reports.comparison import plots
+from modelprov.reports import plotting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _NAMES = ("#2b6cb0", "#d97706", "#2f9e6e", "#b0529c", "#8d6e3f", "#6b6fd4", "#c2453d")
-_REST = {SEVERAL: "#7d8792", REFUSAL: "#a9b1ba", OTHER: "#cdd3d9", NOTHING: plots.PAPER}
+_REST = {SEVERAL: "#7d8792", REFUSAL: "#a9b1ba", OTHER: "#cdd3d9", NOTHING: plotting.PAPER}
 
 
-def share_plot(report: ProbeReport) -> str:
-    """Stacked bars of the greedy answers; empty where there are none."""
+def share_plot(report: ProbeReport) -> plotting.Draw | None:
+    """Stacked bars of the greedy answers; None where there are none."""
     rows = [one for one in report.arms if one.answers and one.temperature == 0]
     if not rows:
-        return ""
+        return None
     names = [one.name for one in report.settings.names]
     colours = {name: _NAMES[i % len(_NAMES)] for i, name in enumerate(names)} | _REST
     used = [name for name in colours if any(one.name == name and one.count for row in rows for one in row.classes)]
@@ -45,7 +46,7 @@ def share_plot(report: ProbeReport) -> str:
                 widths.append(order.get(name, 0.0))
             axes.barh(
                 places, widths, left=lefts, height=0.72, color=colours[name], label=n.clean(name)[:28],
-                edgecolor=plots.QUIET if name == NOTHING else "none", linewidth=0.6,
+                edgecolor=plotting.QUIET if name == NOTHING else "none", linewidth=0.6,
             )  # fmt: skip
         for place, title in titles:
             axes.text(0, place, title, fontweight="bold", va="center", ha="left")
@@ -61,4 +62,4 @@ def share_plot(report: ProbeReport) -> str:
 
     models = len({row.model for row in rows})
     text = f"Shares of greedy answers by the name they say, for {n.plural(models, 'model')} in each arm"
-    return plots.svg(draw, "shares", text, 0.9 + 0.24 * len(rows) + 0.3 * models)
+    return partial(plotting.svg, draw, "shares", text, 0.9 + 0.24 * len(rows) + 0.3 * models)

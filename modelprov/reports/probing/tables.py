@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from modelprov.behavior.probing.arms import SHIPPED, STRIPPED
 from modelprov.behavior.probing.results import NOTHING, OTHER, REFUSAL, SEVERAL, ArmResult, ProbeReport
 from modelprov.reports import numbers as n
-from modelprov.reports.comparison.tables import Column, Table, make_table
+from modelprov.reports.document import Column, Table, make_table
 from modelprov.reports.probing.words import conditions, interval
 
 CLASSES = {SEVERAL: "several", REFUSAL: "refusal", OTHER: "other", NOTHING: "no answer"}

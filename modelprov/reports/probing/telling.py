@@ -1,80 +1,106 @@
-"""A probe as JSON, and back, and as Markdown. Lays out; formats no numbers."""
+"""A probe told once, for every medium. Chooses and orders; words, tables and the plot are made beside it."""
 
 from __future__ import annotations
 
-import json
-
-from pydantic import ValidationError
-
-from modelprov.behavior.probing.results import SCHEMA_VERSION, ProbeReport
-from modelprov.errors import UsageError
-from modelprov.foreign.json_text import parse_json
+from modelprov.behavior.probing.results import ProbeReport
 from modelprov.reports import numbers as n
-from modelprov.reports.comparison.markdown import bullet_lines, code_block, escape, fact_lines, folded, table_lines
-from modelprov.reports.comparison.tables import Table
+from modelprov.reports.document import (
+    EVERYWHERE,
+    PAGE,
+    WRITTEN,
+    Block,
+    Bullets,
+    Code,
+    Document,
+    Facts,
+    Fold,
+    Grid,
+    Heading,
+    Only,
+    Plot,
+    Text,
+)
 from modelprov.reports.probing import tables as t
 from modelprov.reports.probing import words as w
+from modelprov.reports.probing.plot import share_plot
+
+SHARES = "Greedy answers about name, maker and origin. A name said when stripped comes from the weights."
+ANSWERS = "The first answer of each kind of question, chosen before anyone had read them."
+NO_PROMPT = "No chat template was found to add a prompt of its own."
 
 
-def render_probe_json(report: ProbeReport) -> str:
-    """The whole report; all keys always present, ASCII only, ends in a line feed."""
-    return json.dumps(report.model_dump(mode="json"), indent=2, allow_nan=False, ensure_ascii=True) + "\n"
+def tell(report: ProbeReport) -> Document:
+    """What the suspect says it is, what its files add, what that does not show, and how it was asked."""
+    return Document(
+        title=f"Identity probe: {w.suspect(report)}",
+        headline=w.headline(report),
+        summary=w.summary(report),
+        meaning="What a model says corroborates; weights decide.",
+        colours=w.COLOURS,
+        blocks=(Only(PAGE, [Heading("Who it says it is")]), *names(report), *rest(report)),
+        about="report on who a model says it is",
+        started=report.environment.started,
+        version=report.environment.modelprov,
+        more=f"All numbers are in the JSON report (schema {report.schema_version}), all answers in the log.",
+    )
 
 
-def load_probe(text: str) -> ProbeReport:
-    """The report that `render_probe_json` wrote; raises `UsageError` for anything else."""
-    try:
-        data = parse_json(text, unique=True)
-        version = str(data["schema_version"])
-        if data["tool"] != "modelprov probe" or version.split(".", maxsplit=1)[0] != SCHEMA_VERSION.split(".")[0]:
-            raise UsageError(f"this is {data['tool']} with schema {version}", f"This reads probe {SCHEMA_VERSION}.")
-        return ProbeReport.model_validate(data)
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
-        raise UsageError("this is no report of a probe", "Give a file that `modelprov probe --json` wrote.") from error
+def names(report: ProbeReport) -> tuple[Block, ...]:
+    """What was found, and the shares of the greedy answers that say each name."""
+    return (
+        Bullets(w.findings(report)),
+        Plot("Who the models say they are", SHARES, share_plot(report)),
+        Grid(t.greedy_table(report), narrow=t.narrow_table(report), titled=EVERYWHERE),
+    )
 
 
-def _title(table: Table) -> list[str]:
-    return [f"### {escape(table.caption)}", "", *table_lines(table)] if table.rows else []
-
-
-def _hidden(report: ProbeReport) -> list[str]:
-    lines = []
-    for model in report.models:
-        for one in model.hidden_prompts:
-            lines += [escape(w.place(model, one)), "", *code_block(n.clean(one.text, keep="\n"))]
-        if model.stripped_template:
-            shown = code_block(n.clean(model.stripped_template, keep="\n"), "jinja")
-            lines += folded(f"Template without it, for {model.label}", shown)
-    return ["### Prompts hidden in chat templates", "", *lines] if lines else []
-
-
-def render_probe_markdown(report: ProbeReport) -> str:
-    """The report as GitHub-flavoured Markdown."""
-    lines = [
-        f"## Identity probe: {escape(w.suspect(report))}", "",
-        f"**{escape(w.headline(report))}.** {escape(w.summary(report))}", "",
-        *bullet_lines(w.findings(report)),
-        *_title(t.greedy_table(report)),
+def rest(report: ProbeReport) -> tuple[Block, ...]:
+    """What else was asked, what stands in the files, the answers, the limits, and the run."""
+    affirmed, likely = t.affirmation_table, t.probability_table
+    return (
+        Grid(affirmed(report), narrow=affirmed(report, narrow=True), titled=EVERYWHERE),
+        Grid(likely(report), narrow=likely(report, narrow=True), titled=EVERYWHERE),
+        Grid(t.backstory_table(report), titled=EVERYWHERE),
+        *(Fold(made.caption, [Grid(made)]) for made in (t.sampled_table(report), t.thinking_table(report))),
+        Fold("By kind of question and by language, as shipped", [Grid(t.split_table(report))]),
+        Heading("Prompts hidden in chat templates"),
         *_hidden(report),
-        *_title(t.templates_table(report)),
-        *_title(t.code_table(report)),
-        *_title(t.affirmation_table(report)),
-        *_title(t.probability_table(report)),
-        *_title(t.backstory_table(report)),
-    ]  # fmt: skip
-    for table in (t.sampled_table(report), t.thinking_table(report), t.split_table(report)):
-        if table.rows:
-            lines += folded(table.caption, table_lines(table))
+        Only(WRITTEN, [Grid(t.templates_table(report), titled=EVERYWHERE)]),
+        Grid(t.code_table(report), titled=EVERYWHERE),
+        Only(PAGE, [Heading("Answers, word for word"), Text(ANSWERS)]),
+        *_answers(report),
+        Heading("What this does not show"),
+        Bullets(report.does_not_show),
+        Only(WRITTEN, _run(report)),
+    )
+
+
+def _hidden(report: ProbeReport) -> list[Block]:
+    """Prompts that templates add by themselves, word for word, and the templates without them."""
+    found: list[Block] = []
     for model in report.models:
-        examples = t.examples_table(report, model.label)
-        if examples.rows:
-            lines += folded(f"{examples.caption}, word for word", table_lines(examples))
-    lines += ["### What this does not show", "", *bullet_lines(report.does_not_show)]
-    lines += ["### How to read it", "", *bullet_lines(f"{one.term}: {one.meaning}" for one in w.READERS)]
-    lines += [
-        *_title(t.models_table(report)),
-        *fact_lines(w.settings_facts(report)),
-        *code_block(n.clean(report.command)),
+        for hidden in model.hidden_prompts:
+            found += [Text(w.place(model, hidden)), Code(hidden.text, wrap=True)]
+        stripped = [Code(model.stripped_template or "", "jinja", wrap=True)]
+        found.append(Fold(f"Chat template of {model.label} without it", stripped))
+    none = not any(model.hidden_prompts for model in report.models)
+    return [*found, Only(PAGE, [Text(NO_PROMPT)])] if none else found
+
+
+def _answers(report: ProbeReport) -> list[Block]:
+    tables = [t.examples_table(report, model.label) for model in report.models]
+    return [Fold(f"{table.caption}, word for word", [Grid(table)]) for table in tables]
+
+
+def _run(report: ProbeReport) -> list[Block]:
+    """How to read it, and what another run would need."""
+    return [
+        Heading("How to read it", 3),
+        Facts(w.READERS, terms=True),
+        Only(PAGE, [Heading("Words", 3), Facts(w.TERMS, terms=True)]),
+        Heading("Models and run"),
+        Grid(t.models_table(report), looks="codes"),
+        Facts(w.settings_facts(report)),
+        Code(n.clean(report.command), wrap=True),
+        Facts(w.environment_facts(report)),
     ]
-    lines += fact_lines(w.environment_facts(report))
-    return "\n".join(lines).rstrip("\n") + "\n"

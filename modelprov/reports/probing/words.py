@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 from modelprov.behavior.probing.arms import BARE, MEANINGS, SHIPPED, STRIPPED
 from modelprov.behavior.probing.results import (
@@ -18,42 +17,33 @@ from modelprov.behavior.probing.results import (
     ProbeReport,
 )  # fmt: skip
 from modelprov.reports import numbers as n
-from modelprov.reports.comparison.tables import Fact, facts
+from modelprov.reports.document import Colours, Fact, facts
 
-ACCENT, ACCENT_DARK = "#3a5a8c", "#9db8e6"
+COLOURS = Colours("#3a5a8c", "#9db8e6", "blue")
 NOT_ASKED = "was not asked"
 NOT_NAMES = (SEVERAL, REFUSAL, OTHER, NOTHING)
-
-
-class Term(NamedTuple):
-    """A word of the report and its meaning."""
-
-    term: str
-    meaning: str
-
-
 READERS = (
-    Term("If you report on it", "Say what was found and what it is: a model, asked who it is, answered so. Quote the "
+    Fact("If you report on it", "Say what was found and what it is: a model, asked who it is, answered so. Quote the "
          "share with its interval, the arm, and the controls. Do not write that one model is another: that takes the "
          "weights, which modelprov compare reads."),
-    Term("If you argue about it", "The names were declared before the run and stand below, with the digests of the "
+    Fact("If you argue about it", "The names were declared before the run and stand below, with the digests of the "
          "weights, the questions, the seed and the command. Anyone with the same files can repeat it. Answers are not "
          "statements of whoever published the model."),
-    Term("If you build models", "Compare the arms. A name that is said as shipped and gone when stripped comes from "
+    Fact("If you build models", "Compare the arms. A name that is said as shipped and gone when stripped comes from "
          "the template; one that is said when stripped or without a template is in the weights. A model that takes on "
          "the counterfactual name takes on any."),
 )  # fmt: skip
 TERMS = (
-    *(Term(f"Arm: {arm}", f"{meaning[0].upper()}{meaning[1:]}.") for arm, meaning in MEANINGS.items()),
-    Term("Greedy, sampled", "The most likely word each time, one answer a question; or drawn at a temperature T, "
+    *(Fact(f"Arm: {arm}", f"{meaning[0].upper()}{meaning[1:]}.") for arm, meaning in MEANINGS.items()),
+    Fact("Greedy, sampled", "The most likely word each time, one answer a question; or drawn at a temperature T, "
          "several answers a question."),
-    Term("Interval", "95 %. Greedy: Wilson's score interval over the questions. Sampled: a bootstrap of whole "
+    Fact("Interval", "95 %. Greedy: Wilson's score interval over the questions. Sampled: a bootstrap of whole "
          "questions, since answers to one question are no independent draws."),
-    Term("Several, refusal, other, no answer", "The answer says more than one declared name; declines or says it has "
+    Fact("Several, refusal, other, no answer", "The answer says more than one declared name; declines or says it has "
          "no name; says none of the declared names; is empty, or a thought that never ended."),
-    Term("Zorb", "A name that no model has. Asked about, it shows how readily a model says yes; given in the system "
+    Fact("Zorb", "A name that no model has. Asked about, it shows how readily a model says yes; given in the system "
          "message, how readily it takes on a name."),
-    Term("ln P", "The natural logarithm of the probability that an answer beginning with \"I am\" goes on with the "
+    Fact("ln P", "The natural logarithm of the probability that an answer beginning with \"I am\" goes on with the "
          "name, by the model's own numbers. A difference of 2.3 is a factor of 10."),
 )  # fmt: skip
 

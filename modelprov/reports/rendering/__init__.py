@@ -1,1 +1,1 @@
-"""From a document to bytes, a renderer a file. Computes nothing."""
+"""From a document to text, a renderer a file; each knows blocks and no kind of report. Computes nothing."""

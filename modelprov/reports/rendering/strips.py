@@ -7,18 +7,6 @@ from collections.abc import Sequence
 
 _BRAILLE = 0x2800
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-_STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-
-
-def nice_range(values: Sequence[float], whole: tuple[float, float] | None = None) -> tuple[float, float]:
-    """Round bounds that hold all values: `whole` where it does, else multiples of a round step."""
-    lowest, highest = min(values), max(values)
-    if whole and whole[0] <= lowest and highest <= whole[1]:
-        return whole
-    spread = max(highest - lowest, 1e-3, 1e-6 * max(abs(highest), abs(lowest)))
-    step = next((step for step in _STEPS if step * 2 >= spread), 10.0 ** math.ceil(math.log10(spread)))
-    low, high = math.floor(lowest / step) * step, math.ceil(highest / step) * step
-    return (low, high) if high > low else (low - step, high + step)
 
 
 def _row(value: float, low: float, high: float, rows: int) -> int:

@@ -1,7 +1,11 @@
-"""The four kinds of reports back from their JSON, each by its own schema. Reads text; opens no file."""
+"""Results as JSON, and back, each by its own schema. Reads and writes text; opens no file, formats nothing.
+
+`compare` has its own form, a line for each tensor, in `comparison.as_json`.
+"""
 
 from __future__ import annotations
 
+import json
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -16,6 +20,11 @@ from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
 
 Kind = TypeVar("Kind", bound=BaseModel)
+
+
+def render_json(result: BaseModel) -> str:
+    """The whole result; all keys always present, null for what was not measured, ASCII only, ends in a line feed."""
+    return json.dumps(result.model_dump(mode="json"), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 
 def load_probe(text: str) -> ProbeReport:

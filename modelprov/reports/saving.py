@@ -1,0 +1,108 @@
+"""A result in the form that is asked for: text, file, terminal, notebook. Knows every kind and every form."""
+
+from __future__ import annotations
+
+import os
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from modelprov.behavior.evaluation.results import EvaluationReport
+from modelprov.behavior.probing.results import ProbeReport
+from modelprov.check.results import CheckReport
+from modelprov.errors import UsageError
+from modelprov.reports.case import telling as case
+from modelprov.reports.case.parts import Case
+from modelprov.reports.checking import telling as checking
+from modelprov.reports.comparison import telling as comparison
+from modelprov.reports.comparison.report import Report
+from modelprov.reports.document import Document
+from modelprov.reports.evaluation import telling as evaluation
+from modelprov.reports.probing import telling as probing
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Result = Report | CheckReport | ProbeReport | EvaluationReport | Case
+FORMS: Final = {".html": "html", ".json": "json", ".md": "markdown"}
+WEIGHTS: Final = (".safetensors", ".safetensors.index.json")
+FRAME_HEIGHT = 900  # pixels
+
+
+def told(result: Result) -> Document:
+    """The result as a document, which every renderer can show."""
+    match result:
+        case Report():
+            return comparison.tell(result)
+        case CheckReport():
+            return checking.tell(result)
+        case ProbeReport():
+            return probing.tell(result)
+        case EvaluationReport():
+            return evaluation.tell(result)
+        case Case():
+            return case.tell(result)
+
+
+def rendered(form: str, result: Result) -> str:
+    """The result as json, markdown or html; a check also as sarif or junit.
+
+    Raises `UsageError` for a form that there is not for this kind of result.
+    """
+    if form == "html":
+        from modelprov.reports.rendering.html import render_html
+
+        return render_html(told(result))
+    if form == "markdown":
+        from modelprov.reports.rendering.markdown import render_markdown
+
+        return render_markdown(told(result))
+    if form == "json" and isinstance(result, Report):
+        from modelprov.reports.comparison.as_json import render_json as compared
+
+        return compared(result)
+    if form == "json" and not isinstance(result, Case):
+        from modelprov.reports.as_json import render_json
+
+        return render_json(result)
+    if form == "sarif" and isinstance(result, CheckReport):
+        from modelprov.reports.checking.sarif import render_sarif
+
+        return render_sarif(result)
+    if form == "junit" and isinstance(result, CheckReport):
+        from modelprov.reports.checking.junit import render_junit
+
+        return render_junit(result)
+    raise UsageError(f"there is no {form} form of this result", "Choose html or markdown.")
+
+
+def show(result: Result, console: Console) -> None:
+    """Print the result on a terminal, most important first."""
+    from modelprov.reports.rendering.terminal import print_document
+
+    print_document(told(result), console)
+
+
+def refuse_weights(path: Path) -> None:
+    """A report never takes the place of weights."""
+    if path.name.endswith(WEIGHTS):
+        raise UsageError(f"{path} has the name of a weights file", "Give the report another name.")
+
+
+def save(result: Result, path: str | os.PathLike[str]) -> Path:
+    """Write the result whole or not at all, in the form that the name's ending says; the path that was written."""
+    from modelprov.reports.writing import write_atomically
+
+    target = Path(path).expanduser()
+    form = FORMS.get(target.suffix.lower())
+    if form is None:
+        raise UsageError(f"{target} does not say which form the report takes", f"End it in {', '.join(FORMS)}.")
+    refuse_weights(target)
+    write_atomically(target, rendered(form, result))
+    return target
+
+
+def framed(result: Result) -> str:
+    """The page in a frame of its own, so that its styles stay off the notebook around it; no script may run in it."""
+    page = escape(rendered("html", result), quote=True)
+    return f'<iframe srcdoc="{page}" sandbox="" width="100%" height="{FRAME_HEIGHT}" style="border:0"></iframe>'
