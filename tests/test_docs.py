@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from benchmarks import calibration_tables
 from modelprov import __version__
 from modelprov.cli import attest, check, compare, demo, eval, inspect, merge, probe, report, verify  # noqa: A004, F401
 from modelprov.cli.compare import exit_code
@@ -135,6 +136,11 @@ def test_no_other_file_of_the_verdict_has_numbers_of_its_own():
         if file.stem in {"verdict", "wording", "facts", "roles"}:
             numbers = re.findall(r"^[A-Z_, ]+ = -?[\d.]+", text_of(file), re.M)
             assert not set(numbers) - {"ROLES_ELEMENTS = 200"}, file.name
+
+
+def test_the_tables_of_the_calibration_are_those_of_its_results():
+    text = text_of(ROOT / "docs" / "method.md")
+    assert calibration_tables.written(text) == text, "run: python -m benchmarks.calibration_tables"
 
 
 def test_the_rules_in_the_method_are_those_of_the_verdict():
