@@ -66,6 +66,37 @@ def test_a_single_file_opens_and_takes_the_config_beside_it(tmp_path: Path) -> N
     assert checkpoint.config == {"a": 1}
 
 
+def test_shards_in_folders_of_their_own_are_named_from_the_models_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    (folder / "part").mkdir(parents=True)
+    for name, tensor in (("part/x.safetensors", "b"), ("y.safetensors", "a")):
+        write_safetensors(folder / name, {tensor: np.ones(3, np.float32)})
+    write_index(folder, {"a": "./y.safetensors", "b": "part//x.safetensors"})
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    checkpoint = open_checkpoint(str(folder))
+    assert [(shard.name, shard.file_name) for shard in checkpoint.shards] == [
+        ("part/x.safetensors", "x.safetensors"),
+        ("y.safetensors", "y.safetensors"),
+    ]
+    assert [checkpoint.source.place(number) for number in range(2)] == [
+        str(folder / "part" / "x.safetensors"),
+        str(folder / "y.safetensors"),
+    ]
+    assert checkpoint.home == folder
+    assert checkpoint.config == {"model_type": "llama"}
+
+
+def test_opening_leaves_no_file_open(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "model", weights(), shards=3)
+    held = Path("/proc/self/fd")
+    if not held.exists():
+        pytest.skip("counts open files in /proc")
+    before = len(list(held.iterdir()))
+    opened = open_checkpoint(str(folder))
+    assert len(list(held.iterdir())) == before
+    assert len(opened.shards) == 3
+
+
 def test_an_index_may_have_any_name_and_may_be_given_itself(tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path / "model", weights(), shards=2)
     (folder / "model.safetensors.index.json").rename(folder / "other.safetensors.index.json")

@@ -120,9 +120,9 @@ class Contract:
     def test_a_change_is_an_error_for_the_source_and_its_copies_and_another_version(
         self, source: Source, tmp_path: Path
     ) -> None:
-        copy = pickle.loads(pickle.dumps(source))
+        before = pickle.loads(pickle.dumps(source))
         self.change(tmp_path, 2)
-        for held in (source, copy):
+        for held in (source, before, pickle.loads(pickle.dumps(source))):
             with pytest.raises(ChangedFileError) as caught:
                 held.check_unchanged()
             assert source.place(2) in caught.value.message
