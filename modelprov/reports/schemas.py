@@ -1,4 +1,4 @@
-"""The JSON Schemas of what `probe`, `eval` and `check` write with `--json`. `compare` has its own in `as_json`.
+"""The JSON Schemas of what `compare` ("report"), `probe`, `eval` and `check` write with `--json`.
 
 `python -m modelprov.reports.schemas docs` writes them anew.
 """
@@ -17,9 +17,12 @@ from modelprov.behavior.probing.results import SCHEMA_VERSION as PROBE_SCHEMA
 from modelprov.behavior.probing.results import ProbeReport
 from modelprov.check.results import SCHEMA_VERSION as CHECK_SCHEMA
 from modelprov.check.results import CheckReport
+from modelprov.reports.comparison.report import SCHEMA_VERSION as REPORT_SCHEMA
+from modelprov.reports.comparison.report import Report
 from modelprov.reports.writing import write_atomically
 
 KINDS: dict[str, tuple[type[BaseModel], str]] = {
+    "report": (Report, REPORT_SCHEMA),
     "probe": (ProbeReport, PROBE_SCHEMA),
     "eval": (EvaluationReport, EVALUATION_SCHEMA),
     "check": (CheckReport, CHECK_SCHEMA),

@@ -1,4 +1,4 @@
-"""The published JSON Schemas of probe, eval and check: current, valid, and fitted by what is written."""
+"""The published JSON Schemas: current, valid, and fitted by what is written."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from typing import Any
 import jsonschema
 import pytest
 
-from modelprov.reports.as_json import render_json
+from modelprov.reports.saving import Result, rendered
 from modelprov.reports.schemas import KINDS, schema_text
-from tests.reports import checks, pages
+from tests.reports import checks, pages, samples
 from tests.reports.probing_samples import probe_report
 
 DOCS = Path(__file__).parents[2] / "docs"
-WRITTEN: dict[str, list[Callable[[], str]]] = {
-    "probe": [lambda: render_json(probe_report()), lambda: render_json(probe_report(hostile=True))],
-    "eval": [lambda: render_json(pages.scores()), lambda: render_json(pages.scores(hostile=True))],
-    "check": [lambda make=make: render_json(make()) for make in (checks.found, checks.could_not_judge, checks.hostile)],
+WRITTEN: dict[str, list[Callable[[], Result]]] = {
+    "report": [samples.finetune],
+    "probe": [probe_report, lambda: probe_report(hostile=True)],
+    "eval": [pages.scores, lambda: pages.scores(hostile=True)],
+    "check": [checks.found, checks.could_not_judge, checks.hostile],
 }
 
 
@@ -37,8 +38,8 @@ def test_a_published_schema_is_the_one_of_the_program(name: str):
 def test_what_is_written_fits_the_schema_and_what_lacks_a_part_does_not(name: str):
     jsonschema.Draft202012Validator.check_schema(schema(name))
     validator = jsonschema.Draft202012Validator(schema(name))
-    for write in WRITTEN[name]:
-        report = json.loads(write())
+    for make in WRITTEN[name]:
+        report = json.loads(rendered("json", make()))
         assert [error.message for error in validator.iter_errors(report)] == []
         assert not validator.is_valid({key: value for key, value in report.items() if key != "command"})
         assert not validator.is_valid(report | {"unknown": 1})

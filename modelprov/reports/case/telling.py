@@ -11,8 +11,9 @@ from modelprov.reports.checking import telling as checking
 from modelprov.reports.comparison import sections
 from modelprov.reports.comparison import telling as comparison
 from modelprov.reports.document import (
+    EVERYWHERE,
     PAGE,
-    WRITTEN,
+    TERMINAL,
     Block,
     Bullets,
     Code,
@@ -62,7 +63,7 @@ def tell(case: Case) -> Document:
             Only(PAGE, [Text(KNOWN if case.known else "")]),
             Grid(tables.known_table(case.known)),
             Only(PAGE, [Heading("Models and commands", listed=True)]),
-            Grid(tables.parts_table(case), titled=WRITTEN, looks="ids"),
+            Grid(tables.parts_table(case), titled=EVERYWHERE, looks="ids"),
             Heading("Commands", 3),
             Only(PAGE, [Text("Everything above can be repeated with these.")]),
             Code("\n".join(_commands(case)), "sh", wrap=True),
@@ -89,17 +90,19 @@ def _weights(case: Case) -> tuple[Block, ...]:
     report = case.weights
     if report is None:
         return ()
+    limits = Heading("What the weights do not show", 3)
     return (
         Heading("What the weights show", short="Weights", listed=True),
         Only(PAGE, [Figures(sections.key_figures(report)), Heading("The verdict rests on", 3)]),
         *comparison.rests_on(report),
-        Only(PAGE, [Heading("Controls", 3)]),
+        Only(TERMINAL | PAGE, [Heading("Controls", 3)]),
         *comparison.controls(report),
-        Only(PAGE, [Heading("Recipe", 3)]),
+        Only(TERMINAL | PAGE, [Heading("Recipe", 3)]),
         *comparison.recipe(report),
         Only(PAGE, below(comparison.merge_config(report))),
         Fold("By component", [comparison.components(report)], level=3),
-        Fold("What the weights do not show", [Bullets(report.verdict.does_not_show)], level=3),
+        Fold(limits.text, [Bullets(report.verdict.does_not_show)], level=3),
+        Only(TERMINAL, [limits, Bullets(report.verdict.does_not_show)]),
     )
 
 

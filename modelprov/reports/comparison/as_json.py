@@ -1,13 +1,9 @@
-"""The report as JSON, and back; and the JSON Schema of it. The only machine-readable form; nothing is formatted here.
-
-`python -m modelprov.reports.comparison.as_json docs/report.schema.json` writes the schema anew.
-"""
+"""The report as JSON, and back: a line for each tensor. The only machine-readable form; nothing is formatted here."""
 
 from __future__ import annotations
 
 import json
 import math
-import sys
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,7 +11,6 @@ from pydantic import ValidationError
 from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.reports.comparison.report import SCHEMA_VERSION, Report
-from modelprov.reports.writing import write_atomically
 
 _ROWS = frozenset({"components", "layers", "cells", "tensors"})
 
@@ -77,22 +72,3 @@ def load_report(text: str) -> Report:
         place = ".".join(map(str, first["loc"])) or "the report"
         message = f"The report does not fit its schema at {place}: {first['msg']}"
         raise UsageError(message, "Compare the file with docs/report.schema.json.") from error
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) that every `render_json` output fits."""
-    schema = Report.model_json_schema(mode="serialization", by_alias=True)
-    head = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:modelprov:report:{SCHEMA_VERSION}",
-    }
-    return head | schema
-
-
-def schema_text() -> str:
-    """Return the schema as it is published in docs/report.schema.json."""
-    return _dump(json_schema()) + "\n"
-
-
-if __name__ == "__main__":
-    write_atomically(sys.argv[1] if len(sys.argv) > 1 else "-", schema_text())
