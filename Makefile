@@ -1,10 +1,11 @@
 # make demo: install and settle an example case. make test: install the test extras, run every check.
+# make mutants: which changes of the files that a verdict hangs on no test notices (minutes a file; docs/testing.md).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench mutants clean
 
 demo: $(VENV)/.installed
 	$(BIN)/modelprov demo
@@ -31,6 +32,11 @@ $(VENV)/.installed-test: $(VENV)/.installed
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/compare.py
+
+# FILES="interval.py verdict.py" for some of them only.
+mutants: $(VENV)/.installed-test
+	$(PIP) install -q -c constraints.txt -e ".[mutants]"
+	$(BIN)/python -m benchmarks.mutants $(FILES)
 
 clean:
 	rm -rf $(VENV) modelprov-demo

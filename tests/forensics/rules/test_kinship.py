@@ -1,0 +1,47 @@
+"""Rules 1 to 4 on facts made by hand: evidence at all, copies, strangers and kin; and what was compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from modelprov.forensics.judging.verdict import decide
+from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, TRAINED, outcome
+
+
+def test_too_few_matrix_elements_decide_nothing_whatever_else_fits() -> None:
+    assert outcome(REPRODUCED, elements=999) == ("inconclusive", "no-evidence")
+    assert outcome(REPRODUCED, elements=999, identical=(1,)) == ("inconclusive", "no-evidence")
+
+
+def test_weights_that_are_mostly_not_finite_or_do_not_vary_decide_nothing() -> None:
+    assert outcome(REPRODUCED, finite=0.4, identical=(1,)) == ("inconclusive", "no-evidence")
+    assert outcome(SIBLING, correlations=(None, None)) == ("inconclusive", "no-evidence")
+
+
+def test_the_bits_of_a_parent_are_a_copy_and_with_other_norms_a_finetune() -> None:
+    assert outcome(SIBLING, identical=(2,)) == ("copy", "identical")
+    assert decide(replace(SIBLING, identical=(2,))).parent == 2
+    assert outcome(SIBLING, identical=(2,), vectors_differ=True) == ("finetune", "identical")
+
+
+def test_a_finding_about_less_than_half_of_the_suspect_is_not_one_about_the_suspect() -> None:
+    for facts in (replace(SIBLING, identical=(1,)), REPRODUCED, EXACT, TRAINED, SIBLING):
+        assert outcome(facts, compared_decisive=0.4) == ("inconclusive", "partial")
+        assert outcome(facts, compared_decisive=0.5)[1] != "partial"
+        assert outcome(facts, compared=0.4)[1] != "partial"  # norms and the like count for nothing
+    assert outcome(SIBLING, correlations=(0.01, 0.0), compared_decisive=0.4) == ("inconclusive", "partial")
+
+
+def test_unrelated_needs_low_correlation_with_every_parent_and_in_every_tensor() -> None:
+    assert outcome(SIBLING, correlations=(0.09, -0.4)) == ("unrelated", "unrelated")
+    assert outcome(SIBLING, correlations=(0.09, 0.11)) == ("inconclusive", "weak-kinship")
+    assert outcome(SIBLING, correlations=(0.05, 0.0), kin_tensors=0.05) == ("inconclusive", "weak-kinship")
+    assert outcome(SIBLING, correlations=(0.49, 0.3)) == ("inconclusive", "weak-kinship")
+    assert outcome(SIBLING, correlations=(0.5, 0.3)) == ("finetune", "near-one-parent")
+
+
+def test_there_is_no_all_clear_while_a_parent_has_the_same_sizes_in_another_order() -> None:
+    stranger = replace(SIBLING, correlations=(0.01, 0.0))
+    assert outcome(stranger) == ("unrelated", "unrelated")
+    assert outcome(stranger, elsewhere=1) == ("inconclusive", "other-coordinates")
+    assert decide(replace(stranger, elsewhere=2)).parent == 2
