@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from modelprov.checkpoints.formats.dtypes import OTHER_SIZES, DType
+from modelprov.checkpoints.mistaken import HEAD_BYTES, what_it_is
 from modelprov.checkpoints.types import RefusedTensor, Shard, TensorRef
 from modelprov.errors import InvalidHeaderError, TruncatedShardError, UnreadableFileError
 from modelprov.foreign.json_text import JsonError, parse_json
@@ -113,20 +114,24 @@ def _read_text(path: Path) -> tuple[bytes, int]:
             raise UnreadableFileError(f"{path} is not a regular file", "Give a file or a folder of weights.")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            first = file.read(LENGTH_BYTES)
-            if len(first) < LENGTH_BYTES:
+            head = file.read(HEAD_BYTES)
+            length = int.from_bytes(head[:LENGTH_BYTES], "little")
+            other = None
+            if length > MAX_HEADER_BYTES or head[LENGTH_BYTES : LENGTH_BYTES + 1] != b"{":
+                other = what_it_is(head)
+            if other is not None:
+                raise InvalidHeaderError(f"{path} is not a safetensors file: it is {other.what}", other.advice)
+            if len(head) < LENGTH_BYTES:
                 raise TruncatedShardError(
                     f"{path}: the file has {size} bytes, too few for a safetensors file", DOWNLOAD_AGAIN
                 )
-            length = int.from_bytes(first, "little")
-            if first == b"version ":
-                raise InvalidHeaderError(f"{path} is a Git LFS pointer, not the weights", "Run `git lfs pull`.")
             if length > MAX_HEADER_BYTES:
                 _refuse(path, f"it claims a header of {length:,} bytes; the format allows {MAX_HEADER_BYTES:,}")
             if length > size - LENGTH_BYTES:
                 raise TruncatedShardError(
                     f"{path}: {length - size + LENGTH_BYTES:,} bytes of the header are missing", DOWNLOAD_AGAIN
                 )
+            file.seek(LENGTH_BYTES)
             return file.read(length), size
     except OSError as error:
         raise unreadable(path, error) from error

@@ -13,6 +13,7 @@ from modelprov.checkpoints.digests import MANIFEST_COVERS, manifest_digest
 from modelprov.checkpoints.formats.quantised import quantisation
 from modelprov.checkpoints.header import unreadable
 from modelprov.checkpoints.layouts.components import component_of
+from modelprov.checkpoints.layouts.files import PICKLES
 from modelprov.checkpoints.layouts.naming import (
     EMBEDDINGS,
     HEAD,
@@ -21,7 +22,6 @@ from modelprov.checkpoints.layouts.naming import (
     text_config,
     tied_head,
 )
-from modelprov.checkpoints.opening import PICKLES
 from modelprov.checkpoints.types import Checkpoint, Component
 
 

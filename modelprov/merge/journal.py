@@ -9,7 +9,7 @@ from typing import Any
 
 from modelprov import __version__
 from modelprov.checkpoints.files import files_of
-from modelprov.checkpoints.opening import read_json_object
+from modelprov.checkpoints.json_files import read_json_object
 from modelprov.errors import InvalidCheckpointError, UnreadableFileError
 from modelprov.merge.plan import MergePlan
 from modelprov.merge.stage import JOURNAL, Stage

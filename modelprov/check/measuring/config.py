@@ -9,8 +9,8 @@ from typing import Any
 from modelprov.check.interface import Problem
 from modelprov.check.results import Location
 from modelprov.checkpoints.inspection import inspect_checkpoint
+from modelprov.checkpoints.json_files import read_json_object
 from modelprov.checkpoints.layouts.naming import EMBEDDINGS, HEAD, canonical_views, text_config
-from modelprov.checkpoints.opening import read_json_object
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import ModelprovError
 
