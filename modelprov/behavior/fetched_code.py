@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from modelprov.checkpoints.opening import read_json_object
+from modelprov.checkpoints.json_files import read_json_object
 from modelprov.errors import InvalidCheckpointError
 
 FILES = ("config.json", "generation_config.json")

@@ -54,8 +54,11 @@ class Folder:
         snapshot = real.parent.name == "snapshots" and real.parents[1].name.startswith("models--")
         return Folder(path, (real, real.parents[1] / "blobs") if snapshot else (real,))
 
-    def check(self, path: Path) -> None:
-        """Raise `ForeignLinkError` where `path` leads out of the folder, `UnreadableFileError` if it is no file."""
+    def check(self, path: Path, *, folder: bool = False) -> None:
+        """Raise `ForeignLinkError` where `path` leads out of the folder, `UnreadableFileError` if it is no file.
+
+        With `folder` it may be a folder as well.
+        """
         try:
             real = path.resolve(strict=True)
             regular = stat.S_ISREG(real.stat().st_mode)
@@ -63,9 +66,9 @@ class Folder:
             raise UnreadableFileError(f"cannot read {path}: {error}", "Check the disk and path.") from error
         except OSError as error:
             raise unreadable(path, error) from error
-        if not regular:
+        if not (regular or (folder and real.is_dir())):
             raise not_regular(path)
-        if not any(real.is_relative_to(folder) for folder in self.open_to):
+        if not any(real.is_relative_to(place) for place in self.open_to):
             raise ForeignLinkError(
                 f"{path} is a link out of {self.path}",
                 "Links are not followed: they could name any file of this machine. If you know what it leads to, name "

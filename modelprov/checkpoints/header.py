@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from modelprov.checkpoints.formats.dtypes import OTHER_SIZES, DType
+from modelprov.checkpoints.mistaken import HEAD_BYTES, what_it_is
 from modelprov.checkpoints.sources.interface import DOWNLOAD_AGAIN, Source
 from modelprov.checkpoints.types import RefusedTensor, Shard, TensorRef
 from modelprov.errors import InvalidHeaderError, TruncatedShardError
@@ -101,11 +102,13 @@ def _header(source: Source, shard: int, text: bytes) -> Header:
 def _length(source: Source, shard: int, first: bytes) -> int:
     """Bytes of a header, by the first ones of its file: checked before anything more is read."""
     place, size = source.place(shard), source.size(shard)
+    length = int.from_bytes(first[:LENGTH_BYTES], "little")
+    if length > MAX_HEADER_BYTES or first[LENGTH_BYTES : LENGTH_BYTES + 1] != b"{":
+        other = what_it_is(first[:HEAD_BYTES])
+        if other is not None:
+            raise InvalidHeaderError(f"{place} is not a safetensors file: it is {other.what}", other.advice)
     if size < LENGTH_BYTES:
         raise TruncatedShardError(f"{place}: the file has {size} bytes, too few for a safetensors file", DOWNLOAD_AGAIN)
-    if first.startswith(b"version "):
-        raise InvalidHeaderError(f"{place} is a Git LFS pointer, not the weights", "Run `git lfs pull`.")
-    length = int.from_bytes(first[:LENGTH_BYTES], "little")
     if length > MAX_HEADER_BYTES:
         _refuse(place, f"it claims a header of {length:,} bytes; the format allows {MAX_HEADER_BYTES:,}")
     if length > size - LENGTH_BYTES:

@@ -10,16 +10,10 @@ from typing import Any
 from modelprov.checkpoints.digests import MANIFEST_COVERS, manifest_digest
 from modelprov.checkpoints.files import unreadable
 from modelprov.checkpoints.layouts.components import component_of
-from modelprov.checkpoints.layouts.naming import (
-    EMBEDDINGS,
-    HEAD,
-    canonical_name,
-    canonical_views,
-    text_config,
-    tied_head,
-)
+from modelprov.checkpoints.layouts.files import PICKLES
+from modelprov.checkpoints.layouts.naming import canonical_name, canonical_views, tied_head
 from modelprov.checkpoints.layouts.quantised import quantisation
-from modelprov.checkpoints.opening import PICKLES
+from modelprov.checkpoints.layouts.roles import roles_of, text_config
 from modelprov.checkpoints.types import Checkpoint, Component
 from modelprov.records import Frozen
 
@@ -90,10 +84,10 @@ def inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
     experts: dict[int, set[int]] = defaultdict(set)
     parts = [(name, view.count, shape) for name, view, shape in canonical_views(checkpoint)]
     parts += [(canonical_name(item.name), item.count, item.shape) for item in checkpoint.refused.values()]
-    names = set()
+    shapes = {name: shape for name, _, shape in parts}
+    roles = roles_of(shapes)
     for name, count, shape in parts:
         layer, component, expert = component_of(name, shape)
-        names.add(name)
         tensors[component] += 1
         elements[component] += count
         if layer is not None:
@@ -129,10 +123,10 @@ def inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
         ),
         digest=manifest_digest(checkpoint),
         digest_covers=MANIFEST_COVERS,
-        tied=False if HEAD in names else (True if tied_head(checkpoint) else None),
+        tied=False if roles.head else (True if tied_head(checkpoint) else None),
         has_vision=bool(tensors[Component.VISION]),
         has_mtp=bool(tensors[Component.MTP]),
-        vocabulary=_vocabulary(checkpoint),
+        vocabulary=_vocabulary(checkpoint, shapes.get(roles.embeddings or "")),
         warnings=(*checkpoint.notes, *_folder_warnings(checkpoint), *_config_warnings(config)),
     )
 
@@ -162,14 +156,11 @@ def _dtypes(checkpoint: Checkpoint) -> tuple[DTypeCount, ...]:
     )
 
 
-def _vocabulary(checkpoint: Checkpoint) -> int | None:
+def _vocabulary(checkpoint: Checkpoint, embeddings: tuple[int, ...] | None) -> int | None:
     size = text_config(checkpoint.config).get("vocab_size")
     if type(size) is int:
         return size
-    rows = [
-        ref.shape[0] for name, ref in checkpoint.tensors.items() if canonical_name(name) in EMBEDDINGS and ref.shape
-    ]
-    return rows[0] if rows else None
+    return embeddings[0] if embeddings else None
 
 
 def _config_warnings(config: Mapping[str, Any]) -> list[str]:

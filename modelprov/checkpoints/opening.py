@@ -1,8 +1,7 @@
 """Opens a checkpoint: finds its shards, reads their headers and config. No tensor data is read here, nothing decoded.
 
 A location is a folder (with an index or without), one `.safetensors` file, an index file, or a Hugging Face repository
-id that is already in the local cache. Shards are never guessed from file names: the index names them, or else every
-`*.safetensors` file of the folder belongs.
+id that is already in the local cache. Which files of a folder make its model is decided in `layouts/`.
 """
 
 from __future__ import annotations
@@ -14,9 +13,23 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from modelprov.checkpoints.files import Folder, read_small_file, unreadable
+from modelprov.checkpoints.files import Folder, unreadable
 from modelprov.checkpoints.header import Header, read_headers
+from modelprov.checkpoints.json_files import read_json_object
 from modelprov.checkpoints.labels import default_label
+from modelprov.checkpoints.layouts.files import (
+    PICKLES,
+    WEIGHTS,
+    Choice,
+    choose,
+    few,
+    is_adapter,
+    is_index,
+    is_training_state,
+    left_out,
+)
+from modelprov.checkpoints.layouts.folders import folders_with_weights, listed, model_folder
+from modelprov.checkpoints.mistaken import CONVERT
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, TensorRef
 from modelprov.errors import (
@@ -26,20 +39,10 @@ from modelprov.errors import (
     MissingShardError,
     UnsupportedFormatError,
 )
-from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.foreign.shown import quoted
 
-INDEX_SUFFIX = ".safetensors.index.json"
-DEFAULT_INDEX = "model" + INDEX_SUFFIX
-ADAPTER = "adapter_model.safetensors"
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-MAX_JSON_BYTES = 200_000_000
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 COMMIT = re.compile(r"[0-9a-f]{40}")
-CONVERT = (
-    "Convert it to safetensors in a place you trust, e.g. with transformers: "
-    "`AutoModelForCausalLM.from_pretrained(folder).save_pretrained(new_folder)`."
-)
 MERGE_ADAPTER = (
     "Merge the LoRA into its base first, e.g. with peft: "
     "`AutoPeftModelForCausalLM.from_pretrained(folder).merge_and_unload().save_pretrained(new_folder)`."
@@ -52,9 +55,13 @@ def open_checkpoint(location: str, label: str | None = None) -> Checkpoint:
     Raises `CheckpointNotFoundError`, `UnsupportedFormatError`, `UnreadableFileError`, or an `InvalidCheckpointError`
     that says which rule is broken (`ForeignLinkError` for links out of the folder; what `location` names may be one).
     """
-    path = _locate(location)
-    home = Folder.of(path if path.is_dir() else path.parent)
     notes: list[str] = []
+    path = _locate(location)
+    root = path if path.is_dir() else path.parent
+    path = model_folder(path, notes) if path.is_dir() else path
+    home = Folder.of(path if path.is_dir() else path.parent)
+    if home.path != root:
+        Folder.of(root).check(home.path, folder=True)
     names, index = _shards(path, home, notes)
     source = LocalFiles(home.path, names)  # before anything is read: whatever changes from here on shows
     headers = read_headers(source)
@@ -80,17 +87,6 @@ def open_checkpoint(location: str, label: str | None = None) -> Checkpoint:
         notes=tuple(notes),
         folder=home.path,
     )
-
-
-def read_json_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a small file; raises `InvalidCheckpointError` when it is anything else."""
-    try:
-        value = parse_json(read_small_file(path, MAX_JSON_BYTES))
-    except JsonError as error:
-        raise InvalidCheckpointError(f"{path} is not valid JSON ({error})", "Download this file again.") from error
-    if not isinstance(value, dict):
-        raise InvalidCheckpointError(f"{path} does not hold a JSON object", "Download this file again.")
-    return value
 
 
 def _locate(location: str) -> Path:
@@ -130,42 +126,36 @@ def _cached_snapshot(location: str) -> Path:
 
 def _shards(path: Path, home: Folder, notes: list[str]) -> tuple[list[str], Mapping[str, str] | None]:
     """The names of all shards in the folder, and the index's map from tensor to shard where there is one."""
-    if path.is_file() and not path.name.endswith(INDEX_SUFFIX):
-        if path.suffix != ".safetensors":
+    if not path.is_dir() and not is_index(path.name):
+        if path.suffix != WEIGHTS:
             raise _not_safetensors(path, [path])
-        if path.name == ADAPTER:
+        if is_adapter(path.name):
             raise UnsupportedFormatError(f"{path} is a LoRA adapter, not a model", MERGE_ADAPTER)
         return [path.name], None
-    try:
-        files = sorted(path.iterdir()) if path.is_dir() else []
-    except OSError as error:
-        raise unreadable(path, error) from error
-    weights = [file for file in files if file.name.endswith(".safetensors")]
-    index_path = path if path.is_file() else _index_of(path, files)
-    if index_path is not None:
-        if index_path is not path:
+    files = listed(home.path)
+    names = [file.name for file in files]
+    index: dict[str, str] | None = None
+    choice = choose(path, names) if path.is_dir() else Choice(path.name, ())
+    if choice is None:
+        raise _not_safetensors(path, files)
+    if choice.index is None:
+        shards = list(choice.weights)
+    else:
+        index_path = home.path / choice.index
+        if path.is_dir():
             home.check(index_path)
         index = _read_index(index_path)
-        named = sorted(set(index.values()), key=PurePosixPath)
-        for shard in named:
+        shards = sorted(set(index.values()), key=PurePosixPath)
+        for shard in shards:
             if not _exists(home.path / shard):
                 raise MissingShardError(
                     f"{index_path} names {quoted(_last(shard))}, which is missing",
                     "Download the missing file, or all of them.",
                 )
-            home.check(home.path / shard)
-        unnamed = sorted({file.name for file in weights} - set(map(_last, named)))
-        if unnamed:
-            notes.append(f"not named by {index_path.name} and not read: {_few(unnamed)}")
-        return named, index
-    models = [file for file in weights if file.name != ADAPTER]
-    if not models:
-        raise _not_safetensors(path, files)
-    if len(models) < len(weights):
-        notes.append(f"{ADAPTER} lies beside the weights and was not read; merge it first if the model needs it")
-    for file in models:
-        home.check(file)
-    return [file.name for file in models], None
+    for shard in shards:
+        home.check(home.path / shard)
+    notes += [*choice.notes, *left_out(names, list(map(_last, shards)), choice.index)]
+    return shards, index
 
 
 def _exists(shard: Path) -> bool:
@@ -174,22 +164,6 @@ def _exists(shard: Path) -> bool:
         return shard.exists()
     except (OSError, ValueError):
         return False
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(map(quoted, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _index_of(folder: Path, files: list[Path]) -> Path | None:
-    """The index that says which files belong: the usual one, else the only one."""
-    indexes = [file for file in files if file.name.endswith(INDEX_SUFFIX)]
-    for index in indexes:
-        if index.name == DEFAULT_INDEX or len(indexes) == 1:
-            return index
-    if indexes:
-        names = ", ".join(index.name for index in indexes)
-        raise InvalidCheckpointError(f"{folder} has several indexes: {names}", "Give the path of the one you mean.")
-    return None
 
 
 def _read_index(path: Path) -> dict[str, str]:
@@ -259,8 +233,13 @@ def _not_safetensors(place: Path, files: list[Path]) -> UnsupportedFormatError |
     """Why there is nothing to read: what the folder holds instead."""
     kinds = Counter(file.suffix.lower() for file in files)
     names = {file.name for file in files}
-    if names & {ADAPTER, "adapter_config.json", "adapter_model.bin"}:
+    if names & {"adapter_config.json", "adapter_model.bin"} or any(map(is_adapter, names)):
         return UnsupportedFormatError(f"{place} holds a LoRA adapter, not a model", MERGE_ADAPTER)
+    if training := sorted(filter(is_training_state, names)):
+        return UnsupportedFormatError(
+            f"{place} holds the state of a training run ({few(training)}), not a model",
+            "Give the folder of the weights that were trained.",
+        )
     if kinds[".gguf"]:
         return UnsupportedFormatError(
             f"{place} holds GGUF weights, which are quantised or reordered", "Compare the safetensors release instead."
@@ -269,8 +248,11 @@ def _not_safetensors(place: Path, files: list[Path]) -> UnsupportedFormatError |
         return UnsupportedFormatError(
             f"{place} holds pickled weights, which can run code when opened; they are never opened here", CONVERT
         )
+    inside = folders_with_weights(place) if place.is_dir() else []
     return CheckpointNotFoundError(
-        f"no .safetensors file in {place}", "Give the folder that holds the weights, or one .safetensors file."
+        f"no .safetensors file in {place}" + (f"; some are in its sub-folders {few(inside, 12)}" if inside else ""),
+        f"Give the folder that holds the weights{f', e.g. {place / inside[0]}' if inside else ''}, "
+        "or one .safetensors file.",
     )
 
 

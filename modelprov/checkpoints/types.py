@@ -171,11 +171,15 @@ class Unaligned:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """What can be compared and what cannot; `tensors` is in the file order of the first checkpoint."""
+    """What can be compared and what cannot; `tensors` is in the file order of the first checkpoint.
+
+    `notes` are sentences: prefixes that were set aside, and rows that only some have.
+    """
 
     checkpoints: tuple[Checkpoint, ...]
     tensors: tuple[AlignedTensor, ...]
     unaligned: tuple[Unaligned, ...]
+    notes: tuple[str, ...] = ()
 
     def share(self, checkpoint: int = 0) -> float:
         """Share of the elements of checkpoint number `checkpoint` that are compared, 0 to 1."""

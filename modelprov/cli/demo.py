@@ -55,7 +55,7 @@ def demo(
 
 def _check_seed(folder: Path, seed: int) -> None:
     """Raise `UsageError` where the generated family in the folder is of another seed."""
-    from modelprov.checkpoints.opening import read_json_object
+    from modelprov.checkpoints.json_files import read_json_object
     from modelprov.demo.family import RECIPE
 
     if (folder / RECIPE).exists():

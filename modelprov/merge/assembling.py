@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.checkpoints.layouts.naming import EMBEDDINGS, HEAD
+from modelprov.checkpoints.layouts.naming import tied_head
+from modelprov.checkpoints.layouts.roles import vocabulary_role
 from modelprov.checkpoints.types import Checkpoint, Component, RefusedTensor, TensorRef, TensorView
 from modelprov.errors import MergeError, UsageError
+from modelprov.foreign.shown import quoted
 from modelprov.merge.groups import kind_of, parse_groups
-from modelprov.merge.matching import Catalogue, ShapeMismatch, in_layer
+from modelprov.merge.matching import Catalogue, ShapeMismatch, catalogues_of, in_layer
 from modelprov.merge.methods.interface import PRESETS, Method
 from modelprov.merge.plan import Copy, MergePlan, Piece, Planned, uses_base, without_torch
 from modelprov.merge.recipe import DTYPES, Recipe
@@ -26,9 +29,7 @@ class Assembly:
 
     def __init__(self, recipe: Recipe, method: Method, arithmetic: str, checkpoints: tuple[Checkpoint, ...]) -> None:
         self.recipe, self.method, self.arithmetic, self.checkpoints = recipe, method, arithmetic, checkpoints
-        locations = recipe.locations
-        named = enumerate(zip(locations, checkpoints, strict=True))
-        self.catalogues = {where: Catalogue(one, number) for number, (where, one) in named}
+        self.catalogues = dict(zip(recipe.locations, catalogues_of(checkpoints), strict=True))
         self.uses_base = uses_base(recipe, method)
         self.stretches = stretches_of(recipe, method, self.catalogues)
         self.layout = self.catalogues[recipe.base_model] if recipe.base_model else self.stretches[0].layout.catalogue
@@ -48,11 +49,17 @@ class Assembly:
         for number, stretch in enumerate(self.stretches):
             for ref in stretch.layout.catalogue.checkpoint.tensors.values():
                 self._place(ref, stretch, first=number == 0, last=number == last)
+        self._stored_head(self.stretches[-1])
         for tensor in self.layout.checkpoint.refused.values():
             self._copy(tensor, self.layout, f"in a format that is not computed with ({tensor.format})")
         self._leftovers()
         layers = self._source_layers()
-        notes = tuple(_sentence(rule, members) for rule, members in self.rules.items())
+        notes = tuple(
+            f"{quoted(catalogue.prefix)} before the names of {catalogue.checkpoint.label} was set aside"
+            for catalogue in self.catalogues.values()
+            if catalogue.prefix
+        )
+        notes += tuple(_sentence(rule, members) for rule, members in self.rules.items())
         notes += without_torch(self.method, self.arithmetic)
         return MergePlan(
             self.recipe, self.method, self.arithmetic, self.checkpoints, self.layout.number, self.uses_base,
@@ -87,6 +94,16 @@ class Assembly:
         inputs = tuple(role.catalogue.number for role in stretch.roles)
         self.tensors.append(Planned(output, str(dtype), ref.shape, ref.count * dtype.size, inputs, pieces))
         return None
+
+    def _stored_head(self, stretch: Stretch) -> None:
+        """A head that others store and the layout ties to its embeddings is merged with those, as in any order."""
+        if stretch.layout.catalogue.roles.head is not None or tied_head(stretch.layout.catalogue.checkpoint) is None:
+            return
+        for role in stretch.roles:
+            head = role.catalogue.roles.head
+            if head is not None:
+                self._place(role.catalogue.stored[head], replace(stretch, layout=role), first=False, last=True)
+                return
 
     def _pieces(
         self, ref: TensorRef, name: str, layer: int | None, stretch: Stretch, position: float
@@ -233,11 +250,13 @@ class Assembly:
     ) -> MergeError:
         here, there = layout.catalogue.checkpoint.label, role.catalogue.checkpoint.label
         what = f"{name} is {list(shape)} in {here} and {list(error.shape)} in {there}"
-        if name in (*EMBEDDINGS, HEAD) and shape[1:] == error.shape[1:]:
+        if vocabulary_role(name) is not None and shape[1:] == error.shape[1:]:
+            rows, longer = min(shape[0], error.shape[0]), here if shape[0] > error.shape[0] else there
             return MergeError(
-                f"{what}: the vocabularies differ",
-                "Row i must mean the same token in both. Resize one model to the other's tokenizer first "
-                "(transformers: `resize_token_embeddings`), or merge models of one tokenizer.",
+                f"{what}: the vocabularies differ by {abs(shape[0] - error.shape[0]):,} rows",
+                "Row i must mean the same token in both; no row is cut off or made up. Resize one model to the "
+                f"other's tokenizer first (transformers: `model.resize_token_embeddings({rows})` for {longer}, if its "
+                "last rows are padding), or merge models of one tokenizer.",
             )
         return MergeError(what, "Only models of one architecture and size can be merged; see `modelprov inspect`.")
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, cast
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.header import COMPARABLE
+from modelprov.checkpoints.layouts.roles import may_be_head, says_tied, text_config
 from modelprov.merge.plan import MergePlan
 
 PER_LAYER = ("layer_types", "sliding_window_pattern", "mlp_layer_types", "no_rope_layers")
@@ -16,13 +17,14 @@ def merged_config(plan: MergePlan) -> dict[str, Any] | None:
     """The config of the output, or None when the layout model has none.
 
     The number of layers and lists with an entry for each layer follow `slices`; the dtype is the one that most
-    elements are stored in; an MTP block that the output does not hold is not promised.
+    elements are stored in; an MTP block that the output does not hold is not promised, and a
+    head that it holds is not called tied where that of a model is not.
     """
     original = plan.checkpoints[plan.layout].config
     if original is None:
         return None
     config: dict[str, Any] = copy.deepcopy(dict(original))
-    text = config["text_config"] if isinstance(config.get("text_config"), dict) else config
+    text = cast("dict[str, Any]", text_config(config))
     if plan.layers is not None:
         text["num_hidden_layers"] = len(plan.layers)
         for key in PER_LAYER:
@@ -38,6 +40,9 @@ def merged_config(plan: MergePlan) -> dict[str, Any] | None:
             for key in ("dtype", "torch_dtype"):
                 if key in section:
                     section[key] = DType(most).torch_name
+    untied = any(says_tied(one.config) is False for one in plan.checkpoints)
+    if untied and says_tied(config) is not False and any(may_be_head(tensor.name) for tensor in plan.tensors):
+        config["tie_word_embeddings"] = text["tie_word_embeddings"] = False
     if text.get("mtp_num_hidden_layers") and not any("mtp" in tensor.name for tensor in plan.tensors):
         text["mtp_num_hidden_layers"] = 0
     return config

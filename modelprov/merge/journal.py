@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelprov import __version__
-from modelprov.checkpoints.opening import read_json_object
+from modelprov.checkpoints.json_files import read_json_object
 from modelprov.errors import InvalidCheckpointError, UnreadableFileError
 from modelprov.merge.plan import MergePlan
 from modelprov.merge.stage import JOURNAL, Stage

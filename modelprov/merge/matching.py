@@ -6,10 +6,13 @@ one that it stores differently (experts fused here, one by one there) is matched
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-from modelprov.checkpoints.layouts.components import LAYER, component_of
-from modelprov.checkpoints.layouts.naming import HEAD, Shape, canonical_name, canonical_views, tied_head
+from modelprov.checkpoints.layouts.components import component_of
+from modelprov.checkpoints.layouts.naming import canonical_name, canonical_views, squeezed, tied_head
+from modelprov.checkpoints.layouts.prefixes import prefixes_aside, respelled
+from modelprov.checkpoints.layouts.roles import LAYER, Roles, Shape, may_be_head, roles_of, vocabulary_role
 from modelprov.checkpoints.types import Checkpoint, Component, TensorRef, TensorView
 
 Part = tuple[str, TensorView, Shape]
@@ -26,9 +29,10 @@ class ShapeMismatch(Exception):  # noqa: N818  (internal: the planner turns it i
 class Catalogue:
     """One checkpoint by canonical name, and which of its tensors a merge has used so far."""
 
-    def __init__(self, checkpoint: Checkpoint, number: int) -> None:
-        self.checkpoint, self.number = checkpoint, number
-        self.canonical = {name: canonical_name(name) for name in checkpoint.tensors}
+    def __init__(self, checkpoint: Checkpoint, number: int, prefix: str = "") -> None:
+        """`prefix` is what is set aside in canonical names (`prefixes_aside`)."""
+        self.checkpoint, self.number, self.prefix = checkpoint, number, prefix
+        self.canonical = {name: respelled(canonical_name(name), prefix) for name in checkpoint.tensors}
         self.stored: dict[str, TensorRef] = {}
         for name, ref in checkpoint.tensors.items():
             self.stored.setdefault(self.canonical[name], ref)
@@ -39,7 +43,7 @@ class Catalogue:
     def parts(self) -> dict[str, Part]:
         """Canonical parts by name: fused tensors split."""
         found: dict[str, Part] = {}
-        for part in canonical_views(self.checkpoint):
+        for part in self._views():
             found.setdefault(part[0], part)
         return found
 
@@ -47,9 +51,14 @@ class Catalogue:
     def parts_of(self) -> dict[str, list[Part]]:
         """The canonical parts of every stored tensor, in the order of their bytes."""
         found: dict[str, list[Part]] = {}
-        for part in canonical_views(self.checkpoint):
+        for part in self._views():
             found.setdefault(part[1].ref.name, []).append(part)
         return found
+
+    @cached_property
+    def roles(self) -> Roles:
+        """The embeddings and the head, by canonical name."""
+        return roles_of({name: ref.shape for name, ref in self.stored.items()})
 
     @cached_property
     def layers(self) -> int:
@@ -66,7 +75,7 @@ class Catalogue:
     def whole(self, name: str, shape: Shape) -> TensorView | None:
         """The stored tensor of this canonical name, if it has this shape (sides of length 1 aside)."""
         ref = self.stored.get(name)
-        if ref is None or (ref.shape != shape and _squeezed(ref.shape) != _squeezed(shape)):
+        if ref is None or (ref.shape != shape and squeezed(ref.shape) != squeezed(shape)):
             return None
         self._used.add(ref.name)
         return TensorView(ref, ref.start, ref.count)
@@ -74,14 +83,19 @@ class Catalogue:
     def part(self, name: str, shape: Shape) -> TensorView | None:
         """The part of this canonical name; None if there is none, `ShapeMismatch` if it has another shape."""
         found = self.parts.get(name)
-        if found is None and name == HEAD:
-            found = tied_head(self.checkpoint)
+        if found is None and may_be_head(name):
+            tied = tied_head(self.checkpoint)
+            alike = tied is not None and (vocabulary_role(name) is not None or tied[2] == shape)
+            found = tied if alike else None
         if found is None:
             return None
-        if _squeezed(found[2]) != _squeezed(shape):
+        if squeezed(found[2]) != squeezed(shape):
             raise ShapeMismatch(name, found[2])
         self._used_parts.add(found[0])
         return found[1]
+
+    def _views(self) -> Iterator[Part]:
+        return ((respelled(name, self.prefix), view, shape) for name, view, shape in canonical_views(self.checkpoint))
 
     def mark(self, ref: TensorRef) -> None:
         """Count a stored tensor as used."""
@@ -99,11 +113,19 @@ class Catalogue:
         ]
 
 
+def catalogues_of(checkpoints: Sequence[Checkpoint]) -> list[Catalogue]:
+    """A catalogue of each, in which names agree whatever prefix some put before them."""
+    plain = [Catalogue(checkpoint, number) for number, checkpoint in enumerate(checkpoints)]
+    if all(catalogue.stored.keys() == plain[0].stored.keys() for catalogue in plain):
+        return plain
+    aside = prefixes_aside([{name: shape for name, _, shape in canonical_views(one)} for one in checkpoints])
+    return [
+        Catalogue(own.checkpoint, own.number, prefix) if prefix else own
+        for own, prefix in zip(plain, aside, strict=True)
+    ]
+
+
 def in_layer(name: str, layer: int) -> str:
     """The same name in another layer (text models: the first number after `layers.`)."""
     found = LAYER.search(name)
     return name if found is None else f"{name[: found.start(1)]}{layer}{name[found.end(1) :]}"
-
-
-def _squeezed(shape: Shape) -> Shape:
-    return tuple(side for side in shape if side != 1)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from modelprov.checkpoints.files import Folder, read_small_file
-from modelprov.checkpoints.opening import read_json_object
+from modelprov.checkpoints.json_files import read_json_object
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.checkpoints.writing import as_json

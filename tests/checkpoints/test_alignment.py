@@ -80,11 +80,11 @@ def test_a_tensor_that_one_lacks_is_named_for_everyone_who_has_it(tmp_path: Path
 
 
 def test_different_vocabularies_show_both_shapes(tmp_path: Path) -> None:
-    larger = model() | {"model.embed_tokens.weight": zeros(101, H)}
+    larger = model() | {"model.embed_tokens.weight": zeros(150, H)}
     alignment = align([opened(tmp_path / "a", model()), opened(tmp_path / "b", larger)])
     assert reasons(alignment, "model.embed_tokens.weight") == [
-        f"shape [100, {H}] here, [101, {H}] in b",
-        f"shape [101, {H}] here, [100, {H}] in a",
+        f"shape [100, {H}] here, [150, {H}] in b",
+        f"shape [150, {H}] here, [100, {H}] in a",
     ]
     nothing_is_lost(alignment)
 
@@ -152,7 +152,7 @@ def test_a_missing_head_that_is_not_tied_is_missing(tmp_path: Path) -> None:
 
 
 def test_a_tied_head_of_another_size_is_charged_only_to_the_one_that_stores_it(tmp_path: Path) -> None:
-    tied = {"model.embed_tokens.weight": zeros(101, H)}
+    tied = {"model.embed_tokens.weight": zeros(150, H)}
     alignment = align([opened(tmp_path / "a", model()), opened(tmp_path / "b", tied, {"tie_word_embeddings": True})])
     assert [item.checkpoint for item in alignment.unaligned if item.name == "lm_head.weight"] == [0]
     nothing_is_lost(alignment)

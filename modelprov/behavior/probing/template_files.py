@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from modelprov.behavior.probing.results import CodeFound
-from modelprov.checkpoints.opening import read_json_object
+from modelprov.checkpoints.json_files import read_json_object
 from modelprov.errors import InvalidCheckpointError, ModelprovError
 
 JINJA = "chat_template.jinja"

@@ -9,8 +9,9 @@ from typing import Any
 from modelprov.check.interface import Problem
 from modelprov.check.results import Location
 from modelprov.checkpoints.inspection import inspect_checkpoint
-from modelprov.checkpoints.layouts.naming import EMBEDDINGS, HEAD, canonical_views, text_config
-from modelprov.checkpoints.opening import read_json_object
+from modelprov.checkpoints.json_files import read_json_object
+from modelprov.checkpoints.layouts.naming import canonical_views
+from modelprov.checkpoints.layouts.roles import generates, roles_of, says_tied, text_config
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import ModelprovError
 
@@ -20,7 +21,6 @@ OTHER_WIDTH = ("embedding_size", "word_embed_proj_dim", "hidden_size_per_layer_i
 """Keys of models whose embeddings are narrower or wider than their layers."""
 SHARED_LAYERS = ("num_hidden_groups", "encoder_layers", "decoder_layers", "num_decoder_layers")
 """Keys of models that store other layers than `num_hidden_layers` counts."""
-WITH_HEAD = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
 EXPERTS = ("num_experts", "n_routed_experts", "num_local_experts")
 
 
@@ -30,8 +30,8 @@ def config_problems(checkpoint: Checkpoint) -> Iterator[Problem]:
         return
     config, seen = text_config(checkpoint.config), inspect_checkpoint(checkpoint)
     shapes = {name: shape for name, _, shape in canonical_views(checkpoint)}
-    embeddings = _embeddings(shapes)
-    rows, width = embeddings or (None, None)
+    roles = roles_of(shapes)
+    rows, width = shapes[roles.embeddings] if roles.embeddings is not None else (None, None)
     if any(key in config for key in OTHER_WIDTH):
         width = None
     layers: int | None = seen.layers or None
@@ -49,9 +49,8 @@ def config_problems(checkpoint: Checkpoint) -> Iterator[Problem]:
             yield Problem(
                 f"config.json says {key} {said:,}, the weights hold {held:,}", Location(file=CONFIG), "config", key
             )
-    tied = config.get("tie_word_embeddings", checkpoint.config.get("tie_word_embeddings"))
-    speaks = any(word in (seen.architecture or "") for word in WITH_HEAD)
-    if tied is False and speaks and HEAD not in shapes and embeddings is not None:
+    headless = roles.embeddings is not None and roles.head is None and not roles.unnamed
+    if says_tied(checkpoint.config) is False and generates(checkpoint.config) and headless:
         yield Problem(
             "config.json says that the head is not tied to the embeddings, and no head is there",
             Location(file=CONFIG), "config", "tie_word_embeddings",
@@ -60,7 +59,8 @@ def config_problems(checkpoint: Checkpoint) -> Iterator[Problem]:
 
 def tokenizer_problems(folder: Path, checkpoint: Checkpoint) -> Iterator[Problem]:
     """Tokens without a row in the embeddings; raises `ModelprovError` where tokenizer.json cannot be read."""
-    embeddings = _embeddings({name: shape for name, _, shape in canonical_views(checkpoint)})
+    shapes = {name: shape for name, _, shape in canonical_views(checkpoint)}
+    embeddings = shapes.get(roles_of(shapes).embeddings or "")
     if embeddings is None or not (folder / TOKENIZER).is_file():
         raise ModelprovError("no tokenizer.json" if embeddings is not None else "no embeddings among the weights")
     tokenizer = read_json_object(folder / TOKENIZER)
@@ -78,12 +78,6 @@ def tokenizer_problems(folder: Path, checkpoint: Checkpoint) -> Iterator[Problem
 def _sum(config: Mapping[str, Any], extra: int) -> int | None:
     said = config.get("num_hidden_layers")
     return said + extra if isinstance(said, int) else None
-
-
-def _embeddings(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int] | None:
-    """Rows and width of the embeddings, under whichever of their names."""
-    found = next((shapes[name] for name in EMBEDDINGS if name in shapes), ())
-    return (found[0], found[1]) if len(found) == 2 else None
 
 
 def _words(tokenizer: dict[str, Any]) -> Iterator[tuple[int, str]]:

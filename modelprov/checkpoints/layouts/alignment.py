@@ -1,17 +1,20 @@
 """Finds the same canonical tensor in every checkpoint, and says of every other one why it cannot be compared.
 
 Names and shapes only: no bytes are read. Nothing is dropped: each element of each checkpoint is either in an
-`AlignedTensor` or in an `Unaligned` with its reason.
+`AlignedTensor` or in an `Unaligned` with its reason. What was assumed on the way is in the notes.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from modelprov.checkpoints.layouts.components import component_of
-from modelprov.checkpoints.layouts.naming import HEAD, Shape, canonical_name, canonical_views, tied_head
+from modelprov.checkpoints.layouts.naming import canonical_name, canonical_views, squeezed, tied_head
+from modelprov.checkpoints.layouts.prefixes import prefixes_aside, respelled
+from modelprov.checkpoints.layouts.roles import Shape, roles_of
+from modelprov.checkpoints.layouts.vocabulary import common_rows, leading_rows
 from modelprov.checkpoints.types import (
     AlignedTensor,
     Alignment,
@@ -22,6 +25,7 @@ from modelprov.checkpoints.types import (
     Unaligned,
     is_decisive,
 )
+from modelprov.foreign.shown import quoted
 
 GuessKey = tuple[int | None, Component, int | None, Shape]
 
@@ -43,7 +47,9 @@ def align(checkpoints: Sequence[Checkpoint]) -> Alignment:
     """
     unaligned: list[Unaligned] = []
     named = [_names(number, checkpoint, unaligned) for number, checkpoint in enumerate(checkpoints)]
+    _set_aside(named)
     _tie_heads(checkpoints, named)
+    notes = _crop_rows(checkpoints, named, unaligned)
     reasons = _Reasons(checkpoints, named)
     aligned = {name: [name] * len(named) for name in named[0].views if reasons.of(name) is None} if named else {}
     guesses = _guess(named, aligned)
@@ -61,7 +67,8 @@ def align(checkpoints: Sequence[Checkpoint]) -> Alignment:
             shape = named[0].views[name][1]
             layer, component, expert = component_of(name, shape)
             tensors.append(AlignedTensor(name, layer, component, expert, shape, views, guessed=name in guesses))
-    return Alignment(tuple(checkpoints), tuple(tensors), tuple(unaligned))
+    notes = [*_prefix_notes(checkpoints, tensors), *notes]
+    return Alignment(tuple(checkpoints), tuple(tensors), tuple(unaligned), tuple(notes))
 
 
 def _names(number: int, checkpoint: Checkpoint, unaligned: list[Unaligned]) -> _Names:
@@ -84,15 +91,70 @@ def _names(number: int, checkpoint: Checkpoint, unaligned: list[Unaligned]) -> _
     return _Names(views, refused)
 
 
+def _set_aside(named: Sequence[_Names]) -> None:
+    """Call tensors without the prefixes that only some of the checkpoints put before them."""
+    shapes = [{name: shape for name, (_, shape) in own.views.items()} for own in named]
+    for own, prefix in zip(named, prefixes_aside(shapes), strict=True):
+        if prefix:
+            own.views = {respelled(name, prefix): held for name, held in own.views.items()}
+            own.refused = {respelled(name, prefix): tensor for name, tensor in own.refused.items()}
+
+
+def _prefix_notes(checkpoints: Sequence[Checkpoint], tensors: Sequence[AlignedTensor]) -> list[str]:
+    """Which names were read without what stands before them in one checkpoint and not in the first, or in that."""
+    counts: Counter[tuple[int, int, str]] = Counter()
+    for tensor in tensors:
+        own = tensor.views[0].ref.name
+        for number, view in enumerate(tensor.views):
+            theirs = view.ref.name
+            if theirs.endswith(f".{own}"):
+                counts[number, 0, theirs.removesuffix(own)] += 1
+            elif own.endswith(f".{theirs}"):
+                counts[0, number, own.removesuffix(theirs)] += 1
+    return [
+        f"{quoted(prefix)} before the names of {count:,} tensors of {checkpoints[holder].label} was set aside: "
+        f"{checkpoints[other].label} stores them without it"
+        for (holder, other, prefix), count in counts.items()
+    ]
+
+
 def _tie_heads(checkpoints: Sequence[Checkpoint], named: Sequence[_Names]) -> None:
     """Where one checkpoint stores a head and another ties it to the embedding, the latter's embedding is its head."""
-    if not any(HEAD in own.views for own in named):
+    heads = [roles_of({name: shape for name, (_, shape) in own.views.items()}).head for own in named]
+    stored = next((head for head in heads if head is not None), None)
+    if stored is None:
         return
-    for checkpoint, own in zip(checkpoints, named, strict=True):
-        tied = tied_head(checkpoint) if HEAD not in own.views and HEAD not in own.refused else None
+    for checkpoint, own, head in zip(checkpoints, named, heads, strict=True):
+        tied = tied_head(checkpoint) if head is None and stored not in own.refused else None
         if tied is not None:
-            own.views[HEAD] = tied[1:]
-            own.borrowed.add(HEAD)
+            own.views[stored] = tied[1:]
+            own.borrowed.add(stored)
+
+
+def _crop_rows(checkpoints: Sequence[Checkpoint], named: Sequence[_Names], unaligned: list[Unaligned]) -> list[str]:
+    """Where vocabularies differ by a few rows at the end, compare the rows that all have; returns what to say of it."""
+    roles = [roles_of({name: shape for name, (_, shape) in own.views.items()}) for own in named]
+    notes = []
+    for name in dict.fromkeys(name for role in roles for name in (role.embeddings, role.head) if name is not None):
+        shapes = [own.views[name][1] for own in named if name in own.views]
+        rows = common_rows(shapes) if len(shapes) == len(named) else None
+        if rows is None:
+            continue
+        for number, own in enumerate(named):
+            view, shape = own.views[name]
+            more = shape[0] - rows
+            own.views[name] = leading_rows(view, shape, rows), (rows, *shape[1:])
+            if more and name not in own.borrowed:
+                reason = f"rows behind the {rows:,} that all have"
+                unaligned.append(Unaligned(number, name, more * shape[1], reason, _decisive(name, shape)))
+        sizes = ", ".join(
+            f"{shape[0]:,} in {checkpoint.label}" for checkpoint, shape in zip(checkpoints, shapes, strict=True)
+        )
+        notes.append(
+            f"{name} has different numbers of rows ({sizes}): the first {rows:,} were compared, "
+            "taken to be the same tokens in the same order"
+        )
+    return notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +171,7 @@ class _Reasons:
         for checkpoint, other in zip(self.checkpoints, self.named, strict=True):
             if name in other.views:
                 shape = other.views[name][1]
-                if shape != own and _squeezed(shape) != _squeezed(own):
+                if shape != own and squeezed(shape) != squeezed(own):
                     shapes.append(f"{list(shape)} in {checkpoint.label}")
             elif name in other.refused:
                 refused.append(f"stored as {other.refused[name].format} in {checkpoint.label}")
@@ -134,10 +196,10 @@ def _guess(named: Sequence[_Names], aligned: Iterable[str]) -> dict[str, list[st
         for name, (_, shape) in own.views.items():
             if name in done or name in own.borrowed:
                 continue
-            squeezed = _squeezed(shape)
+            sides = squeezed(shape)
             everywhere = all(name in other.views or name in other.refused for other in named)
-            if not everywhere and len(squeezed) > 1:
-                groups[*component_of(name, shape), squeezed].append(name)
+            if not everywhere and len(sides) > 1:
+                groups[*component_of(name, shape), sides].append(name)
         candidates.append(groups)
     if len(candidates) < 2:
         return {}
@@ -150,7 +212,3 @@ def _guess(named: Sequence[_Names], aligned: Iterable[str]) -> dict[str, list[st
 
 def _decisive(name: str, shape: Shape) -> bool:
     return is_decisive(component_of(name, shape)[1], shape)
-
-
-def _squeezed(shape: Shape) -> Shape:
-    return tuple(side for side in shape if side != 1)

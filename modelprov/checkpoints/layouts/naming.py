@@ -11,13 +11,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from modelprov.checkpoints.layouts.roles import Shape, generates, roles_of, says_tied, text_config
 from modelprov.checkpoints.types import Checkpoint, TensorRef, TensorView
 
-Shape = tuple[int, ...]
 Canonical = tuple[str, TensorView, Shape]
 
 # Wrappers that training code leaves around a model, stripped first, as often as they occur.
-WRAPPERS = ("_orig_mod.", "module.", "base_model.model.")
+WRAPPERS = (
+    "_orig_mod.", "module.", "base_model.model.", "_fsdp_wrapped_module.", "_forward_module.", "_model.",
+    "_checkpoint_wrapped_module.",
+)  # fmt: skip
 
 # First match wins. The text model is `model.`, the vision tower and MTP block stand beside it.
 PREFIXES = (
@@ -33,6 +36,7 @@ PREFIXES = (
     ("model.vision_model.", "vision_model."),
     ("model.multi_modal_projector.", "multi_modal_projector."),
     ("model.mtp.", "mtp."),
+    ("embed_out.", "lm_head."),  # GPT-NeoX, as transformers 5 reads it
     # Bare models, saved without their head.
     ("layers.", "model.layers."),
     ("embed_tokens.", "model.embed_tokens."),
@@ -51,9 +55,12 @@ FUSED_EXPERTS = re.compile(r"(?P<block>.*)\.experts\.(?P<what>gate_up_proj|down_
 DENSE_GATE_UP = re.compile(r"(?P<parent>.*)\.gate_up_proj\.weight")
 PHI_QKV = re.compile(r"(?P<parent>.*\.self_attn)\.qkv_proj\.(?P<kind>weight|bias)")
 
+# What stands within a name: checkpointing, compilation, sharding and adapters wrap single layers.
+WITHIN = re.compile(
+    r"(?<=\.)(?:_checkpoint_wrapped_module|_fsdp_wrapped_module|_orig_mod|base_layer|original_module)\."
+)
+
 HEAD = "lm_head.weight"
-EMBEDDING = "model.embed_tokens.weight"
-EMBEDDINGS = (EMBEDDING, "transformer.wte.weight", "gpt_neox.embed_in.weight")
 
 
 def canonical_name(name: str) -> str:
@@ -64,6 +71,8 @@ def canonical_name(name: str) -> str:
         if name.startswith(prefix):
             name = replacement + name[len(prefix) :]
             break
+    if "._" in name or ".base_layer." in name or ".original_module." in name:
+        name = WITHIN.sub("", name)
     if ".block_sparse_moe." in name:
         name = MIXTRAL.sub(lambda found: f".mlp.{found[1]}{MIXTRAL_WORDS[found[2]]}", name)
     return name
@@ -101,24 +110,20 @@ def tied_head(checkpoint: Checkpoint) -> Canonical | None:
 
     Tied means: config says so, or says nothing and the architecture generates text, so that a head there must be.
     """
-    config = checkpoint.config or {}
-    tied = config.get("tie_word_embeddings", text_config(config).get("tie_word_embeddings"))
-    if tied is None:
-        names = config.get("architectures")
-        first = str(names[0]) if isinstance(names, list) and names else ""
-        tied = first.endswith(("ForCausalLM", "ForConditionalGeneration", "LMHeadModel"))
-    if tied is not True:
+    tied = says_tied(checkpoint.config)
+    if tied is False or (tied is None and not generates(checkpoint.config)):
         return None
-    for name, ref in checkpoint.tensors.items():
-        if canonical_name(name) in EMBEDDINGS:
-            return HEAD, TensorView(ref, ref.start, ref.count), ref.shape
-    return None
+    named = {canonical_name(name): ref for name, ref in checkpoint.tensors.items()}
+    roles = roles_of({name: ref.shape for name, ref in named.items()})
+    if roles.head is not None or roles.embeddings is None:
+        return None
+    ref = named[roles.embeddings]
+    return HEAD, TensorView(ref, ref.start, ref.count), ref.shape
 
 
-def text_config(config: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The part of `config.json` that describes the text model: nested in multimodal checkpoints, else the whole."""
-    nested = (config or {}).get("text_config")
-    return nested if isinstance(nested, dict) else (config or {})
+def squeezed(shape: Shape) -> Shape:
+    """A shape without its sides of length 1, which say nothing."""
+    return tuple(side for side in shape if side != 1)
 
 
 def _experts(
@@ -161,7 +166,7 @@ def _gate_first(block: str, ref: TensorRef, shapes: Mapping[str, Shape], config:
 
 def _rows_are_gate_up(ref: TensorRef, config: Mapping[str, Any], shapes: Mapping[str, Shape]) -> bool:
     """Whether [A, B] is [2I, H]: H is known from the config or the embedding [V, H]."""
-    hidden = config.get("hidden_size") or (shapes.get(EMBEDDING) or (0,))[-1]
+    hidden = config.get("hidden_size") or (shapes.get("model.embed_tokens.weight") or (0,))[-1]
     return ref.shape[1] == hidden and ref.shape[0] % 2 == 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from modelprov.checkpoints.layouts.naming import text_config
+from modelprov.checkpoints.layouts.roles import text_config
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import UnsupportedFormatError
 

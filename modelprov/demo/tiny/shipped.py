@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from modelprov.checkpoints.opening import read_json_object
+from modelprov.checkpoints.json_files import read_json_object
 from modelprov.demo.tiny.members import CHECKPOINTS, MEMBERS, RECORD
 from modelprov.demo.writing import staged
 

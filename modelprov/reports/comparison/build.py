@@ -110,6 +110,7 @@ def _coverage(alignment: Alignment, read: int, nonfinite: int) -> Coverage:
         )
         for (number, reason), members in groups.items()
     ]
+    opened = (f"{checkpoint.label}: {note}" for checkpoint in alignment.checkpoints for note in checkpoint.notes)
     elements = sum(tensor.count for tensor in alignment.tensors)
     share = alignment.share()
     return Coverage(
@@ -121,4 +122,5 @@ def _coverage(alignment: Alignment, read: int, nonfinite: int) -> Coverage:
         tensors=len(alignment.tensors),
         guessed=sum(tensor.guessed for tensor in alignment.tensors),
         unaligned=tuple(sorted(unaligned, key=lambda group: -group.elements)),
+        notes=(*opened, *alignment.notes),
     )

@@ -76,7 +76,8 @@ class UnalignedGroup(Frozen):
 class Coverage(Frozen):
     """How much of the suspect was compared (`share`) and read (`read_share`), in elements, 0 to 1.
 
-    `read_share` is below `share` only with `--sample`. `guessed` counts tensors aligned by shape alone.
+    `read_share` is below `share` only with `--sample`. `guessed` counts tensors aligned by shape alone. `notes` are
+    sentences: files that were not read, prefixes of names that were set aside, rows that only some have.
     """
 
     share: float
@@ -87,6 +88,7 @@ class Coverage(Frozen):
     tensors: int
     guessed: int
     unaligned: tuple[UnalignedGroup, ...]
+    notes: tuple[str, ...] = ()
 
 
 class ComparisonEnvironment(Environment):

@@ -219,6 +219,7 @@ def coverage_facts(report: Report) -> tuple[Fact, ...]:
         ("Tensors compared", n.count(item.tensors)),
         ("Matched by shape alone", n.plural(item.guessed, "tensor") if item.guessed else ""),
         ("NaN or infinite", n.plural(item.nonfinite, "weight") if item.nonfinite else "none"),
+        *(("Note", n.clean(note)) for note in item.notes),
     )
 
 

@@ -102,3 +102,27 @@ def test_a_tokenizer_that_is_missing_or_broken_is_said(tmp_path: Path) -> None:
     (folder / "tokenizer.json").write_text("{")
     with pytest.raises(ModelprovError, match="not valid JSON"):
         list(tokenizer_problems(folder, open_checkpoint(str(folder))))
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "head"),
+    [
+        ("gpt_neox.embed_in", "embed_out"),
+        ("model.tok_embeddings", "output"),
+        ("bert.embeddings.word_embeddings", "cls.predictions.decoder"),
+        ("transformer.wte", "lm_head"),
+        ("transformer.embedding.word_embeddings", "transformer.output_layer"),
+        ("rwkv.embeddings", "head"),
+        ("model.embed_tokens", "some_new_name_of_a_head"),
+    ],
+)
+@pytest.mark.parametrize("there", [True, False])
+def test_the_head_of_every_family_is_known_and_its_absence_is_seen(
+    tmp_path: Path, embeddings: str, head: str, there: bool
+) -> None:
+    tensors = {f"{embeddings}.weight": np.ones((40, 16), np.float32), "model.norm.weight": np.ones(16, np.float32)}
+    if there:
+        tensors[f"{head}.weight"] = np.ones((40, 16), np.float32)
+    config = {"architectures": ["XForCausalLM"], "tie_word_embeddings": False, "vocab_size": 40, "hidden_size": 16}
+    folder = write_checkpoint(tmp_path / "m", tensors, config=config)
+    assert problems(folder) == ([] if there else ["tie_word_embeddings"])

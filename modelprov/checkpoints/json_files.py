@@ -1,0 +1,34 @@
+"""Reads the small JSON files of a checkpoint (config, index, tokenizer) whole; says what a file is that is no JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from modelprov.checkpoints.files import read_small_file
+from modelprov.checkpoints.mistaken import HEAD_BYTES, what_it_is
+from modelprov.errors import InvalidCheckpointError
+from modelprov.foreign.json_text import JsonError, parse_json
+
+MAX_JSON_BYTES = 200_000_000
+AGAIN = "Download this file again."
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in a small file; raises `InvalidCheckpointError` when it holds none, and what reading raises."""
+    content = read_small_file(path, MAX_JSON_BYTES)
+    try:
+        return parse_json(content)
+    except JsonError as error:
+        other = None if content.lstrip()[:1] in b"{[" else what_it_is(content[:HEAD_BYTES])
+        if other is None:
+            raise InvalidCheckpointError(f"{path} is not valid JSON ({error})", AGAIN) from error
+        raise InvalidCheckpointError(f"{path} is not JSON: it is {other.what}", other.advice) from error
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a small file; raises `InvalidCheckpointError` when it is anything else."""
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise InvalidCheckpointError(f"{path} does not hold a JSON object", AGAIN)
+    return value
