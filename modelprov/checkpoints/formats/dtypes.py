@@ -84,7 +84,7 @@ def encode_single(values: Float32, dtype: DType) -> Bytes:
 
 
 def pack(values: npt.NDArray[np.floating], dtype: DType) -> Bytes:
-    """Values of any precision that are numbers of `dtype` as its bytes, in C order; NaN stays NaN."""
+    """Values of any precision that are numbers of `dtype` as its bytes, in C order; a quiet NaN stays NaN."""
     if dtype is DType.BF16:
         words = np.ascontiguousarray(values, np.float32).view(np.uint32) >> np.uint32(16)
         return words.astype("<u2").view(np.uint8).ravel()
