@@ -86,7 +86,7 @@ def _f16_bits(value):
 
 @njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def encode_into(values, code, raw):
-    """`values` float32 that are numbers of the format as its bytes, at the front of `raw` uint8; NaN stays NaN."""
+    """`values` float32 that are numbers of the format as its bytes, at the front of `raw`; a quiet NaN stays NaN."""
     if code == BF16:
         bits, words = raw.view(np.uint16), values.view(np.uint32)
         for i in range(len(words)):

@@ -12,8 +12,6 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.errors import UnsupportedFormatError
-
 Bytes = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -86,7 +84,7 @@ def encode_single(values: Float32, dtype: DType) -> Bytes:
 
 
 def pack(values: npt.NDArray[np.floating], dtype: DType) -> Bytes:
-    """Values of any precision that are numbers of `dtype` as its bytes, in C order; NaN stays NaN."""
+    """Values of any precision that are numbers of `dtype` as its bytes, in C order; a quiet NaN stays NaN."""
     if dtype is DType.BF16:
         words = np.ascontiguousarray(values, np.float32).view(np.uint32) >> np.uint32(16)
         return words.astype("<u2").view(np.uint8).ravel()
@@ -163,15 +161,3 @@ def rounding_cells(values: Float64, codes: npt.NDArray[np.uint8]) -> tuple[Float
         chosen = codes == code
         lower[chosen], upper[chosen] = rounding_cell(values[chosen], FORMATS[code])
     return lower, upper
-
-
-def parse_dtype(name: str, tensor: str) -> DType:
-    """The dtype called `name` in a header; raises `UnsupportedFormatError` naming the tensor and the format."""
-    try:
-        return DType(name)
-    except ValueError:
-        what = "FP8 without block scales" if name.startswith("F8") else f"dtype {name}"
-        raise UnsupportedFormatError(
-            f"tensor {tensor!r} is stored as {name}: {what} cannot be compared",
-            "Compare the BF16, F16, F32 or F64 release of this checkpoint instead.",
-        ) from None

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelprov.checkpoints.formats.dtypes import DType, decode, encode, parse_dtype, round_bf16, round_to, rounding_cell
-from modelprov.errors import UnsupportedFormatError
+from modelprov.checkpoints.formats.dtypes import DType, decode, encode, round_bf16, round_to, rounding_cell
 
 # Mantissa bits, smallest and largest exponent of a normal number: the formats' definitions, restated.
 DEFINITIONS = {DType.BF16: (7, -126, 127), DType.F16: (10, -14, 15), DType.F32: (23, -126, 127)}
@@ -151,9 +150,3 @@ def test_float64_cells_hold_their_value() -> None:
 def test_nothing_encodes_to_nothing(dtype: DType) -> None:
     assert len(encode(np.zeros(0), dtype)) == 0
     assert len(decode(np.zeros(0, np.uint8), dtype)) == 0
-
-
-def test_a_format_that_cannot_be_compared_is_refused_by_name() -> None:
-    assert parse_dtype("BF16", "w") is DType.BF16
-    with pytest.raises(UnsupportedFormatError, match=r"'w'.*F8_E4M3"):
-        parse_dtype("F8_E4M3", "w")
