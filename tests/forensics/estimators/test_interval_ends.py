@@ -191,7 +191,13 @@ def test_the_curve_goes_from_nought_to_one_and_is_dense_around_the_peak() -> Non
 
 
 def test_the_curve_keeps_a_quarter_beyond_either_end_and_narrow_or_wide_peaks_their_width() -> None:
-    for low, high, width in ((0.5, 0.5, 1e-9), (-3.0, 4.0, 1.0), (-0.25, 0.75, 1.0), (0.25, 1.25, 1.0)):
+    for low, high, width in (
+        (0.5, 0.5, 1e-9),
+        (-3.0, 4.0, 1.0),
+        (-0.25, 0.75, 1.0),
+        (0.25, 1.25, 1.0),
+        (2.0, 3.5, 1.0),
+    ):
         found = intervals((low, high))
         grid, _ = coverage_curve(found, fit(found), points=40)
         steps = np.geomspace(width, 1.0, 10)
@@ -228,8 +234,9 @@ def test_a_shuffled_element_keeps_its_delta_and_the_width_of_its_cell() -> None:
     assert null_coverage(sample, 0.5, 4) == null_coverage(sample, 0.5, 4)
 
 
-def test_a_shuffle_moves_elements_within_their_group_only_and_reaches_every_order() -> None:
-    group = np.array([2, 0, 2, 0, 2], np.int32)
+@pytest.mark.parametrize("first", [0, 1, 7])
+def test_a_shuffle_moves_elements_within_their_group_only_and_reaches_every_order(first: int) -> None:
+    group = np.array([2, 0, 2, 0, 2], np.int32) + np.int32(first)
     seen = set()
     for seed in range(80):
         order = interval._permutation_within(group, np.random.default_rng(seed))
@@ -237,6 +244,18 @@ def test_a_shuffle_moves_elements_within_their_group_only_and_reaches_every_orde
         assert (group[order] == group).all()
         seen.add(tuple(order.tolist()))
     assert len(seen) == 12  # 3! x 2!
+
+
+def test_a_seed_gives_one_shuffle_by_its_definition() -> None:
+    """Group after group, the elements of each in their order: a seed that stands in a report can be used anew."""
+    group = np.random.default_rng(1).integers(0, 4, 200).astype(np.int32)
+    rng, expected = np.random.default_rng(5), np.empty(200, np.int64)
+    for number in range(4):
+        places = np.array([at for at in range(200) if group[at] == number])
+        drawn = places.copy()
+        rng.shuffle(drawn)
+        expected[places] = drawn
+    np.testing.assert_array_equal(interval._permutation_within(group, np.random.default_rng(5)), expected)
 
 
 @pytest.mark.parametrize("parent", [0, 1])
