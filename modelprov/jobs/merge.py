@@ -7,11 +7,11 @@ from pathlib import Path
 
 from modelprov.jobs.arguments import MISSING, refuse_other
 from modelprov.jobs.recipes import changed
-from modelprov.merge.plan import MergePlan
-from modelprov.merge.recipe import Recipe
+from modelprov.merge.planned import MergePlan
 from modelprov.merge.virtual import plan_recipe
 from modelprov.merge.writing import WriteOptions, Written, write_merge
 from modelprov.progress import SILENT, Progress
+from modelprov.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,10 +7,10 @@ from typing import Any
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.header import COMPARABLE
-from modelprov.merge.plan import MergePlan
+from modelprov.merge.planned import MergePlan
+from modelprov.recipes.recipe import FORMAT_NAMES
 
 PER_LAYER = ("layer_types", "sliding_window_pattern", "mlp_layer_types", "no_rope_layers")
-NAMES = {DType.BF16: "bfloat16", DType.F16: "float16", DType.F32: "float32", DType.F64: "float64"}
 
 
 def merged_config(plan: MergePlan) -> dict[str, Any] | None:
@@ -38,7 +38,7 @@ def merged_config(plan: MergePlan) -> dict[str, Any] | None:
         for section in (config, text):
             for key in ("dtype", "torch_dtype"):
                 if key in section:
-                    section[key] = NAMES[DType(most)]
+                    section[key] = FORMAT_NAMES[DType(most)]
     if text.get("mtp_num_hidden_layers") and not any("mtp" in tensor.name for tensor in plan.tensors):
         text["mtp_num_hidden_layers"] = 0
     return config

@@ -15,10 +15,10 @@ from modelprov.checkpoints.opening import read_json_object
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.checkpoints.writing import as_json
-from modelprov.errors import UsageError
-from modelprov.merge.chat_template import template_text
 from modelprov.merge.config import merged_config
-from modelprov.merge.plan import MergePlan
+from modelprov.merge.planned import MergePlan
+from modelprov.recipes.chat_template import template_text
+from modelprov.recipes.tokenizer_source import tokenizer_location
 
 TOKENIZER = (
     "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
@@ -92,19 +92,8 @@ def _found(home: Folder | None, names: Iterable[str]) -> dict[str, Path]:
 
 
 def _tokenizer_model(plan: MergePlan) -> Checkpoint:
-    source = plan.recipe.tokenizer_source
-    if source in (None, "base"):
-        return plan.checkpoints[plan.layout]
-    if source == "union":
-        raise UsageError(
-            "tokenizer_source: union is not built", "Give the models one tokenizer first; or name one model, or `base`."
-        )
-    if source in plan.recipe.locations:
-        return plan.checkpoints[plan.recipe.locations.index(source)]
-    raise UsageError(
-        f"tokenizer_source {source!r} is not a model of the recipe",
-        f"Known: base, {', '.join(plan.recipe.locations)}.",
-    )
+    source = tokenizer_location(plan.recipe)
+    return plan.checkpoints[plan.layout if source is None else plan.recipe.locations.index(source)]
 
 
 def _other_vocabularies(plan: MergePlan, chosen: Folder | None) -> list[str]:

@@ -21,7 +21,7 @@ from modelprov.engines.local import processors
 from modelprov.errors import InterruptedRunError, MergeError, NonFiniteOutputError, UnreadableFileError, UsageError
 from modelprov.locking import only_writer
 from modelprov.merge.journal import Journal, fingerprint
-from modelprov.merge.plan import MergePlan
+from modelprov.merge.planned import MergePlan
 from modelprov.merge.receipt import RECEIPT, model_card, receipt
 from modelprov.merge.shard_files import Target, write_shards
 from modelprov.merge.side_files import check_side_files, write_side_files

@@ -108,7 +108,7 @@ def test_a_recipe_that_is_too_large_or_a_folder_is_a_problem(tmp_path, monkeypat
 
 
 def test_what_modelprov_merge_writes_is_read_back(tmp_path):
-    from modelprov.merge.recipe import parse
+    from modelprov.recipes.reading import parse
 
     front = parse(CONFIG).model_dump(mode="json", exclude_defaults=True)
     write(tmp_path, recipe__yml=parse(CONFIG).as_yaml(), merge_receipt__json=json.dumps({"recipe": front}))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from modelprov.forensics.results import Measures, Mixing, RecipeGroup, Reproduction, VerdictClass
-from modelprov.forensics.search.recipe_words import weighting
+from modelprov.recipes.weights_in_words import weighting
 from modelprov.reports.comparison.report import Report
 
 RULES: Final[Mapping[VerdictClass, frozenset[str]]] = {
