@@ -18,6 +18,7 @@ from modelprov.checkpoints.types import Checkpoint
 from modelprov.merge.assembling import Assembly
 from modelprov.merge.checking import check_recipe
 from modelprov.merge.collector import paused
+from modelprov.merge.computing import check_formats
 from modelprov.merge.planned import MergePlan
 from modelprov.recipes.recipe import Recipe
 
@@ -32,4 +33,6 @@ def plan_merge(recipe: Recipe, opened: Mapping[str, Checkpoint]) -> MergePlan:
     for checkpoint in checkpoints:
         refuse_quantised(checkpoint)
     with paused():
-        return Assembly(recipe, method, arithmetic, checkpoints).plan()
+        plan = Assembly(recipe, method, arithmetic, checkpoints).plan()
+    check_formats(plan)
+    return plan

@@ -36,10 +36,8 @@ MAX_BYTES = 1_000_000_000
 
 
 def check_side_files(plan: MergePlan) -> None:
-    """Raise, before any work, for a tokenizer_source or chat_template that cannot be followed, or a foreign link."""
-    template_text(plan.recipe)
-    _found(_home(_tokenizer_model(plan)), TOKENIZER)
-    _found(_home(plan.checkpoints[plan.layout]), OTHERS)
+    """Raise, before any work, what writing them would raise, or for a foreign link in any of the models."""
+    write_side_files(plan, lambda _name, _data: None)
     for checkpoint in plan.checkpoints:
         _found(_home(checkpoint), (VOCABULARY,))
 

@@ -29,6 +29,17 @@ def is_recipe(location: str) -> bool:
     return location.lower().endswith(SUFFIXES)
 
 
+def is_merge(document: object) -> bool:
+    """Whether plain data means a merge: a method, and models, slices or a base; or a mixture made of experts.
+
+    Whether it is a recipe that can be followed, `from_data` says.
+    """
+    if not isinstance(document, dict):
+        return False
+    sources = any(key in document for key in ("models", "slices", "base_model"))
+    return (isinstance(document.get("merge_method"), str) and sources) or isinstance(document.get("experts"), list)
+
+
 def load(path: Path) -> Recipe:
     """The recipe in a file, with the text of the chat template that it names beside it.
 
