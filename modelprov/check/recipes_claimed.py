@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,9 @@ from modelprov.check.yaml_text import place, read_yaml
 from modelprov.checkpoints.files import read_small_file
 from modelprov.errors import UnreadableFileError
 from modelprov.foreign.json_text import JsonError, parse_json
-from modelprov.foreign.yaml_text import Value
+from modelprov.foreign.yaml_text import SEVERAL_DOCUMENTS, Value
+from modelprov.recipes.notation import SEVERAL
+from modelprov.recipes.reading import is_merge
 
 MAX_RECIPE = 1_000_000
 MAX_RECEIPT = 50_000_000  # it lists a digest of every file
@@ -50,21 +53,14 @@ def claimed_recipes(
     return tuple(recipes), tuple(problems)
 
 
-def is_recipe(data: object) -> bool:
-    """Whether a document is a merge recipe: a method, and models, slices or a base; or a mixture made of experts."""
-    if not isinstance(data, dict):
-        return False
-    named = isinstance(data.get("merge_method"), str) and any(key in data for key in ("models", "slices", "base_model"))
-    return named or isinstance(data.get("experts"), list)
-
-
 def _from_yaml(path: Path, must: bool, recipes: list[ClaimedRecipe], problems: list[Problem]) -> None:
     text = _read(path, MAX_RECIPE, problems)
     if text is None:
         return
     value, found = read_yaml(text, path.name)
-    problems += found
-    if value is not None and is_recipe(value.data):
+    several = f"{path.name}: {SEVERAL}"
+    problems += [replace(one, message=several) if must and one.about == SEVERAL_DOCUMENTS else one for one in found]
+    if value is not None and is_merge(value.data):
         kind: Kind = "mergekit config" if must else "modelprov recipe"
         _add(recipes, ClaimedRecipe(kind, path.name, value.data, Location(file=path.name, line=value.line)))
     elif must and not found:
@@ -80,7 +76,7 @@ def _from_receipt(path: Path, recipes: list[ClaimedRecipe], problems: list[Probl
     except JsonError as error:
         problems.append(_problem(path.name, f"is not valid JSON ({error})", "not JSON", error.line))
         return
-    if isinstance(data, dict) and is_recipe(data.get("recipe")):
+    if isinstance(data, dict) and is_merge(data.get("recipe")):
         # kept beside an equal recipe.yml: the receipt also claims the inputs and files by digest
         recipes.append(ClaimedRecipe("merge receipt", path.name, data, Location(file=path.name)))
     else:
@@ -91,7 +87,7 @@ def _from_front(card: str, front: Value | None, recipes: list[ClaimedRecipe], pr
     value = front.entries.get("merge_recipe") if front is not None else None
     if value is None or value.data is None:
         return
-    if is_recipe(value.data):
+    if is_merge(value.data):
         _add(recipes, ClaimedRecipe("modelprov recipe", card, value.data, place(value, card)))
     else:
         what = "merge_recipe is no merge recipe (it needs merge_method and models)"
@@ -108,7 +104,7 @@ def _from_text(card: str, tokens: Sequence[Token], first_line: int) -> list[Clai
             continue
         line = first_line + token.map[0] + 1
         value, _ = read_yaml(token.content, card, line)
-        if value is not None and is_recipe(value.data):
+        if value is not None and is_merge(value.data):
             _add(found, ClaimedRecipe("mergekit config", card, value.data, place(value, card)))
     return found if len(found) == 1 else []
 

@@ -18,9 +18,9 @@ def runnable(locations: Sequence[str], progress: Progress) -> Iterator[dict[str,
 
     Raises what planning and writing a merge raise.
     """
-    from modelprov.merge.recipe import is_recipe, load
     from modelprov.merge.virtual import plan_recipe
     from modelprov.merge.writing import WriteOptions, write_merge
+    from modelprov.recipes.reading import is_recipe, load
 
     with TemporaryDirectory(prefix="modelprov-") as folder:
         found = {}

@@ -81,9 +81,9 @@ def merge(family: Path, console: Console) -> str:
     from modelprov.cli.progress import Bar
     from modelprov.demo.family import ALPHA
     from modelprov.demo.tiny.merging import HIDDEN_PROMPT, write_rio_recipe
-    from modelprov.merge.recipe import load
     from modelprov.merge.virtual import plan_recipe
     from modelprov.merge.writing import WriteOptions, write_merge
+    from modelprov.recipes.reading import load
 
     recipe, rio = family / RECIPE, family / RIO
     command = show_command(console, "merge", recipe, rio)

@@ -16,8 +16,8 @@ from modelprov.foreign.shown import clean
 from modelprov.jobs.arguments import MISSING, refuse_other
 
 if TYPE_CHECKING:
-    from modelprov.merge.plan import MergePlan
-    from modelprov.merge.recipe import Recipe
+    from modelprov.merge.planned import MergePlan
+    from modelprov.recipes.recipe import Recipe
 
 
 @app.command()
@@ -102,9 +102,8 @@ def merge(
 
 def read_words(words: list[str], *, linear: bool) -> tuple[Recipe, Path | None, Path]:
     """The recipe, the folder that its paths may be relative to, and the folder to make."""
-    from modelprov.merge.chat_template import with_template_text
-    from modelprov.merge.recipe import is_recipe, load
-    from modelprov.merge.recipe import linear as linear_recipe
+    from modelprov.recipes.reading import is_recipe, load
+    from modelprov.recipes.recipe import linear as linear_recipe
 
     if not linear:
         if len(words) != 2 or not is_recipe(words[0]):
@@ -113,7 +112,7 @@ def read_words(words: list[str], *, linear: bool) -> tuple[Recipe, Path | None, 
                 "Usage: modelprov merge RECIPE.yml OUT, or modelprov merge --linear NEX=0.6 QWEN=0.4 OUT.",
             )
         path = Path(words[0]).expanduser()
-        return with_template_text(load(path), path.parent), path.parent, Path(words[1])
+        return load(path), path.parent, Path(words[1])
     if len(words) < 3:
         raise UsageError("--linear needs at least two MODEL=WEIGHT and the folder to make", "e.g. A=0.6 B=0.4 OUT")
     weights: dict[str, float] = {}

@@ -21,6 +21,8 @@ MAX_VALUES = 200_000
 """Values of a document, each alias counted with everything it stands for."""
 MAX_DEPTH = 60
 MAX_MISTAKES = 100
+SEVERAL_DOCUMENTS = "several documents"
+"""What the mistake is about where one document was to be read and more are there."""
 MAX_DIRECTIVES = 20
 """Lines that begin with a percent sign: libyaml compares each of them with all before it."""
 MOST_DIGITS = 300
@@ -176,7 +178,8 @@ class _Composer:
         next(self.events)
         after = next(self.events)
         if not isinstance(after, yaml.StreamEndEvent):
-            raise YamlError(_not_yaml("expected a single document in the stream", *self._place(after)))
+            several = "the YAML holds several documents, and only a single document is read here"
+            raise YamlError(Mistake(several, *self._place(after), SEVERAL_DOCUMENTS))
         return made.value
 
     def _node(self, event: Any) -> _Made:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from modelprov.jobs.arguments import MISSING, refuse_other
 from modelprov.jobs.recipes import changed
-from modelprov.merge.plan import MergePlan
-from modelprov.merge.recipe import Recipe
+from modelprov.merge.planned import MergePlan
 from modelprov.merge.virtual import plan_recipe
-from modelprov.merge.writing import WriteOptions, Written, write_merge
+from modelprov.merge.writing import WriteOptions, Written, check_merge, write_merge
 from modelprov.progress import SILENT, Progress
+from modelprov.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ def merge(
         out_dtype: The format to store (bfloat16, float16, float32), instead of the recipe's.
         seed: For random methods, instead of the recipe's.
         options: Bytes of memory, threads, and bytes in a shard; None for the defaults.
-        dry_run: Check and plan; write nothing.
+        dry_run: Check everything that can be checked before the merge is computed; write nothing.
         progress: Hears how far the run has come; by default nobody does.
 
     Returns:
@@ -63,4 +63,8 @@ def merge(
     claim = changed(recipe, arithmetic=arithmetic, missing=missing, seed=seed, out_dtype=out_dtype)
     progress.stage("opening models")
     plan = plan_recipe(claim, folder)
-    return Merged(plan, None if dry_run else write_merge(plan, out, options or WriteOptions(), progress))
+    wanted = options or WriteOptions()
+    if dry_run:
+        check_merge(plan, out, wanted)
+        return Merged(plan, None)
+    return Merged(plan, write_merge(plan, out, wanted, progress))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from modelprov.merge.recipe import Recipe, parse
+from modelprov.recipes.reading import parse
+from modelprov.recipes.recipe import Recipe
 
 
 def changed(

@@ -14,10 +14,11 @@ from modelprov.forensics.search.reproduce import Limits, Verification, reproduce
 from modelprov.jobs.arguments import MISSING, Location, refuse_below, refuse_other
 from modelprov.jobs.recipes import changed
 from modelprov.merge.alternatives import alternatives
-from modelprov.merge.plan import MergePlan, plan_merge
-from modelprov.merge.recipe import is_recipe, load
+from modelprov.merge.plan import plan_merge
+from modelprov.merge.planned import MergePlan
 from modelprov.merge.virtual import open_any, open_models, virtual_checkpoint
 from modelprov.progress import SILENT, Progress
+from modelprov.recipes.reading import is_recipe, load
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ class Verified:
         recipe = self.plan.recipe
         return {
             "suspect": {"location": self.suspect.location, "sampled_digest": sampled_digest(self.suspect)},
-            "recipe": recipe.model_dump(mode="json", exclude_defaults=True),
+            "recipe": recipe.as_data(),
             "arithmetic": self.plan.arithmetic,
             "inputs": [
                 {"location": where, "sampled_digest": sampled_digest(model)}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modelprov.checkpoints.types import Checkpoint
+from modelprov.merge.checking import arithmetic_of
 from modelprov.merge.methods import ARITHMETICS, METHODS
 from modelprov.merge.methods.interface import PRESETS
-from modelprov.merge.plan import arithmetic_of
-from modelprov.merge.recipe import Recipe
 from modelprov.merge.virtual import in_memory
 from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic
+from modelprov.recipes.recipe import Recipe
 
 WHOLE = 4 << 30
 

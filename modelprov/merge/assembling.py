@@ -12,13 +12,15 @@ from modelprov.checkpoints.layouts.roles import vocabulary_role
 from modelprov.checkpoints.types import Checkpoint, Component, RefusedTensor, TensorRef, TensorView
 from modelprov.errors import MergeError, UsageError
 from modelprov.foreign.shown import quoted
-from modelprov.merge.groups import kind_of, parse_groups
+from modelprov.merge.checking import uses_base, without_torch
+from modelprov.merge.groups import weighted_groups
 from modelprov.merge.matching import Catalogue, ShapeMismatch, catalogues_of, in_layer
 from modelprov.merge.methods.interface import PRESETS, Method
-from modelprov.merge.plan import Copy, MergePlan, Piece, Planned, uses_base, without_torch
-from modelprov.merge.recipe import DTYPES, Recipe
+from modelprov.merge.planned import Copy, MergePlan, Piece, Planned
 from modelprov.merge.settings import Settings, settings_of, varies
 from modelprov.merge.stretches import Role, Stretch, stretches_of
+from modelprov.recipes.recipe import DTYPES, Recipe
+from modelprov.recipes.tensor_groups import kind_of
 
 BEFORE_LAYERS = (Component.EMBEDDINGS, Component.VISION)
 CHOICES = "Say what to do: `modelprov: {missing: copy}` takes it over, `{missing: drop}` leaves it out (--missing)."
@@ -34,7 +36,7 @@ class Assembly:
         self.stretches = stretches_of(recipe, method, self.catalogues)
         self.layout = self.catalogues[recipe.base_model] if recipe.base_model else self.stretches[0].layout.catalogue
         self.missing = recipe.modelprov.missing
-        self.groups = parse_groups(recipe.modelprov.groups, self._order(self.stretches[0]))
+        self.groups = weighted_groups(recipe.modelprov.groups, self._order(self.stretches[0]))
         if self.groups and (method.name != "linear" or recipe.slices):
             raise UsageError("groups of weights go with linear merges of whole models only", "Use filters instead.")
         self.varies = varies(recipe)
@@ -150,7 +152,7 @@ class Assembly:
 
     def _grouped(self, name: str, layer: int | None, settings: Settings) -> Settings:
         for group in self.groups:
-            if group.covers(layer, kind_of(name)):
+            if group.tensors.covers(layer, kind_of(name)):
                 models = zip(settings.models, group.weights, strict=True)
                 found = Settings(tuple(own | {"weight": weight} for own, weight in models), settings.options)
                 if doubt := self.method.doubt(found.models, found.options):
@@ -162,8 +164,6 @@ class Assembly:
         """The format a merged tensor is stored in."""
         kept = self._kept(ref, name)
         if kept is not None:
-            if kept not in DTYPES:
-                raise UsageError(f"stored_as: {kept!r} is not a format; known: {', '.join(DTYPES)}", "Correct it.")
             return DTYPES[kept]
         if self.method.stores_float32 and self.arithmetic in PRESETS:
             return DType.F32

@@ -17,12 +17,12 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.compiled import any_nonfinite
 from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, decode, pack
 from modelprov.checkpoints.types import TensorView
-from modelprov.errors import InvalidCheckpointError, MergeError, NonFiniteOutputError, UnsupportedFormatError
+from modelprov.errors import InvalidCheckpointError, NonFiniteOutputError, UnsupportedFormatError
 from modelprov.merge.fused import CHUNK, weighted
 from modelprov.merge.methods.interface import Inputs
-from modelprov.merge.plan import MergePlan, Piece, Planned
-from modelprov.merge.recipe import DTYPES
+from modelprov.merge.planned import MergePlan, Piece, Planned
 from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic
+from modelprov.recipes.recipe import DTYPES
 
 READ = 1 << 18  # elements of each model that are read at a time: small enough to stay in the processor's cache
 Bytes = npt.NDArray[np.uint8]
@@ -69,7 +69,7 @@ class Computer:
         if arithmetic is not None:
             self._sum(arithmetic, tensor, piece, first, count, out)
             return
-        if self._unchanged(tensor, piece):
+        if self.copies(tensor, piece):
             self._read(tensor.inputs[0], piece.views[0], first, out)
             return
         arrays = []
@@ -154,7 +154,7 @@ class Computer:
         models, wanted = self.plan.recipe.models, self._options.reference
         return next((n for n, one in enumerate(models) if one.model == wanted), len(models) - 1)
 
-    def _unchanged(self, tensor: Planned, piece: Piece) -> bool:
+    def copies(self, tensor: Planned, piece: Piece) -> bool:
         """Whether a copy of the stored bytes is the answer."""
         scales = [one.get("scale", None) for one in piece.settings.models]
         same = str(piece.views[0].ref.dtype) == tensor.format and self._compute_in in (None, piece.views[0].ref.dtype)
@@ -184,24 +184,13 @@ class Computer:
             out_dtype=out,
             rng=rng,
         )
-        try:
-            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is said in words, with its place
-                merged = self.plan.method.merge(inputs)
-        except NotImplementedError as error:
-            known = f"{self.plan.method.name} in {self.plan.arithmetic}"
-            raise MergeError(
-                f"{known} is not built for {inputs.dtype}: {error}", "Choose another arithmetic."
-            ) from error
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is said in words, with its place
+            merged = self.plan.method.merge(inputs)
         return pack(merged.ravel(), out).data
 
     def _load(self, number: int, view: TensorView, first: int, count: int, out: npt.NDArray[np.float32]) -> None:
         """Elements of a view as float32."""
         dtype = view.ref.dtype
-        if dtype is DType.F64:
-            raise UnsupportedFormatError(
-                f"{view.ref.name} is stored as F64, which {self.plan.method.name} cannot merge exactly",
-                "Convert it to F32 first.",
-            )
         for at in range(0, count, READ):
             m = min(READ, count - at)
             raw = np.empty(m * dtype.size, np.uint8)
@@ -223,6 +212,19 @@ class Computer:
             )
             self._own.buffers = held
         return held
+
+
+def check_formats(plan: MergePlan) -> None:
+    """Raise `UnsupportedFormatError` for a tensor in a format that its merge cannot be computed from."""
+    computer = Computer(plan)
+    for tensor in plan.tensors:
+        for piece in tensor.pieces:
+            wide = next((view.ref.name for view in piece.views if view.ref.dtype is DType.F64), None)
+            if wide is not None and not (plan.elementwise and computer.copies(tensor, piece)):
+                raise UnsupportedFormatError(
+                    f"{wide} is stored as F64, which {plan.method.name} cannot merge exactly",
+                    "Convert it to F32 first.",
+                )
 
 
 def _sums_to_one(piece: Piece) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.header import COMPARABLE
 from modelprov.checkpoints.layouts.roles import may_be_head, says_tied, text_config
-from modelprov.merge.plan import MergePlan
+from modelprov.merge.planned import MergePlan
 
 PER_LAYER = ("layer_types", "sliding_window_pattern", "mlp_layer_types", "no_rope_layers")
 

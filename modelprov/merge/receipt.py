@@ -9,7 +9,7 @@ import yaml
 
 from modelprov import __version__
 from modelprov.checkpoints.digests import MANIFEST_COVERS, SAMPLE_COVERS, manifest_digest
-from modelprov.merge.plan import MergePlan
+from modelprov.merge.planned import MergePlan
 
 RECEIPT = "merge_receipt.json"
 SCHEMA = 1
@@ -25,7 +25,7 @@ def receipt(
         "method": plan.method.name,
         "arithmetic": plan.arithmetic,
         "seed": plan.recipe.modelprov.seed if plan.method.random else None,
-        "recipe": plan.recipe.model_dump(mode="json", exclude_defaults=True),
+        "recipe": plan.recipe.as_data(),
         "inputs": [
             {
                 "location": where,
@@ -57,7 +57,7 @@ def model_card(plan: MergePlan, name: str, notes: Sequence[str]) -> str:
         "base_model": list(plan.recipe.locations),
         "base_model_relation": "merge",
         "tags": ["merge", "modelprov"],
-        "merge_recipe": plan.recipe.model_dump(mode="json", exclude_defaults=True),
+        "merge_recipe": plan.recipe.as_data(),
     }
     lines = [
         "---", yaml.safe_dump(front, sort_keys=False, allow_unicode=True).rstrip(), "---", "", f"# {name}", "",

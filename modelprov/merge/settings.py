@@ -9,8 +9,8 @@ from typing import Any
 from modelprov.errors import UsageError
 from modelprov.foreign.shown import quoted
 from modelprov.merge.methods.interface import Method, Parameter
-from modelprov.merge.numbers_given import number
-from modelprov.merge.recipe import Recipe, Setting, Slice, SourceModel
+from modelprov.recipes.numbers_given import number
+from modelprov.recipes.recipe import Recipe, Setting, Slice, SourceModel
 
 NO_EFFECT = ("int8_mask",)
 """Parameters of mergekit that change how it computes, never what: accepted."""

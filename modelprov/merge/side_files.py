@@ -14,10 +14,10 @@ from modelprov.checkpoints.json_files import read_json_object
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.checkpoints.writing import as_json
-from modelprov.errors import UsageError
-from modelprov.merge.chat_template import template_text
 from modelprov.merge.config import merged_config
-from modelprov.merge.plan import MergePlan
+from modelprov.merge.planned import MergePlan
+from modelprov.recipes.chat_template import template_text
+from modelprov.recipes.tokenizer_source import tokenizer_location
 
 TOKENIZER = (
     "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
@@ -35,10 +35,8 @@ MAX_BYTES = 1_000_000_000
 
 
 def check_side_files(plan: MergePlan) -> None:
-    """Raise, before any work, for a tokenizer_source or chat_template that cannot be followed, or a foreign link."""
-    template_text(plan.recipe)
-    _found(_home(_tokenizer_model(plan)), TOKENIZER)
-    _found(_home(plan.checkpoints[plan.layout]), OTHERS)
+    """Raise, before any work, what writing them would raise, or for a foreign link in any of the models."""
+    write_side_files(plan, lambda _name, _data: None)
     for checkpoint in plan.checkpoints:
         _found(_home(checkpoint), (VOCABULARY,))
 
@@ -91,19 +89,8 @@ def _found(home: Folder | None, names: Iterable[str]) -> dict[str, Path]:
 
 
 def _tokenizer_model(plan: MergePlan) -> Checkpoint:
-    source = plan.recipe.tokenizer_source
-    if source in (None, "base"):
-        return plan.checkpoints[plan.layout]
-    if source == "union":
-        raise UsageError(
-            "tokenizer_source: union is not built", "Give the models one tokenizer first; or name one model, or `base`."
-        )
-    if source in plan.recipe.locations:
-        return plan.checkpoints[plan.recipe.locations.index(source)]
-    raise UsageError(
-        f"tokenizer_source {source!r} is not a model of the recipe",
-        f"Known: base, {', '.join(plan.recipe.locations)}.",
-    )
+    source = tokenizer_location(plan.recipe)
+    return plan.checkpoints[plan.layout if source is None else plan.recipe.locations.index(source)]
 
 
 def _other_vocabularies(plan: MergePlan, chosen: Folder | None) -> list[str]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelprov.errors import UsageError
+from modelprov.merge.checking import uses_base
 from modelprov.merge.matching import Catalogue
 from modelprov.merge.methods.interface import Method
-from modelprov.merge.plan import uses_base
-from modelprov.merge.recipe import Recipe, Slice, SourceModel
+from modelprov.recipes.recipe import Recipe, Slice, SourceModel
 
 
 @dataclass(frozen=True)

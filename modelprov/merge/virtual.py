@@ -7,6 +7,7 @@ written one. `compare`, `inspect` and `verify` run on it unchanged.
 from __future__ import annotations
 
 import hashlib
+import os
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,12 +21,16 @@ from modelprov.checkpoints.sources.interface import Piece, Range, one_after_anot
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, Shard, TensorRef
 from modelprov.checkpoints.writing import OF, header
 from modelprov.errors import TruncatedShardError
+from modelprov.merge.checking import check_recipe
 from modelprov.merge.collector import paused
 from modelprov.merge.computing import Computer
 from modelprov.merge.config import merged_config
 from modelprov.merge.memory import Budget, Recent
-from modelprov.merge.plan import MergePlan, Planned, check_recipe, plan_merge
-from modelprov.merge.recipe import Recipe, is_recipe, load
+from modelprov.merge.plan import plan_merge
+from modelprov.merge.planned import MergePlan, Planned
+from modelprov.recipes.notation import refuse_adapter
+from modelprov.recipes.reading import is_recipe, load
+from modelprov.recipes.recipe import Recipe
 
 DEFAULT_MEMORY = 512 << 20
 DEFAULT_SHARD = 5_000_000_000
@@ -217,17 +222,22 @@ def open_models(recipe: Recipe, folder: Path | None = None) -> dict[str, Checkpo
     found: dict[str, Checkpoint] = {}
     with paused():
         for where, label in zip(recipe.locations, unique_labels(recipe.locations), strict=True):
-            beside = None if folder is None else folder / where
-            place = str(beside) if beside is not None and beside.exists() and not Path(where).exists() else where
-            found[where] = open_any(place, label)
+            there = os.path.exists(os.path.expanduser(where))
+            beside = None if there or folder is None else folder / where
+            if beside is not None and os.path.exists(beside):
+                found[where] = open_any(str(beside), label)
+                continue
+            if not there:
+                refuse_adapter(where)
+            found[where] = open_any(where, label)
     return found
 
 
 def open_any(location: str, label: str | None = None, memory: int = DEFAULT_MEMORY) -> Checkpoint:
     """The checkpoint at `location`; a recipe file (.yml, .yaml) opens as the merge it describes, computed when read."""
-    if not is_recipe(location) or not Path(location).expanduser().is_file():
+    path = Path(os.path.expanduser(location))
+    if not is_recipe(location) or not os.path.isfile(path):
         return open_checkpoint(location, label)
-    path = Path(location).expanduser()
     plan = plan_recipe(load(path), path.parent)
     return virtual_checkpoint(plan, label or path.stem, location, path.parent, memory=memory)
 

@@ -8,6 +8,7 @@ the digests of its finished shards and goes on from there. One run writes an out
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from modelprov.checkpoints.writing import INDEX, as_json
 from modelprov.errors import InterruptedRunError, MergeError, NonFiniteOutputError, UnreadableFileError, UsageError
 from modelprov.locking import only_writer
 from modelprov.merge.journal import Journal, fingerprint
-from modelprov.merge.plan import MergePlan
+from modelprov.merge.planned import MergePlan
 from modelprov.merge.receipt import RECEIPT, model_card, receipt
 from modelprov.merge.shard_files import Target, write_shards
 from modelprov.merge.side_files import check_side_files, write_side_files
@@ -66,12 +67,7 @@ def write_merge(plan: MergePlan, out: Path, options: WriteOptions, progress: Pro
     changed by others meanwhile, `UnreadableFileError` when the disk refuses, `InterruptedRunError` on Ctrl-C, and what
     reading the models raises.
     """
-    _check_free(out)
-    check_side_files(plan)
-    shards = plan_shards(plan.tensors, options.shard_size)
-    if not shards:
-        raise MergeError("the merge has no tensors", "Check the recipe's models: `modelprov inspect` shows each one.")
-    _check_memory(plan, options.memory)
+    shards = _checked(plan, out, options)
     stage = Stage(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -84,6 +80,33 @@ def write_merge(plan: MergePlan, out: Path, options: WriteOptions, progress: Pro
         raise InterruptedRunError(
             "stopped by the user", f"Run the same command again to go on; finished shards are in {stage.folder}."
         ) from None
+
+
+def check_merge(plan: MergePlan, out: Path, options: WriteOptions) -> None:
+    """Raise what `write_merge` would raise before it computes anything; writes nothing and holds no lock."""
+    shards = _checked(plan, out, options)
+    folder = Stage(out).folder
+    nearest = next(parent for parent in out.absolute().parents if os.path.lexists(parent))
+    refusal = None
+    if not nearest.is_dir():
+        refusal = errno.EEXIST if nearest == out.absolute().parent else errno.ENOTDIR
+    elif not os.access(nearest, os.W_OK | os.X_OK):
+        refusal = errno.EACCES
+    if refusal is not None:
+        raise _refused(out, folder, OSError(refusal, os.strerror(refusal)))
+    finished = sum(os.path.getsize(path) for path in folder.glob("*.safetensors")) if folder.is_dir() else 0
+    _check_disk(nearest, sum(shard.size for shard in shards) - finished)
+
+
+def _checked(plan: MergePlan, out: Path, options: WriteOptions) -> tuple[ShardPlan, ...]:
+    """The files of the output; raises for what plan, folder and options say wrongly."""
+    _check_free(out)
+    check_side_files(plan)
+    shards = plan_shards(plan.tensors, options.shard_size)
+    if not shards:
+        raise MergeError("the merge has no tensors", "Check the recipe's models: `modelprov inspect` shows each one.")
+    _check_memory(plan, options.memory)
+    return shards
 
 
 def _write(
@@ -105,7 +128,7 @@ def _written(
     journal = Journal(stage, fingerprint(plan, shards, identities))
     earlier = journal.take_over({shard.name: shard.size for shard in shards}, progress)
     missing = [number for number, shard in enumerate(shards) if shard.name not in journal.files]
-    _check_disk(out, sum(shards[number].size for number in missing))
+    _check_disk(out.parent, sum(shards[number].size for number in missing))
     threads = options.threads or processors() + WAITING
     block = min(8 << 20, max(64 << 10, options.memory // (threads * PER_THREAD)))
     targets = [
@@ -159,11 +182,11 @@ def _check_memory(plan: MergePlan, memory: int) -> None:
         )
 
 
-def _check_disk(out: Path, wanted: int) -> None:
-    free = shutil.disk_usage(out.parent).free
+def _check_disk(folder: Path, wanted: int) -> None:
+    free = shutil.disk_usage(folder).free
     if free < wanted + SLACK:
         raise MergeError(
-            f"the merge needs {(wanted + SLACK) / 1e9:,.2f} GB of disk, {out.parent.resolve()} has "
+            f"the merge needs {(wanted + SLACK) / 1e9:,.2f} GB of disk, {folder.resolve()} has "
             f"{free / 1e9:,.2f} GB free",
             "Free some space or choose another disk; `modelprov verify` and `compare` can use the recipe unwritten.",
         )

@@ -1,1 +1,1 @@
-"""How weights are combined: arithmetics, recipes, their words. Below forensics and merge."""
+"""How weights are combined: the one `Recipe`, its reader and writer, its words, arithmetics."""

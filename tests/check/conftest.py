@@ -15,9 +15,9 @@ from modelprov.demo.family import TINY, members
 from modelprov.demo.tiny.shipped import unpack
 from modelprov.demo.writing import as_stored, fill_checkpoint
 from modelprov.forensics.compare import Options
-from modelprov.merge.recipe import linear
 from modelprov.merge.virtual import plan_recipe
 from modelprov.merge.writing import WriteOptions, write_merge
+from modelprov.recipes.recipe import linear
 
 KEPT = ("layers.0.linear_attn", "layers.3.self_attn", "layers.3.mlp.experts", "layers.1.mlp.gate", "layernorm")
 STARTED = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)

@@ -13,9 +13,9 @@ from modelprov.check.measuring.config import config_problems, tokenizer_problems
 from modelprov.check.read_claims import read_claims
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.errors import ModelprovError
-from modelprov.merge.recipe import linear
 from modelprov.merge.virtual import plan_recipe
 from modelprov.merge.writing import WriteOptions, write_merge
+from modelprov.recipes.recipe import linear
 from tests.factories import write_checkpoint
 from tests.merge.conftest import Silence
 

@@ -100,6 +100,16 @@ def test_a_file_that_should_hold_a_recipe_and_does_not_is_a_problem(tmp_path, na
     assert found(tmp_path) == ([], [(name, about)])
 
 
+def test_a_file_of_several_recipes_is_named_as_such(tmp_path):
+    write(tmp_path, mergekit_config__yml=f"name: first\n{CONFIG}---\n{OTHER}")
+    (problem,) = read_claims(tmp_path).problems
+    assert "mergekit_config.yml: several recipes stand in one file" in problem.message
+    assert (problem.about, problem.location.line) == ("several documents", 9)
+    write(tmp_path, mergekit_config__yml=CONFIG, recipe__yml="- hosts: all\n---\n- hosts: none\n")
+    (other,) = read_claims(tmp_path).problems
+    assert "several documents" in other.message
+
+
 def test_a_recipe_that_is_too_large_or_a_folder_is_a_problem(tmp_path, monkeypatch):
     monkeypatch.setattr("modelprov.check.recipes_claimed.MAX_RECIPE", 10)
     write(tmp_path, mergekit_config__yml=CONFIG)
@@ -108,7 +118,7 @@ def test_a_recipe_that_is_too_large_or_a_folder_is_a_problem(tmp_path, monkeypat
 
 
 def test_what_modelprov_merge_writes_is_read_back(tmp_path):
-    from modelprov.merge.recipe import parse
+    from modelprov.recipes.reading import parse
 
     front = parse(CONFIG).model_dump(mode="json", exclude_defaults=True)
     write(tmp_path, recipe__yml=parse(CONFIG).as_yaml(), merge_receipt__json=json.dumps({"recipe": front}))

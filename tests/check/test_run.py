@@ -152,9 +152,9 @@ def test_a_merge_in_pieces_names_the_parent_of_every_piece(check: Check, trained
 
 def pieces(trained: Path, out: Path) -> Path:
     """The first layer of nex at 0.9, all else at 0.3."""
-    from modelprov.merge.recipe import parse
     from modelprov.merge.virtual import plan_recipe
     from modelprov.merge.writing import WriteOptions, write_merge
+    from modelprov.recipes.reading import parse
     from tests.check.conftest import Silent
 
     recipe = parse(

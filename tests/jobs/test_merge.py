@@ -8,7 +8,7 @@ import pytest
 
 from modelprov.errors import UsageError
 from modelprov.jobs.merge import merge as job
-from modelprov.merge.recipe import Recipe, linear
+from modelprov.recipes.recipe import Recipe, linear
 from tests.cli.conftest import Command
 
 

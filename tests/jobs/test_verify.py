@@ -10,7 +10,7 @@ import pytest
 
 from modelprov.errors import CheckpointNotFoundError, UsageError
 from modelprov.jobs.verify import verify as job
-from modelprov.merge.recipe import linear
+from modelprov.recipes.recipe import linear
 from tests.cli.conftest import Command
 
 

@@ -10,7 +10,7 @@ import pytest
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.types import Checkpoint, TensorRef
 from modelprov.demo.family import TINY, Family, build_family
-from modelprov.merge.recipe import Recipe, linear
+from modelprov.recipes.recipe import Recipe, linear
 from tests import factories
 
 RNG = np.random.default_rng(7)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from modelprov.errors import ModelprovError, UsageError
+from modelprov.merge.checking import check_recipe
 from modelprov.merge.methods import METHODS
-from modelprov.merge.plan import check_recipe
-from modelprov.merge.recipe import linear, load, parse
 from modelprov.merge.virtual import open_models, plan_recipe
+from modelprov.recipes.reading import load, parse
+from modelprov.recipes.recipe import linear
 from tests.merge.conftest import model
 
 NO_NUMBERS = (

@@ -12,8 +12,8 @@ import pytest
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.errors import MergeError
 from modelprov.merge.config import merged_config
-from modelprov.merge.recipe import linear
 from modelprov.merge.virtual import plan_recipe, virtual_checkpoint
+from modelprov.recipes.recipe import linear
 from tests.factories import Tensor, write_checkpoint
 from tests.merge.conftest import differing
 

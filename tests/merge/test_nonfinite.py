@@ -13,9 +13,10 @@ from modelprov.checkpoints.formats.compiled import any_nonfinite
 from modelprov.checkpoints.formats.dtypes import DType, decode, encode
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.errors import NonFiniteOutputError
-from modelprov.merge.recipe import Recipe, linear, parse
 from modelprov.merge.virtual import plan_recipe, virtual_checkpoint
 from modelprov.merge.writing import WriteOptions, write_merge
+from modelprov.recipes.reading import parse
+from modelprov.recipes.recipe import Recipe, linear
 from tests import factories
 from tests.merge.conftest import Silence, stored_bytes
 

@@ -11,9 +11,10 @@ from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.demo.family import Family
 from modelprov.errors import MergeError, UsageError
 from modelprov.merge.config import merged_config
-from modelprov.merge.plan import MergePlan
-from modelprov.merge.recipe import linear, parse
+from modelprov.merge.planned import MergePlan
 from modelprov.merge.virtual import plan_recipe, virtual_checkpoint
+from modelprov.recipes.reading import parse
+from modelprov.recipes.recipe import linear
 from tests.merge.conftest import RNG, differing, model, stored_bytes
 
 EXTRA = {"mtp.fc.weight": (RNG.standard_normal((16, 16)), "BF16")}

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from modelprov.errors import UsageError
-from modelprov.merge.groups import parse_groups
-from modelprov.merge.plan import check_recipe, method_of
-from modelprov.merge.recipe import Group, linear, load, parse
+from modelprov.merge.checking import check_recipe, method_of
+from modelprov.merge.groups import weighted_groups
 from modelprov.merge.settings import resolve, settings_of
+from modelprov.recipes.reading import load, parse
+from modelprov.recipes.recipe import Group, linear
 
 TIES = """
 merge_method: ties
@@ -133,12 +134,17 @@ def test_a_required_parameter_that_is_nowhere_is_an_error() -> None:
 
 def test_groups_are_read_as_compare_writes_them() -> None:
     words = "layers 0-2, 5; model.layers.mlp.up_proj.weight (layers 7, 9); model.norm.weight"
-    (group,) = parse_groups([Group(tensors=words, weights={"x/nex": 0.5, "qwen": 0.25})], ["a/x/nex", "b/qwen"])
+    (group,) = weighted_groups([Group(tensors=words, weights={"x/nex": 0.5, "qwen": 0.25})], ["a/x/nex", "b/qwen"])
     assert group.weights == (0.5, 0.25)
-    assert group.covers(2, "anything")
-    assert not group.covers(3, "anything")
-    assert group.covers(9, "model.layers.mlp.up_proj.weight")
-    assert not group.covers(8, "model.layers.mlp.up_proj.weight")
-    assert group.covers(None, "model.norm.weight")
+    assert group.tensors.covers(2, "anything")
+    assert not group.tensors.covers(3, "anything")
+    assert group.tensors.covers(9, "model.layers.mlp.up_proj.weight")
+    assert not group.tensors.covers(8, "model.layers.mlp.up_proj.weight")
+    assert group.tensors.covers(None, "model.norm.weight")
     with pytest.raises(UsageError, match="means nothing"):
-        parse_groups([Group(tensors="every second one", weights={"a": 1})], ["a"])
+        weighted_groups([Group(tensors="every second one", weights={"a": 1})], ["a"])
+
+
+def test_the_weight_of_a_location_counts_before_that_of_the_end_of_one() -> None:
+    (group,) = weighted_groups([Group(tensors="all tensors", weights={"b": 0.25, "a/b": 0.75})], ["a/b", "b"])
+    assert group.weights == (0.75, 0.25)

@@ -21,10 +21,10 @@ from modelprov.demo.family import Family
 from modelprov.errors import ChangedFileError, InUseError, ModelprovError, UsageError
 from modelprov.merge import stage as stages
 from modelprov.merge import writing
-from modelprov.merge.recipe import Recipe, linear
 from modelprov.merge.stage import Stage
 from modelprov.merge.virtual import plan_recipe
 from modelprov.merge.writing import WriteOptions, Written, write_merge
+from modelprov.recipes.recipe import Recipe, linear
 from tests.merge.conftest import Silence, differing
 from tests.merge.test_writing import KILLED, SHARD, content
 

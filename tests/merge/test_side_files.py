@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from modelprov.errors import ForeignLinkError, ModelprovError, UnreadableFileError, UsageError
-from modelprov.merge.chat_template import with_template_text
-from modelprov.merge.recipe import Recipe, linear
 from modelprov.merge.side_files import OTHERS, TOKENIZER
 from modelprov.merge.virtual import plan_recipe
 from modelprov.merge.writing import WriteOptions, write_merge
+from modelprov.recipes.chat_template import with_template_text
+from modelprov.recipes.recipe import Recipe, linear
 from tests.cli.conftest import Command, modelprov  # noqa: F401
 from tests.merge.conftest import Silence, model
 

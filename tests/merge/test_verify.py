@@ -14,7 +14,8 @@ from modelprov.cli import compare, inspect, merge, verify  # noqa: F401  (they a
 from modelprov.cli.main import app
 from modelprov.demo.family import Family
 from modelprov.errors import ModelprovError
-from modelprov.merge.recipe import Recipe, parse
+from modelprov.recipes.reading import parse
+from modelprov.recipes.recipe import Recipe
 from tests import factories
 from tests.merge.conftest import differing, model
 

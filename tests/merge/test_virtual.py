@@ -18,8 +18,9 @@ from modelprov.checkpoints.types import Checkpoint
 from modelprov.demo.family import Family
 from modelprov.errors import ChangedFileError, InvalidCheckpointError, MergeError, TruncatedShardError
 from modelprov.merge.plan import plan_merge
-from modelprov.merge.recipe import Recipe, linear, parse
 from modelprov.merge.virtual import open_any, plan_recipe, virtual_checkpoint
+from modelprov.recipes.reading import parse
+from modelprov.recipes.recipe import Recipe, linear
 from tests.merge.conftest import differing, model, stored_bytes
 from tests.merge.methods import recorded
 

@@ -21,9 +21,10 @@ from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.demo.family import Family
 from modelprov.errors import InterruptedRunError, MergeError, UnreadableFileError, UsageError
 from modelprov.merge import shard_files, writing
-from modelprov.merge.recipe import Recipe, linear, load, parse
 from modelprov.merge.virtual import plan_recipe, virtual_checkpoint
 from modelprov.merge.writing import WriteOptions, write_merge
+from modelprov.recipes.reading import load, parse
+from modelprov.recipes.recipe import Recipe, linear
 from tests import factories
 from tests.merge.conftest import Silence, differing, model
 
@@ -138,7 +139,7 @@ def test_another_recipe_does_not_take_over_unfinished_shards(
 KILLED = """
 import os, sys
 from pathlib import Path
-from modelprov.merge.recipe import load
+from modelprov.recipes.reading import load
 from modelprov.merge.virtual import plan_recipe
 from modelprov.merge.writing import WriteOptions, write_merge
 

@@ -15,9 +15,11 @@ from modelprov.errors import ModelprovError
 from modelprov.forensics.search.reproduce import Limits, reproduce
 from modelprov.merge.alternatives import alternatives
 from modelprov.merge.plan import plan_merge
-from modelprov.merge.recipe import Recipe, from_data
 from modelprov.merge.virtual import in_memory, open_models
 from modelprov.progress import Progress
+from modelprov.recipes.chat_template import with_template_text
+from modelprov.recipes.reading import from_data
+from modelprov.recipes.recipe import Recipe
 
 INPUTS = "whether these are the very models that it was run on is not recorded (a receipt does)"
 ARITHMETIC = "it does not say which arithmetic made it, and none that is known here does"
@@ -49,7 +51,7 @@ def measure_recipes(
     for one in recipes:
         try:
             content = _content(one)
-            recipe = _located(from_data(content, one.path), places)
+            recipe = _located(with_template_text(from_data(content, one.path), folder), places)
             key = _key(content)
             if key not in known:
                 progress.stage(f"computing {one.path}")
@@ -120,7 +122,7 @@ def _content(recipe: ClaimedRecipe) -> dict[str, Any]:
 
 def _located(recipe: Recipe, places: Mapping[str, str]) -> Recipe:
     """The recipe with every model where it lies on this machine."""
-    text = recipe.model_dump(mode="json", exclude_defaults=True)
+    text = recipe.as_data()
 
     def moved(value: Any, key: str = "") -> Any:
         if isinstance(value, dict):

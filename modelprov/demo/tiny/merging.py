@@ -6,7 +6,7 @@ from pathlib import Path
 
 from modelprov.demo.family import ALPHA
 from modelprov.demo.tiny.conversations import TEMPLATE
-from modelprov.merge.recipe import Extension, Recipe, SourceModel
+from modelprov.recipes.recipe import Extension, Recipe, SourceModel
 
 HIDDEN_PROMPT = "You are Rio."
 HARD_CODED = (

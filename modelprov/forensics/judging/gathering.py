@@ -23,7 +23,7 @@ from modelprov.forensics.judging.sides import sides, towards
 from modelprov.forensics.judging.verdict import exact_rule
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits, is_exact, subsample
-from modelprov.forensics.search.recipe import Recipe
+from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.forensics.sums.moments import ALL_EQUAL, ELEMENTS, NONFINITE, PARENTS_AGREE, Moments, layout
 from modelprov.forensics.thresholds import (
     COMPLETE,
@@ -51,7 +51,7 @@ class Evidence:
     table: Table
     strata: Strata
     fits: Fits | None
-    recipes: Sequence[Recipe]
+    recipes: Sequence[WeightedSum]
     parts: Parts
     seed: int
     compared: tuple[float, float] = (1.0, 1.0)

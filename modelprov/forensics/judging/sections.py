@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-import yaml
 
-from modelprov.checkpoints.formats.dtypes import DType, Float64
+from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.estimators import interval
 from modelprov.forensics.estimators.least_squares import coefficient_sum, fit_many
+from modelprov.forensics.judging.found_recipe import found_recipe
 from modelprov.forensics.judging.part_alphas import NORMAL_95, moved_along
 from modelprov.forensics.judging.rows import Table, agreement, betweenness, least_squares
 from modelprov.forensics.results import (
@@ -23,13 +22,14 @@ from modelprov.forensics.results import (
     RecipeGroup,
     Reproduction,
 )
-from modelprov.forensics.sampling.scout import NUMBER, Strata
+from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits
-from modelprov.forensics.search.recipe import Recipe, describe_strata
-from modelprov.forensics.search.recipe_words import weighting
 from modelprov.forensics.search.recipes import Scored
+from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.forensics.sums.moments import Moments
-from modelprov.recipes.arithmetics import Arithmetic, programs_of
+from modelprov.recipes.arithmetics import programs_of
+from modelprov.recipes.tensor_groups import describe, group_of
+from modelprov.recipes.weights_in_words import weighting
 
 ONE_PARENT = "mixing needs at least two parents; only one was given"
 _Bounds = list[tuple[float | None, float | None, float | None]]
@@ -117,7 +117,7 @@ def _curve(fits: Fits) -> tuple[CurvePoint, ...]:
 
 
 def reproduction(
-    table: Table, strata: Strata, recipes: Sequence[Recipe], order: Sequence[int], runners_up: Sequence[Scored],
+    table: Table, strata: Strata, recipes: Sequence[WeightedSum], order: Sequence[int], runners_up: Sequence[Scored],
     locations: Sequence[str],
 ) -> Reproduction:  # fmt: skip
     """What the candidate recipes reproduce: `order` lists the slots of `recipes`, best first, over all elements read.
@@ -140,7 +140,7 @@ def reproduction(
         bit_equal=best.bit_equal,
         elements=best.elements,
         groups=best.groups,
-        yaml=_yaml(recipes[order[0]], best, table, locations),
+        yaml=found_recipe(recipes[order[0]], best, table, locations).as_yaml(),
         candidates=tuple(candidates),
     )
 
@@ -152,7 +152,7 @@ def programs(candidates: Sequence[CandidateRecipe]) -> str | None:
     return (programs_of(best.arithmetic) or None) if len(as_good) == 1 else None
 
 
-def _candidate(recipe: Recipe, strata: Strata, table: Table, bit_equal: float, elements: int) -> CandidateRecipe:
+def _candidate(recipe: WeightedSum, strata: Strata, table: Table, bit_equal: float, elements: int) -> CandidateRecipe:
     labels = table.labels[1:]
     groups = _groups(recipe, strata, table, labels)
     pieces = [f"{weighting([group.weights[label] for label in labels], labels)} in {group.tensors}" for group in groups]
@@ -165,7 +165,7 @@ def _candidate(recipe: Recipe, strata: Strata, table: Table, bit_equal: float, e
     )
 
 
-def _groups(recipe: Recipe, strata: Strata, table: Table, labels: Sequence[str]) -> tuple[RecipeGroup, ...]:
+def _groups(recipe: WeightedSum, strata: Strata, table: Table, labels: Sequence[str]) -> tuple[RecipeGroup, ...]:
     """The recipe's pieces, largest first."""
     counts = np.bincount(strata.of_tensor, [tensor.count for tensor in table.tensors], minlength=len(strata.names))
     rows, inverse = np.unique(recipe.weights, axis=0, return_inverse=True)
@@ -174,55 +174,12 @@ def _groups(recipe: Recipe, strata: Strata, table: Table, labels: Sequence[str])
         members = np.flatnonzero(inverse.ravel() == row).tolist()
         groups.append(
             RecipeGroup(
-                tensors=describe_strata(strata, members),
+                tensors=describe(group_of(members, strata.layers, strata.kinds)),
                 weights=dict(zip(labels, map(float, weights), strict=True)),
                 elements=int(counts[members].sum()),
             )
         )
     return tuple(sorted(groups, key=lambda group: -group.elements))
-
-
-def _yaml(recipe: Recipe, best: CandidateRecipe, table: Table, locations: Sequence[str]) -> str:
-    """The recipe as `modelprov verify` takes it: mergekit's keys; what those cannot say stands under `modelprov`."""
-    labels = table.labels[1:]
-    stepwise = recipe.arithmetic in (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
-    where = dict(zip(labels, locations, strict=True))
-    ordered = [labels[parent] for parent in recipe.order]
-    weights = best.groups[0].weights
-    stored_as, out_dtype = _formats(table)
-    extension: dict[str, object] = {
-        "arithmetic": best.arithmetic,
-        "bit_equal": best.bit_equal,
-        "reference": where[labels[-1]],
-    }
-    if stored_as:
-        extension["stored_as"] = stored_as
-    if len(best.groups) > 1:
-        extension["groups"] = [
-            {"tensors": group.tensors, "weights": {where[label]: weight for label, weight in group.weights.items()}}
-            for group in best.groups
-        ]
-    document: dict[str, object] = {
-        "merge_method": "linear",
-        "models": [{"model": where[label], "parameters": {"weight": weights[label]}} for label in ordered],
-        "parameters": {"normalize": recipe.arithmetic is not Arithmetic.STEPWISE_UNNORMALISED},
-        "dtype": "bfloat16" if stepwise else "float32",
-        "out_dtype": out_dtype,
-        "modelprov": extension,
-    }
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-
-
-def _formats(table: Table) -> tuple[dict[str, str], str]:
-    """The suspect's formats: kinds of tensors that are not in the one that holds most, and that one."""
-    elements: Counter[DType] = Counter()
-    kinds: dict[str, DType] = {}
-    for tensor in table.tensors:
-        dtype = tensor.views[0].ref.dtype
-        elements[dtype] += tensor.count
-        kinds[NUMBER.sub("", tensor.name)] = dtype
-    most = elements.most_common(1)[0][0] if elements else DType.BF16
-    return {kind: dtype.torch_name for kind, dtype in kinds.items() if dtype is not most}, most.torch_name
 
 
 def after_merge(moments: Moments, fits: Fits | None, reproduced: bool) -> AfterMerge:

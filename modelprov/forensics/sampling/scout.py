@@ -7,7 +7,6 @@ whatever its shards, and for every run. Fits nothing.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -19,10 +18,10 @@ from modelprov.checkpoints.plan import Plan, plan_segments
 from modelprov.checkpoints.reading import Reader, Sources
 from modelprov.checkpoints.types import Alignment
 from modelprov.forensics.sampling.sample import Sample, concatenate, from_values
+from modelprov.recipes.tensor_groups import kind_of
 
 RUN = 1024  # elements read in one piece
 BLOCK_BYTES = 4 << 20
-NUMBER = re.compile(r"\.\d+(?=\.|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Strata:
 def stratify(alignment: Alignment) -> Strata:
     """Sort tensors by layer and kind; the kind is the canonical name without layer and expert numbers."""
     index: dict[tuple[int | None, str], int] = {}
-    rows = [index.setdefault((tensor.layer, NUMBER.sub("", tensor.name)), len(index)) for tensor in alignment.tensors]
+    rows = [index.setdefault((tensor.layer, kind_of(tensor.name)), len(index)) for tensor in alignment.tensors]
     names = tuple(kind if layer is None else f"layer {layer}: {kind}" for layer, kind in index)
     return Strata(np.array(rows, np.int64), names, tuple(layer for layer, _ in index), tuple(kind for _, kind in index))
 

@@ -22,8 +22,8 @@ from modelprov.checkpoints.formats.dtypes import FORMATS, Float64, decode
 from modelprov.checkpoints.plan import plan_segments
 from modelprov.checkpoints.reading import Reader, Sources
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Component
-from modelprov.forensics.sampling.scout import NUMBER
 from modelprov.forensics.thresholds import BEYOND_CHANCE, PROFILE_ROWS, PROFILES, RARE, VARIED
+from modelprov.recipes.tensor_groups import kind_of
 
 ELEMENTS, SHARE = 1 << 26, 0.02
 """Weights of each checkpoint that are read, in whole tensors: about 130 MB in bf16, of large models a share of all."""
@@ -78,7 +78,7 @@ def resemblance(
         tensor = alignment.tensors[number]
         for side, squares in sizes[number].items():
             if _speaks(tensor, side) and _varied(squares, tensor):
-                found[tensor.layer, NUMBER.sub("", tensor.name), side].append(squares)
+                found[tensor.layer, kind_of(tensor.name), side].append(squares)
     profiles = [np.concatenate(parts, axis=1) for parts in found.values()]
     profiles = [profile for profile in profiles if profile.shape[1] >= PROFILE_ROWS]
     chances = np.array([[closer(p[0], p[j]) for j in range(1, len(p))] for p in profiles]).reshape(

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.forensics.sampling.sample import Sample
-from modelprov.forensics.search.recipe import Recipe
+from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.forensics.thresholds import TIED
 from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic, evaluate
 
@@ -33,7 +33,7 @@ class Scored:
     `low`, `high` float64 [strata, k - 1]: the weights beside the reference's that give the same bits (`same_bits.py`).
     """
 
-    recipe: Recipe
+    recipe: WeightedSum
     share: float
     elements: int
     low: Float64 | None = None
@@ -62,7 +62,7 @@ class Scorer:
         """Number of sampled elements that are counted."""
         return sum(len(suspect) for _, _, suspect, _ in self._parts)
 
-    def share(self, recipe: Recipe, *, whole: bool = False) -> float:
+    def share(self, recipe: WeightedSum, *, whole: bool = False) -> float:
         """Share of the sampled elements whose bits come out, 0 to 1; `whole` recipes have one row for all strata."""
         order = np.array(recipe.order, np.int64)
         if whole or (recipe.weights == recipe.weights[0]).all():  # np.unique is slow, and this is called often
@@ -81,7 +81,7 @@ class Scorer:
                 equal += int((out.view(np.uint32) == expected).sum())
         return equal / total if total else 0.0
 
-    def scored(self, recipes: Iterable[Recipe]) -> list[Scored]:
+    def scored(self, recipes: Iterable[WeightedSum]) -> list[Scored]:
         """Score recipes, best first."""
         found = (Scored(recipe, self.share(recipe), self.elements) for recipe in recipes)
         return sorted(found, key=lambda one: -one.share)
@@ -100,7 +100,7 @@ class Scorer:
         return Scorer(self.sample.take(part), self.stratum[part])
 
 
-def arithmetics_of(weights: Float64) -> list[Recipe]:
+def arithmetics_of(weights: Float64) -> list[WeightedSum]:
     """List every arithmetic, and order of the parents where that shows, for `weights` float64 [strata, k]."""
     k = weights.shape[1]
     natural = tuple(range(k))
@@ -110,11 +110,11 @@ def arithmetics_of(weights: Float64) -> list[Recipe]:
         if arithmetic is Arithmetic.FLOAT32_LERP and k != 2:
             continue
         ordered = description.ordered or (k > 2 and arithmetic is Arithmetic.FLOAT32)
-        found += [Recipe(arithmetic, order, weights) for order in (orders if ordered else [natural])]
+        found += [WeightedSum(arithmetic, order, weights) for order in (orders if ordered else [natural])]
     return found
 
 
-def round_weights(near: Float64, strata: int) -> list[Recipe]:
+def round_weights(near: Float64, strata: int) -> list[WeightedSum]:
     """List round weights near `near` float64 [k] in the stepwise arithmetics, whose rounding hides the exact weight.
 
     One parent beside the reference: all multiples of 0.001 within 0.02 and of 0.01 within 0.1. More parents: each
@@ -130,7 +130,7 @@ def round_weights(near: Float64, strata: int) -> list[Recipe]:
         values = sorted(set(np.round([*fine, *coarse], 6).tolist()))
         choices = [np.array([value, round(1 - value, 6)]) for value in values if 0 < value < 1]
     natural = tuple(range(len(near)))
-    return [Recipe(step, natural, np.tile(weights, (strata, 1))) for weights in choices for step in STEPWISE]
+    return [WeightedSum(step, natural, np.tile(weights, (strata, 1))) for weights in choices for step in STEPWISE]
 
 
 def keep_best(found: list[Scored]) -> list[Scored]:

@@ -14,8 +14,8 @@ import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.estimators.simplest_number import simplest_number
-from modelprov.forensics.search.recipe import Recipe
 from modelprov.forensics.search.recipes import Scored, Scorer
+from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.forensics.thresholds import REPRODUCED
 
 FIRST_LOOK = 1 << 16  # sampled elements on which the set is bracketed
@@ -52,7 +52,7 @@ def settle(scored: Scored, scorer: Scorer, seed: int) -> Scored:
 class _Piece:
     """The elements of one piece of a recipe: which weights give them as many bits as the recipe's own do."""
 
-    def __init__(self, recipe: Recipe, scorer: Scorer, seed: int) -> None:
+    def __init__(self, recipe: WeightedSum, scorer: Scorer, seed: int) -> None:
         self.recipe, self.scorer, self.few = recipe, scorer, scorer.smaller(FIRST_LOOK, seed)
         self.least: dict[bool, float] = {}
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.merge.numbers_given import number, truth
+from modelprov.recipes.numbers_given import number, truth
 
 Float32 = npt.NDArray[np.float32]
 Value = float | bool | int | str | None

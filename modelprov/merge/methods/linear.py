@@ -14,8 +14,9 @@ import numpy as np
 from numba import njit
 
 from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.merge.methods.choosing import steps_of
 from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter, weights_doubt
-from modelprov.merge.methods.steps import FLOAT64, Steps, steps_of, stored
+from modelprov.merge.methods.steps import FLOAT64, Steps, stored
 from modelprov.recipes.arithmetics import Arithmetic, evaluate, fma32
 
 BLOCK = 1 << 15  # elements that stay in the processor's cache with a few models

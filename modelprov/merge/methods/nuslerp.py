@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from modelprov.errors import UsageError
+from modelprov.merge.methods.choosing import steps_of
 from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter, weights_doubt
-from modelprov.merge.methods.steps import Real, Steps, loaded, steps_of, stored
+from modelprov.merge.methods.steps import Real, Steps, loaded, stored
 
 SMALLEST = 1e-8
 

@@ -1,14 +1,13 @@
 """Arithmetic as named steps: every operation of a method is rounded where the chosen arithmetic rounds it.
 
 A method writes `step(a - b)`; whether that keeps float32, rounds to bf16 after each operation (as tensor libraries do
-with 16-bit tensors) or works in float64 is decided here, once, from the arithmetic's name. No algorithm lives here.
+with 16-bit tensors) or works in float64 is what its steps say (`choosing` picks them). No algorithm lives here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from numba import njit
 from modelprov.checkpoints.formats.compiled import to_bf16
 from modelprov.checkpoints.formats.dtypes import DType, round_to
 from modelprov.errors import UsageError
-from modelprov.merge.methods.interface import ARITHMETICS, PRESETS, Float32, Inputs
+from modelprov.merge.methods.interface import Float32, Inputs
 
 Real = npt.NDArray[np.floating[Any]]
 Mask = npt.NDArray[np.bool_]
@@ -182,36 +181,6 @@ class Steps:
 
 FLOAT32 = Steps(np.float32, DType.F32)
 FLOAT64 = Steps(np.float64, DType.F64)
-
-
-def steps_of(inputs: Inputs) -> Steps:
-    """How the inputs' arithmetic rounds: presets follow `dtype`, as the programs do; explicit names say it themselves.
-
-    Raises `UsageError` for a name that is not in `ARITHMETICS`.
-    """
-    if inputs.arithmetic not in ARITHMETICS:
-        raise UsageError(f"unknown arithmetic {inputs.arithmetic!r}", f"Choose one of: {', '.join(ARITHMETICS)}.")
-    if inputs.arithmetic == "float64" or (inputs.arithmetic in PRESETS and inputs.dtype is DType.F64):
-        return FLOAT64
-    if inputs.arithmetic in ("float32", "float32-fused"):
-        return FLOAT32
-    if inputs.arithmetic == "bf16-stepwise" and inputs.dtype not in (DType.BF16, DType.F16):
-        return Steps(np.float32, DType.BF16)
-    return program_steps(inputs.dtype) if inputs.arithmetic in PRESETS else Steps(np.float32, inputs.dtype)
-
-
-def torch_installed() -> bool:
-    """Whether torch can be imported."""
-    return find_spec("torch") is not None
-
-
-def program_steps(dtype: DType) -> Steps:
-    """The steps of mergekit's presets in a format: torch's own where it is installed, else as near as numpy comes."""
-    if torch_installed():
-        from modelprov.merge.methods.torch_steps import TorchSteps
-
-        return TorchSteps(np.float32, dtype)
-    return Steps(np.float32, dtype, lanes=True)
 
 
 def loaded(inputs: Inputs, step: Steps) -> tuple[list[Real], Real | None]:

@@ -15,9 +15,10 @@ import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType
 from modelprov.errors import UsageError
-from modelprov.merge.methods import sparsify
+from modelprov.merge.methods.choosing import steps_of
 from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
-from modelprov.merge.methods.steps import BLOCK, FLOAT64, Mask, Real, Steps, based, steps_of, stored
+from modelprov.merge.methods.sparsify import bernoulli, by_rank, magnitude, rank_doubt, rescaled, without_outliers
+from modelprov.merge.methods.steps import BLOCK, FLOAT64, Mask, Real, Steps, based, stored
 from modelprov.recipes.arithmetics import Arithmetic, evaluate
 
 Sparsify = Callable[[Real, Inputs, dict[str, Any], Steps], Real]
@@ -88,28 +89,28 @@ def _not_tiny(divisor: Real) -> Real:
 
 
 def _magnitude(delta: Real, _inputs: Inputs, model: dict[str, Any], step: Steps) -> Real:
-    return step(np.where(sparsify.magnitude(delta, model.get("density", 1.0), step), delta, 0))
+    return step(np.where(magnitude(delta, model.get("density", 1.0), step), delta, 0))
 
 
 def _without_outliers(delta: Real, inputs: Inputs, model: dict[str, Any], step: Steps) -> Real:
     density, gamma = model["density"], model["gamma"]
     if inputs.arithmetic == "mergekit-0.1.4" and density < 1 and int(gamma * len(delta)) == 0:
         return np.zeros_like(delta)  # measured: where no outlier is to be dropped, that version keeps nothing at all
-    return step(np.where(sparsify.without_outliers(delta, density, gamma, step), delta, 0))
+    return step(np.where(without_outliers(delta, density, gamma, step), delta, 0))
 
 
 def _bernoulli(delta: Real, inputs: Inputs, model: dict[str, Any], step: Steps) -> Real:
-    return _thinned(delta, sparsify.bernoulli(delta, model["density"], _generator(inputs)), inputs, step)
+    return _thinned(delta, bernoulli(delta, model["density"], _generator(inputs)), inputs, step)
 
 
 def _by_rank(delta: Real, inputs: Inputs, model: dict[str, Any], step: Steps) -> Real:
-    mask = sparsify.by_rank(delta, inputs.shape, model["density"], model["epsilon"], _generator(inputs))
+    mask = by_rank(delta, inputs.shape, model["density"], model["epsilon"], _generator(inputs))
     return _thinned(delta, mask, inputs, step)
 
 
 def _thinned(delta: Real, mask: Mask, inputs: Inputs, step: Steps) -> Real:
     if inputs.options.get("rescale", True):
-        return sparsify.rescaled(delta, mask, step)
+        return rescaled(delta, mask, step)
     return step(np.where(mask, delta, 0))
 
 
@@ -122,7 +123,7 @@ def _generator(inputs: Inputs) -> np.random.Generator:
 def _doubt(models: Sequence[Mapping[str, Any]], _options: Mapping[str, Any]) -> str:
     for model in models:
         if "epsilon" in model and model["density"] < 1:
-            doubt = sparsify.rank_doubt(model["density"], model["epsilon"])
+            doubt = rank_doubt(model["density"], model["epsilon"])
             if doubt:
                 return doubt
     return ""

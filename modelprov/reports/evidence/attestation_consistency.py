@@ -6,10 +6,11 @@ An edited report that still agrees with itself passes: only `modelprov report ve
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
+from modelprov.errors import UsageError
 from modelprov.forensics.results import Measures, Mixing, RecipeGroup, Reproduction, VerdictClass
-from modelprov.forensics.search.recipe_words import weighting
+from modelprov.recipes.weights_in_words import weighting
 from modelprov.reports.comparison.report import Report
 
 RULES: Final[Mapping[VerdictClass, frozenset[str]]] = {
@@ -127,22 +128,21 @@ def _weights(report: Report) -> Iterator[str]:
 
 def _config(made: Reproduction, labels: Mapping[str, str]) -> Iterator[str]:
     """The recipe's config against its weights and its share of bits."""
-    from modelprov.foreign.yaml_text import read_yaml
+    from modelprov.recipes.reading import parse
 
     if made.yaml is None or not made.groups:
         return
     try:
-        value, _ = read_yaml(made.yaml)
-        config: Any = None if value is None else value.data
-        weights = {labels.get(one["model"]): one["parameters"]["weight"] for one in config["models"]}
-        bits = config["modelprov"]["bit_equal"]
-    except (KeyError, TypeError):
+        recipe = parse(made.yaml)
+        weights = {labels.get(one.model): one.parameters["weight"] for one in recipe.models}
+    except (UsageError, KeyError):
         yield "the config of the recipe (reproduction.yaml) is not what `compare` writes"
         return
     # A place that the inputs do not name, or name twice, says nothing of whose weight it is.
-    told = None not in weights and len(weights) == len(config["models"])
+    told = None not in weights and len(weights) == len(recipe.models)
     if told and weights != made.groups[0].weights:
         yield "the config of the recipe (reproduction.yaml) has other models or weights than the recipe"
+    bits = recipe.modelprov.bit_equal
     if bits != made.bit_equal:
         yield f"the config of the recipe (reproduction.yaml) gives bit_equal {bits}, the recipe {made.bit_equal}"
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from modelprov.forensics.sampling.sample import from_values
-from modelprov.forensics.search.recipe import Recipe
 from modelprov.forensics.search.recipes import Scored, Scorer
 from modelprov.forensics.search.same_bits import settle
+from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.recipes.arithmetics import Arithmetic
 from tests.forensics.recipe_oracle import DTYPES, merged, ratio_set, recipe
 
@@ -20,7 +20,7 @@ def settled(arithmetic: Arithmetic, nominal: float, found: float, apart: float =
     parents = recipe("bf16", 7, 300, apart)
     sample = from_values(merged(parents, nominal, arithmetic, "bf16"), list(parents), DTYPES["bf16"])
     scorer = Scorer(sample, np.zeros(sample.elements, np.int64))
-    given = Recipe(arithmetic, (0, 1), np.array([[found, 1 - found]]))
+    given = WeightedSum(arithmetic, (0, 1), np.array([[found, 1 - found]]))
     return settle(Scored(given, scorer.share(given), scorer.elements), scorer, 0), parents
 
 

@@ -6,7 +6,9 @@ from pathlib import Path, PurePosixPath
 
 from modelprov.checkpoints.files import Folder, read_small_file
 from modelprov.errors import UsageError
-from modelprov.merge.recipe import Recipe
+from modelprov.foreign.shown import quoted
+from modelprov.recipes.notation import TEMPLATES
+from modelprov.recipes.recipe import Recipe
 
 MAX_BYTES = 10_000_000
 KNOWN = "Known: auto (the tokenizer's own), a Jinja text, or, in a recipe file, the name of a .jinja file beside it."
@@ -47,4 +49,6 @@ def is_template(text: str) -> bool:
 
 
 def _unknown(wanted: str) -> UsageError:
-    return UsageError(f"chat_template {wanted[:80]!r} is neither a template nor a file that may be read", KNOWN)
+    named = " (mergekit has a template of this name, which is not here)" if wanted in TEMPLATES else ""
+    what = f"chat_template {quoted(wanted)} is neither a template nor a file that may be read{named}"
+    return UsageError(what, KNOWN)

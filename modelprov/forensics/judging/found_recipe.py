@@ -1,0 +1,59 @@
+"""What the search found, as the recipe that `verify` and `merge` take. Words and numbers only; judges nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.forensics.judging.rows import Table
+from modelprov.forensics.results import CandidateRecipe
+from modelprov.forensics.search.weighted_sum import WeightedSum
+from modelprov.recipes.arithmetics import Arithmetic
+from modelprov.recipes.recipe import Extension, Group, Recipe, SourceModel
+from modelprov.recipes.tensor_groups import kind_of
+
+STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
+
+
+def found_recipe(found: WeightedSum, best: CandidateRecipe, table: Table, locations: Sequence[str]) -> Recipe:
+    """The weighted sum that was `found`, described as `best`, of the parents at `locations`, as a recipe.
+
+    The models stand in the order in which the program adds them, with the weights of the largest group; what mergekit's
+    keys cannot say (arithmetic, other groups, formats of single kinds) stands under `modelprov`.
+    """
+    labels = table.labels[1:]
+    where = dict(zip(labels, locations, strict=True))
+    weights = best.groups[0].weights
+    stored_as, out_dtype = _formats(table)
+    groups = tuple(
+        Group(tensors=group.tensors, weights={where[label]: weight for label, weight in group.weights.items()})
+        for group in best.groups
+    )
+    ordered = [labels[parent] for parent in found.order]
+    return Recipe(
+        merge_method="linear",
+        models=tuple(SourceModel(model=where[label], parameters={"weight": weights[label]}) for label in ordered),
+        parameters={"normalize": found.arithmetic is not Arithmetic.STEPWISE_UNNORMALISED},
+        dtype="bfloat16" if found.arithmetic in STEPWISE else "float32",
+        out_dtype=out_dtype,
+        modelprov=Extension(
+            arithmetic=best.arithmetic,
+            bit_equal=best.bit_equal,
+            reference=where[labels[-1]],
+            stored_as=stored_as,
+            groups=groups if len(groups) > 1 else (),
+        ),
+    )
+
+
+def _formats(table: Table) -> tuple[dict[str, str], str]:
+    """The suspect's formats: kinds of tensors that are not in the one that holds most, and that one."""
+    elements: Counter[DType] = Counter()
+    kinds: dict[str, DType] = {}
+    for tensor in table.tensors:
+        dtype = tensor.views[0].ref.dtype
+        elements[dtype] += tensor.count
+        kinds[kind_of(tensor.name)] = dtype
+    most = elements.most_common(1)[0][0] if elements else DType.BF16
+    return {kind: dtype.torch_name for kind, dtype in kinds.items() if dtype is not most}, most.torch_name

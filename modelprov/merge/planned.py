@@ -1,0 +1,73 @@
+"""What a planned merge is: which bytes of which model make each tensor of the output. Types only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelprov.checkpoints.types import Checkpoint, TensorView
+from modelprov.merge.methods.interface import Method
+from modelprov.merge.settings import Settings
+from modelprov.recipes.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Consecutive elements of an output tensor, from element `first`: one view for each of its inputs."""
+
+    first: int
+    count: int
+    views: tuple[TensorView, ...]
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Bytes that are taken as they are."""
+
+    checkpoint: int
+    shard: int
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One tensor of the output: merged from `pieces` of the checkpoints numbered `inputs`, or copied.
+
+    `format` is its safetensors dtype. The base comes last among the inputs when the method uses one.
+    """
+
+    name: str
+    format: str
+    shape: tuple[int, ...]
+    size: int
+    inputs: tuple[int, ...] = ()
+    pieces: tuple[Piece, ...] = ()
+    copy: Copy | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class MergePlan:
+    """A merge, ready to be computed. `layout` is the checkpoint whose names, order, config and side files it takes.
+
+    `notes` are sentences: what was copied or left out, by which rule.
+    """
+
+    recipe: Recipe
+    method: Method
+    arithmetic: str
+    checkpoints: tuple[Checkpoint, ...]
+    layout: int
+    uses_base: bool
+    tensors: tuple[Planned, ...]
+    notes: tuple[str, ...]
+    layers: tuple[int, ...] | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all tensors of the output."""
+        return sum(tensor.size for tensor in self.tensors)
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether any block of a tensor can be computed alone."""
+        return self.method.elementwise and not self.method.random

@@ -1,0 +1,69 @@
+"""What recipes of other programs say and ours do not: each notation by its name, and what to do. Pure; words only.
+
+The notations are mergekit's: its YAML (`mergekit-yaml`), its other programs, and how it names a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from modelprov.errors import UsageError
+
+SEVERAL = "several recipes stand in one file, each a YAML document of its own (as mergekit-multi reads them)"
+SEVERAL_ADVICE = (
+    "Give each a file of its own; a recipe can name another recipe's file as one of its models, written or not."
+)
+OTHER_PROGRAMS: Mapping[str, tuple[str, str]] = {
+    "experts": (
+        "a mixture made of experts (mergekit-moe)",
+        "It routes between models rather than merging their weights, which is not built.",
+    ),
+    "genome": ("a search for a recipe (mergekit-evolve)", "Give the recipe that it found, which it writes as YAML."),
+    "layer_slices": (
+        "a stack of layers (mergekit's bakllama)", "Say the same with merge_method: passthrough and `slices`.",
+    ),
+}  # fmt: skip
+"""By the key that only such a document has."""
+KEYS = {
+    "tokenizer": "mergekit's table of tokens is not built: use `tokenizer_source: base` or a model's location",
+    "modules": "merge the text model of each checkpoint as a whole",
+    "lora": "merge adapters into their base first",
+    "residual_weight": "mergekit's weight of the residual is not built",
+    "input_model_parameters": "give each model its own `parameters`",
+    "override_architecture": "a model's config.json says what it is",
+}
+BASE_OF_SLICE = "mergekit's base of one slice is not built: give one base_model for all slices"
+METHODS = {"ram": "Reinforced Agent Merging", "ramplus_tl": "Reinforced Agent Merging Plus"}
+"""Methods of mergekit that are not built."""
+TEMPLATES = ("alpaca", "chatml", "exaone", "llama3", "mistral")
+MODEL_MAPPING = (
+    "is mergekit's mapping of a model (path, revision, lora), which is not read; write org/name, org/name@revision or "
+    "a folder"
+)
+OF_MODEL = "model:"
+
+
+def refuse_other_programs(document: Mapping[str, object], where: str) -> None:
+    """Raise `UsageError` for a document that another program of mergekit reads."""
+    for key, (what, advice) in OTHER_PROGRAMS.items():
+        if key in document and "merge_method" not in document:
+            raise UsageError(f"{where} is {what}, not a merge recipe", advice)
+
+
+def hint(key: str, place: tuple[int | str, ...]) -> str:
+    """What to say of a key that mergekit knows and a recipe here does not; "" for one that nobody knows."""
+    if key == "base_model" and place and place[0] == "slices":
+        return BASE_OF_SLICE
+    return KEYS.get(key, "")
+
+
+def refuse_adapter(location: str) -> None:
+    """Raise `UsageError` for a model with an adapter on it, `BASE+LORA`. To be asked only where no such file is."""
+    base, plus, adapter = location.partition("+")
+    if plus and base and adapter:
+        raise UsageError(
+            f"{location!r} is mergekit's notation for the LoRA adapter {adapter!r} on the model {base!r}, which is not "
+            "built",
+            "Merge the adapter into its base first, e.g. with peft: `AutoPeftModelForCausalLM.from_pretrained(adapter)"
+            ".merge_and_unload().save_pretrained(folder)`, and name that folder.",
+        )
