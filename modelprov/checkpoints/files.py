@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelprov.errors import ChangedFileError, ForeignLinkError, UnreadableFileError
+from modelprov.foreign.shown import quoted
 
 RERUN = (
     "Something replaced this file or wrote to it during the run, so nothing was concluded from it. Let that finish "
@@ -64,6 +65,8 @@ class Folder:
             regular = stat.S_ISREG(real.stat().st_mode)
         except RuntimeError as error:  # links in a circle, until Python 3.12
             raise UnreadableFileError(f"cannot read {path}: {error}", "Check the disk and path.") from error
+        except FileNotFoundError as error:
+            raise _dangling(path) or unreadable(path, error) from error
         except OSError as error:
             raise unreadable(path, error) from error
         if not (regular or (folder and real.is_dir())):
@@ -74,6 +77,15 @@ class Folder:
                 "Links are not followed: they could name any file of this machine. If you know what it leads to, name "
                 "the folder where the files really lie, or put a copy in its place.",
             )
+
+
+def _dangling(path: Path) -> UnreadableFileError | None:
+    """What a link to nothing is: git-annex and caches leave such links for what was not fetched."""
+    if not path.is_symlink():
+        return None
+    target = os.readlink(path)
+    get = "Fetch it: `git annex get`." if "annex/objects" in target else "Download the file it stands for."
+    return UnreadableFileError(f"{path} is a link to {quoted(target)}, which is not there", get)
 
 
 def read_small_file(path: Path, limit: int) -> bytes:

@@ -18,7 +18,6 @@ from modelprov.errors import UsageError
 from modelprov.recipes.numbers_given import number
 from modelprov.recipes.tensor_groups import MOST_LAYERS
 
-"""How a recipe, and a config, calls a format."""
 DTYPES = {
     "bfloat16": DType.BF16, "bf16": DType.BF16, "float16": DType.F16, "fp16": DType.F16, "half": DType.F16,
     "float32": DType.F32, "fp32": DType.F32, "float": DType.F32,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -156,6 +157,30 @@ def test_a_tied_head_of_another_size_is_charged_only_to_the_one_that_stores_it(t
     alignment = align([opened(tmp_path / "a", model()), opened(tmp_path / "b", tied, {"tie_word_embeddings": True})])
     assert [item.checkpoint for item in alignment.unaligned if item.name == "lm_head.weight"] == [0]
     nothing_is_lost(alignment)
+
+
+TASK = {
+    f"{part}.layer.{n}.{what}.weight": zeros(H, H) for part in ("encoder",) for n in range(3) for what in ("a", "b")
+}
+
+
+@pytest.mark.parametrize("prefix", ["bert.", "module.vit.", "student.", "model.encoder_model."])
+def test_a_prefix_that_only_some_have_is_set_aside_and_said(tmp_path: Path, prefix: str) -> None:
+    """Several matrices of one shape in a layer: only names can pair them."""
+    task = {f"{prefix}{name}": tensor for name, tensor in TASK.items()} | {"classifier.weight": zeros(2, H)}
+    models = [opened(tmp_path / "base", TASK), opened(tmp_path / "task", task), opened(tmp_path / "other", TASK)]
+    for asked in (models, models[::-1], models[1:], models[:2], [models[1], models[1], models[0]]):
+        alignment = align(asked)
+        assert len(alignment.tensors) == len(TASK)
+        assert not any(tensor.guessed for tensor in alignment.tensors)
+        for tensor in alignment.tensors:
+            assert len({view.ref.name.removeprefix(prefix) for view in tensor.views}) == 1
+        assert any(repr(prefix) in note and "task" in note for note in alignment.notes)
+        nothing_is_lost(alignment)
+
+
+def test_models_that_are_spelled_alike_need_no_note(tmp_path: Path) -> None:
+    assert align([opened(tmp_path / x, model()) for x in "ab"]).notes == ()
 
 
 def renamed(old: str, new: str) -> dict[str, Tensor]:

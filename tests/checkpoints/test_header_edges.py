@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from modelprov.checkpoints import header as rules
+from modelprov.checkpoints.files import read_small_file, unreadable
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.checkpoints.header import Header, read_header, read_small_file, unreadable
+from modelprov.checkpoints.header import Header, read_headers
+from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.errors import InvalidHeaderError, TruncatedShardError, UnreadableFileError
 from tests.factories import write_raw
 
@@ -20,8 +22,12 @@ def entry(begin: Any = 0, end: Any = 8, shape: Any = (2,), dtype: Any = "F32") -
     return {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
 
 
-def read(tmp_path: Path, header: Any, data: bytes = bytes(8), shard: int = 0) -> Header:
-    return read_header(write_raw(tmp_path / "model.safetensors", header, data), shard)
+def read_header(path: Path) -> Header:
+    return read_headers(LocalFiles(path.parent, [path.name]))[0]
+
+
+def read(tmp_path: Path, header: Any, data: bytes = bytes(8)) -> Header:
+    return read_header(write_raw(tmp_path / "model.safetensors", header, data))
 
 
 def refused(tmp_path: Path, header: Any, data: bytes = bytes(8)) -> str:
@@ -35,18 +41,18 @@ def refused(tmp_path: Path, header: Any, data: bytes = bytes(8)) -> str:
 
 def test_everything_that_the_header_says_is_handed_on(tmp_path: Path) -> None:
     header = {"__metadata__": {"format": "pt"}, "a": entry(0, 8), "ids": entry(8, 24, (1, 2), "I64")}
-    found = read(tmp_path, header, bytes(24), shard=3)
+    found = read(tmp_path, header, bytes(24))
     text = (tmp_path / "model.safetensors").read_bytes()
     length = int.from_bytes(text[:8], "little")
     start = 8 + length
     assert found.metadata == {"format": "pt"}
-    assert (found.shard.path, found.shard.size) == (tmp_path / "model.safetensors", len(text))
+    assert (found.shard.name, found.shard.size) == ("model.safetensors", len(text))
     assert found.shard.header_digest == hashlib.sha256(text[8:start]).hexdigest()
     (tensor,) = found.tensors
-    assert (tensor.name, tensor.dtype, tensor.shape, tensor.shard) == ("a", DType.F32, (2,), 3)
+    assert (tensor.name, tensor.dtype, tensor.shape, tensor.shard) == ("a", DType.F32, (2,), 0)
     assert (tensor.start, tensor.stop) == (start, start + 8)
     (other,) = found.refused
-    assert (other.name, other.format, other.shape, other.shard) == ("ids", "I64", (1, 2), 3)
+    assert (other.name, other.format, other.shape, other.shard) == ("ids", "I64", (1, 2), 0)
     assert (other.start, other.stop) == (start + 8, start + 24)
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from modelprov.checkpoints.mistaken import what_it_is
 from modelprov.checkpoints.opening import open_checkpoint
-from modelprov.errors import InvalidCheckpointError, ModelprovError
+from modelprov.errors import InvalidCheckpointError, ModelprovError, UnreadableFileError
 from tests.factories import Tensor, write_checkpoint, write_safetensors
 
 WEIGHTS: dict[str, Tensor] = {f"model.layers.{n}.mlp.up_proj.weight": np.zeros((2, 3), np.float32) for n in range(4)}
@@ -104,6 +104,13 @@ def test_what_lies_in_the_place_of_the_index_or_config_is_named(tmp_path: Path, 
     with pytest.raises(InvalidCheckpointError, match=f"(?s){file}.*{what}") as caught:
         open_checkpoint(str(folder))
     assert caught.value.message.isprintable()
+
+
+def test_a_link_to_what_was_never_fetched_says_so(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").symlink_to("../.git/annex/objects/zz/SHA256E-s49--abc")
+    with pytest.raises(UnreadableFileError, match="which is not there") as caught:
+        open_checkpoint(str(tmp_path))
+    assert "git annex get" in caught.value.advice
 
 
 @pytest.mark.parametrize("sides", [(1,), (3, 2), (200, 100)])

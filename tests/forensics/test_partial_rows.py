@@ -54,7 +54,7 @@ def test_the_rows_that_all_have_are_compared_and_the_rest_is_named(which: int, m
 def test_only_a_few_rows_more_are_taken_for_the_same_vocabulary() -> None:
     assert common_rows([(32_000, 64), (32_008, 64), (32_064, 64)]) == 32_000
     assert common_rows([(50_257, 8), (50_304, 8)]) == 50_257
-    for other in ((32_000, 64), (64_000, 64), (32_008, 65), (32_008,), (128_256, 64)):
+    for other in ((32_000, 64), (64_000, 64), (36_001, 64), (32_008, 65), (32_008,), (128_256, 64)):
         assert common_rows([(32_000, 64), other]) is None
     assert common_rows([]) is None
 

@@ -7,8 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.recipes.reading import from_data, parse
-from modelprov.recipes.recipe import DTYPES, FORMAT_NAMES, Extension, Group, Recipe, Slice, SourceModel
+from modelprov.recipes.recipe import DTYPES, Extension, Group, Recipe, Slice, SourceModel
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
     [
@@ -44,7 +45,7 @@ SLICES = st.lists(
     st.builds(Slice, sources=st.lists(SOURCES, min_size=1, max_size=2).map(tuple), parameters=PARAMETERS),
     min_size=1, max_size=2,
 ).map(tuple)  # fmt: skip
-FORMATS = st.none() | st.sampled_from(sorted({*DTYPES, *FORMAT_NAMES.values()}))
+FORMATS = st.none() | st.sampled_from(sorted({*DTYPES, *(dtype.torch_name for dtype in DType)}))
 GROUPS = st.builds(Group, tensors=TEXT, weights=st.dictionaries(TEXT, st.floats(-2, 2)))
 EXTENSIONS = st.builds(
     Extension,

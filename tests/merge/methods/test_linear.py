@@ -11,9 +11,9 @@ import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType, round_to
 from modelprov.merge.methods import linear
+from modelprov.merge.methods.choosing import steps_of
 from modelprov.merge.methods.interface import Inputs
 from modelprov.merge.methods.linear import METHOD, arithmetic_of, merge
-from modelprov.merge.methods.steps import steps_of
 from modelprov.recipes.arithmetics import Arithmetic
 
 Float32 = npt.NDArray[np.float32]
