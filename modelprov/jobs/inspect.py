@@ -5,23 +5,28 @@ from __future__ import annotations
 import os
 
 from modelprov.checkpoints.digests import weights_digest
-from modelprov.checkpoints.inspection import Inspection, inspect_checkpoint
+from modelprov.checkpoints.inspection import inspect_checkpoint
 from modelprov.jobs.arguments import Location
+from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress
+from modelprov.reports.comparison.saving import Inspected
+from modelprov.reports.saving import as_saved
 
 
-def inspect(checkpoint: Location, *, digest: bool = False, progress: Progress = SILENT) -> Inspection:
+@shown_in_notebooks
+def inspect(checkpoint: Location, *, digest: bool = False, progress: Progress = SILENT) -> Inspected:
     """Say what a checkpoint is: parameters, formats, layers, experts, shards, digests. Reads headers only.
 
     Args:
         checkpoint: A folder, a .safetensors file, an org/name in the local Hugging Face cache, or a merge recipe.
         digest: Also hash every byte of the weights (reads all of them), for `weights_digest`.
-        progress: Hears how far the hashing has come; by default nobody does.
+        progress: Hears how far the hashing has come; by default nobody does, and in a notebook a bar.
 
     Returns:
         The inspection: `parameters` counts elements, `bytes` is the size of the shards, `components` and `dtypes` have
-        the elements of each, `weights_digest` is a SHA-256 in hexadecimal, or None without `digest`.
+        the elements of each, `weights_digest` is a SHA-256 in hexadecimal, or None without
+        `digest`. `save("model.json")` writes it.
 
     Raises:
         CheckpointNotFoundError: nothing is at the location.
@@ -29,7 +34,7 @@ def inspect(checkpoint: Location, *, digest: bool = False, progress: Progress = 
 
     """
     opened = open_any(os.fspath(checkpoint))
-    found = inspect_checkpoint(opened)
+    found = as_saved(Inspected, inspect_checkpoint(opened))
     if not digest:
         return found
     progress.stage("hashing", sum(shard.size for shard in opened.shards))

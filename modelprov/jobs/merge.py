@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelprov.jobs.arguments import MISSING, refuse_other
+from modelprov.errors import UsageError
+from modelprov.jobs.arguments import MISSING, Location, refuse_below, refuse_other
+from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recipes import changed
+from modelprov.merge.chat_template import with_template_text
 from modelprov.merge.plan import MergePlan
-from modelprov.merge.recipe import Recipe
+from modelprov.merge.recipe import Recipe, is_recipe, linear, load
 from modelprov.merge.virtual import plan_recipe
 from modelprov.merge.writing import WriteOptions, Written, write_merge
 from modelprov.progress import SILENT, Progress
@@ -22,45 +27,67 @@ class Merged:
     written: Written | None
 
 
+@shown_in_notebooks
 def merge(
-    recipe: Recipe,
-    folder: Path | None,
-    out: Path,
+    recipe: Location | Recipe | Mapping[Location, float],
+    out: Location,
     *,
     arithmetic: str | None = None,
     missing: str | None = None,
     out_dtype: str | None = None,
     seed: int | None = None,
-    options: WriteOptions | None = None,
+    memory: int = WriteOptions.memory,
+    threads: int | None = None,
+    shard_size: int = WriteOptions.shard_size,
     dry_run: bool = False,
     progress: Progress = SILENT,
 ) -> Merged:
     """Merge models exactly, streaming, into the folder `out`; an interrupted merge goes on from its finished shards.
 
     Args:
-        recipe: What to make.
-        folder: What the recipe's locations may be relative to; None for the working folder alone.
-        out: The folder to make.
+        recipe: What to make: the file of a merge recipe (.yml), such a recipe, or models with their weights, as in
+            `{"nex": 0.6, "qwen": 0.4}`, for a weighted mean in float32.
+        out: The folder to make: shards, index, config, tokenizer files, model card, recipe, receipt.
         arithmetic: By name, instead of the recipe's.
         missing: A tensor that not every model has: base, copy, drop or error, instead of the recipe's.
         out_dtype: The format to store (bfloat16, float16, float32), instead of the recipe's.
         seed: For random methods, instead of the recipe's.
-        options: Bytes of memory, threads, and bytes in a shard; None for the defaults.
+        memory: Most bytes for buffers.
+        threads: How many; None for all cores.
+        shard_size: Most bytes in a file of weights.
         dry_run: Check and plan; write nothing.
-        progress: Hears how far the run has come; by default nobody does.
+        progress: Hears how far the run has come; by default nobody does, and in a notebook a bar.
 
     Returns:
-        The plan, and what was written.
+        `plan`, what is made of what: `tensors`, `bytes` of them all, `arithmetic`, `notes`; and `written`: `folder`,
+        `files` with their digests, `notes`; None after a dry run.
 
     Raises:
-        UsageError: the arguments do not fit together.
+        UsageError: the arguments do not fit together, or the recipe is none.
         MergeError: the models do not fit together, or the folder cannot be written.
         ModelprovError: a model cannot be read; its subclasses say why.
 
     """
-    if missing is not None:
-        refuse_other("missing", missing, MISSING)
-    claim = changed(recipe, arithmetic=arithmetic, missing=missing, seed=seed, out_dtype=out_dtype)
+    refuse_other("missing", missing, MISSING)
+    refuse_below(1, memory=memory, threads=threads, shard_size=shard_size)
+    refuse_below(0, seed=seed)
+    said, folder = read(recipe)
+    claim = changed(said, arithmetic=arithmetic, missing=missing, seed=seed, out_dtype=out_dtype)
     progress.stage("opening models")
     plan = plan_recipe(claim, folder)
-    return Merged(plan, None if dry_run else write_merge(plan, out, options or WriteOptions(), progress))
+    if dry_run:
+        return Merged(plan, None)
+    options = WriteOptions(memory, threads, shard_size)
+    return Merged(plan, write_merge(plan, Path(out), options, progress))
+
+
+def read(recipe: Location | Recipe | Mapping[Location, float]) -> tuple[Recipe, Path | None]:
+    """The recipe, and the folder that its locations may be relative to; None for the working folder alone."""
+    if isinstance(recipe, Recipe):
+        return recipe, None
+    if isinstance(recipe, Mapping):
+        return linear({os.fspath(location): weight for location, weight in recipe.items()}), None
+    path = Path(recipe).expanduser()
+    if not is_recipe(str(path)):
+        raise UsageError(f"{path} is not a recipe file", "A recipe's name ends in .yml or .yaml.")
+    return with_template_text(load(path), path.parent), path.parent

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from modelprov.forensics.results import AfterMerge, Frozen, Measures, Mixing, Reproduction, Verdict
+from modelprov.reports.saving import Page
 
 SCHEMA_VERSION = "1.2"
 
@@ -104,7 +103,7 @@ class Environment(Frozen):
     bytes_read: int
 
 
-class Report(Frozen):
+class Report(Page, Frozen):
     """Everything that `modelprov compare` found. `cells` is the layer x component grid of the heatmap.
 
     `settings` is null in reports of schema versions before 1.2 only.
@@ -128,17 +127,8 @@ class Report(Frozen):
     inputs: tuple[Input, ...]
     environment: Environment
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the report to a file, whole or not at all, as its name says: .html, .json or .md. Gives the path.
+    def rendered(self, form: str) -> str:
+        """The report as json, markdown or html."""
+        from modelprov.reports.comparison.saving import rendered
 
-        Raises `UsageError` for another ending, and `UnreadableFileError` where the file cannot be written.
-        """
-        from modelprov.reports.comparison.saving import save
-
-        return save(self, path)
-
-    def _repr_html_(self) -> str:
-        """The page, where a notebook shows the report."""
-        from modelprov.reports.comparison.saving import framed
-
-        return framed(self)
+        return rendered(form, self)
