@@ -30,6 +30,9 @@ def demo(
     train: Annotated[
         bool, typer.Option("--train", help="Train the small models anew, a few minutes on one core.")
     ] = False,
+    only_models: Annotated[
+        bool, typer.Option("--only-models", help="Put the trained models, rio's recipe and the sums there; no more.")
+    ] = False,
 ) -> None:
     """Settle a case on small models: where the weights came from, what the model says it is, how it scores.
 
@@ -43,6 +46,9 @@ def demo(
     console = terminal()
     _check_seed(folder, seed)
     trained = demo_case.prepare(folder, seed if train else None, console)
+    if only_models:
+        demo_case.lay_out(trained)
+        return
     case = demo_case.settle(trained, console)
     family = _generated(folder, seed, console)
     reports = {name: _compared(family, name, seed) for name in CASES}

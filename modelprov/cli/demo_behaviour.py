@@ -54,13 +54,10 @@ def probe(family: Path, console: Console) -> Probe:
 def evaluate(family: Path, console: Console) -> Evaluation:
     """Let rio, nex and qwen do running sums in words and by SwiReasoning, and test the differences."""
     from modelprov.cli.progress import CountBar
-    from modelprov.demo.tiny.task import write_task
     from modelprov.jobs.evaluate import evaluate as job
     from modelprov.reports.evaluation.telling import headline
 
-    task, page = family / TASK, family / EVALUATED
-    if not task.exists():
-        write_task(task, QUESTIONS)
+    task, page = write_sums(family), family / EVALUATED
     models = [family / name for name in (RIO, "nex", "qwen")]
     command = show_command(
         console, "eval", *models, "--task", task, *_each("method", METHODS),
@@ -77,6 +74,16 @@ def evaluate(family: Path, console: Console) -> Evaluation:
     said = headline(report)
     console.print(f"{said.title}. {said.text}")
     return report
+
+
+def write_sums(family: Path) -> Path:
+    """The file of sums to do, written where it is not there."""
+    from modelprov.demo.tiny.task import write_task
+
+    task = family / TASK
+    if not task.exists():
+        write_task(task, QUESTIONS)
+    return task
 
 
 def _each(option: str, values: Iterable[object]) -> Iterator[object]:

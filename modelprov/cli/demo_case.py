@@ -75,6 +75,15 @@ def train(family: Path, seed: int, console: Console) -> None:
         console.print(f"  {line}", soft_wrap=True)
 
 
+def lay_out(family: Path) -> None:
+    """Put beside the models what the case begins with: the recipe of rio, and the sums."""
+    from modelprov.cli.demo_behaviour import write_sums
+    from modelprov.demo.tiny.merging import write_rio_recipe
+
+    write_rio_recipe(family / RECIPE, family)
+    write_sums(family)
+
+
 def merge(family: Path, console: Console) -> str:
     """Make rio from nex and qwen by a recipe that also writes a name into its chat template; gives the command."""
     from modelprov.cli.demo_claims import hide_parent

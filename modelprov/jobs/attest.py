@@ -71,6 +71,11 @@ def attest(
         UsageError: the arguments do not fit together, or the file is no report, or contradicts itself.
         ModelprovError: a file cannot be read; its subclasses say why.
 
+    Example:
+        statement = modelprov.attest("report.json", weights={"rio": "rio"})
+        print(statement.signed, statement.loose)
+        statement.save("rio.statement.json")
+
     """
     from modelprov.reports.evidence.attestation_consistency import contradictions
     from modelprov.reports.evidence.attestation_envelope import private_key, sign

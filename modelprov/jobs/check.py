@@ -131,6 +131,13 @@ def check(
         CheckpointNotFoundError: the folder is none.
         ModelprovError: a checkpoint cannot be read; its subclasses say why.
 
+    Example:
+        checked = modelprov.check("rio", candidates=["nex", "qwen"], control="sibling")
+        print(checked.outcome)
+        for finding in checked.findings:
+            print(finding.rule, finding.message)
+        checked.save("check.sarif")
+
     """
     refuse_below(1, memory=memory, threads=threads)
     refuse_below(0, seed=seed)

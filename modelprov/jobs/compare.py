@@ -77,6 +77,14 @@ def compare(
         CouldNotJudgeError: nothing can be compared.
         ModelprovError: a checkpoint cannot be read; its subclasses say why.
 
+    Example:
+        report = modelprov.compare("rio", "nex", "qwen", control="sibling")
+        print(report.verdict.class_, "-", report.verdict.summary)
+        print(report.mixing.alpha, report.mixing.low, report.mixing.high)
+        for row in report.layers:
+            print(row.name, row.alpha, row.bit_equal)
+        report.save("report.html")
+
     """
     controls = several(control)
     ordered = with_reference_last(several((suspect, *parents)), None if reference is None else os.fspath(reference))

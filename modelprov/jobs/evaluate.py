@@ -106,6 +106,12 @@ def evaluate(
         InterruptedRunError: somebody pressed Ctrl-C; says what is kept.
         ModelprovError: a model or the task cannot be read; its subclasses say why.
 
+    Example:
+        scored = modelprov.evaluate("rio", "nex", task="sums", method=["cot", "swir"], budget=[64, 128])
+        for row in scored.rows:
+            print(row.model, row.method, row.right, "of", row.answers)
+        scored.save("eval.html")
+
     """
     require("modelprov eval")
     refuse_other("device", device, DEVICES)

@@ -32,6 +32,10 @@ def inspect(checkpoint: Location, *, digest: bool = False, progress: Progress = 
         CheckpointNotFoundError: nothing is at the location.
         ModelprovError: the checkpoint cannot be read; its subclasses say why.
 
+    Example:
+        found = modelprov.inspect("rio")
+        print(found.parameters, found.layers, found.digest)
+
     """
     opened = open_any(os.fspath(checkpoint))
     found = as_saved(Inspected, inspect_checkpoint(opened))

@@ -26,5 +26,11 @@ def open(checkpoint: Location, *, label: str | None = None) -> Checkpoint:  # no
         CheckpointNotFoundError: nothing is at the location.
         ModelprovError: the checkpoint cannot be read; its subclasses say why.
 
+    Example:
+        rio = modelprov.open("rio")
+        print(rio.label, rio.parameters)
+        for tensor in rio.tensors.values():
+            print(tensor.name, tensor.dtype, tensor.shape)
+
     """
     return open_any(os.fspath(checkpoint), label)

@@ -108,6 +108,12 @@ def probe(
         InterruptedRunError: somebody pressed Ctrl-C; says what is kept.
         ModelprovError: a model cannot be read; its subclasses say why.
 
+    Example:
+        said = modelprov.probe("rio", name=["Rio", "Nex=Nex-AGI"], parent="nex", quick=True)
+        for arm in said.arms:
+            print(arm.model, arm.arm, {each.name: each.count for each in arm.classes})
+        said.save("probe.html")
+
     """
     require("probing")
     names, phrases, arms, languages = _words(name), _words(backstory), _words(arm), _words(language)

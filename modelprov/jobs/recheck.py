@@ -84,6 +84,11 @@ def recheck(
         CouldNotJudgeError: an input is missing.
         ModelprovError: a checkpoint cannot be read; its subclasses say why.
 
+    Example:
+        report.save("report.json")
+        found = modelprov.recheck("report.json")
+        print(found.holds, [claim.claim for claim in found.found.claims if not claim.holds])
+
     """
     refuse_other("device", device, DEVICES)
     refuse_below(1, memory=memory, threads=threads)

@@ -92,6 +92,11 @@ def verify(
         CouldNotJudgeError: nothing can be compared.
         ModelprovError: a checkpoint cannot be read or merged; its subclasses say why.
 
+    Example:
+        Path("claim.yml").write_text(report.reproduction.yaml)
+        checked = modelprov.verify("rio", "claim.yml")
+        print(checked.reproduced, checked.verification.equal, "of", checked.verification.elements)
+
     """
     path = Path(recipe)
     if not is_recipe(str(path)):
