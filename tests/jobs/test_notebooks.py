@@ -88,6 +88,7 @@ def test_a_bar_moves_with_what_is_done_and_is_not_redrawn_for_every_byte(picture
 def test_outside_a_kernel_there_is_no_bar(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a script that imported IPython, and in IPython's own terminal."""
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=Pictures()))
     assert kernel_display() is None
 
 
