@@ -9,13 +9,15 @@ import sys
 from copy import copy
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated, Final, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from modelprov import __version__
+from modelprov.cli.options import option_called
+from modelprov.jobs.arguments import spelt
 
 if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
@@ -39,6 +41,11 @@ FILES: Final = {"report": ("report", "report_combine")}
 
 class Commands(TyperGroup):
     """The commands by name; one is imported when it is called, and help imports none."""
+
+    def main(self, *words: Any, **named: Any) -> Any:
+        """Run the command; what it says of arguments, it says of options."""
+        with spelt(option_called):
+            return super().main(*words, **named)
 
     def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002
         """Every command."""

@@ -12,11 +12,9 @@ import traceback
 from typing import NoReturn
 
 from modelprov.cli.app import app, prepare_help
-from modelprov.cli.options import option_called
 from modelprov.cli.terminal import terminal
 from modelprov.errors import CouldNotJudgeError, InterruptedRunError, ModelprovError, UnreadableFileError
 from modelprov.foreign.shown import clean
-from modelprov.jobs.arguments import spelt
 
 STOPPED = InterruptedRunError.exit_code
 
@@ -29,8 +27,7 @@ def main() -> NoReturn:
     if len(sys.argv) == 1 or not {"-h", "--help"}.isdisjoint(sys.argv):
         prepare_help()
     try:
-        with spelt(option_called):
-            app(standalone_mode=True)
+        app(standalone_mode=True)
     except ModelprovError as error:
         fail(error)
     except SystemExit as leaving:
