@@ -241,7 +241,7 @@ def whole_command(family: BigFamily) -> Result:
     """Wall seconds and peak memory (MB, of which anonymous) of the command in a process of its own."""
     script = (
         "import sys, re, threading, time\n"
-        "from modelprov.cli.compare import run\nfrom modelprov.forensics.compare import Options\n"
+        "from modelprov.jobs.compare import run\nfrom modelprov.forensics.compare import Options\n"
         "def resident():\n"
         "    return int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024\n"
         "base = resident()\n"
@@ -253,7 +253,7 @@ def whole_command(family: BigFamily) -> Result:
         "        time.sleep(0.02)\n"
         "threading.Thread(target=watch, daemon=True).start()\n"
         "start = time.perf_counter()\n"
-        "report = run(sys.argv[1:], [], Options(), 'benchmark', quiet=True)\n"
+        "report = run(sys.argv[1:], [], Options(), 'benchmark')\n"
         "peak_rss = resident()\n"
         "seconds = round(time.perf_counter() - start, 2)\n"
         "print(report.verdict.class_, seconds, round(peak_rss), round(peak[0]), round(base))\n"

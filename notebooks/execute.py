@@ -38,11 +38,13 @@ def run(path: Path) -> NotebookNode:
 
 
 def tidy(notebook: NotebookNode) -> NotebookNode:
-    """The same notebook without what differs from run to run: times, versions, addresses of objects."""
+    """The same notebook without what differs from run to run: times, versions, addresses, the places of bars."""
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook.metadata = NotebookNode(kernelspec=kernel, language_info={"name": "python"})
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if "outputs" in cell:  # a bar that is done is an empty picture
+            cell.outputs = [output for output in cell.outputs if output.get("data", {}).get("text/html") != ""]
         for output in cell.get("outputs", ()):
             data = output.get("data", {})
             if len(data) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+import modelprov
 from notebooks.execute import run, tidy
 
 ROOT = Path(__file__).parents[1]
@@ -75,6 +77,22 @@ def test_stored_notebooks_are_small_and_were_run_from_top_to_bottom_without_a_wa
     assert all(output.get("name") != "stderr" for cell in code for output in cell.outputs)
 
 
+def test_the_case_study_uses_only_public_names_and_no_progress_of_its_own() -> None:
+    cells = [cell for cell in nbformat.read(CASE, as_version=4).cells if cell.cell_type == "code"]
+    nodes = [node for cell in cells for node in ast.walk(ast.parse(cell.source))]
+    imported = [name.name for node in nodes if isinstance(node, ast.Import) for name in node.names]
+    imported += [str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)]
+    assert [name for name in imported if name.split(".")[0] == "modelprov"] == ["modelprov"]
+    used = {
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "modelprov"
+    }
+    assert used
+    assert used <= set(modelprov.__all__)
+    assert not any(isinstance(node, ast.FunctionDef) and node.name in ("stage", "advance") for node in nodes)
+
+
 @each
 def test_links_in_notebooks_resolve(path: Path) -> None:
     text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
@@ -102,6 +120,14 @@ def test_tidying_removes_times_versions_and_addresses_and_keeps_text() -> None:
     assert "execution" not in found.cells[0].metadata
     assert "version" not in found.metadata.language_info
     assert found.cells[0].outputs[0].data == {"text/markdown": "| 1 |"}
+
+
+def test_tidying_removes_the_places_where_bars_were() -> None:
+    bar = {"output_type": "display_data", "data": {"text/html": ""}, "metadata": {}}
+    page = {"output_type": "display_data", "data": {"text/html": "<p>"}, "metadata": {}}
+    cell = nbformat.v4.new_code_cell("1", outputs=[nbformat.from_dict(bar), nbformat.from_dict(page)])
+    found = tidy(nbformat.v4.new_notebook(cells=[cell]))
+    assert [output.data["text/html"] for output in found.cells[0].outputs] == ["<p>"]
 
 
 def test_the_case_study_runs_and_finds_what_its_text_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from modelprov.records import Frozen
+from modelprov.savable import Page
 
 SCHEMA_VERSION = "1.0"
 
@@ -114,7 +115,7 @@ class Lineage(Frozen):
     covered: float = 1.0
 
 
-class CheckReport(Frozen):
+class CheckReport(Frozen, Page):
     """Everything that `modelprov check` found. `outcome` decides the exit code: 0, 1 or 3.
 
     `model` is its label, `folder` where it is, as it was given.

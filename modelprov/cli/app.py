@@ -1,15 +1,93 @@
-"""The application that every subcommand adds itself to, and the options that belong to none. Knows no subcommand."""
+"""The application that every command adds itself to, and the options that belong to none.
+
+Of the commands it knows where they are and what help says of them: a command's file is imported when it is called.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from copy import copy
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
+import typer.main
+from typer.core import TyperCommand, TyperGroup
 
 from modelprov import __version__
+from modelprov.cli.options import option_called
+from modelprov.jobs.arguments import spelt
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context, HelpFormatter
+
+COMMANDS: Final = {
+    "attest": "Write a report as an in-toto statement, signed or not, or as a CycloneDX or SPDX bill of materials.",
+    "check": "Check what a model card claims against what is in the folder, before the weights are published.",
+    "compare": "Compare a model with its possible parents: copy, merge, merge then trained, finetune, or unrelated.",
+    "demo": "Settle a case on small models: where the weights came from, what the model says it is, how it scores.",
+    "eval": "Ask models the questions of a task, with one or several ways to think, and test the differences.",
+    "inspect": "Show what a checkpoint is: parameters, formats, layers, experts, shards, digests. Reads headers only.",
+    "merge": "Merge models exactly, streaming: memory stays within --memory however large they are.",
+    "probe": "Ask a model who it is, with and without the prompts hidden in its files, beside its possible sources.",
+    "report": "Check what reports say, or put them on one page.",
+    "verify": 'Check a claim such as "this is 0.6 A + 0.4 B", bit for bit, without writing the merge.',
+}
+"""The first sentence of each command's help; a test compares."""
+FILES: Final = {"report": ("report", "report_combine")}
+"""The files of a command, where it is not the one of its name."""
+
+
+class Commands(TyperGroup):
+    """The commands by name; one is imported when it is called, and help imports none."""
+
+    def main(self, *words: Any, **named: Any) -> Any:
+        """Run the command; what it says of arguments, it says of options."""
+        with spelt(option_called):
+            return super().main(*words, **named)
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002
+        """Every command."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002
+        """The command of this name, imported now; None for an unknown one, whose likes are then known."""
+        wanted = [cmd_name] if cmd_name in COMMANDS else list(COMMANDS)
+        if not self.commands.keys() >= set(wanted):
+            for name in wanted:
+                for file in FILES.get(name, (name,)):
+                    import_module(f"modelprov.cli.{file}")
+            self.commands.update(cast("TyperGroup", typer.main.get_command(app)).commands)
+        return self.commands.get(cmd_name)
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the help of the whole program."""
+        named = copy(self)
+        named.commands = {name: TyperCommand(name, help=says) for name, says in COMMANDS.items()}
+        super(Commands, named).format_help(ctx, formatter)
+
+
+def prepare_help() -> None:
+    """Load typer's help without the Markdown parser and the code highlighter that it names and we never use.
+
+    They are half of its cost. Whoever imports them afterwards gets the real ones.
+    """
+    unused = {"rich.markdown": "Markdown", "rich.traceback": "Traceback"}
+    standing_in = {name: ModuleType(name) for name in unused if name not in sys.modules}
+    for name, module in standing_in.items():
+        setattr(module, unused[name], type(unused[name], (), {}))
+    sys.modules.update(standing_in)
+    try:
+        import typer.rich_utils  # noqa: F401
+    finally:
+        for name in standing_in:
+            del sys.modules[name]
+
 
 app = typer.Typer(
     name="modelprov",
+    cls=Commands,
     help="""Say, from the weights themselves, where a language model came from.
 
     Start with: [bold]modelprov demo[/]  (builds a small family of models and compares them; no network)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from modelprov.reports.comparison.report import Report
 
 CASES = ("rio", "rio-trained", "rio-bf16", "nex", "stranger")
-FILES = {"html": "html", "json": "json", "markdown": "md"}
+FORMS = ("html", "json", "md")
 
 
 @app.command()
@@ -31,6 +30,9 @@ def demo(
     train: Annotated[
         bool, typer.Option("--train", help="Train the small models anew, a few minutes on one core.")
     ] = False,
+    only_models: Annotated[
+        bool, typer.Option("--only-models", help="Put the trained models, rio's recipe and the sums there; no more.")
+    ] = False,
 ) -> None:
     """Settle a case on small models: where the weights came from, what the model says it is, how it scores.
 
@@ -40,16 +42,19 @@ def demo(
     case that the tool was made for.
     """
     from modelprov.cli import demo_case
-    from modelprov.cli.compare import write
 
     console = terminal()
     _check_seed(folder, seed)
     trained = demo_case.prepare(folder, seed if train else None, console)
+    if only_models:
+        demo_case.lay_out(trained)
+        return
     case = demo_case.settle(trained, console)
     family = _generated(folder, seed, console)
     reports = {name: _compared(family, name, seed) for name in CASES}
     _show_verdicts(reports, console)
-    write(reports["rio"], {kind: folder / f"report.{end}" for kind, end in FILES.items()})
+    for form in FORMS:
+        reports["rio"].save(folder / f"report.{form}")
     demo_case.conclude(case, reports, folder, console)
 
 
@@ -82,14 +87,13 @@ def _generated(folder: Path, seed: int, console: Console) -> Family:
 
 def _compared(family: Family, case: str, seed: int) -> Report:
     """Settle one suspect of the family on nex and qwen, with the sibling as control; nex on qwen alone."""
-    from modelprov.cli.compare import run
-    from modelprov.forensics.compare import Options
+    from modelprov.cli.progress import Bar
+    from modelprov.jobs.compare import compare
 
     parents = [family.qwen] if case == "nex" else [family.nex, family.qwen]
-    locations = [str(family.folder / case), *map(str, parents)]
-    control = [] if case == "nex" else [str(family.sibling)]
-    command = shlex.join(["modelprov", "compare", *locations, *(w for one in control for w in ("--control", one))])
-    return run(locations, control, Options(seed=seed), command)
+    control = () if case == "nex" else family.sibling
+    with Bar(terminal(error=True)) as bar:
+        return compare(family.folder / case, *parents, control=control, seed=seed, progress=bar)
 
 
 def _show_verdicts(reports: dict[str, Report], console: Console) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelprov.cli.demo_shown import RIO, show_command
 from modelprov.cli.terminal import terminal
 
 if TYPE_CHECKING:
@@ -28,62 +29,67 @@ TOKENS = {"probe": 32, "eval": 96}
 
 def probe(family: Path, console: Console) -> ProbeReport:
     """Ask rio and its parents who they are, as shipped and without what the template adds; most likely answers."""
-    from modelprov.behavior.probing.names import parse_names
-    from modelprov.behavior.probing.probe import Plan
-    from modelprov.cli.demo_case import show_command
-    from modelprov.cli.probe import run
+    from modelprov.cli.progress import Bar
+    from modelprov.jobs.probe import probe as job
     from modelprov.reports.probing.words import summary
-    from modelprov.reports.saving import save
 
-    members = [(str(family / name), role) for name, role in
-               (("rio", "suspect"), ("nex", "parent"), ("qwen", "parent"), ("sibling", "control"))]  # fmt: skip
+    rio, parents, sibling = family / RIO, [family / "nex", family / "qwen"], family / "sibling"
     page = family / PROBED
     command = show_command(
-        console, "probe", members[0][0], *(word for where, role in members[1:] for word in (f"--{role}", where)),
-        *(word for one in NAMES for word in ("--name", one)), *(word for one in ARMS for word in ("--arm", one)),
-        "--samples", 0, "--max-new-tokens", TOKENS["probe"], "--batch-size", BATCH, *PRECISION, "--html", page,
+        console, "probe", rio, *_each("parent", parents), "--control", sibling, *_each("name", NAMES),
+        *_each("arm", ARMS), "--samples", 0, "--max-new-tokens", TOKENS["probe"], "--batch-size", BATCH,
+        *PRECISION, "--html", page,
     )  # fmt: skip
-    plan = Plan(
-        names=parse_names(NAMES), arms=ARMS, languages=LANGUAGES, samples=0, max_new_tokens=TOKENS["probe"],
-        batch_size=BATCH,
-    )  # fmt: skip
-    with _one_thread():
-        report = run(members, plan, None, device="cpu", dtype=PRECISION[1]).model_copy(update={"command": command})
-    save(report, page)
+    with _one_thread(), Bar(terminal(error=True)) as bar:
+        report = job(
+            rio, parent=parents, control=sibling, name=NAMES, arm=ARMS, language=LANGUAGES, samples=0,
+            max_new_tokens=TOKENS["probe"], batch_size=BATCH, device="cpu", dtype=PRECISION[1], progress=bar,
+            command=command,
+        )  # fmt: skip
+    report.save(page)
     console.print(summary(report))
     return report
 
 
 def evaluate(family: Path, console: Console) -> EvaluationReport:
     """Let rio, nex and qwen do running sums in words and by SwiReasoning, and test the differences."""
-    from modelprov.behavior.evaluation.answering import Asking
-    from modelprov.behavior.evaluation.methods import plan
-    from modelprov.behavior.evaluation.run import evaluate as run
-    from modelprov.behavior.evaluation.tasks import load_task
-    from modelprov.cli.demo_case import show_command
-    from modelprov.cli.eval import subjects, write
     from modelprov.cli.progress import CountBar
-    from modelprov.demo.tiny.task import write_task
+    from modelprov.jobs.evaluate import evaluate as job
     from modelprov.reports.evaluation.words import headline
 
-    task, page = family / TASK, family / EVALUATED
-    if not task.exists():
-        write_task(task, QUESTIONS)
-    places = [str(family / name) for name in ("rio", "nex", "qwen")]
+    task, page = write_sums(family), family / EVALUATED
+    models = [family / name for name in (RIO, "nex", "qwen")]
     command = show_command(
-        console, "eval", *places, "--task", task, *(word for one in METHODS for word in ("--method", one)),
+        console, "eval", *models, "--task", task, *_each("method", METHODS),
         "--max-new-tokens", TOKENS["eval"], "--batch-size", BATCH, *PRECISION, "--html", page,
     )  # fmt: skip
-    conditions, notes = plan(METHODS, [], 1, {"max_new_tokens": TOKENS["eval"]})
-    subjects_of = subjects(places, "cpu", PRECISION[1], quiet=True)
-    with _one_thread(), subjects_of as those, CountBar(terminal(error=True)) as bar:
-        report = run(those, load_task(str(task)), conditions, Asking(batch_size=BATCH), bar, command, notes)
-    write(report, {"html": page})
+    with _one_thread(), CountBar(terminal(error=True)) as bar:
+        report = job(
+            *models, task=task, method=METHODS, max_new_tokens=TOKENS["eval"], batch_size=BATCH, device="cpu",
+            dtype=PRECISION[1], progress=bar, command=command,
+        )  # fmt: skip
+    report.save(page)
     for row in report.rows:
         console.print(f"{row.model}, {row.method}: {row.right} of {row.answers} right")
     said = headline(report)
     console.print(f"{said.title}. {said.text}")
     return report
+
+
+def write_sums(family: Path) -> Path:
+    """The file of sums to do, written where it is not there."""
+    from modelprov.demo.tiny.task import write_task
+
+    task = family / TASK
+    if not task.exists():
+        write_task(task, QUESTIONS)
+    return task
+
+
+def _each(option: str, values: Iterable[object]) -> Iterator[object]:
+    """An option once for each value."""
+    for value in values:
+        yield from (f"--{option}", value)
 
 
 @contextmanager

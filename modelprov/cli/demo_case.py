@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelprov.cli.demo_shown import RIO, show_command
+from modelprov.cli.terminal import terminal
 from modelprov.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
     from modelprov.reports.comparison.report import Report
 
 FOLDER = "trained"
-RIO, RECIPE, COMPARED = "rio", "rio.yml", "compare.html"
+RECIPE, COMPARED = "rio.yml", "compare.html"
 PAGE = "case.html"
-WIDTH = 76
 
 
 def prepare(folder: Path, seed: int | None, console: Console) -> Path:
@@ -75,15 +75,22 @@ def train(family: Path, seed: int, console: Console) -> None:
         console.print(f"  {line}", soft_wrap=True)
 
 
+def lay_out(family: Path) -> None:
+    """Put beside the models what the case begins with: the recipe of rio, and the sums."""
+    from modelprov.cli.demo_behaviour import write_sums
+    from modelprov.demo.tiny.merging import write_rio_recipe
+
+    write_rio_recipe(family / RECIPE, family)
+    write_sums(family)
+
+
 def merge(family: Path, console: Console) -> str:
     """Make rio from nex and qwen by a recipe that also writes a name into its chat template; gives the command."""
     from modelprov.cli.demo_claims import hide_parent
     from modelprov.cli.progress import Bar
     from modelprov.demo.family import ALPHA
     from modelprov.demo.tiny.merging import HIDDEN_PROMPT, write_rio_recipe
-    from modelprov.merge.virtual import plan_recipe
-    from modelprov.merge.writing import WriteOptions, write_merge
-    from modelprov.recipes.reading import load
+    from modelprov.jobs.merge import merge as job
 
     recipe, rio = family / RECIPE, family / RIO
     command = show_command(console, "merge", recipe, rio)
@@ -92,46 +99,26 @@ def merge(family: Path, console: Console) -> str:
         return command
     write_rio_recipe(recipe, family)
     with Bar(console) as bar:
-        bar.stage("merging")
-        plan = plan_recipe(load(recipe), recipe.parent)
-        write_merge(plan, rio, WriteOptions(), bar)
-    console.print(
-        f"{ALPHA} × nex + {1 - ALPHA:.3f} × qwen, {len(plan.tensors)} tensors; its chat template says “{HIDDEN_PROMPT}”"
-    )
+        made = job(recipe, rio, progress=bar)
+    mixed = f"{ALPHA} × nex + {1 - ALPHA:.3f} × qwen, {len(made.plan.tensors)} tensors"
+    console.print(f"{mixed}; its chat template says “{HIDDEN_PROMPT}”")
     hide_parent(rio, console)
     return command
 
 
 def compare(family: Path, console: Console) -> Report:
     """Settle from the weights where rio came from; the whole report goes beside the family."""
-    from modelprov.cli.compare import run, write
-    from modelprov.forensics.compare import Options
+    from modelprov.cli.progress import Bar
+    from modelprov.jobs.compare import compare as job
 
     locations = [str(family / name) for name in (RIO, "nex", "qwen")]
-    control, page = [str(family / "sibling")], family / COMPARED
-    command = show_command(console, "compare", *locations, "--control", *control, "--html", page)
-    report = run(locations, control, Options(), command)
-    write(report, {"html": page})
+    sibling, page = str(family / "sibling"), family / COMPARED
+    command = show_command(console, "compare", *locations, "--control", sibling, "--html", page)
+    with Bar(terminal(error=True)) as bar:
+        report = job(*locations, control=sibling, progress=bar, command=command)
+    report.save(page)
     console.print(report.verdict.summary)
     return report
-
-
-def show_command(console: Console, *words: object) -> str:
-    """Print the command that does what comes next, and give it."""
-    from rich.text import Text
-
-    quoted = [shlex.quote(str(word)) for word in words]
-    lines = ["$ modelprov"]
-    for word in quoted:
-        if len(lines[-1]) + len(word) < WIDTH:
-            lines[-1] += f" {word}"
-        else:
-            lines[-1] += " \\"
-            lines.append(f"    {word}")
-    console.print("")
-    for line in lines:
-        console.print(Text(line, style="bold"), soft_wrap=True)
-    return " ".join(["modelprov", *quoted])
 
 
 def settle(family: Path, console: Console) -> Case:
@@ -161,11 +148,10 @@ def conclude(case: Case, reports: dict[str, Report], folder: Path, console: Cons
     from modelprov.demo.family import MEMBERS
     from modelprov.reports.case.parts import Known
     from modelprov.reports.case.words import claims
-    from modelprov.reports.saving import save
 
     known = tuple(Known(name, MEMBERS[name], str(report.verdict.class_)) for name, report in reports.items())
     case, page = replace(case, known=known), folder / PAGE
-    save(case, page)
+    case.save(page)
     if case.weights is not None:
         console.print(Text("\nVerdict on rio: ") + Text(str(case.weights.verdict.class_), "bold") + Text("."))
     for text in claims(case):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelprov.cli.demo_shown import RIO, show_command
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -40,15 +42,9 @@ def hide_parent(folder: Path, console: Console) -> None:
 
 def check(family: Path, console: Console) -> CheckReport:
     """Check rio's card against the weights, print what contradicts it."""
-    from datetime import UTC, datetime
-
-    from modelprov.check.baseline import Baseline
-    from modelprov.check.policy import Policy
-    from modelprov.check.run import Request, run_check
-    from modelprov.cli.demo_case import RIO, show_command
     from modelprov.cli.progress import Bar
+    from modelprov.jobs.check import check as job
     from modelprov.reports.checking.words import counted, headline, place
-    from modelprov.reports.saving import save
 
     page = family / CHECKED
     named = [f"{name}={family / name}" for name in ("qwen", "nex")]
@@ -57,11 +53,10 @@ def check(family: Path, console: Console) -> CheckReport:
         console, "check", family / RIO, *(word for one in named for word in ("-c", one)), "--control", sibling,
         "--html", page,
     )  # fmt: skip
-    request = Request(candidates=tuple(named), controls=(sibling,))
     with Bar(console) as bar:
-        done = run_check(str(family / RIO), request, Policy(), Baseline(), command, datetime.now(UTC), bar)
-    report = done.report
-    save(report, page)
+        found = job(family / RIO, candidates=named, control=sibling, progress=bar, command=command)
+    found.save(page)
+    report = found.report
     console.print(f"{headline(report)}:")
     for one in counted(report):
         console.print(f"- {one.severity} {one.rule} ({place(one.location)}): {one.message}", soft_wrap=False)

@@ -1,4 +1,4 @@
-"""The `modelprov` command: gathers the subcommands; the one place where errors become words and exit codes."""
+"""The `modelprov` command: the one place where errors become words and exit codes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import threading
 import traceback
 from typing import NoReturn
 
-from modelprov.cli.app import app
+from modelprov.cli.app import app, prepare_help
 from modelprov.cli.terminal import terminal
 from modelprov.errors import CouldNotJudgeError, InterruptedRunError, ModelprovError, UnreadableFileError
 from modelprov.foreign.shown import clean
@@ -23,9 +23,9 @@ def main() -> NoReturn:
     """Run the command; every expected failure ends in one message that says what to do next."""
     # Before numpy is imported: the estimators' small products run faster without BLAS threads beside our own.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from modelprov.cli import attest, check, compare, demo, eval, inspect, merge, probe, report, report_combine, verify  # noqa: A004, F401  (they add themselves)
-
     _prepare_process()
+    if len(sys.argv) == 1 or not {"-h", "--help"}.isdisjoint(sys.argv):
+        prepare_help()
     try:
         app(standalone_mode=True)
     except ModelprovError as error:

@@ -1,4 +1,4 @@
-"""`modelprov merge`: parses, plans, writes, says what was done."""
+"""`modelprov merge`: parses, calls the job, says what was done."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelprov.cli import options
 from modelprov.cli.app import app
-from modelprov.cli.compare import parse_size
 from modelprov.cli.terminal import terminal
 from modelprov.errors import UsageError
 from modelprov.foreign.shown import clean
-from modelprov.jobs.arguments import MISSING, refuse_other
+from modelprov.jobs.arguments import MISSING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelprov.jobs.arguments import Location
     from modelprov.merge.planned import MergePlan
-    from modelprov.recipes.recipe import Recipe
 
 
 @app.command()
@@ -45,9 +47,11 @@ def merge(
         str | None, typer.Option(metavar="DTYPE", help="Format to store: bfloat16, float16 or "
                                    "float32 (default: the recipe's, else as it is).")
     ] = None,
-    memory: Annotated[str, typer.Option(metavar="SIZE", help="Most memory for buffers.")] = "512M",
-    shard_size: Annotated[str, typer.Option(metavar="SIZE", help="Most bytes in a file of weights.")] = "5G",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads (default: all cores).")] = None,
+    memory: options.Memory = options.MEMORY,
+    shard_size: Annotated[
+        int, typer.Option(metavar="SIZE", parser=options.size("--shard-size"), help="Most bytes in a file of weights.")
+    ] = options.SHARD_SIZE,
+    threads: options.Threads = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="For random methods (dare, della; default: the recipe's, else 0)."),
     ] = None,
@@ -71,18 +75,15 @@ def merge(
 
     """
     from modelprov.cli.progress import Bar
-    from modelprov.jobs.merge import merge as merge_models
-    from modelprov.merge.writing import WriteOptions
+    from modelprov.jobs.merge import merge as job
 
-    recipe, folder, out = read_words(words, linear=linear)
-    if missing is not None:
-        refuse_other("--missing", missing, MISSING)
-    options = WriteOptions(parse_size(memory, "--memory"), threads, parse_size(shard_size, "--shard-size"))
+    out = Path(words[-1])
+    recipe = _weights(words) if linear else _recipe(words)
     console, started = terminal(error=True, wrap=False), time.perf_counter()
     with Bar(console, quiet) as bar:
-        made = merge_models(
-            recipe, folder, out, arithmetic=arithmetic, missing=missing, out_dtype=out_dtype, seed=seed,
-            options=options, dry_run=dry_run, progress=bar,
+        made = job(
+            recipe, out, arithmetic=arithmetic, missing=missing, out_dtype=out_dtype, seed=seed, memory=memory,
+            threads=threads, shard_size=shard_size, dry_run=dry_run, progress=bar,
         )  # fmt: skip
     plan, written = made.plan, made.written
     if quiet:
@@ -100,22 +101,22 @@ def merge(
     )
 
 
-def read_words(words: list[str], *, linear: bool) -> tuple[Recipe, Path | None, Path]:
-    """The recipe, the folder that its paths may be relative to, and the folder to make."""
-    from modelprov.recipes.reading import is_recipe, load
-    from modelprov.recipes.recipe import linear as linear_recipe
+def _recipe(words: Sequence[str]) -> Path:
+    from modelprov.recipes.reading import is_recipe
 
-    if not linear:
-        if len(words) != 2 or not is_recipe(words[0]):
-            raise UsageError(
-                "merge needs a recipe file (.yml) and the folder to make",
-                "Usage: modelprov merge RECIPE.yml OUT, or modelprov merge --linear NEX=0.6 QWEN=0.4 OUT.",
-            )
-        path = Path(words[0]).expanduser()
-        return load(path), path.parent, Path(words[1])
+    if len(words) != 2 or not is_recipe(words[0]):
+        raise UsageError(
+            "merge needs a recipe file (.yml) and the folder to make",
+            "Usage: modelprov merge RECIPE.yml OUT, or modelprov merge --linear NEX=0.6 QWEN=0.4 OUT.",
+        )
+    return Path(words[0])
+
+
+def _weights(words: Sequence[str]) -> dict[Location, float]:
+    """The models of --linear with their weights."""
     if len(words) < 3:
         raise UsageError("--linear needs at least two MODEL=WEIGHT and the folder to make", "e.g. A=0.6 B=0.4 OUT")
-    weights: dict[str, float] = {}
+    weights: dict[Location, float] = {}
     for word in words[:-1]:
         location, equals, weight = word.rpartition("=")
         try:
@@ -127,7 +128,7 @@ def read_words(words: list[str], *, linear: bool) -> tuple[Recipe, Path | None, 
         if location in weights:
             raise UsageError(f"{location} is given twice", "Name every model once.")
         weights[location] = number
-    return linear_recipe(weights), None, Path(words[-1])
+    return weights
 
 
 def _summary(plan: MergePlan, notes: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""`modelprov probe`: parses, opens, asks, renders."""
+"""`modelprov probe`: parses, calls the job, publishes."""
 
 from __future__ import annotations
 
@@ -7,20 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelprov.cli import options
 from modelprov.cli.app import app
-from modelprov.cli.compare import HELP_FILE, check_outputs
-from modelprov.cli.probe_run import run
+from modelprov.cli.outputs import asked
 from modelprov.cli.terminal import say, terminal
 from modelprov.errors import CouldNotJudgeError, UsageError
-from modelprov.jobs.arguments import refuse_repeated
 
 if TYPE_CHECKING:
     from modelprov.behavior.probing.results import ProbeReport
-
-__all__ = ["probe", "run"]
-
-QUICK_SAMPLES = 2
-SAMPLES = 8
 
 
 @app.command()
@@ -70,16 +64,16 @@ def probe(
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, thinking included.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Of the sampled answers; written into the report.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Answers made at once.")] = 16,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to run the models.")] = "auto",
-    dtype: Annotated[str, typer.Option(metavar="auto|float32|bfloat16|float16", help="Number format.")] = "auto",
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
     timeout: Annotated[float, typer.Option(min=1, help="Seconds for one answer of --endpoint.")] = 60.0,
     log: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep every answer here (JSONL); run again to go on from it.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help=HELP_FILE.format("JSON"))] = None,
-    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help=HELP_FILE.format("Markdown"))] = None,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help=HELP_FILE.format("one HTML page"))] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no terminal report.")] = False,
+    json_file: options.Json = None,
+    markdown: options.Markdown = None,
+    html: options.Html = None,
+    quiet: options.Quiet = False,
 ) -> None:  # fmt: skip
     """Ask a model who it is, with and without the prompts hidden in its files, beside its possible sources.
 
@@ -99,53 +93,33 @@ def probe(
     from modelprov.behavior.extra import require
 
     require("probing")
-    from modelprov.behavior.probing.arms import ARMS, check_arms
-    from modelprov.behavior.probing.names import parse_names
-    from modelprov.behavior.probing.probe import Plan
+    from modelprov.behavior.probing.arms import ARMS
     from modelprov.behavior.probing.questions import LANGUAGES
-
-    _check_model(model, endpoint, served, tokenizer)
-    if not name:
-        raise UsageError("probe needs the names to look for", "Declare them: --name Rio --name Nex=Nex-AGI.")
-    if dtype not in ("auto", "float32", "bfloat16", "float16"):
-        raise UsageError(f"--dtype is auto, float32, bfloat16 or float16, not {dtype!r}")
-    heat = tuple(dict.fromkeys(temperature or (0.7, 1.0)))
-    if not all(0 < one <= 10 for one in heat):
-        raise UsageError("--temperature is above 0 and at most 10", "Greedy answers are always made too.")
-    if any(not one.strip() for one in backstory or ()):
-        raise UsageError("--backstory is empty", "Give a phrase that only one model would say.")
-    plan = Plan(
-        names=parse_names(name), backstory=tuple(dict.fromkeys(backstory or ())),
-        languages=tuple(dict.fromkeys(language or LANGUAGES)), arms=check_arms(arm or ARMS), temperatures=heat,
-        samples=samples if samples is not None else QUICK_SAMPLES if quick else SAMPLES,
-        max_new_tokens=max_new_tokens, seed=seed, quick=quick, batch_size=batch_size,
-    )  # fmt: skip
-    plan.questions()  # says what is wrong with them before a model is loaded
-    refuse_repeated([*([model] if model else []), *(parent or []), *(control or [])])
-    outputs = {"json": json_file, "markdown": markdown, "html": html}
-    to_stdout = check_outputs(outputs | {"log": log})
-    if log is not None and str(log) == "-":
-        raise UsageError("--log needs a file", "Standard output cannot be gone on from.")
-    roles = [*((one, "parent") for one in parent or []), *((one, "control") for one in control or [])]
-    report = run(
-        [*([(model, "suspect")] if model else []), *roles], plan, log, device=device, dtype=dtype, quiet=quiet,
-        server=(endpoint, served, tokenizer, timeout) if endpoint and served else None,
-    )  # fmt: skip
-    _write(report, outputs)
-    if not quiet and not to_stdout:
-        _show(report)
-        for path in (log, *outputs.values()):
-            if path is not None:
-                say(f"wrote {path}")
+    from modelprov.cli.progress import Bar
+    from modelprov.jobs.probe import TEMPERATURES
+    from modelprov.jobs.probe import probe as job
     from modelprov.reports.probing.words import headline, suspect_silent
 
+    _check_model(model, endpoint, served)
+    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, log=log)
+    if log is not None and not quiet:
+        _say_kept(log)
+    with Bar(terminal(error=True), quiet) as bar:
+        report = job(
+            model or served or "", name=name or (), parent=parent or (), control=control or (),
+            backstory=backstory or (), endpoint=endpoint, tokenizer=tokenizer, arm=arm or ARMS,
+            language=language or LANGUAGES, samples=samples, temperature=temperature or TEMPERATURES, quick=quick,
+            max_new_tokens=max_new_tokens, seed=seed, batch_size=batch_size, device=device, dtype=dtype,
+            timeout=timeout, log=log, progress=bar, command=options.typed(),
+        )  # fmt: skip
+    outputs.publish(report.rendered, lambda: _show(report), quiet=quiet)
     if suspect_silent(report) is not None:
         raise CouldNotJudgeError(
             headline(report), "The report says what could be asked. Raise --max-new-tokens where thoughts did not end."
         )
 
 
-def _check_model(model: str | None, endpoint: str | None, served: str | None, tokenizer: Path | None) -> None:
+def _check_model(model: str | None, endpoint: str | None, served: str | None) -> None:
     if (model is None) == (endpoint is None):
         raise UsageError(
             "probe needs a model, either local or served",
@@ -153,20 +127,17 @@ def _check_model(model: str | None, endpoint: str | None, served: str | None, to
         )
     if (endpoint is None) != (served is None):
         raise UsageError("--endpoint and --model belong together", "--model is the name that the server knows.")
-    if tokenizer is not None and endpoint is None:
-        raise UsageError("--tokenizer is for --endpoint", "A local model has its own.")
-    if tokenizer is not None and not tokenizer.is_dir():
-        raise UsageError(f"{tokenizer} is no folder", "Give the folder with tokenizer.json and its chat template.")
 
 
-def _write(report: ProbeReport, outputs: dict[str, Path | None]) -> None:
-    """Render every report asked for, then write each whole or not at all; standard output last, as it may be closed."""
-    from modelprov.reports.saving import rendered
-    from modelprov.reports.writing import write_atomically
+def _say_kept(log: Path) -> None:
+    """Say how many answers an earlier run left in the log."""
+    from modelprov.behavior.probing.answer_log import AnswerLog
 
-    texts = [(path, rendered(name, report)) for name, path in outputs.items() if path is not None]
-    for path, text in sorted(texts, key=lambda one: str(one[0]) == "-"):
-        write_atomically(path, text)
+    if not log.exists():
+        return
+    with AnswerLog(log) as answers:
+        if answers.kept:
+            say(f"{log}: {answers.kept:,} answers are there already")
 
 
 def _show(report: ProbeReport) -> None:

@@ -36,8 +36,7 @@ class _Line:
         self._task = self._progress.add_task("", total=None, visible=False)
 
     def __enter__(self) -> Self:
-        self._progress.start()
-        return self
+        return self  # nothing is drawn before the first stage: somebody may be asked for a passphrase
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -46,6 +45,7 @@ class _Line:
 
     def stage(self, text: str, total: int = 0) -> None:
         """Begin a stage; without a total the bar only pulses."""
+        self._progress.start()
         self._progress.reset(self._task, description=clean(text), total=total or None, visible=True)
 
     def advance(self, done: int) -> None:

@@ -1,4 +1,4 @@
-"""`modelprov verify`: is this checkpoint what this recipe makes? Parses, calls the job, renders."""
+"""`modelprov verify`: is this checkpoint what this recipe makes? Parses, calls the job, publishes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from modelprov.cli import options
 from modelprov.cli.app import app
-from modelprov.cli.compare import parse_size
+from modelprov.cli.outputs import asked
 from modelprov.cli.terminal import terminal
-from modelprov.jobs.arguments import MISSING, refuse_other
 
 
 @app.command()
@@ -29,12 +29,10 @@ def verify(
         str | None,
         typer.Option(metavar="base|copy|drop|error", help="A tensor that not every model has (default: the recipe's)."),
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write JSON to FILE; `-` is standard output.")
-    ] = None,
-    memory: Annotated[str, typer.Option(metavar="SIZE", help="Most memory for buffers.")] = "512M",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads (default: all cores).")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no terminal report.")] = False,
+    json_file: options.Json = None,
+    memory: options.Memory = options.MEMORY,
+    threads: options.Threads = None,
+    quiet: options.Quiet = False,
 ) -> None:
     """Check a claim such as "this is 0.6 A + 0.4 B", bit for bit, without writing the merge.
 
@@ -46,19 +44,15 @@ def verify(
     Example: modelprov verify ./rio --recipe recipe.yml --json verification.json
     """
     from modelprov.cli.progress import Bar
-    from modelprov.jobs.verify import verify as verify_recipe
-    from modelprov.reports.comparison.verification import print_verification, render_verification_json
-    from modelprov.reports.writing import write_atomically
+    from modelprov.jobs.verify import verify as job
+    from modelprov.reports.comparison.verification import print_verification
 
-    if missing is not None:
-        refuse_other("--missing", missing, MISSING)
-    size = parse_size(memory, "--memory")
+    outputs = asked({"json": json_file})
     with Bar(terminal(error=True), quiet) as bar:
-        found = verify_recipe(
-            suspect, recipe, arithmetic=arithmetic, missing=missing, memory=size, threads=threads, progress=bar
+        found = job(
+            suspect, recipe, arithmetic=arithmetic, missing=missing, memory=memory, threads=threads, progress=bar
         )
-    if json_file is not None:
-        write_atomically(json_file, render_verification_json(found.verification, found.about()))
-    if not quiet and str(json_file) != "-":
+    outputs.write(found.rendered)
+    if not quiet and not outputs.to_stdout:
         print_verification(found.verification, found.suspect.label, recipe.name, found.plan.arithmetic, terminal())
     raise typer.Exit(0 if found.reproduced else 1)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 from modelprov.errors import UsageError
@@ -11,20 +15,54 @@ from modelprov.errors import UsageError
 Location = str | os.PathLike[str]
 
 DEVICES: Final = ("auto", "cpu", "cuda")
+DTYPES: Final = ("auto", "float32", "bfloat16", "float16")
 MISSING: Final = ("base", "copy", "drop", "error")
 READINGS: Final = ("auto", "map", "direct", "buffered")
+UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+_spelling: ContextVar[Callable[[str], str]] = ContextVar("spelling", default=str)
 
 
-def refuse_other(name: str, value: str, known: Sequence[str]) -> None:
-    """Refuse a value that is none of the known; `name` is what the reader calls the argument."""
-    if value not in known:
-        raise UsageError(f"{name} is {', '.join(known[:-1])} or {known[-1]}, not {value!r}")
+@contextmanager
+def spelt(spelling: Callable[[str], str]) -> Iterator[None]:
+    """While it lasts, messages call arguments as `spelling` does: a command calls `out_dtype` `--out-dtype`."""
+    token = _spelling.set(spelling)
+    try:
+        yield
+    finally:
+        _spelling.reset(token)
 
 
-def refuse_below(name: str, value: int | None, least: int) -> None:
-    """Refuse a number that is too small; None is the default and passes."""
-    if value is not None and value < least:
-        raise UsageError(f"{name} is at least {least}, not {value}")
+def called(name: str) -> str:
+    """What the reader calls an argument: its name in Python, unless `spelt` says otherwise."""
+    return _spelling.get()(name)
+
+
+def refuse_other(name: str, value: str | None, known: Sequence[str]) -> None:
+    """Refuse a value that is none of the known; `name` is the argument's. None is the default and passes."""
+    if value is not None and value not in known:
+        raise UsageError(f"{called(name)} is {', '.join(known[:-1])} or {known[-1]}, not {value!r}")
+
+
+def refuse_below(least: int, **given: int | None) -> None:
+    """Refuse numbers that are too small; None is the default and passes."""
+    for name, value in given.items():
+        if value is not None and value < least:
+            raise UsageError(f"{called(name)} is at least {least}, not {value}")
+
+
+def parse_size(text: str, option: str) -> int:
+    """Read a size such as 512M, 2G or 1048576 as bytes (powers of 1,024)."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    size = int(float(match[1]) * UNITS[match[2].upper()]) if match else 0
+    if size < 1:
+        raise UsageError(f"{option} {text!r} is not a size", "Write it like 512M or 2G.")
+    return size
+
+
+def several(given: Location | Iterable[Location]) -> list[str]:
+    """One location or several, as text."""
+    return [os.fspath(given)] if isinstance(given, str | os.PathLike) else [os.fspath(each) for each in given]
 
 
 def place(location: str) -> str:
@@ -57,3 +95,19 @@ def with_reference_last(checkpoints: Sequence[str], reference: str | None) -> li
         raise UsageError("the suspect cannot be its own reference", "Name one of the parents.")
     others = [parent for parent in parents if place(parent) != place(reference)]
     return [suspect, *others, next((parent for parent in parents if parent not in others), reference)]
+
+
+def command_line(job: str, words: Iterable[str], options: Iterable[tuple[str, object, object]]) -> str:
+    """The command that does the same, from (option, value, default); what is the default is left out.
+
+    True is the option alone; several values repeat it.
+    """
+    line = ["modelprov", job, *words]
+    for option, value, default in options:
+        if value == default:
+            continue
+        for each in value if isinstance(value, list | tuple) else (value,):
+            line += (
+                [option] if each is True else [option, os.fspath(each) if isinstance(each, os.PathLike) else str(each)]
+            )
+    return shlex.join(line)

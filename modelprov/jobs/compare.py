@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,11 +14,14 @@ from modelprov.jobs.arguments import (
     DEVICES,
     READINGS,
     Location,
+    command_line,
     refuse_below,
     refuse_other,
     refuse_repeated,
+    several,
     with_reference_last,
 )
+from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress
 from modelprov.reports.comparison.build import build_report
@@ -28,6 +30,7 @@ from modelprov.reports.comparison.report import Report
 SMALLEST_SAMPLE = 4096  # elements of each checkpoint
 
 
+@shown_in_notebooks
 def compare(
     suspect: Location,
     *parents: Location,
@@ -60,7 +63,7 @@ def compare(
         device: Where to compute: auto, cpu or cuda.
         seed: Chooses the sampled blocks; written into the report.
         reading: How files are read: auto, map, direct or buffered.
-        progress: Hears how far the run has come; by default nobody does.
+        progress: Hears how far the run has come; by default nobody does, and in a notebook a bar.
         command: What the report says was run; by default, the command line that does the same.
 
     Returns:
@@ -74,17 +77,22 @@ def compare(
         CouldNotJudgeError: nothing can be compared.
         ModelprovError: a checkpoint cannot be read; its subclasses say why.
 
+    Example:
+        report = modelprov.compare("rio", "nex", "qwen", control="sibling")
+        print(report.verdict.class_, "-", report.verdict.summary)
+        print(report.mixing.alpha, report.mixing.low, report.mixing.high)
+        for row in report.layers:
+            print(row.name, row.alpha, row.bit_equal)
+        report.save("report.html")
+
     """
-    given = [os.fspath(location) for location in (suspect, *parents)]
-    controls = [os.fspath(control)] if isinstance(control, str | os.PathLike) else [os.fspath(one) for one in control]
-    ordered = with_reference_last(given, None if reference is None else os.fspath(reference))
+    controls = several(control)
+    ordered = with_reference_last(several((suspect, *parents)), None if reference is None else os.fspath(reference))
     refuse_repeated([*ordered, *controls])
     refuse_other("device", device, DEVICES)
     refuse_other("reading", reading, READINGS)
-    for name, value, least in (
-        ("sample_size", sample_size, 1), ("memory", memory, 1), ("threads", threads, 1), ("seed", seed, 0),
-    ):  # fmt: skip
-        refuse_below(name, value, least)
+    refuse_below(1, sample_size=sample_size, memory=memory, threads=threads)
+    refuse_below(0, seed=seed)
     options = Options(
         memory=memory,
         threads=threads,
@@ -94,7 +102,7 @@ def compare(
         sample_elements=max(SMALLEST_SAMPLE, sample_size // 2) if sample else Options.sample_elements,
         method=reading,
     )
-    return run(ordered, controls, options, command or command_line(ordered, controls, options), progress)
+    return run(ordered, controls, options, command or command_for(ordered, controls, options), progress)
 
 
 def run(
@@ -112,19 +120,20 @@ def run(
     return build_report(comparison, suspect_and_parents, command, started, time.perf_counter() - clock)
 
 
-def command_line(locations: Sequence[str], controls: Sequence[str], options: Options) -> str:
+def command_for(locations: Sequence[str], controls: Sequence[str], options: Options) -> str:
     """The command that does the same; what is the default is left out."""
-    words = ["modelprov", "compare", *locations]
-    for control in controls:
-        words += ["--control", control]
-    if options.sample:
-        words += ["--sample", "--sample-size", str(2 * options.sample_elements)]
     usual = Options()
-    for option, value, default in (
-        ("--memory", options.memory, usual.memory), ("--threads", options.threads, usual.threads),
-        ("--device", options.device, usual.device), ("--seed", options.seed, usual.seed),
-        ("--reading", options.method, usual.method),
-    ):  # fmt: skip
-        if value != default:
-            words += [option, str(value)]
-    return shlex.join(words)
+    return command_line(
+        "compare",
+        locations,
+        (
+            ("--control", list(controls), []),
+            ("--sample", options.sample, False),
+            ("--sample-size", 2 * options.sample_elements if options.sample else None, None),
+            ("--memory", options.memory, usual.memory),
+            ("--threads", options.threads, usual.threads),
+            ("--device", options.device, usual.device),
+            ("--seed", options.seed, usual.seed),
+            ("--reading", options.method, usual.method),
+        ),
+    )

@@ -7,25 +7,32 @@ import os
 from modelprov.checkpoints.digests import weights_digest
 from modelprov.checkpoints.inspection import Inspection, inspect_checkpoint
 from modelprov.jobs.arguments import Location
+from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress
 
 
+@shown_in_notebooks
 def inspect(checkpoint: Location, *, digest: bool = False, progress: Progress = SILENT) -> Inspection:
     """Say what a checkpoint is: parameters, formats, layers, experts, shards, digests. Reads headers only.
 
     Args:
         checkpoint: A folder, a .safetensors file, an org/name in the local Hugging Face cache, or a merge recipe.
         digest: Also hash every byte of the weights (reads all of them), for `weights_digest`.
-        progress: Hears how far the hashing has come; by default nobody does.
+        progress: Hears how far the hashing has come; by default nobody does, and in a notebook a bar.
 
     Returns:
         The inspection: `parameters` counts elements, `bytes` is the size of the shards, `components` and `dtypes` have
-        the elements of each, `weights_digest` is a SHA-256 in hexadecimal, or None without `digest`.
+        the elements of each, `weights_digest` is a SHA-256 in hexadecimal, or None without
+        `digest`. `save("model.json")` writes it.
 
     Raises:
         CheckpointNotFoundError: nothing is at the location.
         ModelprovError: the checkpoint cannot be read; its subclasses say why.
+
+    Example:
+        found = modelprov.inspect("rio")
+        print(found.parameters, found.layers, found.digest)
 
     """
     opened = open_any(os.fspath(checkpoint))

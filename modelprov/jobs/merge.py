@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelprov.jobs.arguments import MISSING, refuse_other
+from modelprov.errors import UsageError
+from modelprov.jobs.arguments import MISSING, Location, refuse_below, refuse_other
+from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recipes import changed
 from modelprov.merge.planned import MergePlan
 from modelprov.merge.virtual import plan_recipe
 from modelprov.merge.writing import WriteOptions, Written, check_merge, write_merge
 from modelprov.progress import SILENT, Progress
-from modelprov.recipes.recipe import Recipe
+from modelprov.recipes.reading import is_recipe, load
+from modelprov.recipes.recipe import Recipe, linear
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,49 +27,72 @@ class Merged:
     written: Written | None
 
 
+@shown_in_notebooks
 def merge(
-    recipe: Recipe,
-    folder: Path | None,
-    out: Path,
+    recipe: Location | Recipe | Mapping[Location, float],
+    out: Location,
     *,
     arithmetic: str | None = None,
     missing: str | None = None,
     out_dtype: str | None = None,
     seed: int | None = None,
-    options: WriteOptions | None = None,
+    memory: int = WriteOptions.memory,
+    threads: int | None = None,
+    shard_size: int = WriteOptions.shard_size,
     dry_run: bool = False,
     progress: Progress = SILENT,
 ) -> Merged:
     """Merge models exactly, streaming, into the folder `out`; an interrupted merge goes on from its finished shards.
 
     Args:
-        recipe: What to make.
-        folder: What the recipe's locations may be relative to; None for the working folder alone.
-        out: The folder to make.
+        recipe: What to make: the file of a merge recipe (.yml), such a recipe, or models with their weights, as in
+            `{"nex": 0.6, "qwen": 0.4}`, for a weighted mean in float32.
+        out: The folder to make: shards, index, config, tokenizer files, model card, recipe, receipt.
         arithmetic: By name, instead of the recipe's.
         missing: A tensor that not every model has: base, copy, drop or error, instead of the recipe's.
         out_dtype: The format to store (bfloat16, float16, float32), instead of the recipe's.
         seed: For random methods, instead of the recipe's.
-        options: Bytes of memory, threads, and bytes in a shard; None for the defaults.
+        memory: Most bytes for buffers.
+        threads: How many; None for all cores.
+        shard_size: Most bytes in a file of weights.
         dry_run: Check everything that can be checked before the merge is computed; write nothing.
-        progress: Hears how far the run has come; by default nobody does.
+        progress: Hears how far the run has come; by default nobody does, and in a notebook a bar.
 
     Returns:
-        The plan, and what was written.
+        `plan`, what is made of what: `tensors`, `bytes` of them all, `arithmetic`, `notes`; and `written`: `folder`,
+        `files` with their digests, `notes`; None after a dry run.
 
     Raises:
-        UsageError: the arguments do not fit together.
+        UsageError: the arguments do not fit together, or the recipe is none.
         MergeError: the models do not fit together, or the folder cannot be written.
         ModelprovError: a model cannot be read; its subclasses say why.
 
+    Example:
+        made = modelprov.merge({"nex": 0.565, "qwen": 0.435}, "rio-again")
+        print(len(made.plan.tensors), "tensors in", made.written.folder)
+
     """
-    if missing is not None:
-        refuse_other("missing", missing, MISSING)
-    claim = changed(recipe, arithmetic=arithmetic, missing=missing, seed=seed, out_dtype=out_dtype)
+    refuse_other("missing", missing, MISSING)
+    refuse_below(1, memory=memory, threads=threads, shard_size=shard_size)
+    refuse_below(0, seed=seed)
+    said, folder = read(recipe)
+    claim = changed(said, arithmetic=arithmetic, missing=missing, seed=seed, out_dtype=out_dtype)
     progress.stage("opening models")
     plan = plan_recipe(claim, folder)
-    wanted = options or WriteOptions()
+    options = WriteOptions(memory, threads, shard_size)
     if dry_run:
-        check_merge(plan, out, wanted)
+        check_merge(plan, Path(out), options)
         return Merged(plan, None)
-    return Merged(plan, write_merge(plan, out, wanted, progress))
+    return Merged(plan, write_merge(plan, Path(out), options, progress))
+
+
+def read(recipe: Location | Recipe | Mapping[Location, float]) -> tuple[Recipe, Path | None]:
+    """The recipe, and the folder that its locations may be relative to; None for the working folder alone."""
+    if isinstance(recipe, Recipe):
+        return recipe, None
+    if isinstance(recipe, Mapping):
+        return linear({os.fspath(location): weight for location, weight in recipe.items()}), None
+    path = Path(recipe).expanduser()
+    if not is_recipe(str(path)):
+        raise UsageError(f"{path} is not a recipe file", "A recipe's name ends in .yml or .yaml.")
+    return load(path), path.parent

@@ -12,6 +12,7 @@ from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import UsageError
 from modelprov.forensics.search.reproduce import Limits, Verification, reproduce
 from modelprov.jobs.arguments import MISSING, Location, refuse_below, refuse_other
+from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recipes import changed
 from modelprov.merge.alternatives import alternatives
 from modelprov.merge.plan import plan_merge
@@ -19,10 +20,11 @@ from modelprov.merge.planned import MergePlan
 from modelprov.merge.virtual import open_any, open_models, virtual_checkpoint
 from modelprov.progress import SILENT, Progress
 from modelprov.recipes.reading import is_recipe, load
+from modelprov.savable import Saved
 
 
 @dataclass(frozen=True, eq=False)
-class Verified:
+class Verified(Saved):
     """What was found, and of what: the suspect as opened, and the plan that its recipe makes."""
 
     verification: Verification
@@ -33,6 +35,12 @@ class Verified:
     def reproduced(self) -> bool:
         """Whether every element of the suspect was compared and holds the expected bits."""
         return self.verification.reproduced
+
+    def rendered(self, form: str) -> str:  # noqa: ARG002  (there is one)
+        """The verification as JSON."""
+        from modelprov.reports.comparison.verification import render_verification_json
+
+        return render_verification_json(self.verification, self.about())
 
     def about(self) -> dict[str, Any]:
         """What was compared, for the JSON: locations, digests of samples (read now), recipe, arithmetic, notes."""
@@ -50,6 +58,7 @@ class Verified:
         }
 
 
+@shown_in_notebooks
 def verify(
     suspect: Location,
     recipe: Location,
@@ -71,11 +80,12 @@ def verify(
         missing: A tensor that not every model has: base, copy, drop or error, instead of the recipe's.
         memory: Most bytes for buffers.
         threads: How many; None for all cores.
-        progress: Hears how far the run has come; by default nobody does.
+        progress: Hears how far the run has come; by default nobody does, and in a notebook a bar.
 
     Returns:
         `reproduced`, and the `verification` behind it: `equal` of `elements` hold the bits (`bit_equal` is the share, 0
         to 1), `layers` and `components` say where, `alternatives` which other arithmetic fits better.
+        `save("verification.json")` writes it.
 
     Raises:
         UsageError: the arguments do not fit together, or the recipe is none.
@@ -83,14 +93,17 @@ def verify(
         CouldNotJudgeError: nothing can be compared.
         ModelprovError: a checkpoint cannot be read or merged; its subclasses say why.
 
+    Example:
+        Path("claim.yml").write_text(report.reproduction.yaml)
+        checked = modelprov.verify("rio", "claim.yml")
+        print(checked.reproduced, checked.verification.equal, "of", checked.verification.elements)
+
     """
     path = Path(recipe)
     if not is_recipe(str(path)):
         raise UsageError(f"{path} is not a recipe file", "A recipe's name ends in .yml or .yaml.")
-    if missing is not None:
-        refuse_other("missing", missing, MISSING)
-    refuse_below("memory", memory, 1)
-    refuse_below("threads", threads, 1)
+    refuse_other("missing", missing, MISSING)
+    refuse_below(1, memory=memory, threads=threads)
     folder = path.expanduser().parent
     claim = changed(load(path.expanduser()), arithmetic=arithmetic, missing=missing)
     progress.stage("opening models")

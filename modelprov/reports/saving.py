@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from modelprov.behavior.evaluation.results import EvaluationReport
 from modelprov.behavior.probing.results import ProbeReport
 from modelprov.check.results import CheckReport
+from modelprov.checkpoints.inspection import Inspection
 from modelprov.errors import UsageError
 from modelprov.reports.case import telling as case
 from modelprov.reports.case.parts import Case
@@ -19,12 +20,12 @@ from modelprov.reports.comparison.report import Report
 from modelprov.reports.document import Document
 from modelprov.reports.evaluation import telling as evaluation
 from modelprov.reports.probing import telling as probing
+from modelprov.savable import Saved
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Result = Report | CheckReport | ProbeReport | EvaluationReport | Case
-FORMS: Final = {".html": "html", ".json": "json", ".md": "markdown"}
 WEIGHTS: Final = (".safetensors", ".safetensors.index.json")
 FRAME_HEIGHT = 900  # pixels
 
@@ -44,16 +45,16 @@ def told(result: Result) -> Document:
             return case.tell(result)
 
 
-def rendered(form: str, result: Result) -> str:
+def rendered(form: str, result: Result | Inspection) -> str:
     """The result as json, markdown or html; a check also as sarif or junit.
 
     Raises `UsageError` for a form that there is not for this kind of result.
     """
-    if form == "html":
+    if form == "html" and not isinstance(result, Inspection):
         from modelprov.reports.rendering.html import render_html
 
         return render_html(told(result))
-    if form == "markdown":
+    if form == "markdown" and not isinstance(result, Inspection):
         from modelprov.reports.rendering.markdown import render_markdown
 
         return render_markdown(told(result))
@@ -89,20 +90,20 @@ def refuse_weights(path: Path) -> None:
         raise UsageError(f"{path} has the name of a weights file", "Give the report another name.")
 
 
-def save(result: Result, path: str | os.PathLike[str]) -> Path:
+def save(result: Saved, path: str | os.PathLike[str]) -> Path:
     """Write the result whole or not at all, in the form that the name's ending says; the path that was written."""
     from modelprov.reports.writing import write_atomically
 
     target = Path(path).expanduser()
-    form = FORMS.get(target.suffix.lower())
+    form = result.forms.get(target.suffix.lower())
     if form is None:
-        raise UsageError(f"{target} does not say which form the report takes", f"End it in {', '.join(FORMS)}.")
+        raise UsageError(f"{target} does not say which form the report takes", f"End it in {', '.join(result.forms)}.")
     refuse_weights(target)
-    write_atomically(target, rendered(form, result))
+    write_atomically(target, result.rendered(form))
     return target
 
 
-def framed(result: Result) -> str:
+def framed(page: str) -> str:
     """The page in a frame of its own, so that its styles stay off the notebook around it; no script may run in it."""
-    page = escape(rendered("html", result), quote=True)
-    return f'<iframe srcdoc="{page}" sandbox="" width="100%" height="{FRAME_HEIGHT}" style="border:0"></iframe>'
+    shown = escape(page, quote=True)
+    return f'<iframe srcdoc="{shown}" sandbox="" width="100%" height="{FRAME_HEIGHT}" style="border:0"></iframe>'

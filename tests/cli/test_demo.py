@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from modelprov.behavior import extra
-from modelprov.cli import check, compare, demo_behaviour, demo_case, merge, probe  # noqa: F401  (they add themselves to `app`)
+from modelprov.cli import check, compare, demo_behaviour, demo_shown, merge, probe  # noqa: F401  (they add themselves to `app`)
 from modelprov.cli import demo as cli_demo
 from modelprov.cli import eval as evaluate  # noqa: F401
 from modelprov.cli.main import app
@@ -124,7 +124,7 @@ def test_a_command_is_shown_in_lines_that_fit_and_can_be_pasted(capsys: pytest.C
     from rich.console import Console
 
     words = ["probe", "a folder/rio", *(word for one in range(20) for word in ("--name", f"[Name] {one}"))]
-    command = demo_case.show_command(Console(width=80), *words)
+    command = demo_shown.show_command(Console(width=80), *words)
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     assert commands_in(out) == [words]

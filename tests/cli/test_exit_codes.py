@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelprov.cli.compare import exit_code, parse_size
+from modelprov.cli.compare import exit_code
 from modelprov.errors import UsageError
 from modelprov.forensics.results import VerdictClass
+from modelprov.jobs.arguments import parse_size
 from tests.cli.conftest import MAIN, Command, program
 from tests.factories import write_checkpoint
 

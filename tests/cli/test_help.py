@@ -24,7 +24,7 @@ from modelprov.cli import (  # noqa: F401  (they add themselves)
     verify,
 )
 from modelprov.cli import eval as evaluation  # noqa: F401
-from modelprov.cli.app import app
+from modelprov.cli.app import COMMANDS, app
 from tests.cli.conftest import Command
 
 BORDER = re.compile(r"[│╭╮╰╯─]")
@@ -59,6 +59,16 @@ def test_help_shows_every_word_and_every_default(
             assert f"[default: {default}]" in shown, parameter.name
         elif default is None and getattr(kind, "annotation", None) in (int, float) and not parameter.multiple:
             assert "default:" in said, parameter.name
+
+
+def test_the_list_says_of_every_command_what_its_own_help_begins_with() -> None:
+    own = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    assert {name: " ".join(command.help.split("\n\n")[0].split()) for name, command in own.items()} == COMMANDS
+
+
+def test_an_unknown_command_is_refused_with_what_may_be_meant(modelprov: Command) -> None:
+    found = modelprov("compar")
+    assert (found.code, "Did you mean 'compare'?" in found.err) == (2, True)
 
 
 @pytest.mark.parametrize("module", ["modelprov", "modelprov.cli.main"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import MAIN, program
 
 NO_TORCH = """
@@ -15,6 +17,8 @@ class Blocker:
 sys.meta_path.insert(0, Blocker())
 """
 
+NEVER_FOR_THE_LIST = ("pydantic", "markdown_it", "rich.markdown", "rich.traceback", "pygments.lexers", "yaml")
+"""What the list of commands does without; the help of one command may load what typer needs to read its options."""
 HEAVY = ("torch", "triton", "numba", "numpy", "scipy", "matplotlib", "jinja2", "huggingface_hub")
 AT_THE_END = f"""
 import atexit, sys
@@ -29,6 +33,31 @@ def test_help_loads_nothing_heavy() -> None:
         assert running.returncode == 0
         assert "modelprov" in out
         assert err.strip() == "[]"
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",), ("--version",)])
+def test_the_list_of_commands_imports_no_command_and_nothing_that_it_does_not_show(arguments: tuple[str, ...]) -> None:
+    after = (
+        "import atexit, sys\n"
+        f"known = {(*HEAVY, *NEVER_FOR_THE_LIST)}\n"
+        "atexit.register(lambda: print([name for name in sys.modules if name in known or name.startswith("
+        "tuple(f'modelprov.cli.{command}' for command in __import__('modelprov.cli.app').cli.app.COMMANDS))],"
+        " file=sys.stderr))\n"
+    )
+    out, err = program(after + MAIN, *arguments).communicate(timeout=60)
+    assert "modelprov" in out
+    assert err.strip() == "[]"
+
+
+def test_help_leaves_the_real_modules_to_those_who_want_them() -> None:
+    """Help is drawn with stand-ins for what typer names and we never use; nobody else may meet those."""
+    running = program(
+        "from modelprov.cli.app import prepare_help; prepare_help()\n"
+        "from rich.markdown import Markdown\nfrom rich.traceback import Traceback\n"
+        "print(Markdown('*a*').markup, Traceback.extract.__name__)"
+    )
+    out, err = running.communicate(timeout=60)
+    assert (out.strip(), err) == ("*a* extract", "")
 
 
 def test_comparing_on_the_processor_never_imports_torch(models: Path, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from modelprov.cli.compare import run
 from modelprov.forensics.compare import Options
+from modelprov.jobs.compare import run
 from modelprov.reports.comparison.as_json import render_json
 from tests.cli.conftest import Command
 
@@ -29,7 +29,7 @@ def test_a_report_of_the_library_holds_whatever_its_command_says(
     names, controls, options = ASKED[case]
     locations, control = ([str(models / name) for name in part] for part in (names, controls))
     asked = Options(device="cpu", **options)
-    text = render_json(run(locations, control, asked, "a notebook --sample-size 3G", quiet=True))
+    text = render_json(run(locations, control, asked, "a notebook --sample-size 3G"))
     (tmp_path / "r.json").write_text(text)
     said = modelprov("report", "verify", tmp_path / "r.json", "--device", "cpu", "--json", "-")
     assert [claim for claim in json.loads(said.out)["claims"] if not claim["holds"]] == []
@@ -44,9 +44,7 @@ def test_a_report_of_the_library_holds_whatever_its_command_says(
 @pytest.mark.parametrize("key", ["seed", "sample_elements", "reference", "controls"])
 def test_settings_that_were_edited_do_not_hold(key: str, models: Path, modelprov: Command, tmp_path: Path) -> None:
     names = [str(models / name) for name in ("rio-trained", "nex", "qwen")]
-    report = json.loads(
-        render_json(run(names, [], Options(device="cpu", sample=True, sample_elements=9_000), "", quiet=True))
-    )
+    report = json.loads(render_json(run(names, [], Options(device="cpu", sample=True, sample_elements=9_000), "")))
     report["settings"][key] = {
         "seed": 5, "sample_elements": 1 << 20, "reference": report["settings"]["suspect"],
         "controls": [report["settings"]["suspect"]],

@@ -113,11 +113,11 @@ def test_finetunes_of_one_base_on_similar_data_are_called_no_merge(family: Path,
 
 
 def verdict(family: Path, *names: str, controls: tuple[str, ...] = ()) -> tuple[str, float | None]:
-    from modelprov.cli.compare import run
     from modelprov.forensics.compare import Options
+    from modelprov.jobs.compare import run
 
     places = [str(family / name) for name in names]
-    report = run(places, [str(family / one) for one in controls], Options(threads=1), "test", quiet=True)
+    report = run(places, [str(family / one) for one in controls], Options(threads=1), "test")
     return str(report.verdict.class_), report.reproduction.bit_equal
 
 

@@ -20,7 +20,7 @@ def recipe(models: Path) -> Recipe:
 def test_the_merge_is_the_one_of_the_command(
     recipe: Recipe, models: Path, modelprov: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = job(recipe, None, tmp_path / "a")
+    made = job(recipe, tmp_path / "a")
     assert capsys.readouterr() == ("", "")
     assert made.written is not None
     words = (f"{models / 'nex'}=0.565", f"{models / 'qwen'}=0.435", tmp_path / "b")
@@ -31,7 +31,7 @@ def test_the_merge_is_the_one_of_the_command(
 
 
 def test_a_dry_run_plans_and_writes_nothing(recipe: Recipe, modelprov: Command, models: Path, tmp_path: Path) -> None:
-    made = job(recipe, None, tmp_path / "a", dry_run=True, arithmetic="float64")
+    made = job(recipe, tmp_path / "a", dry_run=True, arithmetic="float64")
     assert (made.written, made.plan.arithmetic) == (None, "float64")
     words = (f"{models / 'nex'}=0.565", f"{models / 'qwen'}=0.435", tmp_path / "b")
     said = modelprov("merge", "--linear", *words, "--dry-run")
@@ -41,4 +41,4 @@ def test_a_dry_run_plans_and_writes_nothing(recipe: Recipe, modelprov: Command, 
 
 def test_what_to_do_with_missing_tensors_is_a_known_word(recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="missing is base, copy, drop or error, not 'guess'"):
-        job(recipe, None, tmp_path / "a", missing="guess")
+        job(recipe, tmp_path / "a", missing="guess")

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from modelprov.behavior.records import BehaviorEnvironment
 from modelprov.records import Frozen
+from modelprov.savable import Page
 
 SCHEMA_VERSION = "1.0"
 LEVEL = 0.05
@@ -126,7 +127,7 @@ class CurvePoint(Frozen):
     on_front: bool
 
 
-class EvaluationReport(Frozen):
+class EvaluationReport(Frozen, Page):
     """Everything that `modelprov eval` found. `notes` are what a reader must be told; `logs` where the answers are."""
 
     schema_version: str = SCHEMA_VERSION

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from modelprov.behavior.records import BehaviorEnvironment
 from modelprov.records import Frozen
+from modelprov.savable import Page
 
 SCHEMA_VERSION = "1.0"
 Role = Literal["suspect", "parent", "control"]
@@ -184,7 +185,7 @@ class Settings(Frozen):
     quick: bool
 
 
-class ProbeReport(Frozen):
+class ProbeReport(Frozen, Page):
     """Everything that `modelprov probe` found."""
 
     schema_version: str = SCHEMA_VERSION

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from modelprov.behavior.evaluation.results import EvaluationReport
 from modelprov.behavior.probing.results import ProbeReport
 from modelprov.check.results import CheckReport
 from modelprov.reports.comparison.report import Report
+from modelprov.savable import Page
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,14 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Case:
+class Case(Page):
     """Everything that is known about one model: at least one report, of `compare`, `check`, `probe` or `eval`.
 
     `commands` are those that anyone can repeat the case with, in order; `missing` says why a part is not there;
     `sources` names the file (and its digest) that a part was read from, by the part's name.
     """
+
+    forms: ClassVar = {".html": "html", ".md": "markdown"}
 
     weights: Report | None = None
     commands: tuple[str, ...] = ()

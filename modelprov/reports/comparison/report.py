@@ -8,7 +8,7 @@ from pydantic import Field
 
 from modelprov.forensics.results import AfterMerge, Measures, Mixing, Reproduction, Verdict
 from modelprov.records import Environment, Frozen
-from modelprov.savable import Savable
+from modelprov.savable import Page
 
 SCHEMA_VERSION = "1.2"
 
@@ -100,7 +100,7 @@ class ComparisonEnvironment(Environment):
     bytes_read: int
 
 
-class Report(Frozen, Savable):
+class Report(Frozen, Page):
     """Everything that `modelprov compare` found. `cells` is the layer x component grid of the heatmap.
 
     `settings` is null in reports of schema versions before 1.2 only.

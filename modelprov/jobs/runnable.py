@@ -1,4 +1,4 @@
-"""Models for commands that run them: a merge recipe is first written to a temporary folder. Loads nothing."""
+"""Models for jobs that run them: a merge recipe is first written to a temporary folder. Loads nothing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from modelprov.progress import Progress
+from modelprov.merge.virtual import plan_recipe
+from modelprov.merge.writing import WriteOptions, write_merge
+from modelprov.progress import Progress
+from modelprov.recipes.reading import is_recipe, load
 
 
 @contextmanager
@@ -18,10 +19,6 @@ def runnable(locations: Sequence[str], progress: Progress) -> Iterator[dict[str,
 
     Raises what planning and writing a merge raise.
     """
-    from modelprov.merge.virtual import plan_recipe
-    from modelprov.merge.writing import WriteOptions, write_merge
-    from modelprov.recipes.reading import is_recipe, load
-
     with TemporaryDirectory(prefix="modelprov-") as folder:
         found = {}
         for number, location in enumerate(dict.fromkeys(locations)):

@@ -1,0 +1,101 @@
+"""Where reports go: checked before the run, then written, shown, opened, and said. Renders and computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelprov.cli.terminal import say
+from modelprov.errors import UsageError
+from modelprov.jobs.arguments import place
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files that were asked for, by form; `log` is one that the job keeps itself.
+
+    `opened` is the page that a browser shows; it is `temporary` where no file was named for it.
+    """
+
+    files: Mapping[str, Path]
+    log: Path | None = None
+    opened: Path | None = None
+    temporary: bool = False
+
+    @property
+    def to_stdout(self) -> bool:
+        """Whether standard output is taken by a report, so that nothing else may go there."""
+        return any(str(path) == "-" for path in self.files.values())
+
+    def publish(self, render: Callable[[str], str], show: Callable[[], None], *, quiet: bool) -> None:
+        """Write every report; `show` it on the terminal and say what was written, unless that would disturb; open."""
+        self.write(render)
+        if not quiet and not self.to_stdout:
+            show()
+            self.say()
+        self.open()
+
+    def write(self, render: Callable[[str], str]) -> None:
+        """Render every report, then write each whole or not at all; standard output last, as it may be closed."""
+        from modelprov.reports.writing import write_atomically
+
+        texts = [(path, render(form)) for form, path in self.files.items()]
+        for path, text in sorted(texts, key=lambda each: str(each[0]) == "-"):
+            write_atomically(path, text)
+
+    def say(self) -> None:
+        """Say on standard error which files were written."""
+        for path in (self.log, *self.files.values()):
+            if path is not None and str(path) != "-":
+                say(f"wrote {path}")
+
+    def open(self) -> None:
+        """Open the page in the browser, if that was asked for, and say where it lies; never fails."""
+        if self.opened is None:
+            return
+        from modelprov.reports.opening import open_page
+
+        opened = open_page(self.opened)
+        kept = " (temporary; --html FILE puts it where you want it)" if self.temporary else ""
+        say(f"{'opened' if opened else 'no browser could be started; the page is'} {self.opened}{kept}")
+
+
+def asked(given: Mapping[str, Path | None], *, open_it: bool = False, log: Path | None = None) -> Outputs:
+    """The outputs of a command; `UsageError` before the long run where a report could not be written after it."""
+    page = given.get("html")
+    opened = _page_to_open(page) if open_it else None
+    wanted = {**given, "html": opened or page}
+    files = {form: path for form, path in wanted.items() if path is not None}
+    _check(files if log is None else {**files, "log": log})
+    if str(log) == "-":
+        raise UsageError("--log needs a file", "Standard output cannot be gone on from.")
+    return Outputs(files, log, opened, temporary=page is None)
+
+
+def _page_to_open(html: Path | None) -> Path:
+    from modelprov.reports.opening import temporary_page
+
+    if html is not None and str(html) == "-":
+        raise UsageError("--open needs a file, not standard output", "Give --html a file name, or leave it out.")
+    return html or temporary_page()
+
+
+def _check(files: Mapping[str, Path]) -> None:
+    from modelprov.reports.saving import refuse_weights
+
+    to_stdout = [form for form, path in files.items() if str(path) == "-"]
+    if len(to_stdout) > 1:
+        raise UsageError(f"only one report can go to standard output, not {' and '.join(to_stdout)}")
+    taken: dict[str, str] = {}
+    for form, path in files.items():
+        if form in to_stdout:
+            continue
+        if not path.parent.is_dir():
+            raise UsageError(f"the folder {path.parent} does not exist", "Create it, or write the report elsewhere.")
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder", "Give the report a file name.")
+        refuse_weights(path)
+        other = taken.setdefault(place(str(path)), form)
+        if other != form:
+            raise UsageError(f"--{other} and --{form} both name {path}", "Give every report its own file.")

@@ -1,0 +1,64 @@
+"""The job of `modelprov attest --verify`: a signed statement in, what of it can be confirmed out. Offline."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from modelprov.errors import UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
+from modelprov.jobs.arguments import Location
+from modelprov.jobs.attest import LARGEST_KEY, hashed_weights
+from modelprov.jobs.recorded import Places, labelled, parse_report, read_file
+from modelprov.progress import SILENT, Progress
+from modelprov.reports.evidence.attestation import Statement, load_statement
+from modelprov.reports.evidence.attestation_check import Point, check_report, check_weights
+from modelprov.reports.evidence.attestation_envelope import is_envelope, key_id, open_envelope, public_key, verified
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What a statement says, and each thing that was checked about it."""
+
+    statement: Statement
+    points: tuple[Point, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything that was checked holds."""
+        return all(point.holds for point in self.points)
+
+
+def confirm(
+    file: Location, public: Location, *, report: Location | None = None, weights: Places = (),
+    progress: Progress = SILENT,
+) -> Confirmed:  # fmt: skip
+    """Check the signature of a statement, and where given the report it was made from and the weights it names.
+
+    `public` is the file of the key to look for. Raises `UsageError` for a file that is no statement.
+    """
+    key = public_key(read_file(public, LARGEST_KEY))
+    content = read_file(file)
+    try:
+        data: Any = parse_json(content, unique=True)
+    except JsonError as error:
+        raise UsageError(f"{file} is not JSON", "Give what `modelprov attest --key` wrote.") from error
+    bundled = isinstance(data, dict) and isinstance(data.get("dsseEnvelope"), dict)
+    if bundled:  # a sigstore bundle: its certificates and log entries are not looked at, only the signature
+        data = data["dsseEnvelope"]
+    payload, signatures = open_envelope(data) if is_envelope(data) else (content, [])
+    signed = verified(payload, signatures, key)
+    statement = load_statement(payload.decode("utf-8", "replace"))
+    if signed:
+        says = f"by the key {key_id(key)[:16]}..." + (" (nothing else in the bundle was checked)" if bundled else "")
+    else:
+        says = "none of its signatures is this key's" if signatures else "the statement is not signed"
+    points = [Point("signature", signed, says)]
+    if report is not None:
+        told = read_file(report)
+        points.append(check_report(statement, parse_report(told, report), hashlib.sha256(told).hexdigest()))
+    for label, where in labelled(weights, [each.label for each in statement.predicate.inputs]).items():
+        found, manifest = hashed_weights(where, label, progress)
+        points.append(check_weights(statement, label, found, manifest))
+    return Confirmed(statement, tuple(points))

@@ -1,0 +1,62 @@
+"""The job of `modelprov report combine`: reports of one model in, the case they make together out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from modelprov.errors import UsageError
+from modelprov.jobs.arguments import Location
+from modelprov.jobs.recorded import parse_report, read_file
+from modelprov.reports.as_json import load_check, load_evaluation, load_probe
+from modelprov.reports.case.models import match
+from modelprov.reports.case.parts import Case
+from modelprov.reports.comparison.report import Report
+
+Kind = TypeVar("Kind")
+
+
+def combine(
+    *, compare: Location | None = None, check: Location | None = None, probe: Location | None = None,
+    evaluation: Location | None = None,
+) -> tuple[Case, tuple[str, ...]]:  # fmt: skip
+    """The case that these files hold, and a warning for each that only a name ties to the others.
+
+    Raises `UsageError` that names the file which is no such report, or where they are about different files.
+    """
+    sources: list[tuple[str, str]] = []
+    case = Case(
+        weights=_read("Weights", compare, _weights, sources),
+        check=_read("Claims", check, load_check, sources),
+        probe=_read("Names", probe, load_probe, sources),
+        evaluation=_read("Scores", evaluation, load_evaluation, sources),
+        sources=tuple(sources),
+    )
+    found = match(case)
+    if found.contradictions:
+        raise UsageError("; ".join(found.contradictions), "Combine reports that were made from the same files.")
+    return case, tuple(found.warnings)
+
+
+def _weights(text: str) -> Report:
+    report = parse_report(text.encode(), "the file")
+    if report.tool != "modelprov compare":
+        raise UsageError("this is a report of another command", "Give a file that `modelprov compare --json` wrote.")
+    return report
+
+
+def _read(part: str, file: Location | None, load: Callable[[str], Kind], sources: list[tuple[str, str]]) -> Kind | None:
+    """The report in a file, which is noted with its digest; None without one."""
+    if file is None:
+        return None
+    content = read_file(file)
+    try:
+        report = load(content.decode())
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file} is not a text file", "Give a file that --json wrote.") from error
+    except UsageError as error:
+        raise UsageError(f"{file}: {error.message}", error.advice) from error
+    sources.append((part, f"{Path(file).name}, SHA-256 {hashlib.sha256(content).hexdigest()}"))
+    return report

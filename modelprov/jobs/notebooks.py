@@ -1,0 +1,86 @@
+"""A bar in notebooks: whoever calls a job there and gives no `progress` sees how far it has come. Silent elsewhere.
+
+Never imports IPython: inside a notebook's kernel it is loaded already.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from html import escape
+from threading import Lock
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar
+
+from modelprov.foreign.shown import clean
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+BETWEEN = 0.2  # seconds, at least, from one change of the picture to the next
+
+
+class NotebookBar:
+    """A `Progress` that draws below the cell, and is gone when the job is done."""
+
+    def __init__(self, display: Callable[..., Any]) -> None:
+        self._lock, self._drawn = Lock(), 0.0
+        self._text, self._done, self._total = "", 0, 0
+        self._handle = display({"text/html": ""}, raw=True, display_id=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._show("")
+
+    def stage(self, text: str, total: int = 0, /) -> None:
+        """Begin a stage; without a total the bar only pulses."""
+        with self._lock:
+            self._text, self._done, self._total = text, 0, total
+            self._draw(now=True)
+
+    def advance(self, done: int, /) -> None:
+        """Count what was done."""
+        with self._lock:
+            self._done += done
+            self._draw()
+
+    def _draw(self, *, now: bool = False) -> None:
+        if not now and time.monotonic() - self._drawn < BETWEEN:
+            return
+        self._drawn = time.monotonic()
+        share = f' value="{min(1.0, self._done / self._total):.3f}"' if self._total else ""
+        self._show(f"<progress{share}></progress> {escape(clean(self._text))}")
+
+    def _show(self, page: str) -> None:
+        self._handle.update({"text/html": page}, raw=True)
+
+
+def kernel_display() -> Callable[..., Any] | None:
+    """IPython's `display` inside a notebook's kernel; None anywhere else, IPython's own terminal included."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if getattr(shell, "kernel", None) is None:
+        return None
+    display: Callable[..., Any] | None = getattr(sys.modules.get("IPython.display"), "display", None)
+    return display
+
+
+def shown_in_notebooks(job: Callable[Given, Result]) -> Callable[Given, Result]:
+    """The job, which in a notebook draws a bar unless a `progress` is given."""
+
+    @wraps(job)
+    def watched(*arguments: Given.args, **named: Given.kwargs) -> Result:
+        display = None if "progress" in named else kernel_display()
+        if display is None:
+            return job(*arguments, **named)
+        with NotebookBar(display) as bar:
+            named["progress"] = bar
+            return job(*arguments, **named)
+
+    return watched

@@ -1,0 +1,230 @@
+"""The job of `modelprov probe`: a model and names in, who it says it is out; beside its possible sources."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from modelprov.behavior.extra import require
+from modelprov.behavior.probing.answer_log import AnswerLog
+from modelprov.behavior.probing.arms import ARMS, check_arms
+from modelprov.behavior.probing.names import parse_names
+from modelprov.behavior.probing.probe import Findings, Plan
+from modelprov.behavior.probing.probe import probe as ask_all
+from modelprov.behavior.probing.questions import LANGUAGES
+from modelprov.behavior.probing.results import ProbeReport
+from modelprov.behavior.probing.wording import does_not_show
+from modelprov.behavior.records import environment
+from modelprov.errors import EndpointError, InterruptedRunError, UsageError
+from modelprov.jobs.arguments import (
+    DEVICES,
+    DTYPES,
+    Location,
+    called,
+    command_line,
+    refuse_below,
+    refuse_other,
+    refuse_repeated,
+    several,
+)
+from modelprov.jobs.notebooks import shown_in_notebooks
+from modelprov.jobs.probed import Members, Server, local_openers, quiet_transformers, server_opener
+from modelprov.jobs.runnable import runnable
+from modelprov.progress import SILENT, Progress
+
+QUICK_SAMPLES = 2
+SAMPLES = 8
+TEMPERATURES = (0.7, 1.0)
+HOTTEST = 10
+
+
+@shown_in_notebooks
+def probe(
+    model: Location,
+    *,
+    name: str | Iterable[str],
+    parent: Location | Iterable[Location] = (),
+    control: Location | Iterable[Location] = (),
+    backstory: str | Iterable[str] = (),
+    endpoint: str | None = None,
+    tokenizer: Location | None = None,
+    arm: str | Iterable[str] = ARMS,
+    language: str | Iterable[str] = LANGUAGES,
+    samples: int | None = None,
+    temperature: float | Iterable[float] = TEMPERATURES,
+    quick: bool = False,
+    max_new_tokens: int = 256,
+    seed: int = 0,
+    batch_size: int = 16,
+    device: str = "auto",
+    dtype: str = "auto",
+    timeout: float = 60.0,
+    log: Location | None = None,
+    progress: Progress = SILENT,
+    command: str | None = None,
+) -> ProbeReport:
+    """Ask a model who it is, with and without the prompts hidden in its files, beside its possible sources.
+
+    No code of a checkpoint is executed. Needs the extra `behavior`.
+
+    Args:
+        model: The model in question: a folder, an org/name in the local cache, or a merge recipe (.yml); with
+            `endpoint`, its name there.
+        name: Names to look for, each with its other spellings: "Rio", "Nex=Nex-AGI", "Rio=Rio,!Rio de Janeiro".
+        parent: Possible sources, asked the same.
+        control: Unrelated models, asked the same.
+        backstory: Rare phrases to look for word for word.
+        endpoint: The URL of an OpenAI-compatible server that runs the model. Its key: MODELPROV_API_KEY.
+        tokenizer: The folder of the served model's tokenizer, to ask without its template's prompt.
+        arm: Only these: as shipped, stripped, no template, neutral system, counterfactual, empty system.
+        language: Only questions in these: en, pt, zh.
+        samples: Sampled answers to each question; None for 8, with `quick` 2. One greedy answer is always asked for.
+        temperature: Of the sampled answers.
+        quick: A third of the questions, two samples.
+        max_new_tokens: Longest answer in tokens, thinking included.
+        seed: Of the sampled answers; written into the report.
+        batch_size: Answers made at once.
+        device: Where to run the models: auto, cpu or cuda.
+        dtype: Number format to run them in: auto (as stored), float32, bfloat16 or float16.
+        timeout: Seconds for one answer of the endpoint.
+        log: A file that keeps every answer (JSONL); the same call goes on from it.
+        progress: Hears how far the run has come; by default nobody does, and in a notebook a bar.
+        command: What the report says was run; by default, the command line that does the same.
+
+    Returns:
+        The report: `arms` counts for each model and way of asking how many answers gave which name (`classes`, with
+        shares from 0 to 1 and their intervals), `models` says what is hidden in the files, `examples` are answers.
+        `save("probe.html")` writes it, also as .json or .md.
+
+    Raises:
+        UsageError: the arguments do not fit together, or the extra is not installed.
+        EndpointError: the server did not answer as asked.
+        InterruptedRunError: somebody pressed Ctrl-C; says what is kept.
+        ModelprovError: a model cannot be read; its subclasses say why.
+
+    Example:
+        said = modelprov.probe("rio", name=["Rio", "Nex=Nex-AGI"], parent="nex", quick=True)
+        for arm in said.arms:
+            print(arm.model, arm.arm, {each.name: each.count for each in arm.classes})
+        said.save("probe.html")
+
+    """
+    require("probing")
+    names, phrases, arms, languages = _words(name), _words(backstory), _words(arm), _words(language)
+    heat = tuple(dict.fromkeys([temperature] if isinstance(temperature, int | float) else temperature))
+    folder = None if tokenizer is None else Path(tokenizer)
+    _check(names, phrases, heat, folder, endpoint)
+    refuse_other("device", device, DEVICES)
+    refuse_other("dtype", dtype, DTYPES)
+    refuse_below(0, seed=seed, samples=samples)
+    refuse_below(1, max_new_tokens=max_new_tokens, batch_size=batch_size)
+    plan = Plan(
+        names=parse_names(names), backstory=phrases, languages=languages, arms=check_arms(arms), temperatures=heat,
+        samples=samples if samples is not None else QUICK_SAMPLES if quick else SAMPLES,
+        max_new_tokens=max_new_tokens, seed=seed, quick=quick, batch_size=batch_size,
+    )  # fmt: skip
+    plan.questions()  # says what is wrong with them before a model is loaded
+    asked, parents, controls = os.fspath(model), several(parent), several(control)
+    suspects = [asked] if endpoint is None else []
+    refuse_repeated([*suspects, *parents, *controls])
+    members: Members = [
+        *((where, "suspect") for where in suspects),
+        *((where, "parent") for where in parents),
+        *((where, "control") for where in controls),
+    ]
+    server = None if endpoint is None else Server(endpoint, asked, folder, timeout)
+    line = command or command_line(
+        "probe",
+        suspects,
+        (
+            ("--endpoint", endpoint, None),
+            ("--model", None if endpoint is None else asked, None),
+            ("--tokenizer", tokenizer, None),
+            ("--name", names, ()),
+            ("--parent", parents, []),
+            ("--control", controls, []),
+            ("--backstory", phrases, ()),
+            ("--arm", arms, ARMS),
+            ("--language", languages, LANGUAGES),
+            ("--samples", samples, None),
+            ("--temperature", heat, TEMPERATURES),
+            ("--quick", quick, False),
+            ("--max-new-tokens", max_new_tokens, 256),
+            ("--seed", seed, 0),
+            ("--batch-size", batch_size, 16),
+            ("--device", device, "auto"),
+            ("--dtype", dtype, "auto"),
+            ("--timeout", timeout, 60.0),
+            ("--log", log, None),
+        ),
+    )
+    kept = None if log is None else Path(log)
+    return _ask(members, server, plan, kept, device, dtype, line, progress)
+
+
+def _words(given: str | Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([given] if isinstance(given, str) else given))
+
+
+def _check(
+    names: Sequence[str], phrases: Sequence[str], heat: Sequence[float], tokenizer: Path | None, endpoint: str | None
+) -> None:
+    if not names:
+        raise UsageError(
+            "probe needs the names to look for", f"Declare them: {called('name')} Rio {called('name')} Nex=Nex-AGI."
+        )
+    if not all(0 < each <= HOTTEST for each in heat):
+        raise UsageError(
+            f"{called('temperature')} is above 0 and at most {HOTTEST}", "Greedy answers are always made too."
+        )
+    if any(not each.strip() for each in phrases):
+        raise UsageError(f"{called('backstory')} is empty", "Give a phrase that only one model would say.")
+    if tokenizer is not None and endpoint is None:
+        raise UsageError(f"{called('tokenizer')} is for {called('endpoint')}", "A local model has its own.")
+    if tokenizer is not None and not tokenizer.is_dir():
+        raise UsageError(f"{tokenizer} is no folder", "Give the folder with tokenizer.json and its chat template.")
+
+
+def _ask(
+    members: Members, server: Server | None, plan: Plan, log: Path | None, device: str, dtype: str, line: str,
+    progress: Progress,
+) -> ProbeReport:  # fmt: skip
+    """Open, ask and assemble the report; `members` have the suspect first, unless it is a server's."""
+    quiet_transformers()
+    started, clock = datetime.now(UTC), time.perf_counter()
+    with ExitStack() as stack:
+        answers = stack.enter_context(AnswerLog(log))
+        folders = stack.enter_context(runnable([where for where, _ in members], progress))
+        openers = local_openers(members, folders, plan, device, dtype)
+        if server is not None:
+            openers.insert(0, server_opener(server, plan, stack, progress))
+        try:
+            found = ask_all(openers, plan, answers, progress)
+        except KeyboardInterrupt as error:
+            raise InterruptedRunError("stopped by the user", _kept(log)) from error
+        except EndpointError as error:
+            raise EndpointError(
+                error.message, f"{error.advice} {_kept(log)}".strip(), status=error.status, passing=error.passing
+            ) from error
+    return _report(found, plan, line, started, time.perf_counter() - clock)
+
+
+def _report(found: Findings, plan: Plan, line: str, started: datetime, seconds: float) -> ProbeReport:
+    return ProbeReport(
+        command=line, settings=plan.settings(), models=tuple(found.models),
+        arms=tuple(found.arms), log_probabilities=tuple(found.log_probabilities), examples=tuple(found.examples),
+        does_not_show=does_not_show(found.models),
+        environment=environment(
+            ", ".join(dict.fromkeys(found.devices)), ", ".join(dict.fromkeys(found.dtypes)), started, seconds
+        ),
+    )  # fmt: skip
+
+
+def _kept(log: Path | None) -> str:
+    if log is None:
+        return f"Nothing was kept; with {called('log')} FILE the next run can be gone on from."
+    return f"Every answer so far is in {log}: run the same command again to go on."

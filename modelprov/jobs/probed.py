@@ -1,0 +1,86 @@
+"""The models that a probe asks: each opened when its turn comes, here or at a server. Asks nobody who they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from modelprov.behavior.probing.probe import Plan
+from modelprov.behavior.probing.results import Role, ServedPrompt
+from modelprov.behavior.probing.subjects import Subject
+from modelprov.checkpoints.labels import unique_labels
+from modelprov.progress import Progress
+
+Members = Sequence[tuple[str, Role]]
+"""Where a model is, and what it is to the suspect."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where a model is served, its name there, a folder with its tokenizer, and seconds for one answer."""
+
+    url: str
+    model: str
+    tokenizer: Path | None
+    timeout: float
+
+
+def local_openers(
+    members: Members, folders: Mapping[str, str], plan: Plan, device: str, dtype: str
+) -> list[Callable[[], Subject]]:
+    """One function a model, that loads it when its turn comes; `folders` says where each can be loaded from."""
+    labels = unique_labels([where.removesuffix(".yml").removesuffix(".yaml") for where, _ in members])
+
+    def opener(where: str, role: Role, label: str) -> Callable[[], Subject]:
+        def opened() -> Subject:
+            from modelprov.behavior.loading import load_model
+            from modelprov.behavior.probing.subjects import local_subject
+
+            model = replace(load_model(folders[where], label, device, dtype), location=where)
+            notes = [f"a merge that {where} describes, written for this probe"] if folders[where] != where else []
+            return local_subject(model, role, plan.batch_size, notes)
+
+        return opened
+
+    return [opener(where, role, label) for (where, role), label in zip(members, labels, strict=True)]
+
+
+def server_opener(server: Server, plan: Plan, stack: ExitStack, progress: Progress) -> Callable[[], Subject]:
+    """A function that meets the server when its turn comes; `stack` closes the connection."""
+
+    def opened() -> Subject:
+        from modelprov.behavior.probing.endpoint_local import local_side
+        from modelprov.behavior.probing.endpoint_sampling import check_sampling
+        from modelprov.behavior.probing.endpoints import Endpoint
+        from modelprov.behavior.probing.subjects import endpoint_subject
+        from modelprov.behavior.probing.token_counts import count_prompts
+        from modelprov.behavior.templates.rendering import Renderer
+
+        endpoint = stack.enter_context(Endpoint(server.url, server.model, timeout=server.timeout))
+        counted, renderer = None, Renderer()
+        if server.tokenizer is not None:
+            progress.stage("counting the server's tokens")
+            counts = count_prompts(endpoint, local_side(server.tokenizer, renderer=renderer))
+            counted = ServedPrompt(tokens=counts.tokens, explanation=counts.explanation)
+        sampling = None
+        if plan.samples and any(plan.temperatures):
+            progress.stage("asking whether the server samples")
+            sampling = check_sampling(endpoint)
+        return endpoint_subject(
+            endpoint, endpoint.url, server.model, server.tokenizer, plan.batch_size, counted, sampling, renderer
+        )
+
+    return opened
+
+
+def quiet_transformers() -> None:
+    """Its progress bars and warnings would run through ours."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()

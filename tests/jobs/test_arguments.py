@@ -1,0 +1,132 @@
+"""Arguments are called what the reader calls them, and the command that a report names is one that can be typed."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from modelprov.cli.app import COMMANDS, FILES, app
+from modelprov.cli.options import option_called
+from modelprov.errors import UsageError
+from modelprov.jobs import check as check_job
+from modelprov.jobs import evaluate as evaluate_job
+from modelprov.jobs import probe as probe_job
+from modelprov.jobs.arguments import command_line, refuse_below, refuse_other, several, spelt
+
+
+def test_an_argument_is_called_as_in_python_and_in_a_command_as_an_option() -> None:
+    with pytest.raises(UsageError, match=r"^out_dtype is a or b, not 'c'$"):
+        refuse_other("out_dtype", "c", ("a", "b"))
+    with spelt(option_called), pytest.raises(UsageError, match=r"^--out-dtype is a or b, not 'c'$"):
+        refuse_other("out_dtype", "c", ("a", "b"))
+    with pytest.raises(UsageError, match=r"^batch_size is at least 1, not 0$"):
+        refuse_below(1, threads=None, batch_size=0)
+
+
+def test_one_location_or_several_are_texts() -> None:
+    assert several("a") == several(Path("a")) == several(["a"]) == ["a"]
+    assert several(()) == []
+    assert several((Path("a"), "b")) == ["a", "b"]
+
+
+def test_a_command_line_leaves_out_defaults_repeats_lists_and_quotes() -> None:
+    options = (("--a", 1, 1), ("--b", 2, 1), ("--c", ["x y", "z"], []), ("--d", True, False), ("--e", None, None))
+    assert command_line("check", ["m"], options) == "modelprov check m --b 2 --c 'x y' --c z --d"
+
+
+def parsed(line: str) -> dict[str, Any]:
+    """What the command line hears of a command."""
+    name, *words = shlex.split(line)[1:]
+    for command in COMMANDS:
+        for file in FILES.get(command, (command,)):
+            __import__(f"modelprov.cli.{file}")
+    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    return dict(command.make_context(name, list(words)).params)
+
+
+@pytest.mark.parametrize(
+    ("given", "heard"),
+    [
+        ({"name": "Rio"}, {"model": "rio", "name": ["Rio"], "samples": None, "device": "auto"}),
+        (
+            {
+                "name": ["Rio", "Nex=Nex-AGI"], "parent": "nex", "control": ["a", "b"], "backstory": "once",
+                "arm": "stripped", "language": ["en", "zh"], "samples": 0, "temperature": 0.5, "quick": True,
+                "max_new_tokens": 9, "seed": 3, "batch_size": 2, "device": "cpu",
+                "dtype": "float32", "timeout": 5.0, "log": "log.jsonl",
+            },
+            {
+                "name": ["Rio", "Nex=Nex-AGI"], "parent": ["nex"], "control": ["a", "b"], "backstory": ["once"],
+                "arm": ["stripped"], "language": ["en", "zh"], "samples": 0, "temperature": [0.5], "quick": True,
+                "max_new_tokens": 9, "seed": 3, "batch_size": 2, "device": "cpu", "dtype": "float32", "timeout": 5.0,
+                "log": Path("log.jsonl"),
+            },
+        ),
+        ({"name": "Rio", "endpoint": "http://h/v1"}, {"model": None, "served": "rio", "endpoint": "http://h/v1"}),
+    ],
+)  # fmt: skip
+def test_the_command_of_a_probe_asks_the_same(
+    given: dict[str, Any], heard: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = []
+    monkeypatch.setattr(probe_job, "_ask", lambda *arguments: lines.append(arguments[6]))
+    probe_job.probe("rio", **given)
+    params = parsed(lines[0])
+    assert {key: params[key] for key in heard} == heard
+
+
+def test_the_command_of_an_evaluation_asks_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines = []
+
+    def stopped(*arguments: Any) -> None:
+        lines.append(arguments[5])
+        raise UsageError("enough")
+
+    monkeypatch.setattr(evaluate_job, "run", stopped)
+    monkeypatch.setattr(evaluate_job, "_subjects", lambda *_: nullcontext([]))
+    template = tmp_path / "t.jinja"
+    template.write_text("{{ messages }}")
+    given = {
+        "method": ["cot", "swir"], "budget": [64, 128], "answer_tokens": 8, "samples": 2, "seed": 4, "limit": 5,
+        "log": tmp_path, "max_new_tokens": 99, "temperature": 0.5, "top_k": 3, "top_p": 0.5, "alpha": 0.5, "window": 7,
+        "max_switches": 0, "system": "Be brief.", "chat_template": template, "batch_size": 3, "device": "cpu",
+        "dtype": "float32",
+    }  # fmt: skip
+    with pytest.raises(UsageError, match="enough"):
+        evaluate_job.evaluate("rio", "nex", task="sums", **given)  # type: ignore[arg-type]
+    params = parsed(lines[0])
+    assert {key: params[key] for key in given} == given
+    assert (params["models"], params["task"]) == (["rio", "nex"], "sums")
+    with pytest.raises(UsageError, match="enough"):
+        evaluate_job.evaluate("rio", task="sums", method="cot-greedy", greedy=True, raw=True, budget=50)
+    params = parsed(lines[1])
+    assert (params["method"], params["greedy"], params["raw"], params["budget"]) == (["cot-greedy"], True, True, [50])
+
+
+def test_the_command_of_a_check_asks_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines = []
+
+    def stopped(*arguments: Any) -> None:
+        lines.append(arguments[4])
+        raise UsageError("enough")
+
+    monkeypatch.setattr(check_job, "run_check", stopped)
+    policy = tmp_path / "modelprov.toml"
+    policy.write_text("[check]\n")
+    given = {
+        "candidates": ["Nex=nex", "qwen"], "control": ["sibling"], "policy": policy, "baseline": tmp_path / "b.json",
+        "update_baseline": "known", "expires": "2999-01-31", "expected_digest": "0" * 64, "sample": True,
+        "memory": 1 << 30, "threads": 2, "seed": 3,
+    }  # fmt: skip
+    with pytest.raises(UsageError, match="enough"):
+        check_job.check("rio", **given)  # type: ignore[arg-type]
+    params = parsed(lines[0])
+    assert {key: params[key] for key in given} == given
+    with pytest.raises(UsageError, match="enough"):
+        check_job.check("rio")
+    assert lines[1] == "modelprov check rio"
