@@ -15,7 +15,6 @@ from modelprov.foreign.shown import clean
 from modelprov.jobs.arguments import Location, called
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recorded import Places, labelled, parse_report, read_file
-from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress
 from modelprov.reports.comparison.report import Report
 
@@ -103,6 +102,8 @@ def attest(
 
 def hashed_weights(location: str, label: str, progress: Progress) -> tuple[HashedWeights, str]:
     """The digests of all bytes of a checkpoint, and that of its manifest."""
+    from modelprov.merge.virtual import open_any
+
     opened = open_any(location, label)
     progress.stage(f"hashing every byte of {label}", sum(shard.size for shard in opened.shards))
     return hash_weights(opened, progress.advance), manifest_digest(opened)
