@@ -31,6 +31,7 @@ PURPOSE = {
     "errors": "what went wrong, what to do",
     "progress": "how far a run is",
     "savable": "results that save themselves",
+    "callable_package": "two rooms that are jobs",
     "records": "what crosses a file",
 }
 INK, QUIET, WALL, FILL = "#1f2937", "#6b7280", "#9ca3af", "#f3f4f6"
