@@ -99,6 +99,10 @@ def test_recipes_that_were_not_found_count_as_no_bits() -> None:
     assert exact_rule(replace(EXACT, bit_equal=None, interior=False, betweenness=None)) == "exact-to-rounding"
 
 
+def test_a_weight_without_error_is_known() -> None:
+    assert outcome(SIBLING, weight_error=0.0) == NEAR_RULE
+
+
 def test_unrelated_ends_and_kin_begins_at_their_thresholds() -> None:
     for threshold, before, after in (
         (thresholds.UNRELATED, ("unrelated", "unrelated"), (INCONCLUSIVE, "weak-kinship")),
