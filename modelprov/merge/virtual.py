@@ -20,7 +20,7 @@ from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.sources.interface import Piece, Range, one_after_another
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, Shard, TensorRef
 from modelprov.checkpoints.writing import OF, header
-from modelprov.errors import TruncatedShardError
+from modelprov.errors import TruncatedShardError, UsageError
 from modelprov.merge.checking import check_recipe
 from modelprov.merge.collector import paused
 from modelprov.merge.computing import Computer
@@ -216,8 +216,11 @@ def virtual_checkpoint(
     )
 
 
-def open_models(recipe: Recipe, folder: Path | None = None) -> dict[str, Checkpoint]:
-    """The recipe's models by location; a relative path is looked for here, then in `folder` (the recipe's)."""
+def open_models(recipe: Recipe, folder: Path | None = None, inside: tuple[str, ...] = ()) -> dict[str, Checkpoint]:
+    """The recipe's models by location; a relative path is looked for here, then in `folder` (the recipe's).
+
+    `inside` are the recipe files that this one is a model of, outermost first.
+    """
     check_recipe(recipe)
     found: dict[str, Checkpoint] = {}
     with paused():
@@ -225,20 +228,31 @@ def open_models(recipe: Recipe, folder: Path | None = None) -> dict[str, Checkpo
             there = os.path.exists(os.path.expanduser(where))
             beside = None if there or folder is None else folder / where
             if beside is not None and os.path.exists(beside):
-                found[where] = open_any(str(beside), label)
+                found[where] = open_any(str(beside), label, inside=inside)
                 continue
             if not there:
                 refuse_adapter(where)
-            found[where] = open_any(where, label)
+            found[where] = open_any(where, label, inside=inside)
     return found
 
 
-def open_any(location: str, label: str | None = None, memory: int = DEFAULT_MEMORY) -> Checkpoint:
-    """The checkpoint at `location`; a recipe file (.yml, .yaml) opens as the merge it describes, computed when read."""
+def open_any(
+    location: str, label: str | None = None, memory: int = DEFAULT_MEMORY, inside: tuple[str, ...] = ()
+) -> Checkpoint:
+    """The checkpoint at `location`; a recipe file (.yml, .yaml) opens as the merge it describes, computed when read.
+
+    Raises `UsageError` for a recipe that is a model of itself, by way of others or not.
+    """
     path = Path(os.path.expanduser(location))
     if not is_recipe(location) or not os.path.isfile(path):
         return open_checkpoint(location, label)
-    plan = plan_recipe(load(path), path.parent)
+    own = os.path.realpath(path)
+    if own in inside:
+        raise UsageError(
+            f"the recipe {location} is a model of itself: it is named by what it names", "Correct the recipes."
+        )
+    recipe = load(path)
+    plan = plan_merge(recipe, open_models(recipe, path.parent, (*inside, own)))
     return virtual_checkpoint(plan, label or path.stem, location, path.parent, memory=memory)
 
 

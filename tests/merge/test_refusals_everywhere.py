@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelprov.errors import ModelprovError
+from modelprov.errors import ModelprovError, UsageError
 from modelprov.jobs.merge import merge
 from modelprov.jobs.verify import verify
 from modelprov.merge.virtual import open_any
@@ -130,6 +130,18 @@ def test_side_files_that_cannot_be_read_are_said_before_anything_is_computed(fol
     path = recipe(folder, "chat_template: '{{ messages }}'")
     assert f"{name} is not valid JSON" in tried(path)[0]
     assert not [file for file in folder.iterdir() if "out" in file.name]
+
+
+def test_recipes_that_name_each_other_in_a_circle_are_an_error_in_words(folder: Path) -> None:
+    for name, other in (("self", "self"), ("first", "second"), ("second", "first")):
+        (folder / f"{name}.yml").write_text(f"merge_method: passthrough\nmodels: [{{model: {other}.yml}}]")
+    for path in sorted(folder.glob("*.yml")):
+        assert "is a model of itself" in tried(path)[0]
+        with pytest.raises(UsageError, match="is a model of itself"):
+            open_any(str(path))
+    (folder / "inner.yml").write_text("merge_method: passthrough\nmodels: [{model: a}]")
+    (folder / "outer.yml").write_text("merge_method: passthrough\nmodels: [{model: inner.yml}]")
+    assert open_any(str(folder / "outer.yml")).tensors
 
 
 def test_the_template_beside_a_recipe_counts_wherever_the_recipe_is_read(folder: Path) -> None:
