@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 
@@ -174,3 +175,13 @@ def test_the_picture_is_a_small_png():
     picture = (ROOT / "docs" / "images" / "report.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert len(picture) < 300_000
+
+
+def test_the_house_in_the_docs_has_the_rooms_of_the_import_contract():
+    contract = tomllib.loads(text_of(ROOT / "pyproject.toml"))["tool"]["importlinter"]["contracts"][0]
+    rooms = {room.strip().removeprefix("modelprov.") for floor in contract["layers"] for room in floor.split("|")}
+    walk, picture = text_of(ROOT / "docs" / "architecture.md"), text_of(ROOT / "docs" / "images" / "house.svg")
+    places = {path.stem for path in (ROOT / "modelprov").iterdir() if not path.stem.startswith("__")}
+    assert rooms == places - {"py"}
+    assert not [room for room in rooms if f">{room}<" not in picture], "run: python docs/images/house.py"
+    assert not [room for room in rooms - {"demo", "callable_package", "compiled"} if f"`{room}" not in walk]

@@ -1,4 +1,4 @@
-"""Draws house.svg from the import contract in pyproject.toml and the lines in each room. Run it after a move.
+"""Draws house.svg from the import contract in pyproject.toml and the lines in each room; run it after a move.
 
 .venv/bin/python docs/images/house.py
 """
@@ -24,15 +24,9 @@ PURPOSE = {
     "behavior": "generation · evaluation · probing",
     "recipes": "Recipe, its YAML, its words for groups of tensors, exact arithmetics",
     "engines": "work over threads",
-    "shares": "intervals of shares",
     "checkpoints": "sources · formats · layouts: where weights come from and what they are",
     "foreign": "text that others wrote",
     "locking": "one writer at a time",
-    "errors": "what went wrong, what to do",
-    "progress": "how far a run is",
-    "savable": "results that save themselves",
-    "callable_package": "two rooms that are jobs",
-    "records": "what crosses a file",
 }
 INK, QUIET, WALL, FILL = "#1f2937", "#6b7280", "#9ca3af", "#f3f4f6"
 
@@ -66,11 +60,20 @@ def draw() -> Figure:
             )
             box.set(facecolor=FILL, edgecolor=WALL, linewidth=1)
             axes.add_patch(box)
-            axes.text(left + 1.6, height + 0.62, room, color=INK, weight="bold", fontsize=10, va="center")
+            many = room not in PURPOSE  # the floor of single files, which the first line of each explains
             axes.text(
-                left + width - 1.6, height + 0.62, f"{lines(room):,}", color=QUIET, fontsize=8, va="center", ha="right"
+                left + 1.6, height + 0.62, room, color=INK, weight="bold", fontsize=7 if many else 10, va="center"
             )
-            axes.text(left + 1.6, height + 0.31, PURPOSE[room], color=INK, fontsize=8, va="center")
+            axes.text(
+                left + width - 1.6,
+                height + (0.31 if many else 0.62),
+                f"{lines(room):,}",
+                color=QUIET,
+                fontsize=8,
+                va="center",
+                ha="right",
+            )
+            axes.text(left + 1.6, height + 0.31, PURPOSE.get(room, ""), color=INK, fontsize=8, va="center")
     axes.annotate("", (97, 0.1), (97, len(rows) - 0.1), arrowprops={"arrowstyle": "->", "color": QUIET})
     axes.text(98, len(rows) / 2, "imports go down only", rotation=90, color=QUIET, fontsize=8, va="center")
     axes.text(
