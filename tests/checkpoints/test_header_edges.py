@@ -245,7 +245,7 @@ def test_a_git_lfs_pointer_is_told_from_a_header_of_that_length(tmp_path: Path) 
     path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     with pytest.raises(InvalidHeaderError) as caught:
         read_header(path)
-    assert caught.value.message == f"{path} is a Git LFS pointer, not the weights"
+    assert caught.value.message == f"{path} is not a safetensors file: it is a Git LFS pointer, not the weights"
     path.write_bytes(b"versions and more")
-    with pytest.raises(InvalidHeaderError, match="claims a header of"):
+    with pytest.raises(InvalidHeaderError, match="it is a text, which begins 'versions and more'"):
         read_header(path)

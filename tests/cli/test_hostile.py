@@ -217,14 +217,14 @@ def test_a_file_that_may_not_be_read_is_refused_in_words(
     compare: Command, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The tests may run as root, for whom no file is locked: the system's refusal is played."""
-    locked, real = shards(models / "nex")[0], Path.open
+    locked, real = shards(models / "nex")[0], os.open
 
-    def refuse(path: Path, *arguments: object, **settings: object) -> object:
-        if path == locked:
+    def refuse(path: str | Path, *arguments: int, **settings: int | None) -> int:
+        if str(path).endswith(locked.name) and Path(path).resolve() == locked.resolve():
             raise PermissionError(13, "Permission denied", str(path))
-        return real(path, *arguments, **settings)  # type: ignore[call-overload]
+        return real(path, *arguments, **settings)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     refused(compare("rio", "nex", "qwen", "--json", "report.json"), "Permission denied", tmp_path)
 
 

@@ -14,8 +14,6 @@ from modelprov.errors import ModelprovError, UsageError
 from modelprov.jobs.merge import merge
 from modelprov.jobs.verify import verify
 from modelprov.merge.virtual import open_any
-from modelprov.merge.writing import WriteOptions
-from modelprov.recipes.reading import load
 from tests.merge.conftest import model
 
 
@@ -44,12 +42,12 @@ def recipe(folder: Path, text: str, method: str = "linear", names: tuple[str, ..
     return path
 
 
-def tried(path: Path, options: WriteOptions | None = None, out: Path | None = None) -> tuple[str, str]:
+def tried(path: Path, out: Path | None = None, **options: int) -> tuple[str, str]:
     """What the merge says, after the dry run said the same."""
     where = out or path.parent / "out"
 
     def run(dry: bool) -> object:
-        return merge(load(path), path.parent, where, options=options, dry_run=dry)
+        return merge(path, where, dry_run=dry, **options)
 
     said = refusal(lambda: run(True))
     assert refusal(lambda: run(False)) == said
@@ -95,8 +93,8 @@ def test_a_format_that_cannot_be_computed_from_is_known_from_the_headers(folder:
 
 def test_a_copy_of_a_wide_format_is_no_computation(folder: Path) -> None:
     (folder / "copy.yml").write_text("merge_method: passthrough\nmodels: [{model: wide}]")
-    assert merge(load(folder / "copy.yml"), folder, folder / "out", dry_run=True).written is None
-    assert merge(load(folder / "copy.yml"), folder, folder / "out").written is not None
+    assert merge(folder / "copy.yml", folder / "out", dry_run=True).written is None
+    assert merge(folder / "copy.yml", folder / "out").written is not None
 
 
 def test_a_folder_that_cannot_be_made_is_said_by_the_dry_run(folder: Path) -> None:
@@ -114,12 +112,12 @@ def test_a_folder_that_cannot_be_made_is_said_by_the_dry_run(folder: Path) -> No
 def test_memory_and_disk_that_cannot_suffice_are_said_by_the_dry_run(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "looks at whole tensors" in tried(recipe(folder, "base_model: c", "ties"), WriteOptions(memory=1))[0]
+    assert "looks at whole tensors" in tried(recipe(folder, "base_model: c", "ties"), memory=1)[0]
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr("modelprov.merge.writing.shutil.disk_usage", lambda _path: usage)
     path = recipe(folder, "")
     assert "of disk" in tried(path)[0]
-    dry = refusal(lambda: merge(load(path), folder, folder / "not" / "yet" / "out", dry_run=True))
+    dry = refusal(lambda: merge(path, folder / "not" / "yet" / "out", dry_run=True))
     assert "of disk" in dry[0]
     assert not (folder / "not").exists()
 
@@ -147,7 +145,7 @@ def test_recipes_that_name_each_other_in_a_circle_are_an_error_in_words(folder: 
 def test_the_template_beside_a_recipe_counts_wherever_the_recipe_is_read(folder: Path) -> None:
     (folder / "chat.jinja").write_text("{{ messages }}")
     path = recipe(folder, "chat_template: chat.jinja\nmodelprov: {arithmetic: float32}")
-    merge(load(path), folder, folder / "out")
+    merge(path, folder / "out")
     found = verify(folder / "out", path)
     assert found.reproduced
     assert json.loads(json.dumps(found.about()["recipe"]))["chat_template"] == "{{ messages }}"
