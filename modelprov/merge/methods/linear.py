@@ -60,13 +60,13 @@ def merge(inputs: Inputs) -> Float32:
     single = weights.astype(np.float32)
     compiled = normalize or arithmetic not in (Arithmetic.FLOAT32, Arithmetic.FLOAT32_FUSED)
     merged = np.empty(len(inputs.tensors[0]), np.float32)
-    cast = inputs.dtype if inputs.arithmetic.startswith("mergekit") else step.dtype
     parents = np.empty((len(weights), min(BLOCK, len(merged))), np.float32)
     for at in range(0, len(merged), BLOCK):
         out = merged[at : at + BLOCK]
         part = parents[:, : len(out)]
         for row, tensor in zip(part, inputs.tensors, strict=True):
-            row[:] = tensor[at : at + BLOCK] if cast in (DType.F32, DType.F64) else _cast(tensor[at : at + BLOCK], cast)
+            values = tensor[at : at + BLOCK]
+            row[:] = values if step.dtype in (DType.F32, DType.F64) else _cast(values, step.dtype)
         if compiled:
             evaluate(int(arithmetic), part, weights, order, code, out)
         else:
