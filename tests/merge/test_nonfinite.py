@@ -131,3 +131,20 @@ def test_the_compiled_check_says_what_numpy_says(dtype: DType, values: list[floa
     count = min(count, len(values))
     wanted = not np.isfinite(decode(raw[: count * dtype.size], dtype)).all()
     assert any_nonfinite(raw, dtype.code, count) == wanted
+
+
+@pytest.mark.parametrize("arithmetic", ["float32", "float64"])
+def test_a_nan_of_all_ones_that_a_model_holds_is_no_number_in_a_merge_of_half_the_size(
+    tmp_path: Path, arithmetic: str
+) -> None:
+    models = [checkpoint(tmp_path / name, "F32") for name in ("one", "other")]
+    ref = open_checkpoint(str(models[0])).tensors["model.layers.0.mlp.up_proj.weight"]
+    with next(models[0].glob("*.safetensors")).open("r+b") as file:
+        file.seek(ref.start + 4 * PLACE)
+        file.write(b"\xff\xff\xff\x7f")
+    lines = "".join(f"- {{model: {model}, parameters: {{weight: 0.5}}}}\n" for model in models)
+    recipe = parse(
+        f"merge_method: linear\nmodels:\n{lines}out_dtype: bfloat16\nmodelprov: {{arithmetic: {arithmetic}}}"
+    )
+    found = write(recipe, tmp_path / "out")
+    assert np.flatnonzero(np.isnan(found)).tolist() == [PLACE]

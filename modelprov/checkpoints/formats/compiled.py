@@ -101,15 +101,19 @@ def encode_into(values, code, raw):
 
 @njit(nogil=True, _nrt=False)
 def bf16_bits(value):
-    """Finite float32 rounded to bf16 (nearest, ties to even), as the bits of the float32 that holds it."""
+    """float32 rounded to bf16 (nearest, ties to even), as the bits of the float32 that holds it; NaN stays NaN."""
     bits = np.float32(value).view(np.uint32)
     odd = np.uint32(np.uint32(bits >> np.uint32(16)) & np.uint32(1))
-    return np.uint32(np.uint32(bits + np.uint32(0x7FFF) + odd) & np.uint32(0xFFFF0000))
+    rounded = np.uint32(bits + np.uint32(0x7FFF) + odd)
+    # A NaN is made quiet instead, which the cut leaves: rounding could carry it into a number.
+    if np.uint32(bits & np.uint32(0x7FFFFFFF)) > np.uint32(0x7F800000):
+        rounded = np.uint32(bits | np.uint32(0x00400000))
+    return np.uint32(rounded & np.uint32(0xFFFF0000))
 
 
 @njit(nogil=True, _nrt=False)
 def to_bf16(value):
-    """Finite float32 rounded to bf16, as float32."""
+    """float32 rounded to bf16, as float32; NaN stays NaN."""
     return np.uint32(bf16_bits(value)).view(np.float32)
 
 

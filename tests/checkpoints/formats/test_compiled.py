@@ -82,3 +82,11 @@ def test_torch_knows_every_format_by_its_name() -> None:
     torch = pytest.importorskip("torch")
     for dtype in DType:
         assert getattr(torch, dtype.torch_name).itemsize == dtype.size
+
+
+def test_a_nan_of_any_bits_is_rounded_to_no_number() -> None:
+    bits = np.array([0x7FFFFFFF, 0xFFFFFFFF, 0x7F800001, 0xFF800001, 0x7FC00000, 0x7FFF8000], np.uint32)
+    values = bits.view(np.float32).copy()
+    compiled.round_all(values, DType.BF16.code)
+    assert np.isnan(values).all()
+    assert np.array_equal(np.signbit(values), bits >> 31 == 1)
