@@ -38,12 +38,15 @@ __all__ = [
 ]
 
 _JOBS = frozenset(__all__) - {"__version__"}
+_MODULES = {"errors", "progress"}
 _PACKAGES = {"check", "merge"}
 """Jobs that have the name of a room: the package itself is called (`callable_package`)."""
 
 
 def __getattr__(name: str) -> Any:
     """Load a job when its name is first used."""
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     if name not in _JOBS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in _PACKAGES:
@@ -55,4 +58,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Every name, loaded or not."""
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -11,6 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import ClassVar
 
+from modelprov.errors import UsageError
+
 PAGES: Mapping[str, str] = {".html": "html", ".json": "json", ".md": "markdown"}
 
 
@@ -22,6 +24,11 @@ class Saved:
     def rendered(self, form: str) -> str:
         """The result as text, in one of the forms; raises `UsageError` for another."""
         return str(import_module("modelprov.reports.saving").rendered(form, self))
+
+    def check_form(self, form: str) -> None:
+        """Raise `UsageError` where there is no such form of this result."""
+        if form not in self.forms.values():
+            raise UsageError(f"there is no {form} form of this result", f"Choose {' or '.join(self.forms.values())}.")
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the result to a file, whole or not at all, in the form that the name's ending says. Gives the path.

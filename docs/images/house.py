@@ -27,6 +27,7 @@ PURPOSE = {
     "checkpoints": "sources · formats · layouts: where weights come from and what they are",
     "foreign": "text that others wrote",
     "locking": "one writer at a time",
+    "savable": "results that save and show themselves",
 }
 INK, QUIET, WALL, FILL = "#1f2937", "#6b7280", "#9ca3af", "#f3f4f6"
 

@@ -63,6 +63,9 @@ def open_checkpoint(location: str, label: str | None = None) -> Checkpoint:
     if home.path != root:
         Folder.of(root).check(home.path, folder=True)
     names, index = _shards(path, home, notes)
+    config = _config(home)
+    if path.is_dir():
+        _check_named_weights(config, path, names, index)
     source = LocalFiles(home.path, names)  # before anything is read: whatever changes from here on shows
     headers = read_headers(source)
     source.close()
@@ -80,13 +83,25 @@ def open_checkpoint(location: str, label: str | None = None) -> Checkpoint:
         tensors=tensors,
         shards=tuple(header.shard for header in headers),
         source=source,
-        config=_config(home),
+        config=config,
         revision=_revision(home.path),
         metadata=metadata,
         refused=refused,
         notes=tuple(notes),
         folder=home.path,
     )
+
+
+def _check_named_weights(
+    config: dict[str, Any] | None, folder: Path, names: Sequence[str], index: Mapping[str, str] | None
+) -> None:
+    """Refuse a folder whose config names other weights than those that its files' names say."""
+    named = (config or {}).get("transformers_weights")
+    if isinstance(named, str) and named not in names and not (index is not None and is_index(named)):
+        raise UnsupportedFormatError(
+            f"the config in {folder} names {quoted(named)} as the weights, the files' own names say {quoted(names[0])}",
+            "Give the path of the one you mean.",
+        )
 
 
 def _locate(location: str) -> Path:

@@ -82,7 +82,7 @@ def _page_to_open(html: Path | None) -> Path:
 
 
 def _check(files: Mapping[str, Path]) -> None:
-    from modelprov.reports.saving import refuse_weights
+    from modelprov.reports.writing import refuse_weights
 
     to_stdout = [form for form, path in files.items() if str(path) == "-"]
     if len(to_stdout) > 1:

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Final
 
 from modelprov.errors import UsageError
@@ -18,6 +19,9 @@ DEVICES: Final = ("auto", "cpu", "cuda")
 DTYPES: Final = ("auto", "float32", "bfloat16", "float16")
 MISSING: Final = ("base", "copy", "drop", "error")
 READINGS: Final = ("auto", "map", "direct", "buffered")
+WHERE: Final = (
+    "Give a folder, a .safetensors file, an org/name in the local cache, or a recipe; a saved report by its file."
+)
 UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 _spelling: ContextVar[Callable[[str], str]] = ContextVar("spelling", default=str)
@@ -47,6 +51,8 @@ def refuse_other(name: str, value: str | None, known: Sequence[str]) -> None:
 def refuse_below(least: int, **given: int | None) -> None:
     """Refuse numbers that are too small; None is the default and passes."""
     for name, value in given.items():
+        if value is not None and not isinstance(value, int | float):
+            raise UsageError(f"{called(name)} is a number, not {value!r:.60}")
         if value is not None and value < least:
             raise UsageError(f"{called(name)} is at least {least}, not {value}")
 
@@ -60,9 +66,25 @@ def parse_size(text: str, option: str) -> int:
     return size
 
 
+def text_of(given: Location) -> str:
+    """A location as text; `UsageError` for what is none."""
+    if not isinstance(given, str | os.PathLike) or not os.fspath(given):
+        raise UsageError(f"a location is text or a path, not {type(given).__name__} {given!r:.60}", WHERE)
+    return os.fspath(given)
+
+
+def path_of(given: Location) -> Path:
+    """A location on this machine, with `~` as the home that it stands for; `UsageError` for what is none."""
+    return Path(os.path.expanduser(text_of(given)))
+
+
 def several(given: Location | Iterable[Location]) -> list[str]:
-    """One location or several, as text."""
-    return [os.fspath(given)] if isinstance(given, str | os.PathLike) else [os.fspath(each) for each in given]
+    """One location or several, as text; `UsageError` for what is none."""
+    if isinstance(given, str | os.PathLike):
+        return [text_of(given)]
+    if not isinstance(given, Iterable):
+        raise UsageError(f"locations are text or paths, not {given!r:.60}", WHERE)
+    return [text_of(each) for each in given]
 
 
 def place(location: str) -> str:

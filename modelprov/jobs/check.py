@@ -16,7 +16,7 @@ from modelprov.check.rules import RULES
 from modelprov.check.run import Checked, Request, run_check
 from modelprov.errors import UsageError
 from modelprov.forensics.compare import Options
-from modelprov.jobs.arguments import Location, called, command_line, refuse_below, several
+from modelprov.jobs.arguments import Location, called, command_line, path_of, refuse_below, several, text_of
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.progress import SILENT, Progress
 from modelprov.savable import PAGES, Page
@@ -139,9 +139,9 @@ def check(
     """
     refuse_below(1, memory=memory, threads=threads)
     refuse_below(0, seed=seed)
-    folder, possible, controls = os.fspath(model), several(candidates), several(control)
+    folder, possible, controls = text_of(model), several(candidates), several(control)
     rules = _policy(policy, folder)
-    accepted_in = rules.baseline if baseline is None else Path(baseline)
+    accepted_in = rules.baseline if baseline is None else path_of(baseline)
     known = _baseline(accepted_in, must_exist=update_baseline is None)
     request = Request(
         candidates=(*possible, *rules.candidates),
@@ -170,11 +170,15 @@ def check(
             ("--seed", seed, 0),
         ),
     )
-    return CheckedModel(run_check(folder, request, rules, known, line, started, progress), Path(folder), accepting)
+    return CheckedModel(
+        run_check(os.path.expanduser(folder), request, rules, known, line, started, progress),
+        path_of(folder),
+        accepting,
+    )
 
 
 def _policy(given: Location | None, model: str) -> Policy:
-    path = find_policy(Path(model)) if given is None else Path(given)
+    path = find_policy(path_of(model)) if given is None else path_of(given)
     return load_policy(path, {rule: each.name for rule, each in RULES.items()}) if path is not None else Policy()
 
 

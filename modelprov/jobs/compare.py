@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from modelprov.jobs.arguments import (
     refuse_other,
     refuse_repeated,
     several,
+    text_of,
     with_reference_last,
 )
 from modelprov.jobs.notebooks import shown_in_notebooks
@@ -87,7 +87,7 @@ def compare(
 
     """
     controls = several(control)
-    ordered = with_reference_last(several((suspect, *parents)), None if reference is None else os.fspath(reference))
+    ordered = with_reference_last(several((suspect, *parents)), None if reference is None else text_of(reference))
     refuse_repeated([*ordered, *controls])
     refuse_other("device", device, DEVICES)
     refuse_other("reading", reading, READINGS)

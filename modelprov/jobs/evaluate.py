@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -17,7 +16,18 @@ from modelprov.behavior.evaluation.tasks import Task, load_task
 from modelprov.behavior.extra import require
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.errors import InterruptedRunError, UsageError
-from modelprov.jobs.arguments import DEVICES, DTYPES, Location, called, command_line, refuse_below, refuse_other
+from modelprov.jobs.arguments import (
+    DEVICES,
+    DTYPES,
+    Location,
+    called,
+    command_line,
+    path_of,
+    refuse_below,
+    refuse_other,
+    several,
+    text_of,
+)
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.runnable import runnable
 from modelprov.progress import SILENT, Progress
@@ -116,7 +126,7 @@ def evaluate(
     refuse_other("dtype", dtype, DTYPES)
     refuse_below(1, samples=samples, limit=limit, max_new_tokens=max_new_tokens, batch_size=batch_size)
     refuse_below(0, seed=seed)
-    locations, named = [os.fspath(model) for model in models], os.fspath(task)
+    locations, named = several(models), text_of(task)
     if raw and chat_template is not None:
         raise UsageError(
             f"{called('raw')} uses no chat template", f"Leave out {called('raw')} or {called('chat_template')}."
@@ -135,7 +145,7 @@ def evaluate(
         "window": window, "max_switches": max_switches,
     }  # fmt: skip
     conditions, notes = plan(methods or [METHOD], budgets, samples, settings, answer_tokens)
-    kept = None if log is None else Path(log)
+    kept = None if log is None else path_of(log)
     asking = Asking(seed, batch_size, system, _text_of(chat_template), raw, kept)
     line = command or command_line(
         "eval",
@@ -179,7 +189,7 @@ def evaluate(
                 return run(subjects, asked, *common)
             from modelprov.behavior.evaluation.lm_eval_task import evaluate_lm_eval
 
-            own = None if include_path is None else Path(include_path)
+            own = None if include_path is None else path_of(include_path)
             return evaluate_lm_eval(subjects, named.removeprefix(LM_EVAL), *common, own, limit)
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from modelprov.checkpoints.digests import weights_digest
 from modelprov.checkpoints.inspection import Inspection, inspect_checkpoint
-from modelprov.jobs.arguments import Location
+from modelprov.jobs.arguments import Location, text_of
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress
@@ -35,7 +33,7 @@ def inspect(checkpoint: Location, *, digest: bool = False, progress: Progress = 
         print(found.parameters, found.layers, found.digest)
 
     """
-    opened = open_any(os.fspath(checkpoint))
+    opened = open_any(text_of(checkpoint))
     found = inspect_checkpoint(opened)
     if not digest:
         return found

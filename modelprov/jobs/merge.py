@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from modelprov.errors import UsageError
-from modelprov.jobs.arguments import MISSING, Location, refuse_below, refuse_other
+from modelprov.jobs.arguments import MISSING, Location, path_of, refuse_below, refuse_other, text_of
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recipes import changed
 from modelprov.merge.planned import MergePlan
@@ -81,9 +80,9 @@ def merge(
     plan = plan_recipe(claim, folder)
     options = WriteOptions(memory, threads, shard_size)
     if dry_run:
-        check_merge(plan, Path(out), options)
+        check_merge(plan, path_of(out), options)
         return Merged(plan, None)
-    return Merged(plan, write_merge(plan, Path(out), options, progress))
+    return Merged(plan, write_merge(plan, path_of(out), options, progress))
 
 
 def read(recipe: Location | Recipe | Mapping[Location, float]) -> tuple[Recipe, Path | None]:
@@ -91,8 +90,10 @@ def read(recipe: Location | Recipe | Mapping[Location, float]) -> tuple[Recipe, 
     if isinstance(recipe, Recipe):
         return recipe, None
     if isinstance(recipe, Mapping):
-        return linear({os.fspath(location): weight for location, weight in recipe.items()}), None
-    path = Path(recipe).expanduser()
+        if not recipe:
+            raise UsageError("nothing is to be merged", "Give at least one model with its weight.")
+        return linear({text_of(location): weight for location, weight in recipe.items()}), None
+    path = path_of(recipe)
     if not is_recipe(str(path)):
         raise UsageError(f"{path} is not a recipe file", "A recipe's name ends in .yml or .yaml.")
     return load(path), path.parent

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from modelprov.checkpoints.types import Checkpoint
-from modelprov.jobs.arguments import Location
+from modelprov.jobs.arguments import Location, text_of
 from modelprov.merge.virtual import open_any
 
 
@@ -33,4 +31,4 @@ def open(checkpoint: Location, *, label: str | None = None) -> Checkpoint:  # no
             print(tensor.name, tensor.dtype, tensor.shape)
 
     """
-    return open_any(os.fspath(checkpoint), label)
+    return open_any(text_of(checkpoint), label)

@@ -26,6 +26,7 @@ from modelprov.jobs.arguments import (
     Location,
     called,
     command_line,
+    path_of,
     refuse_below,
     refuse_other,
     refuse_repeated,
@@ -116,7 +117,7 @@ def probe(
     require("probing")
     names, phrases, arms, languages = _words(name), _words(backstory), _words(arm), _words(language)
     heat = tuple(dict.fromkeys([temperature] if isinstance(temperature, int | float) else temperature))
-    folder = None if tokenizer is None else Path(tokenizer)
+    folder = None if tokenizer is None else path_of(tokenizer)
     _check(names, phrases, heat, folder, endpoint)
     refuse_other("device", device, DEVICES)
     refuse_other("dtype", dtype, DTYPES)
@@ -162,7 +163,7 @@ def probe(
             ("--log", log, None),
         ),
     )
-    kept = None if log is None else Path(log)
+    kept = None if log is None else path_of(log)
     return _ask(members, server, plan, kept, device, dtype, line, progress)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CheckpointNotFoundError, CouldNotJudgeError, ModelprovError, UsageError
 from modelprov.foreign.shown import clean
 from modelprov.forensics.compare import Options, compare
-from modelprov.jobs.arguments import DEVICES, Location, called, parse_size, refuse_below, refuse_other
+from modelprov.jobs.arguments import DEVICES, Location, called, parse_size, path_of, refuse_below, refuse_other, text_of
 from modelprov.jobs.compare import SMALLEST_SAMPLE
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recorded import Places, labelled, parse_report, read_file
@@ -43,8 +42,9 @@ class Rechecked(Saved):
         """Whether every claim holds."""
         return self.found.holds
 
-    def rendered(self, form: str) -> str:  # noqa: ARG002  (there is one)
+    def rendered(self, form: str) -> str:
         """The claims as JSON."""
+        self.check_form(form)
         from modelprov.reports.evidence.rechecking_words import render_recheck_json
 
         return render_recheck_json(self.found, self.file, self.notes)
@@ -97,9 +97,9 @@ def recheck(
     recorded = parse_report(read_file(report), report)
     moved = labelled(location, [each.label for each in recorded.inputs], needed=True)
     options = _options(recorded, memory, threads, device)
-    opened, notes = _open(recorded, moved, Path(report).parent)
+    opened, notes = _open(recorded, moved, path_of(report).parent)
     found = compare_reports(recorded, _anew(recorded, opened, options, progress), tolerance)
-    return Rechecked(found, os.fspath(report), tuple(notes))
+    return Rechecked(found, text_of(report), tuple(notes))
 
 
 def _options(report: Report, memory: int, threads: int | None, device: str) -> Options:

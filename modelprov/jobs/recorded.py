@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from modelprov.checkpoints.files import read_small_file
 from modelprov.errors import UsageError
 from modelprov.foreign.shown import clean
-from modelprov.jobs.arguments import Location, several
+from modelprov.jobs.arguments import Location, path_of, several
 from modelprov.reports.comparison.as_json import load_report
 from modelprov.reports.comparison.report import Report
 
@@ -21,7 +20,7 @@ Places = Mapping[str, Location] | Location | Sequence[Location]
 
 def read_file(file: Location, largest: int = LARGEST) -> bytes:
     """A file of at most so many bytes."""
-    return read_small_file(Path(file).expanduser(), largest)
+    return read_small_file(path_of(file), largest)
 
 
 def parse_report(content: bytes, file: Location) -> Report:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from modelprov.checkpoints.digests import SAMPLE_COVERS, sampled_digest
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import UsageError
 from modelprov.forensics.search.reproduce import Limits, Verification, reproduce
-from modelprov.jobs.arguments import MISSING, Location, refuse_below, refuse_other
+from modelprov.jobs.arguments import MISSING, Location, path_of, refuse_below, refuse_other, text_of
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recipes import changed
 from modelprov.merge.alternatives import alternatives
@@ -36,8 +34,9 @@ class Verified(Saved):
         """Whether every element of the suspect was compared and holds the expected bits."""
         return self.verification.reproduced
 
-    def rendered(self, form: str) -> str:  # noqa: ARG002  (there is one)
+    def rendered(self, form: str) -> str:
         """The verification as JSON."""
+        self.check_form(form)
         from modelprov.reports.comparison.verification import render_verification_json
 
         return render_verification_json(self.verification, self.about())
@@ -99,7 +98,7 @@ def verify(
         print(checked.reproduced, checked.verification.equal, "of", checked.verification.elements)
 
     """
-    path = Path(recipe)
+    path = path_of(recipe)
     if not is_recipe(str(path)):
         raise UsageError(f"{path} is not a recipe file", "A recipe's name ends in .yml or .yaml.")
     refuse_other("missing", missing, MISSING)
@@ -107,7 +106,7 @@ def verify(
     folder = path.expanduser().parent
     claim = changed(load(path.expanduser()), arithmetic=arithmetic, missing=missing)
     progress.stage("opening models")
-    checked = open_any(os.fspath(suspect))
+    checked = open_any(text_of(suspect))
     opened = open_models(claim, folder)
     plan = plan_merge(claim, opened)
     expected = virtual_checkpoint(plan, path.stem, str(path), folder, memory=memory)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from modelprov.behavior.evaluation.results import EvaluationReport
 from modelprov.behavior.probing.results import ProbeReport
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Result = Report | CheckReport | ProbeReport | EvaluationReport | Case
-WEIGHTS: Final = (".safetensors", ".safetensors.index.json")
 FRAME_HEIGHT = 900  # pixels
 
 
@@ -74,7 +73,8 @@ def rendered(form: str, result: Result | Inspection) -> str:
         from modelprov.reports.checking.junit import render_junit
 
         return render_junit(result)
-    raise UsageError(f"there is no {form} form of this result", "Choose html or markdown.")
+    result.check_form(form)
+    raise UsageError(f"there is no {form} form of this result", "Choose another.")
 
 
 def show(result: Result, console: Console) -> None:
@@ -82,12 +82,6 @@ def show(result: Result, console: Console) -> None:
     from modelprov.reports.rendering.terminal import print_document
 
     print_document(told(result), console)
-
-
-def refuse_weights(path: Path) -> None:
-    """A report never takes the place of weights."""
-    if path.name.endswith(WEIGHTS):
-        raise UsageError(f"{path} has the name of a weights file", "Give the report another name.")
 
 
 def save(result: Saved, path: str | os.PathLike[str]) -> Path:
@@ -98,7 +92,6 @@ def save(result: Saved, path: str | os.PathLike[str]) -> Path:
     form = result.forms.get(target.suffix.lower())
     if form is None:
         raise UsageError(f"{target} does not say which form the report takes", f"End it in {', '.join(result.forms)}.")
-    refuse_weights(target)
     write_atomically(target, result.rendered(form))
     return target
 

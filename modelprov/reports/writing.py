@@ -10,9 +10,10 @@ import stat
 import sys
 from pathlib import Path
 
-from modelprov.errors import UnreadableFileError
+from modelprov.errors import UnreadableFileError, UsageError
 
 STANDARD_OUTPUT = "-"
+WEIGHTS = (".safetensors", ".safetensors.index.json")
 
 _ADVICE = {
     errno.ENOSPC: "The disk is full. Free some space or choose another folder; nothing was changed.",
@@ -32,18 +33,26 @@ def _failure(place: str, error: OSError) -> UnreadableFileError:
     return UnreadableFileError(f"Could not write {place}: {error.strerror or error}.", advice)
 
 
+def refuse_weights(path: Path) -> None:
+    """A report never takes the place of weights."""
+    if path.name.endswith(WEIGHTS):
+        raise UsageError(f"{path} has the name of a weights file", "Give the report another name.")
+
+
 def write_atomically(path: str | os.PathLike[str], text: str) -> None:
     """Write text (UTF-8, line feeds) so that the file is either complete and on disk, or as it was before.
 
     `-` is standard output. A link is followed, so that it stays a link; an existing file keeps its permissions.
 
     Raises:
+        UsageError: the file has the name of weights.
         UnreadableFileError: the operating system refused (no such folder, no permission, disk full, ...).
 
     """
     if os.fspath(path) == STANDARD_OUTPUT:
         _write_standard_output(text)
         return
+    refuse_weights(Path(path))
     try:
         target = Path(path).resolve()
         if target.is_dir():

@@ -39,17 +39,18 @@ class _Names:
     borrowed: set[str] = field(default_factory=set)
 
 
-def align(checkpoints: Sequence[Checkpoint]) -> Alignment:
+def align(checkpoints: Sequence[Checkpoint], *, whole: bool = False) -> Alignment:
     """The tensors that all checkpoints have, in the file order of the first, and everything else with its reason.
 
     Tensors agree by canonical name and shape (sides of length 1 aside). What is left is matched by layer, component
     and shape where that is unambiguous in every checkpoint, and marked as guessed. May find nothing at all.
+    Vocabularies that differ by a few rows are cut to those that all have, unless `whole` tensors are asked for.
     """
     unaligned: list[Unaligned] = []
     named = [_names(number, checkpoint, unaligned) for number, checkpoint in enumerate(checkpoints)]
-    _set_aside(named)
+    aside = _set_aside(named)
     _tie_heads(checkpoints, named)
-    notes = _crop_rows(checkpoints, named, unaligned)
+    notes = [] if whole else _crop_rows(checkpoints, named, unaligned)
     reasons = _Reasons(checkpoints, named)
     aligned = {name: [name] * len(named) for name in named[0].views if reasons.of(name) is None} if named else {}
     guesses = _guess(named, aligned)
@@ -67,7 +68,7 @@ def align(checkpoints: Sequence[Checkpoint]) -> Alignment:
             shape = named[0].views[name][1]
             layer, component, expert = component_of(name, shape)
             tensors.append(AlignedTensor(name, layer, component, expert, shape, views, guessed=name in guesses))
-    notes = [*_prefix_notes(checkpoints, tensors), *notes]
+    notes = [*_prefix_notes(checkpoints, tensors, aside), *notes]
     return Alignment(tuple(checkpoints), tuple(tensors), tuple(unaligned), tuple(notes))
 
 
@@ -91,16 +92,20 @@ def _names(number: int, checkpoint: Checkpoint, unaligned: list[Unaligned]) -> _
     return _Names(views, refused)
 
 
-def _set_aside(named: Sequence[_Names]) -> None:
-    """Call tensors without the prefixes that only some of the checkpoints put before them."""
+def _set_aside(named: Sequence[_Names]) -> tuple[str, ...]:
+    """Call tensors without the prefixes that only some of the checkpoints put before them; the prefix of each."""
     shapes = [{name: shape for name, (_, shape) in own.views.items()} for own in named]
-    for own, prefix in zip(named, prefixes_aside(shapes), strict=True):
+    aside = prefixes_aside(shapes)
+    for own, prefix in zip(named, aside, strict=True):
         if prefix:
             own.views = {respelled(name, prefix): held for name, held in own.views.items()}
             own.refused = {respelled(name, prefix): tensor for name, tensor in own.refused.items()}
+    return aside
 
 
-def _prefix_notes(checkpoints: Sequence[Checkpoint], tensors: Sequence[AlignedTensor]) -> list[str]:
+def _prefix_notes(
+    checkpoints: Sequence[Checkpoint], tensors: Sequence[AlignedTensor], aside: Sequence[str]
+) -> list[str]:
     """Which names were read without what stands before them in one checkpoint and not in the first, or in that."""
     counts: Counter[tuple[int, int, str]] = Counter()
     for tensor in tensors:
@@ -111,10 +116,16 @@ def _prefix_notes(checkpoints: Sequence[Checkpoint], tensors: Sequence[AlignedTe
                 counts[number, 0, theirs.removesuffix(own)] += 1
             elif own.endswith(f".{theirs}"):
                 counts[0, number, own.removesuffix(theirs)] += 1
-    return [
+    said = [
         f"{quoted(prefix)} before the names of {count:,} tensors of {checkpoints[holder].label} was set aside: "
         f"{checkpoints[other].label} stores them without it"
         for (holder, other, prefix), count in counts.items()
+    ]
+    told = {holder for holder, _, _ in counts}
+    return said + [
+        f"{quoted(prefix)} before the names of {checkpoints[number].label} was set aside, as names then agree"
+        for number, prefix in enumerate(aside)
+        if prefix and number not in told
     ]
 
 

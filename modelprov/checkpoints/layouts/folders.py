@@ -40,6 +40,13 @@ def model_folder(path: Path, notes: list[str]) -> Path:
     modules = _modules(path)
     chosen = next((path / place for place, kind in modules.items() if kind.endswith("Transformer")), path)
     chosen = chosen if chosen.is_dir() else path
+    if chosen != path and any(file.suffix == WEIGHTS for file in listed(path)):
+        raise UnsupportedFormatError(
+            f"{path} holds weights itself, and {MODULES} names others in {chosen.name!r}: programs load either",
+            f"Give the one you mean: {chosen}, or a weights file of {path}.",
+        )
+    if chosen != path:
+        notes.append(f"read from the sub-folder {chosen.name!r}, as {MODULES} says")
     others = [name for name in others if path / name != chosen]
     if others:
         named = f", some of them modules of {MODULES}" if set(others) & set(modules) else ""

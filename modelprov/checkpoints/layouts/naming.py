@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modelprov.checkpoints.layouts.roles import Shape, generates, roles_of, says_tied, text_config
+from modelprov.checkpoints.layouts.roles import Shape, generates, roles_of, says_tied, text_config, vocabulary_role
 from modelprov.checkpoints.types import Checkpoint, TensorRef, TensorView
 
 Canonical = tuple[str, TensorView, Shape]
@@ -118,6 +118,9 @@ def tied_head(checkpoint: Checkpoint) -> Canonical | None:
     if roles.head is not None or roles.embeddings is None:
         return None
     ref = named[roles.embeddings]
+    alike = [name for name, other in named.items() if other.shape == ref.shape and vocabulary_role(name)]
+    if len(alike) > 1:  # which of them is tied nobody can tell by names, and one of them may be a decoy
+        return None
     return HEAD, TensorView(ref, ref.start, ref.count), ref.shape
 
 

@@ -46,6 +46,7 @@ wrapped wrapped_model
 
 WORDS = frozenset((FAMILIES + WRAPPERS).split())
 DEEPEST = 3
+MOST_PATHS = 200  # shallowest first, that are tried as rivals
 ENOUGH = 0.5  # of the smaller side has to agree, and a rival may have no more than that share of the best
 
 Names = Mapping[str, Shape]
@@ -109,7 +110,38 @@ def _pair(first: Names, second: Names) -> tuple[str, str]:
     if best.elements <= plain.elements or best.elements < ENOUGH * held:
         return "", ""
     rivals = (one for one in readings if one.elements > ENOUGH * best.elements and one.depth <= best.depth)
-    return ("", "") if any(_contradict(best.pairs, one.pairs) for one in rivals) else best.aside
+    if any(_contradict(best.pairs, one.pairs) for one in rivals) or _elsewhere_too(first, second, best):
+        return "", ""
+    return best.aside
+
+
+def _elsewhere_too(first: Names, second: Names, best: _Reading) -> bool:
+    """Whether names and shapes agree as well behind another path, of whatever words: the other half of a pair, say.
+
+    Which half is meant nobody can tell by names, and the wrong one shares nothing.
+    """
+    for wrapped, (own, other) in enumerate(((first, second), (second, first))):
+        bare = {respelled(name, best.aside[1 - wrapped]): name for name in other}
+        for path in _paths(own) - {best.aside[wrapped]}:
+            behind = {respelled(name, path): name for name in own if name.startswith(path)}
+            found = (
+                _read(own, other, ("", ""), behind, bare) if wrapped == 0 else _read(other, own, ("", ""), bare, behind)
+            )
+            if found.elements > ENOUGH * best.elements and _contradict(best.pairs, found.pairs):
+                return True
+    return False
+
+
+def _paths(names: Names) -> set[str]:
+    """Every path of words, none of them a number, that tensors stand behind."""
+    found = set()
+    for name in names:
+        parts = name.split(".")
+        for depth in range(1, min(DEEPEST + 1, len(parts) - 1) + 1):
+            if parts[depth - 1].isdigit():
+                break
+            found.add(".".join(parts[:depth]) + ".")
+    return found if len(found) <= MOST_PATHS else set(sorted(found, key=lambda path: path.count("."))[:MOST_PATHS])
 
 
 def _behind(names: Names, prefix: str) -> int:

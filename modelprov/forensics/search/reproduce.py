@@ -78,6 +78,7 @@ class Verification(Frozen):
     """What was found. `reproduced` when every element of the suspect was compared and holds the expected bits.
 
     `tensors` counts those compared, `whole` those of them that are equal to the last bit; `absent` what is not in both.
+    `cautions` are sentences: what of the suspect was not read, and under which names tensors were taken for each other.
     """
 
     reproduced: bool
@@ -93,6 +94,7 @@ class Verification(Frozen):
     absent: tuple[Absent, ...]
     as_claimed: float | None = None
     alternatives: tuple[Alternative, ...] = ()
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,11 +149,12 @@ def reproduce(
         absent=_absent(alignment),
         as_claimed=claimed,
         alternatives=alternatives,
+        cautions=_cautions(suspect, alignment),
     )
 
 
 def _aligned(suspect: Checkpoint, expected: Checkpoint) -> Alignment:
-    alignment = align((suspect, expected))
+    alignment = align((suspect, expected), whole=True)
     if not alignment.tensors:
         raise CouldNotJudgeError(
             "no tensor has the same name and shape in the suspect and in the recipe's output",
@@ -250,6 +253,14 @@ def _parts(
             held[1] += int(equal[row])
     parts = [Part(name=name, elements=n, equal=same) for name, (n, same) in sums.items() if n]
     return tuple(parts if order else sorted(parts, key=lambda part: int(part.name.split()[-1])))
+
+
+def _cautions(suspect: Checkpoint, alignment: Alignment) -> tuple[str, ...]:
+    guessed = [tensor.name for tensor in alignment.tensors if tensor.guessed]
+    told = (
+        [f"{len(guessed):,} tensors were paired by layer and shape, not by name, e.g. {guessed[0]}"] if guessed else []
+    )
+    return (*suspect.notes, *alignment.notes, *told)
 
 
 def _absent(alignment: Alignment) -> tuple[Absent, ...]:

@@ -41,6 +41,8 @@ def print_verification(found: Verification, suspect: str, recipe: str, arithmeti
     for absent in found.absent:
         what = f"{absent.tensors:,} tensors of the {absent.of} ({absent.elements:,} elements): {absent.reason}"
         console.print(Text(clean(f"  not compared: {what}, e.g. {absent.examples[0]}")))
+    for caution in found.cautions:
+        console.print(Text(clean(f"  note: {caution}")))
     if found.equal == found.elements:
         return
     _table("Components", found.components, console)
