@@ -109,3 +109,28 @@ def test_an_unsigned_statement_is_not_confirmed(report: Report, tmp_path: Path) 
     found = confirm(statement, public, report=saved)
     assert {point.name: point.holds for point in found.points} == {"signature": False, "report": True}
     assert not found.holds
+
+
+def test_no_result_takes_the_place_of_weights(report: Report, tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(b"weights")
+    report.save(tmp_path / "r.json")
+    for save in (report.save, library.attest(tmp_path / "r.json").save):
+        with pytest.raises(UsageError):
+            save(weights)
+    assert weights.read_bytes() == b"weights"
+
+
+def test_what_is_no_location_is_a_usage_error(report: Report) -> None:
+    for wrong in ("", 3, None, report):
+        with pytest.raises(UsageError):
+            library.inspect(wrong)  # type: ignore[arg-type]
+    with pytest.raises(UsageError):
+        library.merge({}, "out")
+    with pytest.raises(UsageError):
+        report.rendered("sarif")
+
+
+def test_errors_and_progress_are_there_before_any_job() -> None:
+    assert library.errors.ModelprovError
+    assert library.progress.SILENT
