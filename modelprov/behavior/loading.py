@@ -48,6 +48,9 @@ def load_model(location: str, label: str | None = None, device: str = "auto", dt
     somebody's, or that lacks weights (transformers would fill them with random numbers).
     """
     require("running a model")
+    given = Path(location).expanduser()
+    if given.is_dir():
+        refuse_fetched_code(given)  # before anything else can be wrong with the folder
     checkpoint = open_checkpoint(location, label)
     folder = checkpoint.home
     refuse_fetched_code(folder)
