@@ -26,12 +26,12 @@ def model_folder(path: Path, notes: list[str]) -> Path:
     Raises `UnsupportedFormatError` for a pipeline of several models, `InvalidCheckpointError` for a `modules.json` that
     is none or leads elsewhere.
     """
-    if (path / PIPELINE).is_file() and (parts := folders_with_weights(path)):
-        raise UnsupportedFormatError(
-            f"{path} holds a pipeline of several models ({PIPELINE}), each in its sub-folder: {few(parts, SHOWN)}",
-            f"Give the folder of one of them, e.g. {path / parts[0]}.",
-        )
     others = folders_with_weights(path)
+    if others and (path / PIPELINE).is_file():
+        raise UnsupportedFormatError(
+            f"{path} holds a pipeline of several models ({PIPELINE}), each in its sub-folder: {few(others, SHOWN)}",
+            f"Give the folder of one of them, e.g. {path / others[0]}.",
+        )
     if not (path / MODULES).is_file():
         if others:
             notes.append(f"weights in sub-folders, not read: {few(others, SHOWN)}")

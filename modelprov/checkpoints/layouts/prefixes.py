@@ -8,7 +8,7 @@ agree and no other reading does as well: a wrong pair is worse than a missing on
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from modelprov.checkpoints.layouts.naming import canonical_name, squeezed
@@ -122,26 +122,26 @@ def _elsewhere_too(first: Names, second: Names, best: _Reading) -> bool:
     """
     for wrapped, (own, other) in enumerate(((first, second), (second, first))):
         bare = {respelled(name, best.aside[1 - wrapped]): name for name in other}
-        for path in _paths(own) - {best.aside[wrapped]}:
+        paths = _paths(own, DEEPEST + 1, lambda word: not word.isdigit()) - {best.aside[wrapped]}
+        for path in sorted(paths, key=lambda path: path.count("."))[:MOST_PATHS]:
             behind = {respelled(name, path): name for name in own if name.startswith(path)}
-            found = (
-                _read(own, other, ("", ""), behind, bare) if wrapped == 0 else _read(other, own, ("", ""), bare, behind)
-            )
+            names = (bare, behind) if wrapped else (behind, bare)
+            found = _read(first, second, ("", ""), *names)
             if found.elements > ENOUGH * best.elements and _contradict(best.pairs, found.pairs):
                 return True
     return False
 
 
-def _paths(names: Names) -> set[str]:
-    """Every path of words, none of them a number, that tensors stand behind."""
+def _paths(names: Names, deepest: int, begins: Callable[[str], bool]) -> set[str]:
+    """Every path of at most `deepest` words, each of which `begins` a path, that tensors stand behind."""
     found = set()
     for name in names:
         parts = name.split(".")
-        for depth in range(1, min(DEEPEST + 1, len(parts) - 1) + 1):
-            if parts[depth - 1].isdigit():
+        for depth in range(1, min(deepest, len(parts) - 1) + 1):
+            if not begins(parts[depth - 1]):
                 break
             found.add(".".join(parts[:depth]) + ".")
-    return found if len(found) <= MOST_PATHS else set(sorted(found, key=lambda path: path.count("."))[:MOST_PATHS])
+    return found
 
 
 def _behind(names: Names, prefix: str) -> int:
@@ -157,14 +157,7 @@ def _contradict(best: Mapping[str, str], other: Mapping[str, str]) -> bool:
 
 def _candidates(names: Names) -> list[str]:
     """Nothing, and every path of known words that tensors stand behind."""
-    found = {""}
-    for name in names:
-        parts = name.split(".")
-        for depth in range(1, min(DEEPEST, len(parts) - 1) + 1):
-            if parts[depth - 1] not in WORDS:
-                break
-            found.add(".".join(parts[:depth]) + ".")
-    return sorted(found)
+    return sorted({""} | _paths(names, DEEPEST, WORDS.__contains__))
 
 
 def _read(
