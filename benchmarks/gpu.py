@@ -129,7 +129,7 @@ def resident(torch: Any, arithmetics: list[Arithmetic], repeats: int) -> dict[st
 
 
 def staged(torch: Any, arithmetics: list[Arithmetic], repeats: int) -> dict[str, Any]:
-    """GB/s to results on the host: from pinned memory, by one thread and by eight, and from other memory; of the link."""
+    """GB/s to results on the host: from pinned memory, by one thread and eight, and from other memory; of the link."""
     on, batch, limits = large(arithmetics, 64 << 20)
     kernel = GpuKernel("cuda", limits=limits, slabs=8)
     slabs = [kernel.slab() for _ in range(4)]

@@ -3,7 +3,7 @@
 Several threads may call it at once: while one reads weights, another's are on their way, and a third's are being
 computed. Weights that were read into `buffer`s go straight to the device; any others are copied into pinned memory
 first. Nothing waits for the device until a call needs its results. What the device cannot do exactly (F64, a handful
-of elements, sums that leave float32's range) the CPU kernels do. torch is imported here only when a `GpuKernel` is made.
+of elements, sums that leave float32's range) the CPU kernels do. torch is imported only when a `GpuKernel` is made.
 
 Without a GPU the arithmetic is checked in Triton's interpreter and with torch on the processor, and the compiled code
 by reading it (`tests/forensics/kernels/test_gpu.py`). Streams, pinned memory and speed are for `benchmarks/gpu.py`.
