@@ -32,10 +32,10 @@ def test_the_help_says_what_the_exit_codes_mean(modelprov: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "verdict", "code"),
     [
-        (("nex", "qwen"), "Finetune", 0),
+        (("nex", "qwen"), "Same origin", 0),
         (("stranger", "nex", "qwen"), "Unrelated", 0),
         (("rio", "nex", "qwen"), "Merge", 1),
-        (("rio-trained", "nex", "qwen"), "Merge, then trained", 1),
+        (("rio-trained", "nex", "qwen"), "On a line", 3),
     ],
 )
 def test_a_verdict_has_its_exit_code(compare: Command, arguments: tuple[str, ...], verdict: str, code: int) -> None:
