@@ -114,7 +114,7 @@ def _measure(
     table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints))
     findings = collect(
         table, strata, fits, options.seed, controls, tuple(one.location for one in checkpoints[1:]),
-        (alignment.share(), alignment.decisive_share()), lambda: _elsewhere(alignment, options, progress),
+        (alignment.share(), alignment.decisive_share()), lambda: _elsewhere(alignment, options, progress), sample,
     )  # fmt: skip
     return Comparison(
         alignment, findings, options, device.description, plan.bytes + (0 if options.sample else scout.bytes)
