@@ -61,24 +61,22 @@ def judge(pool: Pool, names: tuple[str, ...], family: Family) -> Answer:
 
 
 def answers_of(folder: Path, number: int, again: bool) -> list[Answer]:
-    """All answers about a family, from the pool where they were given before."""
-    path = folder / f"answers-{number:02d}.json"
-    if path.exists() and not again:
-        return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
-    family, pool = Family(number), load(folder, number)
-    answers = []
+    """All answers about a family; those that were given before are in the pool, and new ones are put there."""
+    path, family, pool = folder / f"answers-{number:02d}.json", Family(number), load(folder, number)
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() and not again else []
+    known = {(answer["kind"], *answer["models"]): answer for answer in before}
     for kind, told in KINDS.items():
         for names in told.cases:
             missing = [name for name in names if name not in pool]
             if missing:
                 print(f"{number} {kind}: not in the pool: {', '.join(missing)}")
-            else:
+            elif (kind, *names) not in known:
                 found = judge(pool, names, family)
                 common = {"family": number, "half": family.half, "kind": kind, "models": list(names)}
-                answers.append({**common, "format": str(family.formats[1]), **found})
+                known[kind, *names] = {**common, "format": str(family.formats[1]), **found}
+                path.write_text(json.dumps(list(known.values())), encoding="utf-8")
                 print(number, kind, " | ".join(names), found["class"], found["rule"], flush=True)
-    path.write_text(json.dumps(answers), encoding="utf-8")
-    return answers
+    return list(known.values())
 
 
 def share(count: int, of: int) -> dict[str, float | int]:
