@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from benchmarks import calibration_tables
+from benchmarks.trained import tables as trained_tables
 from modelprov import __version__
 from modelprov.cli import attest, check, compare, demo, eval, inspect, merge, probe, report, verify  # noqa: A004, F401
 from modelprov.cli.compare import exit_code
@@ -142,6 +143,11 @@ def test_no_other_file_of_the_verdict_has_numbers_of_its_own():
 def test_the_tables_of_the_calibration_are_those_of_its_results():
     text = text_of(ROOT / "docs" / "method.md")
     assert calibration_tables.written(text) == text, "run: python -m benchmarks.calibration_tables"
+
+
+def test_the_tables_of_the_trained_families_are_those_of_their_results():
+    text = text_of(ROOT / "docs" / "method.md")
+    assert trained_tables.written(text) == text, "run: python -m benchmarks.trained.tables"
 
 
 def test_the_rules_in_the_method_are_those_of_the_verdict():

@@ -30,13 +30,13 @@ def _nearest(answer: Answer) -> float | None:
 APART = tuple(name for name, kind in KINDS.items() if kind.truth == "negative" and "on-line" not in kind.expected)
 MARGINS = (
     Margin("UNRELATED", _nearest, ("strangers",), ("siblings", "third siblings", "trained further", "altered")),
-    Margin("KIN", _nearest, ("strangers", "one start, trained apart"), ("siblings", "third siblings")),
+    Margin("KIN", _nearest, ("strangers",), ("siblings", "third siblings")),
     Margin("REPRODUCED", lambda answer: answer["bit_equal"], APART, ("linear merges",)),
     Margin(
         "STRAIGHT",
         lambda answer: answer["straightness"],
         tuple(name for name in APART if name not in ("strangers", "one start, trained apart")),
-        ("linear merges", "merges trained afterwards"),
+        ("merges trained afterwards",),
     ),
 )
 

@@ -1,7 +1,8 @@
 """Compares all labelled triples of the trained families in memory, and writes `benchmarks/results/trained.json`.
 
-Run: `python -m benchmarks.trained.run --pool DIR [--families 0 1] [--again]`. Answers are kept in the pool by family;
-the result is written from all of them. Even families are the half that thresholds are looked at on, odd ones report.
+Run: `python -m benchmarks.trained.run --pool DIR [--families 0 1] [--again]`, families side by side as there are cores;
+then with `--write`. Answers are kept in the pool as they are given; the result is written from all that are there.
+Even families are the half that thresholds are looked at on, odd ones report.
 """
 
 from __future__ import annotations
@@ -60,10 +61,20 @@ def judge(pool: Pool, names: tuple[str, ...], family: Family) -> Answer:
     }
 
 
+def answered(folder: Path, number: int) -> list[Answer]:
+    """The answers about a family that are in the pool."""
+    path = _answers_at(folder, number)
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+
+
+def _answers_at(folder: Path, number: int) -> Path:
+    return folder / f"answers-{number:02d}.json"
+
+
 def answers_of(folder: Path, number: int, again: bool) -> list[Answer]:
     """All answers about a family; those that were given before are in the pool, and new ones are put there."""
-    path, family, pool = folder / f"answers-{number:02d}.json", Family(number), load(folder, number)
-    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() and not again else []
+    path, family, pool = _answers_at(folder, number), Family(number), load(folder, number)
+    before = [] if again else answered(folder, number)
     known = {(answer["kind"], *answer["models"]): answer for answer in before}
     for kind, told in KINDS.items():
         for names in told.cases:
@@ -119,14 +130,22 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, required=True, help="the folder that the families were trained into")
     parser.add_argument("--families", type=int, nargs="*", default=list(range(FAMILIES)))
     parser.add_argument("--again", action="store_true", help="ask again what was answered before")
-    parser.add_argument("--write", action="store_true", help="write the results from these families")
+    parser.add_argument("--write", action="store_true", help="ask nothing, write what was answered")
     arguments = parser.parse_args()
     there = [number for number in arguments.families if kept_at(arguments.pool, number).exists()]
-    answers = [answer for number in there for answer in answers_of(arguments.pool, number, arguments.again)]
+    answers = [
+        answer
+        for number in there
+        for answer in (
+            answered(arguments.pool, number) if arguments.write else answers_of(arguments.pool, number, arguments.again)
+        )
+    ]
     checkpoints = {number: len(load(arguments.pool, number)) for number in there}
     result = {
         "seed": SEED,
         "families": {half: [n for n in there if Family(n).half == half] for half in HALVES},
+        "formats": {str(n): [str(dtype) for dtype in Family(n).formats] for n in there},
+        "rates": {str(n): Family(n).rate for n in there},
         "checkpoints": sum(checkpoints.values()),
         "sample_elements": OPTIONS.sample_elements,
         "margins": margins(answers),
