@@ -18,14 +18,14 @@ MARKS = {"negative": "no merge", "limit": "on the line, unmerged", "positive": "
 
 
 def verdicts(result: Mapping[str, Any]) -> str:
-    """A row a kind, with the verdicts on the half that reports, and the errors of both halves."""
-    lines = ["| kind | truth | verdicts on the results' half | errors there | errors on the other half |\n"]
+    """A row a kind, with the verdicts on the half that reports, and how many are wrong in both halves."""
+    lines = ["| kind | truth | verdicts on the results' half | wrong there | wrong on the other half |\n"]
     lines.append("| :--- | :--- | :--- | ---: | ---: |\n")
     other = {row["kind"]: row for row in result["halves"]["thresholds"]["kinds"]}
     for row in result["halves"]["results"]["kinds"]:
         told = ", ".join(f"{count} {name}" for name, count in row["classes"].items())
-        errors = [f"{which['errors']['count']} of {which['cases']}" for which in (row, other[row["kind"]])]
-        lines.append(f"| {row['kind']} | {MARKS[row['truth']]} | {told} | {errors[0]} | {errors[1]} |\n")
+        wrong = [f"{which['wrong']['count']} of {which['cases']}" for which in (row, other[row["kind"]])]
+        lines.append(f"| {row['kind']} | {MARKS[row['truth']]} | {told} | {wrong[0]} | {wrong[1]} |\n")
     return "".join(lines)
 
 
