@@ -8,7 +8,7 @@ from typing import Any
 
 from modelprov.errors import UsageError
 from modelprov.foreign.shown import quoted
-from modelprov.merge.methods.interface import Method, Parameter
+from modelprov.recipes.methods.interface import Method, Parameter
 from modelprov.recipes.numbers_given import number
 from modelprov.recipes.recipe import Recipe, Setting, Slice, SourceModel
 

@@ -17,7 +17,7 @@ from numba import njit
 from modelprov.checkpoints.formats.compiled import to_bf16
 from modelprov.checkpoints.formats.dtypes import DType, round_to
 from modelprov.errors import UsageError
-from modelprov.merge.methods.interface import Float32, Inputs
+from modelprov.recipes.methods.interface import Float32, Inputs
 
 Real = npt.NDArray[np.floating[Any]]
 Mask = npt.NDArray[np.bool_]

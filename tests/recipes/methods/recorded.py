@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import DType, decode
-from modelprov.merge.methods import METHODS, Inputs
+from modelprov.recipes.methods import METHODS, Inputs
 
 FOLDER = Path(__file__).parents[2] / "data" / "mergekit"
 PROGRAMS = ("mergekit-0.1.4", "mergekit-0.1.5")

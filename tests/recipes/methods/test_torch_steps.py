@@ -9,9 +9,9 @@ import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType, round_bf16
 from modelprov.merge.checking import without_torch
-from modelprov.merge.methods import METHODS
-from modelprov.merge.methods.choosing import program_steps
-from modelprov.merge.methods.torch_steps import TorchSteps
+from modelprov.recipes.methods import METHODS
+from modelprov.recipes.methods.choosing import program_steps
+from modelprov.recipes.methods.torch_steps import TorchSteps
 
 torch = pytest.importorskip("torch")
 LENGTHS = (7, 8191, 8192, 8193, 32768, 32769, 100_001)
@@ -55,7 +55,7 @@ def test_the_same_steps_without_torch_agree_to_rounding(monkeypatch: pytest.Monk
     rng = np.random.default_rng(3)
     rows, other = rng.standard_normal((2, 5, 400)).astype(np.float32)
     with_torch = program_steps(DType.F32)
-    monkeypatch.setattr("modelprov.merge.methods.choosing.find_spec", lambda _name: None)
+    monkeypatch.setattr("modelprov.recipes.methods.choosing.find_spec", lambda _name: None)
     plain = program_steps(DType.F32)
     assert isinstance(with_torch, TorchSteps)
     assert not isinstance(plain, TorchSteps)
@@ -70,7 +70,7 @@ def test_the_same_steps_without_torch_agree_to_rounding(monkeypatch: pytest.Monk
 
 def test_the_plan_says_so_where_torch_would_decide_and_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert without_torch(METHODS["ties"], "mergekit-0.1.5") == ()
-    monkeypatch.setattr("modelprov.merge.methods.choosing.find_spec", lambda _name: None)
+    monkeypatch.setattr("modelprov.recipes.methods.choosing.find_spec", lambda _name: None)
     assert "torch is not installed" in without_torch(METHODS["ties"], "mergekit-0.1.5")[0]
     assert without_torch(METHODS["ties"], "float32") == ()
     assert without_torch(METHODS["linear"], "mergekit-0.1.5") == ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelprov.merge.methods import (
+from modelprov.recipes.methods import (
     arcee_fusion,
     karcher,
     linear,
@@ -14,8 +14,8 @@ from modelprov.merge.methods import (
     sce,
     slerp,
 )
-from modelprov.merge.methods.interface import ARITHMETICS, PRESETS, Inputs, Method, Parameter
-from modelprov.merge.methods.task_vectors import TASK_VECTOR_METHODS
+from modelprov.recipes.methods.interface import ARITHMETICS, PRESETS, Inputs, Method, Parameter
+from modelprov.recipes.methods.task_vectors import TASK_VECTOR_METHODS
 
 METHODS: dict[str, Method] = {
     method.name: method

@@ -11,9 +11,9 @@ from itertools import combinations
 
 import numpy as np
 
-from modelprov.merge.methods.choosing import steps_of
-from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
-from modelprov.merge.methods.steps import Real, Steps, based, stored
+from modelprov.recipes.methods.choosing import steps_of
+from modelprov.recipes.methods.interface import Float32, Inputs, Method, Parameter
+from modelprov.recipes.methods.steps import Real, Steps, based, stored
 
 
 def merge(inputs: Inputs) -> Float32:

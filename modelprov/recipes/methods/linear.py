@@ -14,10 +14,10 @@ import numpy as np
 from numba import njit
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.merge.methods.choosing import steps_of
-from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter, weights_doubt
-from modelprov.merge.methods.steps import FLOAT64, Steps, stored
 from modelprov.recipes.arithmetics import Arithmetic, evaluate, fma32
+from modelprov.recipes.methods.choosing import steps_of
+from modelprov.recipes.methods.interface import Float32, Inputs, Method, Parameter, weights_doubt
+from modelprov.recipes.methods.steps import FLOAT64, Steps, stored
 
 BLOCK = 1 << 15  # elements that stay in the processor's cache with a few models
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.merge.methods.choosing import program_steps, steps_of
-from modelprov.merge.methods.interface import PRESETS, Float32, Inputs, Method, Parameter
-from modelprov.merge.methods.steps import FLOAT32, FLOAT64, Real, Steps, loaded, stored
+from modelprov.recipes.methods.choosing import program_steps, steps_of
+from modelprov.recipes.methods.interface import PRESETS, Float32, Inputs, Method, Parameter
+from modelprov.recipes.methods.steps import FLOAT32, FLOAT64, Real, Steps, loaded, stored
 
 SMALLEST = 1e-12
 

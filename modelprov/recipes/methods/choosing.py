@@ -8,9 +8,9 @@ import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.errors import UsageError
-from modelprov.merge.methods.interface import ARITHMETICS, PRESETS, Inputs
-from modelprov.merge.methods.steps import FLOAT32, FLOAT64, Steps
-from modelprov.merge.methods.torch_steps import TorchSteps
+from modelprov.recipes.methods.interface import ARITHMETICS, PRESETS, Inputs
+from modelprov.recipes.methods.steps import FLOAT32, FLOAT64, Steps
+from modelprov.recipes.methods.torch_steps import TorchSteps
 
 
 def steps_of(inputs: Inputs) -> Steps:

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType, round_to
-from modelprov.merge.methods import linear
-from modelprov.merge.methods.choosing import steps_of
-from modelprov.merge.methods.interface import Inputs
-from modelprov.merge.methods.linear import METHOD, arithmetic_of, merge
 from modelprov.recipes.arithmetics import Arithmetic
+from modelprov.recipes.methods import linear
+from modelprov.recipes.methods.choosing import steps_of
+from modelprov.recipes.methods.interface import Inputs
+from modelprov.recipes.methods.linear import METHOD, arithmetic_of, merge
 
 Float32 = npt.NDArray[np.float32]
 WEIGHTS = (0.7, 0.4, -0.3)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from modelprov.merge.methods.steps import Mask, Real, Steps
+from modelprov.recipes.methods.steps import Mask, Real, Steps
 
 SPLIT_SUM = 1 << 15  # elements above which two threads halve the sum of a whole tensor, as measured with torch 2.13
 SPLIT_DOT = (

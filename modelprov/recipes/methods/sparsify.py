@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from modelprov.errors import UsageError
-from modelprov.merge.methods.steps import Mask, Real, Steps
+from modelprov.recipes.methods.steps import Mask, Real, Steps
 
 
 def magnitude(delta: Real, density: float, step: Steps) -> Mask:

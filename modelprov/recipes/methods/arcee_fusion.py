@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from modelprov.merge.methods.choosing import steps_of
-from modelprov.merge.methods.interface import PRESETS, Float32, Inputs, Method
-from modelprov.merge.methods.steps import FLOAT32, FLOAT64, based, stored
+from modelprov.recipes.methods.choosing import steps_of
+from modelprov.recipes.methods.interface import PRESETS, Float32, Inputs, Method
+from modelprov.recipes.methods.steps import FLOAT32, FLOAT64, based, stored
 
 
 def merge(inputs: Inputs) -> Float32:

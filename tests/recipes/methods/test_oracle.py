@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.merge.methods import METHODS, Inputs
-from tests.merge.methods import oracle
+from modelprov.recipes.methods import METHODS, Inputs
+from tests.recipes.methods import oracle
 
 SHAPE = (12, 17)
 Array = npt.NDArray[np.float64]

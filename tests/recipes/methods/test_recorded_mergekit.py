@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.merge.methods import METHODS
-from modelprov.merge.methods.choosing import steps_of
-from modelprov.merge.methods.interface import Inputs
-from tests.merge.methods import recorded
+from modelprov.recipes.methods import METHODS
+from modelprov.recipes.methods.choosing import steps_of
+from modelprov.recipes.methods.interface import Inputs
+from tests.recipes.methods import recorded
 
 # Everything that is not here has the same bits in all elements also where torch is not installed. The least share of
 # equal bits measured there, and why:
@@ -64,7 +64,7 @@ def test_the_bits_are_those_that_mergekit_wrote(case: str, program: str) -> None
 def test_without_torch_the_bits_are_mergekits_except_where_torch_decides(
     case: str, program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("modelprov.merge.methods.choosing.find_spec", lambda _name: None)
+    monkeypatch.setattr("modelprov.recipes.methods.choosing.find_spec", lambda _name: None)
     equal = total = 0
     for tensor in recorded.tensor_names():
         ours, theirs = recorded.merged(case, program, tensor), recorded.output(case, program, tensor)

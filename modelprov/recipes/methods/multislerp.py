@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from modelprov.merge.methods.choosing import steps_of
-from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter, weights_doubt
-from modelprov.merge.methods.steps import Real, Steps, loaded, stored
+from modelprov.recipes.methods.choosing import steps_of
+from modelprov.recipes.methods.interface import Float32, Inputs, Method, Parameter, weights_doubt
+from modelprov.recipes.methods.steps import Real, Steps, loaded, stored
 
 
 def merge(inputs: Inputs) -> Float32:

@@ -14,9 +14,9 @@ from collections.abc import Callable
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.merge.methods.choosing import program_steps, steps_of
-from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
-from modelprov.merge.methods.steps import FLOAT32, FLOAT64, Real, Steps, based, stored
+from modelprov.recipes.methods.choosing import program_steps, steps_of
+from modelprov.recipes.methods.interface import Float32, Inputs, Method, Parameter
+from modelprov.recipes.methods.steps import FLOAT32, FLOAT64, Real, Steps, based, stored
 
 BLOCK = 1 << 20
 PARALLEL = 0.9995

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelprov.merge.methods import sparsify
-from modelprov.merge.methods.steps import FLOAT32
+from modelprov.recipes.methods import sparsify
+from modelprov.recipes.methods.steps import FLOAT32
 
 DELTAS = st.lists(st.sampled_from([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0]), min_size=1, max_size=40)
 

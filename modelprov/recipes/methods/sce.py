@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from modelprov.merge.methods.choosing import steps_of
-from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
-from modelprov.merge.methods.steps import based, stored
+from modelprov.recipes.methods.choosing import steps_of
+from modelprov.recipes.methods.interface import Float32, Inputs, Method, Parameter
+from modelprov.recipes.methods.steps import based, stored
 
 
 def merge(inputs: Inputs) -> Float32:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from modelprov.checkpoints.formats.dtypes import DType, round_bf16
 from modelprov.errors import UsageError
-from modelprov.merge.methods import ARITHMETICS, METHODS, PRESETS, Inputs
-from modelprov.merge.methods.interface import Method
+from modelprov.recipes.methods import ARITHMETICS, METHODS, PRESETS, Inputs
+from modelprov.recipes.methods.interface import Method
 
 SHAPE = (7, 9)
 Float32 = npt.NDArray[np.float32]
@@ -122,8 +122,8 @@ def test_blocks_inside_a_method_do_not_show(monkeypatch: pytest.MonkeyPatch) -> 
         inputs = _inputs(method, [_tensor(i) for i in range(_count(method, 2))], _tensor(9), "mergekit-0.1.5")
         before[name] = (method, inputs, method.merge(inputs))
     for module in ("linear", "steps", "task_vectors"):
-        monkeypatch.setattr(f"modelprov.merge.methods.{module}.BLOCK", 8)
-    monkeypatch.setattr("modelprov.merge.methods.task_vectors.SMALL_BLOCK", 8)
+        monkeypatch.setattr(f"modelprov.recipes.methods.{module}.BLOCK", 8)
+    monkeypatch.setattr("modelprov.recipes.methods.task_vectors.SMALL_BLOCK", 8)
     for method, inputs, merged in before.values():
         np.testing.assert_array_equal(method.merge(inputs), merged)
 

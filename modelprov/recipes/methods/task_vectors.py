@@ -15,11 +15,11 @@ import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType
 from modelprov.errors import UsageError
-from modelprov.merge.methods.choosing import steps_of
-from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
-from modelprov.merge.methods.sparsify import bernoulli, by_rank, magnitude, rank_doubt, rescaled, without_outliers
-from modelprov.merge.methods.steps import BLOCK, FLOAT64, Mask, Real, Steps, based, stored
 from modelprov.recipes.arithmetics import Arithmetic, evaluate
+from modelprov.recipes.methods.choosing import steps_of
+from modelprov.recipes.methods.interface import Float32, Inputs, Method, Parameter
+from modelprov.recipes.methods.sparsify import bernoulli, by_rank, magnitude, rank_doubt, rescaled, without_outliers
+from modelprov.recipes.methods.steps import BLOCK, FLOAT64, Mask, Real, Steps, based, stored
 
 Sparsify = Callable[[Real, Inputs, dict[str, Any], Steps], Real]
 SMALLEST = 1e-8

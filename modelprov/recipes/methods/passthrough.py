@@ -5,9 +5,9 @@ merged = scale t
 
 from __future__ import annotations
 
-from modelprov.merge.methods.choosing import steps_of
-from modelprov.merge.methods.interface import Float32, Inputs, Method, Parameter
-from modelprov.merge.methods.steps import loaded, stored
+from modelprov.recipes.methods.choosing import steps_of
+from modelprov.recipes.methods.interface import Float32, Inputs, Method, Parameter
+from modelprov.recipes.methods.steps import loaded, stored
 
 
 def merge(inputs: Inputs) -> Float32:
