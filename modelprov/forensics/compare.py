@@ -18,6 +18,8 @@ from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata, load_sample, plan_sample, stratify
 from modelprov.forensics.search.fits import Fits, fit_sample
+from modelprov.forensics.search.methods.find import Found, find
+from modelprov.forensics.search.methods.whole import Wholes
 from modelprov.forensics.search.profiles import Resemblance, choose, resemblance
 from modelprov.forensics.search.recipes import tied
 from modelprov.forensics.sums.kernels.choose import pick_kernel
@@ -109,6 +111,7 @@ def _measure(
     findings = collect(
         table, strata, fits, options.seed, controls, tuple(one.location for one in checkpoints[1:]),
         (alignment.share(), alignment.decisive_share()), lambda: _elsewhere(alignment, options, progress),
+        lambda: _method(alignment, options, progress),
     )  # fmt: skip
     return Comparison(alignment, findings, options, device, plan.bytes + (0 if options.sample else scout.bytes))
 
@@ -119,6 +122,12 @@ def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Re
     size = sum(view.count * view.ref.dtype.size for number in chosen for view in alignment.tensors[number].views)
     progress.stage("looking for the same sizes of rows and columns in another order", size)
     return resemblance(alignment, chosen, progress.advance)
+
+
+def _method(alignment: Alignment, options: Options, progress: Progress) -> Found | None:
+    """Where no weighted sum explains a relative: the merge method that does."""
+    progress.stage("looking for other merge methods, in whole tensors")
+    return find(Wholes(alignment, options.seed, options.memory))
 
 
 def _scout(alignment: Alignment, strata: Strata, plan: Plan, seed: int) -> tuple[Sample | None, Fits | None]:

@@ -9,13 +9,24 @@ from modelprov.checkpoints.types import AlignedTensor, Component
 from modelprov.forensics.judging import rows, wording
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather
+from modelprov.forensics.judging.named_method import claimed, decision_of, named, open_to_methods, told
 from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
 from modelprov.forensics.judging.verdict import Decision, akin, decide
-from modelprov.forensics.results import AfterMerge, Control, Measures, Mixing, Reproduction, Verdict, VerdictClass
+from modelprov.forensics.results import (
+    AfterMerge,
+    Control,
+    Measures,
+    Mixing,
+    NamedMethod,
+    Reproduction,
+    Verdict,
+    VerdictClass,
+)
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits
+from modelprov.forensics.search.methods.find import Found
 from modelprov.forensics.search.profiles import Resemblance
 from modelprov.forensics.search.recipes import tied
 from modelprov.forensics.thresholds import REPRODUCED
@@ -33,6 +44,7 @@ class Findings:
     mixing: Mixing
     reproduction: Reproduction
     after_merge: AfterMerge
+    method: NamedMethod | None
     overall: Measures
     components: tuple[Measures, ...]
     layers: tuple[Measures, ...]
@@ -43,13 +55,14 @@ class Findings:
 def collect(
     table: Table, strata: Strata, fits: Fits | None, seed: int, controls: Sequence[tuple[str, Findings]],
     locations: Sequence[str], compared: tuple[float, float] = (1.0, 1.0),
-    elsewhere: Callable[[], Resemblance] | None = None,
+    elsewhere: Callable[[], Resemblance] | None = None, methods: Callable[[], Found | None] | None = None,
 ) -> Findings:  # fmt: skip
     """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before.
 
     `compared` are the shares of the suspect's weights, and of those that may carry a verdict, that the alignment could
     compare, 0 to 1. `elsewhere` looks for a
-    parent in other coordinates; it is asked before any all-clear.
+    parent in other coordinates; it is asked before any all-clear. `methods` looks for a method that is no weighted
+    sum; it is asked where no weighted sum explains a relative.
     """
     decisive = [row for row, tensor in enumerate(table.tensors) if tensor.decisive]
     swept = tied(fits.candidates) if fits else 0
@@ -67,17 +80,23 @@ def collect(
             facts, elsewhere=found.parent, untested=not found.tested,
             profiles=found.profiles, rare=found.rare, by_chance=found.by_chance,
         )  # fmt: skip
-    decision = _check_controls(decide(facts), controls)
+    decision, method = decide(facts), None
+    found_method = methods() if methods is not None and open_to_methods(decision, facts.parents) else None
+    if found_method is not None and claimed(found_method):
+        method = named(found_method, table, locations)
+    decision = _check_controls(decision_of(decision, found_method), controls)
     reproduced = facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and facts.explained == 1
     kin = akin(facts)
     mix, remade, after = Mixing(reason=NOT_KIN), Reproduction(reason=NOT_KIN), AfterMerge(reason=NOT_KIN)
     if kin:
         mix = mixing(total, fits, table.labels, fits.candidates[slots[0]] if fits and reproduced else None)
         remade = reproduction(table, strata, recipes, slots, runners_up, locations)
-        after = after_merge(total, fits, reproduced)
+        after = after_merge(total, fits, reproduced or method is not None)
     known = tuple(_control(label, one) for label, one in controls)
     verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
-    return Findings(verdict, facts, mix, remade, after, *_rows(table, parts if kin else {}, reproduced, kin))
+    if method is not None and decision.rule == "method":
+        verdict = told(verdict, method, table.labels[0])
+    return Findings(verdict, facts, mix, remade, after, method, *_rows(table, parts if kin else {}, reproduced, kin))
 
 
 def _parts(

@@ -42,6 +42,7 @@ def build_report(
         mixing=findings.mixing,
         reproduction=findings.reproduction,
         after_merge=findings.after_merge,
+        method=findings.method,
         overall=findings.overall,
         components=findings.components,
         layers=findings.layers,

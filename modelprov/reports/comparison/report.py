@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from modelprov.forensics.results import AfterMerge, Measures, Mixing, Reproduction, Verdict
+from modelprov.forensics.results import AfterMerge, Measures, Mixing, NamedMethod, Reproduction, Verdict
 from modelprov.records import Environment, Frozen
 from modelprov.savable import Page
 
@@ -115,6 +115,7 @@ class Report(Frozen, Page):
     mixing: Mixing
     reproduction: Reproduction
     after_merge: AfterMerge
+    method: NamedMethod | None = None
     overall: Measures
     components: tuple[Measures, ...]
     layers: tuple[Measures, ...]
