@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from modelprov.called import called
 from modelprov.checkpoints.digests import HashedWeights, hash_weights, manifest_digest
 from modelprov.errors import UsageError
 from modelprov.foreign.shown import clean
-from modelprov.jobs.arguments import Location, called
+from modelprov.jobs.arguments import Location
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recorded import Places, labelled, parse_report, read_file
 from modelprov.progress import SILENT, Progress

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import ClassVar
 
+from modelprov.called import called
 from modelprov.check.baseline import Baseline, as_text, load_baseline, updated
 from modelprov.check.policy import Policy, find_policy, load_policy
 from modelprov.check.results import CheckReport, Finding
@@ -16,7 +17,7 @@ from modelprov.check.rules import RULES
 from modelprov.check.run import Checked, Request, run_check
 from modelprov.errors import UsageError
 from modelprov.forensics.compare import Options
-from modelprov.jobs.arguments import Location, called, command_line, path_of, refuse_below, several, text_of
+from modelprov.jobs.arguments import Location, command_line, path_of, refuse_below, several, text_of
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.progress import SILENT, Progress
 from modelprov.savable import PAGES, Page

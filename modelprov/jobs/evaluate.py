@@ -14,20 +14,10 @@ from modelprov.behavior.evaluation.run import Subject
 from modelprov.behavior.evaluation.run import evaluate as run
 from modelprov.behavior.evaluation.tasks import Task, load_task
 from modelprov.behavior.extra import require
+from modelprov.called import DEVICES, called, refuse_other
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.errors import InterruptedRunError, UsageError
-from modelprov.jobs.arguments import (
-    DEVICES,
-    DTYPES,
-    Location,
-    called,
-    command_line,
-    path_of,
-    refuse_below,
-    refuse_other,
-    several,
-    text_of,
-)
+from modelprov.jobs.arguments import DTYPES, Location, command_line, path_of, refuse_below, several, text_of
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.runnable import runnable
 from modelprov.progress import SILENT, Progress
@@ -133,7 +123,8 @@ def evaluate(
         )
     if not locations or (endpoint is not None and len(locations) > 1):
         raise UsageError(
-            "eval needs models, or the one that an endpoint serves", "Usage: modelprov eval MODEL --task sums"
+            "eval needs models, or the one that an endpoint serves",
+            f"Give one or more models, and a task such as {called('task', 'sums')}.",
         )
     if endpoint is not None:
         _refuse_local_settings(named, raw=raw, chat_template=chat_template, top_k=top_k)

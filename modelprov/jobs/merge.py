@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelprov.called import refuse_other
 from modelprov.errors import UsageError
-from modelprov.jobs.arguments import MISSING, Location, path_of, refuse_below, refuse_other, text_of
+from modelprov.jobs.arguments import MISSING, Location, path_of, refuse_below, text_of
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recipes import changed
 from modelprov.merge.planned import MergePlan

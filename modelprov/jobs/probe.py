@@ -19,19 +19,9 @@ from modelprov.behavior.probing.questions import LANGUAGES
 from modelprov.behavior.probing.results import ProbeReport
 from modelprov.behavior.probing.wording import does_not_show
 from modelprov.behavior.records import environment
+from modelprov.called import DEVICES, called, refuse_other
 from modelprov.errors import EndpointError, InterruptedRunError, UsageError
-from modelprov.jobs.arguments import (
-    DEVICES,
-    DTYPES,
-    Location,
-    called,
-    command_line,
-    path_of,
-    refuse_below,
-    refuse_other,
-    refuse_repeated,
-    several,
-)
+from modelprov.jobs.arguments import DTYPES, Location, command_line, path_of, refuse_below, refuse_repeated, several
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.probed import Members, Server, local_openers, quiet_transformers, server_opener
 from modelprov.jobs.runnable import runnable

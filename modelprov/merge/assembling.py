@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from modelprov.called import called
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.layouts.naming import tied_head
 from modelprov.checkpoints.layouts.roles import vocabulary_role
@@ -23,7 +24,6 @@ from modelprov.recipes.recipe import DTYPES, Recipe
 from modelprov.recipes.tensor_groups import kind_of
 
 BEFORE_LAYERS = (Component.EMBEDDINGS, Component.VISION)
-CHOICES = "Say what to do: `modelprov: {missing: copy}` takes it over, `{missing: drop}` leaves it out (--missing)."
 
 
 class Assembly:
@@ -192,7 +192,7 @@ class Assembly:
             rule = f"missing in {lacking}: copied from {where}"
             self._copy(ref, stretch.layout.catalogue, rule, output)
         else:
-            raise MergeError(f"{ref.name} is missing in {lacking}", CHOICES)
+            raise MergeError(f"{ref.name} is missing in {lacking}", _choices())
 
     def _copy(self, ref: TensorRef | RefusedTensor, owner: Catalogue, rule: str, output: str | None = None) -> None:
         name = output or ref.name
@@ -232,7 +232,7 @@ class Assembly:
                     self._copy(ref, catalogue, f"only in {label}: copied from it")
                 elif self.missing != "copy":
                     where = self.layout.checkpoint.label
-                    raise MergeError(f"{ref.name} is in {label} and missing in {where}", CHOICES)
+                    raise MergeError(f"{ref.name} is in {label} and missing in {where}", _choices())
             if catalogue is not self.layout:
                 for tensor in catalogue.checkpoint.refused.values():
                     if tensor.name not in self.layout.checkpoint.refused:
@@ -265,3 +265,10 @@ def _sentence(rule: str, members: Sequence[tuple[str, int]]) -> str:
     some = ", ".join(name for name, _ in members[:2]) + (", ..." if len(members) > 2 else "")
     tensors = "1 tensor" if len(members) == 1 else f"{len(members):,} tensors"
     return f"{tensors} ({sum(count for _, count in members):,} elements) {rule}: {some}"
+
+
+def _choices() -> str:
+    return (
+        "Say what to do: `modelprov: {missing: copy}` takes it over, `{missing: drop}` leaves it out "
+        f"({called('missing')})."
+    )

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from modelprov.behavior.generation.interface import Answer
 from modelprov.behavior.records import digest
+from modelprov.called import called
 from modelprov.errors import UnreadableFileError, UsageError
 from modelprov.locking import lock
 
@@ -76,7 +77,7 @@ class AnswerLog:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("a+b")
             try:
-                lock(self._file, self.path, "Wait for it, or give another folder with --log.")
+                lock(self._file, self.path, f"Wait for it, or give another folder with {called('log')}.")
                 self._read()
             except BaseException:
                 self._file.close()
@@ -121,7 +122,8 @@ class AnswerLog:
         head = _parsed(lines[0])
         if head is None or head.get("modelprov_answers") != FORMAT or head.get("settings") != _plain(self._settings):
             raise UsageError(
-                f"{self.path} is no log of these settings", "Move it away, or give another folder with --log."
+                f"{self.path} is no log of these settings",
+                f"Move it away, or give another folder with {called('log')}.",
             )
         for number, line in enumerate(lines[1:whole], 2):
             data = _parsed(line)
@@ -143,7 +145,7 @@ def _said(path: Path) -> Any:
     except OSError as error:
         raise UnreadableFileError(
             f"could not keep answers in {path}: {error.strerror or error}",
-            "Check the disk and permissions, or choose another folder with --log. Answers kept so far stay.",
+            f"Check the disk and permissions, or choose another folder with {called('log')}. Answers kept so far stay.",
         ) from error
 
 

@@ -9,6 +9,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from modelprov.called import DEVICES, called, refuse_other
 from modelprov.errors import UsageError
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
 from modelprov.forensics.sums.kernels.interface import Kernel
@@ -23,8 +24,7 @@ def pick_kernel(device: str = "auto") -> tuple[Kernel, str]:
     A GPU's kernel is first checked against float64. `auto` takes a GPU only where torch can use one and its numbers
     are right; `cuda` raises `UsageError` otherwise.
     """
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"there is no device {device!r}", "Use --device auto, cpu or cuda.")
+    refuse_other("device", device, DEVICES)
     if device == "cpu" or (device == "auto" and not _gpu_possible()):
         return cpu_kernel, PROCESSOR
     try:
@@ -60,4 +60,4 @@ def _checked_gpu() -> tuple[Kernel, str]:
         if not wrong:
             return backend, "; ".join([backend.description, *reasons])
         reasons.append(f"{backend.description} failed its check: {wrong}")
-    raise UsageError("; ".join(reasons), "Use --device cpu, and please report this.")
+    raise UsageError("; ".join(reasons), f"Use {called('device', 'cpu')}, and please report this.")

@@ -23,6 +23,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from modelprov.called import called
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.errors import UsageError
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
@@ -64,7 +65,9 @@ class GpuKernel:
     ) -> None:
         self._torch = torch = _torch()
         if device.startswith("cuda") and not torch.cuda.is_available():
-            raise UsageError("no GPU that torch can use was found", "Use --device cpu, or check the driver.")
+            raise UsageError(
+                "no GPU that torch can use was found", f"Use {called('device', 'cpu')}, or check the driver."
+            )
         self._device = torch.device(device)
         self._cuda = self._device.type == "cuda"
         triton = find_spec("triton") is not None
@@ -136,7 +139,9 @@ class GpuKernel:
             host = torch.empty(size, dtype=torch.uint8, pin_memory=self._cuda)
             device = torch.empty(size + OVERREAD, dtype=torch.uint8, device=self._device)
         except RuntimeError as error:
-            raise UsageError(f"no memory for staging {size >> 20} MiB: {error}", "Use --device cpu.") from error
+            raise UsageError(
+                f"no memory for staging {size >> 20} MiB: {error}", f"Use {called('device', 'cpu')}."
+            ) from error
         events = [torch.cuda.Event() if self._cuda else None for _ in range(2)]
         return Slab(host, device, *events)
 
@@ -222,5 +227,5 @@ def _torch() -> Any:
         return torch
     raise UsageError(
         "comparing on a GPU needs torch, which is not installed",
-        "Install it: pip install 'modelprov[gpu]'. Or use --device cpu.",
+        f"Install it: pip install 'modelprov[gpu]'. Or use {called('device', 'cpu')}.",
     )
