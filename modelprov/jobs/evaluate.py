@@ -17,7 +17,16 @@ from modelprov.behavior.extra import require
 from modelprov.called import DEVICES, called, refuse_other
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.errors import InterruptedRunError, UsageError
-from modelprov.jobs.arguments import DTYPES, Location, command_line, path_of, refuse_below, several, text_of
+from modelprov.jobs.arguments import (
+    DTYPES,
+    Location,
+    command_line,
+    path_of,
+    refuse_below,
+    refuse_repeated,
+    several,
+    text_of,
+)
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.runnable import runnable
 from modelprov.progress import SILENT, Progress
@@ -126,7 +135,9 @@ def evaluate(
             "eval needs models, or the one that an endpoint serves",
             f"Give one or more models, and a task such as {called('task', 'sums')}.",
         )
-    if endpoint is not None:
+    if endpoint is None:
+        refuse_repeated(locations)
+    else:
         _refuse_local_settings(named, raw=raw, chat_template=chat_template, top_k=top_k)
     methods = [method] if isinstance(method, str) else list(method)
     budgets = [budget] if isinstance(budget, int) else list(budget)

@@ -184,3 +184,30 @@ def test_the_command_of_a_check_asks_the_same(monkeypatch: pytest.MonkeyPatch, t
     with pytest.raises(UsageError, match="enough"):
         check_job.check("rio")
     assert lines[1] == "modelprov check rio"
+
+
+def test_no_job_takes_one_checkpoint_twice(tmp_path: Path) -> None:
+    a, again, b = tmp_path / "a", tmp_path / "x" / ".." / "a", tmp_path / "b"
+    for folder in (a, tmp_path / "x", b):
+        folder.mkdir()
+    calls: list[Callable[[], object]] = [
+        lambda: modelprov.compare(a, b, again),
+        lambda: modelprov.compare(a, b, control=again),
+        lambda: modelprov.probe(a, name="Rio", parent=again),
+        lambda: modelprov.evaluate(a, again, task="sums"),
+        lambda: modelprov.check(b, candidates=[a, f"A={again}"]),
+        lambda: modelprov.check(b, candidates=[f"A={a}"], control=again),
+        lambda: modelprov.check(a, control=again),
+        lambda: modelprov.merge({a: 0.5, again: 0.5}, tmp_path / "out"),
+    ]
+    for call in calls:
+        with pytest.raises(UsageError, match="the same checkpoint is given twice"):
+            call()
+
+
+def test_a_candidate_that_the_policy_names_too_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = []
+    monkeypatch.setattr(check_job, "run_check", lambda *given: requests.append(given[1]))
+    (tmp_path / "modelprov.toml").write_text(f'[check]\ncandidates = ["A={tmp_path / "nex"}"]\n')
+    check_job.check(tmp_path, candidates=f"A={tmp_path / 'nex'}")
+    assert len(requests) == 1
