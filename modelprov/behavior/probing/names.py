@@ -63,11 +63,6 @@ class Mention(NamedTuple):
     stop: int
 
 
-def mentioned(text: str, names: Sequence[DeclaredName]) -> frozenset[str]:
-    """The names that the text holds, whatever it says of them (see `mentions`)."""
-    return frozenset(one.name for one in mentions(text, names))
-
-
 def mentions(text: str, names: Sequence[DeclaredName]) -> tuple[Mention, ...]:
     """Every place where the text holds a name, in order.
 
