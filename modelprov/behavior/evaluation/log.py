@@ -20,6 +20,7 @@ from modelprov.behavior.generation.interface import Answer
 from modelprov.behavior.records import digest
 from modelprov.called import called
 from modelprov.errors import UnreadableFileError, UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.locking import lock
 
 FORMAT = 1
@@ -159,7 +160,7 @@ def _plain(data: Any) -> Any:
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
-        data = json.loads(line)
-    except (ValueError, RecursionError):
+        data = parse_json(line, unique=True, finite=True)
+    except JsonError:
         return None
     return data if isinstance(data, dict) else None

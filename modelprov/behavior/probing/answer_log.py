@@ -14,6 +14,7 @@ from typing import Any
 
 from modelprov.called import called
 from modelprov.errors import UnreadableFileError, UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.locking import lock
 
 KIND = "modelprov probe answer"
@@ -84,11 +85,11 @@ class AnswerLog:
         whole = data[: data.rfind(b"\n") + 1]
         for number, line in enumerate(whole.splitlines(), start=1):
             try:
-                row = json.loads(line)
+                row = parse_json(line, unique=True, finite=True)
                 if row["kind"] != KIND:
                     raise KeyError("kind")
                 self._answers[str(row["key"])] = Spoken(row["thinking"], row["answer"], bool(row["finished"]))
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
+            except (JsonError, KeyError, TypeError) as error:
                 raise UsageError(
                     f"line {number} of {path} is no answer of a probe",
                     f"Give {called('log')} a new file, or one of probe's own.",
