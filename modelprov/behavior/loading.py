@@ -54,7 +54,8 @@ def load_model(location: str, label: str | None = None, device: str = "auto", dt
         refuse_fetched_code(given)  # before anything else can be wrong with the folder
     checkpoint = open_checkpoint(location, label)
     folder = checkpoint.home
-    refuse_fetched_code(folder)
+    if folder != given:
+        refuse_fetched_code(folder)
     where = _device(device)
     tokenizer = load_tokenizer(folder)
     model = _load_weights(folder, location, dtype)

@@ -14,6 +14,8 @@ from modelprov.errors import UsageError
 
 Location = str | os.PathLike[str]
 
+FORMATS: Final = ("in-toto", "cyclonedx", "spdx")
+"""Of evidence that `attest` writes."""
 DTYPES: Final = ("auto", "float32", "bfloat16", "float16")
 MISSING: Final = ("base", "copy", "drop", "error")
 READINGS: Final = ("auto", "map", "direct", "buffered")

@@ -21,7 +21,7 @@ from modelprov.forensics.compare import Options
 from modelprov.jobs.arguments import Location, command_line, path_of, refuse_below, refuse_repeated, several, text_of
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.progress import SILENT, Progress
-from modelprov.savable import PAGES, Page
+from modelprov.savable import Page
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Accepting:
 class CheckedModel(Page):
     """What a check found, to be saved and shown; and what can be done about it."""
 
-    forms: ClassVar = {**PAGES, ".sarif": "sarif", ".xml": "junit"}
+    forms: ClassVar = CheckReport.forms
 
     found: Checked
     folder: Path
