@@ -14,7 +14,7 @@ from modelprov.checkpoints.types import Checkpoint, Component, RefusedTensor, Te
 from modelprov.errors import MergeError, UsageError
 from modelprov.foreign.shown import quoted
 from modelprov.merge.checking import uses_base, without_torch
-from modelprov.merge.groups import weighted_groups
+from modelprov.merge.groups import refuse_idle, weighted_groups
 from modelprov.merge.matching import Catalogue, ShapeMismatch, catalogues_of, in_layer
 from modelprov.merge.methods.interface import PRESETS, Method
 from modelprov.merge.planned import Copy, MergePlan, Piece, Planned
@@ -39,6 +39,8 @@ class Assembly:
         self.groups = weighted_groups(recipe.modelprov.groups, self._order(self.stretches[0]))
         if self.groups and (method.name != "linear" or recipe.slices):
             raise UsageError("groups of weights go with linear merges of whole models only", "Use filters instead.")
+        if self.groups:
+            refuse_idle(self.groups, {place for own in self.catalogues.values() for place in own.kinds})
         self.varies = varies(recipe)
         self.constant: dict[int, Settings] = {}
         self.tensors: list[Planned] = []
