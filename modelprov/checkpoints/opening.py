@@ -31,6 +31,7 @@ from modelprov.checkpoints.layouts.files import (
 from modelprov.checkpoints.layouts.folders import folders_with_weights, listed, model_folder
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
 from modelprov.checkpoints.mistaken import CONVERT
+from modelprov.checkpoints.single_file import beside_index
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, TensorRef
 from modelprov.errors import (
@@ -73,6 +74,7 @@ def open_checkpoint(location: str, label: str | None = None) -> Checkpoint:
     tensors, refused = _collect(headers)
     if index is not None:
         _check_index(index, headers, notes)
+        notes += beside_index(home, names, {**tensors, **refused})
     if tensors and all("lora_" in name for name in tensors):
         raise UnsupportedFormatError(f"{location} holds a LoRA adapter, not a model", MERGE_ADAPTER)
     metadata: dict[str, str] = {}
