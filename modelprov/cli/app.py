@@ -16,8 +16,8 @@ import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from modelprov import __version__
+from modelprov.called import spelt
 from modelprov.cli.options import option_called
-from modelprov.jobs.arguments import spelt
 
 if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter

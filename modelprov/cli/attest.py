@@ -12,9 +12,9 @@ from modelprov.cli.app import app
 from modelprov.cli.terminal import say, terminal
 from modelprov.errors import UsageError
 from modelprov.foreign.shown import clean
+from modelprov.jobs.arguments import FORMATS
 
 QUOTED = "note: The report is quoted, not recomputed: `modelprov report verify` recomputes it."
-FORMATS = ("in-toto", "cyclonedx", "spdx")
 
 
 @app.command()

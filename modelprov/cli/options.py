@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from modelprov.jobs.arguments import DEVICES, DTYPES, parse_size
+from modelprov.called import DEVICES
+from modelprov.jobs.arguments import DTYPES, parse_size
 
 HELP_FILE = "Write {} to FILE; `-` is standard output."
 

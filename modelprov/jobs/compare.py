@@ -6,16 +6,15 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from modelprov.called import DEVICES, refuse_other
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.forensics.compare import Options
 from modelprov.forensics.compare import compare as compare_checkpoints
 from modelprov.jobs.arguments import (
-    DEVICES,
     READINGS,
     Location,
     command_line,
     refuse_below,
-    refuse_other,
     refuse_repeated,
     several,
     text_of,
