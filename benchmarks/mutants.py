@@ -40,6 +40,9 @@ pytest_add_cli_args_test_selection =
 pytest_add_cli_args =
     -p
     no:cacheprovider
+    --hypothesis-profile
+    mutants
+process_isolation = forkserver
 use_git_change_detection = false
 """
 SHOW = """import sys
