@@ -48,7 +48,7 @@ pytest_add_cli_args =
 process_isolation = forkserver
 use_git_change_detection = false
 """
-"""All to be quick: one process imports, and is copied for every mutant; no collecting of garbage; no smaller example."""
+"""For speed: one process imports and is copied for every mutant, no garbage is collected, no example made smaller."""
 SHOW = """import sys
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 for mutant in sys.argv[1:]:

@@ -115,10 +115,11 @@ def _at_boundary(problem: _Problem, point: Float64, unit: float, iterations: int
         _, profile, _ = _newton(problem, np.append(alphas, 1.0) * scale, scale, iterations, fixed=True)
         return best - float(profile.log_probability.sum()) - ONE_SIDED_95
 
-    low = high = -math.log(float(point[-1]))
+    low = -math.log(float(point[-1]))  # nothing has fallen there
+    high = low + 1.0
     while fall(high) < 0:
         low, high = high, high + 1.0
-    root = brentq(fall, low, high, xtol=0.01) if high > low else high
+    root = brentq(fall, low, high, xtol=0.01)
     return Likelihood(
         tuple(map(float, alphas)),
         sigma=0.0,
