@@ -165,22 +165,22 @@ def test_the_one_maximum_is_found_from_any_start_in_few_steps(added: float, prec
     climbed = problem(merged(N, 2e-3, (0.5, 0.3), sigma=added, seed=5))
     for alpha in (-3.0, 0.5, 5.0):
         start = np.array([alpha, alpha, 1.0]) * precision / added
-        point, terms, converged = likelihood._newton(climbed, start, math.inf, steps)
+        point, terms, converged = likelihood._newton(climbed, start, steps, math.inf)
         assert converged
         assert gradient(climbed, point) == pytest.approx(np.zeros(3), abs=1e-3)
         np.testing.assert_array_equal(terms.log_probability, climbed.terms(point).log_probability)
 
 
-def test_a_climb_ends_at_its_ceiling_and_a_fixed_sigma_stays_where_it_is() -> None:
+def test_a_climb_ends_at_its_ceiling_and_a_sigma_that_is_held_stays_where_it_is() -> None:
     climbed = problem(trained())
-    top, _, _ = likelihood._newton(climbed, np.array([0.0, 1e3]), math.inf, 60)
+    top, _, _ = likelihood._newton(climbed, np.array([0.0, 1e3]), 60, math.inf)
     for share in (0.1, 0.5, 0.99):
         ceiling = share * top[-1]
         start = np.array([0.0, ceiling / 3])
-        point, _, converged = likelihood._newton(climbed, start, ceiling, 60)
+        point, _, converged = likelihood._newton(climbed, start, 60, ceiling)
         assert (point[-1], converged) == (pytest.approx(ceiling), True)
         start = np.array([0.0, ceiling])
-        point, _, converged = likelihood._newton(climbed, start, ceiling, 60, fixed=True)
+        point, _, converged = likelihood._newton(climbed, start, 60)
         assert (point[-1], converged) == (ceiling, True)
         assert gradient(climbed, point)[0] == pytest.approx(0.0, abs=1e-3)
         assert gradient(climbed, point)[1] > 1
@@ -212,9 +212,9 @@ def test_a_pure_merge_is_at_the_boundary_with_a_bound_where_the_profile_has_fall
 
 
 def test_weights_of_either_sign_are_those_of_a_pure_merge_of_several_parents() -> None:
-    found = fit(merged(N, 2e-3, (0.5, -0.25, 0.125), seed=3))
+    found = fit(merged(N, 2e-3, (0.5, 0.125, -0.25), seed=1))
     assert found.sigma_at_boundary
-    assert found.alphas == pytest.approx((0.5, -0.25, 0.125), abs=3e-4)
+    assert found.alphas == pytest.approx((0.5, 0.125, -0.25), abs=3e-4)
     assert found.collinearity == 1.0
 
 
