@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -70,7 +71,9 @@ def compare(
     measured = []
     with ThreadPoolExecutor(1) as beside:  # a GPU takes seconds to get ready: meanwhile, align and scout
         size = sum(ref.count * ref.dtype.size for checkpoint in checkpoints for ref in checkpoint.tensors.values())
-        device = beside.submit(pick_device, options.device, 0 if options.sample else size, _threads(options))
+        device = beside.submit(
+            copy_context().run, pick_device, options.device, 0 if options.sample else size, _threads(options)
+        )
         for control in controls:
             progress.stage(f"control {control.label}")
             result = _measure((control, *checkpoints[1:]), options, device, progress)
