@@ -120,7 +120,7 @@ def test_internal_links_resolve(path):
 
 
 def test_the_verdict_table_names_exactly_the_verdicts_and_their_exit_codes():
-    rows = table_after(text_of(ROOT / "README.md"), "The six verdicts")
+    rows = table_after(text_of(ROOT / "README.md"), "The seven verdicts")
     assert {row[0].strip("`"): int(row[-1]) for row in rows} == {str(one): exit_code(one) for one in VerdictClass}
     assert len(rows) == len(VerdictClass)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COMMANDS: Final = {
     "attest": "Write a report as an in-toto statement, signed or not, or as a CycloneDX or SPDX bill of materials.",
     "check": "Check what a model card claims against what is in the folder, before the weights are published.",
-    "compare": "Compare a model with its possible parents: copy, merge, merge then trained, finetune, or unrelated.",
+    "compare": "Compare a model with its possible parents: copy, merge, on a line, same origin, or unrelated.",
     "demo": "Settle a case on small models: where the weights came from, what the model says it is, how it scores.",
     "eval": "Ask models the questions of a task, with one or several ways to think, and test the differences.",
     "inspect": "Show what a checkpoint is: parameters, formats, layers, experts, shards, digests. Reads headers only.",

@@ -54,7 +54,7 @@ def compare(
     ] = "auto",
     quiet: options.Quiet = False,
 ) -> None:
-    """Compare a model with its possible parents: copy, merge, merge then trained, finetune, or unrelated.
+    """Compare a model with its possible parents: copy, merge, on a line, same origin, or unrelated.
 
     Reads every weight once and says, per layer and component, how much of each parent is in the suspect, which exact
     recipe reproduces its bits, what was trained afterwards, and what cannot be told.
@@ -77,5 +77,5 @@ def compare(
 
 
 def exit_code(verdict: VerdictClass) -> int:
-    """Give 0 for no reuse beyond a finetune, 1 for a copy or merge, 3 where nothing could be concluded."""
-    return {"copy": 1, "merge": 1, "merge-then-trained": 1, "inconclusive": 3}.get(str(verdict), 0)
+    """Give 1 for a copy or merge, 0 for no more than a common origin or none, 3 where somebody has to look."""
+    return {"copy": 1, "merge": 1, "same-origin": 0, "unrelated": 0}.get(str(verdict), 3)

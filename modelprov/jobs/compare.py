@@ -46,7 +46,7 @@ def compare(
     progress: Progress = SILENT,
     command: str | None = None,
 ) -> Report:
-    """Compare a model with its possible parents: copy, merge, merge then trained, finetune, or unrelated.
+    """Compare a model with its possible parents: copy, merge, on a line, same origin, or unrelated.
 
     Reads every weight once, in bounded memory. The same as `modelprov compare`, with the same numbers.
 

@@ -103,7 +103,7 @@ def test_running_sums_are_often_right() -> None:
 
 def test_the_weights_of_really_trained_models_are_settled_rightly(family: Path) -> None:
     assert verdict(family, "rio", "nex", "qwen", controls=("sibling",)) == ("merge", 1.0)
-    assert verdict(family, "nex", "qwen")[0] == "finetune"
+    assert verdict(family, "nex", "qwen")[0] == "same-origin"
 
 
 @pytest.mark.parametrize("names", [("sibling", "nex", "qwen"), ("nex", "sibling", "qwen")], ids=lambda one: one[0])

@@ -12,7 +12,7 @@ from modelprov.forensics.judging.gathering import Evidence, explained_rows, gath
 from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
-from modelprov.forensics.judging.verdict import Decision, akin, decide
+from modelprov.forensics.judging.verdict import Decision, akin, decide, held
 from modelprov.forensics.results import AfterMerge, Control, Measures, Mixing, Reproduction, Verdict, VerdictClass
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits
@@ -21,15 +21,19 @@ from modelprov.forensics.search.recipes import tied
 from modelprov.forensics.thresholds import REPRODUCED
 
 NOT_KIN = "the models share nothing at their places, so that a mixture of them has no meaning"
-MERGES = (VerdictClass.MERGE, VerdictClass.MERGE_THEN_TRAINED)
+MERGES = (VerdictClass.MERGE, VerdictClass.ON_LINE)
 
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """Everything a comparison found, section by section (see `results.py`), and the facts the rules looked at."""
+    """Everything a comparison found, section by section (see `results.py`), and the facts the rules looked at.
+
+    `held` is the share of the weights compared that the verdict is about.
+    """
 
     verdict: Verdict
     facts: Facts
+    held: float
     mixing: Mixing
     reproduction: Reproduction
     after_merge: AfterMerge
@@ -77,7 +81,9 @@ def collect(
         after = after_merge(total, fits, reproduced)
     known = tuple(_control(label, one) for label, one in controls)
     verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
-    return Findings(verdict, facts, mix, remade, after, *_rows(table, parts if kin else {}, reproduced, kin))
+    return Findings(
+        verdict, facts, held(decision, facts), mix, remade, after, *_rows(table, parts if kin else {}, reproduced, kin)
+    )
 
 
 def _parts(

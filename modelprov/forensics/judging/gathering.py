@@ -133,15 +133,16 @@ def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
     table, fits = of.table, of.fits
     total, everything = table.rows(decisive), table.moments.total()
     n, elements, nonfinite = total.n, total.elements, total.count(NONFINITE)
-    same = tuple(parent for parent in range(1, n) if elements and total.equal(0, parent) == elements)
+    same = [parent for parent in range(1, n) if elements and total.equal(0, parent) == elements]
+    same.sort(key=lambda parent: -everything.equal(0, parent))
     weights, error = weights_of(total, fits)
     return replace(
         facts,
         finite=elements / (elements + nonfinite) if elements + nonfinite else 0.0,
         compared=of.compared[0],
         compared_decisive=of.compared[1],
-        identical=same,
-        vectors_differ=bool(same) and everything.equal(0, same[0]) != everything.elements,
+        identical=tuple(same),
+        alike=everything.equal(0, same[0]) / everything.elements if same else 1.0,
         correlations=tuple(mean_correlation(table, decisive, 0, parent) for parent in range(1, n)),
         kin_tensors=_kin_tensors(table, decisive),
         between=between(total),

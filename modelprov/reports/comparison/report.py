@@ -10,7 +10,7 @@ from modelprov.forensics.results import AfterMerge, Measures, Mixing, Reproducti
 from modelprov.records import Environment, Frozen
 from modelprov.savable import Page
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "2.0"
 
 
 class Input(Frozen):

@@ -218,7 +218,7 @@ def _method() -> tuple[Block, ...]:
     return (
         Heading("Method, in plain words", short="Method", listed=True),
         Facts(words.TERMS, terms=True),
-        Heading("The six verdicts", 3),
+        Heading("The seven verdicts", 3),
         Facts(verdicts, terms=True),
         Heading("How to contest this report", short="How to contest", listed=True),
         Bullets(words.CONTEST),
