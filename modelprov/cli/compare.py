@@ -45,6 +45,10 @@ def compare(
             metavar="SIZE", parser=options.size("--sample-size"), help="What --sample reads of each checkpoint, about."
         ),
     ] = options.SAMPLE_SIZE,
+    thorough: Annotated[
+        bool,
+        typer.Option("--thorough", help="Look for other coordinates (reordered, rotated, stacked) in any case."),
+    ] = False,
     memory: options.Memory = options.MEMORY,
     threads: options.Threads = None,
     device: options.Device = "auto",
@@ -69,7 +73,7 @@ def compare(
     with Bar(terminal(error=True), quiet) as bar:
         report = job(
             *checkpoints, reference=reference, control=control or (), sample=sample, sample_size=sample_size,
-            memory=memory, threads=threads, device=device, seed=seed, reading=reading, progress=bar,
+            thorough=thorough, memory=memory, threads=threads, device=device, seed=seed, reading=reading, progress=bar,
             command=options.typed(),
         )  # fmt: skip
     outputs.publish(report.rendered, lambda: show(report, terminal()), quiet=quiet)

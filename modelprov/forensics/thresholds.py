@@ -60,6 +60,8 @@ FRAME_CERTAIN = 0.9  # mean cosine of paired embedding columns from which their 
 FRAME_PERMUTED = 0.5  # mean entry of a basis, in the places of an order, from which it is that order
 UNITS_CHANCE = 1e-12  # chance of so many agreeing units in a layer, times the pairs of layers that were tried
 UNITS_AGREE = 0.05  # share of the units: layers of one model share a frame, so that chance is not exact
+ALIKE = 0.95  # correlation of a matrix from which nothing in it stands elsewhere
+GAIN = 0.01  # of correlation, or of the weights compared, that undoing must bring before it counts
 # Fits that say nothing.
 LIKELIHOOD_LEAST = 10  # elements
 JACKKNIFE_LEAST = 8  # blocks

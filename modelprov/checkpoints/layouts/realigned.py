@@ -52,6 +52,13 @@ class Axis:
             return False
         return self.factors is None or powers_of_two(self.factors)
 
+    @property
+    def idle(self) -> bool:
+        """Whether it changes nothing: the first entries of both, as they are."""
+        still = np.arange(self.own.size)
+        kept = self.basis is None and (self.factors is None or bool((self.factors == 1).all()))
+        return kept and np.array_equal(self.own, still) and np.array_equal(self.theirs, still)
+
 
 @dataclass(frozen=True, slots=True)
 class PairedTensor:
@@ -78,8 +85,18 @@ class Realignment:
     @property
     def exact(self) -> bool:
         """Whether every bit is kept."""
-        used = {key for tensor in self.tensors for key in (tensor.rows, tensor.columns) if key is not None}
-        return all(self.axes[key].exact for key in used) and not any(tensor.norms for tensor in self.tensors)
+        return all(axis.exact for axis in self.used().values()) and not any(tensor.norms for tensor in self.tensors)
+
+    @property
+    def idle(self) -> bool:
+        """Whether every tensor is seen as it is stored, under its own name."""
+        still = all(axis.idle for axis in self.used().values()) and not any(tensor.norms for tensor in self.tensors)
+        return still and all(tensor.name == tensor.parent for tensor in self.tensors)
+
+    def used(self) -> dict[str, Axis]:
+        """The axes that tensors have."""
+        keys = {key for tensor in self.tensors for key in (tensor.rows, tensor.columns) if key is not None}
+        return {key: self.axes[key] for key in self.axes if key in keys}
 
 
 @dataclass(frozen=True, slots=True)
