@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,9 +25,9 @@ from modelprov.forensics.search.coordinates.looking import Found, look, of_origi
 from modelprov.forensics.search.fits import Fits, fit_sample
 from modelprov.forensics.search.profiles import Resemblance, choose, resemblance
 from modelprov.forensics.search.recipes import tied
-from modelprov.forensics.sums.kernels.choose import pick_kernel
+from modelprov.forensics.sums.kernels.choose import pick_device
 from modelprov.forensics.sums.kernels.cpu import compile_for
-from modelprov.forensics.sums.kernels.interface import RecipePlan
+from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.sweep import block_bytes, sweep
 from modelprov.forensics.thresholds import ALIKE, GAIN
 from modelprov.progress import Progress
@@ -35,11 +36,11 @@ from modelprov.records import processors
 
 @dataclass(frozen=True)
 class Options:
-    """How to run: none of these changes what a full comparison counts or sums.
+    """How to run: none of these but `thorough` changes what a full comparison counts or sums.
 
     `memory` bytes for buffers; `sample` stops after the scout; `sample_elements` elements of each checkpoint that the
-    scout reads; `method` how local files are read (auto, map, direct, buffered); `thorough` looks for other coordinates
-    whatever the weights say at their places.
+    scout reads; `method` how local files are read (auto, map, direct, buffered). `thorough` looks
+    for other coordinates whatever the weights say at their places.
     """
 
     memory: int = 512 << 20
@@ -76,25 +77,37 @@ def compare(
     for checkpoint in (*checkpoints, *controls):
         refuse_quantised(checkpoint)
     measured = []
-    for control in controls:
-        progress.stage(f"control {control.label}")
-        result = _measure((control, *checkpoints[1:]), options, progress)
-        measured.append((control.label, result.findings))
-    try:
-        result = _measure(tuple(checkpoints), options, progress, tuple(measured))
-    except CouldNotJudgeError:
-        found = _look(checkpoints, options, progress)
-        if found is None or found.realignment is None:
-            raise
-        return _undone(checkpoints, found, options, progress, tuple(measured), tuple(controls))
-    result = replace(result, controls=tuple(controls))
-    if not (options.thorough or _to_be_looked_at(result)):
-        return result
+    with ThreadPoolExecutor(1) as beside:  # a GPU takes seconds to get ready: meanwhile, align and scout
+        size = sum(ref.count * ref.dtype.size for checkpoint in checkpoints for ref in checkpoint.tensors.values())
+        device = beside.submit(pick_device, options.device, 0 if options.sample else size, _threads(options))
+        for control in controls:
+            progress.stage(f"control {control.label}")
+            result = _measure((control, *checkpoints[1:]), options, device, progress)
+            measured.append((control.label, result.findings))
+        known = tuple(measured)
+        try:
+            result = _measure(tuple(checkpoints), options, device, progress, known)
+        except CouldNotJudgeError:
+            found = _look(checkpoints, options, progress)
+            if found is None or found.realignment is None:
+                raise
+            result = _undone(checkpoints, found, options, device, progress, known)
+        else:
+            if options.thorough or _leaves_open(result):
+                result = _elsewhere_too(result, checkpoints, options, device, progress, known)
+    return replace(result, controls=tuple(controls))
+
+
+def _elsewhere_too(
+    result: Comparison, checkpoints: Sequence[Checkpoint], options: Options, device: Future[Device], progress: Progress,
+    known: tuple[tuple[str, Findings], ...],
+) -> Comparison:  # fmt: skip
+    """The result when other coordinates were looked for: that of what was undone where it tells more, else as it was."""
     found = _look(checkpoints, options, progress)
     if found is None:
         return result
     if found.realignment is not None and not _settled(result):
-        again = _undone(checkpoints, found, options, progress, tuple(measured), tuple(controls))
+        again = _undone(checkpoints, found, options, device, progress, known)
         if _tells_more(again, result):
             return replace(again, bytes_read=again.bytes_read + result.bytes_read)
     labels = [checkpoint.label for checkpoint in checkpoints]
@@ -105,7 +118,7 @@ def compare(
     )
 
 
-def _to_be_looked_at(result: Comparison) -> bool:
+def _leaves_open(result: Comparison) -> bool:
     """Whether the weights at their places leave something open: all of them, some, or single matrices."""
     if _settled(result):
         return False
@@ -136,21 +149,16 @@ def _look(checkpoints: Sequence[Checkpoint], options: Options, progress: Progres
 
 
 def _undone(
-    checkpoints: Sequence[Checkpoint], found: Found, options: Options, progress: Progress,
-    measured: tuple[tuple[str, Findings], ...], controls: tuple[Checkpoint, ...],
+    checkpoints: Sequence[Checkpoint], found: Found, options: Options, device: Future[Device], progress: Progress,
+    known: tuple[tuple[str, Findings], ...],
 ) -> Comparison:  # fmt: skip
     """The comparison of what is left when other coordinates are undone."""
     assert found.realignment is not None
     progress.stage("comparing again, other coordinates undone")
     seen = views(checkpoints, found.realignment)
-    result = _measure(seen, options, progress, measured, _Undone(checkpoints, found))
+    result = _measure(seen, options, device, progress, known, _Undone(checkpoints, found))
     labels = [checkpoint.label for checkpoint in checkpoints]
-    return replace(
-        result,
-        coordinates=coordinates(found, labels),
-        realignment=found.realignment,
-        controls=controls,
-    )
+    return replace(result, coordinates=coordinates(found, labels), realignment=found.realignment)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +175,7 @@ class _Undone:
 
 
 def _measure(
-    checkpoints: tuple[Checkpoint, ...], options: Options, progress: Progress,
+    checkpoints: tuple[Checkpoint, ...], options: Options, picked: Future[Device], progress: Progress,
     controls: tuple[tuple[str, Findings], ...] = (), undone: _Undone | None = None,
 ) -> Comparison:  # fmt: skip
     """One suspect against the parents: scout, then sweep. `undone` says what these are views of."""
@@ -181,18 +189,20 @@ def _measure(
     whole = alignment if undone is None else undone.alignment(alignment)
     strata = stratify(alignment)
     progress.stage("preparing kernels (compiled once, on the first run)")
-    kernel, device = pick_kernel(options.device)
     compile_for(len(checkpoints))
-    threads = options.threads or max(2, processors())
     scout = plan_sample(alignment, strata, options.sample_elements, options.seed)
     progress.stage("scouting: precision and candidate recipes, from a sample")
     sample, fits = _scout(alignment, strata, scout, options.seed)
     recipes = _recipe_plan(fits, strata, len(checkpoints) - 1)
-    size = block_bytes(options.memory, threads, len(checkpoints))
+    if not picked.done():
+        progress.stage("preparing the GPU")
+    device = picked.result()
+    threads = min(_threads(options), device.threads or _threads(options))
+    size = block_bytes(options.memory, threads, len(checkpoints), device)
     plan = scout if options.sample else plan_pass(alignment, size)
     progress.stage("reading a sample" if options.sample else "reading every weight once", plan.bytes)
     moments = sweep(
-        checkpoints, plan, len(alignment.tensors), recipes, kernel,
+        checkpoints, plan, len(alignment.tensors), recipes, device,
         threads=threads, method=options.method, on_bytes=progress.advance,
         precision=None if sample is None else suspect_formats(sample, strata.of_tensor, alignment),
     )  # fmt: skip
@@ -201,10 +211,14 @@ def _measure(
     findings = collect(
         table, strata, fits, options.seed, controls, tuple(one.location for one in checkpoints[1:]),
         (whole.share(), whole.decisive_share()),
-        (lambda: _elsewhere(alignment, options, progress)) if undone is None else None,
+        (lambda: _elsewhere(alignment, options, progress)) if undone is None else None, sample,
         None if undone is None else paired_units(undone.found),
     )  # fmt: skip
-    return Comparison(whole, findings, options, device, plan.bytes + (0 if options.sample else scout.bytes))
+    return Comparison(whole, findings, options, device.description, plan.bytes + (0 if options.sample else scout.bytes))
+
+
+def _threads(options: Options) -> int:
+    return options.threads or max(2, processors())
 
 
 def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Resemblance:

@@ -24,6 +24,7 @@ from tests.reports.sample_parts import (
     build,
     coverage,
     curve,
+    fitting,
     grid,
     inputs,
     measures,
@@ -39,6 +40,7 @@ def merge() -> Report:
             summary="Rio-3.5 lies on the line from Qwen3.5 to Nex-N2, 56.5 % of the way, to within rounding.",
             rule="exact mix: one alpha in all rounding cells",
             parent="Nex-N2",
+            histories=fitting("exact-to-rounding", "Rio-3.5", "Nex-N2", "Qwen3.5"),
             rests_on=(
                 Evidence(
                     measure="One α in all rounding cells",
@@ -183,6 +185,7 @@ def on_line() -> Report:
             summary="Rio-3.5 lies on the line between Nex-N2 and Qwen3.5, at 0.601 × Nex-N2 + 0.399 × Qwen3.5, with "
             "9.8 % of their distance beside it.",
             rule="near-the-line",
+            histories=fitting("near-the-line", "Rio-3.5", "Nex-N2", "Qwen3.5"),
             rests_on=(
                 Evidence(
                     measure="Beside the line",

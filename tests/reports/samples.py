@@ -9,6 +9,7 @@ from typing import Any
 from modelprov.forensics.results import (
     Control,
     Evidence,
+    History,
     LeastSquares,
     Measures,
     Mixing,
@@ -21,6 +22,7 @@ from tests.reports.sample_parts import (
     DOES_NOT_SHOW,
     build,
     coverage,
+    fitting,
     grid,
     inputs,
     measures,
@@ -65,6 +67,7 @@ def same_origin() -> Report:
         class_=VerdictClass.SAME_ORIGIN,
         summary="Rio-3.5 shares its origin with Qwen3.5; who came first is open.",
         rule="near-one-parent",
+        histories=fitting("near-one-parent", "Rio-3.5", "Qwen3.5"),
         parent="Qwen3.5",
         does_not_show=DOES_NOT_SHOW[:2],
     )
@@ -151,6 +154,7 @@ def hostile() -> Report:
                 update={
                     "summary": f"{HOSTILE} is a mix.",
                     "rests_on": (Evidence(measure=HOSTILE, value=HOSTILE, null=HOSTILE),),
+                    "histories": (History(history=HOSTILE, settled_by=HOSTILE),),
                     "does_not_show": (HOSTILE,),
                     "reason": HOSTILE,
                     "controls": (Control(label=HOSTILE, kind="checkpoint", note=HOSTILE),),

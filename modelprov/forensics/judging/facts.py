@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modelprov.forensics.estimators.precision import Precision
 from modelprov.forensics.judging.roles import Between
 from modelprov.forensics.thresholds import MINIMUM_ELEMENTS
 
@@ -46,7 +47,8 @@ class Facts:
 
     `extrapolated`: a parent that is exactly the suspect carried on beyond it (`reversal.py`); `centred`: one whose
     mixture lies nearer the middle of the suspect's cells than rounding puts it; `short`: whether the suspect holds
-    16-bit numbers, where a recipe that gives every bit does not tell these apart from a merge.
+    16-bit numbers, where a recipe that gives every bit does not tell these apart from a merge; `precision` of every
+    argument, the suspect first: the formats that most of its weights are stored in and show.
     `ties`: sampled elements whose mixture falls on a border, `ties_even` the share of even numbers there, `ties_firm`
     whether every arithmetic keeps such ties; `roomy`: elements with another number between the parents, `strictly` how
     many lie strictly between, of those that the mixture would put there; `towards` by parent: the share of what differs
@@ -84,6 +86,7 @@ class Facts:
     extrapolated: int | None = None
     centred: int | None = None
     short: bool = True
+    precision: tuple[Precision, ...] = ()
     ties: int = 0
     ties_even: float | None = None
     ties_firm: bool = False

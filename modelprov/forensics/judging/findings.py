@@ -14,6 +14,7 @@ from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
 from modelprov.forensics.judging.verdict import Decision, akin, decide, held
 from modelprov.forensics.results import AfterMerge, Control, Measures, Mixing, Reproduction, Verdict, VerdictClass
+from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits
 from modelprov.forensics.search.profiles import Resemblance
@@ -47,13 +48,15 @@ class Findings:
 def collect(
     table: Table, strata: Strata, fits: Fits | None, seed: int, controls: Sequence[tuple[str, Findings]],
     locations: Sequence[str], compared: tuple[float, float] = (1.0, 1.0),
-    elsewhere: Callable[[], Resemblance] | None = None, paired: PairedUnits | None = None,
+    elsewhere: Callable[[], Resemblance] | None = None, sample: Sample | None = None,
+    paired: PairedUnits | None = None,
 ) -> Findings:  # fmt: skip
     """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before.
 
     `compared` are the shares of the suspect's weights, and of those that may carry a verdict, that the alignment could
     compare, 0 to 1. `elsewhere` looks for sizes of a parent's in other places; it is asked before any all-clear.
-    `paired` is what the test of units found, where other coordinates were undone before.
+    `sample` is the decisive part of the sample, `paired` what the test of units found, where other coordinates were
+    undone before.
     """
     decisive = [row for row, tensor in enumerate(table.tensors) if tensor.decisive]
     swept = tied(fits.candidates) if fits else 0
@@ -64,8 +67,7 @@ def collect(
     table = Table(table.tensors, table.moments, table.labels, slots[0] if slots else None)
     total = table.rows(decisive)
     parts = _parts(fits, strata, table.tensors, seed)
-    facts = gather(Evidence(table, strata, fits, recipes, parts, seed, compared))
-    facts = replace(facts, paired=paired)
+    facts = replace(gather(Evidence(table, strata, fits, recipes, parts, seed, compared, sample)), paired=paired)
     if elsewhere is not None and decide(facts).class_ is VerdictClass.UNRELATED:
         found = elsewhere()
         facts = replace(

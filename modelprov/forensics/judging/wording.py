@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.grounds import grounds, nulls
+from modelprov.forensics.judging.histories import histories
 from modelprov.forensics.judging.roles import Between
 from modelprov.forensics.judging.verdict import Decision, held
 from modelprov.forensics.results import (
@@ -41,6 +42,7 @@ def verdict(
         if decision.parent and decision.class_ is not VerdictClass.INCONCLUSIVE
         else None,
         reason=decision.reason,
+        histories=histories(decision, facts, labels),
         rests_on=tuple(grounds(facts, mixing, reproduction, after, labels, controls)),
         controls=controls + nulls(facts, mixing),
         does_not_show=_limits(decision, labels),

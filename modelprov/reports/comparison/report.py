@@ -45,8 +45,8 @@ class Settings(Frozen):
 
     `sample_elements` elements of each checkpoint are read to find candidates, and with `sample` nothing else is.
     `memory` is in bytes; `threads` is null for all cores; `device` is auto, cpu or cuda; `method` says how files are
-    read (auto, map, direct, buffered); `thorough` whether other coordinates were looked for in any case. `parents` are those beside the `reference`. Memory, threads, device and method
-    change no count and no word of a report.
+    read (auto, map, direct, buffered); `thorough` whether other coordinates were looked for in any case. `parents` are
+    those beside the `reference`. Memory, threads, device and method change no count and no word of a report.
     """
 
     sample: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelprov.forensics.results import Evidence, VerdictClass
+from modelprov.forensics.results import Evidence, History, VerdictClass
 from modelprov.reports import numbers as n
 from modelprov.reports.comparison import words
 from modelprov.reports.comparison.report import Report, UnalignedGroup
@@ -131,6 +131,11 @@ def evidence(item: Evidence) -> str:
     if item.null:
         text += f" (by chance: {item.null})"
     return text
+
+
+def history(item: History) -> str:
+    """A history that fits, in a sentence."""
+    return f"{item.history} (to settle it: {item.settled_by})"
 
 
 def not_compared(item: UnalignedGroup) -> str:

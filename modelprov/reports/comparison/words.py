@@ -71,6 +71,7 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
     ),
 }
 
+HISTORIES = "The weights do not choose among these. Each can be settled by something else."
 RENAMED = "This is a report of an older version, which called this verdict “{former}”."
 FORMERLY: dict[str, str] = {
     "merge-then-trained": RENAMED + " It meant that the weights lie near a fixed mix of the parents, and named one of "
