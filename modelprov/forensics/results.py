@@ -197,6 +197,43 @@ class Control(Frozen):
     note: str | None = None
 
 
+class LayerPair(Frozen):
+    """A layer of the suspect, the parent's layer that it was paired with, and the test of their units.
+
+    `agreeing` of `units` units are paired alike by two kinds of their weights; by chance `expected` would be, and so
+    many or more with probability `chance` (all pairs that were tried counted in).
+    """
+
+    layer: int
+    parent_layer: int
+    agreeing: int
+    units: int
+    expected: float
+    chance: float
+    related: bool
+
+
+class Coordinates(Frozen):
+    """Whether the suspect is a parent in other coordinates, what was undone, and which layer is which.
+
+    `frame` is how residual dimensions belong together, and `embedding_cosine` the mean cosine of the embeddings of the
+    same tokens in it; embeddings decide nothing. `tokens` says how rows of the vocabulary were paired. `undone` are
+    sentences; none where all is at its place or nothing is related. `exact` says whether undoing kept every bit,
+    `null` what chance is. `alignment` names the file that it was read from, if it was.
+    """
+
+    parent: str
+    related: bool
+    frame: Literal["same", "permuted", "rotated"]
+    embedding_cosine: float | None = None
+    tokens: Literal["strings", "numbers"] = "numbers"
+    layers: tuple[LayerPair, ...] = ()
+    undone: tuple[str, ...] = ()
+    exact: bool = True
+    null: str
+    alignment: str | None = None
+
+
 class History(Frozen):
     """A history that fits what was found, in words, and what would settle whether it is the true one."""
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from modelprov.called import DEVICES, called, refuse_other
 from modelprov.checkpoints.opening import REPOSITORY
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CheckpointNotFoundError, CouldNotJudgeError, ModelprovError, UsageError
 from modelprov.foreign.shown import clean
 from modelprov.forensics.compare import Options, compare
-from modelprov.jobs.arguments import DEVICES, Location, called, parse_size, path_of, refuse_below, refuse_other, text_of
+from modelprov.jobs.arguments import Location, parse_size, path_of, refuse_below, text_of
 from modelprov.jobs.compare import SMALLEST_SAMPLE
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recorded import Places, labelled, parse_report, read_file
@@ -107,7 +108,13 @@ def _options(report: Report, memory: int, threads: int | None, device: str) -> O
     options = Options(memory=memory, threads=threads, device=device, seed=report.environment.seed)
     asked = report.settings
     if asked is not None:
-        return replace(options, seed=asked.seed, sample=asked.sample, sample_elements=asked.sample_elements)
+        return replace(
+            options,
+            seed=asked.seed,
+            sample=asked.sample,
+            sample_elements=asked.sample_elements,
+            thorough=asked.thorough,
+        )
     if report.mode == "full":
         return options
     size = DEFAULT_SAMPLE

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from modelprov.checkpoints.types import AlignedTensor, Component
 from modelprov.forensics.judging import rows, wording
-from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather
 from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas
 from modelprov.forensics.judging.rows import Table
@@ -49,12 +49,14 @@ def collect(
     table: Table, strata: Strata, fits: Fits | None, seed: int, controls: Sequence[tuple[str, Findings]],
     locations: Sequence[str], compared: tuple[float, float] = (1.0, 1.0),
     elsewhere: Callable[[], Resemblance] | None = None, sample: Sample | None = None,
+    paired: PairedUnits | None = None,
 ) -> Findings:  # fmt: skip
     """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before.
 
     `compared` are the shares of the suspect's weights, and of those that may carry a verdict, that the alignment could
-    compare, 0 to 1. `elsewhere` looks for a
-    parent in other coordinates; it is asked before any all-clear. `sample` is the decisive part of the sample.
+    compare, 0 to 1. `elsewhere` looks for sizes of a parent's in other places; it is asked before any all-clear.
+    `sample` is the decisive part of the sample, `paired` what the test of units found, where other coordinates were
+    undone before.
     """
     decisive = [row for row, tensor in enumerate(table.tensors) if tensor.decisive]
     swept = tied(fits.candidates) if fits else 0
@@ -65,7 +67,7 @@ def collect(
     table = Table(table.tensors, table.moments, table.labels, slots[0] if slots else None)
     total = table.rows(decisive)
     parts = _parts(fits, strata, table.tensors, seed)
-    facts = gather(Evidence(table, strata, fits, recipes, parts, seed, compared, sample))
+    facts = replace(gather(Evidence(table, strata, fits, recipes, parts, seed, compared, sample)), paired=paired)
     if elsewhere is not None and decide(facts).class_ is VerdictClass.UNRELATED:
         found = elsewhere()
         facts = replace(

@@ -5,10 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.verdict import akin
 from modelprov.forensics.results import AfterMerge, Control, Evidence, Mixing, Reproduction
 from modelprov.shares import floor_percent, wilson
+
+
+def units(paired: PairedUnits, labels: Sequence[str]) -> Evidence:
+    """What the test of units found."""
+    return Evidence(
+        measure=f"units that gates and ups, paired apart, put at one place in {labels[paired.parent]} "
+        f"({paired.kin} of {paired.layers} layers related)",
+        value=f"{paired.agreeing:,} of {paired.units:,}",
+        uncertainty=f"chance at most {paired.chance:.1g} in the related layers" if paired.kin else None,
+        null=f"{paired.expected:.2g}: assignments that know nothing of each other (Poisson)",
+    )
 
 
 def grounds(
@@ -28,6 +39,8 @@ def grounds(
                     null="0 for independently trained weights",
                 )
             )
+    if facts.paired is not None:
+        found.append(units(facts.paired, labels))
     for parent, rare in enumerate(facts.rare, 1):
         found.append(
             Evidence(

@@ -35,7 +35,7 @@ def verdict(
     """The decision with its words; `labels` of all checkpoints, suspect first."""
     return Verdict(
         class_=decision.class_,
-        summary=_summary(decision, facts, mixing, reproduction, after, labels),
+        summary=_summary(decision, facts, mixing, reproduction, after, labels) + _undone(facts),
         rule=decision.rule,
         share=facts.compared * held(decision, facts),
         parent=labels[decision.parent]
@@ -105,6 +105,14 @@ def _summary(
         near = labels[1 + max(range(len(facts.weights)), key=lambda number: (facts.weights or ())[number])]
         return f"{labels[0]} is near {near} and has the direction of {parent} in it too: {decision.reason}."
     return f"The weights do not settle where {labels[0]} comes from: {decision.reason}."
+
+
+def _undone(facts: Facts) -> str:
+    """What was undone before anything else was measured."""
+    if facts.paired is None or not facts.paired.undone:
+        return ""
+    kept = "no bit was lost in it" if facts.paired.exact else "what is left of the weights is rounded anew"
+    return f" Undone first: {'; '.join(facts.paired.undone)} ({kept})."
 
 
 def _compared(facts: Facts, suspect: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelprov.checkpoints.single_file import TAKEN_FIRST
 from modelprov.forensics.results import Evidence, History, VerdictClass
 from modelprov.reports import numbers as n
 from modelprov.reports.comparison import words
@@ -56,13 +57,14 @@ def summary(report: Report) -> str:
 
 
 def verdict_notes(report: Report) -> tuple[str, ...]:
-    """Return what a reader must know beside the verdict: why it is inconclusive, other roles, sampling."""
+    """Return what a reader must know beside the verdict: why it is inconclusive, roles, sampling, another model."""
     verdict = report.verdict
     notes = [n.clean(text) for text in (verdict.reason, verdict.roles) if text and text not in verdict.summary]
     if verdict.formerly:
         notes.append(words.FORMERLY.get(verdict.formerly, words.RENAMED).format(former=n.clean(verdict.formerly)))
     if report.mode == "sample":
         notes.append(f"{words.SAMPLED} ({n.share(report.coverage.read_share)} of the suspect.)")
+    notes += [f"{n.clean(note)}." for note in report.coverage.notes if TAKEN_FIRST in note]
     return tuple(notes)
 
 
