@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 FORMATS = ("in-toto", "cyclonedx", "spdx")
+OF_CHECK = "Write what --verify found as {} to FILE; `-` is standard output."
 
 Report = Annotated[Path | None, typer.Argument(metavar="REPORT.json", help="What `modelprov compare --json` wrote.")]
 Out = Annotated[Path, typer.Option(metavar="FILE", help="Where to write; `-` is standard output.")]
@@ -28,4 +29,7 @@ PublicKey = Annotated[
 Against = Annotated[
     Path | None, typer.Option("--report", metavar="REPORT.json", help="Check that it was made from this report.")
 ]
+Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help=OF_CHECK.format("JSON"))]
+Markdown = Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help=OF_CHECK.format("Markdown"))]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help=OF_CHECK.format("one HTML page"))]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no words: only files and exit code.")]
