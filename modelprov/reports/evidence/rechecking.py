@@ -10,6 +10,7 @@ from typing import Any
 from modelprov.reports.comparison.as_json import OLDER, load_report, render_json
 from modelprov.reports.comparison.report import SCHEMA_VERSION, Report
 from modelprov.reports.numbers import coefficient, count, interval, plural, scientific, share
+from modelprov.savable import Page
 
 TOLERANCE = 1e-9
 SMALLEST = 1e-12
@@ -57,6 +58,21 @@ class Recheck:
     def holds(self) -> bool:
         """Whether every claim holds."""
         return all(claim.holds for claim in self.claims)
+
+
+@dataclass(frozen=True, eq=False)
+class Rechecked(Page):
+    """Which claims of the report in `file` hold; `notes` say what could not be checked, `started` when it was."""
+
+    found: Recheck
+    file: str
+    notes: tuple[str, ...]
+    started: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether every claim holds."""
+        return self.found.holds
 
 
 def recheck(recorded: Report, recomputed: Report, tolerance: float = TOLERANCE) -> Recheck:
