@@ -13,7 +13,7 @@ from modelprov.forensics.judging.found_recipe import formats
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.verdict import Decision
 from modelprov.forensics.results import Evidence, NamedMethod, Verdict, VerdictClass
-from modelprov.forensics.search.methods.find import Found
+from modelprov.forensics.search.methods.find import FoundMethod
 from modelprov.forensics.search.methods.remake import Made
 from modelprov.forensics.thresholds import DISTINCT, MISSED, REPRODUCED
 from modelprov.recipes.methods import METHODS
@@ -32,10 +32,10 @@ LATER = frozenset(
 def open_to_methods(decision: Decision, parents: int) -> bool:
     """Whether a method may explain what no weighted sum does."""
     settled = decision.class_ in (VerdictClass.COPY, VerdictClass.MERGE, VerdictClass.UNRELATED)
-    return parents > 1 and not settled and decision.rule not in LATER
+    return parents > 1 and (not settled or decision.rule == "partly-exact") and decision.rule not in LATER
 
 
-def claimed(found: Found | None) -> bool:
+def claimed(found: FoundMethod | None) -> bool:
     """Whether the bits are enough to say so."""
     return (
         found is not None
@@ -46,7 +46,7 @@ def claimed(found: Found | None) -> bool:
     )
 
 
-def named(found: Found, table: Table, locations: Sequence[str]) -> NamedMethod:
+def named(found: FoundMethod, table: Table, locations: Sequence[str]) -> NamedMethod:
     """The record of a claim; `locations` are the parents', in their order."""
     labels, made = table.labels[1:], found.made
     decisive = sum(tensor.count for tensor in table.tensors if tensor.decisive)
@@ -92,7 +92,7 @@ def _value(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value:.7g}"
 
 
-def _recipe(found: Found, table: Table, locations: Sequence[str]) -> Recipe:
+def _recipe(found: FoundMethod, table: Table, locations: Sequence[str]) -> Recipe:
     """What `merge` and `verify` take; methods of two models name the base among them, as mergekit wants it."""
     made = found.made
     sources = [
@@ -115,7 +115,7 @@ def _recipe(found: Found, table: Table, locations: Sequence[str]) -> Recipe:
     )
 
 
-def decision_of(decision: Decision, found: Found | None) -> Decision:
+def decision_of(decision: Decision, found: FoundMethod | None) -> Decision:
     """A merge by rule `method` where the claim holds, else what was decided before."""
     return Decision(VerdictClass.MERGE, "method") if claimed(found) else decision
 

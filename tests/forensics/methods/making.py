@@ -11,7 +11,7 @@ import numpy as np
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.demo.writing import Weights
-from modelprov.forensics.search.methods.find import Found, find
+from modelprov.forensics.search.methods.find import FoundMethod, find
 from modelprov.forensics.search.methods.whole import Wholes
 from modelprov.recipes.gradients import resolve
 from modelprov.recipes.methods import METHODS, Inputs
@@ -64,7 +64,7 @@ def merged(
     return made
 
 
-def search(suspect: Weights, *parents: Weights) -> Found | None:
+def search(suspect: Weights, *parents: Weights) -> FoundMethod | None:
     """What the search alone finds."""
     labels = ("S", *(f"P{number}" for number in range(1, len(parents) + 1)))
     opened = [checkpoint(label, weights) for label, weights in zip(labels, (suspect, *parents), strict=True)]

@@ -22,7 +22,7 @@ COUNTED = 4  # merges that are counted in every tensor
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundMethod:
     """A merge and what it gives of the decisive tensors that were computed again.
 
     `whole` of `tensors` come out but for single bits; `distinct` elements hold, of each parent, another number (the
@@ -37,7 +37,7 @@ class Found:
     others: tuple[Made, ...] = ()
 
 
-def find(wholes: Wholes) -> Found | None:
+def find(wholes: Wholes) -> FoundMethod | None:
     """The merge that gives most bits, if it gives (nearly) all of them in the tensors looked at first."""
     looks = _looks(wholes)
     if not looks:
@@ -54,7 +54,7 @@ def find(wholes: Wholes) -> Found | None:
     counted.sort(key=lambda found: -found.bits.share)
     best = counted[0]
     others = tuple(found.made for found in counted[1:] if found.bits.share >= REPRODUCED)
-    return Found(best.made, best.bits, best.whole, best.tensors, best.distinct, others)
+    return FoundMethod(best.made, best.bits, best.whole, best.tensors, best.distinct, others)
 
 
 def _proposed(wholes: Wholes, looks: Sequence[Whole], first: Whole) -> Iterator[Made]:
@@ -90,7 +90,7 @@ def _looks(wholes: Wholes) -> list[Whole]:
     return [whole for _, _, whole in ordered[:LOOKS]]
 
 
-def _counted(made: Made, wholes: Wholes) -> Found:
+def _counted(made: Made, wholes: Wholes) -> FoundMethod:
     """The merge computed again in every decisive tensor that was chosen."""
     held, whole, tensors = Bits(), 0, 0
     same = np.zeros(wholes.parents, np.int64)
@@ -99,4 +99,4 @@ def _counted(made: Made, wholes: Wholes) -> Found:
         held, tensors = held + own, tensors + 1
         whole += own.missed <= MISSED * own.differ or own.missed < MISSED_FEW
         same += (tensor.parents == tensor.suspect).sum(axis=1)
-    return Found(made, held, whole, tensors, held.elements - int(same.max(initial=0)))
+    return FoundMethod(made, held, whole, tensors, held.elements - int(same.max(initial=0)))
