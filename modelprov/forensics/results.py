@@ -65,13 +65,16 @@ class Mixing(Frozen):
     come from: "rounding interval" (every rounding cell respected), "likelihood" (training on top) or "least squares".
     `coverage` is the share of informative elements whose interval holds alpha; `null_coverage` the same after the
     suspect's deltas were shuffled (what chance alone gives). `coefficient_sum` is that of an unconstrained fit on the
-    raw weights: 1 unless the merging program rounded its weights. Could not be measured: `reason` says why.
+    raw weights: 1 unless the merging program rounded its weights. `assumes` is what weights cannot show and the
+    interval therefore takes for granted, if it is to hold what was mixed; where on the line the suspect lies now it
+    holds in any case. Could not be measured: `reason` says why.
     """
 
     alpha: float | None = None
     low: float | None = None
     high: float | None = None
     method: Literal["same bits", "rounding interval", "likelihood", "least squares"] | None = None
+    assumes: str | None = None
     coverage: float | None = None
     null_coverage: float | None = None
     informative_elements: int = 0

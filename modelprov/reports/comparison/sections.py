@@ -137,6 +137,7 @@ def mixing_facts(report: Report) -> tuple[Fact, ...]:
     return facts(
         ("α", n.coefficient(mixing.alpha, mixing.low, mixing.high)),
         ("Interval for α", n.interval(mixing.low, mixing.high)),
+        ("It holds what was mixed if", n.clean(mixing.assumes or "")),
         ("Found by", mixing.method or ""),
         ("Coverage of α", n.share(mixing.coverage)),
         ("Coverage by chance (null)", n.share(mixing.null_coverage)),
