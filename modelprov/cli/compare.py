@@ -34,6 +34,15 @@ def compare(
         list[str] | None,
         typer.Option(metavar="CKPT", help="An unsuspected finetune of the same base; gets the same numbers. Repeat."),
     ] = None,
+    candidates: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--candidates",
+            "-c",
+            metavar="CKPT",
+            help="A model that may be in it beside the parents, held against what they leave unexplained. Repeat.",
+        ),
+    ] = None,
     json_file: options.Json = None,
     markdown: options.Markdown = None,
     html: options.Html = None,
@@ -68,9 +77,9 @@ def compare(
     outputs = asked({"json": json_file, "markdown": markdown, "html": html}, open_it=open_it)
     with Bar(terminal(error=True), quiet) as bar:
         report = job(
-            *checkpoints, reference=reference, control=control or (), sample=sample, sample_size=sample_size,
-            memory=memory, threads=threads, device=device, seed=seed, reading=reading, progress=bar,
-            command=options.typed(),
+            *checkpoints, reference=reference, control=control or (), candidates=candidates or (),
+            sample=sample, sample_size=sample_size, memory=memory, threads=threads, device=device, seed=seed,
+            reading=reading, progress=bar, command=options.typed(),
         )  # fmt: skip
     outputs.publish(report.rendered, lambda: show(report, terminal()), quiet=quiet)
     raise typer.Exit(exit_code(report.verdict.class_))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,10 +13,14 @@ from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.estimators.precision import effective, suspect_formats
+from modelprov.forensics.judging.beyond import describe_beyond
 from modelprov.forensics.judging.findings import Findings, collect
 from modelprov.forensics.judging.rows import Table
+from modelprov.forensics.results import Beyond
+from modelprov.forensics.sampling.matrices import BUDGET
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata, load_sample, plan_sample, stratify
+from modelprov.forensics.search.beyond import measure_beyond
 from modelprov.forensics.search.fits import Fits, fit_sample
 from modelprov.forensics.search.profiles import Resemblance, choose, resemblance
 from modelprov.forensics.search.recipes import tied
@@ -45,6 +49,14 @@ class Options:
     method: str = "auto"
 
 
+@dataclass(frozen=True)
+class Beside:
+    """Models beside the suspect and its parents: candidates for what is left, and unsuspected controls."""
+
+    candidates: tuple[Checkpoint, ...] = ()
+    controls: tuple[Checkpoint, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """The findings of a run, with what a report says about how they came about."""
@@ -55,29 +67,33 @@ class Comparison:
     device: str
     bytes_read: int
     controls: tuple[Checkpoint, ...] = field(default=())
+    candidates: tuple[Checkpoint, ...] = field(default=())
 
 
 def compare(
-    checkpoints: Sequence[Checkpoint], options: Options, progress: Progress, controls: Sequence[Checkpoint] = ()
-) -> Comparison:
+    checkpoints: Sequence[Checkpoint], options: Options, progress: Progress, controls: Sequence[Checkpoint] = (),
+    candidates: Sequence[Checkpoint] = (),
+) -> Comparison:  # fmt: skip
     """Compare a suspect with one or more parents, the reference last, and with controls on the same parents.
 
+    What is left beyond the parents is held against the `candidates`, with the controls for comparison.
     Raises `CouldNotJudgeError` where nothing can be compared, and what opening and reading raise.
     """
-    for checkpoint in (*checkpoints, *controls):
+    for checkpoint in (*checkpoints, *controls, *candidates):
         refuse_quantised(checkpoint)
     measured = []
     for control in controls:
         progress.stage(f"control {control.label}")
         result = _measure((control, *checkpoints[1:]), options, progress)
         measured.append((control.label, result.findings))
-    result = _measure(tuple(checkpoints), options, progress, tuple(measured))
-    return Comparison(result.alignment, result.findings, options, result.device, result.bytes_read, tuple(controls))
+    beside = Beside(tuple(candidates), tuple(controls))
+    result = _measure(tuple(checkpoints), options, progress, tuple(measured), beside)
+    return replace(result, controls=tuple(controls), candidates=tuple(candidates))
 
 
 def _measure(
     checkpoints: tuple[Checkpoint, ...], options: Options, progress: Progress,
-    controls: tuple[tuple[str, Findings], ...] = (),
+    controls: tuple[tuple[str, Findings], ...] = (), beside: Beside | None = None,
 ) -> Comparison:  # fmt: skip
     """One suspect against the parents: scout, then sweep."""
     progress.stage("aligning tensors")
@@ -109,6 +125,7 @@ def _measure(
     findings = collect(
         table, strata, fits, options.seed, controls, tuple(one.location for one in checkpoints[1:]),
         (alignment.share(), alignment.decisive_share()), lambda: _elsewhere(alignment, options, progress),
+        None if beside is None else lambda: _left(alignment, beside, options, progress),
     )  # fmt: skip
     return Comparison(alignment, findings, options, device, plan.bytes + (0 if options.sample else scout.bytes))
 
@@ -119,6 +136,15 @@ def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Re
     size = sum(view.count * view.ref.dtype.size for number in chosen for view in alignment.tensors[number].views)
     progress.stage("looking for the same sizes of rows and columns in another order", size)
     return resemblance(alignment, chosen, progress.advance)
+
+
+def _left(alignment: Alignment, beside: Beside, options: Options, progress: Progress) -> Beyond:
+    """Where no recipe explains the bits: what is left beyond the named parents, and which candidate it is like."""
+    progress.stage("reading some matrices for what is left beyond the parents")
+    budget = options.sample_elements if options.sample else BUDGET
+    found = measure_beyond(alignment, (*beside.candidates, *beside.controls), options.seed, budget)
+    candidates, controls = ([other.label for other in others] for others in (beside.candidates, beside.controls))
+    return describe_beyond(found, candidates, controls, [one.label for one in alignment.checkpoints[1:]])
 
 
 def _scout(alignment: Alignment, strata: Strata, plan: Plan, seed: int) -> tuple[Sample | None, Fits | None]:

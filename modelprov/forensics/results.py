@@ -145,6 +145,50 @@ class AfterMerge(Frozen):
     reason: str | None = None
 
 
+class Likeness(Frozen):
+    """How what is left beyond the named parents correlates with another model's own part, -1 to 1, freed of rounding.
+
+    The own part is that model minus the reference, less what the named parents explain.
+    """
+
+    label: str
+    kind: Literal["candidate", "control"]
+    correlation: float | None = None
+    elements: int = 0
+    reason: str | None = None
+
+
+class LayerShare(Frozen):
+    """What is left in one layer, as a share of the parents' distance there."""
+
+    layer: int
+    relative: float
+
+
+class Beyond(Frozen):
+    """What the suspect holds beyond the best mixture of the named parents, measured in rows of `matrices` matrices.
+
+    `relative`: its root mean square over that of the parents' deltas (`of` "distance"), with one parent over that of
+    its weights (`of` "weights"); `layers` the same layer by layer. `rank` is the largest of the `low_rank` matrices
+    among the `changed` ones, whose change has a rank of at most a quarter of the side; `kinds` are the kinds of tensors
+    that changed. `named`: the candidates that it is like, far beyond all others. `words` is one sentence for a layman.
+    Not measured: `reason` says why.
+    """
+
+    relative: float | None = None
+    of: Literal["distance", "weights"] = "distance"
+    layers: tuple[LayerShare, ...] = ()
+    matrices: int = 0
+    changed: int = 0
+    low_rank: int = 0
+    rank: int | None = None
+    kinds: tuple[str, ...] = ()
+    likenesses: tuple[Likeness, ...] = ()
+    named: tuple[str, ...] = ()
+    words: str | None = None
+    reason: str | None = None
+
+
 class Measures(Frozen):
     """The numbers of one row: a tensor, an expert, a layer, a component, or a layer x component cell.
 

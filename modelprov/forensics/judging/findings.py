@@ -13,7 +13,16 @@ from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
 from modelprov.forensics.judging.verdict import Decision, akin, decide
-from modelprov.forensics.results import AfterMerge, Control, Measures, Mixing, Reproduction, Verdict, VerdictClass
+from modelprov.forensics.results import (
+    AfterMerge,
+    Beyond,
+    Control,
+    Measures,
+    Mixing,
+    Reproduction,
+    Verdict,
+    VerdictClass,
+)
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits
 from modelprov.forensics.search.profiles import Resemblance
@@ -22,6 +31,7 @@ from modelprov.forensics.thresholds import REPRODUCED
 
 NOT_KIN = "the models share nothing at their places, so that a mixture of them has no meaning"
 MERGES = (VerdictClass.MERGE, VerdictClass.MERGE_THEN_TRAINED)
+EXPLAINED = (VerdictClass.COPY, VerdictClass.MERGE)
 Parts = dict[str, dict[object, PartAlpha]]
 
 
@@ -39,18 +49,20 @@ class Findings:
     layers: tuple[Measures, ...]
     cells: tuple[Measures, ...]
     tensors: tuple[Measures, ...]
+    beyond: Beyond | None = None
 
 
 def collect(
     table: Table, strata: Strata, fits: Fits | None, seed: int, controls: Sequence[tuple[str, Findings]],
     locations: Sequence[str], compared: tuple[float, float] = (1.0, 1.0),
-    elsewhere: Callable[[], Resemblance] | None = None,
+    elsewhere: Callable[[], Resemblance] | None = None, left: Callable[[], Beyond] | None = None,
 ) -> Findings:  # fmt: skip
     """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before.
 
     `compared` are the shares of the suspect's weights, and of those that may carry a verdict, that the alignment could
     compare, 0 to 1. `elsewhere` looks for a
     parent in other coordinates; it is asked before any all-clear.
+    `left` measures what is left beyond the parents; it is asked where no recipe explains everything.
     """
     decisive = [row for row, tensor in enumerate(table.tensors) if tensor.decisive]
     swept = tied(fits.candidates) if fits else 0
@@ -80,7 +92,8 @@ def collect(
         after = after_merge(total, fits, reproduced)
     known = tuple(_control(label, one) for label, one in controls)
     verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
-    return Findings(verdict, facts, mix, remade, after, *_rows(table, parts if kin else {}, reproduced, kin))
+    beyond = left() if left is not None and kin and decision.class_ not in EXPLAINED else None
+    return Findings(verdict, facts, mix, remade, after, *_rows(table, parts if kin else {}, reproduced, kin), beyond)
 
 
 def _parts(

@@ -198,6 +198,26 @@ def after_facts(report: Report) -> tuple[Fact, ...]:
     )
 
 
+def beyond_facts(report: Report) -> tuple[Fact, ...]:
+    """Return what is left beyond the parents: how much of what shape, and which other models it is like."""
+    found = report.beyond
+    if found is None or found.relative is None:
+        return ()
+    of = "the parents' distance" if found.of == "distance" else "the parent's weights"
+    likenesses = (
+        (f"Correlation with what is only in {one.label} ({one.kind})", n.cosine(one.correlation))
+        for one in found.likenesses
+    )
+    return facts(
+        ("Size", f"{n.share(found.relative)} of {of}"),
+        ("Matrices read", n.count(found.matrices)),
+        ("Changed beyond rounding", n.count(found.changed)),
+        ("Of these of low rank", n.count(found.low_rank)),
+        ("Rank, at most", n.count(found.rank) if found.rank is not None else ""),
+        *likenesses,
+    )
+
+
 def _of(value: str, elements: int) -> str:
     return f"{value} of {n.count(elements)} weights" if value != n.MISSING and elements else value
 
