@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,9 +26,9 @@ from modelprov.forensics.search.beyond import measure_beyond
 from modelprov.forensics.search.fits import Fits, fit_sample
 from modelprov.forensics.search.profiles import Resemblance, choose, resemblance
 from modelprov.forensics.search.recipes import tied
-from modelprov.forensics.sums.kernels.choose import pick_kernel
+from modelprov.forensics.sums.kernels.choose import pick_device
 from modelprov.forensics.sums.kernels.cpu import compile_for
-from modelprov.forensics.sums.kernels.interface import RecipePlan
+from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.sweep import block_bytes, sweep
 from modelprov.progress import Progress
 from modelprov.records import processors
@@ -82,17 +84,22 @@ def compare(
     for checkpoint in (*checkpoints, *controls, *candidates):
         refuse_quantised(checkpoint)
     measured = []
-    for control in controls:
-        progress.stage(f"control {control.label}")
-        result = _measure((control, *checkpoints[1:]), options, progress)
-        measured.append((control.label, result.findings))
-    beside = Beside(tuple(candidates), tuple(controls))
-    result = _measure(tuple(checkpoints), options, progress, tuple(measured), beside)
+    with ThreadPoolExecutor(1) as aside:  # a GPU takes seconds to get ready: meanwhile, align and scout
+        size = sum(ref.count * ref.dtype.size for checkpoint in checkpoints for ref in checkpoint.tensors.values())
+        device = aside.submit(
+            copy_context().run, pick_device, options.device, 0 if options.sample else size, _threads(options)
+        )
+        for control in controls:
+            progress.stage(f"control {control.label}")
+            result = _measure((control, *checkpoints[1:]), options, device, progress)
+            measured.append((control.label, result.findings))
+        beside = Beside(tuple(candidates), tuple(controls))
+        result = _measure(tuple(checkpoints), options, device, progress, tuple(measured), beside)
     return replace(result, controls=tuple(controls), candidates=tuple(candidates))
 
 
 def _measure(
-    checkpoints: tuple[Checkpoint, ...], options: Options, progress: Progress,
+    checkpoints: tuple[Checkpoint, ...], options: Options, picked: Future[Device], progress: Progress,
     controls: tuple[tuple[str, Findings], ...] = (), beside: Beside | None = None,
 ) -> Comparison:  # fmt: skip
     """One suspect against the parents: scout, then sweep."""
@@ -105,18 +112,20 @@ def _measure(
         )
     strata = stratify(alignment)
     progress.stage("preparing kernels (compiled once, on the first run)")
-    kernel, device = pick_kernel(options.device)
     compile_for(len(checkpoints))
-    threads = options.threads or max(2, processors())
     scout = plan_sample(alignment, strata, options.sample_elements, options.seed)
     progress.stage("scouting: precision and candidate recipes, from a sample")
     sample, fits = _scout(alignment, strata, scout, options.seed)
     recipes = _recipe_plan(fits, strata, len(checkpoints) - 1)
-    size = block_bytes(options.memory, threads, len(checkpoints))
+    if not picked.done():
+        progress.stage("preparing the GPU")
+    device = picked.result()
+    threads = min(_threads(options), device.threads or _threads(options))
+    size = block_bytes(options.memory, threads, len(checkpoints), device)
     plan = scout if options.sample else plan_pass(alignment, size)
     progress.stage("reading a sample" if options.sample else "reading every weight once", plan.bytes)
     moments = sweep(
-        checkpoints, plan, len(alignment.tensors), recipes, kernel,
+        checkpoints, plan, len(alignment.tensors), recipes, device,
         threads=threads, method=options.method, on_bytes=progress.advance,
         precision=None if sample is None else suspect_formats(sample, strata.of_tensor, alignment),
     )  # fmt: skip
@@ -124,10 +133,16 @@ def _measure(
     table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints))
     findings = collect(
         table, strata, fits, options.seed, controls, tuple(one.location for one in checkpoints[1:]),
-        (alignment.share(), alignment.decisive_share()), lambda: _elsewhere(alignment, options, progress),
+        (alignment.share(), alignment.decisive_share()), lambda: _elsewhere(alignment, options, progress), sample,
         None if beside is None else lambda: _left(alignment, beside, options, progress),
     )  # fmt: skip
-    return Comparison(alignment, findings, options, device, plan.bytes + (0 if options.sample else scout.bytes))
+    return Comparison(
+        alignment, findings, options, device.description, plan.bytes + (0 if options.sample else scout.bytes)
+    )
+
+
+def _threads(options: Options) -> int:
+    return options.threads or max(2, processors())
 
 
 def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Resemblance:

@@ -43,7 +43,7 @@ def confirm(
     try:
         data: Any = parse_json(content, unique=True)
     except JsonError as error:
-        raise UsageError(f"{file} is not JSON", "Give what `modelprov attest --key` wrote.") from error
+        raise UsageError(f"{file} is not JSON", "Give a statement that `modelprov attest` signed.") from error
     bundled = isinstance(data, dict) and isinstance(data.get("dsseEnvelope"), dict)
     if bundled:  # a sigstore bundle: its certificates and log entries are not looked at, only the signature
         data = data["dsseEnvelope"]

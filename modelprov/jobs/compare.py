@@ -6,16 +6,15 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from modelprov.called import DEVICES, refuse_other
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.forensics.compare import Options
 from modelprov.forensics.compare import compare as compare_checkpoints
 from modelprov.jobs.arguments import (
-    DEVICES,
     READINGS,
     Location,
     command_line,
     refuse_below,
-    refuse_other,
     refuse_repeated,
     several,
     text_of,
@@ -47,7 +46,7 @@ def compare(
     progress: Progress = SILENT,
     command: str | None = None,
 ) -> Report:
-    """Compare a model with its possible parents: copy, merge, merge then trained, finetune, or unrelated.
+    """Compare a model with its possible parents: copy, merge, on a line, same origin, or unrelated.
 
     Reads every weight once, in bounded memory. The same as `modelprov compare`, with the same numbers.
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from modelprov.called import DEVICES, called, refuse_other
 from modelprov.checkpoints.opening import REPOSITORY
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CheckpointNotFoundError, CouldNotJudgeError, ModelprovError, UsageError
 from modelprov.foreign.shown import clean
 from modelprov.forensics.compare import Options, compare
-from modelprov.jobs.arguments import DEVICES, Location, called, parse_size, path_of, refuse_below, refuse_other, text_of
+from modelprov.jobs.arguments import Location, parse_size, path_of, refuse_below, text_of
 from modelprov.jobs.compare import SMALLEST_SAMPLE
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recorded import Places, labelled, parse_report, read_file

@@ -28,7 +28,7 @@ def parse_report(content: bytes, file: Location) -> Report:
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is not a text file", "Give a file that `modelprov compare --json` wrote.") from error
+        raise UsageError(f"{file} is not a text file", "Give a JSON report of `modelprov compare`.") from error
     report = load_report(text)
     roles = [each.role for each in report.inputs]
     main = [role for role in roles if role not in BESIDE]

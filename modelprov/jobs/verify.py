@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from modelprov.called import refuse_other
 from modelprov.checkpoints.digests import SAMPLE_COVERS, sampled_digest
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import UsageError
 from modelprov.forensics.search.reproduce import Limits, Verification, reproduce
-from modelprov.jobs.arguments import MISSING, Location, path_of, refuse_below, refuse_other, text_of
+from modelprov.jobs.arguments import MISSING, Location, path_of, refuse_below, text_of
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recipes import changed
 from modelprov.merge.alternatives import alternatives

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from modelprov.called import called
 from modelprov.errors import UsageError
 from modelprov.foreign.shown import quoted
 from modelprov.merge.methods import ARITHMETICS, METHODS
@@ -105,6 +106,6 @@ def arithmetic_of(recipe: Recipe, method: Method) -> str:
     if wanted not in known:
         raise UsageError(
             f"there is no arithmetic {wanted!r} for {method.name}; known: {', '.join(known)}",
-            "Correct `modelprov: {arithmetic: ...}` or --arithmetic.",
+            f"Correct `modelprov: {{arithmetic: ...}}` or {called('arithmetic')}.",
         )
     return wanted

@@ -70,7 +70,7 @@ def check_settings(recipe: Recipe, method: Method) -> None:
                 hint = " (it is a global parameter)" if name in known else ""
                 raise UsageError(
                     f"{place}: {recipe.merge_method} does not know {name!r} here{hint}; known: {there}",
-                    "Correct the name, or move it; `modelprov merge --help` shows examples.",
+                    "Correct the name, or move it; the help of `modelprov merge` shows examples.",
                 )
             _check(f"{place}: {name}", setting, known[name])
     if not varies(recipe):  # else what counts together is known tensor by tensor, when the merge is planned

@@ -91,7 +91,7 @@ def test_a_report_is_attested_with_the_bytes_of_its_suspect(report: Report, mode
     assert not made.signed
     assert made.loose == ("nex", "qwen")
     assert json.loads(made.save(tmp_path / "rio.json").read_text())["predicateType"]
-    with pytest.raises(UsageError, match="format is in-toto, cyclonedx, spdx"):
+    with pytest.raises(UsageError, match="format is in-toto, cyclonedx or spdx"):
         library.attest(saved, format="pdf")
     with pytest.raises(UsageError, match="names no input"):
         library.attest(saved, weights={"ria": models / "rio"})

@@ -1,8 +1,6 @@
-"""Shows what one checkpoint is, as text or JSON. Formats an `Inspection`; computes nothing."""
+"""Shows what one checkpoint is, as text. Formats an `Inspection`; computes nothing."""
 
 from __future__ import annotations
-
-import json
 
 from rich.console import Console
 from rich.table import Table
@@ -12,11 +10,6 @@ from modelprov.checkpoints.inspection import Inspection
 from modelprov.foreign.shown import clean
 
 SHARDS_SHOWN = 5
-
-
-def render_inspection_json(found: Inspection) -> str:
-    """The inspection as JSON."""
-    return json.dumps(found.model_dump(mode="json"), indent=2) + "\n"
 
 
 def print_inspection(found: Inspection, console: Console) -> None:

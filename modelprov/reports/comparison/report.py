@@ -10,7 +10,7 @@ from modelprov.forensics.results import AfterMerge, Beyond, Measures, Mixing, Re
 from modelprov.records import Environment, Frozen
 from modelprov.savable import Page
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "2.0"
 BESIDE = frozenset({"control", "candidate"})
 """Roles of inputs that are not what is compared: they follow the suspect, its parents and the reference."""
 

@@ -83,6 +83,9 @@ def test_a_recipe_that_explains_most_layers_gives_the_interval_and_the_other_lay
     assert layers[1].sigma_relative is not None
     assert layers[1].sigma_relative > 0.1
     assert layers[1].low < ALPHA < layers[1].high
+    assert found.beyond is not None
+    left = {one.layer: one.relative for one in found.beyond.layers}
+    assert left[1] > 5 * max(left[0], left[2])
 
 
 def test_an_interval_says_what_it_takes_for_granted() -> None:
