@@ -45,10 +45,6 @@ def render_json(found: Rechecked) -> str:
             *found.notes,
             *(f"{place} (not in the file, or worded otherwise since)" for place in found.found.older),
         ],
-            UNCHECKED,
-            *found.notes,
-            *(f"{place} (not in the file, or worded otherwise since)" for place in found.found.older),
-        ],
     }
     return json.dumps(data, indent=2) + "\n"
 
