@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from modelprov.records import Frozen
 from modelprov.savable import PAGES, Page
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 class Severity(StrEnum):
@@ -99,7 +99,8 @@ class Lineage(Frozen):
     names as sources, `strangers` that have no more in common with the model than independently trained ones.
     `shares`: mixing coefficient by label, where measured. `doubt`: why no finding may rest on it although there is a
     verdict (only a sample was read, shares that cannot be told apart); empty where none. `controls` are the labels.
-    `covered`: share of the model's weights that could be compared.
+    `covered`: share of the model's weights that could be compared; `held`: the part of these that the verdict is about,
+    less than 1 where a merge or copy holds in a part only.
     """
 
     verdict: str
@@ -114,6 +115,7 @@ class Lineage(Frozen):
     doubt: str = ""
     controls: tuple[str, ...] = ()
     covered: float = 1.0
+    held: float = 1.0
 
 
 class CheckReport(Frozen, Page):

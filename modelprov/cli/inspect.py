@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from modelprov.cli import options
-from modelprov.cli.app import app
+from modelprov.cli.options import inspect as options
+from modelprov.cli.options import shared
 from modelprov.cli.outputs import asked
 from modelprov.cli.terminal import terminal
 
 
-@app.command()
-def inspect(
-    checkpoint: Annotated[
-        str, typer.Argument(metavar="CKPT", help="A folder, a .safetensors file, org/name, or a merge recipe (.yml).")
-    ],
-    json_file: options.Json = None,
-    digest: Annotated[
-        bool, typer.Option("--digest", help="Also hash every byte of the weights (reads all of them).")
-    ] = False,
-) -> None:
+def inspect(checkpoint: options.Checkpoint, json_file: shared.Json = None, digest: options.Digest = False) -> None:
     """Show what a checkpoint is: parameters, formats, layers, experts, shards, digests. Reads headers only."""
     from modelprov.cli.progress import Bar
     from modelprov.jobs.inspect import inspect as job

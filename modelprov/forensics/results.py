@@ -16,12 +16,13 @@ from modelprov.records import Frozen
 
 
 class VerdictClass(StrEnum):
-    """The six things that a comparison can conclude."""
+    """The seven things that a comparison can conclude; `docs/adr/0014` says why none of them is an act in time."""
 
     COPY = "copy"
     MERGE = "merge"
-    MERGE_THEN_TRAINED = "merge-then-trained"
-    FINETUNE = "finetune"
+    ON_LINE = "on-line"
+    SAME_ORIGIN = "same-origin"
+    OTHER_COORDINATES = "other-coordinates"
     UNRELATED = "unrelated"
     INCONCLUSIVE = "inconclusive"
 
@@ -196,19 +197,70 @@ class Control(Frozen):
     note: str | None = None
 
 
+class LayerPair(Frozen):
+    """A layer of the suspect, the parent's layer that it was paired with, and the test of their units.
+
+    `agreeing` of `units` units are paired alike by two kinds of their weights; by chance `expected` would be, and so
+    many or more with probability `chance` (all pairs that were tried counted in).
+    """
+
+    layer: int
+    parent_layer: int
+    agreeing: int
+    units: int
+    expected: float
+    chance: float
+    related: bool
+
+
+class Coordinates(Frozen):
+    """Whether the suspect is a parent in other coordinates, what was undone, and which layer is which.
+
+    `frame` is how residual dimensions belong together, and `embedding_cosine` the mean cosine of the embeddings of the
+    same tokens in it; embeddings decide nothing. `tokens` says how rows of the vocabulary were paired. `undone` are
+    sentences; none where all is at its place or nothing is related. `exact` says whether undoing kept every bit,
+    `null` what chance is. `alignment` names the file that it was read from, if it was.
+    """
+
+    parent: str
+    related: bool
+    frame: Literal["same", "permuted", "rotated"]
+    embedding_cosine: float | None = None
+    tokens: Literal["strings", "numbers"] = "numbers"
+    layers: tuple[LayerPair, ...] = ()
+    undone: tuple[str, ...] = ()
+    exact: bool = True
+    null: str
+    alignment: str | None = None
+
+
+class History(Frozen):
+    """A history that fits what was found, in words, and what would settle whether it is the true one."""
+
+    history: str
+    settled_by: str
+
+
 class Verdict(Frozen):
     """What the comparison concludes.
 
     `class_` is serialised as "class". `summary` is one or two sentences for a layman. `rule` names the rule of
-    `forensics/judging/verdict.py` that decided. `roles` is set when another argument lies between the rest.
+    `forensics/judging/verdict.py` that decided. `share` is the share of the suspect's weights that the class is about,
+    0 to 1: those compared, and where it holds in a part of them only, that part; null in reports of schema versions
+    before 2.0. `histories` are those that fit, with what would settle each. `roles` is set when another argument lies
+    between the rest. `formerly` is the class that an older report gave, where classes have changed since; null
+    otherwise.
     """
 
     class_: VerdictClass = Field(alias="class")
     summary: str
     rule: str
+    share: float | None = None
     parent: str | None = None
     reason: str | None = None
+    histories: tuple[History, ...] = ()
     rests_on: tuple[Evidence, ...] = ()
     controls: tuple[Control, ...] = ()
     does_not_show: tuple[str, ...] = ()
     roles: str | None = None
+    formerly: str | None = None

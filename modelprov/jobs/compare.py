@@ -37,6 +37,7 @@ def compare(
     control: Location | Sequence[Location] = (),
     sample: bool = False,
     sample_size: int = 16 << 20,
+    thorough: bool = False,
     memory: int = 512 << 20,
     threads: int | None = None,
     device: str = "auto",
@@ -45,7 +46,7 @@ def compare(
     progress: Progress = SILENT,
     command: str | None = None,
 ) -> Report:
-    """Compare a model with its possible parents: copy, merge, merge then trained, finetune, or unrelated.
+    """Compare a model with its possible parents: copy, merge, on a line, same origin, or unrelated.
 
     Reads every weight once, in bounded memory. The same as `modelprov compare`, with the same numbers.
 
@@ -57,6 +58,7 @@ def compare(
         control: One or more unsuspected finetunes of the same base; each gets the same numbers.
         sample: Read only about `sample_size` of each checkpoint, and say what share that is.
         sample_size: Bytes that `sample` reads of each checkpoint, about.
+        thorough: Look for the suspect in other coordinates whatever the weights say at their places.
         memory: Most bytes for buffers.
         threads: How many; None for all cores.
         device: Where to compute: auto, cpu or cuda.
@@ -100,6 +102,7 @@ def compare(
         sample=sample,
         sample_elements=max(SMALLEST_SAMPLE, sample_size // 2) if sample else Options.sample_elements,
         method=reading,
+        thorough=thorough,
     )
     return run(ordered, controls, options, command or command_for(ordered, controls, options), progress)
 
@@ -129,6 +132,7 @@ def command_for(locations: Sequence[str], controls: Sequence[str], options: Opti
             ("--control", list(controls), []),
             ("--sample", options.sample, False),
             ("--sample-size", 2 * options.sample_elements if options.sample else None, None),
+            ("--thorough", options.thorough, False),
             ("--memory", options.memory, usual.memory),
             ("--threads", options.threads, usual.threads),
             ("--device", options.device, usual.device),

@@ -165,6 +165,15 @@ def probe(
     return _ask(members, server, plan, kept, device, dtype, line, progress)
 
 
+def answers_kept(log: Location | None) -> int:
+    """How many answers an earlier run left in the log; 0 where there is none."""
+    path = None if log is None else path_of(log)
+    if path is None or not path.exists():
+        return 0
+    with AnswerLog(path) as answers:
+        return answers.kept
+
+
 def _words(given: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([given] if isinstance(given, str) else given))
 

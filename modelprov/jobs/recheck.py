@@ -108,7 +108,13 @@ def _options(report: Report, memory: int, threads: int | None, device: str) -> O
     options = Options(memory=memory, threads=threads, device=device, seed=report.environment.seed)
     asked = report.settings
     if asked is not None:
-        return replace(options, seed=asked.seed, sample=asked.sample, sample_elements=asked.sample_elements)
+        return replace(
+            options,
+            seed=asked.seed,
+            sample=asked.sample,
+            sample_elements=asked.sample_elements,
+            thorough=asked.thorough,
+        )
     if report.mode == "full":
         return options
     size = DEFAULT_SAMPLE

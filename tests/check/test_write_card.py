@@ -36,10 +36,10 @@ def test_a_card_that_says_so_already_needs_no_change() -> None:
     [
         measured(lineage=None),
         measured(lineage=lineage("inconclusive")),
-        measured(lineage=lineage("finetune", parents=("nex",))),
+        measured(lineage=lineage("same-origin", parents=("nex",))),
         measured(lineage=lineage("copy", parents=("nex",))),
         measured(lineage=lineage(doubt="only a sample was read")),
-        measured(lineage=lineage("merge-then-trained")),
+        measured(lineage=lineage("on-line")),
         measured(lineage=lineage(compared=("nex",))),  # the declared base was not compared
     ],
     ids=["nothing", "inconclusive", "finetune", "copy", "sample", "no-control", "base-not-compared"],

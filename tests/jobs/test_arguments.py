@@ -15,11 +15,10 @@ import typer.main
 
 import modelprov
 from modelprov.called import called, refuse_other, spelt
-from modelprov.cli.app import COMMANDS, FILES, app
-from modelprov.cli.options import option_called
+from modelprov.cli.app import COMMANDS, FILES, app, option_called
 from modelprov.engines.local import run_tasks
 from modelprov.errors import ModelprovError, UsageError
-from modelprov.forensics.sums.kernels.choose import pick_kernel
+from modelprov.forensics.sums.kernels.choose import pick_device
 from modelprov.jobs import check as check_job
 from modelprov.jobs import evaluate as evaluate_job
 from modelprov.jobs import probe as probe_job
@@ -71,7 +70,7 @@ def test_no_error_below_the_commands_names_an_option_of_the_command_line() -> No
         lambda: modelprov.evaluate("a", task="sums", endpoint="http://h/v1", method="swir"),
         lambda: modelprov.probe("a", name="="),
         lambda: modelprov.check(".", expected_digest="no"),
-        lambda: pick_kernel("gpu"),
+        lambda: pick_device("gpu"),
         lambda: modelprov.merge(Recipe(merge_method="linear", models=[{"model": "a"}, {"model": "b"}],
                                        modelprov={"arithmetic": "none"}), "out"),
     ],

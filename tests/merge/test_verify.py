@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from modelprov.checkpoints.opening import open_checkpoint
-from modelprov.cli import compare, inspect, merge, verify  # noqa: F401  (they add themselves)
 from modelprov.cli.main import app
 from modelprov.demo.family import Family
 from modelprov.errors import ModelprovError

@@ -143,6 +143,7 @@ def _lineage(
         command=_command(model, kin, controls),
         doubt=SAMPLED if found.options.sample else shares.doubt,
         covered=found.alignment.share(),
+        held=findings.held,
         controls=tuple(one.label for one in controls),
     )
 

@@ -85,7 +85,7 @@ def fit(sample: Sample, iterations: int = 60) -> Likelihood:
     problem = _Problem((lower + upper) / 2, np.maximum(upper - lower, floor * 1e-3), u)
     alphas = np.linalg.solve(gram, u @ problem.middle)
     spread = math.sqrt(float(np.mean((problem.middle - alphas @ u) ** 2) + np.mean(problem.width**2)))
-    point, terms, converged = _newton(problem, np.append(alphas, 1.0) / max(spread, floor), 1 / floor, iterations)
+    point, terms, converged = _newton(problem, np.append(alphas, 1.0) / max(spread, floor), iterations, 1 / floor)
     if point[-1] * floor > 0.9999:
         return _at_boundary(_Problem(problem.middle, problem.width + 2 * error, u), point, unit, iterations)
     sigma = 1 / float(point[-1])
@@ -106,19 +106,19 @@ def fit(sample: Sample, iterations: int = 60) -> Likelihood:
 
 def _at_boundary(problem: _Problem, point: Float64, unit: float, iterations: int) -> Likelihood:
     """Fit the alphas at the smallest sigma that the merging program's arithmetic allows, and bound sigma from above."""
-    point, terms, converged = _newton(problem, point, float(point[-1]), iterations, fixed=True)
+    point, terms, converged = _newton(problem, point, iterations)
     best = float(terms.log_probability.sum())
     alphas = point[:-1] / point[-1]
 
     def fall(log_sigma: float) -> float:
         scale = math.exp(-log_sigma)
-        _, profile, _ = _newton(problem, np.append(alphas, 1.0) * scale, scale, iterations, fixed=True)
+        _, profile, _ = _newton(problem, np.append(alphas, 1.0) * scale, iterations)
         return best - float(profile.log_probability.sum()) - ONE_SIDED_95
 
-    low = high = -math.log(float(point[-1]))
+    high = -math.log(float(point[-1]))  # nothing has fallen there
     while fall(high) < 0:
-        low, high = high, high + 1.0
-    root = brentq(fall, low, high, xtol=0.01) if high > low else high
+        high += 1.0
+    root = brentq(fall, high - 1.0, high, xtol=0.01)
     return Likelihood(
         tuple(map(float, alphas)),
         sigma=0.0,
@@ -133,11 +133,13 @@ def _at_boundary(problem: _Problem, point: Float64, unit: float, iterations: int
 
 
 def _newton(
-    problem: _Problem, start: Float64, ceiling: float, iterations: int, fixed: bool = False
+    problem: _Problem, start: Float64, iterations: int, ceiling: float | None = None
 ) -> tuple[Float64, CellTerms, bool]:
-    """Climb in (alpha/sigma, 1/sigma) with 1/sigma <= `ceiling`, or `fixed` at its start: (point, terms, converged)."""
+    """Climb in (alpha/sigma, 1/sigma) with 1/sigma <= `ceiling`, or held at its start: (point, terms, converged)."""
     point, terms = start, problem.terms(start)
-    free = point.size - fixed
+    held = ceiling is None
+    free = point.size - held
+    ceiling = float(start[-1]) if ceiling is None else ceiling
     for _ in range(iterations):
         value = float(terms.log_probability.sum())
         gradient, curvature = _derivatives(problem, terms)
@@ -167,7 +169,7 @@ def _newton(
                 length /= 4
         if best is None:
             return point, terms, gain < 1e-3
-        stopped = not fixed and min(point[-1], accepted[-1]) >= ceiling * (1 - 1e-9)
+        stopped = not held and min(point[-1], accepted[-1]) >= ceiling * (1 - 1e-9)
         point, terms = accepted, accepted_terms
         if stopped:
             return point, terms, True

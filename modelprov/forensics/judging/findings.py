@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 from modelprov.checkpoints.types import AlignedTensor, Component
 from modelprov.forensics.judging import rows, wording
-from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather
 from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
-from modelprov.forensics.judging.verdict import Decision, akin, decide
+from modelprov.forensics.judging.verdict import Decision, akin, decide, held
 from modelprov.forensics.results import AfterMerge, Control, Measures, Mixing, Reproduction, Verdict, VerdictClass
+from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits
 from modelprov.forensics.search.profiles import Resemblance
@@ -21,15 +22,19 @@ from modelprov.forensics.search.recipes import tied
 from modelprov.forensics.thresholds import REPRODUCED
 
 NOT_KIN = "the models share nothing at their places, so that a mixture of them has no meaning"
-MERGES = (VerdictClass.MERGE, VerdictClass.MERGE_THEN_TRAINED)
+MERGES = (VerdictClass.MERGE, VerdictClass.ON_LINE)
 
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """Everything a comparison found, section by section (see `results.py`), and the facts the rules looked at."""
+    """Everything a comparison found, section by section (see `results.py`), and the facts the rules looked at.
+
+    `held` is the share of the weights compared that the verdict is about.
+    """
 
     verdict: Verdict
     facts: Facts
+    held: float
     mixing: Mixing
     reproduction: Reproduction
     after_merge: AfterMerge
@@ -43,13 +48,15 @@ class Findings:
 def collect(
     table: Table, strata: Strata, fits: Fits | None, seed: int, controls: Sequence[tuple[str, Findings]],
     locations: Sequence[str], compared: tuple[float, float] = (1.0, 1.0),
-    elsewhere: Callable[[], Resemblance] | None = None,
+    elsewhere: Callable[[], Resemblance] | None = None, sample: Sample | None = None,
+    paired: PairedUnits | None = None,
 ) -> Findings:  # fmt: skip
     """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before.
 
     `compared` are the shares of the suspect's weights, and of those that may carry a verdict, that the alignment could
-    compare, 0 to 1. `elsewhere` looks for a
-    parent in other coordinates; it is asked before any all-clear.
+    compare, 0 to 1. `elsewhere` looks for sizes of a parent's in other places; it is asked before any all-clear.
+    `sample` is the decisive part of the sample, `paired` what the test of units found, where other coordinates were
+    undone before.
     """
     decisive = [row for row, tensor in enumerate(table.tensors) if tensor.decisive]
     swept = tied(fits.candidates) if fits else 0
@@ -60,7 +67,7 @@ def collect(
     table = Table(table.tensors, table.moments, table.labels, slots[0] if slots else None)
     total = table.rows(decisive)
     parts = _parts(fits, strata, table.tensors, seed)
-    facts = gather(Evidence(table, strata, fits, recipes, parts, seed, compared))
+    facts = replace(gather(Evidence(table, strata, fits, recipes, parts, seed, compared, sample)), paired=paired)
     if elsewhere is not None and decide(facts).class_ is VerdictClass.UNRELATED:
         found = elsewhere()
         facts = replace(
@@ -77,7 +84,9 @@ def collect(
         after = after_merge(total, fits, reproduced)
     known = tuple(_control(label, one) for label, one in controls)
     verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
-    return Findings(verdict, facts, mix, remade, after, *_rows(table, parts if kin else {}, reproduced, kin))
+    return Findings(
+        verdict, facts, held(decision, facts), mix, remade, after, *_rows(table, parts if kin else {}, reproduced, kin)
+    )
 
 
 def _parts(

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from modelprov.forensics.results import AfterMerge, Measures, Mixing, Reproduction, Verdict
+from modelprov.forensics.results import AfterMerge, Coordinates, Measures, Mixing, Reproduction, Verdict
 from modelprov.records import Environment, Frozen
 from modelprov.savable import Page
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "2.0"
 
 
 class Input(Frozen):
@@ -45,8 +45,8 @@ class Settings(Frozen):
 
     `sample_elements` elements of each checkpoint are read to find candidates, and with `sample` nothing else is.
     `memory` is in bytes; `threads` is null for all cores; `device` is auto, cpu or cuda; `method` says how files are
-    read (auto, map, direct, buffered). `parents` are those beside the `reference`. Memory, threads, device and method
-    change no count and no word of a report.
+    read (auto, map, direct, buffered); `thorough` whether other coordinates were looked for in any case. `parents` are
+    those beside the `reference`. Memory, threads, device and method change no count and no word of a report.
     """
 
     sample: bool
@@ -56,6 +56,7 @@ class Settings(Frozen):
     memory: int
     threads: int | None
     method: str
+    thorough: bool = False
     suspect: Asked
     parents: tuple[Asked, ...]
     reference: Asked
@@ -103,6 +104,7 @@ class ComparisonEnvironment(Environment):
 class Report(Frozen, Page):
     """Everything that `modelprov compare` found. `cells` is the layer x component grid of the heatmap.
 
+    `coordinates` is null where no others were looked for.
     `settings` is null in reports of schema versions before 1.2 only.
     """
 
@@ -112,6 +114,7 @@ class Report(Frozen, Page):
     mode: Literal["full", "sample"]
     settings: Settings | None = None
     verdict: Verdict
+    coordinates: Coordinates | None = None
     mixing: Mixing
     reproduction: Reproduction
     after_merge: AfterMerge

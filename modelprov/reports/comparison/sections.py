@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from modelprov.checkpoints.single_file import TAKEN_FIRST
-from modelprov.forensics.results import Evidence, VerdictClass
+from modelprov.forensics.results import Evidence, History, VerdictClass
 from modelprov.reports import numbers as n
 from modelprov.reports.comparison import words
 from modelprov.reports.comparison.report import Report, UnalignedGroup
 from modelprov.reports.comparison.tables import parents
 from modelprov.reports.document import Fact, Figure, facts
 
-MIXED = frozenset({VerdictClass.MERGE, VerdictClass.MERGE_THEN_TRAINED})
+MIXED = frozenset({VerdictClass.MERGE, VerdictClass.ON_LINE})
 MOST_FIGURES = 4
 
 
@@ -21,19 +21,28 @@ def suspect(report: Report) -> str:
 
 def headline(report: Report) -> str:
     """What the verdict says of which models, on what share of the weights."""
-    class_, share = report.verdict.class_, report.coverage.share
+    verdict = report.verdict
+    class_, share = verdict.class_, report.coverage.share if verdict.share is None else verdict.share
     labels = [label for _, label in parents(report)]
     used = {label for group in report.reproduction.groups for label, weight in group.weights.items() if weight}
     if class_ in MIXED and len(used) > 1:
         labels = [label for label in labels if label in used]
     whole = share == 1 or class_ is VerdictClass.INCONCLUSIVE
-    return n.clean(
-        words.VERDICTS[class_].headline.format(
-            suspect=suspect(report) if whole else f"{n.share(share)} of {suspect(report)}",
-            parent=report.verdict.parent or labels[0],
-            parents=(" or " if class_ is VerdictClass.UNRELATED else " and ").join(labels),
-        )
+    said = words.VERDICTS[class_].headline.format(
+        suspect=suspect(report) if whole else f"{n.share(share)} of {suspect(report)}",
+        parent=verdict.parent or labels[0],
+        parents=(" or " if class_ is VerdictClass.UNRELATED else " and ").join(labels),
     )
+    return n.clean(said + (_place(report) if class_ is VerdictClass.ON_LINE else ""))
+
+
+def _place(report: Report) -> str:
+    """Where on the line between two parents, and how much lies beside it."""
+    mixing, beside = report.mixing, n.finite(report.after_merge.sigma_relative)
+    place = (
+        f" at {n.number(mixing.alpha, 2)}" if n.finite(mixing.alpha) is not None and len(parents(report)) == 2 else ""
+    )
+    return place + (f", with {n.share(beside)} of their distance beside it" if beside else "")
 
 
 def summary(report: Report) -> str:
@@ -45,6 +54,8 @@ def verdict_notes(report: Report) -> tuple[str, ...]:
     """Return what a reader must know beside the verdict: why it is inconclusive, roles, sampling, another model."""
     verdict = report.verdict
     notes = [n.clean(text) for text in (verdict.reason, verdict.roles) if text and text not in verdict.summary]
+    if verdict.formerly:
+        notes.append(words.FORMERLY.get(verdict.formerly, words.RENAMED).format(former=n.clean(verdict.formerly)))
     if report.mode == "sample":
         notes.append(f"{words.SAMPLED} ({n.share(report.coverage.read_share)} of the suspect.)")
     notes += [f"{n.clean(note)}." for note in report.coverage.notes if TAKEN_FIRST in note]
@@ -68,8 +79,8 @@ def key_figures(report: Report) -> tuple[Figure, ...]:
                 f"of {n.compact(report.reproduction.elements)} by one recipe",
             )
         )
-    if report.verdict.class_ is VerdictClass.MERGE_THEN_TRAINED:
-        found.append(Figure("Added after mixing", n.share(after.sigma_relative), "of the distance between the parents"))
+    if report.verdict.class_ is VerdictClass.ON_LINE:
+        found.append(Figure("Beside the line", n.share(after.sigma_relative), "of the distance between the parents"))
     equal = [
         Figure(f"Bit-equal to {label}", n.share(row.equal.get(label)), f"of {n.compact(row.elements)} weights")
         for _, label in parents(report)
@@ -122,6 +133,11 @@ def evidence(item: Evidence) -> str:
     if item.null:
         text += f" (by chance: {item.null})"
     return text
+
+
+def history(item: History) -> str:
+    """A history that fits, in a sentence."""
+    return f"{item.history} (to settle it: {item.settled_by})"
 
 
 def not_compared(item: UnalignedGroup) -> str:

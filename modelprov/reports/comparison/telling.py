@@ -53,6 +53,7 @@ def tell(report: Report) -> Document:
         colours=kind.colours,
         blocks=(
             *_evidence(report),
+            *fitting(report),
             Only(WRITTEN, limits),
             Only(TERMINAL, layers),
             *_mixing(report),
@@ -77,6 +78,19 @@ def rests_on(report: Report) -> tuple[Block, ...]:
         Only(TERMINAL, [Bullets([sections.evidence(item) for item in items])]),
         Only(WRITTEN, [Grid(tables.evidence_table(report))]),
         Text("" if items else "No measure was decisive."),
+    )
+
+
+def fitting(report: Report) -> tuple[Block, ...]:
+    """The histories that fit, each with what would settle it; a terminal has no room for the table."""
+    items = report.verdict.histories
+    if not items:
+        return ()
+    return (
+        Heading("Histories that fit", listed=True),
+        Text(words.HISTORIES, quiet=True),
+        Only(TERMINAL, [Bullets([sections.history(item) for item in items])]),
+        Only(WRITTEN, [Grid(tables.histories_table(report))]),
     )
 
 
@@ -218,7 +232,7 @@ def _method() -> tuple[Block, ...]:
     return (
         Heading("Method, in plain words", short="Method", listed=True),
         Facts(words.TERMS, terms=True),
-        Heading("The six verdicts", 3),
+        Heading("The seven verdicts", 3),
         Facts(verdicts, terms=True),
         Heading("How to contest this report", short="How to contest", listed=True),
         Bullets(words.CONTEST),

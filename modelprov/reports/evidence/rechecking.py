@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from modelprov.reports.comparison.as_json import load_report, render_json
+from modelprov.reports.comparison.as_json import OLDER, load_report, render_json
 from modelprov.reports.comparison.report import SCHEMA_VERSION, Report
 from modelprov.reports.numbers import coefficient, count, interval, plural, scientific, share
 
 TOLERANCE = 1e-9
 SMALLEST = 1e-12
 UNCHECKED = "the command line, times, versions, machine, memory and threads of the original run"
+WORDING = tuple(f"verdict.{key}" for key in ("summary", "reason", "histories", "rests_on", "does_not_show", "formerly"))
 _ROWS = ("components", "layers", "cells", "tensors")
 
 
@@ -44,7 +45,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Recheck:
-    """All claims of a report. `older` names values that a file of an older schema does not have: not compared."""
+    """All claims of a report. `older`: values that an older schema does not have or words otherwise, not compared."""
 
     claims: tuple[Held, ...]
     tolerance: float
@@ -67,6 +68,8 @@ def recheck(recorded: Report, recomputed: Report, tolerance: float = TOLERANCE) 
     old = recorded.model_dump(mode="json", by_alias=True)
     new = load_report(render_json(recomputed)).model_dump(mode="json", by_alias=True)
     older = tuple(_unset(recorded)) if recorded.schema_version != SCHEMA_VERSION else ()
+    if recorded.schema_version.split(".")[0] == OLDER:
+        older = tuple(dict.fromkeys((*older, *WORDING)))
     claims = []
     for name, says, places in _claims(recorded):
         compared = [(place, at(old, place), at(new, place)) for place in places if not _within(place, older)]
@@ -92,7 +95,7 @@ def _claims(report: Report) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield f"input {one.label}", f"{one.role}, digest {one.digest[:12]}...", (f"inputs[{number}]",)
     verdict, mixing, made, after = report.verdict, report.mixing, report.reproduction, report.after_merge
     says = f"{verdict.class_} by rule {verdict.rule!r}" + (f", from {verdict.parent}" if verdict.parent else "")
-    yield "verdict", says, ("tool", "mode", *_of("verdict", "class rule parent roles"))
+    yield "verdict", says, ("tool", "mode", *_of("verdict", "class rule share parent roles"))
     yield "proportion", _interval(mixing.alpha, mixing.low, mixing.high, mixing.reason), ("mixing",)
     recipe = f"{made.recipe} in {made.arithmetic}" if made.recipe else made.reason or "none"
     yield "recipe", recipe, _of("reproduction", "recipe arithmetic programs groups yaml reason")
@@ -112,8 +115,7 @@ def _claims(report: Report) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         f"{share(report.coverage.read_share)} of the suspect read",
         ("coverage", "environment.seed", *asked),
     )
-    wording = _of("verdict", "summary reason rests_on does_not_show")
-    yield "wording", "summary, evidence, what it does not show", wording
+    yield "wording", "summary, evidence, histories that fit, what it does not show", WORDING
 
 
 def _of(part: str, keys: str) -> tuple[str, ...]:

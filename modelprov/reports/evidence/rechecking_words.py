@@ -28,7 +28,11 @@ def render_recheck_json(found: Recheck, report: str, notes: Sequence[str]) -> st
         "holds": found.holds,
         "tolerance": found.tolerance,
         "claims": [asdict(claim) | {"holds": claim.holds} for claim in found.claims],
-        "not_checked": [UNCHECKED, *notes, *(f"{place} (not in the file)" for place in found.older)],
+        "not_checked": [
+            UNCHECKED,
+            *notes,
+            *(f"{place} (not in the file, or worded otherwise since)" for place in found.older),
+        ],
     }
     return json.dumps(data, indent=2) + "\n"
 
@@ -58,7 +62,7 @@ def print_recheck(found: Recheck, report: str, notes: Sequence[str], console: Co
         _print(console, note)
     if found.older:
         places = ", ".join(found.older[:EXAMPLES]) + (", ..." if len(found.older) > EXAMPLES else "")
-        _print(console, f"Not in this older report, so not compared: {places}.")
+        _print(console, f"Not in this older report, or worded otherwise since, so not compared: {places}.")
     if not found.holds and found.versions[0] != found.versions[1]:
         _print(
             console,

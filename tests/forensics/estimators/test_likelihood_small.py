@@ -145,6 +145,47 @@ def test_too_few_steps_are_said_not_to_have_converged() -> None:
     assert fit(trained(), iterations=40).converged
 
 
+def problem(sample: Sample) -> likelihood._Problem:
+    lower, upper = sample.lower - sample.parents[-1], sample.upper - sample.parents[-1]
+    return likelihood._Problem((lower + upper) / 2, upper - lower, sample.deltas)
+
+
+def gradient(found: likelihood._Problem, point: Float64) -> Float64:
+    return likelihood._derivatives(found, found.terms(point))[0] * point[-1]
+
+
+@pytest.mark.parametrize(
+    ("added", "precision", "steps"),
+    [
+        (1e-3, 0.1, 7), (1e-3, 1.0, 5), (1e-3, 1e2, 7), (1e-3, 1e5, 10),
+        (1e-5, 0.1, 9), (1e-5, 1.0, 10), (1e-5, 1e2, 12), (1e-5, 1e5, 16),
+    ],
+)  # fmt: skip
+def test_the_one_maximum_is_found_from_any_start_in_few_steps(added: float, precision: float, steps: int) -> None:
+    climbed = problem(merged(N, 2e-3, (0.5, 0.3), sigma=added, seed=5))
+    for alpha in (-3.0, 0.5, 5.0):
+        start = np.array([alpha, alpha, 1.0]) * precision / added
+        point, terms, converged = likelihood._newton(climbed, start, steps, math.inf)
+        assert converged
+        assert gradient(climbed, point) == pytest.approx(np.zeros(3), abs=1e-3)
+        np.testing.assert_array_equal(terms.log_probability, climbed.terms(point).log_probability)
+
+
+def test_a_climb_ends_at_its_ceiling_and_a_sigma_that_is_held_stays_where_it_is() -> None:
+    climbed = problem(trained())
+    top, _, _ = likelihood._newton(climbed, np.array([0.0, 1e3]), 60, math.inf)
+    for share in (0.1, 0.5, 0.99):
+        ceiling = share * top[-1]
+        start = np.array([0.0, ceiling / 3])
+        point, _, converged = likelihood._newton(climbed, start, 60, ceiling)
+        assert (point[-1], converged) == (pytest.approx(ceiling), True)
+        start = np.array([0.0, ceiling])
+        point, _, converged = likelihood._newton(climbed, start, 60)
+        assert (point[-1], converged) == (ceiling, True)
+        assert gradient(climbed, point)[0] == pytest.approx(0.0, abs=1e-3)
+        assert gradient(climbed, point)[1] > 1
+
+
 def test_a_pure_merge_is_at_the_boundary_with_a_bound_where_the_profile_has_fallen() -> None:
     sample = merged(N, 2e-3, (0.565,), seed=4)
     found = fit(sample)
@@ -168,6 +209,13 @@ def test_a_pure_merge_is_at_the_boundary_with_a_bound_where_the_profile_has_fall
     fallen = (found.log_likelihood or 0.0) - profile(found.sigma_upper)
     assert fallen == pytest.approx(ONE_SIDED_95, abs=0.03)
     assert found.log_likelihood == pytest.approx(profile(smallest), abs=1e-3)
+
+
+def test_weights_of_either_sign_are_those_of_a_pure_merge_of_several_parents() -> None:
+    found = fit(merged(N, 2e-3, (0.5, 0.125, -0.25), seed=1))
+    assert found.sigma_at_boundary
+    assert found.alphas == pytest.approx((0.5, 0.125, -0.25), abs=3e-4)
+    assert found.collinearity == 1.0
 
 
 def test_the_bound_is_the_half_of_a_chi_squared_quantile() -> None:
@@ -196,12 +244,16 @@ def test_a_suspect_that_is_the_reference_has_no_collinearity_to_speak_of() -> No
     assert likelihood._collinearity(np.full(5, 1e-9), 0.0) == 1.0
 
 
-def test_errors_that_the_curvature_does_not_give_are_none() -> None:
+def test_errors_that_the_curvature_does_not_give_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     point = np.array([0.5, 2.0])
     assert likelihood._standard_errors(np.diag([4.0, 9.0]), point) == pytest.approx(
         (math.sqrt(0.25 / 4 + 0.125**2 / 9), 0.25 / 3)
     )
+    assert likelihood._standard_errors(np.diag([1e-20, 1e20]), point) == pytest.approx((0.5e10, 0.25e-10))
+    assert likelihood._standard_errors(np.diag([4.0, 9.0]), np.array([0.5, 1e200])) is None  # 0 would be certainty
     assert likelihood._standard_errors(np.array([[1.0, 1.0], [1.0, 1.0]]), point) is None
     assert likelihood._standard_errors(np.diag([0.0, 1.0]), point) is None
     assert likelihood._standard_errors(np.diag([-1.0, 1.0]), point) is None
     assert likelihood._standard_errors(np.array([[1.0, 3.0], [3.0, 1.0]]), point) is None
+    monkeypatch.setattr(likelihood, "SINGULAR", 1.0)  # the condition of a diagonal, exactly
+    assert likelihood._standard_errors(np.diag([4.0, 9.0]), point) is not None

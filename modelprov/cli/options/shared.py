@@ -1,9 +1,7 @@
-"""The options that several commands share, each said and read once; and the command as it was typed. Runs nothing."""
+"""The options that several commands share, each said and read once. Types with help; runs nothing."""
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,16 +23,6 @@ def size(option: str) -> Callable[[str], int]:
     return read
 
 
-def option_called(argument: str) -> str:
-    """How an argument of a job is called on the command line."""
-    return f"--{argument.replace('_', '-')}"
-
-
-def typed() -> str:
-    """The command as it was typed, quoted for a shell."""
-    return shlex.join(["modelprov", *sys.argv[1:]])
-
-
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help=HELP_FILE.format("JSON"))]
 Markdown = Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help=HELP_FILE.format("Markdown"))]
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help=HELP_FILE.format("one HTML page"))]
@@ -51,7 +39,4 @@ Dtype = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no terminal report.")]
 
-# Defaults as the help shows them; what a command hears is bytes.
-MEMORY: Any = "512M"
-SAMPLE_SIZE: Any = "16M"
-SHARD_SIZE: Any = "5G"
+MEMORY: Any = "512M"  # as the help shows it; what a command hears is bytes
