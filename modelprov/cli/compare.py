@@ -19,7 +19,8 @@ def compare(
     checkpoints: options.Checkpoints, reference: options.Reference = None, control: options.Control = None,
     json_file: shared.Json = None, markdown: shared.Markdown = None, html: shared.Html = None,
     open_it: shared.Open = False, sample: options.Sample = False, sample_size: options.SampleSize = options.SAMPLE_SIZE,
-    thorough: options.Thorough = False, memory: shared.Memory = shared.MEMORY, threads: shared.Threads = None, device: shared.Device = "auto",
+    thorough: options.Thorough = False, memory: shared.Memory = shared.MEMORY, threads: shared.Threads = None,
+    device: shared.Device = "auto",
     seed: options.Seed = 0, reading: options.Reading = "auto", quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Compare a model with its possible parents: copy, merge, on a line, same origin, or unrelated.
