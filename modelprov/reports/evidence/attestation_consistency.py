@@ -18,7 +18,7 @@ RULES: Final[Mapping[VerdictClass, frozenset[str]]] = {
     VerdictClass.MERGE: frozenset({"reproduced", "exact-to-rounding", "partly-exact", "method"}),
     VerdictClass.ON_LINE: frozenset({"near-the-line"}),
     VerdictClass.SAME_ORIGIN: frozenset({"near-one-parent"}),
-    VerdictClass.OTHER_COORDINATES: frozenset(),
+    VerdictClass.OTHER_COORDINATES: frozenset({"other-coordinates"}),
     VerdictClass.UNRELATED: frozenset({"unrelated"}),
 }
 MOST_BITS = 0.9  # far below what the rules ask for, since those look at a part of the weights
