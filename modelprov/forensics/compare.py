@@ -27,6 +27,8 @@ from modelprov.forensics.sampling.scout import Strata, load_sample, plan_sample,
 from modelprov.forensics.search.beyond import measure_beyond
 from modelprov.forensics.search.coordinates.looking import Found, look, of_originals, views
 from modelprov.forensics.search.fits import Fits, fit_sample
+from modelprov.forensics.search.methods.find import FoundMethod, find
+from modelprov.forensics.search.methods.whole import Wholes
 from modelprov.forensics.search.profiles import Resemblance, choose, resemblance
 from modelprov.forensics.search.recipes import tied
 from modelprov.forensics.sums.kernels.choose import pick_device
@@ -230,6 +232,7 @@ def _measure(
         (whole.share(), whole.decisive_share()),
         (lambda: _elsewhere(alignment, options, progress)) if undone is None else None, sample,
         None if undone is None else paired_units(undone.found),
+        lambda: _method(alignment, options, progress),
         None if beside is None else lambda: _left(alignment, beside, options, progress),
     )  # fmt: skip
     return Comparison(whole, findings, options, device.description, plan.bytes + (0 if options.sample else scout.bytes))
@@ -254,6 +257,12 @@ def _left(alignment: Alignment, beside: Beside, options: Options, progress: Prog
     found = measure_beyond(alignment, (*beside.candidates, *beside.controls), options.seed, budget)
     candidates, controls = ([other.label for other in others] for others in (beside.candidates, beside.controls))
     return describe_beyond(found, candidates, controls, [one.label for one in alignment.checkpoints[1:]])
+
+
+def _method(alignment: Alignment, options: Options, progress: Progress) -> FoundMethod | None:
+    """Where no weighted sum explains a relative: the merge method that does."""
+    progress.stage("looking for other merge methods, in whole tensors")
+    return find(Wholes(alignment, options.seed, options.memory))
 
 
 def _scout(alignment: Alignment, strata: Strata, plan: Plan, seed: int) -> tuple[Sample | None, Fits | None]:

@@ -8,7 +8,7 @@ and v = S - P0, mixing coefficient alpha.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -123,6 +123,31 @@ class Reproduction(Frozen):
     yaml: str | None = None
     candidates: tuple[CandidateRecipe, ...] = ()
     reason: str | None = None
+
+
+class NamedMethod(Frozen):
+    """The merge method, no weighted sum, that gives the suspect's bits.
+
+    `words` is one line; `parents` in the recipe's order without the `base`; `parameters` by parent and `options` are as
+    a recipe writes them. `bit_equal` is the share of the `elements` that were computed again and come out identical, in
+    `tensors` of `recomputed` whole tensors but for single bits; these hold the `share` of the weights that may carry a
+    verdict. `alternatives` give as many bits. `yaml` is a merge config that can be run.
+    """
+
+    name: str
+    words: str
+    parents: tuple[str, ...]
+    base: str | None = None
+    parameters: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict)
+    arithmetic: str
+    bit_equal: float
+    elements: int
+    tensors: int
+    recomputed: int
+    share: float
+    alternatives: tuple[str, ...] = ()
+    yaml: str
 
 
 class AfterMerge(Frozen):

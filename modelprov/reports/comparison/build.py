@@ -45,6 +45,7 @@ def build_report(
         reproduction=findings.reproduction,
         after_merge=findings.after_merge,
         beyond=findings.beyond,
+        method=findings.method,
         overall=findings.overall,
         components=findings.components,
         layers=findings.layers,

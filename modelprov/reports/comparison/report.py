@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from modelprov.forensics.results import AfterMerge, Beyond, Coordinates, Measures, Mixing, Reproduction, Verdict
+from modelprov.forensics.results import (
+    AfterMerge,
+    Beyond,
+    Coordinates,
+    Measures,
+    Mixing,
+    NamedMethod,
+    Reproduction,
+    Verdict,
+)
 from modelprov.records import Environment, Frozen
 from modelprov.savable import Page
 
@@ -124,6 +133,7 @@ class Report(Frozen, Page):
     reproduction: Reproduction
     after_merge: AfterMerge
     beyond: Beyond | None = None
+    method: NamedMethod | None = None
     overall: Measures
     components: tuple[Measures, ...]
     layers: tuple[Measures, ...]

@@ -190,7 +190,16 @@ def mixing_has_coefficients(report: Report) -> bool:
 
 def recipe_facts(report: Report) -> tuple[Fact, ...]:
     """Return the exact recipe and how much of the suspect it reproduces."""
-    found = report.reproduction
+    found, method = report.reproduction, report.method
+    if method is not None:
+        return facts(
+            ("Method", n.clean(method.words)),
+            ("Arithmetic", method.arithmetic),
+            ("Bit-equal", n.share(method.bit_equal)),
+            ("Of weights", n.count(method.elements)),
+            ("Tensors computed again", f"{n.count(method.tensors)} of {n.count(method.recomputed)} as they are stored"),
+            ("Gives as much", n.clean("; ".join(method.alternatives))),
+        )
     return facts(
         ("Recipe", found.recipe or ""),
         ("Arithmetic", found.arithmetic or ""),
@@ -203,12 +212,13 @@ def recipe_facts(report: Report) -> tuple[Fact, ...]:
 def recipe_absent(report: Report) -> str:
     """Why there is no recipe, or nothing if there is one."""
     found = report.reproduction
-    return "" if found.recipe else n.clean(found.reason or "") or words.NO_RECIPE
+    return "" if found.recipe or report.method else n.clean(found.reason or "") or words.NO_RECIPE
 
 
 def recipe_yaml(report: Report) -> str:
     """Return the merge config that can be run, or nothing."""
-    return n.clean(report.reproduction.yaml or "", keep="\n\t").strip("\n")
+    config = report.reproduction.yaml if report.method is None else report.method.yaml
+    return n.clean(config or "", keep="\n\t").strip("\n")
 
 
 def after_facts(report: Report) -> tuple[Fact, ...]:
