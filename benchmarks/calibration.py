@@ -24,7 +24,7 @@ from zlib import crc32
 import numpy as np
 
 import benchmarks.cases  # noqa: F401  (fills the list of kinds)
-from benchmarks.cases.kinds import ACCUSATIONS, KINDS, Kind, chosen
+from benchmarks.cases.kinds import ACCUSATIONS, KINDS, NAMED, Kind, chosen
 from modelprov.cli.compare import exit_code
 from modelprov.forensics.compare import Options
 from modelprov.shares import wilson
@@ -119,6 +119,7 @@ def _row(kind: Kind, own: list[Answer]) -> dict[str, object]:
         "wrong": _share(len(wrong), len(own)),
         "errors": _share(len(errors), len(own)),
         "accused": _share(sum(answer.class_ in ACCUSATIONS for answer in own), len(own)),
+        "named_on_a_line": _share(sum(answer.class_ == NAMED for answer in own), len(own)),
         "ratio_in_interval": _share(sum(intervals), len(intervals)) if intervals else None,
         "first_wrong": [
             {
@@ -152,10 +153,12 @@ def _totals(rows: list[dict[str, object]]) -> dict[str, object]:
 
     return {
         "false accusations (negatives)": total("negative", "accused"),
+        "named on a line (negatives)": total("negative", "named_on_a_line"),
         "wrong class (negatives)": total("negative", "wrong"),
         "missed or wrong (positives)": total("positive", "wrong"),
         "all-clears and other errors (positives)": total("positive", "errors"),
         "called merges (known limits)": total("limit", "accused"),
+        "named on a line (known limits)": total("limit", "named_on_a_line"),
     }
 
 

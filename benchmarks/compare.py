@@ -42,11 +42,12 @@ from modelprov.checkpoints.types import Alignment
 from modelprov.engines.local import run_tasks
 from modelprov.forensics.compare import Options, compare
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
-from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
+from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segments
 from modelprov.forensics.sums.sweep import block_bytes, sweep
 from modelprov.records import processors
 
 MEMORY = 512 << 20
+PROCESSOR = Device(cpu_kernel, "processor")
 Result = dict[str, object]
 
 
@@ -156,15 +157,15 @@ def open_family(family: BigFamily) -> Alignment:
 
 def pass_over(alignment: Alignment, threads: int, method: str) -> Callable[[], object]:
     """The sweep with one recipe."""
-    plan = plan_pass(alignment, block_bytes(MEMORY, threads, 3))
+    plan = plan_pass(alignment, block_bytes(MEMORY, threads, 3, PROCESSOR))
     recipe = one_recipe(len(alignment.tensors))
     tensors = len(alignment.tensors)
-    return lambda: sweep(alignment.checkpoints, plan, tensors, recipe, cpu_kernel, threads=threads, method=method)
+    return lambda: sweep(alignment.checkpoints, plan, tensors, recipe, PROCESSOR, threads=threads, method=method)
 
 
 def touch_only(alignment: Alignment, threads: int, method: str) -> Callable[[], object]:
     """The same blocks by the same reader, touched (mapped) or only read (direct), nothing computed."""
-    plan = plan_pass(alignment, block_bytes(MEMORY, threads, 3))
+    plan = plan_pass(alignment, block_bytes(MEMORY, threads, 3, PROCESSOR))
 
     def run() -> None:
         sources = Sources(alignment.checkpoints, method)

@@ -169,10 +169,10 @@ def assert_the_weights_of_the_miniature_are_settled(fresh: NotebookNode) -> None
     trained = rows(shown(fresh, "value-trained"))
     assert {name: row[0] for name, row in trained.items()} == {
         "rio": "merge",
-        "rio + 1% noise": "merge-then-trained",
-        "rio + 3% noise": "merge-then-trained",
+        "rio + 1% noise": "on-line",
+        "rio + 3% noise": "on-line",
         "rio + 10% noise": "inconclusive",
-        "rio + training": "merge-then-trained",
+        "rio + training": "on-line",
     }
     assert all(float(row[1]) == pytest.approx(0.565, abs=0.003) for row in trained.values())
     assert [trained[f"rio + {share}% noise"][3] for share in (1, 3, 10)] == ["1.0%", "3.0%", "10.0%"]

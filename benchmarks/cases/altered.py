@@ -23,7 +23,7 @@ from tests.generated import (
 )
 
 
-@kind(120, "negative", "finetune", "inconclusive")
+@kind(120, "negative", "same-origin", "inconclusive")
 def rounded_to_integers(rng: Rng) -> Case:
     """Parent or base to int8 or int4 and back, or a tenth to half of it pruned."""
     parent, base = family(rng, low=5e-5)
@@ -33,14 +33,14 @@ def rounded_to_integers(rng: Rng) -> Case:
     return Case((suspect, parent, base), ("int8", "int4", "pruned")[how])
 
 
-@kind(60, "negative", "finetune", "inconclusive")
+@kind(60, "negative", "same-origin", "inconclusive")
 def parent_rounded_to_integers(rng: Rng) -> Case:
     """A finetune of the base; the other parent is the base as int8: a distance that is only rounding."""
     suspect, base = family(rng)
     return Case((suspect, quantised(base, 8), base))
 
 
-@kind(120, "negative", "inconclusive", "finetune")
+@kind(120, "negative", "inconclusive", "same-origin")
 def roles_exchanged(rng: Rng) -> Case:
     """The merge handed in as a parent, one of its parents as the suspect; exact, or trained by 1 to 30 %."""
     parents = family(rng, low=1e-4)
@@ -53,7 +53,7 @@ def roles_exchanged(rng: Rng) -> Case:
     return Case((first, *others), f"{alpha}")
 
 
-@kind(60, "negative", "inconclusive", "finetune")
+@kind(60, "negative", "inconclusive", "same-origin")
 def ancestor_as_suspect(rng: Rng) -> Case:
     """The base as the suspect, two of its finetunes as parents."""
     first, second, base = family(rng, 2)
@@ -62,7 +62,7 @@ def ancestor_as_suspect(rng: Rng) -> Case:
     return Case((base, first, second))
 
 
-@kind(60, "negative", "finetune", "inconclusive")
+@kind(60, "negative", "same-origin", "inconclusive")
 def base_plus_little_noise(rng: Rng) -> Case:
     """The base or parent with noise of 1e-8 to 1e-5 in every element."""
     parent, base = family(rng)
@@ -72,7 +72,7 @@ def base_plus_little_noise(rng: Rng) -> Case:
     return Case((suspect, parent, base), f"{size:.1g}")
 
 
-@kind(60, "negative", "finetune", "inconclusive")
+@kind(60, "negative", "same-origin", "inconclusive")
 def parents_nearly_equal(rng: Rng) -> Case:
     """Parents that differ in a few elements, or by the last bit; the suspect is another finetune, far or near."""
     base = family(rng)[-1]
@@ -80,7 +80,7 @@ def parents_nearly_equal(rng: Rng) -> Case:
     return Case((apply(base, change(base, rng, log_uniform(rng, 2e-6, 1e-3))), parent, base))
 
 
-@kind(60, "negative", "finetune", "inconclusive")
+@kind(60, "negative", "same-origin", "inconclusive")
 def padding_and_nan(rng: Rng) -> Case:
     """Siblings with zero rows in the embeddings, a tied head and a tensor full of NaN."""
     base = {name: tensor for name, tensor in family(rng)[-1].items() if name != "lm_head.weight"}
@@ -90,7 +90,7 @@ def padding_and_nan(rng: Rng) -> Case:
     return Case((suspect, parent, base))
 
 
-@kind(40, "negative", "finetune", "inconclusive")
+@kind(40, "negative", "same-origin", "inconclusive")
 def strangers_parent(rng: Rng) -> Case:
     """A finetune of the base; the other parent is unrelated to both."""
     suspect, base = family(rng, dtype=DType.BF16)
@@ -98,7 +98,7 @@ def strangers_parent(rng: Rng) -> Case:
     return Case((suspect, model(rng, size), base) if rng.random() < 0.5 else (suspect, base, model(rng, size)))
 
 
-@kind(60, "negative", "finetune", "inconclusive")
+@kind(60, "negative", "same-origin", "inconclusive")
 def decayed_weights(rng: Rng) -> Case:
     """The parent or base shrunk by 0.01 % to 3 % (weight decay), then trained a little."""
     parent, base = family(rng)

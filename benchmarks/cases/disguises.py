@@ -15,7 +15,7 @@ from benchmarks.cases.making import ratio, training
 from modelprov.checkpoints.formats.dtypes import DType
 from tests.generated import Rng, apply, merge
 
-CAREFUL = ("inconclusive", "finetune", "copy", "merge", "merge-then-trained")
+CAREFUL = ("inconclusive", "other-coordinates", "same-origin", "copy", "merge", "on-line")
 FALSE = {"copy": ACCUSATIONS - {"copy"}, "finetune": ACCUSATIONS, "merge": frozenset({"copy"})}
 
 

@@ -12,7 +12,7 @@ from benchmarks.cases.planting import BEYOND, beyond, dressed, honest, in_f32, m
 from modelprov.checkpoints.formats.dtypes import DType
 from tests.generated import Rng, cast, layer_of, quantised
 
-ALLOWED = ("inconclusive", "on-line", "finetune")
+ALLOWED = ("inconclusive", "on-line", "same-origin")
 
 
 @kind(120, "negative", *ALLOWED)

@@ -53,7 +53,7 @@ def picked_few_steps(rng: Rng) -> Case:
     return _part_of_steps(rng, float(rng.choice([0.5, 1.0])))
 
 
-@kind(40, "limit", "inconclusive", "merge", "merge-then-trained", never=frozenset({"copy", "unrelated"}))
+@kind(40, "limit", "inconclusive", "merge", "on-line", never=frozenset({"copy", "unrelated"}))
 def halved_with_ties_at_random(rng: Rng) -> Case:
     """S took half of each change of P, and of odd ones the step below or above at random.
 
@@ -105,7 +105,7 @@ def parents_set_around_in_f32(rng: Rng) -> Case:
     return Case((suspect, over, under), f"{b}:{a}")
 
 
-@kind(60, "limit", "inconclusive", "copy", "same-origin", "finetune", never=frozenset({"merge", "merge-then-trained"}))
+@kind(60, "limit", "inconclusive", "copy", "same-origin", never=frozenset({"merge"}))
 def finer_twin_of_the_suspect(rng: Rng) -> Case:
     """P is S with other low digits in F32: rounded, P is S. Which came first is open; a merge is false."""
     dtype, (suspect, base) = honest(rng)

@@ -17,7 +17,6 @@ ORDER = (r"trained onwards from", r"was trained from", r"descends from")
 NO_SHARE = (r"[Nn]o share of",)
 WHOLE = (r"every weight compared", r"^(?!.*\d ?%).*\bis a copy\b", r"\ba copy: every weight")
 """A copy of a part whose summary gives no share in percent, or says `every weight`."""
-NO_COPY = frozenset({"unrelated", "merge", "merge-then-trained"})
 
 
 def _common(rng: Rng, base: Weights, share: float) -> tuple[Weights, Weights]:
@@ -62,7 +61,7 @@ def parent_as_suspect(rng: Rng) -> Case:
     return Case((base, finetune))
 
 
-@kind(60, "negative", "same-origin", "inconclusive", "finetune", never=ACCUSATIONS)
+@kind(60, "negative", "same-origin", "inconclusive", never=ACCUSATIONS)
 def finetune_of_one_given(rng: Rng) -> Case:
     """A finetune and its base alone: kin, in whatever direction."""
     return Case(tuple(family(rng, 1)))
@@ -89,9 +88,7 @@ def _tower(rng: Rng, of: Weights, share: float) -> Weights:
     return made
 
 
-@kind(
-    80, "positive", "copy", "inconclusive", never=frozenset({"unrelated", "merge", "merge-then-trained"}), unsaid=WHOLE
-)
+@kind(80, "positive", "copy", "inconclusive", never=frozenset({"unrelated", "merge"}), unsaid=WHOLE)
 def frozen_model_with_a_new_tower(rng: Rng) -> Case:
     """A language model taken over to the bit, with a tower of its own that is 20 to 57 % of the weights.
 
@@ -103,7 +100,7 @@ def frozen_model_with_a_new_tower(rng: Rng) -> Case:
     return Case((parent | _tower(rng, parent, share), *parents), f"tower {share}")
 
 
-@kind(60, "negative", "same-origin", "inconclusive", "finetune", never=ACCUSATIONS, unsaid=ORDER)
+@kind(60, "negative", "same-origin", "inconclusive", never=ACCUSATIONS, unsaid=ORDER)
 def sibling_with_a_new_tower(rng: Rng) -> Case:
     """A sibling with such a tower, 30 to 80 % of the weights."""
     suspect, parent, base = family(rng, 2, 1e-4)
@@ -124,7 +121,7 @@ def part_of_a_merge_compared(rng: Rng) -> Case:
     return Case((suspect, *kept), f"{'copy' if copied else 'merge'}, {share} of the matrices")
 
 
-@kind(60, "negative", "inconclusive", "same-origin", "finetune", never=ACCUSATIONS | {"unrelated"})
+@kind(60, "negative", "inconclusive", "same-origin", never=ACCUSATIONS | {"unrelated"})
 def one_part_taken_over(rng: Rng) -> Case:
     """Embeddings or one layer are the parent's to the bit, everything else is a finetune of its own: no copy."""
     suspect, parent, base = family(rng, 2, 2e-4)

@@ -21,7 +21,7 @@ def exact_merge(rng: Rng) -> Case:
     return Case((merge(parents, [alpha, 1 - alpha], arithmetic), *parents), f"{alpha} {arithmetic.name}")
 
 
-@kind(60, "positive", "merge", "inconclusive", "finetune", "copy", "merge-then-trained")
+@kind(60, "positive", "merge", "inconclusive", "same-origin", "copy", "on-line")
 def extreme_merge(rng: Rng) -> Case:
     """Ratios of 0.02 to 0.1 and 0.9 to 0.98, any distance: often only a few bits differ from one parent."""
     parents = family(rng)
@@ -40,7 +40,7 @@ def close_parents(rng: Rng) -> Case:
     return Case((merge(parents, [alpha, 1 - alpha]), *parents), f"{alpha} {distance(*parents):.1g}")
 
 
-@kind(60, "positive", "merge", "merge-then-trained")
+@kind(60, "positive", "merge", "on-line")
 def mixed_formats(rng: Rng) -> Case:
     """Parents in F32, the merge stored in BF16 or F16; or parents in BF16 and the merge in F32."""
     first, stored = ((DType.F32, DType.BF16), (DType.F32, DType.F16), (DType.BF16, DType.F32))[int(rng.integers(3))]
@@ -117,7 +117,7 @@ def extrapolated(rng: Rng) -> Case:
     return Case((merge(parents, [1.5, -0.5], Arithmetic.FLOAT32_DELTA), *parents))
 
 
-@kind(40, "positive", "merge", "merge-then-trained", "inconclusive")
+@kind(40, "positive", "merge", "on-line", "inconclusive")
 def picked_elements(rng: Rng) -> Case:
     """A merge that drops half of the task vector at random and doubles the rest (DARE): no linear recipe."""
     parents = family(rng, low=1e-4)

@@ -1,7 +1,7 @@
 """Merges that are no line: TIES, DARE, DELLA, SLERP and others of two finetunes, made by `modelprov.merge`.
 
-Both finetunes are in the suspect, so `finetune` (which denies a share of one of them) is an error, and so are `copy`
-and `unrelated`; no training followed, so `merge-then-trained` is one too. To name a merge or to stay open is right.
+Both finetunes are in the suspect, so `same-origin` (which names one of them, with exit code 0) is an error, and so are
+`copy` and `unrelated`. To name a merge, the line that a curve stays near, or to stay open is right.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from benchmarks.cases.kinds import Case, kind
 from benchmarks.cases.making import family, ratio
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
-from modelprov.merge.methods import METHODS, Inputs
+from modelprov.recipes.methods import METHODS, Inputs
 from tests.generated import Rng, cast
 
 OPEN = ("inconclusive", "on-line", "merge")
-FALSE = frozenset({"finetune", "copy", "unrelated", "merge-then-trained"})
+FALSE = frozenset({"same-origin", "copy", "unrelated"})
 DENIED = (r"[Nn]o share of",)
 
 

@@ -8,7 +8,7 @@ from modelprov.checkpoints.formats.dtypes import DType
 from tests.generated import Rng, apply, change, layer_of, merge
 
 
-@kind(120, "negative", "on-line", "inconclusive", "finetune")
+@kind(120, "negative", "on-line", "inconclusive", "same-origin")
 def carried_on_beyond(rng: Rng) -> Case:
     """The suspect is a finetune; the parent is the suspect carried on beyond it by 5 % to 300 %, in 16 bits or F32."""
     honest, base = family(rng, 1, low=1e-4)
@@ -17,7 +17,7 @@ def carried_on_beyond(rng: Rng) -> Case:
     return Case((honest, made, base), f"{beyond:.3f}")
 
 
-@kind(60, "negative", "on-line", "inconclusive", "finetune")
+@kind(60, "negative", "on-line", "inconclusive", "same-origin")
 def carried_on_beside_another(rng: Rng) -> Case:
     """The same with another finetune of the base among the parents."""
     honest, other, base = family(rng, 2, low=1e-4)
@@ -25,7 +25,7 @@ def carried_on_beside_another(rng: Rng) -> Case:
     return Case((honest, merge([honest, base], (beyond, 1 - beyond)), other, base), f"{beyond:.3f}")
 
 
-@kind(60, "negative", "on-line", "inconclusive", "finetune")
+@kind(60, "negative", "on-line", "inconclusive", "same-origin")
 def first_of_two_stages(rng: Rng) -> Case:
     """The suspect trained one part of the base; the parent is the suspect with all but that part trained."""
     base = family(rng)[-1]

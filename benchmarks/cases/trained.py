@@ -25,8 +25,8 @@ from tests.generated import Rng, merge
 
 BASE = "base 0"
 FINETUNES = ("rate 1.0", "run", *(f"sibling {number}" for number in range(6)))
-OPEN = ("on-line", "same-origin", "inconclusive", "finetune")
-TRAINED_LATER = frozenset({"copy", "merge-then-trained"})
+OPEN = ("on-line", "same-origin", "inconclusive")
+FALSE = frozenset({"copy"})
 
 
 def pooled(name: str, dtype: DType) -> Weights:
@@ -64,29 +64,29 @@ def trained_stages(rng: Rng) -> Case:
     return _case(rng, *two(rng, names), BASE)
 
 
-@kind(60, "negative", "same-origin", "inconclusive", "finetune", unsaid=ORDER)
+@kind(60, "negative", "same-origin", "inconclusive", unsaid=ORDER)
 def trained_siblings(rng: Rng) -> Case:
     """Finetunes of one base with other seeds, on the same data, on half of it or on other data; in any role."""
     first, second = two(rng, FINETUNES)
     return _case(rng, first, second, *([BASE] if rng.random() < 0.8 else []))
 
 
-@kind(40, "negative", "same-origin", "inconclusive", "finetune")
+@kind(40, "negative", "same-origin", "inconclusive")
 def trained_third_siblings(rng: Rng) -> Case:
     """A finetune beside two siblings and the base."""
     first, second, third = (FINETUNES[place] for place in rng.choice(len(FINETUNES), 3, replace=False))
     return _case(rng, first, second, third, BASE)
 
 
-@kind(40, "negative", "same-origin", "inconclusive", "finetune", "on-line")
+@kind(40, "negative", "same-origin", "inconclusive", "on-line")
 def trained_further(rng: Rng) -> Case:
     """The parent trained on, on other data, at a third of the rate."""
     return _case(rng, "further", "rate 1.0", BASE)
 
 
-@kind(40, "limit", *OPEN, "merge", never=TRAINED_LATER)
+@kind(40, "limit", *OPEN, "merge", never=FALSE)
 def adapter_at_two_scales(rng: Rng) -> Case:
-    """One adapter at two scales: a point of the line to the base by another act; "trained afterwards" is false."""
+    """One adapter at two scales: a point of the line to the base by another act than a merge."""
     first, second = two(rng, SCALES)
     return _case(rng, f"adapter {first}", f"adapter {second}", BASE)
 
@@ -124,7 +124,7 @@ def merge_of_trained(rng: Rng) -> Case:
     return Case((merge(parents, [alpha, 1 - alpha]), *parents), f"{first} | {second} {alpha} {dtype}", alpha=alpha)
 
 
-@kind(40, "positive", "merge-then-trained", "inconclusive", never=frozenset({"unrelated", "copy", "finetune"}))
+@kind(40, "positive", "on-line", "inconclusive", never=frozenset({"unrelated", "copy", "same-origin"}))
 def merge_of_trained_then_trained(rng: Rng) -> Case:
     """0.6 and 0.4 of two finetunes of the base, rounded to bf16, then 3, 10 or 40 steps of real training."""
     steps = int(rng.choice(TRAINED))

@@ -10,7 +10,7 @@ from modelprov.check.rules.lineage import MIXED, RELATION, SCRATCH, TRAINED, TRA
 from modelprov.check.rules.recipe import RECIPE
 
 NOT_IN_FILES = "it leaves no trace in files"
-BEARS_OUT = {"merged": MIXED, "finetuned": ("finetune",), "post-trained": ("merge-then-trained", "finetune")}
+BEARS_OUT = {"merged": MIXED, "finetuned": ("same-origin",), "post-trained": ("on-line", "same-origin")}
 """Verdicts that bear out a sentence of a kind."""
 
 
@@ -55,7 +55,7 @@ def _relation(claims: Claims, measured: Measured, findings: Sequence[Finding]) -
     if any(one.rule == RELATION.id for one in findings):
         status, note = "contradicted", f"the weights show {lineage.verdict if lineage else ''}"
     elif lineage is not None and (
-        (said == "merge" and lineage.verdict in MIXED) or (said == "finetune" and lineage.verdict == "finetune")
+        (said == "merge" and lineage.verdict in MIXED) or (said == "finetune" and lineage.verdict == "same-origin")
     ):
         status, note = "confirmed", lineage.verdict
     yield Claim(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 
 from modelprov.records import Frozen
-from modelprov.savable import Page
+from modelprov.savable import PAGES, Page
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 class Severity(StrEnum):
@@ -98,7 +99,8 @@ class Lineage(Frozen):
     names as sources, `strangers` that have no more in common with the model than independently trained ones.
     `shares`: mixing coefficient by label, where measured. `doubt`: why no finding may rest on it although there is a
     verdict (only a sample was read, shares that cannot be told apart); empty where none. `controls` are the labels.
-    `covered`: share of the model's weights that could be compared.
+    `covered`: share of the model's weights that could be compared; `held`: the part of these that the verdict is about,
+    less than 1 where a merge or copy holds in a part only.
     """
 
     verdict: str
@@ -113,6 +115,7 @@ class Lineage(Frozen):
     doubt: str = ""
     controls: tuple[str, ...] = ()
     covered: float = 1.0
+    held: float = 1.0
 
 
 class CheckReport(Frozen, Page):
@@ -120,6 +123,8 @@ class CheckReport(Frozen, Page):
 
     `model` is its label, `folder` where it is, as it was given.
     """
+
+    forms: ClassVar[Mapping[str, str]] = {**PAGES, ".sarif": "sarif", ".xml": "junit"}
 
     schema_version: str = SCHEMA_VERSION
     tool: str = "modelprov check"

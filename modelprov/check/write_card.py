@@ -29,8 +29,7 @@ def proposed_changes(claims: Claims, measured: Measured) -> dict[str, object]:
     lineage, _ = settled(measured)
     if lineage is None or absent(measured, lineage):
         return {}
-    plain = lineage.verdict == "merge"
-    if not plain and not (lineage.verdict == "merge-then-trained" and lineage.controls):
+    if lineage.verdict != "merge":
         return {}
     declared = [one.value for one in claims.base_models]
     teacher = any(one.kind == "distilled" for one in claims.prose)
@@ -40,7 +39,7 @@ def proposed_changes(claims: Claims, measured: Measured) -> dict[str, object]:
     changes: dict[str, object] = {}
     if wanted and wanted != declared:
         changes["base_model"] = wanted if len(wanted) > 1 else wanted[0]
-    if plain and (claims.relation is None or claims.relation.value.lower() != "merge"):
+    if lineage.held == 1 and (claims.relation is None or claims.relation.value.lower() != "merge"):
         changes["base_model_relation"] = "merge"
     return changes
 

@@ -8,7 +8,7 @@ and v = S - P0, mixing coefficient alpha.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -16,12 +16,13 @@ from modelprov.records import Frozen
 
 
 class VerdictClass(StrEnum):
-    """The six things that a comparison can conclude."""
+    """The seven things that a comparison can conclude; `docs/adr/0014` says why none of them is an act in time."""
 
     COPY = "copy"
     MERGE = "merge"
-    MERGE_THEN_TRAINED = "merge-then-trained"
-    FINETUNE = "finetune"
+    ON_LINE = "on-line"
+    SAME_ORIGIN = "same-origin"
+    OTHER_COORDINATES = "other-coordinates"
     UNRELATED = "unrelated"
     INCONCLUSIVE = "inconclusive"
 
@@ -65,13 +66,16 @@ class Mixing(Frozen):
     come from: "rounding interval" (every rounding cell respected), "likelihood" (training on top) or "least squares".
     `coverage` is the share of informative elements whose interval holds alpha; `null_coverage` the same after the
     suspect's deltas were shuffled (what chance alone gives). `coefficient_sum` is that of an unconstrained fit on the
-    raw weights: 1 unless the merging program rounded its weights. Could not be measured: `reason` says why.
+    raw weights: 1 unless the merging program rounded its weights. `assumes` is what weights cannot show and the
+    interval therefore takes for granted, if it is to hold what was mixed; where on the line the suspect lies now it
+    holds in any case. Could not be measured: `reason` says why.
     """
 
     alpha: float | None = None
     low: float | None = None
     high: float | None = None
     method: Literal["same bits", "rounding interval", "likelihood", "least squares"] | None = None
+    assumes: str | None = None
     coverage: float | None = None
     null_coverage: float | None = None
     informative_elements: int = 0
@@ -121,6 +125,31 @@ class Reproduction(Frozen):
     reason: str | None = None
 
 
+class NamedMethod(Frozen):
+    """The merge method, no weighted sum, that gives the suspect's bits.
+
+    `words` is one line; `parents` in the recipe's order without the `base`; `parameters` by parent and `options` are as
+    a recipe writes them. `bit_equal` is the share of the `elements` that were computed again and come out identical, in
+    `tensors` of `recomputed` whole tensors but for single bits; these hold the `share` of the weights that may carry a
+    verdict. `alternatives` give as many bits. `yaml` is a merge config that can be run.
+    """
+
+    name: str
+    words: str
+    parents: tuple[str, ...]
+    base: str | None = None
+    parameters: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict)
+    arithmetic: str
+    bit_equal: float
+    elements: int
+    tensors: int
+    recomputed: int
+    share: float
+    alternatives: tuple[str, ...] = ()
+    yaml: str
+
+
 class AfterMerge(Frozen):
     """Whether anything happened after the merge.
 
@@ -139,6 +168,50 @@ class AfterMerge(Frozen):
     sigma_relative: float | None = None
     alpha: float | None = None
     alpha_standard_error: float | None = None
+    reason: str | None = None
+
+
+class Likeness(Frozen):
+    """How what is left beyond the named parents correlates with another model's own part, -1 to 1, freed of rounding.
+
+    The own part is that model minus the reference, less what the named parents explain.
+    """
+
+    label: str
+    kind: Literal["candidate", "control"]
+    correlation: float | None = None
+    elements: int = 0
+    reason: str | None = None
+
+
+class LayerShare(Frozen):
+    """What is left in one layer, as a share of the parents' distance there."""
+
+    layer: int
+    relative: float
+
+
+class Beyond(Frozen):
+    """What the suspect holds beyond the best mixture of the named parents, measured in rows of `matrices` matrices.
+
+    `relative`: its root mean square over that of the parents' deltas (`of` "distance"), with one parent over that of
+    its weights (`of` "weights"); `layers` the same layer by layer. `rank` is the largest of the `low_rank` matrices
+    among the `changed` ones, whose change has a rank of at most a quarter of the side; `kinds` are the kinds of tensors
+    that changed. `named`: the candidates that it is like, far beyond all others. `words` is one sentence for a layman.
+    Not measured: `reason` says why.
+    """
+
+    relative: float | None = None
+    of: Literal["distance", "weights"] = "distance"
+    layers: tuple[LayerShare, ...] = ()
+    matrices: int = 0
+    changed: int = 0
+    low_rank: int = 0
+    rank: int | None = None
+    kinds: tuple[str, ...] = ()
+    likenesses: tuple[Likeness, ...] = ()
+    named: tuple[str, ...] = ()
+    words: str | None = None
     reason: str | None = None
 
 
@@ -196,19 +269,70 @@ class Control(Frozen):
     note: str | None = None
 
 
+class LayerPair(Frozen):
+    """A layer of the suspect, the parent's layer that it was paired with, and the test of their units.
+
+    `agreeing` of `units` units are paired alike by two kinds of their weights; by chance `expected` would be, and so
+    many or more with probability `chance` (all pairs that were tried counted in).
+    """
+
+    layer: int
+    parent_layer: int
+    agreeing: int
+    units: int
+    expected: float
+    chance: float
+    related: bool
+
+
+class Coordinates(Frozen):
+    """Whether the suspect is a parent in other coordinates, what was undone, and which layer is which.
+
+    `frame` is how residual dimensions belong together, and `embedding_cosine` the mean cosine of the embeddings of the
+    same tokens in it; embeddings decide nothing. `tokens` says how rows of the vocabulary were paired. `undone` are
+    sentences; none where all is at its place or nothing is related. `exact` says whether undoing kept every bit,
+    `null` what chance is. `alignment` names the file that it was read from, if it was.
+    """
+
+    parent: str
+    related: bool
+    frame: Literal["same", "permuted", "rotated"]
+    embedding_cosine: float | None = None
+    tokens: Literal["strings", "numbers"] = "numbers"
+    layers: tuple[LayerPair, ...] = ()
+    undone: tuple[str, ...] = ()
+    exact: bool = True
+    null: str
+    alignment: str | None = None
+
+
+class History(Frozen):
+    """A history that fits what was found, in words, and what would settle whether it is the true one."""
+
+    history: str
+    settled_by: str
+
+
 class Verdict(Frozen):
     """What the comparison concludes.
 
     `class_` is serialised as "class". `summary` is one or two sentences for a layman. `rule` names the rule of
-    `forensics/judging/verdict.py` that decided. `roles` is set when another argument lies between the rest.
+    `forensics/judging/verdict.py` that decided. `share` is the share of the suspect's weights that the class is about,
+    0 to 1: those compared, and where it holds in a part of them only, that part; null in reports of schema versions
+    before 2.0. `histories` are those that fit, with what would settle each. `roles` is set when another argument lies
+    between the rest. `formerly` is the class that an older report gave, where classes have changed since; null
+    otherwise.
     """
 
     class_: VerdictClass = Field(alias="class")
     summary: str
     rule: str
+    share: float | None = None
     parent: str | None = None
     reason: str | None = None
+    histories: tuple[History, ...] = ()
     rests_on: tuple[Evidence, ...] = ()
     controls: tuple[Control, ...] = ()
     does_not_show: tuple[str, ...] = ()
     roles: str | None = None
+    formerly: str | None = None

@@ -127,7 +127,7 @@ def test_a_trained_merge_is_never_an_error_also_beside_a_control(check: Check, i
     for controls in ((), (str(invented / "sibling"),)):
         report = check(folder, *named(invented, "qwen", "nex"), controls=controls).report
         assert report.lineage is not None
-        assert report.lineage.verdict == "merge-then-trained"
+        assert report.lineage.verdict == "on-line"
         assert (report.outcome, errors(report)) == ("could not judge", [])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.plan import Plan, plan_pass, plan_segments
 from modelprov.checkpoints.reading import MAX_OPEN_FILES, LoadedBlock, Reader, Sources
 from modelprov.checkpoints.sources import local_access, page_cache
+from modelprov.checkpoints.sources.interface import Bytes
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.sources.local_access import LocalAccess
+from modelprov.checkpoints.sources.page_cache import aligned_buffer
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.demo.writing import Weights
 from modelprov.errors import TruncatedShardError, UnreadableFileError
@@ -50,9 +53,9 @@ def access(alignment: Alignment, method: str = "auto") -> LocalAccess:
     return found
 
 
-def read_all(plan: Plan, sources: Sources) -> list[bytes]:
+def read_all(plan: Plan, sources: Sources, allocate: Callable[[int], Bytes] | None = None) -> list[bytes]:
     """Every segment's bytes, by checkpoint and then in the plan's order."""
-    reader = Reader(plan, sources)
+    reader = Reader(plan, sources, allocate)
     found: list[list[bytes]] = [[] for _ in sources.access]
     for number in range(plan.blocks):
         loaded, block = reader.load(number), plan.block(number)
@@ -134,6 +137,18 @@ def test_each_method_is_the_one_that_is_used(tmp_path: Path, monkeypatch: pytest
     assert access(alignment).mapped(0) is not None
     monkeypatch.setattr(local_access, "cached_share", lambda _: 0.5)
     assert access(alignment).mapped(0) is None
+
+
+@ON_LINUX
+def test_a_cached_file_that_is_not_to_be_mapped_is_read_through_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a GPU needs it: reading past the cache what lies in memory would ask the disk for it once more."""
+    alignment = opened(tmp_path)
+    monkeypatch.setattr(local_access, "cached_share", lambda _: 1.0)
+    monkeypatch.setattr(local_access.Direct, "read", lambda *_: pytest.fail("read past the cache"))
+    plan = plan_pass(alignment, 20_000)
+    assert read_all(plan, Sources(alignment.checkpoints), aligned_buffer) == stored(alignment, plan)
 
 
 def test_direct_reads_bring_everything_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

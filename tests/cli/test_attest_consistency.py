@@ -40,9 +40,9 @@ def written(compare: Command, models: Path, tmp_path: Path) -> Callable[..., str
         (("rio", "nex", "qwen", "--sample"), "merge"),
         (("rio", "nex", "sibling", "qwen"), "merge"),
         (("rio-bf16", "nex", "qwen"), "merge"),
-        (("rio-trained", "nex", "qwen"), "merge-then-trained"),
-        (("nex", "qwen"), "finetune"),
-        (("sibling", "nex", "qwen"), "finetune"),
+        (("rio-trained", "nex", "qwen"), "on-line"),
+        (("nex", "qwen"), "same-origin"),
+        (("sibling", "nex", "qwen"), "same-origin"),
         (("again", "nex", "qwen"), "copy"),
         (("qwen", "rio", "nex"), "inconclusive"),
         (("stranger", "nex", "qwen"), "unrelated"),
@@ -73,15 +73,15 @@ EDITS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "the rule": ("merge never comes from the rule 'identical'", lambda r: r["verdict"].update(rule="identical")),
     "class and rule": (
         "the verdict is about someone",
-        lambda r: r["verdict"].update({"class": "finetune", "rule": "identical", "parent": "someone"}),
+        lambda r: r["verdict"].update({"class": "same-origin", "rule": "near-one-parent", "parent": "someone"}),
     ),
     "into a copy": (
         "the verdict is copy, but the bits equal to nex's are",
         lambda r: r["verdict"].update({"class": "copy", "rule": "identical", "parent": "nex"}),
     ),
-    "into a finetune of nobody": (
-        "the verdict is finetune, of no parent",
-        lambda r: r["verdict"].update({"class": "finetune", "rule": "identical"}),
+    "into a relative of nobody": (
+        "the verdict is same-origin, of no parent",
+        lambda r: r["verdict"].update({"class": "same-origin", "rule": "near-one-parent"}),
     ),
     "into a stranger": (
         "unrelated, but a recipe of the parents gives 100",
@@ -130,6 +130,7 @@ EDITS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "a config that is none": ("is not what `compare` writes", lambda r: r["reproduction"].update(yaml="[" * 2000)),
     "no recipe": ("there is no recipe, but", lambda r: r["reproduction"].update(recipe=None)),
     "a layer": ("alpha of layer 0 is 0.9, outside", lambda r: r["layers"][0].update(alpha=0.9, low=0.1, high=0.2)),
+    "the part it is about": ("about more than was compared", lambda r: r["coverage"].update(share=0.9, read_share=0.9)),
     "the coverage": ("coverage.share is 1.5", lambda r: r["coverage"].update(share=1.5)),
     "the part read": ("more was read than compared", lambda r: r["coverage"].update(share=0.5)),
 }

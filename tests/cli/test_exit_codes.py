@@ -32,10 +32,10 @@ def test_the_help_says_what_the_exit_codes_mean(modelprov: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "verdict", "code"),
     [
-        (("nex", "qwen"), "Finetune", 0),
+        (("nex", "qwen"), "Same origin", 0),
         (("stranger", "nex", "qwen"), "Unrelated", 0),
         (("rio", "nex", "qwen"), "Merge", 1),
-        (("rio-trained", "nex", "qwen"), "Merge, then trained", 1),
+        (("rio-trained", "nex", "qwen"), "On a line", 3),
     ],
 )
 def test_a_verdict_has_its_exit_code(compare: Command, arguments: tuple[str, ...], verdict: str, code: int) -> None:
@@ -53,7 +53,8 @@ def test_a_copy_is_a_finding(compare: Command, models: Path, tmp_path: Path) -> 
 
 def test_every_class_of_verdict_has_a_code_and_only_evidence_gives_0_or_1() -> None:
     assert {str(one): exit_code(one) for one in VerdictClass} == {
-        "copy": 1, "merge": 1, "merge-then-trained": 1, "finetune": 0, "unrelated": 0, "inconclusive": 3,
+        "copy": 1, "merge": 1, "on-line": 3, "same-origin": 0, "other-coordinates": 3,
+        "unrelated": 0, "inconclusive": 3,
     }  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def test_the_keys_that_others_build_upon_are_always_there(report: Any, case: tup
     found = report(*case)
     for path, keys in STABLE.items():
         assert set(keys) <= lookup(found, path).keys()
-    assert found["schema_version"].split(".")[0] == "1"
+    assert found["schema_version"].split(".")[0] == "2"
     for rows in ("layers", "components", "tensors"):
         assert found[rows]
 
@@ -86,7 +86,7 @@ def test_the_numbers_of_a_known_merge_are_those_it_was_made_with(report: Any) ->
 
 def test_what_was_trained_after_the_merge_shows(report: Any) -> None:
     found = report("rio-trained", "nex", "qwen")
-    assert found["verdict"]["class"] == "merge-then-trained"
+    assert found["verdict"]["class"] == "on-line"
     assert found["after_merge"]["sigma_relative"] == pytest.approx(0.03, rel=0.2)
     assert found["after_merge"]["agreement"] < 1
     assert found["reproduction"]["bit_equal"] < 0.999
@@ -109,7 +109,7 @@ def test_a_report_on_standard_output_does_not_keep_the_others_from_being_written
 ) -> None:
     said = compare("nex", "qwen", "--markdown", "-", "--json", "r.json")
     assert said.out.startswith("#")
-    assert json.loads((tmp_path / "r.json").read_text())["verdict"]["class"] == "finetune"
+    assert json.loads((tmp_path / "r.json").read_text())["verdict"]["class"] == "same-origin"
 
 
 def test_a_report_that_cannot_be_rendered_keeps_all_of_them_from_being_written(
@@ -278,6 +278,6 @@ def test_a_model_in_the_hugging_face_cache_is_found_by_its_name_without_a_networ
     out, err = running.communicate(timeout=60)
     assert (running.returncode, err) == (0, "")
     found = json.loads(out)
-    assert found["verdict"]["class"] == "finetune"
+    assert found["verdict"]["class"] == "same-origin"
     assert [one["location"] for one in found["inputs"]] == ["somebody/nex", "somebody/qwen"]
     assert {one["revision"] for one in found["inputs"]} == {commit}

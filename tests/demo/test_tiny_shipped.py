@@ -33,7 +33,7 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The unpacked family, with rio merged from it."""
     folder = tmp_path_factory.mktemp("trained") / "family"
     unpack(folder)
-    write_merge(plan_recipe(rio_recipe(folder)), folder / "rio", WriteOptions(threads=1), Silent())
+    write_merge(plan_recipe(rio_recipe(folder.name), folder), folder / "rio", WriteOptions(threads=1), Silent())
     return folder
 
 
@@ -103,7 +103,7 @@ def test_running_sums_are_often_right() -> None:
 
 def test_the_weights_of_really_trained_models_are_settled_rightly(family: Path) -> None:
     assert verdict(family, "rio", "nex", "qwen", controls=("sibling",)) == ("merge", 1.0)
-    assert verdict(family, "nex", "qwen")[0] == "finetune"
+    assert verdict(family, "nex", "qwen")[0] == "same-origin"
 
 
 @pytest.mark.parametrize("names", [("sibling", "nex", "qwen"), ("nex", "sibling", "qwen")], ids=lambda one: one[0])

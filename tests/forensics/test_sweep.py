@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.plan import plan_pass
+from modelprov.checkpoints.sources.page_cache import aligned_buffer
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.demo.family import ALPHA, TINY, members
 from modelprov.demo.weights import split_experts
@@ -24,7 +25,7 @@ from modelprov.demo.writing import Weights, as_stored, fill_checkpoint
 from modelprov.errors import TruncatedShardError
 from modelprov.forensics.compare import Comparison, Options, compare
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
-from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
+from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segments
 from modelprov.forensics.sums.kernels.reference import reference_kernel
 from modelprov.forensics.sums.moments import Moments
 from modelprov.forensics.sums.sweep import block_bytes, sweep
@@ -35,6 +36,7 @@ from tests.memory import Silence
 METHODS = ("auto", "map", "direct", "buffered")
 SEED = 11
 NAMES = ("rio", "nex", "qwen")
+PROCESSOR = Device(cpu_kernel, "processor")
 
 
 @cache
@@ -85,13 +87,14 @@ def true_recipe(alignment: Alignment) -> RecipePlan:
 
 
 def swept(
-    checkpoints: Sequence[Checkpoint], *, block: int = 8 << 20, threads: int = 2, method: str = "auto"
-) -> tuple[Moments, Alignment]:
+    checkpoints: Sequence[Checkpoint], *, block: int = 8 << 20, threads: int = 2, method: str = "auto",
+    device: Device = PROCESSOR,
+) -> tuple[Moments, Alignment]:  # fmt: skip
     alignment = align(checkpoints)
     plan = plan_pass(alignment, block)
     tensors = len(alignment.tensors)
     return sweep(
-        tuple(checkpoints), plan, tensors, true_recipe(alignment), cpu_kernel, threads=threads, method=method
+        tuple(checkpoints), plan, tensors, true_recipe(alignment), device, threads=threads, method=method
     ), alignment
 
 
@@ -187,10 +190,36 @@ def test_both_kernels_sweep_to_the_same_counts(
     stored = tuple(place(name) for name in NAMES)
     alignment = align(stored)
     plain = sweep(
-        stored, plan_pass(alignment), len(alignment.tensors), true_recipe(alignment), reference_kernel, threads=2
-    )
+        stored, plan_pass(alignment), len(alignment.tensors), true_recipe(alignment), Device(reference_kernel, ""),
+        threads=2,
+    )  # fmt: skip
     assert np.array_equal(by_name((plain, alignment))[1].counts, baseline[1].counts)
     np.testing.assert_allclose(plain.total().gram(), baseline[1].total().gram(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_memory_of_the_device_is_what_files_are_read_into(
+    place: Callable[..., Checkpoint], baseline: tuple[list[str], Moments], method: str
+) -> None:
+    """A GPU takes weights from its own memory only: nothing is mapped then, whatever was asked for."""
+    made: list[np.ndarray] = []
+
+    def buffer(size: int) -> np.ndarray:
+        made.append(aligned_buffer(size))
+        return made[-1]
+
+    def kernel(buffers: Sequence[np.ndarray], segments: Segments, recipes: RecipePlan) -> Moments:
+        assert all(any(given is mine for mine in made) for given in buffers)
+        return cpu_kernel(buffers, segments, recipes)
+
+    found = swept([place(name) for name in NAMES], method=method, device=Device(kernel, "", buffer), block=300_000)
+    assert same_bits(by_name(found)[1], baseline[1])
+
+
+def test_a_device_with_memory_of_its_own_gets_larger_blocks_within_the_same_memory() -> None:
+    device = Device(cpu_kernel, "", aligned_buffer, threads=8, block=32 << 20)
+    assert block_bytes(512 << 20, 8, 3, device) == (512 << 20) // 24
+    assert block_bytes(1 << 40, 8, 3, device) == 32 << 20
 
 
 def test_data_at_odd_bytes_give_the_same_bits(
@@ -222,7 +251,7 @@ def test_progress_hears_of_every_byte_and_the_kernel_of_every_element(place: Cal
         return cpu_kernel(buffers, segments, recipes)
 
     none = RecipePlan.none(2, len(alignment.tensors))
-    sweep(stored, plan, len(alignment.tensors), none, kernel, threads=3, on_bytes=heard.append)
+    sweep(stored, plan, len(alignment.tensors), none, Device(kernel, ""), threads=3, on_bytes=heard.append)
     assert sum(heard) == plan.bytes
     assert sum(seen) == sum(tensor.count for tensor in alignment.tensors)
 
@@ -244,7 +273,7 @@ def test_a_shard_that_shrinks_during_the_sweep_stops_it_in_words(
 
     with pytest.raises(TruncatedShardError, match="nex"):
         sweep(
-            stored, plan_pass(alignment, 64 << 10), len(alignment.tensors), true_recipe(alignment), kernel,
+            stored, plan_pass(alignment, 64 << 10), len(alignment.tensors), true_recipe(alignment), Device(kernel, ""),
             threads=1, method=method,
         )  # fmt: skip
 
@@ -252,7 +281,7 @@ def test_a_shard_that_shrinks_during_the_sweep_stops_it_in_words(
 @pytest.mark.parametrize("memory_bytes", [1, 1 << 20, 512 << 20, 1 << 60])
 @pytest.mark.parametrize(("threads", "checkpoints"), [(1, 2), (8, 3), (256, 5)])
 def test_blocks_shrink_with_memory_down_to_a_floor(memory_bytes: int, threads: int, checkpoints: int) -> None:
-    size = block_bytes(memory_bytes, threads, checkpoints)
+    size = block_bytes(memory_bytes, threads, checkpoints, PROCESSOR)
     assert 64 << 10 <= size <= 8 << 20
     assert size == 64 << 10 or size * threads * checkpoints * 2 <= memory_bytes
 

@@ -24,6 +24,7 @@ from tests.reports.sample_parts import (
     build,
     coverage,
     curve,
+    fitting,
     grid,
     inputs,
     measures,
@@ -39,6 +40,7 @@ def merge() -> Report:
             summary="Rio-3.5 lies on the line from Qwen3.5 to Nex-N2, 56.5 % of the way, to within rounding.",
             rule="exact mix: one alpha in all rounding cells",
             parent="Nex-N2",
+            histories=fitting("exact-to-rounding", "Rio-3.5", "Nex-N2", "Qwen3.5"),
             rests_on=(
                 Evidence(
                     measure="One α in all rounding cells",
@@ -76,7 +78,7 @@ def merge() -> Report:
                     coverage=0.021,
                     agreement=0.117,
                     betweenness=0.325,
-                    verdict="finetune",
+                    verdict="same-origin",
                 ),
                 Control(
                     label="independence",
@@ -160,7 +162,7 @@ def merge() -> Report:
     )
 
 
-def merge_then_trained() -> Report:
+def on_line() -> Report:
     def change(layer: int, kind: str) -> dict[str, Any]:
         return {
             "alpha": 0.6012 + wave(layer, 0.002) if kind not in {"norm", "bias"} else None,
@@ -179,12 +181,14 @@ def merge_then_trained() -> Report:
         coverage=coverage(read_share=0.0004, elements_read=158_000_000, guessed=3, nonfinite=2),
         overall=measures("whole model", "all", **change(0, "all")),
         verdict=Verdict(
-            class_=VerdictClass.MERGE_THEN_TRAINED,
-            summary="Rio-3.5 is a mix of 60 % Nex-N2 and 40 % Qwen3.5, changed afterwards by 10 % of their distance.",
-            rule="mix with something on top",
+            class_=VerdictClass.ON_LINE,
+            summary="Rio-3.5 lies on the line between Nex-N2 and Qwen3.5, at 0.601 × Nex-N2 + 0.399 × Qwen3.5, with "
+            "9.8 % of their distance beside it.",
+            rule="near-the-line",
+            histories=fitting("near-the-line", "Rio-3.5", "Nex-N2", "Qwen3.5"),
             rests_on=(
                 Evidence(
-                    measure="Added after mixing",
+                    measure="Beside the line",
                     value="9.8 % of the parents' distance",
                     uncertainty="standard error 0.2 %",
                     elements=158_000_000,
@@ -205,7 +209,7 @@ def merge_then_trained() -> Report:
             coverage_curve=curve(0.6, 0.43),
         ),
         reproduction=Reproduction(
-            reason="No recipe reproduces more than 21.2 % of the bits; something was added after mixing."
+            reason="No recipe reproduces more than 21.2 % of the bits; something lies beside the line."
         ),
         after_merge=AfterMerge(
             agreement=0.747,

@@ -6,13 +6,18 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.histories import histories
+from modelprov.forensics.judging.verdict import Decision
 from modelprov.forensics.results import (
     AfterMerge,
     CurvePoint,
+    History,
     LeastSquares,
     Measures,
     Mixing,
     Reproduction,
+    VerdictClass,
 )
 from modelprov.reports.comparison.report import (
     Asked,
@@ -39,6 +44,11 @@ COMPONENTS = {
     "norm": (8.2e3, 0.431, 0.903),
     "bias": (1.1e3, 0.312, 0.881),
 }
+
+
+def fitting(rule: str, *labels: str) -> tuple[History, ...]:
+    """The histories that the program lists for a rule."""
+    return histories(Decision(VerdictClass.INCONCLUSIVE, rule, 1), Facts(elements=1, parents=len(labels) - 1), labels)
 
 
 def wave(layer: int, scale: float = 1.0) -> float:

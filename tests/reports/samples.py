@@ -9,6 +9,7 @@ from typing import Any
 from modelprov.forensics.results import (
     Control,
     Evidence,
+    History,
     LeastSquares,
     Measures,
     Mixing,
@@ -16,11 +17,12 @@ from modelprov.forensics.results import (
     VerdictClass,
 )
 from modelprov.reports.comparison.report import Report, UnalignedGroup
-from tests.reports.sample_mixes import merge, merge_then_trained, piecewise, three_parents
+from tests.reports.sample_mixes import merge, on_line, piecewise, three_parents
 from tests.reports.sample_parts import (
     DOES_NOT_SHOW,
     build,
     coverage,
+    fitting,
     grid,
     inputs,
     measures,
@@ -53,17 +55,19 @@ def copy() -> Report:
     verdict = Verdict(
         class_=VerdictClass.COPY,
         summary="Rio-3.5 holds the same weights as Qwen3.5, bit for bit, in all but 0.003 % of places.",
-        rule="copy",
+        rule="identical",
+        share=0.99997,
         parent="Qwen3.5",
     )
     return _two(verdict, lambda _row: {"equal": {"Qwen3.5": 0.99997}, "raw_correlation": {"Qwen3.5": 0.999999}})
 
 
-def finetune() -> Report:
+def same_origin() -> Report:
     verdict = Verdict(
-        class_=VerdictClass.FINETUNE,
+        class_=VerdictClass.SAME_ORIGIN,
         summary="Rio-3.5 shares its origin with Qwen3.5; who came first is open.",
-        rule="finetune",
+        rule="near-one-parent",
+        histories=fitting("near-one-parent", "Rio-3.5", "Qwen3.5"),
         parent="Qwen3.5",
         does_not_show=DOES_NOT_SHOW[:2],
     )
@@ -150,6 +154,7 @@ def hostile() -> Report:
                 update={
                     "summary": f"{HOSTILE} is a mix.",
                     "rests_on": (Evidence(measure=HOSTILE, value=HOSTILE, null=HOSTILE),),
+                    "histories": (History(history=HOSTILE, settled_by=HOSTILE),),
                     "does_not_show": (HOSTILE,),
                     "reason": HOSTILE,
                     "controls": (Control(label=HOSTILE, kind="checkpoint", note=HOSTILE),),
@@ -182,10 +187,10 @@ SAMPLES: dict[str, Callable[[], Report]] = {
     for function in (
         copy,
         merge,
-        merge_then_trained,
+        on_line,
         piecewise,
         three_parents,
-        finetune,
+        same_origin,
         unrelated,
         inconclusive,
         not_finite,

@@ -129,7 +129,7 @@ def test_in_spdx_the_proportion_is_the_comment_of_the_relationship() -> None:
     assert len({*related[0]["to"], *related[1]["to"]}) == 2
 
 
-@pytest.mark.parametrize("name", ["copy", "finetune"])
+@pytest.mark.parametrize("name", ["copy", "same_origin"])
 def test_where_the_order_in_time_is_unknown_a_parent_is_a_variant_and_no_ancestor(name: str) -> None:
     report = sample(name)
     model = json.loads(render_cyclonedx(report, SHA))["metadata"]["component"]

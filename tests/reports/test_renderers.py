@@ -113,7 +113,9 @@ def test_control_characters_never_get_through(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_missing_mixing_is_explained_in_a_sentence(kind: str) -> None:
-    assert "Mixing needs at least two parents; only one was given." in " ".join(shown(samples.finetune(), kind).split())
+    assert "Mixing needs at least two parents; only one was given." in " ".join(
+        shown(samples.same_origin(), kind).split()
+    )
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])
@@ -227,12 +229,12 @@ def test_accents_are_readable_on_their_background(kind: VerdictClass) -> None:
     assert contrast(words.VERDICTS[kind].colours.accent_dark, "#1d2126") >= 4.5
 
 
-@pytest.mark.parametrize("name", ["merge", "three_parents", "finetune", "inconclusive", "hostile"])
+@pytest.mark.parametrize("name", ["merge", "three_parents", "same_origin", "inconclusive", "hostile"])
 def test_markdown_is_as_it_was(name: str, golden: Callable[[str, str], None]) -> None:
     golden(f"{name}.md", rendered("markdown", samples.SAMPLES[name]()))
 
 
-@pytest.mark.parametrize("name", ["merge", "merge_then_trained", "piecewise", "finetune", "inconclusive", "hostile"])
+@pytest.mark.parametrize("name", ["merge", "on_line", "piecewise", "same_origin", "inconclusive", "hostile"])
 def test_the_terminal_is_as_it_was(name: str, golden: Callable[[str, str], None]) -> None:
     golden(f"{name}.txt", on_terminal(samples.SAMPLES[name]()))
 

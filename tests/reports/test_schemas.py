@@ -17,7 +17,7 @@ from tests.reports.probing_samples import probe_report
 
 DOCS = Path(__file__).parents[2] / "docs"
 WRITTEN: dict[str, list[Callable[[], Result]]] = {
-    "report": [samples.finetune],
+    "report": [samples.same_origin],
     "probe": [probe_report, lambda: probe_report(hostile=True)],
     "eval": [pages.scores, lambda: pages.scores(hostile=True)],
     "check": [checks.found, checks.could_not_judge, checks.hostile],

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from modelprov.check.interface import NO_PARENT, Candidate, Claims, Measured, ProseClaim
 from modelprov.check.results import Lineage, Location
 
-MIXED = ("merge", "merge-then-trained")
+MIXED = ("merge", "on-line")
 PLAIN = 1.0  # share of bits of a plain merge
 
 

@@ -1,7 +1,7 @@
 """Rules about where the weights came from: what the card declares against what the comparison of weights found.
 
 What is found in weights has mostly no direction in time: "A from B" and "B from A" give the same numbers, a copy may be
-of either, and a merge with a parent that nobody named looks like a finetune. An error here rests on a fixed mix of
+of either, and a merge with a parent that nobody named may look like a finetune. An error here rests on a fixed mix of
 models that were all compared, on all weights; where less is there, it is a warning or is not judged.
 """
 
@@ -28,6 +28,7 @@ from modelprov.check.rules.making import finding, not_judged
 __all__ = ["LINEAGE_RULES", "MIXED", "RELATION", "SCRATCH", "TRAINED", "TRAINING"]
 
 TRAINING = ("post-trained", "finetuned", "distilled")
+KIN = ("same-origin", "other-coordinates")
 BY_WEIGHTS = ("finetune", "merge")  # relations that a comparison can contradict
 
 
@@ -63,7 +64,9 @@ def _undeclared(claims: Claims, lineage: Lineage, parent: Candidate) -> Outcome:
     unnamed = "the card does not name it" if claims.card is not None else "there is no card that names it"
     if lineage.verdict == "copy":
         message = f"The weights are those of {parent.name}, bit for bit; {unnamed}."
-    elif lineage.verdict in MIXED:
+    elif lineage.verdict == "on-line":
+        message = f"The weights lie on a line to {parent.name}, as those of a merge with it do, and others; {unnamed}."
+    elif lineage.verdict == "merge":
         how = f" ({share:.4g} of the weights)" if share is not None else ""
         message = f"The weights come from {parent.name}{how}; {unnamed}."
     else:
@@ -89,12 +92,12 @@ def _direction(lineage: Lineage, who: str) -> str:
         return (
             f"weights do not tell whether this is a copy of {who} or {who} a copy of this; declare it if it came first"
         )
-    if lineage.verdict == "finetune":
+    if lineage.verdict in KIN:
         return f"weights do not tell whether this came from {who} or {who} from this; declare it if it came first"
-    if lineage.verdict == "merge-then-trained":
+    if lineage.verdict == "on-line":
         return (
-            f"an earlier stage of one training can look like a trained merge with {who}, and so can a model from which "
-            f"{who} was made by carrying it on; declare it if it came first"
+            f"a model on the line to {who} may be a merge with it that was trained, a sibling by learning rate, a "
+            f"stage of one training, or what {who} was made from by carrying it on; declare it if it came first"
         )
     return ""
 
@@ -141,7 +144,7 @@ def relation_contradicted(claims: Claims, measured: Measured) -> list[Outcome]:
     if lineage is None:
         return [not_judged(RELATION, reason)]
     if said == "finetune":
-        if lineage.verdict == "merge-then-trained":
+        if lineage.verdict == "on-line" or (lineage.verdict == "merge" and lineage.held < 1):
             return [not_judged(RELATION, "a merge that was trained may be called either")]
         wrong = lineage.verdict == "merge"
     else:
@@ -150,10 +153,12 @@ def relation_contradicted(claims: Claims, measured: Measured) -> list[Outcome]:
             # with a parent missing, a merge reads as a finetune
             missing = names(gone) or "the second parent, which the card does not name"
             return [not_judged(RELATION, f"a merge cannot be told without {missing}")]
-        if lineage.verdict == "finetune":
+        if lineage.verdict in KIN:
             return [not_judged(RELATION, "no share of a second parent was found; a merge that picks weights hides it")]
         if lineage.verdict == "copy" and undeclared(measured, lineage):
             return [not_judged(RELATION, _direction(lineage, names(undeclared(measured, lineage))))]
+        if lineage.verdict == "copy" and lineage.held < 1:
+            return [not_judged(RELATION, "all matrices are one parent's, but norms or biases may have been merged")]
         wrong = lineage.verdict in ("copy", "unrelated")
     if not wrong:
         return []
@@ -182,6 +187,8 @@ def training_claimed(claims: Claims, measured: Measured) -> list[Outcome]:
     lineage, reason = settled(measured)
     if lineage is None:
         return [not_judged(TRAINED, reason)]
+    if lineage.verdict == "copy" and lineage.held < 1:
+        return [not_judged(TRAINED, "norms or biases differ, and training may have been of those alone")]
     if lineage.verdict != "copy" and not (lineage.verdict == "merge" and lineage.bit_equal == PLAIN):
         return []
     others, gone = undeclared(measured, lineage), absent(measured, lineage)

@@ -101,9 +101,9 @@ class LocalAccess:
         return MappedView(mapping, tuple(ranges))
 
     def fill(self, ranges: Sequence[Range], places: Sequence[int], buffer: Bytes) -> None:
-        """One range after the other, past the cache where that works."""
+        """One range after the other, past the cache where that works and the file is not in it."""
         for (shard, begin, stop), place in zip(ranges, places, strict=True):
-            direct = self.direct(shard)
+            direct = None if self.mapped(shard) is not None else self.direct(shard)
             if direct is None or not direct.read(begin, stop, buffer, place):
                 self._source.read_into(shard, begin, buffer.data[place : place + stop - begin])
 

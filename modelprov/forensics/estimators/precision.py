@@ -7,7 +7,7 @@ a sample; judges nothing.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,15 @@ from modelprov.checkpoints.formats.dtypes import FORMATS, WITHIN_FLOAT32, DType,
 from modelprov.checkpoints.types import Alignment
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.thresholds import LATTICE_ELEMENTS, ON_LATTICE
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """The formats of one checkpoint, by their safetensors names: as most weights are stored, and as they show."""
+
+    stored: str
+    shows: str
+
 
 MANTISSA_BITS = np.array([dtype.mantissa_bits for dtype in FORMATS])
 """By the codes of `Sample.formats`."""
@@ -43,6 +52,21 @@ def effective(sample: Sample) -> Sample:
 def short(sample: Sample) -> bool:
     """Whether most of the suspect holds 16-bit numbers, where every fit of a mixture allows both directions."""
     return 2 * int((MANTISSA_BITS[sample.formats[0]] < DType.F32.mantissa_bits).sum()) >= sample.elements
+
+
+def precisions(sample: Sample, declared: npt.NDArray[np.int64]) -> tuple[Precision, ...]:
+    """What most sampled elements of each argument are stored as and show, the suspect first.
+
+    `sample` with the formats that values show (`effective`), `declared` int64 [1 + k, tensors] the codes of the files.
+    """
+    return tuple(
+        Precision(_commonest(stored[sample.group]), _commonest(shows))
+        for stored, shows in zip(declared, sample.formats, strict=True)
+    )
+
+
+def _commonest(codes: npt.NDArray[np.integer]) -> str:
+    return str(FORMATS[int(np.argmax(np.bincount(codes, minlength=len(FORMATS))))])
 
 
 def suspect_formats(

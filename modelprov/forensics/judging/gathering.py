@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.forensics.estimators import interval
-from modelprov.forensics.estimators.precision import short
+from modelprov.forensics.estimators.precision import Precision, precisions, short
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.line import collinearity, straightness, weights_of
 from modelprov.forensics.judging.part_alphas import PartAlpha, part_weights, spread, spread_of_weights
@@ -21,6 +21,7 @@ from modelprov.forensics.judging.roles import between
 from modelprov.forensics.judging.rows import Table, agreement, betweenness, correlations, mean_correlation
 from modelprov.forensics.judging.sides import sides, towards
 from modelprov.forensics.judging.verdict import exact_rule
+from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits, is_exact, subsample
 from modelprov.forensics.search.weighted_sum import WeightedSum
@@ -45,7 +46,8 @@ Parts = Mapping[str, Mapping[object, PartAlpha]]
 class Evidence:
     """What the facts are drawn from: sums, fits, swept recipes, the coefficients of parts, the shares compared.
 
-    Those are the shares of all the suspect's weights, and of those that may carry a verdict.
+    Those are the shares of all the suspect's weights, and of those that may carry a verdict. `sample` is the decisive
+    part of the sample, also where a single parent leaves nothing to fit.
     """
 
     table: Table
@@ -55,6 +57,7 @@ class Evidence:
     parts: Parts
     seed: int
     compared: tuple[float, float] = (1.0, 1.0)
+    sample: Sample | None = None
 
 
 def gather(of: Evidence) -> Facts:
@@ -133,15 +136,18 @@ def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
     table, fits = of.table, of.fits
     total, everything = table.rows(decisive), table.moments.total()
     n, elements, nonfinite = total.n, total.elements, total.count(NONFINITE)
-    same = tuple(parent for parent in range(1, n) if elements and total.equal(0, parent) == elements)
+    same = [parent for parent in range(1, n) if elements and total.equal(0, parent) == elements]
+    # of equals the last comes first, as it is the reference, usually the base that the others are made from too
+    same.sort(key=lambda parent: (-everything.equal(0, parent), -parent))
     weights, error = weights_of(total, fits)
     return replace(
         facts,
         finite=elements / (elements + nonfinite) if elements + nonfinite else 0.0,
         compared=of.compared[0],
         compared_decisive=of.compared[1],
-        identical=same,
-        vectors_differ=bool(same) and everything.equal(0, same[0]) != everything.elements,
+        identical=tuple(same),
+        alike=everything.equal(0, same[0]) / everything.elements if same else 1.0,
+        equal=tuple(total.equal(0, parent) / elements if elements else 0.0 for parent in range(1, n)),
         correlations=tuple(mean_correlation(table, decisive, 0, parent) for parent in range(1, n)),
         kin_tensors=_kin_tensors(table, decisive),
         between=between(total),
@@ -167,12 +173,21 @@ def _guarded(of: Evidence, facts: Facts, rows: Sequence[int]) -> Facts:
         extrapolated=extrapolated(judged, best),
         centred=centred(judged, best, of.seed),
         short=judged is None or short(judged.sample),
+        precision=_precision(of),
         ties=side.ties,
         ties_even=side.even / side.ties if side.ties else None,
         ties_firm=side.firm,
         roomy=side.roomy,
         strictly=side.strictly / side.expected if side.expected else None,
     )
+
+
+def _precision(of: Evidence) -> tuple[Precision, ...]:
+    if of.sample is None:
+        return ()
+    tensors = of.table.tensors
+    declared = [[tensor.views[number].ref.dtype.code for tensor in tensors] for number in range(len(of.table.labels))]
+    return precisions(of.sample, np.array(declared, np.int64))
 
 
 def _bit_equal(moments: Moments, slot: int | None) -> float | None:

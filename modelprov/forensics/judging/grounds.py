@@ -5,10 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.verdict import akin
 from modelprov.forensics.results import AfterMerge, Control, Evidence, Mixing, Reproduction
 from modelprov.shares import floor_percent, wilson
+
+
+def units(paired: PairedUnits, labels: Sequence[str]) -> Evidence:
+    """What the test of units found."""
+    return Evidence(
+        measure=f"units that gates and ups, paired apart, put at one place in {labels[paired.parent]} "
+        f"({paired.kin} of {paired.layers} layers related)",
+        value=f"{paired.agreeing:,} of {paired.units:,}",
+        uncertainty=f"chance at most {paired.chance:.1g} in the related layers" if paired.kin else None,
+        null=f"{paired.expected:.2g}: assignments that know nothing of each other (Poisson)",
+    )
 
 
 def grounds(
@@ -28,6 +39,8 @@ def grounds(
                     null="0 for independently trained weights",
                 )
             )
+    if facts.paired is not None:
+        found.append(units(facts.paired, labels))
     for parent, rare in enumerate(facts.rare, 1):
         found.append(
             Evidence(
@@ -37,6 +50,10 @@ def grounds(
                 null=f"{facts.by_chance:.1g} of {facts.profiles}",
             )
         )
+    if facts.precision:
+        found.append(_precision(facts, labels))
+    if facts.ties_even is not None and akin(facts):
+        found.append(_parity(facts))
     fit = mixing.least_squares
     if fit.alpha is not None:
         error = f"α ± {1.96 * fit.standard_error:.2g}" if fit.standard_error is not None else None
@@ -101,6 +118,36 @@ def grounds(
                 )
             )
     return found
+
+
+def _precision(facts: Facts, labels: Sequence[str]) -> Evidence:
+    """In what format the numbers of each checkpoint are, whatever its file declares."""
+    said = [
+        f"{label} {one.shows}" + ("" if one.shows == one.stored else f" (stored as {one.stored})")
+        for label, one in zip(labels, facts.precision, strict=True)
+    ]
+    return Evidence(
+        measure="precision of the numbers themselves, whatever the file declares (the coarsest format that holds them "
+        "where the parents differ)",
+        value=", ".join(said),
+        null="one number of F32 in 65,536 is also one of BF16"
+        if any(one.stored != "BF16" for one in facts.precision)
+        else None,
+    )
+
+
+def _parity(facts: Facts) -> Evidence:
+    """How often the suspect holds the even one of two numbers that are equally near to the mixture."""
+    even = round((facts.ties_even or 0.0) * facts.ties)
+    bounds = wilson(even, facts.ties)
+    return Evidence(
+        measure="parity: where the mixture falls on the border of two numbers, the share that hold the even one, as "
+        "rounding does (sample)",
+        value=f"{facts.ties_even:.4f}",
+        uncertainty=f"95 %: {bounds.low:.4f} to {bounds.high:.4f}",
+        elements=facts.ties,
+        null="0.5 for values picked from either parent; near 1 for a mixture, 1 where its arithmetic keeps ties",
+    )
 
 
 def nulls(facts: Facts, mixing: Mixing) -> tuple[Control, ...]:

@@ -1,4 +1,4 @@
-"""The verdict: from evidence to one of six classes. Pure; the rules stand here, in the order in which they are tried.
+"""The verdict: from evidence to one of seven classes. Pure; the rules stand here, in the order in which they are tried.
 
 Only decisive tensors (matrices of at least 16 x 16, no norms, no biases) carry a verdict. Thresholds come from the
 generated families of `benchmarks/calibration.py`; `docs/method.md` says what each one costs.
@@ -7,10 +7,10 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                                                                                               -> inconclusive
 2.  identical           every decisive element holds the bits of one parent, as the suspect's format stores them
                                                                                               -> copy
-                        (if only norms, biases and other vectors differ: finetune)
+                        (norms, biases and other vectors may differ: the share says so)
 3.  unrelated           mean-centred correlation with every parent below 0.1, and in no single tensor above 0.5
                                                                                               -> unrelated
-    other-coordinates   the same, but sorted sizes of rows and columns are a parent's beyond chance, or could not be
+    coordinates-open    the same, but sorted sizes of rows and columns are a parent's beyond chance, or could not be
                         compared                                                              -> inconclusive
 4.  weak-kinship        the correlation below 0.5 for every parent                            -> inconclusive
 5.  other-child         another argument is an exact mixture of the suspect and the rest, and the suspect is not one
@@ -28,18 +28,23 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         and betweenness too unless a weight is negative                       -> merge
     6 and 7 need elements that tell a mixture from each parent alone: at least 500 (and 100 for each piece) that do not
     hold that parent's bits, of which the recipe of rule 6 misses at most 1 %. What holds in at least half of the
-    weights and not in the rest is rule partly-exact                                          -> merge-then-trained
+    weights and not in the rest is rule partly-exact                                          -> merge, of that share
     (in less than half                                                                        -> inconclusive)
     other-child again   another argument lies between the suspect and a third                 -> inconclusive
-8.  merge-then-trained  by the likelihood, which knows rounding, the suspect lies between one parent and the mixture
+8.  near-the-line       by the likelihood, which knows rounding, the suspect lies between one parent and the mixture
                         of the others, seen from it under an angle with a cosine of at most -0.97; no parent has more
                         than 0.95 of the weight; and the weights are the same across layers, of which at least three
                         must be measured, and across components (spread at most 0.02); and it lies strictly between
-                        the parents as often as that mixture would, in at least 500 elements  -> merge-then-trained
-9.  near-one-parent     one parent has 0.9 to 1.5 of the weight, known to 0.05                -> finetune
+                        the parents as often as that mixture would, in at least 500 elements  -> on-line
+9.  near-one-parent     one parent has 0.9 to 1.5 of the weight, known to 0.05                -> same-origin
     two-directions      the same, but a second one has at least 0.1, or three quarters of what differs from the first
                         moved towards the second                                              -> inconclusive
 10. shared-direction    anything else                                                         -> inconclusive
+
+Where the test of units (`search/coordinates/`) finds the suspect in other coordinates, these are undone first, and the
+rules look at what is then there. Rules 2 and 6, which speak of bits, hold as ever if no bit was lost in undoing and at
+least half of the weights that may carry a verdict could be compared; whatever else the rules say becomes
+    other-coordinates                                                                         -> other-coordinates
 
 A control that fares as the suspect does turns rules 6 to 8 into inconclusive, and so does, for every class, a suspect
 of whose weights that may carry a verdict less than half could be compared (rule partial).
@@ -49,7 +54,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.thresholds import (
     BEYOND,
@@ -88,13 +93,33 @@ class Decision:
 def decide(facts: Facts) -> Decision:
     """Apply the rules in order."""
     decision = _by_rules(facts)
-    if facts.compared_decisive < HALF and decision.class_ is not VerdictClass.INCONCLUSIVE:
-        return _inconclusive(
-            "partial",
-            f"only {facts.compared_decisive:.0%} of its matrix weights could be compared; those alone would be called "
-            f"{decision.class_} (rule {decision.rule})",
-        )
-    return decision
+    if facts.paired is not None and facts.paired.undone:
+        return _undone(decision, facts, facts.paired)
+    if decision.class_ is VerdictClass.INCONCLUSIVE or facts.compared_decisive * held(decision, facts) >= HALF:
+        return decision
+    alone = f"those alone would be called {decision.class_} (rule {decision.rule})"
+    if held(decision, facts) < 1:
+        alone = f"only {held(decision, facts):.0%} of those would be called {decision.class_} (rule {decision.rule})"
+    return _inconclusive(
+        "partial", f"only {facts.compared_decisive:.0%} of its matrix weights could be compared; {alone}"
+    )
+
+
+def held(decision: Decision, facts: Facts) -> float:
+    """The share of the weights compared that the class is about, 0 to 1: less than all where it holds in a part."""
+    return {"partly-exact": facts.explained, "identical": facts.alike * facts.finite}.get(decision.rule, 1.0)
+
+
+def _undone(decision: Decision, facts: Facts, paired: PairedUnits) -> Decision:
+    """What holds in other coordinates: bits are bits there too, and nothing else says more than the units."""
+    bits = decision.class_ in (VerdictClass.COPY, VerdictClass.MERGE) and decision.rule != "exact-to-rounding"
+    if bits and paired.exact and facts.compared_decisive * held(decision, facts) >= HALF:
+        return decision
+    reason = (
+        f"{paired.agreeing:,} of {paired.units:,} units are paired alike by their gates and by their ups, where chance "
+        f"gives {paired.expected:.2g}, and {paired.kin} of {paired.layers} layers are related so"
+    )
+    return Decision(VerdictClass.OTHER_COORDINATES, "other-coordinates", paired.parent, reason)
 
 
 def akin(facts: Facts) -> bool:
@@ -109,8 +134,6 @@ def _by_rules(facts: Facts) -> Decision:
     if facts.finite < HALF:
         return _inconclusive("no-evidence", "more than half of the matrix elements are not finite")
     if facts.identical:
-        if facts.vectors_differ:
-            return Decision(VerdictClass.FINETUNE, "identical", facts.identical[0])
         return Decision(VerdictClass.COPY, "identical", facts.identical[0])
     known = [value for value in facts.correlations if value is not None]
     if not known:
@@ -119,14 +142,14 @@ def _by_rules(facts: Facts) -> Decision:
     if related < UNRELATED and not facts.kin_tensors:
         if facts.elsewhere is not None:
             return _inconclusive(
-                "other-coordinates",
+                "coordinates-open",
                 "weight by weight they share nothing, but sorted by size the rows and columns agree more closely than "
                 "chance allows, as after reordering, rotating or rescaling a model inside",
                 facts.elsewhere,
             )
         if facts.untested:
             return _inconclusive(
-                "other-coordinates",
+                "coordinates-open",
                 "weight by weight it shares nothing with the parents, and too few whole matrices could be compared to "
                 "see whether it is one of them in other coordinates",
             )
@@ -138,7 +161,7 @@ def _by_rules(facts: Facts) -> Decision:
             "chance, less than a descendant does",
         )
     if facts.parents == 1:
-        return Decision(VerdictClass.FINETUNE, "near-one-parent", 1)
+        return Decision(VerdictClass.SAME_ORIGIN, "near-one-parent", 1)
     return _among_parents(facts)
 
 
@@ -184,7 +207,7 @@ def _among_parents(facts: Facts) -> Decision:
             "partly-exact", f"{facts.explained:.0%} of the matrix weights are exactly a mixture, the larger part is not"
         )
     if exact and facts.explained < 1:
-        return Decision(VerdictClass.MERGE_THEN_TRAINED, "partly-exact")
+        return Decision(VerdictClass.MERGE, "partly-exact")
     if exact:
         return Decision(VerdictClass.MERGE, exact)
     if others and not own:
@@ -223,7 +246,7 @@ def _by_weights(facts: Facts, weights: tuple[float, ...]) -> Decision:
                 "parent look so",
             )
         if facts.spread is not None and facts.spread <= SPREAD:
-            return Decision(VerdictClass.MERGE_THEN_TRAINED, "merge-then-trained")
+            return Decision(VerdictClass.ON_LINE, "near-the-line")
         if facts.spread is None:
             return _inconclusive(
                 "shared-direction",
@@ -243,7 +266,7 @@ def _by_weights(facts: Facts, weights: tuple[float, ...]) -> Decision:
         second = _second_direction(facts, weights, heaviest)
         if second is not None:
             return second
-        return Decision(VerdictClass.FINETUNE, "near-one-parent", heaviest + 1)
+        return Decision(VerdictClass.SAME_ORIGIN, "near-one-parent", heaviest + 1)
     if facts.agreement is not None and facts.agreement >= COMPLETE:
         return _inconclusive(
             "shared-direction",

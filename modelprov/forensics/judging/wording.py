@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.grounds import grounds, nulls
+from modelprov.forensics.judging.histories import histories
 from modelprov.forensics.judging.roles import Between
-from modelprov.forensics.judging.verdict import Decision
+from modelprov.forensics.judging.verdict import Decision, held
 from modelprov.forensics.results import (
     AfterMerge,
     Control,
@@ -16,7 +17,7 @@ from modelprov.forensics.results import (
     Verdict,
     VerdictClass,
 )
-from modelprov.forensics.thresholds import ASTRAY, NO_SHARE, REPRODUCED
+from modelprov.forensics.thresholds import ASTRAY, HALF, NO_SHARE, REPRODUCED
 from modelprov.shares import floor_percent
 
 WHO = "who made the weights, how the parents came to be used, or with what intent and permission"
@@ -34,12 +35,14 @@ def verdict(
     """The decision with its words; `labels` of all checkpoints, suspect first."""
     return Verdict(
         class_=decision.class_,
-        summary=_summary(decision, facts, mixing, reproduction, after, labels),
+        summary=_summary(decision, facts, mixing, reproduction, after, labels) + _undone(facts),
         rule=decision.rule,
+        share=facts.compared * held(decision, facts),
         parent=labels[decision.parent]
         if decision.parent and decision.class_ is not VerdictClass.INCONCLUSIVE
         else None,
         reason=decision.reason,
+        histories=histories(decision, facts, labels),
         rests_on=tuple(grounds(facts, mixing, reproduction, after, labels, controls)),
         controls=controls + nulls(facts, mixing),
         does_not_show=_limits(decision, labels),
@@ -54,23 +57,29 @@ def _summary(
     kind, suspect = decision.class_, _compared(facts, labels[0])
     alone = " A merge was not tested: that takes a second parent." if len(labels) == 2 else ""
     parent = labels[decision.parent] if decision.parent else ""
+    if kind is VerdictClass.COPY and facts.alike < 1:
+        return (
+            f"All matrices of {suspect} are those of {parent}, to the precision that {labels[0]} holds, which makes "
+            f"{floor_percent(facts.alike)} of the weights compared; only norms, biases or the like differ. Who copied "
+            f"whom is open.{_alike(facts, labels)}{alone}"
+        )
     if kind is VerdictClass.COPY:
         return (
             f"{suspect} is a copy of {parent}: the same numbers, to the precision that {labels[0]} holds; who copied "
-            f"whom is open.{alone}"
+            f"whom is open.{_alike(facts, labels)}{alone}"
         )
     if kind is VerdictClass.MERGE:
         return _merge_summary(decision, facts, mixing, reproduction, [suspect, *labels[1:]])
-    if kind is VerdictClass.MERGE_THEN_TRAINED:
-        return _trained_summary(decision, facts, reproduction, after, [suspect, *labels[1:]])
-    if kind is VerdictClass.FINETUNE:
-        if decision.rule == "identical":
-            return (
-                f"All matrices of {suspect} are those of {parent}, bit for bit; only norms, biases or the like differ. "
-                f"Who came first is open.{alone}"
-            )
+    if kind is VerdictClass.ON_LINE:
+        return _line_summary(facts, after, [suspect, *labels[1:]])
+    if kind is VerdictClass.OTHER_COORDINATES:
         return (
-            f"{suspect} shares its origin with {parent}; who came first is open."
+            f"{suspect} is related to {parent}, in other coordinates: {decision.reason}. Who came first, and what else "
+            f"was done, is open.{alone}"
+        )
+    if kind is VerdictClass.SAME_ORIGIN:
+        return (
+            f"{suspect} shares its origin with {parent}; who came first is open.{_same_bits(decision, facts, parent)}"
             f"{_others(decision, facts, labels)}{alone}"
         )
     if kind is VerdictClass.UNRELATED:
@@ -87,7 +96,7 @@ def _summary(
             f"{labels[0]} is on a line with {' and '.join(labels[1:])}, but whether it was merged from {parent} or "
             f"{parent} made from it, the weights do not settle: {decision.reason}."
         )
-    if decision.rule == "other-coordinates" and decision.parent:
+    if decision.rule == "coordinates-open" and decision.parent:
         return (
             f"{labels[0]} is perhaps {parent}, or a descendant, in other coordinates: {decision.reason}. That is no "
             "finding and no all-clear."
@@ -98,9 +107,37 @@ def _summary(
     return f"The weights do not settle where {labels[0]} comes from: {decision.reason}."
 
 
+def _undone(facts: Facts) -> str:
+    """What was undone before anything else was measured."""
+    if facts.paired is None or not facts.paired.undone:
+        return ""
+    kept = "no bit was lost in it" if facts.paired.exact else "what is left of the weights is rounded anew"
+    return f" Undone first: {'; '.join(facts.paired.undone)} ({kept})."
+
+
 def _compared(facts: Facts, suspect: str) -> str:
     """The suspect, or as much of it as a sentence may be about."""
     return suspect if facts.compared == 1 else f"The {floor_percent(facts.compared)} of {suspect} that can be compared"
+
+
+def _alike(facts: Facts, labels: Sequence[str]) -> str:
+    """That other parents have the same matrices, so that the one named is one of several."""
+    others = [labels[parent] for parent in facts.identical[1:]]
+    return (
+        f" The matrices of {' and '.join(others)} are the same ones, so it may come from there as well."
+        if others
+        else ""
+    )
+
+
+def _same_bits(decision: Decision, facts: Facts, parent: str) -> str:
+    """How much is the very same, where that is most of it: little changed is no model of its own."""
+    share = facts.equal[(decision.parent or 1) - 1] if facts.equal else 0.0
+    return (
+        f" {floor_percent(share)} of the matrix weights compared are those of {parent}, bit for bit."
+        if share >= HALF
+        else ""
+    )
 
 
 def _others(decision: Decision, facts: Facts, labels: Sequence[str]) -> str:
@@ -114,7 +151,8 @@ def _others(decision: Decision, facts: Facts, labels: Sequence[str]) -> str:
         return ""
     astray = any((share or 0) > ASTRAY for share in facts.towards)
     if not astray and all(abs(weight) < NO_SHARE for weight, _ in shares):
-        return f" No share of {' or '.join(label for _, label in shares)} was found in it."
+        none = " or ".join(label for _, label in shares)
+        return f" The best fit gives no weight to {none}; methods that pick weights can hide one."
     fitted = " and ".join(f"{weight:.2f} of {label}" for weight, label in shares)
     return f" The best fit has {fitted} in it, but the suspect is not on a line to there."
 
@@ -123,6 +161,13 @@ def _merge_summary(
     decision: Decision, facts: Facts, mixing: Mixing, reproduction: Reproduction, labels: Sequence[str]
 ) -> str:
     suspect, parents = labels[0], " and ".join(labels[1:])
+    if decision.rule == "partly-exact":
+        reproduced = (facts.bit_equal or 0) >= REPRODUCED and reproduction.recipe and len(reproduction.groups) == 1
+        exact = f"exactly {reproduction.recipe}" if reproduced else f"an exact merge of {parents}"
+        return (
+            f"{floor_percent(facts.explained)} of the matrix weights of {suspect} are {exact}; the rest was changed "
+            "afterwards or comes from elsewhere."
+        )
     if decision.rule == "reproduced" and reproduction.recipe:
         pieces = len(reproduction.groups)
         recipe = f"a merge in {pieces} pieces of {parents}" if pieces > 1 else reproduction.recipe
@@ -149,39 +194,27 @@ def _merge_summary(
     )
 
 
-def _trained_summary(
-    decision: Decision, facts: Facts, reproduction: Reproduction, after: AfterMerge, labels: Sequence[str]
-) -> str:
-    suspect = labels[0]
-    if decision.rule == "partly-exact":
-        reproduced = (facts.bit_equal or 0) >= REPRODUCED and reproduction.recipe and len(reproduction.groups) == 1
-        exact = f"exactly {reproduction.recipe}" if reproduced else f"an exact merge of {' and '.join(labels[1:])}"
-        return (
-            f"{floor_percent(facts.explained)} of the matrix weights of {suspect} are {exact}; the rest was changed "
-            "afterwards or comes from elsewhere."
-        )
-    weights = facts.weights or ()
+def _line_summary(facts: Facts, after: AfterMerge, labels: Sequence[str]) -> str:
+    suspect, weights = labels[0], facts.weights or ()
+    parents = " and ".join(labels[1:])
+    place = f"the line between {parents}" if len(labels) == 3 else f"the plane through {parents}"
     parts = " + ".join(f"{weight:.3f} × {label}" for weight, label in zip(weights, labels[1:], strict=True))
-    if after.sigma_relative is None:
-        return f"{suspect} is about {parts}, but for a small further change."
+    beside = "a little" if after.sigma_relative is None else "no more than rounding"
+    if after.sigma_relative:
+        beside = f"{100 * after.sigma_relative:.2g} % of their distance"
     return (
-        f"{suspect} lies at {parts}, but for a further change of {100 * after.sigma_relative:.2g} % of the parents' "
-        "distance, as a merge does that was trained afterwards or computed in a way that was not tried."
+        f"{suspect} lies on {place}, at {parts}, with {beside} beside it. A merge that was trained afterwards lies "
+        "so, and so do models that nobody merged: the weights alone do not tell them apart."
     )
 
 
 def _limits(decision: Decision, labels: Sequence[str]) -> tuple[str, ...]:
     limits = [WHO]
-    if decision.class_ in (VerdictClass.MERGE, VerdictClass.MERGE_THEN_TRAINED):
+    if decision.class_ in (VerdictClass.MERGE, VerdictClass.ON_LINE):
         limits.append(TASK_VECTOR.format(reference=labels[-1], parent=labels[1]))
-    if decision.class_ is VerdictClass.MERGE_THEN_TRAINED:
-        limits.append(
-            "that a merge came first: an earlier stage of one parent's own training, or a model trained in almost the "
-            "same way, can lie as close to the line, and a parent that was made by carrying the suspect on beyond "
-            "itself and training a little puts it there; an unsuspected checkpoint as `--control` and the history of "
-            "the models help to tell"
-        )
-    if decision.class_ is VerdictClass.FINETUNE:
+    if decision.class_ is VerdictClass.ON_LINE:
+        limits.append("that anything was merged, or what happened first: see the histories that fit")
+    if decision.class_ is VerdictClass.SAME_ORIGIN:
         limits.append(
             f"the order in time: {labels[decision.parent or 1]} could also have been trained from {labels[0]}, or both "
             "from a third checkpoint"

@@ -18,9 +18,9 @@ from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Checkpoint, Component
 from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.sampling.scout import plan_sample, stratify
-from modelprov.forensics.sums.kernels.choose import pick_kernel
+from modelprov.forensics.sums.kernels.choose import pick_device
 from modelprov.forensics.sums.kernels.cpu import compile_for
-from modelprov.forensics.sums.kernels.interface import Kernel, RecipePlan
+from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.moments import NONFINITE
 from modelprov.forensics.sums.sweep import block_bytes, sweep
 from modelprov.progress import Progress
@@ -118,12 +118,12 @@ def reproduce(
     progress.stage("aligning tensors")
     alignment = _aligned(suspect, expected)
     progress.stage("preparing kernels (compiled once, on the first run)")
-    kernel, _ = pick_kernel("cpu")
+    device = pick_device("cpu")
     compile_for(2)
     threads = limits.threads or max(2, processors())
-    plan = plan_pass(alignment, block_bytes(limits.memory, threads, 2))
+    plan = plan_pass(alignment, block_bytes(limits.memory, threads, 2, device))
     progress.stage("comparing every weight", plan.bytes)
-    elements, equal = _counts(alignment, plan, kernel, threads, progress)
+    elements, equal = _counts(alignment, plan, device, threads, progress)
     differences = _differences(alignment, elements, equal)
     coverage = alignment.share()
     total, same = int(elements.sum()), int(equal.sum())
@@ -132,7 +132,7 @@ def reproduce(
     claimed = None
     if not reproduced and same < total:
         progress.stage("trying other arithmetics on a sample")
-        claimed, alternatives = _tried(suspect, alignment, candidates, kernel, limits)
+        claimed, alternatives = _tried(suspect, alignment, candidates, device, limits)
     for checkpoint in alignment.checkpoints:
         checkpoint.source.check_unchanged()
     return Verification(
@@ -164,12 +164,12 @@ def _aligned(suspect: Checkpoint, expected: Checkpoint) -> Alignment:
 
 
 def _counts(
-    alignment: Alignment, plan: Plan, kernel: Kernel, threads: int, progress: Progress | None
+    alignment: Alignment, plan: Plan, device: Device, threads: int, progress: Progress | None
 ) -> tuple[Int64, Int64]:
     """Elements and equal elements of every aligned tensor; values that are not finite are compared bit by bit."""
     tensors = len(alignment.tensors)
     moments = sweep(
-        alignment.checkpoints, plan, tensors, RecipePlan.none(1, tensors), kernel,
+        alignment.checkpoints, plan, tensors, RecipePlan.none(1, tensors), device,
         threads=threads, on_bytes=progress.advance if progress else None,
     )  # fmt: skip
     elements = moments.counts[:, 0] + moments.counts[:, NONFINITE]
@@ -223,13 +223,13 @@ def _differences(alignment: Alignment, elements: Int64, equal: Int64) -> tuple[D
 
 
 def _tried(
-    suspect: Checkpoint, alignment: Alignment, candidates: Candidates, kernel: Kernel, limits: Limits
+    suspect: Checkpoint, alignment: Alignment, candidates: Candidates, device: Device, limits: Limits
 ) -> tuple[float, tuple[Alternative, ...]]:
     """What the claim and each candidate reproduce of the same sample; best first."""
 
     def share(of: Alignment) -> tuple[float, int]:
         plan = plan_sample(of, stratify(of), limits.sample, limits.seed)
-        elements, equal = _counts(of, plan, kernel, limits.threads or 2, None)
+        elements, equal = _counts(of, plan, device, limits.threads or 2, None)
         return int(equal.sum()) / max(int(elements.sum()), 1), int(elements.sum())
 
     claimed, _ = share(alignment)

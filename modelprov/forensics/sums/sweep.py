@@ -11,21 +11,21 @@ from modelprov.checkpoints.plan import Plan
 from modelprov.checkpoints.reading import Reader, Sources
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.engines.local import run_tasks
-from modelprov.forensics.sums.kernels.interface import Kernel, RecipePlan, Segments
+from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segments
 from modelprov.forensics.sums.moments import Moments
 
 Progress = Callable[[int], None]
-BUFFERS_PER_THREAD = 2  # block bytes a thread may hold at a time, beside what alignment adds
+BUFFERS_PER_THREAD = 2  # block bytes a thread may hold at a time where files are mapped, beside what alignment adds
 
 
-def block_bytes(memory: int, threads: int, checkpoints: int) -> int:
+def block_bytes(memory: int, threads: int, checkpoints: int, device: Device) -> int:
     """Bytes of each checkpoint in a block, so that all threads' buffers stay within `memory` bytes."""
-    fair = memory // max(1, threads * checkpoints * BUFFERS_PER_THREAD)
-    return int(np.clip(fair, 64 << 10, 8 << 20))
+    held = BUFFERS_PER_THREAD if device.buffer is None else 1
+    return int(np.clip(memory // max(1, threads * checkpoints * held), 64 << 10, device.block))
 
 
 def sweep(
-    checkpoints: tuple[Checkpoint, ...], plan: Plan, tensors: int, recipes: RecipePlan, kernel: Kernel,
+    checkpoints: tuple[Checkpoint, ...], plan: Plan, tensors: int, recipes: RecipePlan, device: Device,
     *, threads: int, method: str = "auto", on_bytes: Progress | None = None,
     precision: npt.NDArray[np.int64] | None = None,
 ) -> Moments:  # fmt: skip
@@ -39,7 +39,7 @@ def sweep(
     sizes = plan.sizes.sum(axis=0)
 
     def make_worker() -> Callable[[int], Moments]:
-        reader = Reader(plan, sources)
+        reader = Reader(plan, sources, device.buffer)
 
         def work(number: int) -> Moments:
             block = plan.block(number)
@@ -47,7 +47,7 @@ def sweep(
             tensor = plan.tensor[block]
             narrow = None if precision is None else precision[tensor]
             segments = Segments(tensor, plan.count[block], loaded.start, plan.dtype[:, block], narrow)
-            rows = kernel(loaded.buffers, segments, recipes)
+            rows = device.kernel(loaded.buffers, segments, recipes)
             if on_bytes is not None:
                 on_bytes(int(sizes[block].sum()))
             return rows

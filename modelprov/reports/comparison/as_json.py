@@ -10,8 +10,11 @@ from pydantic import ValidationError
 
 from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
+from modelprov.reports.comparison.older import as_of_today
 from modelprov.reports.comparison.report import SCHEMA_VERSION, Report
 
+OLDER = "1"
+"""The major version that is still read."""
 _ROWS = frozenset({"components", "layers", "cells", "tensors"})
 
 
@@ -47,23 +50,26 @@ def render_json(report: Report) -> str:
 
 
 def load_report(text: str) -> Report:
-    """Return the report that `render_json` wrote.
+    """Return the report that `render_json` wrote; of major version 1 with today's names (`older.py`).
 
     Raises:
-        UsageError: the text is no JSON, no report, or a report of another major version.
+        UsageError: the text is no JSON, no report, or a report of a major version that is not known.
 
     """
     try:
         data = parse_json(text, unique=True)
     except JsonError as error:
         message = f"This is not JSON: {error}"
-        raise UsageError(message, "Give a file that `modelprov compare --json` wrote.") from error
+        raise UsageError(message, "Give a JSON report of `modelprov compare`.") from error
     version = data.get("schema_version") if isinstance(data, dict) else None
     if not isinstance(version, str):
         message = "This JSON is not a modelprov report: it has no schema_version."
-        raise UsageError(message, "Give a file that `modelprov compare --json` wrote.")
-    if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
-        message = f"The report has schema version {version}; this modelprov reads {SCHEMA_VERSION}."
+        raise UsageError(message, "Give a JSON report of `modelprov compare`.")
+    major = version.split(".")[0]
+    if major == OLDER:
+        data = as_of_today(data)
+    elif major != SCHEMA_VERSION.split(".")[0]:
+        message = f"The report has schema version {version}; this modelprov reads {SCHEMA_VERSION} and {OLDER}.x."
         raise UsageError(message, "Use the modelprov version that wrote it (see its `environment`).")
     try:
         return Report.model_validate(data)

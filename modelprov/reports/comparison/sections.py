@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from modelprov.forensics.results import Evidence, VerdictClass
+from modelprov.checkpoints.single_file import TAKEN_FIRST
+from modelprov.forensics.results import Evidence, History, VerdictClass
 from modelprov.reports import numbers as n
 from modelprov.reports.comparison import words
 from modelprov.reports.comparison.report import Report, UnalignedGroup
 from modelprov.reports.comparison.tables import parents
 from modelprov.reports.document import Fact, Figure, facts
 
-MIXED = frozenset({VerdictClass.MERGE, VerdictClass.MERGE_THEN_TRAINED})
+MIXED = frozenset({VerdictClass.MERGE, VerdictClass.ON_LINE})
 MOST_FIGURES = 4
+MOST_BITS = 0.5  # the same in two models, from which the headline says how many
 
 
 def suspect(report: Report) -> str:
@@ -20,19 +22,33 @@ def suspect(report: Report) -> str:
 
 def headline(report: Report) -> str:
     """What the verdict says of which models, on what share of the weights."""
-    class_, share = report.verdict.class_, report.coverage.share
+    verdict = report.verdict
+    class_, share = verdict.class_, report.coverage.share if verdict.share is None else verdict.share
     labels = [label for _, label in parents(report)]
     used = {label for group in report.reproduction.groups for label, weight in group.weights.items() if weight}
     if class_ in MIXED and len(used) > 1:
         labels = [label for label in labels if label in used]
     whole = share == 1 or class_ is VerdictClass.INCONCLUSIVE
-    return n.clean(
-        words.VERDICTS[class_].headline.format(
-            suspect=suspect(report) if whole else f"{n.share(share)} of {suspect(report)}",
-            parent=report.verdict.parent or labels[0],
-            parents=(" or " if class_ is VerdictClass.UNRELATED else " and ").join(labels),
-        )
+    said = words.VERDICTS[class_].headline.format(
+        suspect=suspect(report) if whole else f"{n.share(share)} of {suspect(report)}",
+        parent=verdict.parent or labels[0],
+        parents=(" or " if class_ is VerdictClass.UNRELATED else " and ").join(labels),
     )
+    if class_ is VerdictClass.ON_LINE:
+        said += _place(report)
+    same = report.overall.equal.get(verdict.parent or "", 0.0)
+    if class_ is VerdictClass.SAME_ORIGIN and same >= MOST_BITS:
+        said += f", and {n.share(same)} of its bits"
+    return n.clean(said)
+
+
+def _place(report: Report) -> str:
+    """Where on the line between two parents, and how much lies beside it."""
+    mixing, beside = report.mixing, n.finite(report.after_merge.sigma_relative)
+    place = (
+        f" at {n.number(mixing.alpha, 2)}" if n.finite(mixing.alpha) is not None and len(parents(report)) == 2 else ""
+    )
+    return place + (f", with {n.share(beside)} of their distance beside it" if beside else "")
 
 
 def summary(report: Report) -> str:
@@ -41,11 +57,14 @@ def summary(report: Report) -> str:
 
 
 def verdict_notes(report: Report) -> tuple[str, ...]:
-    """Return what a reader must know beside the verdict: why it is inconclusive, other roles, sampling."""
+    """Return what a reader must know beside the verdict: why it is inconclusive, roles, sampling, another model."""
     verdict = report.verdict
     notes = [n.clean(text) for text in (verdict.reason, verdict.roles) if text and text not in verdict.summary]
+    if verdict.formerly:
+        notes.append(words.FORMERLY.get(verdict.formerly, words.RENAMED).format(former=n.clean(verdict.formerly)))
     if report.mode == "sample":
         notes.append(f"{words.SAMPLED} ({n.share(report.coverage.read_share)} of the suspect.)")
+    notes += [f"{n.clean(note)}." for note in report.coverage.notes if TAKEN_FIRST in note]
     return tuple(notes)
 
 
@@ -59,6 +78,7 @@ def key_figures(report: Report) -> tuple[Figure, ...]:
     found: list[Figure] = []
     if mixed:
         found.extend(_mix_figures(report))
+    if report.verdict.class_ is VerdictClass.MERGE:  # near a line, rounding alone gives most bits
         found.append(
             Figure(
                 "Weights reproduced bit for bit",
@@ -66,8 +86,8 @@ def key_figures(report: Report) -> tuple[Figure, ...]:
                 f"of {n.compact(report.reproduction.elements)} by one recipe",
             )
         )
-    if report.verdict.class_ is VerdictClass.MERGE_THEN_TRAINED:
-        found.append(Figure("Added after mixing", n.share(after.sigma_relative), "of the distance between the parents"))
+    if report.verdict.class_ is VerdictClass.ON_LINE:
+        found.append(Figure("Beside the line", n.share(after.sigma_relative), "of the distance between the parents"))
     equal = [
         Figure(f"Bit-equal to {label}", n.share(row.equal.get(label)), f"of {n.compact(row.elements)} weights")
         for _, label in parents(report)
@@ -122,6 +142,11 @@ def evidence(item: Evidence) -> str:
     return text
 
 
+def history(item: History) -> str:
+    """A history that fits, in a sentence."""
+    return f"{item.history} (to settle it: {item.settled_by})"
+
+
 def not_compared(item: UnalignedGroup) -> str:
     """What could not be compared for one reason, in a sentence."""
     return (
@@ -137,6 +162,7 @@ def mixing_facts(report: Report) -> tuple[Fact, ...]:
     return facts(
         ("α", n.coefficient(mixing.alpha, mixing.low, mixing.high)),
         ("Interval for α", n.interval(mixing.low, mixing.high)),
+        ("It holds what was mixed if", n.clean(mixing.assumes or "")),
         ("Found by", mixing.method or ""),
         ("Coverage of α", n.share(mixing.coverage)),
         ("Coverage by chance (null)", n.share(mixing.null_coverage)),
@@ -164,11 +190,20 @@ def mixing_has_coefficients(report: Report) -> bool:
 
 def recipe_facts(report: Report) -> tuple[Fact, ...]:
     """Return the exact recipe and how much of the suspect it reproduces."""
-    found = report.reproduction
+    found, method = report.reproduction, report.method
+    if method is not None:
+        return facts(
+            ("Method", n.clean(method.words)),
+            ("Arithmetic", method.arithmetic),
+            ("Bit-equal", n.share(method.bit_equal)),
+            ("Of weights", n.count(method.elements)),
+            ("Tensors computed again", f"{n.count(method.tensors)} of {n.count(method.recomputed)} as they are stored"),
+            ("Gives as much", n.clean("; ".join(method.alternatives))),
+        )
     return facts(
         ("Recipe", found.recipe or ""),
         ("Arithmetic", found.arithmetic or ""),
-        ("Known to compute so", found.programs or ""),
+        ("Known to compute so", (found.programs or "") if report.verdict.class_ is VerdictClass.MERGE else ""),
         ("Bit-equal", n.share(found.bit_equal)),
         ("Of weights", n.count(found.elements) if found.elements else ""),
     )
@@ -177,12 +212,13 @@ def recipe_facts(report: Report) -> tuple[Fact, ...]:
 def recipe_absent(report: Report) -> str:
     """Why there is no recipe, or nothing if there is one."""
     found = report.reproduction
-    return "" if found.recipe else n.clean(found.reason or "") or words.NO_RECIPE
+    return "" if found.recipe or report.method else n.clean(found.reason or "") or words.NO_RECIPE
 
 
 def recipe_yaml(report: Report) -> str:
     """Return the merge config that can be run, or nothing."""
-    return n.clean(report.reproduction.yaml or "", keep="\n\t").strip("\n")
+    config = report.reproduction.yaml if report.method is None else report.method.yaml
+    return n.clean(config or "", keep="\n\t").strip("\n")
 
 
 def after_facts(report: Report) -> tuple[Fact, ...]:
@@ -191,9 +227,29 @@ def after_facts(report: Report) -> tuple[Fact, ...]:
     return facts(
         ("Agreement", _of(n.share(after.agreement), after.agreement_elements)),
         ("Betweenness", _of(n.share(after.betweenness), after.betweenness_elements)),
-        ("Added after mixing, of the parents' distance", n.share(after.sigma_relative)),
+        ("Beside the mix, of the parents' distance", n.share(after.sigma_relative)),
         ("σ", _plus(n.scientific(after.sigma), n.scientific(after.sigma_standard_error))),
         ("α by likelihood", n.with_error(after.alpha, after.alpha_standard_error)),
+    )
+
+
+def beyond_facts(report: Report) -> tuple[Fact, ...]:
+    """Return what is left beyond the parents: how much of what shape, and which other models it is like."""
+    found = report.beyond
+    if found is None or found.relative is None:
+        return ()
+    of = "the parents' distance" if found.of == "distance" else "the parent's weights"
+    likenesses = (
+        (f"Correlation with what is only in {one.label} ({one.kind})", n.cosine(one.correlation))
+        for one in found.likenesses
+    )
+    return facts(
+        ("Size", f"{n.share(found.relative)} of {of}"),
+        ("Matrices read", n.count(found.matrices)),
+        ("Changed beyond rounding", n.count(found.changed)),
+        ("Of these of low rank", n.count(found.low_rank)),
+        ("Rank, at most", n.count(found.rank) if found.rank is not None else ""),
+        *likenesses,
     )
 
 

@@ -136,6 +136,16 @@ def evidence_table(report: Report) -> Table:
     return make_table("What the verdict rests on", columns, rows)
 
 
+def histories_table(report: Report) -> Table:
+    """Return the histories that fit, and what would settle each."""
+    columns = (
+        Column("History", "history", numeric=False),
+        Column("Would be settled by", "settled by", numeric=False),
+    )
+    rows = [(item.history, item.settled_by) for item in report.verdict.histories]
+    return make_table("Histories that fit", columns, rows)
+
+
 def controls_table(report: Report) -> Table:
     """Return the same numbers for checkpoints that nobody suspects."""
     columns = (

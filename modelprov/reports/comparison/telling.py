@@ -53,10 +53,12 @@ def tell(report: Report) -> Document:
         colours=kind.colours,
         blocks=(
             *_evidence(report),
+            *fitting(report),
             Only(WRITTEN, limits),
             Only(TERMINAL, layers),
             *_mixing(report),
             *_recipe(report),
+            *_beyond(report),
             Only(WRITTEN, layers),
             *_coverage(report),
             Only(TERMINAL, limits),
@@ -77,6 +79,19 @@ def rests_on(report: Report) -> tuple[Block, ...]:
         Only(TERMINAL, [Bullets([sections.evidence(item) for item in items])]),
         Only(WRITTEN, [Grid(tables.evidence_table(report))]),
         Text("" if items else "No measure was decisive."),
+    )
+
+
+def fitting(report: Report) -> tuple[Block, ...]:
+    """The histories that fit, each with what would settle it; a terminal has no room for the table."""
+    items = report.verdict.histories
+    if not items:
+        return ()
+    return (
+        Heading("Histories that fit", listed=True),
+        Text(words.HISTORIES, quiet=True),
+        Only(TERMINAL, [Bullets([sections.history(item) for item in items])]),
+        Only(WRITTEN, [Grid(tables.histories_table(report))]),
     )
 
 
@@ -128,7 +143,7 @@ def _mixing(report: Report) -> tuple[Block, ...]:
         Facts(sections.mixing_facts(report)),
         *several,
         *drawings.coverage(report),
-        Only(WRITTEN, [Heading("After mixing", 3)]),
+        Only(WRITTEN, [Heading("Beside the mix", 3)]),
         Facts(sections.after_facts(report)),
         Text("" if absent else sections.after_absent(report)),
     )
@@ -145,6 +160,15 @@ def _recipe(report: Report) -> tuple[Block, ...]:
         Only(WRITTEN, merge_config(report)),
         Fold("Recipes tried", [Grid(tables.candidates_table(report))], level=3),
     )
+
+
+def _beyond(report: Report) -> tuple[Block, ...]:
+    """What is left beyond the named parents; nothing where a recipe explains all of it, or the models are no kin."""
+    found = report.beyond
+    if found is None:
+        return ()
+    words = Text(n.clean(found.words or found.reason or ""))
+    return Heading("Beyond the parents", listed=True), words, Facts(sections.beyond_facts(report))
 
 
 def _layers(report: Report) -> tuple[Block, ...]:
@@ -218,7 +242,7 @@ def _method() -> tuple[Block, ...]:
     return (
         Heading("Method, in plain words", short="Method", listed=True),
         Facts(words.TERMS, terms=True),
-        Heading("The six verdicts", 3),
+        Heading("The seven verdicts", 3),
         Facts(verdicts, terms=True),
         Heading("How to contest this report", short="How to contest", listed=True),
         Bullets(words.CONTEST),

@@ -31,23 +31,30 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
     VerdictClass.MERGE: VerdictWords(
         "Merge",
         "{suspect} is a mix of {parents}",
-        "The weights lie where a fixed mix of the parents puts them, to within the rounding of the stored numbers. "
-        "Training done afterwards would have moved them off that line.",
+        "The weights that the headline speaks of lie where a fixed mix of the parents puts them, to within the "
+        "rounding of the stored numbers. That is certain, and says nothing of who made which file.",
         Colours("#1c4f8f", "#8fbcf2", "blue"),
     ),
-    VerdictClass.MERGE_THEN_TRAINED: VerdictWords(
-        "Merge, then trained",
-        "{suspect} lies near a mix of {parents}",
-        "The weights scatter around a fixed mix of the parents by more than rounding explains. A mix that was trained "
-        "afterwards looks so, and so may an earlier stage of one training, or a model trained in almost the same way.",
+    VerdictClass.ON_LINE: VerdictWords(
+        "On a line",
+        "{suspect} lies on the line between {parents}",
+        "The weights are close to a fixed mix of the parents, but not so close that rounding explains the rest. This "
+        "asks for a look; it is no finding.",
         Colours("#5a3a8e", "#c3a8f0", "magenta"),
     ),
-    VerdictClass.FINETUNE: VerdictWords(
-        "Finetune",
+    VerdictClass.SAME_ORIGIN: VerdictWords(
+        "Same origin",
         "{suspect} shares its origin with {parent}",
         "The weights lie near one parent, and away from it in a direction that the other checkpoints do not explain. "
         "Which came first, or whether both come from a third checkpoint, they do not show.",
         Colours("#0b645a", "#74cfc0", "cyan"),
+    ),
+    VerdictClass.OTHER_COORDINATES: VerdictWords(
+        "Related, in other coordinates",
+        "{suspect} is related to {parent}, in other coordinates",
+        "At their own places the weights share little; once what was reordered, rotated or rescaled inside is undone, "
+        "they do. Such a change costs nothing and leaves what a model does as it was. What else was done is open.",
+        Colours("#7a2e5d", "#eda3cf", "magenta"),
     ),
     VerdictClass.UNRELATED: VerdictWords(
         "Unrelated",
@@ -64,6 +71,15 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
     ),
 }
 
+HISTORIES = "The weights do not choose among these. Each can be settled by something else."
+RENAMED = "This is a report of an older version, which called this verdict “{former}”."
+FORMERLY: dict[str, str] = {
+    "merge-then-trained": RENAMED + " It meant that the weights lie near a fixed mix of the parents, and named one of "
+    "the histories that put them there. That anything was mixed, or trained afterwards, was not shown.",
+    "finetune": RENAMED + " It meant that the weights share their origin with a parent, and no more than that: which "
+    "came first was never shown.",
+}
+"""What a class meant that no longer exists, by its name in reports before schema version 2.0."""
 
 TERMS: tuple[Fact, ...] = (
     Fact(
@@ -113,7 +129,7 @@ TERMS: tuple[Fact, ...] = (
     Fact(
         "σ (sigma)",
         "How far the suspect scatters around the best mix before its last rounding. Divided by the distance of the "
-        "parents it says how much was added after mixing.",
+        "parents it says how much lies beside the mix.",
     ),
     Fact(
         "Not decisive",

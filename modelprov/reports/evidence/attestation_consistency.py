@@ -15,9 +15,10 @@ from modelprov.reports.comparison.report import Report
 
 RULES: Final[Mapping[VerdictClass, frozenset[str]]] = {
     VerdictClass.COPY: frozenset({"identical"}),
-    VerdictClass.FINETUNE: frozenset({"identical", "near-one-parent"}),
-    VerdictClass.MERGE: frozenset({"reproduced", "exact-to-rounding"}),
-    VerdictClass.MERGE_THEN_TRAINED: frozenset({"partly-exact", "merge-then-trained"}),
+    VerdictClass.MERGE: frozenset({"reproduced", "exact-to-rounding", "partly-exact", "method"}),
+    VerdictClass.ON_LINE: frozenset({"near-the-line"}),
+    VerdictClass.SAME_ORIGIN: frozenset({"near-one-parent"}),
+    VerdictClass.OTHER_COORDINATES: frozenset({"other-coordinates"}),
     VerdictClass.UNRELATED: frozenset({"unrelated"}),
 }
 MOST_BITS = 0.9  # far below what the rules ask for, since those look at a part of the weights
@@ -30,6 +31,7 @@ def contradictions(report: Report) -> Iterator[str]:
     yield from _verdict(report, labels)
     yield from _mixing(report.mixing, labels)
     yield from _recipe(report, labels)
+    yield from _method(report, labels)
     yield from _rows(report)
 
 
@@ -39,10 +41,13 @@ def _verdict(report: Report, parents: list[str]) -> Iterator[str]:
         yield f"the verdict {verdict.class_} never comes from the rule {verdict.rule!r}"
     if verdict.parent is not None and verdict.class_ is not VerdictClass.INCONCLUSIVE and verdict.parent not in parents:
         yield f"the verdict is about {verdict.parent}, which is no parent of the report"
-    if verdict.class_ in (VerdictClass.COPY, VerdictClass.FINETUNE) and verdict.parent is None:
+    if (
+        verdict.class_ in (VerdictClass.COPY, VerdictClass.SAME_ORIGIN, VerdictClass.OTHER_COORDINATES)
+        and verdict.parent is None
+    ):
         yield f"the verdict is {verdict.class_}, of no parent"
     equal = report.overall.equal.get(verdict.parent or "")
-    if verdict.class_ is VerdictClass.COPY and (equal or 0) < MOST_BITS:
+    if verdict.class_ is VerdictClass.COPY and (equal or 0) < MOST_BITS * (verdict.share or 1):
         yield f"the verdict is copy, but the bits equal to {verdict.parent}'s are {_said(equal)}"
     if verdict.rule == "reproduced" and (bits or 0) < MOST_BITS:
         yield f"the verdict {verdict.class_} rests on a recipe that gives the bits, but bit_equal is {_said(bits)}"
@@ -51,6 +56,20 @@ def _verdict(report: Report, parents: list[str]) -> Iterator[str]:
     recipe, one_recipe = report.reproduction.recipe, len(report.reproduction.groups) == 1
     if verdict.rule == "reproduced" and one_recipe and recipe is not None and recipe not in verdict.summary:
         yield f"the summary of the verdict does not name the recipe, {recipe}"
+
+
+def _method(report: Report, parents: list[str]) -> Iterator[str]:
+    method, verdict = report.method, report.verdict
+    if (verdict.rule == "method") > (method is not None):
+        yield "the verdict rests on a merge method, but none is named"
+    if method is None:
+        return
+    if not {*method.parents, *([method.base] if method.base else [])} <= set(parents):
+        yield f"{method.words} names models that are no parents of the report"
+    if verdict.rule == "method" and method.bit_equal < MOST_BITS:
+        yield f"the verdict rests on a method that gives the bits, but bit_equal is {_said(method.bit_equal)}"
+    if verdict.rule == "method" and method.words not in verdict.summary:
+        yield f"the summary of the verdict does not name the method, {method.words}"
 
 
 def _mixing(mixing: Mixing, parents: list[str]) -> Iterator[str]:
@@ -152,12 +171,15 @@ def _rows(report: Report) -> Iterator[str]:
     for row in rows:
         yield from _inside(row.name, row.alpha, row.low, row.high)
     shares = {"coverage.share": report.coverage.share, "coverage.read_share": report.coverage.read_share}
+    shares |= {"verdict.share": report.verdict.share or 0.0}
     shares |= {"bit_equal": report.reproduction.bit_equal or 0.0}
     for name, share in shares.items():
         if not 0 <= share <= 1 + ROUNDING:
             yield f"{name} is {share}, not between 0 and 1"
     if report.coverage.read_share > report.coverage.share + ROUNDING:
         yield "more was read than compared (coverage)"
+    if (report.verdict.share or 0.0) > report.coverage.share + ROUNDING:
+        yield "the verdict is about more than was compared (verdict.share, coverage.share)"
 
 
 def _said(share: float | None) -> str:

@@ -1,12 +1,12 @@
 """What a bill of materials says of a model's relatives, whatever its format. Restates a `Report`; computes nothing new.
 
-An ancestor is a parent that a merge was found of. For a copy and a finetune the weights do not show which came first,
-so the parent is a variant: related, in a direction that is not known.
+An ancestor is a parent that a merge was found of. For all other kin the weights do not show which came first, so the
+parent is a variant: related, in a direction that is not known.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import quote
@@ -37,12 +37,13 @@ def relatives(report: Report) -> tuple[Relative, ...]:
     """
     verdict = report.verdict
     parents = [one for one in report.inputs if one.role in ("parent", "reference")]
-    if verdict.class_ in (VerdictClass.MERGE, VerdictClass.MERGE_THEN_TRAINED):
+    if verdict.class_ is VerdictClass.MERGE:
         found = [_ancestor(one, report) for one in parents]
         return tuple(one for one in found if one is not None)
-    if verdict.class_ in (VerdictClass.COPY, VerdictClass.FINETUNE):
-        return tuple(_variant(one, report) for one in parents if one.label == verdict.parent)
-    return ()
+    if verdict.class_ is VerdictClass.ON_LINE:
+        found = [_ancestor(one, report) for one in parents]
+        return tuple(_on_line(one) for one in found if one is not None)
+    return tuple(_variant(one, report) for one in parents if one.label == verdict.parent)
 
 
 def _ancestor(one: Input, report: Report) -> Relative | None:
@@ -88,6 +89,12 @@ def _estimate(one: Input, report: Report) -> tuple[float, float, float] | None:
     if one.role == "reference":
         return 1 - sum(alphas), 1 - sum(highs), 1 - sum(lows)
     return alphas[0], lows[0], highs[0]
+
+
+def _on_line(found: Relative) -> Relative:
+    """The same numbers of a parent that the suspect may be a merge of, or be related to in another way."""
+    words = f"on a line at {found.proportion}; whether anything was merged, and what came first, is not known"
+    return replace(found, kind="variant", proportion=words)
 
 
 def _variant(one: Input, report: Report) -> Relative:

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from modelprov.reports.comparison.as_json import load_report, render_json
+from modelprov.reports.comparison.as_json import OLDER, load_report, render_json
 from modelprov.reports.comparison.report import SCHEMA_VERSION, Report
 from modelprov.reports.numbers import coefficient, count, interval, plural, scientific, share
+from modelprov.savable import Page
 
 TOLERANCE = 1e-9
 SMALLEST = 1e-12
 UNCHECKED = "the command line, times, versions, machine, memory and threads of the original run"
+WORDING = tuple(f"verdict.{key}" for key in ("summary", "reason", "histories", "rests_on", "does_not_show", "formerly"))
 _ROWS = ("components", "layers", "cells", "tensors")
 
 
@@ -44,7 +46,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Recheck:
-    """All claims of a report. `older` names values that a file of an older schema does not have: not compared."""
+    """All claims of a report. `older`: values that an older schema does not have or words otherwise, not compared."""
 
     claims: tuple[Held, ...]
     tolerance: float
@@ -58,6 +60,21 @@ class Recheck:
         return all(claim.holds for claim in self.claims)
 
 
+@dataclass(frozen=True, eq=False)
+class Rechecked(Page):
+    """Which claims of the report in `file` hold; `notes` say what could not be checked, `started` when it was."""
+
+    found: Recheck
+    file: str
+    notes: tuple[str, ...]
+    started: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether every claim holds."""
+        return self.found.holds
+
+
 def recheck(recorded: Report, recomputed: Report, tolerance: float = TOLERANCE) -> Recheck:
     """Compare what a report says with what its inputs give.
 
@@ -67,6 +84,8 @@ def recheck(recorded: Report, recomputed: Report, tolerance: float = TOLERANCE) 
     old = recorded.model_dump(mode="json", by_alias=True)
     new = load_report(render_json(recomputed)).model_dump(mode="json", by_alias=True)
     older = tuple(_unset(recorded)) if recorded.schema_version != SCHEMA_VERSION else ()
+    if recorded.schema_version.split(".")[0] == OLDER:
+        older = tuple(dict.fromkeys((*older, *WORDING)))
     claims = []
     for name, says, places in _claims(recorded):
         compared = [(place, at(old, place), at(new, place)) for place in places if not _within(place, older)]
@@ -92,7 +111,7 @@ def _claims(report: Report) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield f"input {one.label}", f"{one.role}, digest {one.digest[:12]}...", (f"inputs[{number}]",)
     verdict, mixing, made, after = report.verdict, report.mixing, report.reproduction, report.after_merge
     says = f"{verdict.class_} by rule {verdict.rule!r}" + (f", from {verdict.parent}" if verdict.parent else "")
-    yield "verdict", says, ("tool", "mode", *_of("verdict", "class rule parent roles"))
+    yield "verdict", says, ("tool", "mode", *_of("verdict", "class rule share parent roles"))
     yield "proportion", _interval(mixing.alpha, mixing.low, mixing.high, mixing.reason), ("mixing",)
     recipe = f"{made.recipe} in {made.arithmetic}" if made.recipe else made.reason or "none"
     yield "recipe", recipe, _of("reproduction", "recipe arithmetic programs groups yaml reason")
@@ -100,20 +119,22 @@ def _claims(report: Report) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         "not measured" if made.bit_equal is None else f"{share(made.bit_equal, 4)} of {count(made.elements)} elements"
     )
     yield "bits reproduced", equal, _of("reproduction", "bit_equal elements candidates")
+    yield "method", report.method.words if report.method else "none", ("method",)
     added = after.reason or ("not measured" if after.sigma is None else f"sigma {scientific(after.sigma)}")
     yield "after the merge", added, ("after_merge",)
+    beyond = report.beyond.words or report.beyond.reason if report.beyond else None
+    yield "beyond the parents", beyond or "not asked for", ("beyond",)
     yield "whole model", f"{count(report.overall.elements)} elements", ("overall",)
     for key in _ROWS:
         yield key, plural(len(getattr(report, key)), "row"), (key,)
     yield "controls", plural(len(verdict.controls), "control"), ("verdict.controls",)
-    asked = _of("settings", "sample sample_elements seed suspect parents reference controls")
+    asked = _of("settings", "sample sample_elements seed suspect parents reference controls candidates")
     yield (
         "coverage",
         f"{share(report.coverage.read_share)} of the suspect read",
         ("coverage", "environment.seed", *asked),
     )
-    wording = _of("verdict", "summary reason rests_on does_not_show")
-    yield "wording", "summary, evidence, what it does not show", wording
+    yield "wording", "summary, evidence, histories that fit, what it does not show", WORDING
 
 
 def _of(part: str, keys: str) -> tuple[str, ...]:

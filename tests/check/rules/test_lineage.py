@@ -14,7 +14,7 @@ from tests.check.rules.made import NEX, QWEN, at, claims, lineage, measured, sai
 
 NOTHING = measured(lineage=None, missing={"lineage": "no candidate is here"})
 UNSETTLED = measured(lineage=lineage("inconclusive", parents=(), shares={}, bit_equal=None, recipe=None))
-RELATED = lineage("finetune", parents=("qwen",), shares={}, recipe=None, bit_equal=None)
+RELATED = lineage("same-origin", parents=("qwen",), shares={}, recipe=None, bit_equal=None)
 
 
 def one(outcomes: list[object]) -> Finding:
@@ -44,7 +44,7 @@ def test_a_declared_parent_is_no_finding() -> None:
 
 
 def test_an_undeclared_relative_is_a_warning_that_says_that_time_has_no_direction_in_weights() -> None:
-    kin = lineage("finetune", parents=("nex",), shares={}, recipe=None, bit_equal=None)
+    kin = lineage("same-origin", parents=("nex",), shares={}, recipe=None, bit_equal=None)
     found, open_question = rules.undeclared_parent(claims(), measured(lineage=kin))
     assert isinstance(found, Finding)
     assert found.severity is Severity.WARNING
@@ -80,13 +80,13 @@ def test_a_declared_base_that_is_not_here_may_explain_an_undeclared_parent() -> 
 
 
 @pytest.mark.parametrize("controls", [(), ("sibling",)])
-def test_a_trained_merge_is_never_an_error_whatever_the_control(controls: tuple[str, ...]) -> None:
-    trained = lineage("merge-then-trained", bit_equal=None, recipe=None, controls=controls)
+def test_a_place_on_a_line_is_never_an_error_whatever_the_control(controls: tuple[str, ...]) -> None:
+    trained = lineage("on-line", bit_equal=None, recipe=None, controls=controls)
     found, open_question = rules.undeclared_parent(claims(), measured(lineage=trained))
     assert isinstance(found, Finding)
     assert found.severity is Severity.WARNING
     assert isinstance(open_question, NotJudged)
-    assert "an earlier stage" in open_question.reason
+    assert "a stage of one training" in open_question.reason
 
 
 @pytest.mark.parametrize("rule", [rule for rule in LINEAGE_RULES if rule.id != "MP107"], ids=lambda rule: rule.id)
@@ -129,7 +129,31 @@ def test_a_named_candidate_that_could_not_be_compared_leaves_the_question_open()
 
 def test_a_trained_merge_may_be_called_a_finetune() -> None:
     card = claims(relation=Declared("finetune", at(4)))
-    assert "either" in reason(rules.relation_contradicted(card, measured(lineage=lineage("merge-then-trained"))))
+    assert "either" in reason(rules.relation_contradicted(card, measured(lineage=lineage("on-line"))))
+
+
+def test_what_is_a_merge_or_a_copy_in_a_part_only_contradicts_neither_finetune_nor_merge_nor_training() -> None:
+    both = (Declared("Qwen/Qwen3.5", at(3)), Declared("nex-agi/Nex-N2-Pro", at(3)))
+    trained = claims(relation=Declared("finetune", at(4)), prose=(said("post-trained"),))
+    part = lineage(held=0.7, bit_equal=0.8)
+    assert "either" in reason(rules.relation_contradicted(trained, measured(lineage=part)))
+    assert rules.training_claimed(trained, measured(lineage=part)) == []
+    copy = lineage("copy", parents=("qwen",), held=0.99)
+    assert "of those alone" in reason(rules.training_claimed(trained, measured(lineage=copy)))
+    merged = claims(base_models=both, relation=Declared("merge", at(4)))
+    state = measured(lineage=copy, candidates=(replace(NEX, declared=True), QWEN))
+    assert "may have been merged" in reason(rules.relation_contradicted(merged, state))
+    whole = measured(lineage=copy.model_copy(update={"held": 1.0}), candidates=(replace(NEX, declared=True), QWEN))
+    assert one(rules.relation_contradicted(merged, whole)).severity is Severity.ERROR
+
+
+def test_an_exact_merge_of_a_part_with_an_undeclared_parent_is_an_error_and_a_place_on_a_line_is_none() -> None:
+    assert one(rules.undeclared_parent(claims(), measured(lineage=lineage(held=0.7)))).severity is Severity.ERROR
+    for verdict in ("on-line", "same-origin", "other-coordinates"):
+        found, open_question = rules.undeclared_parent(claims(), measured(lineage=lineage(verdict, parents=("nex",))))
+        assert isinstance(found, Finding)
+        assert found.severity is Severity.WARNING
+        assert isinstance(open_question, NotJudged)
 
 
 def test_a_declared_teacher_leaves_no_trace_and_is_no_error() -> None:
@@ -206,8 +230,8 @@ def test_training_that_left_no_trace_is_an_error(kind: str) -> None:
     [
         lineage(bit_equal=0.99999),
         lineage(bit_equal=None, recipe=None),
-        lineage("merge-then-trained"),
-        lineage("finetune", parents=("qwen",)),
+        lineage("on-line"),
+        lineage("same-origin", parents=("qwen",)),
         lineage("unrelated", parents=()),
     ],
     ids=lambda found: f"{found.verdict}-{found.bit_equal}",

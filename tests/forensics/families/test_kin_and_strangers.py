@@ -28,14 +28,14 @@ def test_other_norms_do_not_hide_that_all_matrices_were_copied() -> None:
     parent, _, base = family()
     mixed = {name: parent[name] if tensor[0].ndim == 1 else tensor for name, tensor in base.items()}
     found = judge(mixed, parent, base)
-    assert named(found) == ("finetune", "identical")
+    assert named(found) == ("copy", "identical")
     assert found.verdict.parent == "P2"
 
 
 def test_two_checkpoints_are_a_copy_a_finetune_or_unrelated() -> None:
     parent, _, base = family()
     assert named(judge(base, base)) == ("copy", "identical")
-    assert named(judge(parent, base)) == ("finetune", "near-one-parent")
+    assert named(judge(parent, base)) == ("same-origin", "near-one-parent")
     assert named(judge(model(np.random.default_rng(99), Size(3, 32, 64, 200)), base)) == ("unrelated", "unrelated")
 
 
@@ -72,7 +72,7 @@ def test_a_parent_with_a_few_changed_elements_is_its_finetune(share: float, dtyp
     suspect = apply(of, sparse(noise(base, 1e-3), np.random.default_rng(3), share))
     suspect["model.layers.0.self_attn.q_proj.weight"][0][0, :4] += np.float32(0.01)
     found = judge(cast(suspect, dtype), parent, base)
-    assert named(found) == ("finetune", "near-one-parent")
+    assert named(found) == ("same-origin", "near-one-parent")
     assert found.verdict.parent == ("P1" if which == 0 else "P2")
 
 
@@ -82,17 +82,17 @@ def test_an_earlier_stage_of_the_parents_training_is_not_called_a_merge(time: fl
     early, late = noise(base, 3e-4, 1), noise(base, 3e-4, 2)
     suspect = apply(base, combine([(time**0.5, early)]))
     parent = apply(base, combine([(time**0.5, early), ((1 - time) ** 0.5, late)]))
-    assert named(judge(suspect, parent, base))[0] in ("inconclusive", "finetune")
+    assert named(judge(suspect, parent, base))[0] in ("inconclusive", "same-origin")
 
 
 def test_what_a_finetune_says_of_the_other_parent_is_true() -> None:
     parent, _, base = family()
     found = judge(apply(parent, noise(base, 3e-5)), parent, base)
-    assert "No share of P2 was found" in found.verdict.summary
+    assert "gives no weight to P2" in found.verdict.summary
     most = apply(base, combine([(0.93, {name: v - base[name][0] for name, (v, _) in parent.items()}),
                                 (1.0, noise(base, 1e-4))]))  # fmt: skip
     found = judge(most, parent, base)
-    assert named(found) == ("finetune", "near-one-parent")
+    assert named(found) == ("same-origin", "near-one-parent")
     assert "No share" not in found.verdict.summary
     assert "0.07 of P2" in found.verdict.summary
 
@@ -101,7 +101,7 @@ def test_what_a_finetune_says_of_the_other_parent_is_true() -> None:
 def test_quantised_and_restored_weights_are_not_called_a_merge(bits: int) -> None:
     parent, _, base = family()
     for of in (parent, base):
-        assert named(judge(quantised(of, bits), parent, base))[0] in ("finetune", "inconclusive")
+        assert named(judge(quantised(of, bits), parent, base))[0] in ("same-origin", "inconclusive")
 
 
 def test_an_ancestor_is_not_called_a_mixture_of_its_descendants() -> None:

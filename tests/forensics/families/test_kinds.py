@@ -18,8 +18,6 @@ from tests.memory import run
 
 OPTIONS = Options(threads=1, device="cpu", sample_elements=1 << 15)
 SEED = 20261127
-UNNAMED = ("slerp", "other arcs", "hidden second parent", "task arithmetic beyond")
-"""Merges that still read as trained afterwards: curved methods and unnamed parents are not told from training yet."""
 
 
 @pytest.mark.parametrize(
@@ -31,6 +29,4 @@ def test_no_kind_of_history_is_answered_with_an_error(kind: Kind) -> None:
         verdict = run(case.models, case.controls, OPTIONS).findings.verdict
         said = str(verdict.class_)
         assert said not in case.never, (case.about, said, verdict.summary)
-        if said == "merge-then-trained" and kind.name in UNNAMED:
-            continue
         assert not kind.error(said, verdict.summary), (case.about, said, verdict.summary)

@@ -15,7 +15,7 @@ from tests.memory import judge
 def test_a_little_training_after_a_merge_is_seen_and_measured(share: float) -> None:
     parent, _, base = family()
     found = judge(apply(merge([parent, base], WEIGHTS), noise(base, 3e-4 * share)), parent, base)
-    assert named(found) == ("merge-then-trained", "merge-then-trained")
+    assert named(found) == ("on-line", "near-the-line")
     assert found.facts.weights == pytest.approx(WEIGHTS, abs=0.01)
     assert found.after_merge.sigma_relative == pytest.approx(share, rel=0.5)
 
@@ -28,7 +28,7 @@ def test_the_interval_holds_the_share_that_was_mixed_also_when_training_went_on_
     distance = float(np.sqrt(np.mean(np.concatenate([one.ravel() for one in delta.values() if one.ndim == 2]) ** 2)))
     trained = combine([(1.0, noise(base, 0.02 * distance)), (0.02 * along, delta)])
     found = judge(apply(merge([parent, base], WEIGHTS, dtype=DType.F32), trained, DType.BF16), parent, base)
-    assert found.verdict.class_ == "merge-then-trained"
+    assert found.verdict.class_ == "on-line"
     assert found.mixing.method == "likelihood"
     assert found.mixing.low is not None
     assert found.mixing.high is not None
@@ -44,7 +44,7 @@ def test_a_merge_of_which_one_layer_was_trained_is_exact_in_the_rest() -> None:
     parent, _, base = family()
     extra = change(base, np.random.default_rng(2), 3e-4, only=lambda name: layer_of(name) == 2)
     found = judge(apply(merge([parent, base], WEIGHTS), extra), parent, base)
-    assert named(found) == ("merge-then-trained", "partly-exact")
+    assert named(found) == ("merge", "partly-exact")
 
 
 def test_one_small_tensor_trained_after_a_merge_is_not_hidden_by_all_the_others() -> None:
@@ -52,7 +52,7 @@ def test_one_small_tensor_trained_after_a_merge_is_not_hidden_by_all_the_others(
     merged = merge([parent, base], WEIGHTS)
     merged["model.layers.1.self_attn.q_proj.weight"][0][:2, :16] += np.float32(0.01)
     found = judge(merged, parent, base)
-    assert named(found) == ("merge-then-trained", "partly-exact")
+    assert named(found) == ("merge", "partly-exact")
     assert 0.9 < found.facts.explained < 1
 
 
@@ -79,7 +79,7 @@ def test_a_tensor_changed_after_a_merge_of_three_is_found_without_an_exact_fit()
     merged = merge(family(), [0.5, 0.3, 0.2])
     merged["model.layers.1.self_attn.q_proj.weight"][0][:, :8] += np.float32(1e-3)
     found = judge(merged, *family())
-    assert named(found) == ("merge-then-trained", "partly-exact")
+    assert named(found) == ("merge", "partly-exact")
     assert found.facts.explained == pytest.approx(1 - 1024 / found.facts.elements)
 
 

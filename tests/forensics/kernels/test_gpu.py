@@ -17,7 +17,7 @@ from modelprov.errors import UsageError
 from modelprov.forensics.sums.kernels import choose
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
 from modelprov.forensics.sums.kernels.gpu_batches import Limits
-from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
+from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segments
 from modelprov.forensics.sums.kernels.reference import reference_kernel
 from modelprov.forensics.sums.kernels.self_check import Example, disagreement, example, quick_example
 from modelprov.recipes.arithmetics import Arithmetic
@@ -196,6 +196,37 @@ def test_neighbouring_segments_travel_in_one_copy_without_changing_anything() ->
     np.testing.assert_allclose(together.sums[0], apart.sums, rtol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["three bf16 checkpoints", "three checkpoints, mixed formats", "without recipes"])
+def test_weights_that_a_device_cannot_fetch_by_itself_are_staged_first(name: str) -> None:
+    """Maps of files may not be written to: they are no memory of the device's."""
+    pytest.importorskip("torch")
+    from modelprov.forensics.sums.kernels.gpu import GpuKernel
+
+    on = EXAMPLES[name]
+    mapped = tuple(buffer.copy() for buffer in on.buffers)
+    for buffer in mapped:
+        buffer.flags.writeable = False
+    kernel = GpuKernel("cpu", backend="torch", limits=SMALL, slabs=2)
+    assert disagreement(kernel, Example(mapped, on.segments, on.recipes)) == ""
+
+
+def test_many_scattered_pieces_are_put_together_before_they_travel(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    from modelprov.forensics.sums.kernels import gpu
+
+    def copies() -> int:
+        sent = []
+        kernel = gpu.GpuKernel("cpu", backend="torch")
+        submit = kernel.submit
+        monkeypatch.setattr(kernel, "submit", lambda *given: sent.append(len(given[3])) or submit(*given))
+        assert disagreement(kernel, EXAMPLES["three bf16 checkpoints"]) == ""
+        return max(sent)
+
+    assert copies() > 3
+    monkeypatch.setattr(gpu, "STRETCHES", 2)
+    assert copies() == 1
+
+
 def test_many_threads_share_two_slabs_without_waiting_for_each_other_forever() -> None:
     pytest.importorskip("torch")
     from modelprov.forensics.sums.kernels.gpu import GpuKernel
@@ -222,8 +253,8 @@ def test_a_kernel_that_is_off_by_one_is_found() -> None:
 
 def test_choosing_the_processor_imports_no_torch() -> None:
     code = (
-        "import sys; from modelprov.forensics.sums.kernels.choose import pick_kernel; "
-        "print(pick_kernel('cpu')[1], 'torch' in sys.modules, 'triton' in sys.modules)"
+        "import sys; from modelprov.forensics.sums.kernels.choose import pick_device; "
+        "print(pick_device('cpu').description, 'torch' in sys.modules, 'triton' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["processor", "(numba)", "False", "False"]
@@ -232,7 +263,21 @@ def test_choosing_the_processor_imports_no_torch() -> None:
 def test_auto_is_the_processor_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choose, "DEVICE_FILES", ("no such device",))
     monkeypatch.setattr(sys, "platform", "linux")
-    assert choose.pick_kernel("auto") == (cpu_kernel, "processor (numba)")
+    assert choose.pick_device("auto") == Device(cpu_kernel, "processor (numba)")
+
+
+def test_auto_leaves_a_gpu_alone_that_would_end_later_than_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choose, "_gpu_possible", lambda: True)
+    monkeypatch.setattr(choose, "_checked_gpu", lambda: Device(cpu_kernel, "the GPU"))
+    assert "not the GPU" in choose.pick_device("auto", 1 << 30, threads=16).description
+    assert choose.pick_device("auto", 1 << 40, threads=2).description == "the GPU"
+    assert choose.pick_device("cuda", 1 << 30, threads=16).description == "the GPU"
+
+
+def test_a_faster_processor_and_a_smaller_model_speak_against_a_gpu() -> None:
+    assert not choose.worth_starting(0, 1)
+    assert [choose.worth_starting(24 << 30, threads) for threads in (1, 2, 16)] == [True, True, False]
+    assert choose.worth_starting(10 << 40, 64)
 
 
 def test_asking_for_a_gpu_without_one_says_so() -> None:
@@ -240,14 +285,14 @@ def test_asking_for_a_gpu_without_one_says_so() -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(UsageError, match="no GPU") as caught:
-        choose.pick_kernel("cuda")
-    assert "--device cpu" in caught.value.advice
+        choose.pick_device("cuda")
+    assert "device='cpu'" in caught.value.advice
 
 
 def test_asking_for_a_gpu_without_torch_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(UsageError, match="torch") as caught:
-        choose.pick_kernel("cuda")
+        choose.pick_device("cuda")
     assert "modelprov[gpu]" in caught.value.advice
 
 

@@ -14,10 +14,10 @@ from modelprov.forensics.judging.verdict import akin, decide, exact_rule
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, TRAINED, outcome
 
 INCONCLUSIVE = "inconclusive"
-TRAINED_RULE = ("merge-then-trained", "merge-then-trained")
+TRAINED_RULE = ("on-line", "near-the-line")
 EXACT_RULE = ("merge", "exact-to-rounding")
 BITS_RULE = ("merge", "reproduced")
-NEAR_RULE = ("finetune", "near-one-parent")
+NEAR_RULE = ("same-origin", "near-one-parent")
 UNSHAPED = (INCONCLUSIVE, "shared-direction")
 
 
@@ -46,8 +46,8 @@ LEAST = [  # a rule holds from its threshold upwards
     (EXACT, "betweenness", thresholds.COMPLETE, EXACT_RULE, TRAINED_RULE),
     (PICKED, "ties_even", thresholds.EVEN, EXACT_RULE, (INCONCLUSIVE, "ties")),
     (replace(PICKED, ties_firm=False), "roomy", thresholds.DISTINCT, EXACT_RULE, (INCONCLUSIVE, "ties")),
-    (EXACT, "explained", thresholds.HALF, ("merge-then-trained", "partly-exact"), (INCONCLUSIVE, "partly-exact")),
-    (EXACT, "explained", 1.0, EXACT_RULE, ("merge-then-trained", "partly-exact")),
+    (EXACT, "explained", thresholds.HALF, ("merge", "partly-exact"), (INCONCLUSIVE, "partly-exact")),
+    (EXACT, "explained", 1.0, EXACT_RULE, ("merge", "partly-exact")),
     (TRAINED, "straightness", thresholds.STRAIGHT, TRAINED_RULE, UNSHAPED),
     (TRAINED, "roomy", thresholds.DISTINCT, TRAINED_RULE, UNSHAPED),
     (TRAINED, "strictly", thresholds.STRICTLY, TRAINED_RULE, UNSHAPED),

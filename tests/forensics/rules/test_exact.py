@@ -40,14 +40,14 @@ def test_a_recipe_of_several_parents_that_gives_the_bits_is_a_merge() -> None:
 
 
 def test_a_recipe_of_one_parent_is_no_merge() -> None:
-    assert outcome(REPRODUCED, mixes=False, weights=(1.0, 0.0)) == ("finetune", "near-one-parent")
+    assert outcome(REPRODUCED, mixes=False, weights=(1.0, 0.0)) == ("same-origin", "near-one-parent")
 
 
 def test_a_recipe_that_only_repeats_one_parents_bits_is_no_merge() -> None:
     """0.9999 of one parent and 0.0001 of another reproduces nearly any copy with a few changed elements."""
     near_copy = replace(REPRODUCED, weights=(0.9999, 0.0001), straightness=-0.2, bit_equal=0.99995)
-    assert outcome(near_copy, distinct=499, missed=0) == ("finetune", "near-one-parent")
-    assert outcome(near_copy, distinct=2_000, missed=21) == ("finetune", "near-one-parent")
+    assert outcome(near_copy, distinct=499, missed=0) == ("same-origin", "near-one-parent")
+    assert outcome(near_copy, distinct=2_000, missed=21) == ("same-origin", "near-one-parent")
     assert outcome(near_copy, distinct=2_000, missed=20) == ("merge", "reproduced")
 
 
@@ -70,8 +70,8 @@ def test_an_exact_extrapolation_needs_agreement_but_cannot_lie_between() -> None
 
 
 def test_what_is_exact_in_most_of_the_weights_only_was_changed_afterwards() -> None:
-    assert outcome(REPRODUCED, explained=0.6) == ("merge-then-trained", "partly-exact")
-    assert outcome(EXACT, explained=0.6) == ("merge-then-trained", "partly-exact")
+    assert outcome(REPRODUCED, explained=0.6) == ("merge", "partly-exact")
+    assert outcome(EXACT, explained=0.6) == ("merge", "partly-exact")
     assert outcome(REPRODUCED, explained=0.4) == ("inconclusive", "partly-exact")
 
 
@@ -88,4 +88,4 @@ def test_an_argument_between_the_suspect_and_a_third_is_the_child() -> None:
 
 def test_parents_that_lie_on_a_line_among_themselves_say_nothing_of_the_suspect() -> None:
     apart = Between(child=2, first=1, second=3, cosine=-0.99, position=0.6)
-    assert outcome(SIBLING, between=(apart,)) == ("finetune", "near-one-parent")
+    assert outcome(SIBLING, between=(apart,)) == ("same-origin", "near-one-parent")

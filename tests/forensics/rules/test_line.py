@@ -14,24 +14,24 @@ from tests.forensics.rules.facts import SIBLING, TRAINED, outcome
 def test_a_suspect_that_is_hardly_ever_strictly_between_is_no_trained_merge() -> None:
     assert outcome(TRAINED, roomy=499) == ("inconclusive", "shared-direction")
     assert outcome(TRAINED, strictly=0.79) == ("inconclusive", "shared-direction")
-    assert outcome(TRAINED, strictly=0.8) == ("merge-then-trained", "merge-then-trained")
+    assert outcome(TRAINED, strictly=0.8) == ("on-line", "near-the-line")
 
 
 def test_a_second_direction_is_said_by_weight_or_by_where_small_differences_went() -> None:
     assert outcome(SIBLING, weights=(0.1, 0.95)) == ("inconclusive", "two-directions")
     assert decide(replace(SIBLING, weights=(0.1, 0.95))).parent == 1
-    assert outcome(SIBLING, weights=(0.09, 0.95)) == ("finetune", "near-one-parent")
+    assert outcome(SIBLING, weights=(0.09, 0.95)) == ("same-origin", "near-one-parent")
     assert outcome(SIBLING, towards=(0.75, None)) == ("inconclusive", "two-directions")
-    assert outcome(SIBLING, towards=(0.74, None)) == ("finetune", "near-one-parent")
+    assert outcome(SIBLING, towards=(0.74, None)) == ("same-origin", "near-one-parent")
 
 
 def test_with_one_parent_kinship_is_a_finetune() -> None:
-    assert outcome(Facts(elements=5_000, parents=1, correlations=(0.9,))) == ("finetune", "near-one-parent")
+    assert outcome(Facts(elements=5_000, parents=1, correlations=(0.9,))) == ("same-origin", "near-one-parent")
 
 
 def test_near_the_line_with_even_weights_is_a_merge_that_was_trained() -> None:
-    assert outcome(TRAINED) == ("merge-then-trained", "merge-then-trained")
-    assert outcome(TRAINED, weights=(0.4, 0.3, 0.3), parents=3) == ("merge-then-trained", "merge-then-trained")
+    assert outcome(TRAINED) == ("on-line", "near-the-line")
+    assert outcome(TRAINED, weights=(0.4, 0.3, 0.3), parents=3) == ("on-line", "near-the-line")
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,14 @@ def test_near_the_line_with_even_weights_is_a_merge_that_was_trained() -> None:
     ],
     ids=str,
 )
-def test_each_doubt_alone_withholds_merge_then_trained(doubt: dict[str, object]) -> None:
-    assert outcome(TRAINED, **doubt)[0] in ("inconclusive", "finetune")
+def test_each_doubt_alone_withholds_on_line(doubt: dict[str, object]) -> None:
+    assert outcome(TRAINED, **doubt)[0] in ("inconclusive", "same-origin")
 
 
 def test_a_stage_of_the_parents_training_is_no_merge_though_its_collinearity_is_high() -> None:
     """A random walk seen at 93 % of the way: collinearity 0.96, weight 0.93, and the angle at the suspect is right."""
     walk = replace(TRAINED, weights=(0.93, 0.07), collinearity=0.964, straightness=0.0, agreement=0.5)
-    assert outcome(walk) == ("finetune", "near-one-parent")
+    assert outcome(walk) == ("same-origin", "near-one-parent")
     assert outcome(walk, weights=(0.8, 0.2), collinearity=0.97) == ("inconclusive", "shared-direction")
 
 

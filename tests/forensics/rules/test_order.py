@@ -16,7 +16,7 @@ CHILD = Between(child=2, first=0, second=1, cosine=-0.99, position=0.5)
 SUSPECT = Between(child=0, first=1, second=2, cosine=-0.99, position=0.5)
 UNEVEN = {"ties": 5_000, "ties_even": 0.2, "ties_firm": True}
 ALL = replace(  # every doubt at once, which the order takes one after the other
-    EXACT, elements=10, finite=0.1, identical=(2, 1), vectors_differ=True, correlations=(None, None), between=(CHILD,),
+    EXACT, elements=10, finite=0.1, identical=(2, 1), alike=0.99, correlations=(None, None), between=(CHILD,),
     other_exact=2, extrapolated=2, centred=1, blends=False, explained=0.3, interior=False, **UNEVEN,
 )  # fmt: skip
 ORDER: list[tuple[str, dict[str, Any]]] = [
@@ -24,8 +24,8 @@ ORDER: list[tuple[str, dict[str, Any]]] = [
     ("no-evidence", {"finite": 1.0}),
     ("identical", {"identical": ()}),
     ("no-evidence", {"correlations": (0.01, 0.02), "elsewhere": 2, "untested": True}),
-    ("other-coordinates", {"elsewhere": None}),
-    ("other-coordinates", {"untested": False}),
+    ("coordinates-open", {"elsewhere": None}),
+    ("coordinates-open", {"untested": False}),
     ("unrelated", {"correlations": (0.3, None)}),
     ("weak-kinship", {"correlations": (0.99, 0.98)}),
     ("other-child", {"other_exact": None}),
@@ -39,7 +39,7 @@ ORDER: list[tuple[str, dict[str, Any]]] = [
     ("other-child", {"between": ()}),
     ("near-one-parent", {"weight_error": 0.3}),
     ("shared-direction", {"straightness": 0.99, "weights": (0.6, 0.4)}),
-    ("merge-then-trained", {}),
+    ("near-the-line", {}),
 ]
 
 
@@ -52,7 +52,7 @@ def test_the_rules_are_tried_in_the_order_in_which_the_method_names_them() -> No
 
 def test_a_finding_names_the_parent_that_it_is_about() -> None:
     assert decide(replace(SIBLING, identical=(2, 1))).parent == 2
-    assert decide(replace(SIBLING, identical=(2, 1), vectors_differ=True)).parent == 2
+    assert decide(replace(SIBLING, identical=(2, 1), alike=0.99)).parent == 2
     assert decide(replace(SIBLING, correlations=(0.0, 0.0), elsewhere=2)).parent == 2
     assert decide(replace(SIBLING, correlations=(0.0, 0.0), untested=True)).parent is None
     assert decide(Facts(elements=5_000, parents=1, correlations=(0.9,))).parent == 1
@@ -95,11 +95,11 @@ def test_whoever_is_exact_itself_is_no_parent_of_another_exact_one(bits: float) 
 
 def test_the_suspect_between_its_parents_outweighs_a_parent_between_others() -> None:
     assert outcome(TRAINED, between=(CHILD,)) == ("inconclusive", "other-child")
-    assert outcome(TRAINED, between=(CHILD, SUSPECT)) == ("merge-then-trained", "merge-then-trained")
+    assert outcome(TRAINED, between=(CHILD, SUSPECT)) == ("on-line", "near-the-line")
     for first, second in ((0, 1), (1, 0)):
         between = replace(CHILD, first=first, second=second)
         assert outcome(SIBLING, between=(between,)) == ("inconclusive", "other-child")
-    assert outcome(SIBLING, between=(replace(CHILD, first=1, second=3),)) == ("finetune", "near-one-parent")
+    assert outcome(SIBLING, between=(replace(CHILD, first=1, second=3),)) == ("same-origin", "near-one-parent")
 
 
 def test_the_exact_rule_is_named_whatever_its_share() -> None:

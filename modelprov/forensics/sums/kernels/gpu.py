@@ -1,11 +1,11 @@
-"""The kernel on a GPU: staging through pinned memory, Triton or torch on the device, float64 sums, one result a call.
+"""The kernel on a GPU: bytes from pinned memory, Triton or torch on the device, float64 sums, one result a call.
 
-Several threads may call it at once: while one copies weights into a pinned slab, another's slab is on its way, and a
-third's is being computed. Nothing waits for the device until a call needs its results. What the device cannot do
-exactly (F64, a handful of elements, sums that leave float32's range) the CPU kernels do. torch is imported here only
-when a `GpuKernel` is made.
+Several threads may call it at once: while one reads weights, another's are on their way, and a third's are being
+computed. Weights that were read into `buffer`s go straight to the device; any others are copied into pinned memory
+first. Nothing waits for the device until a call needs its results. What the device cannot do exactly (F64, a handful
+of elements, sums that leave float32's range) the CPU kernels do. torch is imported only when a `GpuKernel` is made.
 
-Checked so far without a GPU: the arithmetic in Triton's interpreter and with torch on the processor, the compiled code
+Without a GPU the arithmetic is checked in Triton's interpreter and with torch on the processor, and the compiled code
 by reading it (`tests/forensics/kernels/test_gpu.py`). Streams, pinned memory and speed are for `benchmarks/gpu.py`.
 """
 
@@ -23,7 +23,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from modelprov.called import called
 from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.sources.page_cache import aligned_buffer
 from modelprov.errors import UsageError
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
 from modelprov.forensics.sums.kernels.gpu_batches import OVERREAD, Batch, Int64, Limits, batches
@@ -34,11 +36,15 @@ from modelprov.forensics.sums.moments import Moments, layout
 
 Bytes = npt.NDArray[np.uint8]
 FEW = 64  # elements below which float32's rounding does not average out: added in float64 on the processor
+STRETCHES = 256  # copies to the device for one batch; above that, one copy on the host first is cheaper
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Slab:
-    """Bytes on the host (pinned where there is a GPU) and as many on the device, with the event of its last result."""
+    """Bytes on the device, what is staged for them on the host (pinned where there is a GPU), and two events.
+
+    `host` grows to what is asked of it: the tables alone, or everything where the weights are not in pinned memory.
+    """
 
     host: Any
     device: Any
@@ -50,8 +56,9 @@ class GpuKernel:
     """See `Kernel`. Counts as the reference's; sums within 1e-7 of float64, relative to the root of the diagonals.
 
     `device` is a torch device (`cuda`, `cuda:1`; `cpu` to test without a GPU), `backend` what computes there: Triton
-    for up to four checkpoints where it is installed, else torch. Memory: `slabs` times `limits.capacity`, pinned and
-    on the device, allocated when first needed and kept. Raises `UsageError` without torch, GPU or memory.
+    for up to four checkpoints where it is installed, else torch. Memory on the device: `slabs` times
+    `limits.capacity`, allocated when first needed and kept; as many batches as slabs are under way at a time. Raises
+    `UsageError` without torch, GPU or memory.
     """
 
     def __init__(
@@ -60,11 +67,13 @@ class GpuKernel:
         *,
         backend: Literal["auto", "triton", "torch"] = "auto",
         limits: Limits | None = None,
-        slabs: int = 4,
+        slabs: int = 8,
     ) -> None:
         self._torch = torch = _torch()
         if device.startswith("cuda") and not torch.cuda.is_available():
-            raise UsageError("no GPU that torch can use was found", "Use --device cpu, or check the driver.")
+            raise UsageError(
+                "no GPU that torch can use was found", f"Use {called('device', 'cpu')}, or check the driver."
+            )
         self._device = torch.device(device)
         self._cuda = self._device.type == "cuda"
         triton = find_spec("triton") is not None
@@ -100,8 +109,8 @@ class GpuKernel:
             for batch in batches(segments, np.flatnonzero(~small & ~coarser), recipes, self._limits):
                 slab = self._take(waiting, lambda: self._collect(waiting, buffers, segments, recipes, rows))
                 try:
-                    batch.fill(slab.host.numpy(), buffers, segments, recipes)
-                    waiting.append((slab, batch, self.submit(slab, batch, recipes)))
+                    sent = self.stage(slab, batch, buffers, segments, recipes)
+                    waiting.append((slab, batch, self.submit(slab, batch, recipes, sent)))
                 except BaseException:
                     self._free.put(slab)
                     raise
@@ -131,24 +140,58 @@ class GpuKernel:
 
     def slab(self) -> Slab:
         """A new slab. Raises `UsageError` when there is no memory for it."""
-        torch, size = self._torch, self._limits.capacity
-        try:
-            host = torch.empty(size, dtype=torch.uint8, pin_memory=self._cuda)
-            device = torch.empty(size + OVERREAD, dtype=torch.uint8, device=self._device)
-        except RuntimeError as error:
-            raise UsageError(f"no memory for staging {size >> 20} MiB: {error}", "Use --device cpu.") from error
+        torch, size = self._torch, self._limits.capacity + OVERREAD
+        device = self._allocated(size, lambda: torch.empty(size, dtype=torch.uint8, device=self._device))
         events = [torch.cuda.Event() if self._cuda else None for _ in range(2)]
-        return Slab(host, device, *events)
+        return Slab(self._pinned(1 << 20), device, *events)
 
-    def submit(self, slab: Slab, batch: Batch, recipes: RecipePlan) -> Any:
-        """Send a filled slab and enqueue its work; float64 [groups, columns] on the host, valid once `done` is."""
+    def buffer(self, size: int) -> Bytes:
+        """Memory for a reader, from which weights go straight to the device; starts on a page, as direct reads need."""
+        return np.asarray(self._pinned(size).numpy()) if self._cuda else aligned_buffer(size)
+
+    def _pinned(self, size: int) -> Any:
+        torch = self._torch
+        return self._allocated(size, lambda: torch.empty(size, dtype=torch.uint8, pin_memory=self._cuda))
+
+    def _allocated(self, size: int, allocate: Callable[[], Any]) -> Any:
+        try:
+            return allocate()
+        except RuntimeError as error:
+            advice = f"Use {called('device', 'cpu')}, or less {called('memory')}."
+            raise UsageError(f"no memory for staging {size >> 20} MiB: {error}", advice) from error
+
+    def stage(
+        self, slab: Slab, batch: Batch, buffers: Sequence[Bytes], segments: Segments, recipes: RecipePlan
+    ) -> list[tuple[int, Any]]:
+        """Write on the host what the device needs; returns what is to be sent, with its place in the slab."""
+        stretches = batch.stretches()
+        straight = len(stretches) <= STRETCHES and all(self._is_pinned(buffer) for buffer in buffers)
+        size = batch.tables_end if straight else batch.used
+        if len(slab.host) < size:
+            slab.host = self._pinned(1 << (size - 1).bit_length() if straight else self._limits.capacity)
+        if not straight:
+            batch.fill(slab.host.numpy(), buffers, segments, recipes)
+            return [(0, slab.host[:size])]
+        batch.write_tables(slab.host.numpy(), segments, recipes)
+        held = [self._torch.from_numpy(buffer) for buffer in buffers]
+        weights = [(at, held[i][source : source + length]) for i, source, at, length in stretches]
+        return [(0, slab.host[:size]), *weights]
+
+    def _is_pinned(self, buffer: Bytes) -> bool:
+        """Whether the device can read the buffer by itself; without a GPU, whatever a reader filled will do."""
+        return buffer.flags.writeable and (not self._cuda or self._torch.from_numpy(buffer).is_pinned())
+
+    def submit(self, slab: Slab, batch: Batch, recipes: RecipePlan, sent: Sequence[tuple[int, Any]]) -> Any:
+        """Send what was staged and enqueue its work; float64 [groups, columns] on the host, valid once `done` is."""
         torch = self._torch
         if not self._cuda:
-            slab.device[: batch.used] = slab.host[: batch.used]
+            for at, data in sent:
+                slab.device[at : at + len(data)] = data
             return self.reduced(slab.device, batch, recipes)
         with self._lock, torch.cuda.device(self._device):
             with torch.cuda.stream(self._copies):
-                slab.device[: batch.used].copy_(slab.host[: batch.used], non_blocking=True)
+                for at, data in sent:
+                    slab.device[at : at + len(data)].copy_(data, non_blocking=True)
                 slab.copied.record(self._copies)
             with torch.cuda.stream(self._work):
                 self._work.wait_event(slab.copied)
@@ -222,5 +265,5 @@ def _torch() -> Any:
         return torch
     raise UsageError(
         "comparing on a GPU needs torch, which is not installed",
-        "Install it: pip install 'modelprov[gpu]'. Or use --device cpu.",
+        f"Install it: pip install 'modelprov[gpu]'. Or use {called('device', 'cpu')}.",
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.ST
 class Limits:
     """Bytes and runs of 4,096 elements of a slab at most, and how many runs are reduced to one row of results."""
 
-    capacity: int = 64 << 20
+    capacity: int = 128 << 20
     runs: int = 16384
     group: int = 64
 
@@ -49,6 +50,15 @@ class Launch:
     formats: int
     first_run: int
     runs: int
+
+
+class Stretch(NamedTuple):
+    """Bytes of a checkpoint's buffer from `source` on that belong at `at` in the slab."""
+
+    checkpoint: int
+    source: int
+    at: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +86,39 @@ class Batch:
     tables: tuple[slice, slice, slice, slice]
     used: int
 
-    def fill(self, slab: Bytes, buffers: Sequence[Bytes], segments: Segments, recipes: RecipePlan) -> None:
-        """Write the tables and copy the pieces; neighbours in a buffer travel in one copy."""
-        n = len(buffers)
+    @property
+    def tables_end(self) -> int:
+        """Bytes of the slab that the tables take, at its beginning."""
+        return int(self.tables[3].stop)
+
+    def write_tables(self, slab: Bytes, segments: Segments, recipes: RecipePlan) -> None:
+        """Write the tables to the beginning of `slab`."""
         pieces, scalars, run_piece, group_runs = self.tables
-        table = slab[pieces].view(np.int64).reshape(-1, n + 2)
+        table = slab[pieces].view(np.int64).reshape(-1, len(self.dtype) + 2)
         table[:, 0], table[:, 1] = self.first_run, self.count
         table[:, 2:] = (self.at // ALIGNMENT).T
         slab[scalars].view(np.float64)[:] = recipe_scalars(recipes, segments.tensor[self.row], self.dtype[0]).ravel()
         slab[run_piece].view(np.int32)[: len(self.run_piece)] = self.run_piece
         slab[group_runs].view(np.int64)[:] = self.group_runs
-        for i in range(n):
+
+    def stretches(self) -> list[Stretch]:
+        """Where the pieces lie and where they go; neighbours in a buffer travel together."""
+        found = []
+        for i in range(len(self.dtype)):
             length = self.count * SIZES[self.dtype[i]]
             together = np.diff(self.source[i]) == np.diff(self.at[i])
             ends = np.append(np.flatnonzero(~(together & (length[:-1] % ALIGNMENT == 0))), len(length) - 1)
-            begin = 0
-            for end in ends.tolist():
-                size = int(self.at[i, end] + length[end] - self.at[i, begin])
-                source, at = int(self.source[i, begin]), int(self.at[i, begin])
-                slab[at : at + size] = buffers[i][source : source + size]
-                begin = end + 1
+            begins = np.append(0, ends[:-1] + 1)
+            sizes = self.at[i, ends] + length[ends] - self.at[i, begins]
+            columns = (self.source[i, begins].tolist(), self.at[i, begins].tolist(), sizes.tolist())
+            found += [Stretch(i, *where) for where in zip(*columns, strict=True)]
+        return found
+
+    def fill(self, slab: Bytes, buffers: Sequence[Bytes], segments: Segments, recipes: RecipePlan) -> None:
+        """Write the tables and copy the pieces."""
+        self.write_tables(slab, segments, recipes)
+        for checkpoint, source, at, size in self.stretches():
+            slab[at : at + size] = buffers[checkpoint][source : source + size]
 
     def groups(self, which: Int64, segments: Segments) -> Segments:
         """The groups numbered `which` as segments of the caller's buffers."""

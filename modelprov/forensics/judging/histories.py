@@ -1,0 +1,159 @@
+"""The histories that fit what was found, rule by rule, each with what would settle it. Words only; chooses none.
+
+Weights show where a model lies, not what was done (`docs/adr/0014`). Whoever reads a verdict has to know which other
+histories leave the same weights, and what to ask for. Placeholders: {suspect}, {parent} (the one that the verdict is
+about, else the first), {parents} and {reference}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Final
+
+from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.verdict import Decision, held
+from modelprov.forensics.results import History
+
+DATES = "dates and digests of both files, from whoever stored or published them first"
+LOGS = "the log and the stored checkpoints of that training"
+RECIPE = "the merge config and its receipt, with the digests of the models that went in"
+NAMED = "that model, named as a further parent"
+COPIED = (
+    History(history="{suspect} was copied from {parent}", settled_by=DATES),
+    History(history="{parent} was copied from {suspect}", settled_by=DATES),
+    History(history="both were copied from a third place", settled_by=DATES),
+)
+MERGED = (
+    History(history="{suspect} was merged from {parents}", settled_by=RECIPE),
+    History(
+        history="the change from {reference} to {parent} was scaled, or an adapter was merged at another scale",
+        settled_by="nothing in the weights, as they are the same; a config or the adapter's file",
+    ),
+    History(history="{suspect} is an average of stages of one training, and the parents are such stages",
+            settled_by=LOGS),
+    History(history="a parent was made from {suspect}, so that {suspect} comes out as the mixture", settled_by=DATES),
+)  # fmt: skip
+FITTING: Final = MappingProxyType({
+    "identical": COPIED,
+    "reproduced": MERGED,
+    "exact-to-rounding": MERGED,
+    "partly-exact": (
+        *MERGED,
+        History(history="the rest was trained afterwards, or put in from another model",
+                settled_by="the tensors that are not exact (column “Bit-equal to recipe”), compared with other models"),
+        History(history="the rest was merged too, with another ratio or method, or in another arithmetic",
+                settled_by=RECIPE),
+    ),
+    "near-the-line": (
+        History(history="a merge of {parents} that was trained afterwards, or computed in a way that was not tried",
+                settled_by="the checkpoint as it was before that training; a recipe gives every bit of it"),
+        History(history="an earlier stage of the training that led to {parent}; nothing was merged", settled_by=LOGS),
+        History(history="a sibling of {parent}: the same data and order, at another learning rate; nothing was merged",
+                settled_by="the settings of both trainings; another such sibling, as a control, lies on the line too"),
+        History(history="the same adapter as in {parent}, merged at another scale", settled_by="the adapter's file"),
+        History(history="an average of checkpoints of one run (SWA, EMA)",
+                settled_by="those checkpoints, named as further parents: their mean gives the bits"),
+        History(history="a merge that was stored in fewer bits (int8, FP8) and unpacked again",
+                settled_by="the packed file; or how few different values a row of a matrix has"),
+        History(history="a merge on a curve (SLERP and its like), which stays near the line",
+                settled_by="that method, computed with these parents and compared bit for bit"),
+        History(history="a merge with a small share of a model that was not named", settled_by=NAMED),
+        History(history="{parent} was made by carrying {suspect} on beyond itself, and trained a little",
+                settled_by=DATES),
+    ),
+    "near-one-parent": (
+        History(history="{suspect} was trained from {parent}", settled_by=LOGS),
+        History(history="{parent} was trained from {suspect}", settled_by=LOGS),
+        History(history="both were trained from a third model, or from each other's ancestors",
+                settled_by="the common base, named as a further parent"),
+        History(history="{parent}, with a share of a model that was not named", settled_by=NAMED),
+        History(history="{parent} in fewer bits, or with parts removed, and unpacked again",
+                settled_by="the packed file; or how few different values a row of a matrix has"),
+    ),
+    "unrelated": (
+        History(history="{suspect} was trained on its own", settled_by=LOGS),
+        History(history="{suspect} was trained on what {parents} answers (distillation)",
+                settled_by="the training data; what it says about itself may hint at it"),
+        History(history="it was related, and was trained until nothing was left at its place", settled_by=LOGS),
+        History(history="it is related to a model that was not named", settled_by=NAMED),
+    ),
+    "no-evidence": (
+        History(history="any", settled_by="files with matrices of the same names and shapes, and finite numbers"),
+    ),
+    "partial": (
+        History(history="what could be compared was taken from, or is shared with, a parent, and the rest was added",
+                settled_by="where the rest comes from: other models, named as parents"),
+        History(history="two models share a public part, such as a frozen tower",
+                settled_by="that public part, as a control"),
+    ),
+    "other-coordinates": (
+        History(history="{suspect} was made from {parent} (copied, trained, merged, pruned or stacked), and then "
+                "reordered, rotated or rescaled", settled_by=DATES),
+        History(history="{parent} was made from {suspect} so", settled_by=DATES),
+        History(history="both were made from a third model", settled_by=NAMED),
+        History(history="a program rewrote the weights for its own use (norms folded in, heads or experts sorted)",
+                settled_by="the program and the settings of that conversion; the files from before it"),
+    ),
+    "coordinates-open": (
+        History(history="{parent}, or a relative, reordered, rotated or rescaled inside",
+                settled_by="undoing it, and comparing weight by weight"),
+        History(history="independent models whose sizes agree by design, for example by the same normalisation",
+                settled_by="another independent model of that design, as a control"),
+    ),
+    "weak-kinship": (
+        History(history="a relative that was trained, pruned or rescaled very far", settled_by=LOGS),
+        History(history="a few tensors taken from a parent, in a model of its own",
+                settled_by="the correlation tensor by tensor"),
+        History(history="the same initialisation, or the same design", settled_by="the seed and the code of both"),
+    ),
+    "other-child": (
+        History(history="the argument in the middle is the mixture, of {suspect} among others",
+                settled_by="a comparison with that one as the suspect; " + RECIPE),
+        History(history="the argument in the middle is a stage of the training of an end", settled_by=LOGS),
+    ),
+    "extrapolated": (
+        History(history="{suspect} was merged from {parents}", settled_by=RECIPE),
+        History(history="a parent was made by carrying {suspect} on beyond itself", settled_by=DATES),
+    ),
+    "ties": (
+        History(history="each weight was picked from one parent or another", settled_by=RECIPE),
+        History(history="a mixture in an arithmetic that breaks ties otherwise", settled_by=RECIPE),
+        History(history="the parents were set around {suspect}", settled_by=DATES),
+    ),
+    "whole-parts": (
+        History(history="parts of {parents} were put together", settled_by=RECIPE),
+        History(history="training in stages, of which one left some parts as they were", settled_by=LOGS),
+    ),
+    "two-directions": (
+        History(history="a merge that drops, picks or swaps elements (TIES, DARE, DELLA, nearswap)", settled_by=RECIPE),
+        History(history="training on data like that of both parents", settled_by=LOGS),
+    ),
+    "shared-direction": (
+        History(history="a merge that was trained much further, or by a method that drops or picks elements",
+                settled_by=RECIPE),
+        History(history="training on the same or similar data as a parent, or a stage of its training",
+                settled_by=LOGS + "; another such model, as a control"),
+        History(history="an ancestor of the parents", settled_by=DATES),
+    ),
+})  # fmt: skip
+VECTORS = History(history="of that model, norms or biases alone were trained", settled_by=LOGS)
+ONE_PARENT = History(history="a merge of {parent} with a model that was not named", settled_by=NAMED)
+
+
+def histories(decision: Decision, facts: Facts, labels: Sequence[str]) -> tuple[History, ...]:
+    """Those that fit this decision, with the labels put in; none where a rule has no list of its own."""
+    fitting = FITTING.get(decision.rule, ())
+    if decision.rule == "identical" and held(decision, facts) < 1:
+        fitting = (*fitting, VECTORS)
+    if decision.rule == "near-one-parent" and len(labels) == 2:
+        fitting = (*fitting[:3], ONE_PARENT, *fitting[4:])
+    names = {
+        "suspect": labels[0],
+        "parent": labels[decision.parent or 1],
+        "parents": " and ".join(labels[1:]),
+        "reference": labels[-1],
+    }
+    return tuple(
+        History(history=one.history.format(**names), settled_by=one.settled_by.format(**names)) for one in fitting
+    )

@@ -1,0 +1,36 @@
+"""What a verdict rests on: the precision of the numbers and the parity of ties have rows of their own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from modelprov.forensics.estimators.precision import Precision
+from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.grounds import grounds
+from modelprov.forensics.results import AfterMerge, Evidence, Mixing, Reproduction
+from tests.forensics.rules.facts import EXACT
+
+LABELS = ("S", "A", "B")
+
+
+def row(facts: Facts, words: str) -> Evidence | None:
+    rows = grounds(facts, Mixing(), Reproduction(), AfterMerge(), LABELS, ())
+    return next((one for one in rows if words in one.measure), None)
+
+
+def test_the_precision_of_the_numbers_is_said_beside_what_the_file_declares() -> None:
+    precision = (Precision("F32", "BF16"), Precision("F32", "F32"), Precision("BF16", "BF16"))
+    found = row(replace(EXACT, precision=precision), "precision")
+    assert found is not None
+    assert found.value == "S BF16 (stored as F32), A F32, B BF16"
+    assert row(EXACT, "precision") is None
+
+
+def test_the_parity_of_ties_is_said_with_its_interval_and_not_without_any_tie() -> None:
+    found = row(replace(EXACT, ties=400, ties_even=0.5), "parity")
+    assert found is not None
+    assert (found.value, found.elements) == ("0.5000", 400)
+    assert found.uncertainty is not None
+    assert found.uncertainty.startswith("95 %: 0.45")
+    assert row(EXACT, "parity") is None
+    assert row(replace(EXACT, ties=400, ties_even=1.0, correlations=(0.0, 0.0)), "parity") is None
