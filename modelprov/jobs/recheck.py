@@ -21,7 +21,7 @@ from modelprov.jobs.recorded import Places, labelled, parse_report, read_file
 from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress
 from modelprov.reports.comparison.build import build_report
-from modelprov.reports.comparison.report import Input, Report
+from modelprov.reports.comparison.report import BESIDE, Input, Report
 from modelprov.reports.evidence.rechecking import TOLERANCE, Rechecked
 from modelprov.reports.evidence.rechecking import recheck as compare_reports
 
@@ -157,7 +157,10 @@ def _open_input(recorded: Input, moved: str | None, folder: Path) -> Checkpoint:
 
 
 def _anew(report: Report, opened: list[Checkpoint], options: Options, progress: Progress) -> Report:
-    count = sum(each.role != "control" for each in report.inputs)
+    count = sum(each.role not in BESIDE for each in report.inputs)
+    beside: dict[str, list[Checkpoint]] = {role: [] for role in BESIDE}
+    for each, checkpoint in zip(report.inputs[count:], opened[count:], strict=True):
+        beside[each.role].append(checkpoint)
     progress.stage("comparing anew")
-    comparison = compare(opened[:count], options, progress, opened[count:])
+    comparison = compare(opened[:count], options, progress, beside["control"], beside["candidate"])
     return build_report(comparison, opened[:count], report.command, datetime.now(UTC), 0.0)

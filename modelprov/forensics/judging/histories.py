@@ -87,6 +87,14 @@ FITTING: Final = MappingProxyType({
         History(history="two models share a public part, such as a frozen tower",
                 settled_by="that public part, as a control"),
     ),
+    "other-coordinates": (
+        History(history="{suspect} was made from {parent} (copied, trained, merged, pruned or stacked), and then "
+                "reordered, rotated or rescaled", settled_by=DATES),
+        History(history="{parent} was made from {suspect} so", settled_by=DATES),
+        History(history="both were made from a third model", settled_by=NAMED),
+        History(history="a program rewrote the weights for its own use (norms folded in, heads or experts sorted)",
+                settled_by="the program and the settings of that conversion; the files from before it"),
+    ),
     "coordinates-open": (
         History(history="{parent}, or a relative, reordered, rotated or rescaled inside",
                 settled_by="undoing it, and comparing weight by weight"),

@@ -52,8 +52,8 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
     VerdictClass.OTHER_COORDINATES: VerdictWords(
         "Related, in other coordinates",
         "{suspect} is related to {parent}, in other coordinates",
-        "Weight by weight they share nothing, but after reordering, rotating or rescaling inside they do: the function "
-        "of the model is the same, its numbers stand elsewhere. Which came first the weights do not show.",
+        "At their own places the weights share little; once what was reordered, rotated or rescaled inside is undone, "
+        "they do. Such a change costs nothing and leaves what a model does as it was. What else was done is open.",
         Colours("#7a2e5d", "#eda3cf", "magenta"),
     ),
     VerdictClass.UNRELATED: VerdictWords(

@@ -119,13 +119,16 @@ def _claims(report: Report) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         "not measured" if made.bit_equal is None else f"{share(made.bit_equal, 4)} of {count(made.elements)} elements"
     )
     yield "bits reproduced", equal, _of("reproduction", "bit_equal elements candidates")
+    yield "method", report.method.words if report.method else "none", ("method",)
     added = after.reason or ("not measured" if after.sigma is None else f"sigma {scientific(after.sigma)}")
     yield "after the merge", added, ("after_merge",)
+    beyond = report.beyond.words or report.beyond.reason if report.beyond else None
+    yield "beyond the parents", beyond or "not asked for", ("beyond",)
     yield "whole model", f"{count(report.overall.elements)} elements", ("overall",)
     for key in _ROWS:
         yield key, plural(len(getattr(report, key)), "row"), (key,)
     yield "controls", plural(len(verdict.controls), "control"), ("verdict.controls",)
-    asked = _of("settings", "sample sample_elements seed thorough suspect parents reference controls")
+    asked = _of("settings", "sample sample_elements seed thorough suspect parents reference controls candidates")
     yield (
         "coverage",
         f"{share(report.coverage.read_share)} of the suspect read",

@@ -33,7 +33,6 @@ LONGEST = 300
 
 def render_json(found: Rechecked) -> str:
     """The claims as JSON, and what could not be checked."""
-    older = (f"{place} (not in the file, or worded otherwise since)" for place in found.found.older)
     data = {
         "schema": SCHEMA,
         "modelprov": __version__,
@@ -41,7 +40,11 @@ def render_json(found: Rechecked) -> str:
         "holds": found.holds,
         "tolerance": found.found.tolerance,
         "claims": [asdict(claim) | {"holds": claim.holds} for claim in found.found.claims],
-        "not_checked": [UNCHECKED, *found.notes, *older],
+        "not_checked": [
+            UNCHECKED,
+            *found.notes,
+            *(f"{place} (not in the file, or worded otherwise since)" for place in found.found.older),
+        ],
     }
     return json.dumps(data, indent=2) + "\n"
 
