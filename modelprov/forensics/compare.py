@@ -28,7 +28,7 @@ from modelprov.forensics.search.beyond import measure_beyond
 from modelprov.forensics.search.coordinates.looking import Found, look, of_originals, views
 from modelprov.forensics.search.fits import Fits, fit_sample
 from modelprov.forensics.search.methods.find import FoundMethod, find
-from modelprov.forensics.search.methods.whole import Wholes
+from modelprov.forensics.search.methods.whole import ELEMENTS, Wholes
 from modelprov.forensics.search.profiles import Resemblance, choose, resemblance
 from modelprov.forensics.search.recipes import tied
 from modelprov.forensics.sums.kernels.choose import pick_device
@@ -262,7 +262,9 @@ def _left(alignment: Alignment, beside: Beside, options: Options, progress: Prog
 def _method(alignment: Alignment, options: Options, progress: Progress) -> FoundMethod | None:
     """Where no weighted sum explains a relative: the merge method that does."""
     progress.stage("looking for other merge methods, in whole tensors")
-    return find(Wholes(alignment, options.seed, options.memory))
+    return find(
+        Wholes(alignment, options.seed, options.memory, options.sample_elements if options.sample else ELEMENTS)
+    )
 
 
 def _scout(alignment: Alignment, strata: Strata, plan: Plan, seed: int) -> tuple[Sample | None, Fits | None]:
