@@ -16,7 +16,7 @@ from modelprov.jobs.arguments import FORMATS, Location
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recorded import Places, labelled, parse_report, read_file
 from modelprov.progress import SILENT, Progress
-from modelprov.reports.comparison.report import Report
+from modelprov.reports.comparison.report import BESIDE, Report
 
 LARGEST_KEY = 1 << 20  # bytes
 
@@ -94,7 +94,7 @@ def attest(
         )
     hashed = _hashed_inputs(quoted, report, weights, progress)
     text = _text(format, quoted, sha256, hashed)
-    loose = tuple(each.label for each in quoted.inputs if each.role != "control" and each.label not in hashed)
+    loose = tuple(each.label for each in quoted.inputs if each.role not in BESIDE and each.label not in hashed)
     return Attested(text if signer is None else sign(text.encode(), signer), format, signer is not None, loose)
 
 

@@ -35,6 +35,7 @@ def compare(
     *parents: Location,
     reference: Location | None = None,
     control: Location | Sequence[Location] = (),
+    candidates: Location | Sequence[Location] = (),
     sample: bool = False,
     sample_size: int = 16 << 20,
     thorough: bool = False,
@@ -56,6 +57,8 @@ def compare(
         *parents: One or more possible sources; the last is the reference, usually the common base.
         reference: Which parent is the reference, if not the last.
         control: One or more unsuspected finetunes of the same base; each gets the same numbers.
+        candidates: One or more models that may be in it beside the parents: what no mixture of the parents explains is
+            held against what is only theirs (`report.beyond`).
         sample: Read only about `sample_size` of each checkpoint, and say what share that is.
         sample_size: Bytes that `sample` reads of each checkpoint, about.
         thorough: Look for the suspect in other coordinates whatever the weights say at their places.
@@ -87,9 +90,9 @@ def compare(
         report.save("report.html")
 
     """
-    controls = several(control)
+    controls, possible = several(control), several(candidates)
     ordered = with_reference_last(several((suspect, *parents)), None if reference is None else text_of(reference))
-    refuse_repeated([*ordered, *controls])
+    refuse_repeated([*ordered, *controls, *possible])
     refuse_other("device", device, DEVICES)
     refuse_other("reading", reading, READINGS)
     refuse_below(1, sample_size=sample_size, memory=memory, threads=threads)
@@ -104,25 +107,30 @@ def compare(
         method=reading,
         thorough=thorough,
     )
-    return run(ordered, controls, options, command or command_for(ordered, controls, options), progress)
+    line = command or command_for(ordered, controls, possible, options)
+    return run(ordered, controls, options, line, progress, possible)
 
 
 def run(
-    locations: Sequence[str], controls: Sequence[str], options: Options, command: str, progress: Progress = SILENT
-) -> Report:
+    locations: Sequence[str], controls: Sequence[str], options: Options, command: str, progress: Progress = SILENT,
+    candidates: Sequence[str] = (),
+) -> Report:  # fmt: skip
     """Open, compare and assemble the report. `locations` are the suspect and its parents, the reference last."""
     started, clock = datetime.now(UTC), time.perf_counter()
-    labels = unique_labels([*locations, *controls])
+    given = [*locations, *controls, *candidates]
+    labels = unique_labels(given)
     progress.stage("opening checkpoints")
-    opened = [open_any(where, label) for where, label in zip([*locations, *controls], labels, strict=True)]
-    suspect_and_parents = opened[: len(locations)]
+    opened = [open_any(where, label) for where, label in zip(given, labels, strict=True)]
+    suspect_and_parents, beside = opened[: len(locations)], opened[len(locations) :]
     progress.stage("loading")
-    comparison = compare_checkpoints(suspect_and_parents, options, progress, opened[len(locations) :])
+    comparison = compare_checkpoints(
+        suspect_and_parents, options, progress, beside[: len(controls)], beside[len(controls) :]
+    )
     progress.stage("assembling the report")
     return build_report(comparison, suspect_and_parents, command, started, time.perf_counter() - clock)
 
 
-def command_for(locations: Sequence[str], controls: Sequence[str], options: Options) -> str:
+def command_for(locations: Sequence[str], controls: Sequence[str], candidates: Sequence[str], options: Options) -> str:
     """The command that does the same; what is the default is left out."""
     usual = Options()
     return command_line(
@@ -130,6 +138,7 @@ def command_for(locations: Sequence[str], controls: Sequence[str], options: Opti
         locations,
         (
             ("--control", list(controls), []),
+            ("--candidates", list(candidates), []),
             ("--sample", options.sample, False),
             ("--sample-size", 2 * options.sample_elements if options.sample else None, None),
             ("--thorough", options.thorough, False),

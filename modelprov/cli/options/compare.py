@@ -19,6 +19,13 @@ Checkpoints = Annotated[
     ),
 ]
 Reference = Annotated[str | None, typer.Option(metavar="CKPT", help="Which parent is the reference, if not the last.")]
+Candidates = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--candidates", "-c", metavar="CKPT",
+        help="A model that may be in it beside the parents, held against what they leave unexplained. Repeat.",
+    ),
+]  # fmt: skip
 Control = Annotated[
     list[str] | None,
     typer.Option(metavar="CKPT", help="An unsuspected finetune of the same base; gets the same numbers. Repeat."),

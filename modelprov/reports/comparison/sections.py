@@ -162,6 +162,7 @@ def mixing_facts(report: Report) -> tuple[Fact, ...]:
     return facts(
         ("α", n.coefficient(mixing.alpha, mixing.low, mixing.high)),
         ("Interval for α", n.interval(mixing.low, mixing.high)),
+        ("It holds what was mixed if", n.clean(mixing.assumes or "")),
         ("Found by", mixing.method or ""),
         ("Coverage of α", n.share(mixing.coverage)),
         ("Coverage by chance (null)", n.share(mixing.null_coverage)),
@@ -189,7 +190,16 @@ def mixing_has_coefficients(report: Report) -> bool:
 
 def recipe_facts(report: Report) -> tuple[Fact, ...]:
     """Return the exact recipe and how much of the suspect it reproduces."""
-    found = report.reproduction
+    found, method = report.reproduction, report.method
+    if method is not None:
+        return facts(
+            ("Method", n.clean(method.words)),
+            ("Arithmetic", method.arithmetic),
+            ("Bit-equal", n.share(method.bit_equal)),
+            ("Of weights", n.count(method.elements)),
+            ("Tensors computed again", f"{n.count(method.tensors)} of {n.count(method.recomputed)} as they are stored"),
+            ("Gives as much", n.clean("; ".join(method.alternatives))),
+        )
     return facts(
         ("Recipe", found.recipe or ""),
         ("Arithmetic", found.arithmetic or ""),
@@ -202,12 +212,13 @@ def recipe_facts(report: Report) -> tuple[Fact, ...]:
 def recipe_absent(report: Report) -> str:
     """Why there is no recipe, or nothing if there is one."""
     found = report.reproduction
-    return "" if found.recipe else n.clean(found.reason or "") or words.NO_RECIPE
+    return "" if found.recipe or report.method else n.clean(found.reason or "") or words.NO_RECIPE
 
 
 def recipe_yaml(report: Report) -> str:
     """Return the merge config that can be run, or nothing."""
-    return n.clean(report.reproduction.yaml or "", keep="\n\t").strip("\n")
+    config = report.reproduction.yaml if report.method is None else report.method.yaml
+    return n.clean(config or "", keep="\n\t").strip("\n")
 
 
 def after_facts(report: Report) -> tuple[Fact, ...]:
@@ -219,6 +230,26 @@ def after_facts(report: Report) -> tuple[Fact, ...]:
         ("Beside the mix, of the parents' distance", n.share(after.sigma_relative)),
         ("σ", _plus(n.scientific(after.sigma), n.scientific(after.sigma_standard_error))),
         ("α by likelihood", n.with_error(after.alpha, after.alpha_standard_error)),
+    )
+
+
+def beyond_facts(report: Report) -> tuple[Fact, ...]:
+    """Return what is left beyond the parents: how much of what shape, and which other models it is like."""
+    found = report.beyond
+    if found is None or found.relative is None:
+        return ()
+    of = "the parents' distance" if found.of == "distance" else "the parent's weights"
+    likenesses = (
+        (f"Correlation with what is only in {one.label} ({one.kind})", n.cosine(one.correlation))
+        for one in found.likenesses
+    )
+    return facts(
+        ("Size", f"{n.share(found.relative)} of {of}"),
+        ("Matrices read", n.count(found.matrices)),
+        ("Changed beyond rounding", n.count(found.changed)),
+        ("Of these of low rank", n.count(found.low_rank)),
+        ("Rank, at most", n.count(found.rank) if found.rank is not None else ""),
+        *likenesses,
     )
 
 
