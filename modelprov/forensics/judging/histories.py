@@ -45,6 +45,11 @@ FITTING: Final = MappingProxyType({
         History(history="the rest was merged too, with another ratio or method, or in another arithmetic",
                 settled_by=RECIPE),
     ),
+    "method": (
+        MERGED[0],
+        History(history="a parent was made from {suspect}, so that this method gives {suspect} again", settled_by=DATES),
+        History(history="another method, which gives the same bits with these parents", settled_by=RECIPE),
+    ),
     "near-the-line": (
         History(history="a merge of {parents} that was trained afterwards, or computed in a way that was not tried",
                 settled_by="the checkpoint as it was before that training; a recipe gives every bit of it"),
