@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from modelprov.cli import options
 from modelprov.cli.app import app
 from modelprov.cli.outputs import asked
-from modelprov.cli.terminal import terminal
+from modelprov.cli.terminal import say, terminal
 
 if TYPE_CHECKING:
     from modelprov.forensics.results import VerdictClass
@@ -49,6 +50,12 @@ def compare(
         bool,
         typer.Option("--thorough", help="Look for other coordinates (reordered, rotated, stacked) in any case."),
     ] = False,
+    alignment: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Undo other coordinates as this file says (--save-alignment).")
+    ] = None,
+    save_alignment: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what was undone, if anything, for others to check.")
+    ] = None,
     memory: options.Memory = options.MEMORY,
     threads: options.Threads = None,
     device: options.Device = "auto",
@@ -70,13 +77,18 @@ def compare(
     from modelprov.reports.saving import show
 
     outputs = asked({"json": json_file, "markdown": markdown, "html": html}, open_it=open_it)
+    asked({"save-alignment": save_alignment})
     with Bar(terminal(error=True), quiet) as bar:
         report = job(
             *checkpoints, reference=reference, control=control or (), sample=sample, sample_size=sample_size,
-            thorough=thorough, memory=memory, threads=threads, device=device, seed=seed, reading=reading, progress=bar,
+            thorough=thorough, alignment=alignment, save_alignment=save_alignment,
+            memory=memory, threads=threads, device=device, seed=seed, reading=reading, progress=bar,
             command=options.typed(),
         )  # fmt: skip
     outputs.publish(report.rendered, lambda: show(report, terminal()), quiet=quiet)
+    if save_alignment is not None and not quiet:
+        undone = report.coordinates is not None and report.coordinates.undone
+        say(f"wrote {save_alignment}" if undone else f"nothing was undone: {save_alignment} was not written")
     raise typer.Exit(exit_code(report.verdict.class_))
 
 

@@ -29,6 +29,12 @@ def verify(
         str | None,
         typer.Option(metavar="base|copy|drop|error", help="A tensor that not every model has (default: the recipe's)."),
     ] = None,
+    alignment: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="See the recipe's output in SUSPECT's coordinates (compare --save-alignment)."
+        ),
+    ] = None,
     json_file: options.Json = None,
     memory: options.Memory = options.MEMORY,
     threads: options.Threads = None,
@@ -50,7 +56,14 @@ def verify(
     outputs = asked({"json": json_file})
     with Bar(terminal(error=True), quiet) as bar:
         found = job(
-            suspect, recipe, arithmetic=arithmetic, missing=missing, memory=memory, threads=threads, progress=bar
+            suspect,
+            recipe,
+            arithmetic=arithmetic,
+            missing=missing,
+            alignment=alignment,
+            memory=memory,
+            threads=threads,
+            progress=bar,
         )
     outputs.write(found.rendered)
     if not quiet and not outputs.to_stdout:

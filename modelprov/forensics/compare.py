@@ -10,7 +10,7 @@ import numpy as np
 
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.layouts.quantised import refuse_quantised
-from modelprov.checkpoints.layouts.realigned import Realignment
+from modelprov.checkpoints.layouts.realignment import Realignment
 from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError
@@ -36,11 +36,12 @@ from modelprov.records import processors
 
 @dataclass(frozen=True)
 class Options:
-    """How to run: none of these but `thorough` changes what a full comparison counts or sums.
+    """How to run: none of these but the last two changes what a full comparison counts or sums.
 
     `memory` bytes for buffers; `sample` stops after the scout; `sample_elements` elements of each checkpoint that the
     scout reads; `method` how local files are read (auto, map, direct, buffered). `thorough` looks
-    for other coordinates whatever the weights say at their places.
+    for other coordinates whatever the weights say at their places;
+    `alignment` is what undoes them, found before.
     """
 
     memory: int = 512 << 20
@@ -51,6 +52,7 @@ class Options:
     sample_elements: int = 1 << 20
     method: str = "auto"
     thorough: bool = False
+    alignment: Realignment | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +95,7 @@ def compare(
                 raise
             result = _undone(checkpoints, found, options, device, progress, known)
         else:
-            if options.thorough or _leaves_open(result):
+            if options.thorough or options.alignment is not None or _leaves_open(result):
                 result = _elsewhere_too(result, checkpoints, options, device, progress, known)
     return replace(result, controls=tuple(controls))
 
@@ -102,7 +104,7 @@ def _elsewhere_too(
     result: Comparison, checkpoints: Sequence[Checkpoint], options: Options, device: Future[Device], progress: Progress,
     known: tuple[tuple[str, Findings], ...],
 ) -> Comparison:  # fmt: skip
-    """The result when other coordinates were looked for: that of what was undone where it tells more, else as it was."""
+    """The result when other coordinates were looked for: what was undone where that tells more, else as it was."""
     found = _look(checkpoints, options, progress)
     if found is None:
         return result
@@ -145,7 +147,7 @@ def _tells_more(again: Comparison, than: Comparison) -> bool:
 def _look(checkpoints: Sequence[Checkpoint], options: Options, progress: Progress) -> Found | None:
     """The test of units, and what is undone."""
     progress.stage("looking for the same units in other coordinates")
-    return look(checkpoints, options.seed, progress.advance)
+    return look(checkpoints, options.seed, progress.advance, options.alignment)
 
 
 def _undone(

@@ -93,6 +93,14 @@ FITTING: Final = MappingProxyType({
         History(history="independent models whose sizes agree by design, for example by the same normalisation",
                 settled_by="another independent model of that design as `--control`"),
     ),
+    "other-coordinates": (
+        History(history="{suspect} was made from {parent}, and put into other coordinates", settled_by=DATES),
+        History(history="{parent} was made from {suspect}, and put into other coordinates", settled_by=DATES),
+        History(history="both come from a third model, and one was put into other coordinates on the way",
+                settled_by="the common base, named as a further parent"),
+        History(history="a structure that was cut, stacked or copied on purpose, and trained further",
+                settled_by="the program and the settings that made it"),
+    ),
     "weak-kinship": (
         History(history="a relative that was trained, pruned or rescaled very far", settled_by=LOGS),
         History(history="a few tensors taken from a parent, in a model of its own",

@@ -12,7 +12,7 @@ import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float32, Float64
 from modelprov.checkpoints.layouts.decoder import RESIDUAL, VOCABULARY, Decoder, Place
-from modelprov.checkpoints.layouts.realigned import Axis, PairedTensor, Realignment, powers_of_two
+from modelprov.checkpoints.layouts.realignment import Axis, PairedTensor, Realignment, powers_of_two
 from modelprov.forensics.search.coordinates import scales
 from modelprov.forensics.search.coordinates.axes import log_sizes, paired_rows, residual_axis, scaled
 from modelprov.forensics.search.coordinates.frame import Frame
