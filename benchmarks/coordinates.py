@@ -1,6 +1,6 @@
 """How often the test of units calls strangers related, and finds relatives: `modelprov/forensics/search/coordinates/`.
 
-Run from the repository: `python -m benchmarks.coordinates [--cases 2500] [--workers 2]`. Case number i of a kind is
+Run from the repository: `python -m benchmarks.coordinates [--cases 2500] [--seconds 3600]`. Case number i of a kind is
 made from the seed (SEED, kind, i) and from nothing else. The trained kinds need the pool of
 `python -m benchmarks.trained_pool` (independent trainings on one language, each from its own seed) and are left out
 without it. Writes `benchmarks/results/coordinates.json`.
@@ -16,7 +16,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import Pool
 from pathlib import Path
 from zlib import crc32
 
@@ -166,13 +166,20 @@ def measured(task: tuple[int, int]) -> dict[str, object]:
     }
 
 
-def run(cases: int, workers: int) -> dict[str, object]:
-    """All kinds."""
+def run(cases: int, workers: int, seconds: float) -> dict[str, object]:
+    """All kinds in turn, until the cases or the seconds are used up."""
     kinds = [(place, kind) for place, kind in enumerate(KINDS) if "trained_s" not in kind[0].__name__ or _pool()]
     kinds = [(place, kind) for place, kind in kinds if kind[0] is not trained_relatives or _pool()]
     tasks = [(place, number) for place, kind in kinds for number in range(max(10, round(kind[2] * cases)))]
-    with ProcessPoolExecutor(workers) as pool:
-        found = list(pool.map(measured, tasks, chunksize=8))
+    tasks.sort(key=lambda task: (task[1] / KINDS[task[0]][2], task[0]))  # every kind in proportion, if time ends it
+    found: list[dict[str, object]] = []
+    with Pool(workers) as pool:
+        for answer in pool.imap(measured, tasks, chunksize=2):
+            found.append(answer)
+            if time.monotonic() > seconds:
+                pool.terminate()
+                break
+    tasks = tasks[: len(found)]
     rows = []
     for place, (make, relative, _) in kinds:
         own = [answer for (at, _), answer in zip(tasks, found, strict=True) if at == place]
@@ -207,13 +214,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=2500)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seconds", type=float, default=86_400, help="stop after so long, with what is there")
     arguments = parser.parse_args()
     began = time.perf_counter()
-    result = run(arguments.cases, arguments.workers)
+    result = run(arguments.cases, arguments.workers, time.monotonic() + arguments.seconds)
+    RESULTS.write_text(json.dumps(result, indent=1) + "\n")
     for row in result["kinds"]:  # type: ignore[attr-defined]
         print(row)
     print(f"{time.perf_counter() - began:.0f} s")
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

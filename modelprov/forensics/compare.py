@@ -90,22 +90,22 @@ def compare(
         try:
             result = _measure(tuple(checkpoints), options, device, progress, known)
         except CouldNotJudgeError:
-            found = _look(checkpoints, options, progress)
+            found = _look(checkpoints, options, progress, tuple(zip(controls, known, strict=True)))
             if found is None or found.realignment is None:
                 raise
             result = _undone(checkpoints, found, options, device, progress, known)
         else:
             if options.thorough or options.alignment is not None or _leaves_open(result):
-                result = _elsewhere_too(result, checkpoints, options, device, progress, known)
+                found = _look(checkpoints, options, progress, tuple(zip(controls, known, strict=True)))
+                result = _elsewhere_too(result, found, checkpoints, options, device, progress, known)
     return replace(result, controls=tuple(controls))
 
 
 def _elsewhere_too(
-    result: Comparison, checkpoints: Sequence[Checkpoint], options: Options, device: Future[Device], progress: Progress,
-    known: tuple[tuple[str, Findings], ...],
+    result: Comparison, found: Found | None, checkpoints: Sequence[Checkpoint], options: Options,
+    device: Future[Device], progress: Progress, known: tuple[tuple[str, Findings], ...],
 ) -> Comparison:  # fmt: skip
     """The result when other coordinates were looked for: what was undone where that tells more, else as it was."""
-    found = _look(checkpoints, options, progress)
     if found is None:
         return result
     if found.realignment is not None and not _settled(result):
@@ -144,10 +144,21 @@ def _tells_more(again: Comparison, than: Comparison) -> bool:
     return alike[0] > alike[1] + GAIN or again.alignment.decisive_share() > than.alignment.decisive_share() + GAIN
 
 
-def _look(checkpoints: Sequence[Checkpoint], options: Options, progress: Progress) -> Found | None:
-    """The test of units, and what is undone."""
+def _look(
+    checkpoints: Sequence[Checkpoint], options: Options, progress: Progress,
+    controls: Sequence[tuple[Checkpoint, tuple[str, Findings]]],
+) -> Found | None:  # fmt: skip
+    """The test of units, what is undone, and which of the controls, strangers at their places, fare as the suspect."""
     progress.stage("looking for the same units in other coordinates")
-    return look(checkpoints, options.seed, progress.advance, options.alignment)
+    found = look(checkpoints, options.seed, progress.advance, options.alignment)
+    if found is None or found.realignment is None:
+        return found
+    doubts = []
+    for control, (label, findings) in controls:
+        if findings.verdict.class_ is VerdictClass.UNRELATED:
+            other = look((control, checkpoints[found.parent]), options.seed, progress.advance, found.realignment)
+            doubts += [label] if other is not None and other.kinship.related else []
+    return replace(found, doubts=tuple(doubts))
 
 
 def _undone(

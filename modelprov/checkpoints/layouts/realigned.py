@@ -214,7 +214,11 @@ def _view(checkpoint: Checkpoint, held: Held, realignment: Realignment, theirs: 
         if stored is None:
             continue
         view, shape = stored
-        _check(tensor, shape, realignment.axes, theirs)
+        if not fits(tensor, shape, realignment.axes, theirs):
+            raise UsageError(
+                f"the alignment does not fit {quoted(tensor.parent if theirs else tensor.name)} of shape {list(shape)}",
+                "Use it with the models that it was made of.",
+            )
         rows, columns = (_gather(realignment.axes, key, theirs) for key in (tensor.rows, tensor.columns))
         norm = None if tensor.norms is None else tensor.norms[theirs]
         gains = None if norm is None or norm not in held else held[norm][0]
@@ -232,20 +236,18 @@ def _view(checkpoint: Checkpoint, held: Held, realignment: Realignment, theirs: 
     )  # fmt: skip
 
 
-def _check(tensor: PairedTensor, shape: Shape, axes: Mapping[str, Axis], theirs: bool) -> None:
-    """Raise `UsageError` where an axis speaks of entries that the tensor has not."""
+def fits(tensor: PairedTensor, shape: Shape, axes: Mapping[str, Axis], theirs: bool) -> bool:
+    """Whether the axes speak only of entries that the suspect's tensor, or `theirs`, has."""
     for key, side in ((tensor.rows, 0), (tensor.columns, 1)):
         if key is None:
             continue
-        axis = axes[key]
-        order = axis.theirs if theirs else axis.own
-        length = shape[side] if side < len(shape) else 0
-        fits = axis.basis.shape[0] == length if theirs and axis.basis is not None else order.max(initial=-1) < length
-        if not fits:
-            raise UsageError(
-                f"the alignment does not fit {quoted(tensor.parent if theirs else tensor.name)} of shape {list(shape)}",
-                "Use it with the models that it was made of.",
-            )
+        axis, length = axes[key], shape[side] if side < len(shape) else 0
+        if theirs and axis.basis is not None:
+            if axis.basis.shape[0] != length:
+                return False
+        elif (axis.theirs if theirs else axis.own).max(initial=-1) >= length:
+            return False
+    return True
 
 
 def _gather(axes: Mapping[str, Axis], key: str | None, theirs: bool) -> Gather:

@@ -39,6 +39,7 @@ def paired_units(found: Found) -> PairedUnits:
         max((test.chance for test in related), default=1.0),
         undone(found.realignment) if found.realignment else (),
         found.realignment is None or found.realignment.exact,
+        found.doubts,
     )
 
 

@@ -21,13 +21,15 @@ from modelprov.forensics.search.coordinates.undoing import undo
 class Found:
     """What was found of the parent that agrees best, argument number `parent`; `realignment` where it is related.
 
-    `tests` are those of every layer then, else of those that were looked at.
+    `tests` are those of every layer then, else of those that were looked at. `doubts` are controls, strangers at their
+    places, whose units agree as well.
     """
 
     parent: int
     kinship: Kinship
     tests: tuple[LayerTest, ...]
     realignment: Realignment | None
+    doubts: tuple[str, ...] = ()
 
 
 Hear = Callable[[int], None]
