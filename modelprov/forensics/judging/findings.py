@@ -98,8 +98,8 @@ def collect(
         after = after_merge(total, fits, reproduced)
     known = tuple(_control(label, one) for label, one in controls)
     verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
-    explained = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
-    beyond = left() if left is not None and kin and not explained else None
+    whole = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
+    beyond = left() if left is not None and kin and not whole else None
     return Findings(
         verdict, facts, held(decision, facts), mix, remade, after,
         *_rows(table, parts if kin else {}, reproduced, kin), beyond,
