@@ -65,25 +65,23 @@ def collect(
     table: Table, strata: Strata, fits: Fits | None, seed: int, controls: Sequence[tuple[str, Findings]],
     locations: Sequence[str], compared: tuple[float, float] = (1.0, 1.0),
     elsewhere: Callable[[], Resemblance] | None = None, sample: Sample | None = None,
-    paired: PairedUnits | None = None,
+    paired: PairedUnits | None = None, methods: Callable[[], FoundMethod | None] | None = None,
     left: Callable[[], Beyond] | None = None,
-    methods: Callable[[], FoundMethod | None] | None = None,
 ) -> Findings:  # fmt: skip
     """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before.
 
     `compared` are the shares of the suspect's weights, and of those that may carry a verdict, that the alignment could
     compare, 0 to 1. `elsewhere` looks for sizes of a parent's in other places; it is asked before any all-clear.
     `sample` is the decisive part of the sample, `paired` what the test of units found, where other coordinates were
-    undone before.
-    `left` measures what is left beyond the parents; it is asked where no recipe explains everything.
-    `methods` looks for a method that is no weighted sum; it is asked where no weighted sum explains a relative.
+    undone before. `methods` looks for a method that is no weighted sum; it is asked where no weighted sum explains a
+    relative. `left` measures what is left beyond the parents; it is asked where no recipe explains everything.
     """
     decisive = [row for row, tensor in enumerate(table.tensors) if tensor.decisive]
     swept = tied(fits.candidates) if fits else 0
     recipes = [one.recipe for one in fits.candidates[:swept]] if fits else []
     runners_up = fits.candidates[swept:] if fits else ()
-    explained = explained_rows(strata, fits, decisive)
-    slots = sorted(range(len(recipes)), key=lambda slot: -table.rows(explained).recipe(slot))
+    recomputed = explained_rows(strata, fits, decisive)
+    slots = sorted(range(len(recipes)), key=lambda slot: -table.rows(recomputed).recipe(slot))
     table = Table(table.tensors, table.moments, table.labels, slots[0] if slots else None)
     total = table.rows(decisive)
     parts = _parts(fits, strata, table.tensors, seed)
@@ -112,8 +110,8 @@ def collect(
     verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
     if method is not None and decision.rule == "method":
         verdict = told(verdict, method, table.labels[0])
-    explained_all = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
-    beyond = left() if left is not None and kin and not explained_all else None
+    explained = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
+    beyond = left() if left is not None and kin and not explained else None
     return Findings(
         verdict, facts, held(decision, facts), mix, remade, after, method,
         *_rows(table, parts if kin else {}, reproduced, kin), beyond,

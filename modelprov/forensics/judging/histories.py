@@ -47,8 +47,9 @@ FITTING: Final = MappingProxyType({
     ),
     "method": (
         MERGED[0],
-        History(history="a parent was made from {suspect}, so that the method comes out", settled_by=DATES),
-        History(history="another program that does the same with other words", settled_by=RECIPE),
+        History(history="a parent was made from {suspect}, so that this method gives {suspect} again",
+                settled_by=DATES),
+        History(history="another method, which gives the same bits with these parents", settled_by=RECIPE),
     ),
     "near-the-line": (
         History(history="a merge of {parents} that was trained afterwards, or computed in a way that was not tried",

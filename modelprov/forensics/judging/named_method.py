@@ -22,9 +22,8 @@ from modelprov.shares import floor_percent
 
 LATER = frozenset(
     {
-        "no-evidence", "unrelated", "other-coordinates", "coordinates-open",
-        "weak-kinship", "other-child", "extrapolated", "ties",
-        "whole-parts", "partial",
+        "no-evidence", "unrelated", "coordinates-open", "other-coordinates", "weak-kinship", "other-child",
+        "extrapolated", "ties", "whole-parts", "partial",
     }
 )  # fmt: skip
 """Rules after which no method is looked for: no kin, or what speaks against a line speaks against every method."""

@@ -132,8 +132,8 @@ class Report(Frozen, Page):
     mixing: Mixing
     reproduction: Reproduction
     after_merge: AfterMerge
-    method: NamedMethod | None = None
     beyond: Beyond | None = None
+    method: NamedMethod | None = None
     overall: Measures
     components: tuple[Measures, ...]
     layers: tuple[Measures, ...]
