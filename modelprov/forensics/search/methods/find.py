@@ -14,7 +14,7 @@ import numpy as np
 from modelprov.forensics.search.methods import arcs, means, swaps, voted
 from modelprov.forensics.search.methods.random_masks import thinned
 from modelprov.forensics.search.methods.remake import Bits, Made, bits, total
-from modelprov.forensics.search.methods.whole import Whole, Wholes
+from modelprov.forensics.search.methods.whole import THIN, Whole, Wholes
 from modelprov.forensics.thresholds import MISSED, MISSED_FEW, REPRODUCED
 
 LOOKS, LOOK_ELEMENTS = 4, 1 << 16  # tensors that are looked at first, and their best size
@@ -63,7 +63,7 @@ def find(wholes: Wholes) -> FoundMethod | None:
 
 def _of_chance(wholes: Wholes, first: Whole) -> FoundMethod | None:
     """A method whose masks are random."""
-    found = thinned(lambda: _loaded(wholes, wholes.decisive), first)
+    found = thinned(lambda: (whole.thinned(THIN) for whole in _loaded(wholes, wholes.decisive)), first.thinned(THIN))
     if found is None:
         return None
     each = [{"weight": w, "density": d} for w, d in zip(found.weights, found.densities, strict=True)]
@@ -85,9 +85,10 @@ def _proposed(wholes: Wholes, looks: Sequence[Whole], first: Whole) -> Iterator[
     yield from means.multislerp(looks)
     yield from swaps.nearswap(looks)
     yield from swaps.arcee_fusion(looks)
-    yield from voted.ties(looks, first)
-    yield from voted.breadcrumbs(looks, first)
-    yield from voted.sce(first)
+    thin, few = [look.thinned(THIN) for look in looks], first.thinned(THIN)
+    yield from voted.ties(thin, few)
+    yield from voted.breadcrumbs(thin, few)
+    yield from voted.sce(few)
 
 
 def _loaded(wholes: Wholes, rows: Iterable[int]) -> Iterator[Whole]:
