@@ -128,7 +128,7 @@ def _claims(report: Report) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     for key in _ROWS:
         yield key, plural(len(getattr(report, key)), "row"), (key,)
     yield "controls", plural(len(verdict.controls), "control"), ("verdict.controls",)
-    asked = _of("settings", "sample sample_elements seed suspect parents reference controls candidates")
+    asked = _of("settings", "sample sample_elements seed thorough suspect parents reference controls candidates")
     yield (
         "coverage",
         f"{share(report.coverage.read_share)} of the suspect read",

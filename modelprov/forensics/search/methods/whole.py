@@ -73,12 +73,17 @@ class Wholes:
     """The tensors that are read whole: chosen by size and seed, loaded when asked for; the smaller ones are kept."""
 
     def __init__(
-        self, alignment: Alignment, seed: int, memory: int, on_bytes: Callable[[int], None] = lambda _: None
+        self,
+        alignment: Alignment,
+        seed: int,
+        memory: int,
+        elements: int = ELEMENTS,
+        on_bytes: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._alignment, self._on_bytes = alignment, on_bytes
         self.parents = len(alignment.checkpoints) - 1
         self._layers = max((tensor.layer + 1 for tensor in alignment.tensors if tensor.layer is not None), default=1)
-        self.rows = _chosen(alignment, seed, memory // (4 * (1 + self.parents + HOLDING)))
+        self.rows = _chosen(alignment, seed, memory // (4 * (1 + self.parents + HOLDING)), elements)
         self._kept: dict[int, Whole | None] = {}
 
     @property
@@ -124,11 +129,11 @@ class Wholes:
 KEPT = 256
 
 
-def _chosen(alignment: Alignment, seed: int, largest: int) -> list[int]:
-    """Tensors of at most `largest` elements up to `ELEMENTS`, in a seeded order, the decisive ones first."""
+def _chosen(alignment: Alignment, seed: int, largest: int, budget: int) -> list[int]:
+    """Tensors of at most `largest` elements up to a `budget`, in a seeded order, the decisive ones first."""
     order = np.random.default_rng(seed).permutation(len(alignment.tensors)).tolist()
     order.sort(key=lambda row: not alignment.tensors[row].decisive)
-    chosen, left = [], ELEMENTS
+    chosen, left = [], budget
     for row in order:
         count = alignment.tensors[row].count
         if 0 < count <= min(largest, left):
