@@ -52,8 +52,8 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
     VerdictClass.OTHER_COORDINATES: VerdictWords(
         "Related, in other coordinates",
         "{suspect} is related to {parent}, in other coordinates",
-        "Weight by weight they share nothing, but after reordering, rotating or rescaling inside they do: the function "
-        "of the model is the same, its numbers stand elsewhere. Which came first the weights do not show.",
+        "At their places the weights share little; reordered, rotated, rescaled, cut or stacked inside, they are this "
+        "parent's relatives: units agree beyond chance. Which came first the weights do not show.",
         Colours("#7a2e5d", "#eda3cf", "magenta"),
     ),
     VerdictClass.UNRELATED: VerdictWords(
