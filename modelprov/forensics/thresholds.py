@@ -62,6 +62,14 @@ UNITS_CHANCE = 1e-12  # chance of so many agreeing units in a layer, times the p
 UNITS_AGREE = 0.05  # share of the units: layers of one model share a frame, so that chance is not exact
 ALIKE = 0.95  # correlation of a matrix from which nothing in it stands elsewhere
 GAIN = 0.01  # of correlation, or of the weights compared, that undoing must bring before it counts
+# What is left beyond the best mixture.
+ABOVE_ROUNDING = 10  # times rounding's own sum of squares, from which its shape can be told
+LOW_RANK, LOW_RANK_ENERGY = 0.25, 0.99  # of the smaller side, and of the sum of squares that so many directions hold
+LOW_RANK_TENSORS = 0.9  # of the changed matrices; training of all weights reaches none
+LIKE = 0.7  # correlation with a candidate's own part; siblings reach .33
+LIKE_OTHERS = 0.5  # of that, what all others may reach
+LIKE_NOISE = 0.5  # of what rounding leaves: less beyond it is too little to be like anything
+LIKE_TENSORS = 3  # matrices without which a likeness or a rank says nothing of the model
 # Fits that say nothing.
 LIKELIHOOD_LEAST = 10  # elements
 JACKKNIFE_LEAST = 8  # blocks

@@ -38,11 +38,11 @@ class Facts:
     `finite` is the share of decisive elements that are finite everywhere; `compared` that of the suspect's weights
     which could be compared, `compared_decisive` that of those which may carry a verdict. `identical`: the parents whose
     bits every decisive element holds, the most alike first; `alike` the share of all elements, vectors too, in which
-    that first one has the suspect's bits. `correlations`: mean-centred raw correlation by parent (None: no variance);
-    `kin_tensors` the share of decisive elements in tensors where one of them exceeds 0.5. `elsewhere`: the parent whose
-    rows and columns have the suspect's sizes in another order (`profiles.py`); `untested` where too few could be
-    compared; of so many `profiles`, `rare` by parent are closer than chance makes one in a thousand, which `by_chance`
-    would be of independent models.
+    that first one has the suspect's bits; `equal` by parent the share of decisive elements in which it has them.
+    `correlations`: mean-centred raw correlation by parent (None: no variance); `kin_tensors` the share of decisive
+    elements in tensors where one of them exceeds 0.5. `elsewhere`: the parent whose rows and columns have the suspect's
+    sizes in another order (`profiles.py`); `untested` where too few could be compared; of so many `profiles`, `rare` by
+    parent are closer than chance makes one in a thousand, which `by_chance` would be of independent models.
 
     `paired`: what the units say, where they were asked.
 
@@ -74,6 +74,7 @@ class Facts:
     compared_decisive: float = 1.0
     identical: tuple[int, ...] = ()
     alike: float = 1.0
+    equal: tuple[float, ...] = ()
     correlations: tuple[float | None, ...] = ()
     kin_tensors: float = 0.0
     elsewhere: int | None = None

@@ -130,7 +130,9 @@ def _precision(facts: Facts, labels: Sequence[str]) -> Evidence:
         measure="precision of the numbers themselves, whatever the file declares (the coarsest format that holds them "
         "where the parents differ)",
         value=", ".join(said),
-        null="a number of F32 is one of BF16 by chance once in 65,536",
+        null="one number of F32 in 65,536 is also one of BF16"
+        if any(one.stored != "BF16" for one in facts.precision)
+        else None,
     )
 
 
@@ -144,7 +146,7 @@ def _parity(facts: Facts) -> Evidence:
         value=f"{facts.ties_even:.4f}",
         uncertainty=f"95 %: {bounds.low:.4f} to {bounds.high:.4f}",
         elements=facts.ties,
-        null="0.5 for values picked from either parent, 1 for a rounded mixture",
+        null="0.5 for values picked from either parent; near 1 for a mixture, 1 where its arithmetic keeps ties",
     )
 
 

@@ -59,6 +59,7 @@ def tell(report: Report) -> Document:
             Only(TERMINAL, layers),
             *_mixing(report),
             *_recipe(report),
+            *_beyond(report),
             Only(WRITTEN, layers),
             *_coverage(report),
             Only(TERMINAL, limits),
@@ -143,7 +144,7 @@ def _mixing(report: Report) -> tuple[Block, ...]:
         Facts(sections.mixing_facts(report)),
         *several,
         *drawings.coverage(report),
-        Only(WRITTEN, [Heading("After mixing", 3)]),
+        Only(WRITTEN, [Heading("Beside the mix", 3)]),
         Facts(sections.after_facts(report)),
         Text("" if absent else sections.after_absent(report)),
     )
@@ -160,6 +161,15 @@ def _recipe(report: Report) -> tuple[Block, ...]:
         Only(WRITTEN, merge_config(report)),
         Fold("Recipes tried", [Grid(tables.candidates_table(report))], level=3),
     )
+
+
+def _beyond(report: Report) -> tuple[Block, ...]:
+    """What is left beyond the named parents; nothing where a recipe explains all of it, or the models are no kin."""
+    found = report.beyond
+    if found is None:
+        return ()
+    words = Text(n.clean(found.words or found.reason or ""))
+    return Heading("Beyond the parents", listed=True), words, Facts(sections.beyond_facts(report))
 
 
 def _layers(report: Report) -> tuple[Block, ...]:
