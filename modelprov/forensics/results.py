@@ -199,6 +199,10 @@ class Beyond(Frozen):
     among the `changed` ones, whose change has a rank of at most a quarter of the side; `kinds` are the kinds of tensors
     that changed. `named`: the candidates that it is like, far beyond all others. `words` is one sentence for a layman.
     Not measured: `reason` says why.
+
+    `lattice` names the few numbers that its values are in `lattice_matrices` matrices, as in an unpacked quantised
+    copy; cells are then those of that lattice, and `same_steps` names the parents whose values are rounded to the same
+    numbers (`mixture_same_steps`: those of no parent, but of a mixture of all).
     """
 
     relative: float | None = None
@@ -209,6 +213,10 @@ class Beyond(Frozen):
     low_rank: int = 0
     rank: int | None = None
     kinds: tuple[str, ...] = ()
+    lattice: str | None = None
+    lattice_matrices: int = 0
+    same_steps: tuple[str, ...] = ()
+    mixture_same_steps: bool = False
     likenesses: tuple[Likeness, ...] = ()
     named: tuple[str, ...] = ()
     words: str | None = None

@@ -70,6 +70,13 @@ LIKE = 0.7  # correlation with a candidate's own part; siblings reach .33
 LIKE_OTHERS = 0.5  # of that, what all others may reach
 LIKE_NOISE = 0.5  # of what rounding leaves: less beyond it is too little to be like anything
 LIKE_TENSORS = 3  # matrices without which a likeness or a rank says nothing of the model
+# Numbers of a quantised copy.
+STEPS, STEPS_SHARE = (
+    200,
+    0.995,
+)  # values of a matrix that tell, and the share that are numbers of the lattice; by chance 0.2
+STEPS_DISTINCT = 6  # different numbers among them
+SAME_STEPS = 0.99  # of a model's values that are rounded to the suspect's numbers; a finetune reaches 0.6
 # Fits that say nothing.
 LIKELIHOOD_LEAST = 10  # elements
 JACKKNIFE_LEAST = 8  # blocks

@@ -6,11 +6,13 @@ Never says trained: weights show what is there, not how it came there.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
+from typing import TypedDict
 
 from modelprov.forensics.results import Beyond, LayerShare, Likeness
 from modelprov.forensics.search import beyond as measured
-from modelprov.forensics.thresholds import LIKE, LIKE_OTHERS, LIKE_TENSORS, LOW_RANK_TENSORS
+from modelprov.forensics.thresholds import HALF, LIKE, LIKE_OTHERS, LIKE_TENSORS, LOW_RANK_TENSORS, SAME_STEPS
 
 HARDLY = "hardly more than rounding is left, or the model has nothing of its own"
 FEW = f"fewer than {LIKE_TENSORS} matrices differ from the best mixture by clearly more than rounding"
@@ -34,9 +36,11 @@ def describe_beyond(
         for kind, labels in (("candidate", candidates), ("control", controls))
         for label, like in ((label, found.likes[label]) for label in labels)
     )
-    named = _named(likenesses)
+    named, rounded = _named(likenesses), _rounded(matrices, parents)
+    steps = _steps_in_words(rounded, len(matrices), parents)
     if len(changed) < LIKE_TENSORS and not named:
-        return Beyond(matrices=len(matrices), changed=len(changed), likenesses=likenesses, reason=FEW)
+        section = Beyond(matrices=len(matrices), changed=len(changed), likenesses=likenesses, reason=FEW)
+        return section.model_copy(update={**rounded, "words": steps or None})
     ranked = [one for one in changed if one.ranked]
     ranks = [one.rank for one in ranked if one.rank is not None]
     low = len(ranked) >= LIKE_TENSORS and len(ranks) >= LOW_RANK_TENSORS * len(ranked)
@@ -55,7 +59,47 @@ def describe_beyond(
         likenesses=likenesses,
         named=named,
     )
-    return section.model_copy(update={"words": _words(section, len({one.kind for one in matrices}), parents)})
+    words = _words(section, len({one.kind for one in matrices}), parents)
+    return section.model_copy(update={**rounded, "words": f"{steps} {words}".strip()})
+
+
+class _Rounded(TypedDict, total=False):
+    lattice: str
+    lattice_matrices: int
+    same_steps: tuple[str, ...]
+    mixture_same_steps: bool
+
+
+def _rounded(matrices: Sequence[measured.Left], parents: Sequence[str]) -> _Rounded:
+    """What the values were rounded to, if at least half of the matrices show the same, and whose values those are."""
+    names = Counter(one.lattice for one in matrices if one.lattice is not None)
+    name, count = next(iter(names.most_common(1)), (None, 0))
+    if name is None or count < max(LIKE_TENSORS, HALF * len(matrices)):
+        return {}
+    own = [one.within for one in matrices if one.lattice == name]
+    *alone, mixture = (min(shares) >= SAME_STEPS for shares in zip(*own, strict=True))
+    same = tuple(label for label, holds in zip(parents, alone, strict=True) if holds)
+    return {
+        "lattice": name,
+        "lattice_matrices": count,
+        "same_steps": same,
+        "mixture_same_steps": bool(mixture) and len(parents) > 1 and not same,
+    }
+
+
+def _steps_in_words(rounded: _Rounded, matrices: int, parents: Sequence[str]) -> str:
+    if not rounded:
+        return ""
+    where = f"in {rounded['lattice_matrices']} of {matrices} matrices read"
+    start = f"Its values are rounded to {rounded['lattice']}, {where}"
+    same = rounded["same_steps"]
+    if len(same) == 1:
+        return f"{start}; rounded so, those of {same[0]} are the same: there it is a copy of {same[0]}, rounded."
+    if same:
+        return f"{start}; rounded so, those of {' and of '.join(same)} are the same: a copy of either, rounded."
+    if rounded["mixture_same_steps"]:
+        return f"{start}; rounded so, those of a mixture of {' and '.join(parents)} are the same: it is that, rounded."
+    return f"{start}."
 
 
 def _unlike(like: measured.Like) -> str | None:

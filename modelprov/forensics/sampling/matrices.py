@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import FORMATS, Float64, decode, rounding_cells
+from modelprov.checkpoints.formats.dtypes import FORMATS, DType, Float64, decode, rounding_cells
 from modelprov.checkpoints.plan import plan_segments
 from modelprov.checkpoints.reading import Reader, Sources
 from modelprov.checkpoints.types import AlignedTensor, Alignment
@@ -35,11 +35,15 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """The same rows of every checkpoint, float64 [1 + k, rows, columns], and the suspect's rounding cells' widths."""
+    """The same rows of every checkpoint, float64 [1 + k, rows, columns], and the suspect's rounding cells' widths.
+
+    `format` is the one that the suspect is stored in.
+    """
 
     tensor: AlignedTensor
     values: Float64
     widths: Float64
+    format: DType
 
 
 def choose_rows(alignment: Alignment, seed: int, budget: int = BUDGET) -> list[Rows]:
@@ -102,6 +106,5 @@ def read_matrices(alignment: Alignment, chosen: list[Rows]) -> Iterator[Matrix]:
 def _matrix(tensor: AlignedTensor, values: Float64, codes: npt.NDArray[np.int64]) -> Matrix:
     values = np.where(np.isfinite(values).all(axis=0), values, 0.0)
     lower, upper = rounding_cells(values[0], np.full(values.shape[1], codes[0], np.uint8))
-    return Matrix(
-        tensor, values.reshape(len(values), -1, tensor.shape[1]), (upper - lower).reshape(-1, tensor.shape[1])
-    )
+    shaped = values.reshape(len(values), -1, tensor.shape[1])
+    return Matrix(tensor, shaped, (upper - lower).reshape(shaped.shape[1:]), FORMATS[int(codes[0])])

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from modelprov.checkpoints.formats.dtypes import DType, round_to
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.types import Alignment, Checkpoint, Component
+from modelprov.forensics.estimators.lattice import Lattice, find_lattice
 from modelprov.forensics.estimators.residual import Residual, rank_of, residual
-from modelprov.forensics.sampling.matrices import BUDGET, Rows, choose_rows, read_matrices
+from modelprov.forensics.sampling.matrices import BUDGET, Matrix, Rows, choose_rows, read_matrices
 from modelprov.forensics.thresholds import LIKE_NOISE
 from modelprov.recipes.tensor_groups import kind_of
 
@@ -24,7 +26,8 @@ class Left:
     """What is left in one matrix: sums of squares `beyond` rounding and of the parents' `distance`.
 
     `changed` whether that is clearly more than rounding; `rank` of the change, None if it is no low one, and `ranked`
-    whether a rank was looked for.
+    whether a rank was looked for. `lattice` names the few numbers that the suspect's values are, if they are; `within`
+    is then the share of each parent's values, and of the best mixture's, that would be rounded to them.
     """
 
     kind: str
@@ -34,6 +37,8 @@ class Left:
     changed: bool
     rank: int | None
     ranked: bool
+    lattice: str | None = None
+    within: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +66,26 @@ def measure_beyond(alignment: Alignment, others: Sequence[Checkpoint], seed: int
     chosen = choose_rows(alignment, seed, budget)
     matrices = []
     for matrix in read_matrices(alignment, chosen):
-        found = residual(matrix.values, matrix.widths)
-        tensor = matrix.tensor
+        tensor, lattice = matrix.tensor, _lattice(matrix)
+        found = residual(matrix.values, matrix.widths if lattice is None else lattice.upper - lattice.lower)
+        mixtures = (*matrix.values[1:], matrix.values[0] - found.left)
         ranked = found.changed and tensor.component not in BY_TOKEN
         matrices.append(
             Left(
                 kind_of(tensor.name), tensor.layer, found.beyond, found.distance, found.changed,
                 rank_of(found) if ranked else None, ranked,
+                None if lattice is None else lattice.name,
+                () if lattice is None else tuple(map(lattice.share_within, mixtures)),
             )
         )  # fmt: skip
     return Beyond(tuple(matrices), {other.label: _like(alignment, other, chosen) for other in others})
+
+
+def _lattice(matrix: Matrix) -> Lattice | None:
+    """The lattice of the suspect's values, stored as exactly as they show."""
+    values = matrix.values[0]
+    coarse = bool((round_to(values, DType.BF16) == values).all())
+    return find_lattice(values, (DType.BF16 if coarse else matrix.format).mantissa_bits)
 
 
 def _like(alignment: Alignment, other: Checkpoint, chosen: list[Rows]) -> Like:

@@ -62,6 +62,8 @@ def verdict_notes(report: Report) -> tuple[str, ...]:
     notes = [n.clean(text) for text in (verdict.reason, verdict.roles) if text and text not in verdict.summary]
     if verdict.formerly:
         notes.append(words.FORMERLY.get(verdict.formerly, words.RENAMED).format(former=n.clean(verdict.formerly)))
+    if report.beyond is not None and (report.beyond.lattice or report.beyond.rank is not None):
+        notes.append(n.clean(report.beyond.words or ""))
     if report.mode == "sample":
         notes.append(f"{words.SAMPLED} ({n.share(report.coverage.read_share)} of the suspect.)")
     notes += [f"{n.clean(note)}." for note in report.coverage.notes if TAKEN_FIRST in note]

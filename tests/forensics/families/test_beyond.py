@@ -15,7 +15,7 @@ from modelprov.forensics.compare import Options, compare
 from modelprov.forensics.results import Beyond
 from modelprov.merge.virtual import open_any
 from modelprov.recipes.arithmetics import Arithmetic
-from tests.generated import Change, Size, apply, change, merge, model
+from tests.generated import Change, Size, apply, change, merge, model, quantised
 from tests.memory import Silence, checkpoint
 
 OPTIONS = Options(threads=1, device="cpu", sample_elements=1 << 15)
@@ -117,3 +117,32 @@ def test_a_really_trained_finetune_has_no_low_rank_and_names_no_sibling() -> Non
     assert found is not None
     assert (found.rank, found.low_rank, found.named) == (None, 0, ())
     assert 0.2 < (found.likenesses[0].correlation or 0) < 0.4
+
+
+def test_a_copy_that_was_rounded_to_int8_is_told_as_that_and_nothing_else_is_said_of_it() -> None:
+    first, *_, base = finetunes()
+    for models in ([quantised(first, 8), first, base], [quantised(first, 8), first]):
+        found = beyond(models)
+        assert found is not None
+        assert (found.lattice or "").startswith("int8 with one scale for each")
+        assert found.same_steps == ("P1",)
+        assert "a copy of P1, rounded" in (found.words or "")
+        assert "Something else" not in (found.words or "")
+
+
+def test_a_merge_that_was_rounded_to_int8_is_a_mixture_rounded() -> None:
+    first, *_, base = finetunes()
+    found = beyond([quantised(merge([first, base], [0.6, 0.4]), 8), first, base])
+    assert found is not None
+    assert (found.same_steps, found.mixture_same_steps) == ((), True)
+    assert "a mixture of P1 and P2" in (found.words or "")
+
+
+def test_a_finetune_that_was_rounded_to_int8_is_no_rounded_copy_of_its_base() -> None:
+    first, second, *_, base = finetunes()
+    found = beyond([quantised(second, 8), first, base])
+    assert found is not None
+    assert found.lattice is not None
+    assert (found.same_steps, found.mixture_same_steps) == ((), False)
+    assert "copy" not in (found.words or "")
+    assert "Something else" in (found.words or "")
