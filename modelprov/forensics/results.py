@@ -132,6 +132,10 @@ class NamedMethod(Frozen):
     a recipe writes them. `bit_equal` is the share of the `elements` that were computed again and come out identical, in
     `tensors` of `recomputed` whole tensors but for single bits; these hold the `share` of the weights that may carry a
     verdict. `alternatives` give as many bits. `yaml` is a merge config that can be run.
+
+    Of a method with random masks `elements` are those that changed and tell which models took part, `bit_equal` the
+    share of them that some mask explains, to within the rounding of its steps, and `by_chance` the same after
+    shuffling; no run of `yaml` draws the same mask. `by_chance` is None for all other methods.
     """
 
     name: str
@@ -146,6 +150,7 @@ class NamedMethod(Frozen):
     tensors: int
     recomputed: int
     share: float
+    by_chance: float | None = None
     alternatives: tuple[str, ...] = ()
     yaml: str
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from modelprov.forensics.judging.found_recipe import formats
 from modelprov.forensics.judging.rows import Table
-from modelprov.forensics.judging.verdict import Decision
+from modelprov.forensics.judging.verdict import Decision, by_method
 from modelprov.forensics.results import Evidence, NamedMethod, Verdict, VerdictClass
 from modelprov.forensics.search.methods.find import FoundMethod
 from modelprov.forensics.search.methods.remake import Made
-from modelprov.forensics.thresholds import DISTINCT, MISSED, REPRODUCED
+from modelprov.forensics.thresholds import DISTINCT, HALF, MISSED, REPRODUCED
 from modelprov.recipes.methods import METHODS
 from modelprov.recipes.recipe import Extension, Recipe, SourceModel
 from modelprov.shares import floor_percent
@@ -31,12 +31,19 @@ LATER = frozenset(
 
 def open_to_methods(decision: Decision, parents: int) -> bool:
     """Whether a method may explain what no weighted sum does."""
-    settled = decision.class_ in (VerdictClass.COPY, VerdictClass.MERGE, VerdictClass.UNRELATED)
+    settled = decision.class_ in (
+        VerdictClass.COPY,
+        VerdictClass.MERGE,
+        VerdictClass.UNRELATED,
+        VerdictClass.OTHER_COORDINATES,
+    )
     return parents > 1 and (not settled or decision.rule == "partly-exact") and decision.rule not in LATER
 
 
 def claimed(found: FoundMethod | None) -> bool:
     """Whether the bits are enough to say so."""
+    if found is not None and found.by_chance is not None:  # what a mask explains was held to a share in the search
+        return found.distinct >= DISTINCT and found.by_chance <= HALF
     return (
         found is not None
         and found.bits.share >= REPRODUCED
@@ -63,6 +70,7 @@ def named(found: FoundMethod, table: Table, locations: Sequence[str]) -> NamedMe
         tensors=found.whole,
         recomputed=found.tensors,
         share=found.bits.elements / decisive if decisive else 0.0,
+        by_chance=found.by_chance,
         alternatives=tuple(in_words(other, labels) for other in found.others),
         yaml=_recipe(found, table, locations).as_yaml(),
     )
@@ -117,11 +125,13 @@ def _recipe(found: FoundMethod, table: Table, locations: Sequence[str]) -> Recip
 
 def decision_of(decision: Decision, found: FoundMethod | None) -> Decision:
     """A merge by rule `method` where the claim holds, else what was decided before."""
-    return Decision(VerdictClass.MERGE, "method") if claimed(found) else decision
+    return by_method() if claimed(found) else decision
 
 
 def told(verdict: Verdict, method: NamedMethod, suspect: str) -> Verdict:
     """The verdict with what the method says: its name first, then what was computed again."""
+    if method.by_chance is not None:
+        return _told_of_chance(verdict, method, suspect, method.by_chance)
     of = "every tensor" if method.share == 1 else f"{floor_percent(method.share)} of the matrix weights"
     bits = "every bit" if method.bit_equal == 1 else f"{floor_percent(method.bit_equal)} of the bits"
     others = f" {' and '.join(method.alternatives)} would give as much." if method.alternatives else ""
@@ -134,5 +144,23 @@ def told(verdict: Verdict, method: NamedMethod, suspect: str) -> Verdict:
     summary = (
         f"{suspect} is {method.words}. Computed again in {of} ({method.arithmetic} arithmetic) it gives {bits}: the "
         f"method explains the weights, not who made which file.{others}"
+    )
+    return verdict.model_copy(update={"summary": summary, "rests_on": (evidence, *verdict.rests_on)})
+
+
+def _told_of_chance(verdict: Verdict, method: NamedMethod, suspect: str, by_chance: float) -> Verdict:
+    """The same of a method whose masks are random: what the survivors hold."""
+    evidence = Evidence(
+        measure=f"changed elements that are what {method.words} makes of some mask, among those that tell, to within "
+        "the rounding of its steps",
+        value=floor_percent(method.bit_equal),
+        elements=method.elements,
+        null=f"{by_chance:.1%} after shuffling",
+    )
+    summary = (
+        f"{suspect} is {method.words}: a random choice of elements, so no recipe gives its bits again, but "
+        f"{floor_percent(method.bit_equal)} of the {method.elements:,} changed elements that can tell are what some "
+        f"choice makes of them (shuffled: {by_chance:.1%}), in the same shares in {method.tensors} matrices. Shares "
+        "and weights are estimates; who made which file is open."
     )
     return verdict.model_copy(update={"summary": summary, "rests_on": (evidence, *verdict.rests_on)})

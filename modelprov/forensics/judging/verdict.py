@@ -31,6 +31,9 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     weights and not in the rest is rule partly-exact                                          -> merge, of that share
     (in less than half                                                                        -> inconclusive)
     other-child again   another argument lies between the suspect and a third                 -> inconclusive
+    method              what no weighted sum explains, after rules 7 to 10: a merge method, computed again in whole
+                        tensors, gives the bits as rule 6 asks for (`named_method.py`), or, where its masks are random,
+                        the survivors are what some mask makes of them                        -> merge
 8.  near-the-line       by the likelihood, which knows rounding, the suspect lies between one parent and the mixture
                         of the others, seen from it under an angle with a cosine of at most -0.97; no parent has more
                         than 0.95 of the weight; and the weights are the same across layers, of which at least three
@@ -103,6 +106,11 @@ def decide(facts: Facts) -> Decision:
     return _inconclusive(
         "partial", f"only {facts.compared_decisive:.0%} of its matrix weights could be compared; {alone}"
     )
+
+
+def by_method() -> Decision:
+    """What a merge method that gives the bits decides (`named_method.py` says when one does)."""
+    return Decision(VerdictClass.MERGE, "method")
 
 
 def held(decision: Decision, facts: Facts) -> float:

@@ -16,7 +16,7 @@ from modelprov.forensics.search.methods.gradients import Allowed, setting
 from modelprov.forensics.search.methods.mixtures import FLOAT32_ERROR, combination, of_tensors, place
 from modelprov.forensics.search.methods.remake import ALL, PRESETS, Made
 from modelprov.forensics.search.methods.snapping import near
-from modelprov.forensics.search.methods.whole import Whole
+from modelprov.forensics.search.methods.whole import THIN, Whole
 from modelprov.forensics.thresholds import COVERED
 from modelprov.recipes.methods.slerp import PARALLEL
 
@@ -52,9 +52,13 @@ def _turned(given: object) -> object:
 
 def _allowed(whole: Whole, first: int, second: int) -> Allowed | None:
     """The places t on the arc from `first` to `second` that every rounding cell of the tensor allows."""
-    arc = _Arc(whole.parents[first].astype(np.float64), whole.parents[second].astype(np.float64), PARALLEL)
-    start = arc.start(of_tensors(whole, (first, second)).weights)
-    fitted = place(whole, arc.at, start, FLOAT32_ERROR * (np.abs(arc.x) + np.abs(arc.y)).ravel())
+    some = whole.thinned(THIN)
+    arc = _Arc(*(some.parents[parent].astype(np.float64) for parent in (first, second)), PARALLEL)
+    if some is not whole:  # the angle is that of the whole tensors
+        x, y = (whole.parents[parent].astype(np.float64) for parent in (first, second))
+        arc.turn(np.array([(x @ y) / np.sqrt((x @ x) * (y @ y))]), PARALLEL)
+    start = arc.start(of_tensors(some, (first, second)).weights)
+    fitted = place(some, arc.at, start, FLOAT32_ERROR * (np.abs(arc.x) + np.abs(arc.y)).ravel())
     if fitted.low is None or fitted.high is None or fitted.elements < LEAST or (fitted.coverage or 0) < COVERED:
         return None
     return Allowed(whole.name, whole.position, fitted.low, fitted.high)
@@ -68,7 +72,11 @@ class _Arc:
         lengths = np.sqrt(np.square(self.x).sum(1) * np.square(self.y).sum(1))
         with np.errstate(invalid="ignore", divide="ignore"):
             cosine = np.clip(np.nan_to_num((self.x * self.y).sum(1) / lengths, nan=1.0), -1, 1)
-        self.angle = np.arccos(cosine)[:, None]
+        self.turn(cosine, parallel)
+
+    def turn(self, cosine: Float64, parallel: float) -> None:
+        """Take the angles from these cosines [rows]."""
+        self.angle = np.arccos(np.clip(cosine, -1, 1))[:, None]
         self.straight = (np.abs(cosine) > parallel)[:, None] | (np.sin(self.angle) < 1e-8)
 
     def start(self, weights: Float64) -> float:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelprov.forensics.search.methods import arcs, means, swaps, voted
+from modelprov.forensics.search.methods.random_masks import thinned
 from modelprov.forensics.search.methods.remake import Bits, Made, bits, total
-from modelprov.forensics.search.methods.whole import Whole, Wholes
+from modelprov.forensics.search.methods.whole import THIN, Whole, Wholes
 from modelprov.forensics.thresholds import MISSED, MISSED_FEW, REPRODUCED
 
 LOOKS, LOOK_ELEMENTS = 4, 1 << 16  # tensors that are looked at first, and their best size
@@ -26,7 +27,9 @@ class FoundMethod:
     """A merge and what it gives of the decisive tensors that were computed again.
 
     `whole` of `tensors` come out but for single bits; `distinct` elements hold, of each parent, another number (the
-    fewest over the parents). `others` are merges that give as much.
+    fewest over the parents). `others` are merges that give as much. Of a random method the mask is unknown: `bits`
+    count the changed elements that tell who took part, and those that are what some mask makes of them; `by_chance` is
+    the share of those after shuffling.
     """
 
     made: Made
@@ -35,6 +38,7 @@ class FoundMethod:
     tensors: int
     distinct: int
     others: tuple[Made, ...] = ()
+    by_chance: float | None = None
 
 
 def find(wholes: Wholes) -> FoundMethod | None:
@@ -50,11 +54,24 @@ def find(wholes: Wholes) -> FoundMethod | None:
     ranked = sorted(kept.values(), key=lambda item: -item[0])
     counted = [_counted(made, wholes) for _, made in ranked[:COUNTED]]
     if not counted:
-        return None
+        return _of_chance(wholes, first)
     counted.sort(key=lambda found: -found.bits.share)
     best = counted[0]
     others = tuple(found.made for found in counted[1:] if found.bits.share >= REPRODUCED)
     return FoundMethod(best.made, best.bits, best.whole, best.tensors, best.distinct, others)
+
+
+def _of_chance(wholes: Wholes, first: Whole) -> FoundMethod | None:
+    """A method whose masks are random."""
+    found = thinned(lambda: (whole.thinned(THIN) for whole in _loaded(wholes, wholes.decisive)), first.thinned(THIN))
+    if found is None:
+        return None
+    each = [{"weight": w, "density": d} for w, d in zip(found.weights, found.densities, strict=True)]
+    if found.epsilons is not None:
+        each = [{**own, "epsilon": epsilon} for own, epsilon in zip(each, found.epsilons, strict=True)]
+    made = Made(found.method, found.models, found.base, tuple(each))
+    seen = Bits(found.told, found.explained, found.told)
+    return FoundMethod(made, seen, found.tensors, found.tensors, found.told, by_chance=found.shuffled)
 
 
 def _proposed(wholes: Wholes, looks: Sequence[Whole], first: Whole) -> Iterator[Made]:
@@ -68,9 +85,10 @@ def _proposed(wholes: Wholes, looks: Sequence[Whole], first: Whole) -> Iterator[
     yield from means.multislerp(looks)
     yield from swaps.nearswap(looks)
     yield from swaps.arcee_fusion(looks)
-    yield from voted.ties(looks, first)
-    yield from voted.breadcrumbs(looks, first)
-    yield from voted.sce(first)
+    thin, few = [look.thinned(THIN) for look in looks], first.thinned(THIN)
+    yield from voted.ties(thin, few)
+    yield from voted.breadcrumbs(thin, few)
+    yield from voted.sce(few)
 
 
 def _loaded(wholes: Wholes, rows: Iterable[int]) -> Iterator[Whole]:

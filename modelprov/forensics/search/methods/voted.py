@@ -6,9 +6,10 @@ are then found by the bits, which rise towards the true ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -232,6 +233,17 @@ def _variants(made: Made, look: Whole) -> Iterator[Made]:
     """The same in every arithmetic, if it promises anything; not where a model has no part in it."""
     if any(0 in (own.get("density"), own.get("weight")) for own in made.each):
         return
-    found = [replace(made, arithmetic=arithmetic, dtype=dtype) for arithmetic, dtype in PRESETS]
+    near = {one.key: one for one in (made, *(_rounded(made, digits) for digits in (2, 1)))}
+    found = [replace(one, arithmetic=arithmetic, dtype=dtype) for one in near.values() for arithmetic, dtype in PRESETS]
     if max(bits(one, look).share for one in found) >= PROMISING:
         yield from found
+
+
+def _rounded(made: Made, digits: int) -> Made:
+    """The same with shares of so many digits: of some rows the best one may be a little off."""
+    kept = ("density", "select_topk")
+
+    def short(given: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: round(value, digits) if name in kept else value for name, value in given.items()}
+
+    return replace(made, each=tuple(short(own) for own in made.each), options=short(made.options))

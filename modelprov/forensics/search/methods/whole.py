@@ -6,7 +6,7 @@ Methods with norms, thresholds or votes over a tensor show only in whole tensors
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -62,6 +62,25 @@ class Whole:
         """Half the width of the suspect's rounding cells, float64 [n]."""
         lower, upper = self.cell
         return np.asarray((upper - lower) / 2, np.float64)
+
+    def thinned(self, elements: int) -> Whole:
+        """Some whole rows, about `elements` in all, drawn by the tensor's number; itself where it has no more.
+
+        Ranks within rows are what they were, thresholds and shares nearly so; norms of the whole are not.
+        """
+        if self.elements <= elements:
+            return self
+        width = self.shape[-1]
+        rows = self.elements // width
+        count = max(1, min(rows, elements // width))
+        chosen = np.sort(np.random.default_rng(self.row).choice(rows, count, replace=False))
+        parents = self.parents.reshape(len(self.parents), rows, width)[:, chosen]
+        return replace(
+            self,
+            shape=(count, width),
+            suspect=self.suspect.reshape(rows, width)[chosen].ravel(),
+            parents=parents.reshape(len(parents), -1),
+        )
 
     def vectors(self, base: int, models: Sequence[int]) -> tuple[Float64, Float64]:
         """The suspect's and the models' differences from a base, float64 [n] and [m, n]."""
@@ -127,6 +146,7 @@ class Wholes:
 
 
 KEPT = 256
+THIN = 1 << 18  # elements of a tensor that are enough where its norms are not needed
 
 
 def _chosen(alignment: Alignment, seed: int, largest: int, budget: int) -> list[int]:
