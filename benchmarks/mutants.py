@@ -26,7 +26,7 @@ TESTS = {
     "modelprov/checkpoints/header.py": ["tests/checkpoints/test_header_edges.py"],
     "modelprov/forensics/estimators/interval.py": [f"{ESTIMATORS}/test_interval_ends.py"],
     "modelprov/forensics/estimators/least_squares.py": [f"{ESTIMATORS}/test_least_squares_edges.py"],
-    "modelprov/merge/methods/linear.py": ["tests/merge/methods/test_linear.py"],
+    "modelprov/recipes/methods/linear.py": ["tests/recipes/methods/test_linear.py"],
     "modelprov/forensics/estimators/likelihood.py": [f"{ESTIMATORS}/test_likelihood_small.py"],
 }
 WORDS = (r'^\s*f?"[^"]* [^"]*"', r"_refuse\(", r'_inconclusive\("')

@@ -8,13 +8,15 @@ import typer
 
 from modelprov.cli.attested import confirm, write
 from modelprov.cli.options import attest as options
+from modelprov.cli.outputs import asked
 from modelprov.errors import UsageError
 
 
 def attest(
     report: options.Report = None, out: options.Out = Path("-"), form: options.Form = "in-toto",
     key: options.Key = None, weights: options.Weights = None, verify: options.Verify = None,
-    public_key: options.PublicKey = None, against: options.Against = None, quiet: options.Quiet = False,
+    public_key: options.PublicKey = None, against: options.Against = None, json_file: options.Json = None,
+    markdown: options.Markdown = None, html: options.Html = None, quiet: options.Quiet = False,
 ) -> None:  # fmt: skip
     """Write a report as an in-toto statement, signed or not, or as a CycloneDX or SPDX bill of materials.
 
@@ -29,6 +31,7 @@ def attest(
 
     Example: modelprov attest report.json --key key.pem --out rio.dsse.json
     """
+    outputs = asked({"json": json_file, "markdown": markdown, "html": html})
     if verify is not None:
         if report is not None or key is not None:
             raise UsageError(
@@ -37,10 +40,12 @@ def attest(
             )
         if public_key is None:
             raise UsageError("--verify needs --public-key", "Without a key that you trust there is nothing to verify.")
-        holds = confirm(verify, public_key, against, weights or (), quiet=quiet)
+        holds = confirm(verify, public_key, against, weights or (), outputs, quiet=quiet)
         raise typer.Exit(0 if holds else 1)
     if report is None:
         raise UsageError("attest needs a report", "Usage: modelprov attest REPORT.json --out FILE [--key KEY.pem]")
     if public_key is not None or against is not None:
         raise UsageError("--public-key and --report belong to --verify", "See `modelprov attest --help`.")
+    if outputs.files:
+        raise UsageError("--json, --markdown and --html belong to --verify", "Evidence is written to --out FILE.")
     write(report, out, form, key, weights or (), quiet=quiet)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from modelprov.cli.outputs import Outputs
 from modelprov.cli.terminal import ask_passphrase, say, terminal
 from modelprov.foreign.shown import clean
 
@@ -33,14 +34,14 @@ def write(report: Path, out: Path, form: str, key: Path | None, weights: Sequenc
         )
 
 
-def confirm(file: Path, key: Path, against: Path | None, weights: Sequence[str], *, quiet: bool) -> bool:
-    """Say what of a signed statement can be confirmed; whether all of it."""
+def confirm(
+    file: Path, key: Path, against: Path | None, weights: Sequence[str], outputs: Outputs, *, quiet: bool
+) -> bool:
+    """Publish what of a signed statement can be confirmed; whether all of it."""
     from modelprov.cli.progress import Bar
     from modelprov.jobs.attested import confirm as job
-    from modelprov.reports.evidence.attestation_check import print_points
 
     with Bar(terminal(error=True), quiet) as bar:
         found = job(file, key, report=against, weights=weights, progress=bar)
-    if not quiet:
-        print_points(found.statement, found.points, terminal())
+    outputs.publish(found, quiet=quiet)
     return found.holds

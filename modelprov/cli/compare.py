@@ -19,9 +19,9 @@ def compare(
     checkpoints: options.Checkpoints, reference: options.Reference = None, control: options.Control = None,
     candidates: options.Candidates = None, json_file: shared.Json = None, markdown: shared.Markdown = None,
     html: shared.Html = None, open_it: shared.Open = False, sample: options.Sample = False,
-    sample_size: options.SampleSize = options.SAMPLE_SIZE, memory: shared.Memory = shared.MEMORY,
-    threads: shared.Threads = None, device: shared.Device = "auto", seed: options.Seed = 0,
-    reading: options.Reading = "auto", quiet: shared.Quiet = False,
+    sample_size: options.SampleSize = options.SAMPLE_SIZE, thorough: options.Thorough = False,
+    memory: shared.Memory = shared.MEMORY, threads: shared.Threads = None, device: shared.Device = "auto",
+    seed: options.Seed = 0, reading: options.Reading = "auto", quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Compare a model with its possible parents: copy, merge, on a line, same origin, or unrelated.
 
@@ -37,8 +37,8 @@ def compare(
     with Bar(terminal(error=True), quiet) as bar:
         report = job(
             *checkpoints, reference=reference, control=control or (), candidates=candidates or (),
-            sample=sample, sample_size=sample_size, memory=memory, threads=threads, device=device, seed=seed,
-            reading=reading, progress=bar, command=typed(),
+            sample=sample, sample_size=sample_size, thorough=thorough, memory=memory, threads=threads, device=device,
+            seed=seed, reading=reading, progress=bar, command=typed(),
         )  # fmt: skip
     outputs.publish(report, quiet=quiet)
     raise typer.Exit(exit_code(report.verdict.class_))

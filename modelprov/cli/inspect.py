@@ -8,15 +8,15 @@ from modelprov.cli.outputs import asked
 from modelprov.cli.terminal import terminal
 
 
-def inspect(checkpoint: options.Checkpoint, json_file: shared.Json = None, digest: options.Digest = False) -> None:
+def inspect(
+    checkpoint: options.Checkpoint, json_file: shared.Json = None, markdown: shared.Markdown = None,
+    html: shared.Html = None, open_it: shared.Open = False, digest: options.Digest = False,
+) -> None:  # fmt: skip
     """Show what a checkpoint is: parameters, formats, layers, experts, shards, digests. Reads headers only."""
     from modelprov.cli.progress import Bar
     from modelprov.jobs.inspect import inspect as job
-    from modelprov.reports.comparison.inspection import print_inspection
 
-    outputs = asked({"json": json_file})
+    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, open_it=open_it)
     with Bar(terminal(error=True)) as bar:
         found = job(checkpoint, digest=digest, progress=bar)
-    outputs.write(found.rendered)
-    if not outputs.to_stdout:
-        print_inspection(found, terminal())
+    outputs.publish(found, quiet=False)

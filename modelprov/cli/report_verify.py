@@ -12,7 +12,8 @@ from modelprov.cli.terminal import terminal
 
 def verify(
     file: options.File, location: options.Location = None, tolerance: options.Tolerance = 1e-9,
-    json_file: shared.Json = None, memory: shared.Memory = shared.MEMORY, threads: shared.Threads = None,
+    json_file: shared.Json = None, markdown: shared.Markdown = None, html: shared.Html = None,
+    open_it: shared.Open = False, memory: shared.Memory = shared.MEMORY, threads: shared.Threads = None,
     device: shared.Device = "auto", quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Compute a report anew from the inputs it names, and say claim by claim what holds.
@@ -27,15 +28,12 @@ def verify(
     """
     from modelprov.cli.progress import Bar
     from modelprov.jobs.recheck import recheck as job
-    from modelprov.reports.evidence.rechecking_words import print_recheck
 
-    outputs = asked({"json": json_file})
+    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, open_it=open_it)
     with Bar(terminal(error=True), quiet) as bar:
         found = job(
             file, location=location or (), tolerance=tolerance, memory=memory, threads=threads, device=device,
             progress=bar,
         )  # fmt: skip
-    outputs.write(found.rendered)
-    if not quiet and not outputs.to_stdout:
-        print_recheck(found.found, found.file, found.notes, terminal())
+    outputs.publish(found, quiet=quiet)
     raise typer.Exit(0 if found.holds else 1)

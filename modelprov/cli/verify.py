@@ -12,7 +12,8 @@ from modelprov.cli.terminal import terminal
 
 def verify(
     suspect: options.Suspect, recipe: options.Recipe, arithmetic: options.Arithmetic = None,
-    missing: options.Missing = None, json_file: shared.Json = None, memory: shared.Memory = shared.MEMORY,
+    missing: options.Missing = None, json_file: shared.Json = None, markdown: shared.Markdown = None,
+    html: shared.Html = None, open_it: shared.Open = False, memory: shared.Memory = shared.MEMORY,
     threads: shared.Threads = None, quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Check a claim such as "this is 0.6 A + 0.4 B", bit for bit, without writing the merge.
@@ -26,14 +27,11 @@ def verify(
     """
     from modelprov.cli.progress import Bar
     from modelprov.jobs.verify import verify as job
-    from modelprov.reports.comparison.verification import print_verification
 
-    outputs = asked({"json": json_file})
+    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, open_it=open_it)
     with Bar(terminal(error=True), quiet) as bar:
         found = job(
             suspect, recipe, arithmetic=arithmetic, missing=missing, memory=memory, threads=threads, progress=bar
         )
-    outputs.write(found.rendered)
-    if not quiet and not outputs.to_stdout:
-        print_verification(found.verification, found.suspect.label, recipe.name, found.plan.arithmetic, terminal())
+    outputs.publish(found, quiet=quiet)
     raise typer.Exit(0 if found.reproduced else 1)

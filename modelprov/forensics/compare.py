@@ -11,35 +11,42 @@ import numpy as np
 
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.layouts.quantised import refuse_quantised
+from modelprov.checkpoints.layouts.realigned import Realignment
 from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.estimators.precision import effective, suspect_formats
 from modelprov.forensics.judging.beyond import describe_beyond
+from modelprov.forensics.judging.coordinates import coordinates, paired_units, with_units
 from modelprov.forensics.judging.findings import Findings, collect
 from modelprov.forensics.judging.rows import Table
-from modelprov.forensics.results import Beyond
+from modelprov.forensics.results import Beyond, Coordinates, VerdictClass
 from modelprov.forensics.sampling.matrices import BUDGET
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata, load_sample, plan_sample, stratify
 from modelprov.forensics.search.beyond import measure_beyond
+from modelprov.forensics.search.coordinates.looking import Found, look, of_originals, views
 from modelprov.forensics.search.fits import Fits, fit_sample
+from modelprov.forensics.search.methods.find import FoundMethod, find
+from modelprov.forensics.search.methods.whole import ELEMENTS, Wholes
 from modelprov.forensics.search.profiles import Resemblance, choose, resemblance
 from modelprov.forensics.search.recipes import tied
 from modelprov.forensics.sums.kernels.choose import pick_device
 from modelprov.forensics.sums.kernels.cpu import compile_for
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.sweep import block_bytes, sweep
+from modelprov.forensics.thresholds import ALIKE, GAIN
 from modelprov.progress import Progress
 from modelprov.records import processors
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to run: none of these changes what a full comparison counts or sums.
+    """How to run: none of these but `thorough` changes what a full comparison counts or sums.
 
     `memory` bytes for buffers; `sample` stops after the scout; `sample_elements` elements of each checkpoint that the
-    scout reads; `method` how local files are read (auto, map, direct, buffered).
+    scout reads; `method` how local files are read (auto, map, direct, buffered). `thorough` looks
+    for other coordinates whatever the weights say at their places.
     """
 
     memory: int = 512 << 20
@@ -49,6 +56,7 @@ class Options:
     sample: bool = False
     sample_elements: int = 1 << 20
     method: str = "auto"
+    thorough: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,8 @@ class Comparison:
     device: str
     bytes_read: int
     controls: tuple[Checkpoint, ...] = field(default=())
+    coordinates: Coordinates | None = None
+    realignment: Realignment | None = None
     candidates: tuple[Checkpoint, ...] = field(default=())
 
 
@@ -93,16 +103,101 @@ def compare(
             progress.stage(f"control {control.label}")
             result = _measure((control, *checkpoints[1:]), options, device, progress)
             measured.append((control.label, result.findings))
-        beside = Beside(tuple(candidates), tuple(controls))
-        result = _measure(tuple(checkpoints), options, device, progress, tuple(measured), beside)
+        known, beside = tuple(measured), Beside(tuple(candidates), tuple(controls))
+        try:
+            result = _measure(tuple(checkpoints), options, device, progress, known, beside)
+        except CouldNotJudgeError:
+            found = _look(checkpoints, options, progress)
+            if found is None or found.realignment is None:
+                raise
+            result = _undone(checkpoints, found, options, device, progress, known, beside)
+        else:
+            if options.thorough or _leaves_open(result):
+                result = _elsewhere_too(result, checkpoints, options, device, progress, known, beside)
     return replace(result, controls=tuple(controls), candidates=tuple(candidates))
+
+
+def _elsewhere_too(
+    result: Comparison, checkpoints: Sequence[Checkpoint], options: Options, device: Future[Device], progress: Progress,
+    known: tuple[tuple[str, Findings], ...], beside: Beside,
+) -> Comparison:  # fmt: skip
+    """The result with other coordinates looked for: that of what was undone where it tells more, else as it was."""
+    found = _look(checkpoints, options, progress)
+    if found is None:
+        return result
+    if found.realignment is not None and not _settled(result):
+        again = _undone(checkpoints, found, options, device, progress, known, beside)
+        if _tells_more(again, result):
+            return replace(again, bytes_read=again.bytes_read + result.bytes_read)
+    labels = [checkpoint.label for checkpoint in checkpoints]
+    return replace(
+        result,
+        findings=with_units(result.findings, found, labels),
+        coordinates=coordinates(replace(found, realignment=None), labels),
+    )
+
+
+def _leaves_open(result: Comparison) -> bool:
+    """Whether the weights at their places leave something open: all of them, some, or single matrices."""
+    if _settled(result):
+        return False
+    label = result.alignment.checkpoints[-1].label
+    lowest = min(
+        (row.raw_correlation.get(label) or 0 for row in result.findings.tensors if row.decisive and row.elements),
+        default=0.0,
+    )
+    return lowest < ALIKE or result.alignment.decisive_share() < 1
+
+
+def _settled(result: Comparison) -> bool:
+    """Whether the bits of all weights that may carry a verdict are accounted for where they stand."""
+    bits = result.findings.verdict.class_ in (VerdictClass.COPY, VerdictClass.MERGE)
+    return bits and result.alignment.decisive_share() == 1 and result.findings.facts.explained == 1
+
+
+def _tells_more(again: Comparison, than: Comparison) -> bool:
+    """Whether undoing brought weights together, or brought more of them to be compared."""
+    alike = [max((value or 0 for value in one.findings.facts.correlations), default=0) for one in (again, than)]
+    return alike[0] > alike[1] + GAIN or again.alignment.decisive_share() > than.alignment.decisive_share() + GAIN
+
+
+def _look(checkpoints: Sequence[Checkpoint], options: Options, progress: Progress) -> Found | None:
+    """The test of units, and what is undone."""
+    progress.stage("looking for the same units in other coordinates")
+    return look(checkpoints, options.seed, progress.advance)
+
+
+def _undone(
+    checkpoints: Sequence[Checkpoint], found: Found, options: Options, device: Future[Device], progress: Progress,
+    known: tuple[tuple[str, Findings], ...], beside: Beside,
+) -> Comparison:  # fmt: skip
+    """The comparison of what is left when other coordinates are undone."""
+    assert found.realignment is not None
+    progress.stage("comparing again, other coordinates undone")
+    seen = views(checkpoints, found.realignment)
+    result = _measure(seen, options, device, progress, known, beside, _Undone(checkpoints, found))
+    labels = [checkpoint.label for checkpoint in checkpoints]
+    return replace(result, coordinates=coordinates(found, labels), realignment=found.realignment)
+
+
+@dataclass(frozen=True, eq=False)
+class _Undone:
+    """What a comparison of views is truly of."""
+
+    checkpoints: Sequence[Checkpoint]
+    found: Found
+
+    def alignment(self, aligned: Alignment) -> Alignment:
+        """The alignment of the checkpoints themselves."""
+        assert self.found.realignment is not None
+        return of_originals(aligned, self.checkpoints, self.found.realignment)
 
 
 def _measure(
     checkpoints: tuple[Checkpoint, ...], options: Options, picked: Future[Device], progress: Progress,
-    controls: tuple[tuple[str, Findings], ...] = (), beside: Beside | None = None,
+    controls: tuple[tuple[str, Findings], ...] = (), beside: Beside | None = None, undone: _Undone | None = None,
 ) -> Comparison:  # fmt: skip
-    """One suspect against the parents: scout, then sweep."""
+    """One suspect against the parents: scout, then sweep. `undone` says what these are views of."""
     progress.stage("aligning tensors")
     alignment = align(checkpoints)
     if not alignment.tensors:
@@ -110,6 +205,7 @@ def _measure(
             "no tensor has the same name and shape in every checkpoint",
             "Check that these are the same kind of model: `modelprov inspect CKPT` shows each one's tensors.",
         )
+    whole = alignment if undone is None else undone.alignment(alignment)
     strata = stratify(alignment)
     progress.stage("preparing kernels (compiled once, on the first run)")
     compile_for(len(checkpoints))
@@ -133,12 +229,13 @@ def _measure(
     table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints))
     findings = collect(
         table, strata, fits, options.seed, controls, tuple(one.location for one in checkpoints[1:]),
-        (alignment.share(), alignment.decisive_share()), lambda: _elsewhere(alignment, options, progress), sample,
+        (whole.share(), whole.decisive_share()),
+        (lambda: _elsewhere(alignment, options, progress)) if undone is None else None, sample,
+        None if undone is None else paired_units(undone.found),
+        lambda: _method(alignment, options, progress),
         None if beside is None else lambda: _left(alignment, beside, options, progress),
     )  # fmt: skip
-    return Comparison(
-        alignment, findings, options, device.description, plan.bytes + (0 if options.sample else scout.bytes)
-    )
+    return Comparison(whole, findings, options, device.description, plan.bytes + (0 if options.sample else scout.bytes))
 
 
 def _threads(options: Options) -> int:
@@ -160,6 +257,14 @@ def _left(alignment: Alignment, beside: Beside, options: Options, progress: Prog
     found = measure_beyond(alignment, (*beside.candidates, *beside.controls), options.seed, budget)
     candidates, controls = ([other.label for other in others] for others in (beside.candidates, beside.controls))
     return describe_beyond(found, candidates, controls, [one.label for one in alignment.checkpoints[1:]])
+
+
+def _method(alignment: Alignment, options: Options, progress: Progress) -> FoundMethod | None:
+    """Where no weighted sum explains a relative: the merge method that does."""
+    progress.stage("looking for other merge methods, in whole tensors")
+    return find(
+        Wholes(alignment, options.seed, options.memory, options.sample_elements if options.sample else ELEMENTS)
+    )
 
 
 def _scout(alignment: Alignment, strata: Strata, plan: Plan, seed: int) -> tuple[Sample | None, Fits | None]:

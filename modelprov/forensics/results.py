@@ -8,7 +8,7 @@ and v = S - P0, mixing coefficient alpha.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -123,6 +123,31 @@ class Reproduction(Frozen):
     yaml: str | None = None
     candidates: tuple[CandidateRecipe, ...] = ()
     reason: str | None = None
+
+
+class NamedMethod(Frozen):
+    """The merge method, no weighted sum, that gives the suspect's bits.
+
+    `words` is one line; `parents` in the recipe's order without the `base`; `parameters` by parent and `options` are as
+    a recipe writes them. `bit_equal` is the share of the `elements` that were computed again and come out identical, in
+    `tensors` of `recomputed` whole tensors but for single bits; these hold the `share` of the weights that may carry a
+    verdict. `alternatives` give as many bits. `yaml` is a merge config that can be run.
+    """
+
+    name: str
+    words: str
+    parents: tuple[str, ...]
+    base: str | None = None
+    parameters: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict)
+    arithmetic: str
+    bit_equal: float
+    elements: int
+    tensors: int
+    recomputed: int
+    share: float
+    alternatives: tuple[str, ...] = ()
+    yaml: str
 
 
 class AfterMerge(Frozen):
@@ -250,6 +275,43 @@ class Control(Frozen):
     betweenness: float | None = None
     verdict: str | None = None
     note: str | None = None
+
+
+class LayerPair(Frozen):
+    """A layer of the suspect, the parent's layer that it was paired with, and the test of their units.
+
+    `agreeing` of `units` units are paired alike by two kinds of their weights; by chance `expected` would be, and so
+    many or more with probability `chance` (all pairs that were tried counted in).
+    """
+
+    layer: int
+    parent_layer: int
+    agreeing: int
+    units: int
+    expected: float
+    chance: float
+    related: bool
+
+
+class Coordinates(Frozen):
+    """Whether the suspect is a parent in other coordinates, what was undone, and which layer is which.
+
+    `frame` is how residual dimensions belong together, and `embedding_cosine` the mean cosine of the embeddings of the
+    same tokens in it; embeddings decide nothing. `tokens` says how rows of the vocabulary were paired. `undone` are
+    sentences; none where all is at its place or nothing is related. `exact` says whether undoing kept every bit,
+    `null` what chance is. `alignment` names the file that it was read from, if it was.
+    """
+
+    parent: str
+    related: bool
+    frame: Literal["same", "permuted", "rotated"]
+    embedding_cosine: float | None = None
+    tokens: Literal["strings", "numbers"] = "numbers"
+    layers: tuple[LayerPair, ...] = ()
+    undone: tuple[str, ...] = ()
+    exact: bool = True
+    null: str
+    alignment: str | None = None
 
 
 class History(Frozen):

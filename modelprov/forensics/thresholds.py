@@ -55,6 +55,13 @@ PROFILE_ROWS = 24  # rows or columns below which a profile says nothing
 VARIED = 0.3  # of the spread that independent weights give the sizes: less is a design (weights kept at one norm)
 RARE = 1e-3  # chance of a profile that counts as a match where matches are counted
 BEYOND_CHANCE = 1e-6  # chance of so many profiles as rare as the least rare of them
+# Units paired by content: two pairings, from gates and from ups, that agree.
+FRAME_CERTAIN = 0.9  # mean cosine of paired embedding columns from which their order needs no basis
+FRAME_PERMUTED = 0.5  # mean entry of a basis, in the places of an order, from which it is that order
+UNITS_CHANCE = 1e-12  # chance of so many agreeing units in a layer, times the pairs of layers that were tried
+UNITS_AGREE = 0.05  # share of the units: layers of one model share a frame, so that chance is not exact
+ALIKE = 0.95  # correlation of a matrix from which nothing in it stands elsewhere
+GAIN = 0.01  # of correlation, or of the weights compared, that undoing must bring before it counts
 # What is left beyond the best mixture.
 ABOVE_ROUNDING = 10  # times rounding's own sum of squares, from which its shape can be told
 LOW_RANK, LOW_RANK_ENERGY = 0.25, 0.99  # of the smaller side, and of the sum of squares that so many directions hold

@@ -38,6 +38,7 @@ def compare(
     candidates: Location | Sequence[Location] = (),
     sample: bool = False,
     sample_size: int = 16 << 20,
+    thorough: bool = False,
     memory: int = 512 << 20,
     threads: int | None = None,
     device: str = "auto",
@@ -60,6 +61,7 @@ def compare(
             held against what is only theirs (`report.beyond`).
         sample: Read only about `sample_size` of each checkpoint, and say what share that is.
         sample_size: Bytes that `sample` reads of each checkpoint, about.
+        thorough: Look for the suspect in other coordinates whatever the weights say at their places.
         memory: Most bytes for buffers.
         threads: How many; None for all cores.
         device: Where to compute: auto, cpu or cuda.
@@ -103,6 +105,7 @@ def compare(
         sample=sample,
         sample_elements=max(SMALLEST_SAMPLE, sample_size // 2) if sample else Options.sample_elements,
         method=reading,
+        thorough=thorough,
     )
     line = command or command_for(ordered, controls, possible, options)
     return run(ordered, controls, options, line, progress, possible)
@@ -138,6 +141,7 @@ def command_for(locations: Sequence[str], controls: Sequence[str], candidates: S
             ("--candidates", list(candidates), []),
             ("--sample", options.sample, False),
             ("--sample-size", 2 * options.sample_elements if options.sample else None, None),
+            ("--thorough", options.thorough, False),
             ("--memory", options.memory, usual.memory),
             ("--threads", options.threads, usual.threads),
             ("--device", options.device, usual.device),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,33 +22,11 @@ from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress
 from modelprov.reports.comparison.build import build_report
 from modelprov.reports.comparison.report import BESIDE, Input, Report
-from modelprov.reports.evidence.rechecking import TOLERANCE, Recheck
+from modelprov.reports.evidence.rechecking import TOLERANCE, Rechecked
 from modelprov.reports.evidence.rechecking import recheck as compare_reports
-from modelprov.savable import Saved
 
 DEFAULT_SAMPLE = "16M"
 LOOSEST = 0.01
-
-
-@dataclass(frozen=True, eq=False)
-class Rechecked(Saved):
-    """Which claims of the report in `file` hold; `notes` say what could not be checked."""
-
-    found: Recheck
-    file: str
-    notes: tuple[str, ...]
-
-    @property
-    def holds(self) -> bool:
-        """Whether every claim holds."""
-        return self.found.holds
-
-    def rendered(self, form: str) -> str:
-        """The claims as JSON."""
-        self.check_form(form)
-        from modelprov.reports.evidence.rechecking_words import render_recheck_json
-
-        return render_recheck_json(self.found, self.file, self.notes)
 
 
 @shown_in_notebooks
@@ -78,7 +56,7 @@ def recheck(
 
     Returns:
         `holds`, and `found.claims` behind it: each with `claim`, `says`, `holds`, `values` compared and `differences`.
-        `save("recheck.json")` writes it.
+        `save("recheck.html")` writes it, also as .json or .md.
 
     Raises:
         UsageError: the file is no report of a comparison, or the arguments do not fit it.
@@ -91,6 +69,7 @@ def recheck(
         print(found.holds, [claim.claim for claim in found.found.claims if not claim.holds])
 
     """
+    started = datetime.now(UTC)
     refuse_other("device", device, DEVICES)
     refuse_below(1, memory=memory, threads=threads)
     if not 0 <= tolerance <= LOOSEST:
@@ -100,7 +79,7 @@ def recheck(
     options = _options(recorded, memory, threads, device)
     opened, notes = _open(recorded, moved, path_of(report).parent)
     found = compare_reports(recorded, _anew(recorded, opened, options, progress), tolerance)
-    return Rechecked(found, text_of(report), tuple(notes))
+    return Rechecked(found, text_of(report), tuple(notes), started.isoformat(timespec="seconds"))
 
 
 def _options(report: Report, memory: int, threads: int | None, device: str) -> Options:
@@ -108,7 +87,13 @@ def _options(report: Report, memory: int, threads: int | None, device: str) -> O
     options = Options(memory=memory, threads=threads, device=device, seed=report.environment.seed)
     asked = report.settings
     if asked is not None:
-        return replace(options, seed=asked.seed, sample=asked.sample, sample_elements=asked.sample_elements)
+        return replace(
+            options,
+            seed=asked.seed,
+            sample=asked.sample,
+            sample_elements=asked.sample_elements,
+            thorough=asked.thorough,
+        )
     if report.mode == "full":
         return options
     size = DEFAULT_SAMPLE

@@ -16,10 +16,10 @@ from modelprov.foreign.shown import quoted
 from modelprov.merge.checking import uses_base, without_torch
 from modelprov.merge.groups import refuse_idle, weighted_groups
 from modelprov.merge.matching import Catalogue, ShapeMismatch, catalogues_of, in_layer
-from modelprov.merge.methods.interface import PRESETS, Method
 from modelprov.merge.planned import Copy, MergePlan, Piece, Planned
 from modelprov.merge.settings import Settings, settings_of, varies
 from modelprov.merge.stretches import Role, Stretch, stretches_of
+from modelprov.recipes.methods.interface import PRESETS, Method
 from modelprov.recipes.recipe import DTYPES, Recipe
 from modelprov.recipes.tensor_groups import kind_of
 

@@ -20,9 +20,9 @@ from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, decode, 
 from modelprov.checkpoints.types import TensorView
 from modelprov.errors import InvalidCheckpointError, NonFiniteOutputError, UnsupportedFormatError
 from modelprov.merge.fused import CHUNK, weighted
-from modelprov.merge.methods.interface import Inputs
 from modelprov.merge.planned import MergePlan, Piece, Planned
 from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic
+from modelprov.recipes.methods.interface import Inputs
 from modelprov.recipes.recipe import DTYPES
 
 READ = 1 << 18  # elements of each model that are read at a time: small enough to stay in the processor's cache

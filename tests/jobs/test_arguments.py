@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
 import modelprov
 from modelprov.called import called, refuse_other, spelt
-from modelprov.cli.app import COMMANDS, FILES, app, option_called
+from modelprov.cli.app import loaded, option_called
 from modelprov.engines.local import run_tasks
 from modelprov.errors import ModelprovError, UsageError
 from modelprov.forensics.sums.kernels.choose import pick_device
@@ -95,10 +94,7 @@ def test_a_command_line_leaves_out_defaults_repeats_lists_and_quotes() -> None:
 def parsed(line: str) -> dict[str, Any]:
     """What the command line hears of a command."""
     name, *words = shlex.split(line)[1:]
-    for command in COMMANDS:
-        for file in FILES.get(command, (command,)):
-            __import__(f"modelprov.cli.{file}")
-    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    command = loaded(name)
     return dict(command.make_context(name, list(words)).params)
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from modelprov.errors import ModelprovError, UsageError
 from modelprov.merge.checking import check_recipe
-from modelprov.merge.methods import METHODS
 from modelprov.merge.virtual import open_models, plan_recipe
+from modelprov.recipes.methods import METHODS
 from modelprov.recipes.reading import load, parse
 from modelprov.recipes.recipe import linear
 from tests.merge.conftest import model

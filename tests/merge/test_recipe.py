@@ -9,8 +9,9 @@ import pytest
 from modelprov.errors import UsageError
 from modelprov.merge.checking import check_recipe, method_of
 from modelprov.merge.groups import weighted_groups
-from modelprov.merge.settings import resolve, settings_of
+from modelprov.merge.settings import settings_of
 from modelprov.merge.virtual import plan_recipe
+from modelprov.recipes.gradients import resolve
 from modelprov.recipes.reading import load, parse
 from modelprov.recipes.recipe import Group, linear
 from tests.merge.conftest import model

@@ -22,7 +22,7 @@ from modelprov.merge.virtual import open_any, plan_recipe, virtual_checkpoint
 from modelprov.recipes.reading import parse
 from modelprov.recipes.recipe import Recipe, linear
 from tests.merge.conftest import differing, model, stored_bytes
-from tests.merge.methods import recorded
+from tests.recipes.methods import recorded
 
 COMPILED = ("linear", "passthrough", "task_arithmetic", "nearswap")
 

@@ -9,6 +9,8 @@ import typer
 
 from modelprov.jobs.arguments import FORMATS
 
+OF_CHECK = "Write what --verify found as {} to FILE; `-` is standard output."
+
 Report = Annotated[Path | None, typer.Argument(metavar="REPORT.json", help="What `modelprov compare --json` wrote.")]
 Out = Annotated[Path, typer.Option(metavar="FILE", help="Where to write; `-` is standard output.")]
 Form = Annotated[str, typer.Option("--format", metavar="|".join(FORMATS), help="What to write.")]
@@ -28,4 +30,7 @@ PublicKey = Annotated[
 Against = Annotated[
     Path | None, typer.Option("--report", metavar="REPORT.json", help="Check that it was made from this report.")
 ]
+Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help=OF_CHECK.format("JSON"))]
+Markdown = Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help=OF_CHECK.format("Markdown"))]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help=OF_CHECK.format("one HTML page"))]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no words: only files and exit code.")]

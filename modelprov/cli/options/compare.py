@@ -35,6 +35,9 @@ SampleSize = Annotated[
     int,
     typer.Option(metavar="SIZE", parser=size("--sample-size"), help="What --sample reads of each checkpoint, about."),
 ]
+Thorough = Annotated[
+    bool, typer.Option("--thorough", help="Look for other coordinates (reordered, rotated, stacked) in any case.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="Chooses the sampled blocks; written into the report.")]
 Reading = Annotated[str, typer.Option(metavar="auto|map|direct|buffered", help="How files are read.", hidden=True)]
 

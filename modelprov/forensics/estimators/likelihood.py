@@ -72,9 +72,9 @@ def fit(sample: Sample, iterations: int = 60) -> Likelihood:
     used = (sample.parents != 0).any(axis=0) | (sample.suspect != 0)
     sample = sample if used.all() else sample.take(used)
     n = sample.elements
-    unit = float(np.abs(sample.deltas).max(initial=0.0))
     if n < LIKELIHOOD_LEAST:
         return Likelihood(elements=n, reason=f"only {n} elements; {LIKELIHOOD_LEAST} are needed")
+    unit = float(np.abs(sample.deltas).max())
     if unit == 0:
         return Likelihood(elements=n, reason="the parents equal the reference in every element")
     u = sample.deltas / unit

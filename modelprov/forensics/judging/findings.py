@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from modelprov.checkpoints.types import AlignedTensor, Component
 from modelprov.forensics.judging import rows, wording
-from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather
+from modelprov.forensics.judging.named_method import claimed, decision_of, named, open_to_methods, told
 from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas, same_bits_alphas
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
@@ -19,6 +20,7 @@ from modelprov.forensics.results import (
     Control,
     Measures,
     Mixing,
+    NamedMethod,
     Reproduction,
     Verdict,
     VerdictClass,
@@ -26,6 +28,7 @@ from modelprov.forensics.results import (
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits
+from modelprov.forensics.search.methods.find import FoundMethod
 from modelprov.forensics.search.profiles import Resemblance
 from modelprov.forensics.search.recipes import Scored, tied
 from modelprov.forensics.thresholds import REPRODUCED
@@ -49,6 +52,7 @@ class Findings:
     mixing: Mixing
     reproduction: Reproduction
     after_merge: AfterMerge
+    method: NamedMethod | None
     overall: Measures
     components: tuple[Measures, ...]
     layers: tuple[Measures, ...]
@@ -61,32 +65,38 @@ def collect(
     table: Table, strata: Strata, fits: Fits | None, seed: int, controls: Sequence[tuple[str, Findings]],
     locations: Sequence[str], compared: tuple[float, float] = (1.0, 1.0),
     elsewhere: Callable[[], Resemblance] | None = None, sample: Sample | None = None,
+    paired: PairedUnits | None = None, methods: Callable[[], FoundMethod | None] | None = None,
     left: Callable[[], Beyond] | None = None,
 ) -> Findings:  # fmt: skip
     """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before.
 
     `compared` are the shares of the suspect's weights, and of those that may carry a verdict, that the alignment could
-    compare, 0 to 1. `elsewhere` looks for a
-    parent in other coordinates; it is asked before any all-clear. `sample` is the decisive part of the sample.
-    `left` measures what is left beyond the parents; it is asked where no recipe explains everything.
+    compare, 0 to 1. `elsewhere` looks for sizes of a parent's in other places; it is asked before any all-clear.
+    `sample` is the decisive part of the sample, `paired` what the test of units found, where other coordinates were
+    undone before. `methods` looks for a method that is no weighted sum; it is asked where no weighted sum explains a
+    relative. `left` measures what is left beyond the parents; it is asked where no recipe explains everything.
     """
     decisive = [row for row, tensor in enumerate(table.tensors) if tensor.decisive]
     swept = tied(fits.candidates) if fits else 0
     recipes = [one.recipe for one in fits.candidates[:swept]] if fits else []
     runners_up = fits.candidates[swept:] if fits else ()
-    explained = explained_rows(strata, fits, decisive)
-    slots = sorted(range(len(recipes)), key=lambda slot: -table.rows(explained).recipe(slot))
+    recomputed = explained_rows(strata, fits, decisive)
+    slots = sorted(range(len(recipes)), key=lambda slot: -table.rows(recomputed).recipe(slot))
     table = Table(table.tensors, table.moments, table.labels, slots[0] if slots else None)
     total = table.rows(decisive)
     parts = _parts(fits, strata, table.tensors, seed)
-    facts = gather(Evidence(table, strata, fits, recipes, parts, seed, compared, sample))
+    facts = replace(gather(Evidence(table, strata, fits, recipes, parts, seed, compared, sample)), paired=paired)
     if elsewhere is not None and decide(facts).class_ is VerdictClass.UNRELATED:
         found = elsewhere()
         facts = replace(
             facts, elsewhere=found.parent, untested=not found.tested,
             profiles=found.profiles, rare=found.rare, by_chance=found.by_chance,
         )  # fmt: skip
-    decision = _check_controls(decide(facts), controls)
+    decision, method = decide(facts), None
+    found_method = methods() if methods is not None and open_to_methods(decision, facts.parents) else None
+    if found_method is not None and claimed(found_method):
+        method = named(found_method, table, locations)
+    decision = _check_controls(decision_of(decision, found_method), controls)
     reproduced = facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and facts.explained == 1
     kin = akin(facts)
     mix, remade, after = Mixing(reason=NOT_KIN), Reproduction(reason=NOT_KIN), AfterMerge(reason=NOT_KIN)
@@ -95,13 +105,15 @@ def collect(
         parts = _parts(fits, strata, table.tensors, seed, best, parts) if best else parts
         mix = mixing(total, fits, table.labels, best)
         remade = reproduction(table, strata, recipes, slots, runners_up, locations)
-        after = after_merge(total, fits, reproduced)
+        after = after_merge(total, fits, reproduced or method is not None)
     known = tuple(_control(label, one) for label, one in controls)
     verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
+    if method is not None and decision.rule == "method":
+        verdict = told(verdict, method, table.labels[0])
     whole = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
     beyond = left() if left is not None and kin and not whole else None
     return Findings(
-        verdict, facts, held(decision, facts), mix, remade, after,
+        verdict, facts, held(decision, facts), mix, remade, after, method,
         *_rows(table, parts if kin else {}, reproduced, kin), beyond,
     )  # fmt: skip
 

@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from modelprov.forensics.results import AfterMerge, Beyond, Measures, Mixing, Reproduction, Verdict
+from modelprov.forensics.results import (
+    AfterMerge,
+    Beyond,
+    Coordinates,
+    Measures,
+    Mixing,
+    NamedMethod,
+    Reproduction,
+    Verdict,
+)
 from modelprov.records import Environment, Frozen
 from modelprov.savable import Page
 
@@ -47,8 +56,8 @@ class Settings(Frozen):
 
     `sample_elements` elements of each checkpoint are read to find candidates, and with `sample` nothing else is.
     `memory` is in bytes; `threads` is null for all cores; `device` is auto, cpu or cuda; `method` says how files are
-    read (auto, map, direct, buffered). `parents` are those beside the `reference`. Memory, threads, device and method
-    change no count and no word of a report.
+    read (auto, map, direct, buffered); `thorough` whether other coordinates were looked for in any case. `parents` are
+    those beside the `reference`. Memory, threads, device and method change no count and no word of a report.
     """
 
     sample: bool
@@ -58,6 +67,7 @@ class Settings(Frozen):
     memory: int
     threads: int | None
     method: str
+    thorough: bool = False
     suspect: Asked
     parents: tuple[Asked, ...]
     reference: Asked
@@ -106,7 +116,8 @@ class ComparisonEnvironment(Environment):
 class Report(Frozen, Page):
     """Everything that `modelprov compare` found. `cells` is the layer x component grid of the heatmap.
 
-    `beyond` is null where a recipe explains the bits, or the models are no kin.
+    `coordinates` is null where no others were looked for. `beyond` is null where a recipe explains the bits, or
+    the models are no kin.
 
     `settings` is null in reports of schema versions before 1.2 only.
     """
@@ -117,10 +128,12 @@ class Report(Frozen, Page):
     mode: Literal["full", "sample"]
     settings: Settings | None = None
     verdict: Verdict
+    coordinates: Coordinates | None = None
     mixing: Mixing
     reproduction: Reproduction
     after_merge: AfterMerge
     beyond: Beyond | None = None
+    method: NamedMethod | None = None
     overall: Measures
     components: tuple[Measures, ...]
     layers: tuple[Measures, ...]

@@ -143,7 +143,7 @@ def _mixing(report: Report) -> tuple[Block, ...]:
         Facts(sections.mixing_facts(report)),
         *several,
         *drawings.coverage(report),
-        Only(WRITTEN, [Heading("After mixing", 3)]),
+        Only(WRITTEN, [Heading("Beside the mix", 3)]),
         Facts(sections.after_facts(report)),
         Text("" if absent else sections.after_absent(report)),
     )

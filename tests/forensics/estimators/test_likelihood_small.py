@@ -119,6 +119,13 @@ def test_elements_that_are_nought_everywhere_are_left_out_and_no_others() -> Non
     assert fit(only_parent).elements == N + 1
 
 
+def test_cells_finer_than_the_parents_keep_their_own_width() -> None:
+    sample = from_values(trained().suspect, trained().parents, DType.F32)
+    found = fit(sample)
+    expected = log_likelihood(sample, np.array(found.alphas), found.sigma or 0.0)
+    assert found.log_likelihood == pytest.approx(expected, abs=1)  # a few near 0 are finer than anything that counts
+
+
 def test_the_fewest_elements_are_those_of_the_threshold() -> None:
     least = thresholds.LIKELIHOOD_LEAST
     few = trained().take(slice(0, least - 1))
@@ -126,6 +133,9 @@ def test_the_fewest_elements_are_those_of_the_threshold() -> None:
         elements=least - 1, reason=f"only {least - 1} elements; {least} are needed", converged=False
     )
     assert fit(trained().take(slice(0, least))).alphas is not None
+    nothing = np.zeros(2 * least)
+    padding = from_values(nothing, [nothing, nothing], DType.BF16)
+    assert fit(padding).reason == f"only 0 elements; {least} are needed"
 
 
 def test_parents_that_say_nothing_or_the_same_have_a_reason() -> None:
@@ -138,6 +148,17 @@ def test_parents_that_say_nothing_or_the_same_have_a_reason() -> None:
     for other in (rows[0], rows[-1]):  # twice the same; one that is the reference
         found = fit(from_values(base.suspect, [other, *rows], DType.BF16))
         assert found == Likelihood(elements=40, reason=dependent)
+
+
+def test_the_scales_of_the_parents_do_not_make_them_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    base, deltas = rng.normal(size=40), rng.normal(size=(2, 40)) * [[1.0], [1e-6]]
+    sample = from_values(base + 0.5 * deltas[0] + 0.1 * rng.normal(size=40), [*(base + deltas), base], DType.F64)
+    assert fit(sample).reason is None
+    half, base = np.repeat([0.5, -0.5], 8), np.round(4 * base[:16]) / 4
+    sample = from_values(base + half / 2 + 0.1 * rng.normal(size=16), [base + half, base], DType.F64)
+    monkeypatch.setattr(likelihood, "SINGULAR", 1.0)  # the condition of a parent alone
+    assert fit(sample).reason is None
 
 
 def test_too_few_steps_are_said_not_to_have_converged() -> None:
@@ -212,10 +233,15 @@ def test_a_pure_merge_is_at_the_boundary_with_a_bound_where_the_profile_has_fall
 
 
 def test_weights_of_either_sign_are_those_of_a_pure_merge_of_several_parents() -> None:
-    found = fit(merged(N, 2e-3, (0.5, 0.125, -0.25), seed=1))
+    sample = merged(N, 2e-3, (0.5, 0.125, -0.25), seed=8)
+    found = fit(sample)
     assert found.sigma_at_boundary
     assert found.alphas == pytest.approx((0.5, 0.125, -0.25), abs=3e-4)
     assert found.collinearity == 1.0
+    error = arithmetic_error(sample)  # the smallest sigma is its root mean square
+    expected = log_likelihood(sample, np.array(found.alphas), float(np.sqrt(np.mean(error**2))), error)
+    assert expected < -1
+    assert found.log_likelihood == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_bound_is_the_half_of_a_chi_squared_quantile() -> None:
