@@ -3,7 +3,7 @@
 Run: `python -m benchmarks.trained_pool` (about three minutes on one core; needs torch, the extra `behavior`). The
 models are those of `benchmarks/cases/decoders.py`; the language is a Markov chain of order 2 with a table for each
 domain. All weights are float32 as trained, every base rounded to bf16 before anything starts from it. The pool lies in
-`benchmarks/trained/`, which git ignores: another machine's last bits differ.
+`benchmarks/pool/`, which git ignores: another machine's last bits differ.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.cases.decoders import HEAD_WIDTH, Decoder
 from modelprov.checkpoints.formats.dtypes import DType, round_bf16
 from modelprov.demo.weights import random_weights
 
-FOLDER = Path(__file__).parent / "trained"
+FOLDER = Path(__file__).parent / "pool"
 SHAPE = Decoder(layers=4, hidden=64, width=128, vocabulary=128, heads=8, groups=4, head=False)
 BATCH, LENGTH = 12, 24
 SEEDS = (0, 1, 2, 3)

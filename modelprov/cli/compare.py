@@ -9,7 +9,7 @@ import typer
 from modelprov.cli.options import compare as options
 from modelprov.cli.options import shared
 from modelprov.cli.outputs import asked
-from modelprov.cli.terminal import terminal, typed
+from modelprov.cli.terminal import say, terminal, typed
 
 if TYPE_CHECKING:
     from modelprov.forensics.results import VerdictClass
@@ -20,6 +20,7 @@ def compare(
     candidates: options.Candidates = None, json_file: shared.Json = None, markdown: shared.Markdown = None,
     html: shared.Html = None, open_it: shared.Open = False, sample: options.Sample = False,
     sample_size: options.SampleSize = options.SAMPLE_SIZE, thorough: options.Thorough = False,
+    alignment: options.Alignment = None, save_alignment: options.SaveAlignment = None,
     memory: shared.Memory = shared.MEMORY, threads: shared.Threads = None, device: shared.Device = "auto",
     seed: options.Seed = 0, reading: options.Reading = "auto", quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
@@ -34,13 +35,18 @@ def compare(
     from modelprov.jobs.compare import compare as job
 
     outputs = asked({"json": json_file, "markdown": markdown, "html": html}, open_it=open_it)
+    asked({"save-alignment": save_alignment})
     with Bar(terminal(error=True), quiet) as bar:
         report = job(
             *checkpoints, reference=reference, control=control or (), candidates=candidates or (),
-            sample=sample, sample_size=sample_size, thorough=thorough, memory=memory, threads=threads, device=device,
-            seed=seed, reading=reading, progress=bar, command=typed(),
+            sample=sample, sample_size=sample_size, thorough=thorough, alignment=alignment,
+            save_alignment=save_alignment, memory=memory, threads=threads, device=device, seed=seed, reading=reading,
+            progress=bar, command=typed(),
         )  # fmt: skip
     outputs.publish(report, quiet=quiet)
+    if save_alignment is not None and not quiet:
+        undone = report.coordinates is not None and report.coordinates.undone
+        say(f"wrote {save_alignment}" if undone else f"nothing was undone: {save_alignment} was not written")
     raise typer.Exit(exit_code(report.verdict.class_))
 
 

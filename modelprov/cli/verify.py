@@ -12,9 +12,9 @@ from modelprov.cli.terminal import terminal
 
 def verify(
     suspect: options.Suspect, recipe: options.Recipe, arithmetic: options.Arithmetic = None,
-    missing: options.Missing = None, json_file: shared.Json = None, markdown: shared.Markdown = None,
-    html: shared.Html = None, open_it: shared.Open = False, memory: shared.Memory = shared.MEMORY,
-    threads: shared.Threads = None, quiet: shared.Quiet = False,
+    missing: options.Missing = None, alignment: options.Alignment = None, json_file: shared.Json = None,
+    markdown: shared.Markdown = None, html: shared.Html = None, open_it: shared.Open = False,
+    memory: shared.Memory = shared.MEMORY, threads: shared.Threads = None, quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Check a claim such as "this is 0.6 A + 0.4 B", bit for bit, without writing the merge.
 
@@ -31,7 +31,8 @@ def verify(
     outputs = asked({"json": json_file, "markdown": markdown, "html": html}, open_it=open_it)
     with Bar(terminal(error=True), quiet) as bar:
         found = job(
-            suspect, recipe, arithmetic=arithmetic, missing=missing, memory=memory, threads=threads, progress=bar
-        )
+            suspect, recipe, arithmetic=arithmetic, missing=missing, alignment=alignment, memory=memory,
+            threads=threads, progress=bar,
+        )  # fmt: skip
     outputs.publish(found, quiet=quiet)
     raise typer.Exit(0 if found.reproduced else 1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.layouts.quantised import refuse_quantised
-from modelprov.checkpoints.layouts.realigned import Realignment
+from modelprov.checkpoints.layouts.realignment import Realignment
 from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError
@@ -42,11 +42,12 @@ from modelprov.records import processors
 
 @dataclass(frozen=True)
 class Options:
-    """How to run: none of these but `thorough` changes what a full comparison counts or sums.
+    """How to run: none of these but the last two changes what a full comparison counts or sums.
 
     `memory` bytes for buffers; `sample` stops after the scout; `sample_elements` elements of each checkpoint that the
     scout reads; `method` how local files are read (auto, map, direct, buffered). `thorough` looks
-    for other coordinates whatever the weights say at their places.
+    for other coordinates whatever the weights say at their places;
+    `alignment` is what undoes them, found before.
     """
 
     memory: int = 512 << 20
@@ -57,6 +58,7 @@ class Options:
     sample_elements: int = 1 << 20
     method: str = "auto"
     thorough: bool = False
+    alignment: Realignment | None = None
 
 
 @dataclass(frozen=True)
@@ -107,22 +109,22 @@ def compare(
         try:
             result = _measure(tuple(checkpoints), options, device, progress, known, beside)
         except CouldNotJudgeError:
-            found = _look(checkpoints, options, progress)
+            found = _look(checkpoints, options, progress, tuple(zip(controls, known, strict=True)))
             if found is None or found.realignment is None:
                 raise
             result = _undone(checkpoints, found, options, device, progress, known, beside)
         else:
-            if options.thorough or _leaves_open(result):
-                result = _elsewhere_too(result, checkpoints, options, device, progress, known, beside)
+            if options.thorough or options.alignment is not None or _leaves_open(result):
+                found = _look(checkpoints, options, progress, tuple(zip(controls, known, strict=True)))
+                result = _elsewhere_too(result, found, checkpoints, options, device, progress, known, beside)
     return replace(result, controls=tuple(controls), candidates=tuple(candidates))
 
 
 def _elsewhere_too(
-    result: Comparison, checkpoints: Sequence[Checkpoint], options: Options, device: Future[Device], progress: Progress,
-    known: tuple[tuple[str, Findings], ...], beside: Beside,
+    result: Comparison, found: Found | None, checkpoints: Sequence[Checkpoint], options: Options,
+    device: Future[Device], progress: Progress, known: tuple[tuple[str, Findings], ...], beside: Beside,
 ) -> Comparison:  # fmt: skip
     """The result with other coordinates looked for: that of what was undone where it tells more, else as it was."""
-    found = _look(checkpoints, options, progress)
     if found is None:
         return result
     if found.realignment is not None and not _settled(result):
@@ -161,10 +163,21 @@ def _tells_more(again: Comparison, than: Comparison) -> bool:
     return alike[0] > alike[1] + GAIN or again.alignment.decisive_share() > than.alignment.decisive_share() + GAIN
 
 
-def _look(checkpoints: Sequence[Checkpoint], options: Options, progress: Progress) -> Found | None:
-    """The test of units, and what is undone."""
+def _look(
+    checkpoints: Sequence[Checkpoint], options: Options, progress: Progress,
+    controls: Sequence[tuple[Checkpoint, tuple[str, Findings]]],
+) -> Found | None:  # fmt: skip
+    """The test of units, what is undone, and which of the controls, strangers at their places, fare as the suspect."""
     progress.stage("looking for the same units in other coordinates")
-    return look(checkpoints, options.seed, progress.advance)
+    found = look(checkpoints, options.seed, progress.advance, options.alignment)
+    if found is None or found.realignment is None:
+        return found
+    doubts = []
+    for control, (label, findings) in controls:
+        if findings.verdict.class_ is VerdictClass.UNRELATED:
+            other = look((control, checkpoints[found.parent]), options.seed, progress.advance, found.realignment)
+            doubts += [label] if other is not None and other.kinship.related else []
+    return replace(found, doubts=tuple(doubts))
 
 
 def _undone(

@@ -299,7 +299,7 @@ class Coordinates(Frozen):
     `frame` is how residual dimensions belong together, and `embedding_cosine` the mean cosine of the embeddings of the
     same tokens in it; embeddings decide nothing. `tokens` says how rows of the vocabulary were paired. `undone` are
     sentences; none where all is at its place or nothing is related. `exact` says whether undoing kept every bit,
-    `null` what chance is. `alignment` names the file that it was read from, if it was.
+    `null` what chance is.
     """
 
     parent: str
@@ -311,7 +311,6 @@ class Coordinates(Frozen):
     undone: tuple[str, ...] = ()
     exact: bool = True
     null: str
-    alignment: str | None = None
 
 
 class History(Frozen):

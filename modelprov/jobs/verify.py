@@ -7,6 +7,7 @@ from typing import Any
 
 from modelprov.called import refuse_other
 from modelprov.checkpoints.digests import SAMPLE_COVERS, sampled_digest
+from modelprov.checkpoints.layouts.alignment_file import read_alignment
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import UsageError
 from modelprov.forensics.search.reproduce import Limits, reproduce
@@ -29,6 +30,7 @@ def verify(
     *,
     arithmetic: str | None = None,
     missing: str | None = None,
+    alignment: Location | None = None,
     memory: int = 512 << 20,
     threads: int | None = None,
     progress: Progress = SILENT,
@@ -42,6 +44,8 @@ def verify(
         recipe: The file of a merge recipe (.yml): mergekit's YAML, or what `compare` found.
         arithmetic: By name, instead of the recipe's.
         missing: A tensor that not every model has: base, copy, drop or error, instead of the recipe's.
+        alignment: A file that `compare` wrote (`save_alignment`): the recipe's output is seen in the suspect's
+            coordinates as it says. One that loses bits reproduces nothing.
         memory: Most bytes for buffers.
         threads: How many; None for all cores.
         progress: Hears how far the run has come; by default nobody does, and in a notebook a bar.
@@ -76,7 +80,8 @@ def verify(
     opened = open_models(claim, folder)
     plan = plan_merge(claim, opened)
     expected = virtual_checkpoint(plan, path.stem, str(path), folder, memory=memory)
-    found = reproduce(checked, expected, lambda: alternatives(claim, opened), Limits(memory, threads), progress)
+    undone = None if alignment is None else read_alignment(path_of(alignment))
+    found = reproduce(checked, expected, lambda: alternatives(claim, opened), Limits(memory, threads), progress, undone)
     about = _about(checked, plan)
     return Verified(found, checked, path, plan, about, started.isoformat(timespec="seconds"))
 

@@ -11,92 +11,23 @@ import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Bytes, DType, Float32, Float64, decode, encode
+from modelprov.checkpoints.layouts.realignment import Axis, PairedTensor, Realignment
 from modelprov.checkpoints.layouts.roles import Shape
 from modelprov.checkpoints.sources.interface import Piece, Range, one_after_another
 from modelprov.checkpoints.types import Checkpoint, Shard, TensorRef, TensorView
-from modelprov.errors import TruncatedShardError
+from modelprov.errors import TruncatedShardError, UsageError
+from modelprov.foreign.shown import quoted
 
 Int64 = npt.NDArray[np.int64]
 SMALL = 1 << 20  # bytes of a tensor that is read whole rather than row by row
 KEPT = 2  # computed tensors that stay in memory
 EVEN = 8  # bytes between the starts of tensors
-
-
-def powers_of_two(factors: Float64) -> bool:
-    """Whether all are, but for signs."""
-    return bool((np.abs(np.frexp(factors)[0]) == 0.5).all())
-
-
-@dataclass(frozen=True, eq=False)
-class Axis:
-    """Entry i of both sides: entry `own[i]` of the suspect, and of the parent `theirs[i]` times `factors[i]`.
-
-    With a `basis` [D, n] the parent's side of length D is multiplied by it instead.
-    """
-
-    own: Int64
-    theirs: Int64
-    factors: Float64 | None = None
-    basis: Float32 | None = None
-
-    @property
-    def exact(self) -> bool:
-        """Whether it keeps every bit: an order, signs and powers of two."""
-        if self.basis is not None:
-            return False
-        return self.factors is None or powers_of_two(self.factors)
-
-    @property
-    def idle(self) -> bool:
-        """Whether it changes nothing: the first entries of both, as they are."""
-        still = np.arange(self.own.size)
-        kept = self.basis is None and (self.factors is None or bool((self.factors == 1).all()))
-        return kept and np.array_equal(self.own, still) and np.array_equal(self.theirs, still)
-
-
-@dataclass(frozen=True, slots=True)
-class PairedTensor:
-    """The suspect's tensor `name` and the parent's, by canonical names, with the keys of their axes (None: as stored).
-
-    With `norms` (the suspect's, the parent's) the gains of a norm are multiplied into the columns of either side.
-    """
-
-    name: str
-    parent: str
-    rows: str | None
-    columns: str | None
-    norms: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Realignment:
-    """How a parent's tensors are put into the suspect's coordinates, and which layer of it each layer is."""
-
-    axes: Mapping[str, Axis]
-    tensors: tuple[PairedTensor, ...]
-    layers: Mapping[int, int] = field(default_factory=dict)
-
-    @property
-    def exact(self) -> bool:
-        """Whether every bit is kept."""
-        return all(axis.exact for axis in self.used().values()) and not any(tensor.norms for tensor in self.tensors)
-
-    @property
-    def idle(self) -> bool:
-        """Whether every tensor is seen as it is stored, under its own name."""
-        still = all(axis.idle for axis in self.used().values()) and not any(tensor.norms for tensor in self.tensors)
-        return still and all(tensor.name == tensor.parent for tensor in self.tensors)
-
-    def used(self) -> dict[str, Axis]:
-        """The axes that tensors have."""
-        keys = {key for tensor in self.tensors for key in (tensor.rows, tensor.columns) if key is not None}
-        return {key: self.axes[key] for key in self.axes if key in keys}
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +214,11 @@ def _view(checkpoint: Checkpoint, held: Held, realignment: Realignment, theirs: 
         if stored is None:
             continue
         view, shape = stored
+        if not fits(tensor, shape, realignment.axes, theirs):
+            raise UsageError(
+                f"the alignment does not fit {quoted(tensor.parent if theirs else tensor.name)} of shape {list(shape)}",
+                "Use it with the models that it was made of.",
+            )
         rows, columns = (_gather(realignment.axes, key, theirs) for key in (tensor.rows, tensor.columns))
         norm = None if tensor.norms is None else tensor.norms[theirs]
         gains = None if norm is None or norm not in held else held[norm][0]
@@ -298,6 +234,20 @@ def _view(checkpoint: Checkpoint, held: Held, realignment: Realignment, theirs: 
         {one.name: TensorRef(one.name, one.dtype, one.shape, 0, one.start, one.start + one.size) for one in seen},
         (Shard(source.names[0], source.size(0), ""),), source, config=None, folder=checkpoint.folder,
     )  # fmt: skip
+
+
+def fits(tensor: PairedTensor, shape: Shape, axes: Mapping[str, Axis], theirs: bool) -> bool:
+    """Whether the axes speak only of entries that the suspect's tensor, or `theirs`, has."""
+    for key, side in ((tensor.rows, 0), (tensor.columns, 1)):
+        if key is None:
+            continue
+        axis, length = axes[key], shape[side] if side < len(shape) else 0
+        if theirs and axis.basis is not None:
+            if axis.basis.shape[0] != length:
+                return False
+        elif (axis.theirs if theirs else axis.own).max(initial=-1) >= length:
+            return False
+    return True
 
 
 def _gather(axes: Mapping[str, Axis], key: str | None, theirs: bool) -> Gather:

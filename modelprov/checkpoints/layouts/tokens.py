@@ -54,11 +54,16 @@ def _tokens(checkpoint: Checkpoint, rows: int) -> dict[str, int]:
     model = whole.get("model")
     vocabulary: Any = model.get("vocab") if isinstance(model, dict) else None
     if isinstance(vocabulary, list):
-        vocabulary = {entry[0]: row for row, entry in enumerate(vocabulary) if isinstance(entry, list) and entry}
+        vocabulary = {
+            entry[0]: row
+            for row, entry in enumerate(vocabulary)
+            if isinstance(entry, list) and entry and isinstance(entry[0], str)
+        }
     found = dict(vocabulary) if isinstance(vocabulary, dict) else {}
-    for added in whole.get("added_tokens") or ():
-        if isinstance(added, dict):
-            found[added.get("content")] = added.get("id")
+    more = whole.get("added_tokens")
+    for added in more if isinstance(more, list) else ():
+        if isinstance(added, dict) and isinstance(added.get("content"), str):
+            found[added["content"]] = added.get("id")
     return {
         token: row for token, row in found.items() if isinstance(token, str) and type(row) is int and 0 <= row < rows
     }

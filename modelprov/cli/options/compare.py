@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -37,6 +38,12 @@ SampleSize = Annotated[
 ]
 Thorough = Annotated[
     bool, typer.Option("--thorough", help="Look for other coordinates (reordered, rotated, stacked) in any case.")
+]
+Alignment = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Undo other coordinates as this file says (--save-alignment).")
+]
+SaveAlignment = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write what was undone, if anything, for others to check.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Chooses the sampled blocks; written into the report.")]
 Reading = Annotated[str, typer.Option(metavar="auto|map|direct|buffered", help="How files are read.", hidden=True)]

@@ -19,3 +19,7 @@ Missing = Annotated[
     str | None,
     typer.Option(metavar="base|copy|drop|error", help="A tensor that not every model has (default: the recipe's)."),
 ]
+Alignment = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="See the recipe's output in SUSPECT's coordinates (compare --save-alignment)."),
+]

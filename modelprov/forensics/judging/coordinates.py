@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from modelprov.checkpoints.layouts.decoder import RESIDUAL, VOCABULARY
-from modelprov.checkpoints.layouts.realigned import Axis, Realignment
+from modelprov.checkpoints.layouts.realignment import Axis, Realignment
 from modelprov.forensics.judging.facts import PairedUnits
 from modelprov.forensics.judging.findings import Findings
 from modelprov.forensics.judging.grounds import units
@@ -39,10 +39,11 @@ def paired_units(found: Found) -> PairedUnits:
         max((test.chance for test in related), default=1.0),
         undone(found.realignment) if found.realignment else (),
         found.realignment is None or found.realignment.exact,
+        found.doubts,
     )
 
 
-def coordinates(found: Found, labels: Sequence[str], alignment: str | None = None) -> Coordinates:
+def coordinates(found: Found, labels: Sequence[str]) -> Coordinates:
     """The section of the report."""
     facts = paired_units(found)
     return Coordinates(
@@ -66,7 +67,6 @@ def coordinates(found: Found, labels: Sequence[str], alignment: str | None = Non
         undone=facts.undone,
         exact=facts.exact,
         null=NULL,
-        alignment=alignment,
     )
 
 

@@ -16,7 +16,7 @@ class PairedUnits:
     Of `units`, `agreeing` are paired alike by two kinds of their weights, `expected` by chance; `kin` of the `layers`
     looked at are the parent's beyond chance, which for the weakest of them is `chance`. `undone` says in words what was
     undone before all other facts were measured, nothing if they speak of the weights at their places; `exact` whether
-    that kept every bit.
+    that kept every bit. `doubts` names controls, strangers at their places, whose units agree as well.
     """
 
     parent: int
@@ -28,6 +28,7 @@ class PairedUnits:
     chance: float
     undone: tuple[str, ...] = ()
     exact: bool = True
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,8 @@ FITTING: Final = MappingProxyType({
     ),
     "method": (
         MERGED[0],
-        History(history="a parent was made from {suspect}, so that this method gives {suspect} again", settled_by=DATES),
+        History(history="a parent was made from {suspect}, so that this method gives {suspect} again",
+                settled_by=DATES),
         History(history="another method, which gives the same bits with these parents", settled_by=RECIPE),
     ),
     "near-the-line": (

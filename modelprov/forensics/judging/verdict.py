@@ -115,6 +115,13 @@ def _undone(decision: Decision, facts: Facts, paired: PairedUnits) -> Decision:
     bits = decision.class_ in (VerdictClass.COPY, VerdictClass.MERGE) and decision.rule != "exact-to-rounding"
     if bits and paired.exact and facts.compared_decisive * held(decision, facts) >= HALF:
         return decision
+    if paired.doubts:
+        return _inconclusive(
+            "coordinates-open",
+            f"the units of {' and '.join(paired.doubts)} agree as well, which nobody suspects: what they share is no "
+            "sign of kinship",
+            paired.parent,
+        )
     reason = (
         f"{paired.agreeing:,} of {paired.units:,} units are paired alike by their gates and by their ups, where chance "
         f"gives {paired.expected:.2g}, and {paired.kin} of {paired.layers} layers are related so"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from modelprov.forensics.results import Measures
 from modelprov.reports import numbers as n
-from modelprov.reports.comparison import drawings, sections, tables, words
+from modelprov.reports.comparison import drawings, elsewhere, sections, tables, words
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.document import (
     EVERYWHERE,
@@ -53,6 +53,7 @@ def tell(report: Report) -> Document:
         colours=kind.colours,
         blocks=(
             *_evidence(report),
+            *elsewhere.coordinates(report),
             *fitting(report),
             Only(WRITTEN, limits),
             Only(TERMINAL, layers),

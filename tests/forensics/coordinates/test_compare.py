@@ -110,3 +110,9 @@ def test_a_model_at_its_own_places_keeps_its_verdict_also_when_everything_is_loo
     assert thorough.coordinates.related
     assert thorough.findings.verdict.class_ is plain.findings.verdict.class_
     assert thorough.findings.verdict.summary == plain.findings.verdict.summary
+
+
+def test_a_control_that_is_a_stranger_leaves_the_finding_as_it_is() -> None:
+    suspect = made("residual rotated", ROUNDED, family().first)
+    found = run((suspect, family().base), (strangers(1)[0],), OPTIONS)
+    assert found.findings.verdict.class_ is VerdictClass.OTHER_COORDINATES

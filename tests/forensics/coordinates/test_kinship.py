@@ -143,3 +143,17 @@ def test_nearest_rows_are_a_one_to_one_assignment_also_where_rows_are_alike() ->
     places, _ = nearest([(values[order], values, True)])
     assert sorted(places.tolist()) == list(range(50))
     assert np.array_equal(values[places], values[order])
+
+
+def test_matrices_that_do_not_belong_together_are_left_out_and_break_nothing() -> None:
+    odd = dict(family().first)
+    name = "model.layers.1.mlp.gate_proj.weight"
+    values, dtype = odd[name]
+    odd[name] = values[:100], dtype
+    found = kin_of(odd, family().base)
+    assert found.related
+    assert 1 not in {test.layer for test in found.tests}
+
+
+def test_what_is_no_decoder_is_not_tested() -> None:
+    assert decoder_of(checkpoint("S", {"a.weight": family().first["model.norm.weight"]})) is None

@@ -45,13 +45,11 @@ def raw(checkpoint: Checkpoint, name: str) -> bytes:
 
 
 def share_of_equal_bits(first: Checkpoint, second: Checkpoint) -> float:
-    """Zeros of either sign count as equal: the disguises multiply by a basis, which loses the sign."""
     assert set(first.tensors) == set(second.tensors)
     equal = total = 0
     for name, ref in first.tensors.items():
         one, other = (np.frombuffer(raw(checkpoint, name), np.uint16) for checkpoint in (first, second))
-        same = (one == other) | ((one | other) & 0x7FFF == 0)
-        equal, total = equal + int(same.sum()), total + ref.count
+        equal, total = equal + int((one == other).sum()), total + ref.count
     return equal / total
 
 

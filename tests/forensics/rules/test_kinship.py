@@ -78,3 +78,9 @@ def test_units_that_were_asked_change_no_verdict_where_nothing_was_undone() -> N
     asked = replace(UNDONE, undone=())
     for facts in (SIBLING, TRAINED, EXACT, REPRODUCED):
         assert outcome(facts, paired=asked) == outcome(facts)
+
+
+def test_a_control_whose_units_agree_as_well_takes_the_finding_away_but_for_bits() -> None:
+    doubted = replace(UNDONE, doubts=("C",))
+    assert outcome(SIBLING, paired=doubted) == ("inconclusive", "coordinates-open")
+    assert outcome(REPRODUCED, paired=doubted) == ("merge", "reproduced")

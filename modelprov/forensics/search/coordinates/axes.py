@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float32, Float64
-from modelprov.checkpoints.layouts.realigned import Axis
+from modelprov.checkpoints.layouts.realignment import Axis
 from modelprov.forensics.search.coordinates.frame import Frame
 from modelprov.forensics.search.coordinates.pairing import nearest
 from modelprov.forensics.search.coordinates.scales import in_doublings

@@ -188,7 +188,7 @@ def _units(
 ) -> tuple[int, int, float]:
     """How many of the units of two MLPs are paired alike by two kinds of their weights, of how many, and by chance."""
     sides = _sides(own, theirs, frame, mine, other)
-    if len(sides) < 2:
+    if len(sides) < 2 or not alike_in_rows(sides):
         return 0, 0, 0.0
     count, of = sides[0][0].shape[0], sides[0][1].shape[0]
     rows = np.arange(count)
@@ -203,6 +203,11 @@ def _units(
 
 
 Side = tuple[np.ndarray, np.ndarray, bool]
+
+
+def alike_in_rows(sides: Sequence[Side]) -> bool:
+    """Whether all matrices of either model speak of equally many units, as those of one MLP do."""
+    return len({(first.shape[0], second.shape[0]) for first, second, _ in sides}) == 1
 
 
 def _sides(

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from modelprov.checkpoints.layouts.components import component_of
 from modelprov.checkpoints.layouts.decoder import Decoder, decoder_of
-from modelprov.checkpoints.layouts.realigned import Realignment, parent_view, suspect_view
+from modelprov.checkpoints.layouts.realigned import parent_view, suspect_view
+from modelprov.checkpoints.layouts.realignment import Realignment
 from modelprov.checkpoints.types import Alignment, Checkpoint, Unaligned, is_decisive
 from modelprov.forensics.search.coordinates.kinship import Kinship, LayerTest, kinship
 from modelprov.forensics.search.coordinates.undoing import undo
@@ -20,28 +21,27 @@ from modelprov.forensics.search.coordinates.undoing import undo
 class Found:
     """What was found of the parent that agrees best, argument number `parent`; `realignment` where it is related.
 
-    `tests` are those of every layer then, else of those that were looked at.
+    `tests` are those of every layer then, else of those that were looked at. `doubts` are controls, strangers at their
+    places, whose units agree as well.
     """
 
     parent: int
     kinship: Kinship
     tests: tuple[LayerTest, ...]
     realignment: Realignment | None
-
-    @property
-    def moved(self) -> bool:
-        """Whether there is anything to undo."""
-        return self.realignment is not None and not self.realignment.idle
+    doubts: tuple[str, ...] = ()
 
 
 Hear = Callable[[int], None]
 
 
-def look(checkpoints: Sequence[Checkpoint], seed: int, on_bytes: Hear = lambda _: None) -> Found | None:
+def look(
+    checkpoints: Sequence[Checkpoint], seed: int, on_bytes: Hear = lambda _: None, given: Realignment | None = None
+) -> Found | None:
     """The test of the first checkpoint against each of the others, and what is undone for the one it is related to.
 
-    None where no two of them are decoders whose units can be paired. Of equals the last counts. Raises what reading
-    raises.
+    A realignment that is `given` takes the place of what would be found; the test does not depend on it. None where no
+    two of them are decoders whose units can be paired. Of equals the last counts. Raises what reading raises.
     """
     decoders = [decoder_of(checkpoint) for checkpoint in checkpoints]
     suspect = decoders[0]
@@ -56,6 +56,8 @@ def look(checkpoints: Sequence[Checkpoint], seed: int, on_bytes: Hear = lambda _
     parent = decoders[number]
     if not found.related or parent is None:
         return Found(number, found, found.tests, None)
+    if given is not None:
+        return Found(number, found, found.tests, given)
     undone = undo(found, suspect, parent, seed, on_bytes)
     return Found(number, found, undone.tests, undone.realignment)
 

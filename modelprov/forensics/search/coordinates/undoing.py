@@ -12,11 +12,12 @@ import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float32, Float64
 from modelprov.checkpoints.layouts.decoder import RESIDUAL, VOCABULARY, Decoder, Place
-from modelprov.checkpoints.layouts.realigned import Axis, PairedTensor, Realignment, powers_of_two
+from modelprov.checkpoints.layouts.realigned import fits
+from modelprov.checkpoints.layouts.realignment import Axis, PairedTensor, Realignment, powers_of_two
 from modelprov.forensics.search.coordinates import scales
 from modelprov.forensics.search.coordinates.axes import log_sizes, paired_rows, residual_axis, scaled
 from modelprov.forensics.search.coordinates.frame import Frame
-from modelprov.forensics.search.coordinates.kinship import Kinship, LayerTest, Part, parts, test_layers
+from modelprov.forensics.search.coordinates.kinship import Kinship, LayerTest, Part, alike_in_rows, parts, test_layers
 from modelprov.forensics.search.coordinates.layers import proposed
 from modelprov.forensics.search.coordinates.matrices import Matrices
 
@@ -54,7 +55,13 @@ def undo(
     _outside(work)
     for layer, there in kin.items():
         _layer(work, layer, there)
-    return Undone(Realignment(work.axes, tuple(work.tensors), kin), tests)
+    fitting = tuple(
+        tensor
+        for tensor in work.tensors
+        if fits(tensor, suspect.held[tensor.name][1], work.axes, theirs=False)
+        and fits(tensor, parent.held[tensor.parent][1], work.axes, theirs=True)
+    )
+    return Undone(Realignment(work.axes, fitting, kin), tests)
 
 
 def _outside(work: _Work) -> None:
@@ -142,7 +149,7 @@ def _units(work: _Work, mine: tuple[int, Part], other: tuple[int, Part], add: Ad
         else:
             gated = kind == "gate" or places["gate"][0] is None
             sides[kind] = work.own.folded(own), work.frame.turned(work.theirs.folded(theirs)), gated
-    if not sides:
+    if not sides or not alike_in_rows(list(sides.values())):
         return
     axis = paired_rows(list(sides.values()))
     gates = Axis(axis.own, axis.theirs)
