@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cases.kinds import ACCUSATIONS
+from benchmarks.cases.kinds import ACCUSATIONS, NAMED
 from benchmarks.trained.cases import KINDS
 from benchmarks.trained.margins import margins
 from benchmarks.trained.merging import stored_as
@@ -24,12 +24,14 @@ from benchmarks.trained.pool import Pool, kept_at, load
 from benchmarks.trained.settings import FAMILIES, SEED, Family
 from modelprov.demo.writing import Weights
 from modelprov.forensics.compare import Options
+from modelprov.forensics.results import VerdictClass
 from modelprov.shares import wilson
 from tests.memory import run
 
 RESULTS = Path(__file__).parents[1] / "results" / "trained.json"
 OPTIONS = Options(threads=1, device="cpu", sample_elements=1 << 15)
 HALVES = ("thresholds", "results")
+CLASSES = frozenset(str(name) for name in VerdictClass)
 FACTS = ("straightness", "spread", "collinearity", "bit_equal", "weight_error", "strictly", "agreement", "betweenness")
 Answer = dict[str, Any]
 
@@ -99,25 +101,18 @@ def _row(kind: str, answers: list[Answer]) -> dict[str, object]:
 
 
 def _totals(answers: list[Answer]) -> dict[str, object]:
-    def of(truth: str, classes: frozenset[str]) -> dict[str, float | int]:
-        own = [answer for answer in answers if KINDS[answer["kind"]].truth == truth]
-        unless = [answer for answer in own if answer["class"] in classes and answer["class"] in _wrong(answer)]
-        return share(len(unless), len(own))
+    def of(classes: frozenset[str], *among: str) -> dict[str, float | int]:
+        own = [answer for answer in answers if {KINDS[answer["kind"]].truth, answer["kind"]} & set(among)]
+        return share(sum(answer["class"] in classes - set(KINDS[answer["kind"]].expected) for answer in own), len(own))
 
     return {
-        "false accusations (negatives)": of("negative", ACCUSATIONS),
-        "false accusations (limits)": of("limit", ACCUSATIONS),
-        "named on a line though no kind expects it (negatives)": of("negative", frozenset({"on-line"})),
-        "kin or more among strangers": of("negative", frozenset({"same-origin"})),
-        "missed merges": of("positive", frozenset({"same-origin", "unrelated", "copy", "inconclusive", "on-line"})),
-        "all-clears of merges": of("positive", frozenset({"unrelated", "same-origin"})),
+        "false accusations (no merge)": of(ACCUSATIONS, "negative"),
+        "false accusations (on the line, unmerged)": of(ACCUSATIONS, "limit"),
+        "named on a line without lying there (no merge)": of(frozenset({NAMED}), "negative"),
+        "strangers called kin": of(CLASSES - {"unrelated", "inconclusive"}, "strangers"),
+        "linear merges not called merge": of(CLASSES - {"merge"}, "linear merges"),
+        "merges called something else (exit code 0)": of(frozenset({"same-origin", "unrelated"}), "positive"),
     }
-
-
-def _wrong(answer: Answer) -> set[str]:
-    return {"copy", "merge", "on-line", "same-origin", "unrelated", "inconclusive"} - set(
-        KINDS[answer["kind"]].expected
-    )
 
 
 def main() -> None:
@@ -145,7 +140,7 @@ def main() -> None:
             for half in HALVES
             for own in [[answer for answer in answers if answer["half"] == half]]
         },
-        "wrong": [answer for answer in answers if answer["class"] in _wrong(answer)],
+        "wrong": [answer for answer in answers if answer["class"] not in KINDS[answer["kind"]].expected],
     }
     print(json.dumps({half: told["totals"] for half, told in result["halves"].items()}, indent=1))  # type: ignore[attr-defined]
     if arguments.write:

@@ -12,8 +12,8 @@ FAMILIES = 10
 BATCH, LENGTH = 8, 16
 PRETRAINING, TUNING, FURTHER = 200, 48, 32  # steps
 BASE_RATE = 4e-3
-RATES = (1e-4, 3e-5, 3e-4)
-"""Usual learning rates of finetunes, by family: movements from below a bf16 step to several."""
+RATES = (1e-4, 3e-5, 1e-4, 3e-5, 3e-4, 1e-5, 1e-5, 3e-6, 3e-5, 1e-5)
+"""Usual learning rates of finetunes, by family: movements from far below a bf16 step to several of them."""
 SHAPES = (
     Decoder(layers=3, hidden=64, width=96, vocabulary=64, heads=8, groups=4, head=False),
     Decoder(layers=4, hidden=64, width=80, vocabulary=64, heads=8, groups=8, head=True),
@@ -75,4 +75,4 @@ class Family:
     @property
     def rate(self) -> float:
         """The usual learning rate of its finetunes."""
-        return RATES[(self.number // 2 + self.number) % len(RATES)]
+        return RATES[self.number % len(RATES)]

@@ -17,7 +17,14 @@ from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.estimators.precision import effective, suspect_formats
 from modelprov.forensics.judging.beyond import describe_beyond
-from modelprov.forensics.judging.coordinates import coordinates, paired_units, with_units
+from modelprov.forensics.judging.coordinates import (
+    coordinates,
+    leaves_open,
+    paired_units,
+    settled,
+    tells_more,
+    with_units,
+)
 from modelprov.forensics.judging.findings import Findings, collect
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.results import Beyond, Coordinates, VerdictClass
@@ -35,7 +42,6 @@ from modelprov.forensics.sums.kernels.choose import pick_device
 from modelprov.forensics.sums.kernels.cpu import compile_for
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.sweep import block_bytes, sweep
-from modelprov.forensics.thresholds import ALIKE, GAIN
 from modelprov.progress import Progress
 from modelprov.records import processors
 
@@ -114,7 +120,7 @@ def compare(
                 raise
             result = _undone(checkpoints, found, options, device, progress, known, beside)
         else:
-            if options.thorough or options.alignment is not None or _leaves_open(result):
+            if options.thorough or options.alignment is not None or leaves_open(result.findings, result.alignment):
                 found = _look(checkpoints, options, progress, tuple(zip(controls, known, strict=True)))
                 result = _elsewhere_too(result, found, checkpoints, options, device, progress, known, beside)
     return replace(result, controls=tuple(controls), candidates=tuple(candidates))
@@ -127,9 +133,9 @@ def _elsewhere_too(
     """The result with other coordinates looked for: that of what was undone where it tells more, else as it was."""
     if found is None:
         return result
-    if found.realignment is not None and not _settled(result):
+    if found.realignment is not None and not settled(result.findings, result.alignment):
         again = _undone(checkpoints, found, options, device, progress, known, beside)
-        if _tells_more(again, result):
+        if tells_more((again.findings, again.alignment), (result.findings, result.alignment)):
             return replace(again, bytes_read=again.bytes_read + result.bytes_read)
     labels = [checkpoint.label for checkpoint in checkpoints]
     return replace(
@@ -137,30 +143,6 @@ def _elsewhere_too(
         findings=with_units(result.findings, found, labels),
         coordinates=coordinates(replace(found, realignment=None), labels),
     )
-
-
-def _leaves_open(result: Comparison) -> bool:
-    """Whether the weights at their places leave something open: all of them, some, or single matrices."""
-    if _settled(result):
-        return False
-    label = result.alignment.checkpoints[-1].label
-    lowest = min(
-        (row.raw_correlation.get(label) or 0 for row in result.findings.tensors if row.decisive and row.elements),
-        default=0.0,
-    )
-    return lowest < ALIKE or result.alignment.decisive_share() < 1
-
-
-def _settled(result: Comparison) -> bool:
-    """Whether the bits of all weights that may carry a verdict are accounted for where they stand."""
-    bits = result.findings.verdict.class_ in (VerdictClass.COPY, VerdictClass.MERGE)
-    return bits and result.alignment.decisive_share() == 1 and result.findings.facts.explained == 1
-
-
-def _tells_more(again: Comparison, than: Comparison) -> bool:
-    """Whether undoing brought weights together, or brought more of them to be compared."""
-    alike = [max((value or 0 for value in one.findings.facts.correlations), default=0) for one in (again, than)]
-    return alike[0] > alike[1] + GAIN or again.alignment.decisive_share() > than.alignment.decisive_share() + GAIN
 
 
 def _look(
@@ -188,7 +170,11 @@ def _undone(
     assert found.realignment is not None
     progress.stage("comparing again, other coordinates undone")
     seen = views(checkpoints, found.realignment)
-    result = _measure(seen, options, device, progress, known, beside, _Undone(checkpoints, found))
+    others = Beside(
+        views((checkpoints[0], *beside.candidates), found.realignment)[1:],
+        views((checkpoints[0], *beside.controls), found.realignment)[1:],
+    )
+    result = _measure(seen, options, device, progress, known, others, _Undone(checkpoints, found))
     labels = [checkpoint.label for checkpoint in checkpoints]
     return replace(result, coordinates=coordinates(found, labels), realignment=found.realignment)
 

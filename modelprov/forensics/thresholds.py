@@ -82,7 +82,8 @@ STEPS, STEPS_SHARE = (
     0.995,
 )  # values of a matrix that tell, and the share that are numbers of the lattice; by chance 0.2
 STEPS_DISTINCT = 6  # different numbers among them
-SAME_STEPS = 0.99  # of a model's values that are rounded to the suspect's numbers; a finetune reaches 0.6
+SAME_STEPS = 0.9999  # of a parent's values that are rounded to the suspect's numbers; a copy has all
+MIXED_STEPS = 0.99  # the same of a mixture, whose weights are fitted
 # Fits that say nothing.
 LIKELIHOOD_LEAST = 10  # elements
 JACKKNIFE_LEAST = 8  # blocks

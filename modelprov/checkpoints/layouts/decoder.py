@@ -180,7 +180,7 @@ def _place(name: str, view: TensorView, shape: Shape, shapes: Mapping[str, Shape
 
 def _kind(name: str, component: Component) -> str:
     if component is Component.ROUTER:
-        return "router"
+        return "other" if "shared_expert_gate" in name else "router"
     words = WORDS.get(Component.MLP if component in UNITS else component, {})
     last = name.removesuffix(".weight").removesuffix(".bias").rsplit(".", 1)[-1]
     return next((kind for kind, known in words.items() if last in known), "other")

@@ -12,7 +12,15 @@ from typing import TypedDict
 
 from modelprov.forensics.results import Beyond, LayerShare, Likeness
 from modelprov.forensics.search import beyond as measured
-from modelprov.forensics.thresholds import HALF, LIKE, LIKE_OTHERS, LIKE_TENSORS, LOW_RANK_TENSORS, SAME_STEPS
+from modelprov.forensics.thresholds import (
+    HALF,
+    LIKE,
+    LIKE_OTHERS,
+    LIKE_TENSORS,
+    LOW_RANK_TENSORS,
+    MIXED_STEPS,
+    SAME_STEPS,
+)
 
 HARDLY = "hardly more than rounding is left, or the model has nothing of its own"
 FEW = f"fewer than {LIKE_TENSORS} matrices differ from the best mixture by clearly more than rounding"
@@ -77,13 +85,13 @@ def _rounded(matrices: Sequence[measured.Left], parents: Sequence[str]) -> _Roun
     if name is None or count < max(LIKE_TENSORS, HALF * len(matrices)):
         return {}
     own = [one.within for one in matrices if one.lattice == name]
-    *alone, mixture = (min(shares) >= SAME_STEPS for shares in zip(*own, strict=True))
-    same = tuple(label for label, holds in zip(parents, alone, strict=True) if holds)
+    *alone, mixture = (min(shares) for shares in zip(*own, strict=True))
+    same = tuple(label for label, share in zip(parents, alone, strict=True) if share >= SAME_STEPS)
     return {
         "lattice": name,
         "lattice_matrices": count,
         "same_steps": same,
-        "mixture_same_steps": bool(mixture) and len(parents) > 1 and not same,
+        "mixture_same_steps": mixture >= MIXED_STEPS and len(parents) > 1 and not same,
     }
 
 

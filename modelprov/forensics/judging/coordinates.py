@@ -1,4 +1,4 @@
-"""Puts what was found of other coordinates into facts and words. Finds nothing, and draws no conclusion."""
+"""When other coordinates are looked for, and what was found of them as facts and words. Finds nothing itself."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import numpy as np
 
 from modelprov.checkpoints.layouts.decoder import RESIDUAL, VOCABULARY
 from modelprov.checkpoints.layouts.realignment import Axis, Realignment
+from modelprov.checkpoints.types import Alignment
 from modelprov.forensics.judging.facts import PairedUnits
 from modelprov.forensics.judging.findings import Findings
 from modelprov.forensics.judging.grounds import units
-from modelprov.forensics.results import Coordinates, LayerPair
+from modelprov.forensics.results import Coordinates, LayerPair, VerdictClass
 from modelprov.forensics.search.coordinates.looking import Found
+from modelprov.forensics.thresholds import ALIKE, GAIN
 
 NULL = (
     "two assignments that know nothing of each other agree in n/N of n units placed among N, Poisson; layers of one "
@@ -79,6 +81,29 @@ def with_units(findings: Findings, found: Found, labels: Sequence[str]) -> Findi
         facts=replace(findings.facts, paired=facts),
         verdict=findings.verdict.model_copy(update={"rests_on": rests_on}),
     )
+
+
+def leaves_open(findings: Findings, alignment: Alignment) -> bool:
+    """Whether the weights at their places leave something open: all of them, some, or single matrices."""
+    if settled(findings, alignment):
+        return False
+    label = alignment.checkpoints[-1].label
+    lowest = min(
+        (row.raw_correlation.get(label) or 0 for row in findings.tensors if row.decisive and row.elements), default=0.0
+    )
+    return lowest < ALIKE or alignment.decisive_share() < 1
+
+
+def settled(findings: Findings, alignment: Alignment) -> bool:
+    """Whether the bits of all weights that may carry a verdict are accounted for where they stand."""
+    bits = findings.verdict.class_ in (VerdictClass.COPY, VerdictClass.MERGE)
+    return bits and alignment.decisive_share() == 1 and findings.facts.explained == 1
+
+
+def tells_more(again: tuple[Findings, Alignment], than: tuple[Findings, Alignment]) -> bool:
+    """Whether undoing brought weights together, or brought more of them to be compared."""
+    alike = [max((value or 0 for value in findings.facts.correlations), default=0) for findings, _ in (again, than)]
+    return alike[0] > alike[1] + GAIN or again[1].decisive_share() > than[1].decisive_share() + GAIN
 
 
 def undone(realignment: Realignment) -> tuple[str, ...]:

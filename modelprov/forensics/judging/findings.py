@@ -110,8 +110,8 @@ def collect(
     verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
     if method is not None and decision.rule == "method":
         verdict = told(verdict, method, table.labels[0])
-    explained = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
-    beyond = left() if left is not None and kin and not explained else None
+    whole = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
+    beyond = left() if left is not None and kin and not whole else None
     return Findings(
         verdict, facts, held(decision, facts), mix, remade, after, method,
         *_rows(table, parts if kin else {}, reproduced, kin), beyond,

@@ -130,6 +130,15 @@ def test_a_copy_that_was_rounded_to_int8_is_told_as_that_and_nothing_else_is_sai
         assert "Something else" not in (found.words or "")
 
 
+def test_a_finetune_by_less_than_a_step_of_int8_is_no_copy_rounded() -> None:
+    first, *_, base = finetunes()
+    near = apply(first, change(base, np.random.default_rng(5), 2e-5, low_rank=0, uneven=0))
+    found = beyond([quantised(near, 8), first])
+    assert found is not None
+    assert found.lattice is not None
+    assert found.same_steps == ()
+
+
 def test_a_merge_that_was_rounded_to_int8_is_a_mixture_rounded() -> None:
     first, *_, base = finetunes()
     found = beyond([quantised(merge([first, base], [0.6, 0.4]), 8), first, base])

@@ -22,7 +22,7 @@ from modelprov.forensics.search.coordinates.pairing import agreements, assigned,
 from modelprov.forensics.thresholds import HALF, UNITS_AGREE, UNITS_CHANCE
 
 TOKENS = 32_000
-LAYERS, EXPERTS, UNITS = 4, 8, 1_024
+LAYERS, EXPERTS, UNITS = 4, 4, 1_024
 """What is read for the test: tokens, layers over the depth, experts of each, units of each."""
 Part = tuple[int | None, bool]
 """An expert, or what all share."""
@@ -90,12 +90,12 @@ def kinship(
     chosen = _spread(suspect.layers)
     best: Kinship | None = None
     tried = 0
-    for frame in frames:
+    for number, frame in enumerate(frames):
         layers = {layer: layer for layer in chosen if layer in parent.layers}
         tried += len(layers)
         tests = _tests(own, theirs, frame, layers, seed)
         if not _enough(tests, len(chosen), tried):
-            content = proposed(theirs, own, frame, seed)
+            content = {} if number else proposed(theirs, own, frame, seed)
             moved = {layer: content[layer] for layer in chosen if layer in content and content[layer] != layer}
             tried += len(moved) * len(parent.layers)
             others = _tests(own, theirs, frame, moved, seed)

@@ -6,8 +6,6 @@ agree and those of two layers do not. Proposes pairs; the units decide.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float32, Float64
@@ -18,6 +16,9 @@ from modelprov.forensics.search.coordinates.pairing import unit_rows
 DIRECTIONS = 64
 KINDS = (("router", False), ("gate", True), ("k", False), ("v", False), ("gate", False), ("up", False))
 LEAST_ROWS = 16
+LEAST_ALIKE = 0.1
+"""Of what two layers' readers have in common, below which trying them is not worth the reading: noise of twice the
+weights' own size leaves 0.2."""
 
 
 def shared_kind(parent: Matrices, suspect: Matrices) -> tuple[str, bool] | None:
@@ -34,7 +35,7 @@ def shared_kind(parent: Matrices, suspect: Matrices) -> tuple[str, bool] | None:
 
 
 def proposed(parent: Matrices, suspect: Matrices, frame: Frame, seed: int) -> dict[int, int]:
-    """For each layer of the suspect the parent's layer that reads most alike; empty where they cannot be compared.
+    """For each layer of the suspect the parent's layer that reads most alike, if any does.
 
     Of equals the one at the same place counts, else the first.
     """
@@ -52,6 +53,8 @@ def proposed(parent: Matrices, suspect: Matrices, frame: Frame, seed: int) -> di
     found = {}
     for layer in suspect.decoder.layers:
         alike = table @ seen[1, layer]
+        if alike.max() < LEAST_ALIKE:
+            continue
         best = np.flatnonzero(alike >= alike.max() - 1e-6)
         found[layer] = layer if layer in [theirs[place] for place in best] else theirs[int(best[0])]
     return found
@@ -72,8 +75,3 @@ def _seen(model: Matrices, layer: int, chosen: tuple[str, bool], frame: Frame | 
     flat = gram[np.triu_indices_from(gram, 1)]
     flat = flat - flat.mean()
     return np.asarray(flat / max(float(np.linalg.norm(flat)), 1e-30), np.float64)
-
-
-def moved(layers: Mapping[int, int]) -> bool:
-    """Whether any layer stands at another place."""
-    return any(layer != theirs for layer, theirs in layers.items())

@@ -93,6 +93,9 @@ def _layer(work: _Work, layer: int, there: int) -> None:
     for mine, other in pairs:
         _units(work, (layer, mine), (there, other), add, paired)
     _router(work, layer, there, pairs, add)
+    for place, counterpart in _others(work, layer, there, paired):
+        if len(place.shape) == 2 and place.norm and place.columns and place.shape == counterpart.shape:
+            add(place, counterpart, None, None)
     done = {norm for (norm, _) in by_norm}
     for readers in by_norm.values():
         _with_norm(work, readers)
@@ -237,20 +240,22 @@ def _gains(work: _Work, own_norm: str, their_norm: str, readers: list[_Reader]) 
     return by if scales.opposite(norm, -np.median(seen, axis=0)) else None
 
 
+def _others(work: _Work, layer: int, there: int, paired: set[str]) -> list[tuple[Place, Place]]:
+    """What is not paired yet of a layer, norms and parts of kinds that are not known, with what has the same name."""
+    found = []
+    for place in work.own.decoder.in_layer(layer):
+        if place.name in paired or place.kind not in ("norm", "other") or place.expert is not None:
+            continue
+        counterpart = work.theirs.decoder.places.get(place.name.replace(f".{layer}.", f".{there}.", 1))
+        if counterpart is not None and len(counterpart.shape) == len(place.shape):
+            found.append((place, counterpart))
+    return found
+
+
 def _rest(work: _Work, layer: int, there: int, paired: set[str], norms: set[str | None]) -> None:
     """What is left of a layer: norms that nothing folds, biases, and parts of kinds that are not known."""
-    theirs = work.theirs.decoder
-    for place in work.own.decoder.in_layer(layer):
-        if (
-            place.name in paired
-            or place.name in norms
-            or place.kind not in ("norm", "other")
-            or place.expert is not None
-        ):
-            continue
-        name = place.name.replace(f".{layer}.", f".{there}.", 1)
-        counterpart = theirs.places.get(name)
-        if counterpart is not None and len(counterpart.shape) == len(place.shape):
+    for place, counterpart in _others(work, layer, there, paired):
+        if place.name not in norms:
             _vector(work, place, counterpart)
 
 

@@ -53,7 +53,7 @@ def _turned(given: object) -> object:
 def _allowed(whole: Whole, first: int, second: int) -> Allowed | None:
     """The places t on the arc from `first` to `second` that every rounding cell of the tensor allows."""
     some = whole.thinned(THIN)
-    arc = _Arc(*(some.parents[parent].astype(np.float64) for parent in (first, second)), PARALLEL)
+    arc = _Arc(some.parents[first].astype(np.float64), some.parents[second].astype(np.float64), PARALLEL)
     if some is not whole:  # the angle is that of the whole tensors
         x, y = (whole.parents[parent].astype(np.float64) for parent in (first, second))
         arc.turn(np.array([(x @ y) / np.sqrt((x @ x) * (y @ y))]), PARALLEL)
