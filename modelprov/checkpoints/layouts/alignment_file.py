@@ -163,6 +163,4 @@ def _values(
 
 
 def _refuse(path: Path, what: str) -> NoReturn:
-    raise InvalidCheckpointError(
-        f"{path} is not an alignment that can be read: {what}", "Write one with `modelprov compare --save-alignment`."
-    )
+    raise InvalidCheckpointError(f"{path} is not an alignment that can be read: {what}", "Have `compare` save one.")
