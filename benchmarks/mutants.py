@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,7 @@ TESTS = {
     "modelprov/checkpoints/header.py": ["tests/checkpoints/test_header_edges.py"],
     "modelprov/forensics/estimators/interval.py": [f"{ESTIMATORS}/test_interval_ends.py"],
     "modelprov/forensics/estimators/least_squares.py": [f"{ESTIMATORS}/test_least_squares_edges.py"],
-    "modelprov/merge/methods/linear.py": ["tests/merge/methods/test_linear.py"],
+    "modelprov/recipes/methods/linear.py": ["tests/recipes/methods/test_linear.py"],
     "modelprov/forensics/estimators/likelihood.py": [f"{ESTIMATORS}/test_likelihood_small.py"],
 }
 WORDS = (r'^\s*f?"[^"]* [^"]*"', r"_refuse\(", r'_inconclusive\("')
@@ -40,22 +41,29 @@ pytest_add_cli_args_test_selection =
 pytest_add_cli_args =
     -p
     no:cacheprovider
+    -p
+    no:unraisableexception
+    --hypothesis-profile
+    mutants
+process_isolation = forkserver
 use_git_change_detection = false
 """
+"""For speed: one process imports and is copied for every mutant, no garbage is collected, no example made smaller."""
 SHOW = """import sys
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 for mutant in sys.argv[1:]:
     print(mutant, get_diff_for_mutant(mutant), sep="\\n", end="\\0")"""
 """`mutmut show` for many: a process for each takes longer than trying it."""
-SURVIVED, NO_TEST = 0, 33
+SURVIVED, NO_TEST, ENDLESS = 0, 33, (-signal.SIGXCPU, -signal.SIGKILL)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How many mutants of `source` there were, and what each one that no test noticed changes."""
+    """How many mutants of `source` there were and never ended, and what each one that no test noticed changes."""
 
     source: str
     mutants: int
+    endless: int
     survivors: tuple[str, ...]
 
 
@@ -71,7 +79,8 @@ def mutate(source: str, processes: int) -> Outcome:
         codes: dict[str, int] = json.loads((folder / "mutants" / f"{source}.meta").read_text())["exit_code_by_key"]
         kept = [mutant for mutant, code in codes.items() if code in (SURVIVED, NO_TEST)]
         shown = _in(folder, "-c", SHOW, *kept).split("\0")[:-1]
-        return Outcome(source, len(codes), tuple(diff.strip() for diff in shown))
+        endless = sum(code in ENDLESS for code in codes.values())
+        return Outcome(source, len(codes), endless, tuple(diff.strip() for diff in shown))
 
 
 def _in(folder: Path, *arguments: str) -> str:
@@ -100,7 +109,8 @@ def main() -> None:
         for survivor in outcome.survivors:
             print(survivor, end="\n\n")
         share = len(outcome.survivors) / max(outcome.mutants, 1)
-        print(f"{source}: {len(outcome.survivors)} of {outcome.mutants} mutants survive ({share:.0%})\n", flush=True)
+        survive = f"{len(outcome.survivors)} of {outcome.mutants} mutants survive ({share:.0%})"
+        print(f"{source}: {survive}; {outcome.endless} never end, which counts as noticed\n", flush=True)
 
 
 if __name__ == "__main__":

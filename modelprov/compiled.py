@@ -22,8 +22,8 @@ SOURCES = (
     "forensics/sums/kernels/cpu.py",
     "forensics/sums/kernels/bf16.py",
     "merge/fused.py",
-    "merge/methods/linear.py",
-    "merge/methods/steps.py",
+    "recipes/methods/linear.py",
+    "recipes/methods/steps.py",
 )
 
 

@@ -6,7 +6,9 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: pytest-xdist spreads tests over the cores already
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 settings.register_profile("modelprov", deadline=None, derandomize=True)
+# For `benchmarks/mutants.py`: that an example fails is all it asks, the smallest one would take seconds a mutant.
+settings.register_profile("mutants", settings.get_profile("modelprov"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile("modelprov")

@@ -12,15 +12,15 @@ import typer
 from benchmarks import calibration_tables
 from benchmarks.trained import tables as trained_tables
 from modelprov import __version__
-from modelprov.cli import attest, check, compare, demo, eval, inspect, merge, probe, report, verify  # noqa: A004, F401
+from modelprov.cli import app
 from modelprov.cli.compare import exit_code
-from modelprov.cli.main import app
 from modelprov.forensics import thresholds
 from modelprov.forensics.results import VerdictClass
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-COMMAND = typer.main.get_command(app)
+PROGRAM = typer.main.get_command(app.app)
+CALLED = {name: app.loaded(name) for name in app.COMMANDS}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -68,10 +68,7 @@ def anchors(text: str) -> set[str]:
 
 COMMANDS = [(name_of(path), line) for path in DOCUMENTS for line in command_lines(text_of(path))]
 OPTIONS = {
-    option
-    for command in (COMMAND, *COMMAND.commands.values())
-    for parameter in command.params
-    for option in parameter.opts
+    option for command in (PROGRAM, *CALLED.values()) for parameter in command.params for option in parameter.opts
 } | {"--help"}
 
 
@@ -83,13 +80,13 @@ def test_the_documents_show_commands():
 
 @pytest.mark.parametrize(("name", "line"), COMMANDS, ids=[f"{name}: {' '.join(line)}" for name, line in COMMANDS])
 def test_every_command_line_parses(name, line):
-    assert line[0] in COMMAND.commands, f"{name} names a command that does not exist"
-    COMMAND.commands[line[0]].make_context(line[0], list(line[1:]))
+    assert line[0] in CALLED, f"{name} names a command that does not exist"
+    CALLED[line[0]].make_context(line[0], list(line[1:]))
 
 
 def test_a_command_line_with_an_option_that_does_not_exist_would_be_seen():
     with pytest.raises(Exception, match="--publish"):
-        COMMAND.commands["compare"].make_context("compare", ["a", "b", "--publish"])
+        CALLED["compare"].make_context("compare", ["a", "b", "--publish"])
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/guide.md", "docs/method.md"])
@@ -97,15 +94,15 @@ def test_options_and_commands_in_running_text_exist(name):
     for code in inline_code(text_of(ROOT / name)):
         words = code.replace(",", " ").split()
         if words[0] == "modelprov" and len(words) > 1 and words[1] != "...":
-            assert words[1] in COMMAND.commands, code
-        if words[0].startswith("--") or words[0] in ("modelprov", *COMMAND.commands):
+            assert words[1] in CALLED, code
+        if words[0].startswith("--") or words[0] in ("modelprov", *CALLED):
             assert {word for word in words if word.startswith("--")} <= OPTIONS, code
 
 
 def test_what_is_not_built_is_named_as_such():
     section = text_of(ROOT / "README.md").split("## Not yet\n", 1)[1].split("\n## ", 1)[0]
     for code in inline_code(section):
-        assert code.split()[0] not in COMMAND.commands, f"`{code}` exists now: the README says it does not"
+        assert code.split()[0] not in CALLED, f"`{code}` exists now: the README says it does not"
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)

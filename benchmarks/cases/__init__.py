@@ -14,6 +14,7 @@ from benchmarks.cases import (  # noqa: I001  (the order of the table)
     strangers,
     methods,
     headlines,
+    opponent,
     limits,
 )
 
@@ -27,6 +28,7 @@ __all__ = [
     "limits",
     "merges",
     "methods",
+    "opponent",
     "precision",
     "reversals",
     "siblings",

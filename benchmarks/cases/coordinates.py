@@ -126,6 +126,15 @@ def _scaled(arrays: Arrays, shape: Decoder, factors: Callable[[int], Float64]) -
 def _turned(arrays: Arrays, basis: Float64) -> Arrays:
     """The residual stream x as x @ basis: orthogonal, and a signed permutation unless all gains are 1."""
     made = {}
+    if (np.count_nonzero(basis, axis=0) == 1).all():  # an order: kept to the sign of zeros, which a product loses
+        order = np.abs(basis).argmax(axis=0)
+        signs = basis[order, np.arange(len(order))]
+        for name, values in arrays.items():
+            if values.ndim == 1:
+                made[name] = values[order]
+            else:
+                made[name] = values[order] * signs[:, None] if name.endswith(WRITES) else values[:, order] * signs
+        return made
     for name, values in arrays.items():
         if values.ndim == 1:
             made[name] = values @ np.abs(basis) if np.ptp(values) else values

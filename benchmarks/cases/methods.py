@@ -15,7 +15,7 @@ from benchmarks.cases.kinds import Case, kind
 from benchmarks.cases.making import family, ratio
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
-from modelprov.merge.methods import METHODS, Inputs
+from modelprov.recipes.methods import METHODS, Inputs
 from tests.generated import Rng, cast
 
 OPEN = ("inconclusive", "on-line", "merge")

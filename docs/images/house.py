@@ -26,6 +26,7 @@ PURPOSE = {
     "engines": "work over threads",
     "checkpoints": "sources · formats · layouts: where weights come from and what they are",
     "foreign": "text that others wrote",
+    "called": "what messages call an argument",
     "locking": "one writer at a time",
     "savable": "results that save and show themselves",
 }

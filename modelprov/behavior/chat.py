@@ -11,6 +11,7 @@ from typing import Any
 
 from modelprov.behavior.loading import LocalModel
 from modelprov.behavior.templates.rendering import TemplateFailedError
+from modelprov.called import called
 from modelprov.errors import UsageError
 
 Messages = Sequence[Mapping[str, Any]]
@@ -37,7 +38,9 @@ def render_text(
     """
     used = template if template is not None else model.template
     if used is None:
-        raise UsageError(f"{model.label} has no chat template", "Give one with --chat-template, or use completions.")
+        raise UsageError(
+            f"{model.label} has no chat template", f"Give one with {called('chat_template')}, or use completions."
+        )
     told = [_message(message) for message in messages]
     if begun:
         told[-1] = told[-1] | {"content": str(told[-1].get("content", "")) + CUT_HERE}

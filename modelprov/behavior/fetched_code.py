@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from modelprov.checkpoints.json_files import read_json_object
+from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG, GENERATION
 from modelprov.errors import InvalidCheckpointError
 
-FILES = ("config.json", "generation_config.json")
-ADAPTER = "adapter_config.json"
+FILES = (CONFIG, GENERATION)
 
 IMPLEMENTATION = re.compile(r"(?:attn|attention|experts?|moe|mlp)_implementation(?:_internal)?$")
 BUILT_IN = frozenset({"eager", "sdpa", "flex_attention", "batched_mm", "grouped_mm"})
@@ -42,9 +42,10 @@ def refuse_fetched_code(folder: Path) -> None:
 
     Raises `InvalidCheckpointError` for files that are no JSON.
     """
-    if (folder / ADAPTER).exists():
+    if (folder / ADAPTER_CONFIG).exists():
         raise FetchedCodeError(
-            f"{folder} holds {ADAPTER}: other weights would be put over, or in place of, those that are examined",
+            f"{folder} holds {ADAPTER_CONFIG}: other weights would be put over, or in place of, "
+            "those that are examined",
             "Merge the adapter into the weights, or move that file away.",
         )
     for name in FILES:
@@ -75,7 +76,7 @@ def refuse_loaded(config: Any, location: str) -> None:
         seen.add(id(held))
         for name, value in vars(held).items():
             if IMPLEMENTATION.search(name):
-                _check(f"config.json of {location}", name, name, value)
+                _check(f"{CONFIG} of {location}", name, name, value)
             elif hasattr(value, "model_type"):
                 waiting += [value] if id(value) not in seen else []
 

@@ -10,6 +10,7 @@ from typing import Any
 from modelprov.behavior.extra import require
 from modelprov.behavior.fetched_code import let_no_kernel_be_fetched, refuse_fetched_code, refuse_loaded
 from modelprov.behavior.templates.rendering import Renderer
+from modelprov.called import DEVICES, called, unknown
 from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.errors import InvalidCheckpointError, ModelprovError, UsageError
@@ -53,7 +54,8 @@ def load_model(location: str, label: str | None = None, device: str = "auto", dt
         refuse_fetched_code(given)  # before anything else can be wrong with the folder
     checkpoint = open_checkpoint(location, label)
     folder = checkpoint.home
-    refuse_fetched_code(folder)
+    if folder != given:
+        refuse_fetched_code(folder)
     where = _device(device)
     tokenizer = load_tokenizer(folder)
     model = _load_weights(folder, location, dtype)
@@ -61,7 +63,9 @@ def load_model(location: str, label: str | None = None, device: str = "auto", dt
     try:
         model.to(where).eval()
     except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"{location} cannot be moved to {where}: {_first_line(error)}", "Try --device cpu.") from error
+        raise UsageError(
+            f"{location} cannot be moved to {where}: {_first_line(error)}", f"Try {called('device', 'cpu')}."
+        ) from error
     return LocalModel(
         label=checkpoint.label,
         location=location,
@@ -117,9 +121,9 @@ def _device(device: str) -> str:
     try:
         where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else str(torch.device(device))
     except RuntimeError as error:
-        raise UsageError(f"there is no device {device!r}", "Use --device auto, cpu or cuda.") from error
+        raise unknown("device", device, DEVICES) from error
     if where.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError("there is no CUDA device here", "Use --device cpu.")
+        raise UsageError("there is no CUDA device here", f"Use {called('device', 'cpu')}.")
     return where
 
 

@@ -23,7 +23,7 @@ from modelprov.records import Frozen
 
 MAX_BYTES = 10_000_000
 SHOWN = 80
-SEE = "docs/check-policy.md shows a baseline; `modelprov check --update-baseline` writes one."
+SEE = "docs/check-policy.md shows a baseline, and how `modelprov check` writes it."
 
 
 class Entry(Frozen):

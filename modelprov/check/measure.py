@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from modelprov.behavior.probing.template_files import code_in
+from modelprov.called import called
 from modelprov.check.interface import Candidate, Claims, Measured, Problem
 from modelprov.check.measuring.candidates import open_candidates, open_controls
 from modelprov.check.measuring.config import config_problems, tokenizer_problems
@@ -125,8 +126,8 @@ def _expected(given: str | None) -> str | None:
     digest = given.strip().lower().removeprefix("sha256:")
     if not re.fullmatch(r"[0-9a-f]{64}", digest):
         raise UsageError(
-            f"--expected-digest {given!r} is no SHA-256 (64 digits and letters a to f)",
-            "`modelprov inspect MODEL --digest` prints it.",
+            f"{called('expected_digest')} {given!r} is no SHA-256 (64 digits and letters a to f)",
+            f"`modelprov inspect` says it, where it is given {called('digest')}.",
         )
     return digest
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 
 from modelprov.records import Frozen
-from modelprov.savable import Page
+from modelprov.savable import PAGES, Page
 
 SCHEMA_VERSION = "1.1"
 
@@ -122,6 +123,8 @@ class CheckReport(Frozen, Page):
 
     `model` is its label, `folder` where it is, as it was given.
     """
+
+    forms: ClassVar[Mapping[str, str]] = {**PAGES, ".sarif": "sarif", ".xml": "junit"}
 
     schema_version: str = SCHEMA_VERSION
     tool: str = "modelprov check"

@@ -50,9 +50,8 @@ def read_headers(source: Source) -> tuple[Header, ...]:
     Raises what reading raises, `TruncatedShardError` (fewer bytes than promised) or `InvalidHeaderError`.
     """
     shards = range(len(source.names))
-    begun = [b""] * len(shards)
-    for shard, piece in source.read_ranges([(shard, 0, min(source.size(shard), FIRST_READ)) for shard in shards]):
-        begun[shard] = bytes(piece)
+    first = source.read_ranges([(shard, 0, min(source.size(shard), FIRST_READ)) for shard in shards])
+    begun = {shard: bytes(piece) for shard, piece in first}
     ends = [LENGTH_BYTES + _length(source, shard, begun[shard]) for shard in shards]
     missing = [(shard, min(len(begun[shard]), ends[shard]), ends[shard]) for shard in shards]
     headers = {}
@@ -166,7 +165,7 @@ def _entry(name: str, entry: Any, place: str) -> tuple[str, str, tuple[int, ...]
 
 def _product(shape: list[int]) -> int:
     """The number of elements; `MOST` stands for more than any file holds, so that the numbers stay small."""
-    product = 0 if 0 in shape else 1
+    product = 1
     for side in shape:
         product = min(product * side, MOST)
     return product

@@ -16,7 +16,7 @@ from modelprov.checkpoints.layouts.quantised import quantisation
 from modelprov.checkpoints.layouts.roles import roles_of, text_config
 from modelprov.checkpoints.types import Checkpoint, Component
 from modelprov.records import Frozen
-from modelprov.savable import Saved
+from modelprov.savable import Page
 
 
 class DTypeCount(Frozen):
@@ -45,7 +45,7 @@ class ShardSummary(Frozen):
     header_digest: str
 
 
-class Inspection(Frozen, Saved):
+class Inspection(Frozen, Page):
     """Everything `modelprov inspect` shows. `digest` is the manifest's; `warnings` are sentences.
 
     `layers` counts the text model's layers, `experts_per_layer` the routed experts of one layer (the most that any

@@ -29,7 +29,9 @@ from modelprov.checkpoints.layouts.files import (
     left_out,
 )
 from modelprov.checkpoints.layouts.folders import folders_with_weights, listed, model_folder
+from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
 from modelprov.checkpoints.mistaken import CONVERT
+from modelprov.checkpoints.single_file import beside_index
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, TensorRef
 from modelprov.errors import (
@@ -72,6 +74,7 @@ def open_checkpoint(location: str, label: str | None = None) -> Checkpoint:
     tensors, refused = _collect(headers)
     if index is not None:
         _check_index(index, headers, notes)
+        notes += beside_index(home, names, {**tensors, **refused})
     if tensors and all("lora_" in name for name in tensors):
         raise UnsupportedFormatError(f"{location} holds a LoRA adapter, not a model", MERGE_ADAPTER)
     metadata: dict[str, str] = {}
@@ -248,7 +251,7 @@ def _not_safetensors(place: Path, files: list[Path]) -> UnsupportedFormatError |
     """Why there is nothing to read: what the folder holds instead."""
     kinds = Counter(file.suffix.lower() for file in files)
     names = {file.name for file in files}
-    if names & {"adapter_config.json", "adapter_model.bin"} or any(map(is_adapter, names)):
+    if names & {ADAPTER_CONFIG, "adapter_model.bin"} or any(map(is_adapter, names)):
         return UnsupportedFormatError(f"{place} holds a LoRA adapter, not a model", MERGE_ADAPTER)
     if training := sorted(filter(is_training_state, names)):
         return UnsupportedFormatError(
@@ -272,7 +275,7 @@ def _not_safetensors(place: Path, files: list[Path]) -> UnsupportedFormatError |
 
 
 def _config(home: Folder) -> dict[str, Any] | None:
-    path = home.path / "config.json"
+    path = home.path / CONFIG
     if not path.exists():
         return None
     home.check(path)

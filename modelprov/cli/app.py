@@ -1,23 +1,24 @@
-"""The application that every command adds itself to, and the options that belong to none.
+"""The application: which commands there are, and the options that belong to none.
 
-Of the commands it knows where they are and what help says of them: a command's file is imported when it is called.
+Of a command it knows what help says of it; its file, which knows nothing of the application, is imported when it is
+called.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from copy import copy
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from modelprov import __version__
-from modelprov.cli.options import option_called
-from modelprov.jobs.arguments import spelt
+from modelprov.called import spelt
 
 if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
@@ -34,9 +35,9 @@ COMMANDS: Final = {
     "report": "Check what reports say, or put them on one page.",
     "verify": 'Check a claim such as "this is 0.6 A + 0.4 B", bit for bit, without writing the merge.',
 }
-"""The first sentence of each command's help; a test compares."""
-FILES: Final = {"report": ("report", "report_combine")}
-"""The files of a command, where it is not the one of its name."""
+"""Each command, its file by the same name, with the first sentence of its help; a test compares."""
+FUNCTIONS: Final = {"eval": "evaluate"}
+"""What a file offers, where that has not the name of the command, which Python has taken."""
 
 
 class Commands(TyperGroup):
@@ -53,12 +54,9 @@ class Commands(TyperGroup):
 
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002
         """The command of this name, imported now; None for an unknown one, whose likes are then known."""
-        wanted = [cmd_name] if cmd_name in COMMANDS else list(COMMANDS)
-        if not self.commands.keys() >= set(wanted):
-            for name in wanted:
-                for file in FILES.get(name, (name,)):
-                    import_module(f"modelprov.cli.{file}")
-            self.commands.update(cast("TyperGroup", typer.main.get_command(app)).commands)
+        for name in [cmd_name] if cmd_name in COMMANDS else COMMANDS:
+            if name not in self.commands:
+                self.commands[name] = loaded(name)
         return self.commands.get(cmd_name)
 
     def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
@@ -66,6 +64,23 @@ class Commands(TyperGroup):
         named = copy(self)
         named.commands = {name: TyperCommand(name, help=says) for name, says in COMMANDS.items()}
         super(Commands, named).format_help(ctx, formatter)
+
+
+def loaded(name: str) -> Command:
+    """The command in the file of this name: a function, or a group of commands."""
+    offered: typer.Typer | Callable[..., None] = getattr(
+        import_module(f"modelprov.cli.{name}"), FUNCTIONS.get(name, name)
+    )
+    if isinstance(offered, typer.Typer):
+        return typer.main.get_command(offered)
+    alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    alone.command(name)(offered)
+    return typer.main.get_command(alone)
+
+
+def option_called(argument: str) -> str:
+    """How an argument of a job is called on the command line."""
+    return f"--{argument.replace('_', '-')}"
 
 
 def prepare_help() -> None:

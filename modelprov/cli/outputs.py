@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from modelprov.cli.terminal import say
+from modelprov.cli.terminal import say, terminal
 from modelprov.errors import UsageError
 from modelprov.jobs.arguments import place
+
+if TYPE_CHECKING:
+    from modelprov.reports.saving import Result
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,22 @@ class Outputs:
         """Whether standard output is taken by a report, so that nothing else may go there."""
         return any(str(path) == "-" for path in self.files.values())
 
-    def publish(self, render: Callable[[str], str], show: Callable[[], None], *, quiet: bool) -> None:
-        """Write every report; `show` it on the terminal and say what was written, unless that would disturb; open."""
-        self.write(render)
-        if not quiet and not self.to_stdout:
-            show()
-            self.say()
+    def publish(self, result: Result, *, quiet: bool) -> None:
+        """Write every report, show the result on the terminal unless that would disturb, and open the page."""
+        self.write(result.rendered)
+        self.show(result, quiet=quiet)
         self.open()
+
+    def show(self, result: Result, notes: Iterable[str] = (), *, quiet: bool) -> None:
+        """Show the result on the terminal, then say `notes` and what was written, unless that would disturb."""
+        if quiet or self.to_stdout:
+            return
+        from modelprov.reports.saving import show
+
+        show(result, terminal())
+        for note in notes:
+            say(note)
+        self.say()
 
     def write(self, render: Callable[[str], str]) -> None:
         """Render every report, then write each whole or not at all; standard output last, as it may be closed."""

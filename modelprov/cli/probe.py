@@ -2,78 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
-
-from modelprov.cli import options
-from modelprov.cli.app import app
+from modelprov.cli.options import probe as options
+from modelprov.cli.options import shared
 from modelprov.cli.outputs import asked
-from modelprov.cli.terminal import say, terminal
-from modelprov.errors import CouldNotJudgeError, UsageError
-
-if TYPE_CHECKING:
-    from modelprov.behavior.probing.results import ProbeReport
+from modelprov.cli.terminal import say, terminal, typed
+from modelprov.errors import CouldNotJudgeError
 
 
-@app.command()
 def probe(
-    model: Annotated[
-        str | None,
-        typer.Argument(metavar="MODEL", help="The model in question: a folder, an org/name in the local cache, or a "
-                       "merge recipe (.yml). Leave it out with --endpoint.", show_default=False),
-    ] = None,
-    name: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME[=ALIAS,...]", help="A name to look for, with its other spellings; `!PHRASE` is not "
-                     "it: 'Rio=Rio,!Rio de Janeiro'. Repeat. Declared before anybody has read an answer."),
-    ] = None,
-    parent: Annotated[
-        list[str] | None, typer.Option(metavar="CKPT", help="A possible source, asked the same. Repeat.")
-    ] = None,
-    control: Annotated[
-        list[str] | None, typer.Option(metavar="CKPT", help="An unrelated model, asked the same. Repeat.")
-    ] = None,
-    backstory: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="A rare phrase to look for word for word. Repeat.")
-    ] = None,
-    endpoint: Annotated[
-        str | None, typer.Option(metavar="URL", help="An OpenAI-compatible server (vLLM, SGLang, transformers serve) "
-                                 "instead of MODEL. Its key: MODELPROV_API_KEY.")
-    ] = None,
-    served: Annotated[str | None, typer.Option("--model", metavar="NAME", help="The model's name there.")] = None,
-    tokenizer: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="The served model's tokenizer files: to ask without its "
-                                  "template's prompt, and to count hidden tokens.")
-    ] = None,
-    arm: Annotated[
-        list[str] | None, typer.Option(metavar="ARM", help="Only this arm: as shipped, stripped, no template, neutral "
-                                       "system, counterfactual; or empty system. Repeat.")
-    ] = None,
-    language: Annotated[
-        list[str] | None, typer.Option(metavar="en|pt|zh", help="Only questions in this language. Repeat.")
-    ] = None,
-    samples: Annotated[
-        int | None, typer.Option(min=0, help="Sampled answers to each question (default: 8, with --quick 2).")
-    ] = None,
-    temperature: Annotated[
-        list[float] | None, typer.Option(metavar="T", help="Of the sampled answers (default: 0.7 and 1). Repeat.")
-    ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A third of the questions, two samples.")] = False,
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, thinking included.")] = 256,
-    seed: Annotated[int, typer.Option(min=0, help="Of the sampled answers; written into the report.")] = 0,
-    batch_size: Annotated[int, typer.Option(min=1, help="Answers made at once.")] = 16,
-    device: options.Device = "auto",
-    dtype: options.Dtype = "auto",
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds for one answer of --endpoint.")] = 60.0,
-    log: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep every answer here (JSONL); run again to go on from it.")
-    ] = None,
-    json_file: options.Json = None,
-    markdown: options.Markdown = None,
-    html: options.Html = None,
-    quiet: options.Quiet = False,
+    model: options.Model = None, name: options.Name = None, parent: options.Parent = None,
+    control: options.Control = None, backstory: options.Backstory = None, endpoint: options.Endpoint = None,
+    served: options.Served = None, tokenizer: options.Tokenizer = None, arm: options.Arm = None,
+    language: options.Language = None, samples: options.Samples = None, temperature: options.Temperature = None,
+    quick: options.Quick = False, max_new_tokens: options.MaxNewTokens = 256, seed: options.Seed = 0,
+    batch_size: options.BatchSize = 16, device: shared.Device = "auto", dtype: shared.Dtype = "auto",
+    timeout: options.Timeout = 60.0, log: options.Log = None, json_file: shared.Json = None,
+    markdown: shared.Markdown = None, html: shared.Html = None, quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Ask a model who it is, with and without the prompts hidden in its files, beside its possible sources.
 
@@ -96,51 +40,24 @@ def probe(
     from modelprov.behavior.probing.arms import ARMS
     from modelprov.behavior.probing.questions import LANGUAGES
     from modelprov.cli.progress import Bar
-    from modelprov.jobs.probe import TEMPERATURES
+    from modelprov.jobs.probe import TEMPERATURES, answers_kept
     from modelprov.jobs.probe import probe as job
     from modelprov.reports.probing.words import headline, suspect_silent
 
-    _check_model(model, endpoint, served)
+    asked_model = options.the_model(model, endpoint, served)
     outputs = asked({"json": json_file, "markdown": markdown, "html": html}, log=log)
-    if log is not None and not quiet:
-        _say_kept(log)
+    if not quiet and (kept := answers_kept(log)):
+        say(f"{log}: {kept:,} answers are there already")
     with Bar(terminal(error=True), quiet) as bar:
         report = job(
-            model or served or "", name=name or (), parent=parent or (), control=control or (),
-            backstory=backstory or (), endpoint=endpoint, tokenizer=tokenizer, arm=arm or ARMS,
-            language=language or LANGUAGES, samples=samples, temperature=temperature or TEMPERATURES, quick=quick,
-            max_new_tokens=max_new_tokens, seed=seed, batch_size=batch_size, device=device, dtype=dtype,
-            timeout=timeout, log=log, progress=bar, command=options.typed(),
+            asked_model, name=name or (), parent=parent or (), control=control or (), backstory=backstory or (),
+            endpoint=endpoint, tokenizer=tokenizer, arm=arm or ARMS, language=language or LANGUAGES,
+            samples=samples, temperature=temperature or TEMPERATURES, quick=quick, max_new_tokens=max_new_tokens,
+            seed=seed, batch_size=batch_size, device=device, dtype=dtype, timeout=timeout, log=log, progress=bar,
+            command=typed(),
         )  # fmt: skip
-    outputs.publish(report.rendered, lambda: _show(report), quiet=quiet)
+    outputs.publish(report, quiet=quiet)
     if suspect_silent(report) is not None:
         raise CouldNotJudgeError(
             headline(report), "The report says what could be asked. Raise --max-new-tokens where thoughts did not end."
         )
-
-
-def _check_model(model: str | None, endpoint: str | None, served: str | None) -> None:
-    if (model is None) == (endpoint is None):
-        raise UsageError(
-            "probe needs a model, either local or served",
-            "Usage: modelprov probe MODEL --name NAME, or modelprov probe --endpoint URL --model NAME --name NAME.",
-        )
-    if (endpoint is None) != (served is None):
-        raise UsageError("--endpoint and --model belong together", "--model is the name that the server knows.")
-
-
-def _say_kept(log: Path) -> None:
-    """Say how many answers an earlier run left in the log."""
-    from modelprov.behavior.probing.answer_log import AnswerLog
-
-    if not log.exists():
-        return
-    with AnswerLog(log) as answers:
-        if answers.kept:
-            say(f"{log}: {answers.kept:,} answers are there already")
-
-
-def _show(report: ProbeReport) -> None:
-    from modelprov.reports.saving import show
-
-    show(report, terminal())

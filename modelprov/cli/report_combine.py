@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from modelprov.cli import options
+from modelprov.cli.options import report as options
+from modelprov.cli.options import shared
 from modelprov.cli.outputs import asked
-from modelprov.cli.report import report_app
 from modelprov.cli.terminal import say
 from modelprov.errors import UsageError
 
 
-@report_app.command()
 def combine(
-    compare: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What `modelprov compare --json` wrote: the weights.")
-    ] = None,
-    check: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What `modelprov check --json` wrote: the claims.")
-    ] = None,
-    probe: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What `modelprov probe --json` wrote: the names it says.")
-    ] = None,
-    evaluation: Annotated[
-        Path | None, typer.Option("--eval", metavar="FILE", help="What `modelprov eval --json` wrote: the scores.")
-    ] = None,
-    html: options.Html = None,
-    markdown: options.Markdown = None,
-    open_it: options.Open = False,
-) -> None:
+    compare: options.Compare = None, check: options.Check = None, probe: options.Probe = None,
+    evaluation: options.Evaluation = None, html: shared.Html = None, markdown: shared.Markdown = None,
+    open_it: shared.Open = False,
+) -> None:  # fmt: skip
     """Put what was found about one model on one page: weights, claims, names and scores side by side.
 
     At least one report is needed. They must be about the same model: where digests of the same kind differ, nothing is

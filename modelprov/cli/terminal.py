@@ -6,12 +6,14 @@ markup in them, and no control or bidirectional character leaves here, wherever 
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import typer
 
+from modelprov.errors import UsageError
 from modelprov.foreign.shown import clean
 
 if TYPE_CHECKING:
@@ -46,3 +48,17 @@ def say(text: str) -> None:
 def say_exact(text: str) -> None:
     """Text for another program (a diff for `patch`), on standard output as it is; on a terminal, cleaned."""
     typer.echo(clean(text, WHITE) if sys.stdout.isatty() else text, nl=False)
+
+
+def typed() -> str:
+    """The command as it was typed, quoted for a shell."""
+    return shlex.join(["modelprov", *sys.argv[1:]])
+
+
+def ask_passphrase() -> str:
+    """The passphrase of a key, typed unseen; `UsageError` where nobody can type."""
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "the key has a passphrase, and there is no terminal to ask for it", "Run the command in a terminal."
+        )
+    return str(typer.prompt("Passphrase of the key", hide_input=True, err=True))

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from modelprov.cli import options
-from modelprov.cli.app import app
+from modelprov.cli.options import shared
+from modelprov.cli.options import verify as options
 from modelprov.cli.outputs import asked
 from modelprov.cli.terminal import terminal
 
 
-@app.command()
 def verify(
-    suspect: Annotated[str, typer.Argument(metavar="SUSPECT", help="A folder, a .safetensors file, or org/name.")],
-    recipe: Annotated[
-        Path, typer.Option(metavar="RECIPE.yml", help="A merge recipe: mergekit's YAML, or what `compare` found.")
-    ],
-    arithmetic: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Instead of the recipe's, which is the default: see `modelprov merge --help`."
-        ),
-    ] = None,
-    missing: Annotated[
-        str | None,
-        typer.Option(metavar="base|copy|drop|error", help="A tensor that not every model has (default: the recipe's)."),
-    ] = None,
-    json_file: options.Json = None,
-    memory: options.Memory = options.MEMORY,
-    threads: options.Threads = None,
-    quiet: options.Quiet = False,
-) -> None:
+    suspect: options.Suspect, recipe: options.Recipe, arithmetic: options.Arithmetic = None,
+    missing: options.Missing = None, alignment: options.Alignment = None, json_file: shared.Json = None,
+    markdown: shared.Markdown = None, html: shared.Html = None, open_it: shared.Open = False,
+    memory: shared.Memory = shared.MEMORY, threads: shared.Threads = None, quiet: shared.Quiet = False,
+) -> None:  # fmt: skip
     """Check a claim such as "this is 0.6 A + 0.4 B", bit for bit, without writing the merge.
 
     Computes the recipe's output block by block and compares it with every weight of SUSPECT. Says the share of equal
@@ -45,14 +27,12 @@ def verify(
     """
     from modelprov.cli.progress import Bar
     from modelprov.jobs.verify import verify as job
-    from modelprov.reports.comparison.verification import print_verification
 
-    outputs = asked({"json": json_file})
+    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, open_it=open_it)
     with Bar(terminal(error=True), quiet) as bar:
         found = job(
-            suspect, recipe, arithmetic=arithmetic, missing=missing, memory=memory, threads=threads, progress=bar
-        )
-    outputs.write(found.rendered)
-    if not quiet and not outputs.to_stdout:
-        print_verification(found.verification, found.suspect.label, recipe.name, found.plan.arithmetic, terminal())
+            suspect, recipe, arithmetic=arithmetic, missing=missing, alignment=alignment, memory=memory,
+            threads=threads, progress=bar,
+        )  # fmt: skip
+    outputs.publish(found, quiet=quiet)
     raise typer.Exit(0 if found.reproduced else 1)

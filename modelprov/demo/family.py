@@ -76,16 +76,6 @@ class Family:
         return self.folder / "rio"
 
     @property
-    def rio_trained(self) -> Path:
-        """The merge, trained a little further."""
-        return self.folder / "rio-trained"
-
-    @property
-    def rio_bf16(self) -> Path:
-        """The merge in stepwise bf16."""
-        return self.folder / "rio-bf16"
-
-    @property
     def stranger(self) -> Path:
         """An unrelated model."""
         return self.folder / "stranger"

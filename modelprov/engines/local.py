@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from typing import TypeVar
 
 from modelprov.errors import InterruptedRunError
@@ -39,7 +40,7 @@ def run_tasks(
 
     pool = ThreadPoolExecutor(max(1, min(threads, tasks)), "modelprov")
     try:
-        futures = [pool.submit(work) for _ in range(max(1, min(threads, tasks)))]
+        futures = [pool.submit(copy_context().run, work) for _ in range(max(1, min(threads, tasks)))]
         pending = set(futures)
         while pending:
             done, pending = wait(pending, timeout=0.2, return_when=FIRST_EXCEPTION)

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.layouts.quantised import refuse_quantised
+from modelprov.checkpoints.layouts.realignment import Realignment
 from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.estimators.precision import effective, suspect_formats
+from modelprov.forensics.judging.beyond import describe_beyond
+from modelprov.forensics.judging.coordinates import (
+    coordinates,
+    leaves_open,
+    paired_units,
+    settled,
+    tells_more,
+    with_units,
+)
 from modelprov.forensics.judging.findings import Findings, collect
 from modelprov.forensics.judging.rows import Table
+from modelprov.forensics.results import Beyond, Coordinates, VerdictClass
+from modelprov.forensics.sampling.matrices import BUDGET
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata, load_sample, plan_sample, stratify
+from modelprov.forensics.search.beyond import measure_beyond
+from modelprov.forensics.search.coordinates.looking import Found, look, of_originals, views
 from modelprov.forensics.search.fits import Fits, fit_sample
+from modelprov.forensics.search.methods.find import FoundMethod, find
+from modelprov.forensics.search.methods.whole import ELEMENTS, Wholes
 from modelprov.forensics.search.profiles import Resemblance, choose, resemblance
 from modelprov.forensics.search.recipes import tied
 from modelprov.forensics.sums.kernels.choose import pick_device
@@ -31,10 +48,12 @@ from modelprov.records import processors
 
 @dataclass(frozen=True)
 class Options:
-    """How to run: none of these changes what a full comparison counts or sums.
+    """How to run: none of these but the last two changes what a full comparison counts or sums.
 
     `memory` bytes for buffers; `sample` stops after the scout; `sample_elements` elements of each checkpoint that the
-    scout reads; `method` how local files are read (auto, map, direct, buffered).
+    scout reads; `method` how local files are read (auto, map, direct, buffered). `thorough` looks
+    for other coordinates whatever the weights say at their places;
+    `alignment` is what undoes them, found before.
     """
 
     memory: int = 512 << 20
@@ -44,6 +63,16 @@ class Options:
     sample: bool = False
     sample_elements: int = 1 << 20
     method: str = "auto"
+    thorough: bool = False
+    alignment: Realignment | None = None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Models beside the suspect and its parents: candidates for what is left, and unsuspected controls."""
+
+    candidates: tuple[Checkpoint, ...] = ()
+    controls: tuple[Checkpoint, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,34 +85,118 @@ class Comparison:
     device: str
     bytes_read: int
     controls: tuple[Checkpoint, ...] = field(default=())
+    coordinates: Coordinates | None = None
+    realignment: Realignment | None = None
+    candidates: tuple[Checkpoint, ...] = field(default=())
 
 
 def compare(
-    checkpoints: Sequence[Checkpoint], options: Options, progress: Progress, controls: Sequence[Checkpoint] = ()
-) -> Comparison:
+    checkpoints: Sequence[Checkpoint], options: Options, progress: Progress, controls: Sequence[Checkpoint] = (),
+    candidates: Sequence[Checkpoint] = (),
+) -> Comparison:  # fmt: skip
     """Compare a suspect with one or more parents, the reference last, and with controls on the same parents.
 
+    What is left beyond the parents is held against the `candidates`, with the controls for comparison.
     Raises `CouldNotJudgeError` where nothing can be compared, and what opening and reading raise.
     """
-    for checkpoint in (*checkpoints, *controls):
+    for checkpoint in (*checkpoints, *controls, *candidates):
         refuse_quantised(checkpoint)
     measured = []
-    with ThreadPoolExecutor(1) as beside:  # a GPU takes seconds to get ready: meanwhile, align and scout
+    with ThreadPoolExecutor(1) as aside:  # a GPU takes seconds to get ready: meanwhile, align and scout
         size = sum(ref.count * ref.dtype.size for checkpoint in checkpoints for ref in checkpoint.tensors.values())
-        device = beside.submit(pick_device, options.device, 0 if options.sample else size, _threads(options))
+        device = aside.submit(
+            copy_context().run, pick_device, options.device, 0 if options.sample else size, _threads(options)
+        )
         for control in controls:
             progress.stage(f"control {control.label}")
             result = _measure((control, *checkpoints[1:]), options, device, progress)
             measured.append((control.label, result.findings))
-        result = _measure(tuple(checkpoints), options, device, progress, tuple(measured))
-    return Comparison(result.alignment, result.findings, options, result.device, result.bytes_read, tuple(controls))
+        known, beside = tuple(measured), Beside(tuple(candidates), tuple(controls))
+        try:
+            result = _measure(tuple(checkpoints), options, device, progress, known, beside)
+        except CouldNotJudgeError:
+            found = _look(checkpoints, options, progress, tuple(zip(controls, known, strict=True)))
+            if found is None or found.realignment is None:
+                raise
+            result = _undone(checkpoints, found, options, device, progress, known, beside)
+        else:
+            if options.thorough or options.alignment is not None or leaves_open(result.findings, result.alignment):
+                found = _look(checkpoints, options, progress, tuple(zip(controls, known, strict=True)))
+                result = _elsewhere_too(result, found, checkpoints, options, device, progress, known, beside)
+    return replace(result, controls=tuple(controls), candidates=tuple(candidates))
+
+
+def _elsewhere_too(
+    result: Comparison, found: Found | None, checkpoints: Sequence[Checkpoint], options: Options,
+    device: Future[Device], progress: Progress, known: tuple[tuple[str, Findings], ...], beside: Beside,
+) -> Comparison:  # fmt: skip
+    """The result with other coordinates looked for: that of what was undone where it tells more, else as it was."""
+    if found is None:
+        return result
+    if found.realignment is not None and not settled(result.findings, result.alignment):
+        again = _undone(checkpoints, found, options, device, progress, known, beside)
+        if tells_more((again.findings, again.alignment), (result.findings, result.alignment)):
+            return replace(again, bytes_read=again.bytes_read + result.bytes_read)
+    labels = [checkpoint.label for checkpoint in checkpoints]
+    return replace(
+        result,
+        findings=with_units(result.findings, found, labels),
+        coordinates=coordinates(replace(found, realignment=None), labels),
+    )
+
+
+def _look(
+    checkpoints: Sequence[Checkpoint], options: Options, progress: Progress,
+    controls: Sequence[tuple[Checkpoint, tuple[str, Findings]]],
+) -> Found | None:  # fmt: skip
+    """The test of units, what is undone, and which of the controls, strangers at their places, fare as the suspect."""
+    progress.stage("looking for the same units in other coordinates")
+    found = look(checkpoints, options.seed, progress.advance, options.alignment)
+    if found is None or found.realignment is None:
+        return found
+    doubts = []
+    for control, (label, findings) in controls:
+        if findings.verdict.class_ is VerdictClass.UNRELATED:
+            other = look((control, checkpoints[found.parent]), options.seed, progress.advance, found.realignment)
+            doubts += [label] if other is not None and other.kinship.related else []
+    return replace(found, doubts=tuple(doubts))
+
+
+def _undone(
+    checkpoints: Sequence[Checkpoint], found: Found, options: Options, device: Future[Device], progress: Progress,
+    known: tuple[tuple[str, Findings], ...], beside: Beside,
+) -> Comparison:  # fmt: skip
+    """The comparison of what is left when other coordinates are undone."""
+    assert found.realignment is not None
+    progress.stage("comparing again, other coordinates undone")
+    seen = views(checkpoints, found.realignment)
+    others = Beside(
+        views((checkpoints[0], *beside.candidates), found.realignment)[1:],
+        views((checkpoints[0], *beside.controls), found.realignment)[1:],
+    )
+    result = _measure(seen, options, device, progress, known, others, _Undone(checkpoints, found))
+    labels = [checkpoint.label for checkpoint in checkpoints]
+    return replace(result, coordinates=coordinates(found, labels), realignment=found.realignment)
+
+
+@dataclass(frozen=True, eq=False)
+class _Undone:
+    """What a comparison of views is truly of."""
+
+    checkpoints: Sequence[Checkpoint]
+    found: Found
+
+    def alignment(self, aligned: Alignment) -> Alignment:
+        """The alignment of the checkpoints themselves."""
+        assert self.found.realignment is not None
+        return of_originals(aligned, self.checkpoints, self.found.realignment)
 
 
 def _measure(
     checkpoints: tuple[Checkpoint, ...], options: Options, picked: Future[Device], progress: Progress,
-    controls: tuple[tuple[str, Findings], ...] = (),
+    controls: tuple[tuple[str, Findings], ...] = (), beside: Beside | None = None, undone: _Undone | None = None,
 ) -> Comparison:  # fmt: skip
-    """One suspect against the parents: scout, then sweep."""
+    """One suspect against the parents: scout, then sweep. `undone` says what these are views of."""
     progress.stage("aligning tensors")
     alignment = align(checkpoints)
     if not alignment.tensors:
@@ -91,6 +204,7 @@ def _measure(
             "no tensor has the same name and shape in every checkpoint",
             "Check that these are the same kind of model: `modelprov inspect CKPT` shows each one's tensors.",
         )
+    whole = alignment if undone is None else undone.alignment(alignment)
     strata = stratify(alignment)
     progress.stage("preparing kernels (compiled once, on the first run)")
     compile_for(len(checkpoints))
@@ -114,11 +228,13 @@ def _measure(
     table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints))
     findings = collect(
         table, strata, fits, options.seed, controls, tuple(one.location for one in checkpoints[1:]),
-        (alignment.share(), alignment.decisive_share()), lambda: _elsewhere(alignment, options, progress), sample,
+        (whole.share(), whole.decisive_share()),
+        (lambda: _elsewhere(alignment, options, progress)) if undone is None else None, sample,
+        None if undone is None else paired_units(undone.found),
+        lambda: _method(alignment, options, progress),
+        None if beside is None else lambda: _left(alignment, beside, options, progress),
     )  # fmt: skip
-    return Comparison(
-        alignment, findings, options, device.description, plan.bytes + (0 if options.sample else scout.bytes)
-    )
+    return Comparison(whole, findings, options, device.description, plan.bytes + (0 if options.sample else scout.bytes))
 
 
 def _threads(options: Options) -> int:
@@ -131,6 +247,23 @@ def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Re
     size = sum(view.count * view.ref.dtype.size for number in chosen for view in alignment.tensors[number].views)
     progress.stage("looking for the same sizes of rows and columns in another order", size)
     return resemblance(alignment, chosen, progress.advance)
+
+
+def _left(alignment: Alignment, beside: Beside, options: Options, progress: Progress) -> Beyond:
+    """Where no recipe explains the bits: what is left beyond the named parents, and which candidate it is like."""
+    progress.stage("reading some matrices for what is left beyond the parents")
+    budget = options.sample_elements if options.sample else BUDGET
+    found = measure_beyond(alignment, (*beside.candidates, *beside.controls), options.seed, budget)
+    candidates, controls = ([other.label for other in others] for others in (beside.candidates, beside.controls))
+    return describe_beyond(found, candidates, controls, [one.label for one in alignment.checkpoints[1:]])
+
+
+def _method(alignment: Alignment, options: Options, progress: Progress) -> FoundMethod | None:
+    """Where no weighted sum explains a relative: the merge method that does."""
+    progress.stage("looking for other merge methods, in whole tensors")
+    return find(
+        Wholes(alignment, options.seed, options.memory, options.sample_elements if options.sample else ELEMENTS)
+    )
 
 
 def _scout(alignment: Alignment, strata: Strata, plan: Plan, seed: int) -> tuple[Sample | None, Fits | None]:

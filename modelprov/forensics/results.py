@@ -8,7 +8,7 @@ and v = S - P0, mixing coefficient alpha.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -66,13 +66,16 @@ class Mixing(Frozen):
     come from: "rounding interval" (every rounding cell respected), "likelihood" (training on top) or "least squares".
     `coverage` is the share of informative elements whose interval holds alpha; `null_coverage` the same after the
     suspect's deltas were shuffled (what chance alone gives). `coefficient_sum` is that of an unconstrained fit on the
-    raw weights: 1 unless the merging program rounded its weights. Could not be measured: `reason` says why.
+    raw weights: 1 unless the merging program rounded its weights. `assumes` is what weights cannot show and the
+    interval therefore takes for granted, if it is to hold what was mixed; where on the line the suspect lies now it
+    holds in any case. Could not be measured: `reason` says why.
     """
 
     alpha: float | None = None
     low: float | None = None
     high: float | None = None
     method: Literal["same bits", "rounding interval", "likelihood", "least squares"] | None = None
+    assumes: str | None = None
     coverage: float | None = None
     null_coverage: float | None = None
     informative_elements: int = 0
@@ -122,6 +125,36 @@ class Reproduction(Frozen):
     reason: str | None = None
 
 
+class NamedMethod(Frozen):
+    """The merge method, no weighted sum, that gives the suspect's bits.
+
+    `words` is one line; `parents` in the recipe's order without the `base`; `parameters` by parent and `options` are as
+    a recipe writes them. `bit_equal` is the share of the `elements` that were computed again and come out identical, in
+    `tensors` of `recomputed` whole tensors but for single bits; these hold the `share` of the weights that may carry a
+    verdict. `alternatives` give as many bits. `yaml` is a merge config that can be run.
+
+    Of a method with random masks `elements` are those that changed and tell which models took part, `bit_equal` the
+    share of them that some mask explains, to within the rounding of its steps, and `by_chance` the same after
+    shuffling; no run of `yaml` draws the same mask. `by_chance` is None for all other methods.
+    """
+
+    name: str
+    words: str
+    parents: tuple[str, ...]
+    base: str | None = None
+    parameters: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict)
+    arithmetic: str
+    bit_equal: float
+    elements: int
+    tensors: int
+    recomputed: int
+    share: float
+    by_chance: float | None = None
+    alternatives: tuple[str, ...] = ()
+    yaml: str
+
+
 class AfterMerge(Frozen):
     """Whether anything happened after the merge.
 
@@ -140,6 +173,58 @@ class AfterMerge(Frozen):
     sigma_relative: float | None = None
     alpha: float | None = None
     alpha_standard_error: float | None = None
+    reason: str | None = None
+
+
+class Likeness(Frozen):
+    """How what is left beyond the named parents correlates with another model's own part, -1 to 1, freed of rounding.
+
+    The own part is that model minus the reference, less what the named parents explain.
+    """
+
+    label: str
+    kind: Literal["candidate", "control"]
+    correlation: float | None = None
+    elements: int = 0
+    reason: str | None = None
+
+
+class LayerShare(Frozen):
+    """What is left in one layer, as a share of the parents' distance there."""
+
+    layer: int
+    relative: float
+
+
+class Beyond(Frozen):
+    """What the suspect holds beyond the best mixture of the named parents, measured in rows of `matrices` matrices.
+
+    `relative`: its root mean square over that of the parents' deltas (`of` "distance"), with one parent over that of
+    its weights (`of` "weights"); `layers` the same layer by layer. `rank` is the largest of the `low_rank` matrices
+    among the `changed` ones, whose change has a rank of at most a quarter of the side; `kinds` are the kinds of tensors
+    that changed. `named`: the candidates that it is like, far beyond all others. `words` is one sentence for a layman.
+    Not measured: `reason` says why.
+
+    `lattice` names the few numbers that its values are in `lattice_matrices` matrices, as in an unpacked quantised
+    copy; cells are then those of that lattice, and `same_steps` names the parents whose values are rounded to the same
+    numbers (`mixture_same_steps`: those of no parent, but of a mixture of all).
+    """
+
+    relative: float | None = None
+    of: Literal["distance", "weights"] = "distance"
+    layers: tuple[LayerShare, ...] = ()
+    matrices: int = 0
+    changed: int = 0
+    low_rank: int = 0
+    rank: int | None = None
+    kinds: tuple[str, ...] = ()
+    lattice: str | None = None
+    lattice_matrices: int = 0
+    same_steps: tuple[str, ...] = ()
+    mixture_same_steps: bool = False
+    likenesses: tuple[Likeness, ...] = ()
+    named: tuple[str, ...] = ()
+    words: str | None = None
     reason: str | None = None
 
 
@@ -195,6 +280,42 @@ class Control(Frozen):
     betweenness: float | None = None
     verdict: str | None = None
     note: str | None = None
+
+
+class LayerPair(Frozen):
+    """A layer of the suspect, the parent's layer that it was paired with, and the test of their units.
+
+    `agreeing` of `units` units are paired alike by two kinds of their weights; by chance `expected` would be, and so
+    many or more with probability `chance` (all pairs that were tried counted in).
+    """
+
+    layer: int
+    parent_layer: int
+    agreeing: int
+    units: int
+    expected: float
+    chance: float
+    related: bool
+
+
+class Coordinates(Frozen):
+    """Whether the suspect is a parent in other coordinates, what was undone, and which layer is which.
+
+    `frame` is how residual dimensions belong together, and `embedding_cosine` the mean cosine of the embeddings of the
+    same tokens in it; embeddings decide nothing. `tokens` says how rows of the vocabulary were paired. `undone` are
+    sentences; none where all is at its place or nothing is related. `exact` says whether undoing kept every bit,
+    `null` what chance is.
+    """
+
+    parent: str
+    related: bool
+    frame: Literal["same", "permuted", "rotated"]
+    embedding_cosine: float | None = None
+    tokens: Literal["strings", "numbers"] = "numbers"
+    layers: tuple[LayerPair, ...] = ()
+    undone: tuple[str, ...] = ()
+    exact: bool = True
+    null: str
 
 
 class History(Frozen):

@@ -43,6 +43,12 @@ TIES, EVEN = 50, 0.99  # elements on a border, and the share of even numbers amo
 STRICTLY = 0.8  # of the elements that a mixture would put strictly between the parents
 SHORT = 12  # mantissa bits up to which a border is wider than the merging program's own error
 ROOM = 1.5  # cells between the outermost parents from which another number lies between them
+# Random masks (DARE, DELLA).
+MASKED = 0.995  # of the changed elements that tell, explained by some mask; shuffled ones reach 0.06
+STEADY = 0.9  # share of the tensors in which weight and kept share are those of all, to six standard errors
+ENLARGED = 0.003  # that a factor must be away from 1, at which whoever picks elements leaves the parents' numbers
+RANKED = 0.05  # half the difference of the kept shares of largest and smallest changes, from which it is DELLA
+VOTED = 0.3  # of what chance keeps of both at opposite signs: fewer were voted out
 # The line read the other way.
 CENTRED = 0.5  # share of the elements that lie nearer the middle of their cells than chance places them
 CERTAIN = 5.0  # standard errors that this share must be away from none
@@ -55,6 +61,29 @@ PROFILE_ROWS = 24  # rows or columns below which a profile says nothing
 VARIED = 0.3  # of the spread that independent weights give the sizes: less is a design (weights kept at one norm)
 RARE = 1e-3  # chance of a profile that counts as a match where matches are counted
 BEYOND_CHANCE = 1e-6  # chance of so many profiles as rare as the least rare of them
+# Units paired by content: two pairings, from gates and from ups, that agree.
+FRAME_CERTAIN = 0.9  # mean cosine of paired embedding columns from which their order needs no basis
+FRAME_PERMUTED = 0.5  # mean entry of a basis, in the places of an order, from which it is that order
+UNITS_CHANCE = 1e-12  # chance of so many agreeing units in a layer, times the pairs of layers that were tried
+UNITS_AGREE = 0.05  # share of the units: layers of one model share a frame, so that chance is not exact
+ALIKE = 0.95  # correlation of a matrix from which nothing in it stands elsewhere
+GAIN = 0.01  # of correlation, or of the weights compared, that undoing must bring before it counts
+# What is left beyond the best mixture.
+ABOVE_ROUNDING = 10  # times rounding's own sum of squares, from which its shape can be told
+LOW_RANK, LOW_RANK_ENERGY = 0.25, 0.99  # of the smaller side, and of the sum of squares that so many directions hold
+LOW_RANK_TENSORS = 0.9  # of the changed matrices; training of all weights reaches none
+LIKE = 0.7  # correlation with a candidate's own part; siblings reach .33
+LIKE_OTHERS = 0.5  # of that, what all others may reach
+LIKE_NOISE = 0.5  # of what rounding leaves: less beyond it is too little to be like anything
+LIKE_TENSORS = 3  # matrices without which a likeness or a rank says nothing of the model
+# Numbers of a quantised copy.
+STEPS, STEPS_SHARE = (
+    200,
+    0.995,
+)  # values of a matrix that tell, and the share that are numbers of the lattice; by chance 0.2
+STEPS_DISTINCT = 6  # different numbers among them
+SAME_STEPS = 0.9999  # of a parent's values that are rounded to the suspect's numbers; a copy has all
+MIXED_STEPS = 0.99  # the same of a mixture, whose weights are fitted
 # Fits that say nothing.
 LIKELIHOOD_LEAST = 10  # elements
 JACKKNIFE_LEAST = 8  # blocks

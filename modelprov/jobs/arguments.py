@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from modelprov.called import called
 from modelprov.errors import UsageError
 
 Location = str | os.PathLike[str]
 
-DEVICES: Final = ("auto", "cpu", "cuda")
+FORMATS: Final = ("in-toto", "cyclonedx", "spdx")
+"""Of evidence that `attest` writes."""
 DTYPES: Final = ("auto", "float32", "bfloat16", "float16")
 MISSING: Final = ("base", "copy", "drop", "error")
 READINGS: Final = ("auto", "map", "direct", "buffered")
@@ -23,29 +23,6 @@ WHERE: Final = (
     "Give a folder, a .safetensors file, an org/name in the local cache, or a recipe; a saved report by its file."
 )
 UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-
-_spelling: ContextVar[Callable[[str], str]] = ContextVar("spelling", default=str)
-
-
-@contextmanager
-def spelt(spelling: Callable[[str], str]) -> Iterator[None]:
-    """While it lasts, messages call arguments as `spelling` does: a command calls `out_dtype` `--out-dtype`."""
-    token = _spelling.set(spelling)
-    try:
-        yield
-    finally:
-        _spelling.reset(token)
-
-
-def called(name: str) -> str:
-    """What the reader calls an argument: its name in Python, unless `spelt` says otherwise."""
-    return _spelling.get()(name)
-
-
-def refuse_other(name: str, value: str | None, known: Sequence[str]) -> None:
-    """Refuse a value that is none of the known; `name` is the argument's. None is the default and passes."""
-    if value is not None and value not in known:
-        raise UsageError(f"{called(name)} is {', '.join(known[:-1])} or {known[-1]}, not {value!r}")
 
 
 def refuse_below(least: int, **given: int | None) -> None:
@@ -108,7 +85,7 @@ def with_reference_last(checkpoints: Sequence[str], reference: str | None) -> li
     if len(checkpoints) < 2:
         raise UsageError(
             "compare needs a suspect and at least one parent",
-            "Usage: modelprov compare SUSPECT PARENT [PARENT ...]; see `modelprov compare --help`.",
+            "Give the suspect first, then its possible parents; the last is the reference, usually the common base.",
         )
     suspect, *parents = checkpoints
     if reference is None:

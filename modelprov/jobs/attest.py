@@ -7,18 +7,17 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
+from modelprov.called import called, refuse_other
 from modelprov.checkpoints.digests import HashedWeights, hash_weights, manifest_digest
 from modelprov.errors import UsageError
 from modelprov.foreign.shown import clean
-from modelprov.jobs.arguments import Location, called
+from modelprov.jobs.arguments import FORMATS, Location
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recorded import Places, labelled, parse_report, read_file
 from modelprov.progress import SILENT, Progress
-from modelprov.reports.comparison.report import Report
+from modelprov.reports.comparison.report import BESIDE, Report
 
-FORMATS: Final = ("in-toto", "cyclonedx", "spdx")
 LARGEST_KEY = 1 << 20  # bytes
 
 
@@ -79,8 +78,7 @@ def attest(
     from modelprov.reports.evidence.attestation_consistency import contradictions
     from modelprov.reports.evidence.attestation_envelope import private_key, sign
 
-    if format not in FORMATS:
-        raise UsageError(f"{called('format')} is {', '.join(FORMATS)}, not {format!r}")
+    refuse_other("format", format, FORMATS)
     if key is not None and format != "in-toto":
         raise UsageError(
             f"{called('key')} signs in-toto statements, not {format}", "Sign that file as a file (cosign sign-blob)."
@@ -96,7 +94,7 @@ def attest(
         )
     hashed = _hashed_inputs(quoted, report, weights, progress)
     text = _text(format, quoted, sha256, hashed)
-    loose = tuple(each.label for each in quoted.inputs if each.role != "control" and each.label not in hashed)
+    loose = tuple(each.label for each in quoted.inputs if each.role not in BESIDE and each.label not in hashed)
     return Attested(text if signer is None else sign(text.encode(), signer), format, signer is not None, loose)
 
 

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
-from modelprov.jobs.arguments import Location
+from modelprov.jobs.arguments import Location, text_of
 from modelprov.jobs.attest import LARGEST_KEY, hashed_weights
 from modelprov.jobs.recorded import Places, labelled, parse_report, read_file
 from modelprov.progress import SILENT, Progress
-from modelprov.reports.evidence.attestation import Statement, load_statement
-from modelprov.reports.evidence.attestation_check import Point, check_report, check_weights
+from modelprov.reports.evidence.attestation import load_statement
+from modelprov.reports.evidence.attestation_check import Confirmed, Point, check_report, check_weights
 from modelprov.reports.evidence.attestation_envelope import is_envelope, key_id, open_envelope, public_key, verified
-
-
-@dataclass(frozen=True)
-class Confirmed:
-    """What a statement says, and each thing that was checked about it."""
-
-    statement: Statement
-    points: tuple[Point, ...]
-
-    @property
-    def holds(self) -> bool:
-        """Whether everything that was checked holds."""
-        return all(point.holds for point in self.points)
 
 
 def confirm(
@@ -38,12 +25,13 @@ def confirm(
 
     `public` is the file of the key to look for. Raises `UsageError` for a file that is no statement.
     """
+    started = datetime.now(UTC)
     key = public_key(read_file(public, LARGEST_KEY))
     content = read_file(file)
     try:
         data: Any = parse_json(content, unique=True)
     except JsonError as error:
-        raise UsageError(f"{file} is not JSON", "Give what `modelprov attest --key` wrote.") from error
+        raise UsageError(f"{file} is not JSON", "Give a statement that `modelprov attest` signed.") from error
     bundled = isinstance(data, dict) and isinstance(data.get("dsseEnvelope"), dict)
     if bundled:  # a sigstore bundle: its certificates and log entries are not looked at, only the signature
         data = data["dsseEnvelope"]
@@ -61,4 +49,4 @@ def confirm(
     for label, where in labelled(weights, [each.label for each in statement.predicate.inputs]).items():
         found, manifest = hashed_weights(where, label, progress)
         points.append(check_weights(statement, label, found, manifest))
-    return Confirmed(statement, tuple(points))
+    return Confirmed(statement, tuple(points), text_of(file), started.isoformat(timespec="seconds"))

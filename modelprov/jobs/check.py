@@ -9,17 +9,19 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import ClassVar
 
+from modelprov.called import called
 from modelprov.check.baseline import Baseline, as_text, load_baseline, updated
+from modelprov.check.measuring.candidates import name_and_place
 from modelprov.check.policy import Policy, find_policy, load_policy
 from modelprov.check.results import CheckReport, Finding
 from modelprov.check.rules import RULES
 from modelprov.check.run import Checked, Request, run_check
 from modelprov.errors import UsageError
 from modelprov.forensics.compare import Options
-from modelprov.jobs.arguments import Location, called, command_line, path_of, refuse_below, several, text_of
+from modelprov.jobs.arguments import Location, command_line, path_of, refuse_below, refuse_repeated, several, text_of
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.progress import SILENT, Progress
-from modelprov.savable import PAGES, Page
+from modelprov.savable import Page
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Accepting:
 class CheckedModel(Page):
     """What a check found, to be saved and shown; and what can be done about it."""
 
-    forms: ClassVar = {**PAGES, ".sarif": "sarif", ".xml": "junit"}
+    forms: ClassVar = CheckReport.forms
 
     found: Checked
     folder: Path
@@ -149,6 +151,7 @@ def check(
         expected_digest=expected_digest or rules.expected_digest,
         options=Options(memory=memory, threads=threads, seed=seed, sample=sample or rules.sample, device="cpu"),
     )
+    _refuse_repeated(folder, request)
     started = datetime.now(UTC)
     accepting = None
     if update_baseline is not None:  # before hours of reading, not after
@@ -175,6 +178,13 @@ def check(
         path_of(folder),
         accepting,
     )
+
+
+def _refuse_repeated(folder: str, request: Request) -> None:
+    """A candidate said alike by policy and caller is one; the model among them (as a card may name it) is left out."""
+    places = [name_and_place(said)[1] for said in dict.fromkeys(request.candidates)]
+    refuse_repeated([*places, *request.controls])
+    refuse_repeated([folder, *request.controls])
 
 
 def _policy(given: Location | None, model: str) -> Policy:

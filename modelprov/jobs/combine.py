@@ -43,7 +43,7 @@ def combine(
 def _weights(text: str) -> Report:
     report = parse_report(text.encode(), "the file")
     if report.tool != "modelprov compare":
-        raise UsageError("this is a report of another command", "Give a file that `modelprov compare --json` wrote.")
+        raise UsageError("this is a report of another command", "Give a JSON report of `modelprov compare`.")
     return report
 
 
@@ -55,7 +55,7 @@ def _read(part: str, file: Location | None, load: Callable[[str], Kind], sources
     try:
         report = load(content.decode())
     except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is not a text file", "Give a file that --json wrote.") from error
+        raise UsageError(f"{file} is not a text file", "Give a JSON report.") from error
     except UsageError as error:
         raise UsageError(f"{file}: {error.message}", error.advice) from error
     sources.append((part, f"{Path(file).name}, SHA-256 {hashlib.sha256(content).hexdigest()}"))

@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
+from modelprov.called import DEVICES, refuse_other
 from modelprov.checkpoints.labels import unique_labels
+from modelprov.checkpoints.layouts.alignment_file import alignment_bytes, read_alignment
 from modelprov.forensics.compare import Options
 from modelprov.forensics.compare import compare as compare_checkpoints
 from modelprov.jobs.arguments import (
-    DEVICES,
     READINGS,
     Location,
     command_line,
+    path_of,
     refuse_below,
-    refuse_other,
     refuse_repeated,
     several,
     text_of,
@@ -26,6 +28,7 @@ from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress
 from modelprov.reports.comparison.build import build_report
 from modelprov.reports.comparison.report import Report
+from modelprov.reports.writing import refuse_weights, write_atomically
 
 SMALLEST_SAMPLE = 4096  # elements of each checkpoint
 
@@ -36,8 +39,12 @@ def compare(
     *parents: Location,
     reference: Location | None = None,
     control: Location | Sequence[Location] = (),
+    candidates: Location | Sequence[Location] = (),
     sample: bool = False,
     sample_size: int = 16 << 20,
+    thorough: bool = False,
+    alignment: Location | None = None,
+    save_alignment: Location | None = None,
     memory: int = 512 << 20,
     threads: int | None = None,
     device: str = "auto",
@@ -56,8 +63,14 @@ def compare(
         *parents: One or more possible sources; the last is the reference, usually the common base.
         reference: Which parent is the reference, if not the last.
         control: One or more unsuspected finetunes of the same base; each gets the same numbers.
+        candidates: One or more models that may be in it beside the parents: what no mixture of the parents explains is
+            held against what is only theirs (`report.beyond`).
         sample: Read only about `sample_size` of each checkpoint, and say what share that is.
         sample_size: Bytes that `sample` reads of each checkpoint, about.
+        thorough: Look for the suspect in other coordinates whatever the weights say at their places.
+        alignment: A file that `save_alignment` wrote: other coordinates are undone as it says. Whether the models are
+            related is tested all the same.
+        save_alignment: Where to write what was undone, for others to check; nothing is written where nothing was.
         memory: Most bytes for buffers.
         threads: How many; None for all cores.
         device: Where to compute: auto, cpu or cuda.
@@ -86,13 +99,16 @@ def compare(
         report.save("report.html")
 
     """
-    controls = several(control)
+    controls, possible = several(control), several(candidates)
     ordered = with_reference_last(several((suspect, *parents)), None if reference is None else text_of(reference))
-    refuse_repeated([*ordered, *controls])
+    refuse_repeated([*ordered, *controls, *possible])
     refuse_other("device", device, DEVICES)
     refuse_other("reading", reading, READINGS)
     refuse_below(1, sample_size=sample_size, memory=memory, threads=threads)
     refuse_below(0, seed=seed)
+    saved = None if save_alignment is None else path_of(save_alignment)
+    if saved is not None:
+        refuse_weights(saved)
     options = Options(
         memory=memory,
         threads=threads,
@@ -101,26 +117,43 @@ def compare(
         sample=sample,
         sample_elements=max(SMALLEST_SAMPLE, sample_size // 2) if sample else Options.sample_elements,
         method=reading,
+        thorough=thorough,
+        alignment=None if alignment is None else read_alignment(path_of(alignment)),
     )
-    return run(ordered, controls, options, command or command_for(ordered, controls, options), progress)
+    line = command or command_for(ordered, controls, possible, options, alignment, saved)
+    return run(ordered, controls, options, line, progress, possible, saved)
 
 
 def run(
-    locations: Sequence[str], controls: Sequence[str], options: Options, command: str, progress: Progress = SILENT
-) -> Report:
-    """Open, compare and assemble the report. `locations` are the suspect and its parents, the reference last."""
+    locations: Sequence[str], controls: Sequence[str], options: Options, command: str, progress: Progress = SILENT,
+    candidates: Sequence[str] = (), save_alignment: Path | None = None,
+) -> Report:  # fmt: skip
+    """Open, compare and assemble the report. `locations` are the suspect and its parents, the reference last.
+
+    What was undone, if anything, is written to `save_alignment`.
+    """
     started, clock = datetime.now(UTC), time.perf_counter()
-    labels = unique_labels([*locations, *controls])
+    given = [*locations, *controls, *candidates]
+    labels = unique_labels(given)
     progress.stage("opening checkpoints")
-    opened = [open_any(where, label) for where, label in zip([*locations, *controls], labels, strict=True)]
-    suspect_and_parents = opened[: len(locations)]
+    opened = [open_any(where, label) for where, label in zip(given, labels, strict=True)]
+    suspect_and_parents, beside = opened[: len(locations)], opened[len(locations) :]
     progress.stage("loading")
-    comparison = compare_checkpoints(suspect_and_parents, options, progress, opened[len(locations) :])
+    comparison = compare_checkpoints(
+        suspect_and_parents, options, progress, beside[: len(controls)], beside[len(controls) :]
+    )
+    if save_alignment is not None and comparison.realignment is not None and comparison.coordinates is not None:
+        parent = next(one for one in suspect_and_parents if one.label == comparison.coordinates.parent)
+        content = alignment_bytes(comparison.realignment, suspect_and_parents[0].location, parent.location)
+        write_atomically(save_alignment, content)
     progress.stage("assembling the report")
     return build_report(comparison, suspect_and_parents, command, started, time.perf_counter() - clock)
 
 
-def command_for(locations: Sequence[str], controls: Sequence[str], options: Options) -> str:
+def command_for(
+    locations: Sequence[str], controls: Sequence[str], candidates: Sequence[str], options: Options,
+    alignment: Location | None = None, save_alignment: Location | None = None,
+) -> str:  # fmt: skip
     """The command that does the same; what is the default is left out."""
     usual = Options()
     return command_line(
@@ -128,8 +161,12 @@ def command_for(locations: Sequence[str], controls: Sequence[str], options: Opti
         locations,
         (
             ("--control", list(controls), []),
+            ("--candidates", list(candidates), []),
             ("--sample", options.sample, False),
             ("--sample-size", 2 * options.sample_elements if options.sample else None, None),
+            ("--thorough", options.thorough, False),
+            ("--alignment", alignment, None),
+            ("--save-alignment", save_alignment, None),
             ("--memory", options.memory, usual.memory),
             ("--threads", options.threads, usual.threads),
             ("--device", options.device, usual.device),

@@ -14,17 +14,16 @@ from modelprov.behavior.evaluation.run import Subject
 from modelprov.behavior.evaluation.run import evaluate as run
 from modelprov.behavior.evaluation.tasks import Task, load_task
 from modelprov.behavior.extra import require
+from modelprov.called import DEVICES, called, refuse_other
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.errors import InterruptedRunError, UsageError
 from modelprov.jobs.arguments import (
-    DEVICES,
     DTYPES,
     Location,
-    called,
     command_line,
     path_of,
     refuse_below,
-    refuse_other,
+    refuse_repeated,
     several,
     text_of,
 )
@@ -133,9 +132,12 @@ def evaluate(
         )
     if not locations or (endpoint is not None and len(locations) > 1):
         raise UsageError(
-            "eval needs models, or the one that an endpoint serves", "Usage: modelprov eval MODEL --task sums"
+            "eval needs models, or the one that an endpoint serves",
+            f"Give one or more models, and a task such as {called('task', 'sums')}.",
         )
-    if endpoint is not None:
+    if endpoint is None:
+        refuse_repeated(locations)
+    else:
         _refuse_local_settings(named, raw=raw, chat_template=chat_template, top_k=top_k)
     methods = [method] if isinstance(method, str) else list(method)
     budgets = [budget] if isinstance(budget, int) else list(budget)

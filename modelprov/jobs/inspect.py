@@ -22,7 +22,7 @@ def inspect(checkpoint: Location, *, digest: bool = False, progress: Progress = 
     Returns:
         The inspection: `parameters` counts elements, `bytes` is the size of the shards, `components` and `dtypes` have
         the elements of each, `weights_digest` is a SHA-256 in hexadecimal, or None without
-        `digest`. `save("model.json")` writes it.
+        `digest`. `save("model.html")` writes it, also as .json or .md.
 
     Raises:
         CheckpointNotFoundError: nothing is at the location.

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelprov.called import refuse_other
 from modelprov.errors import UsageError
-from modelprov.jobs.arguments import MISSING, Location, path_of, refuse_below, refuse_other, text_of
+from modelprov.jobs.arguments import MISSING, Location, path_of, refuse_below, refuse_repeated, text_of
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recipes import changed
 from modelprov.merge.planned import MergePlan
@@ -92,7 +93,9 @@ def read(recipe: Location | Recipe | Mapping[Location, float]) -> tuple[Recipe, 
     if isinstance(recipe, Mapping):
         if not recipe:
             raise UsageError("nothing is to be merged", "Give at least one model with its weight.")
-        return linear({text_of(location): weight for location, weight in recipe.items()}), None
+        weights = {text_of(location): weight for location, weight in recipe.items()}
+        refuse_repeated(list(weights))
+        return linear(weights), None
     path = path_of(recipe)
     if not is_recipe(str(path)):
         raise UsageError(f"{path} is not a recipe file", "A recipe's name ends in .yml or .yaml.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -19,18 +18,17 @@ from modelprov.behavior.probing.questions import LANGUAGES
 from modelprov.behavior.probing.results import ProbeReport
 from modelprov.behavior.probing.wording import does_not_show
 from modelprov.behavior.records import environment
+from modelprov.called import DEVICES, called, refuse_other
 from modelprov.errors import EndpointError, InterruptedRunError, UsageError
 from modelprov.jobs.arguments import (
-    DEVICES,
     DTYPES,
     Location,
-    called,
     command_line,
     path_of,
     refuse_below,
-    refuse_other,
     refuse_repeated,
     several,
+    text_of,
 )
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.probed import Members, Server, local_openers, quiet_transformers, server_opener
@@ -129,7 +127,7 @@ def probe(
         max_new_tokens=max_new_tokens, seed=seed, quick=quick, batch_size=batch_size,
     )  # fmt: skip
     plan.questions()  # says what is wrong with them before a model is loaded
-    asked, parents, controls = os.fspath(model), several(parent), several(control)
+    asked, parents, controls = text_of(model), several(parent), several(control)
     suspects = [asked] if endpoint is None else []
     refuse_repeated([*suspects, *parents, *controls])
     members: Members = [
@@ -165,6 +163,15 @@ def probe(
     )
     kept = None if log is None else path_of(log)
     return _ask(members, server, plan, kept, device, dtype, line, progress)
+
+
+def answers_kept(log: Location | None) -> int:
+    """How many answers an earlier run left in the log; 0 where there is none."""
+    path = None if log is None else path_of(log)
+    if path is None or not path.exists():
+        return 0
+    with AnswerLog(path) as answers:
+        return answers.kept
 
 
 def _words(given: str | Iterable[str]) -> tuple[str, ...]:

@@ -4,50 +4,29 @@ from __future__ import annotations
 
 import shlex
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from modelprov.called import DEVICES, called, refuse_other
 from modelprov.checkpoints.opening import REPOSITORY
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CheckpointNotFoundError, CouldNotJudgeError, ModelprovError, UsageError
 from modelprov.foreign.shown import clean
 from modelprov.forensics.compare import Options, compare
-from modelprov.jobs.arguments import DEVICES, Location, called, parse_size, path_of, refuse_below, refuse_other, text_of
+from modelprov.jobs.arguments import Location, parse_size, path_of, refuse_below, text_of
 from modelprov.jobs.compare import SMALLEST_SAMPLE
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recorded import Places, labelled, parse_report, read_file
 from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress
 from modelprov.reports.comparison.build import build_report
-from modelprov.reports.comparison.report import Input, Report
-from modelprov.reports.evidence.rechecking import TOLERANCE, Recheck
+from modelprov.reports.comparison.report import BESIDE, Input, Report
+from modelprov.reports.evidence.rechecking import TOLERANCE, Rechecked
 from modelprov.reports.evidence.rechecking import recheck as compare_reports
-from modelprov.savable import Saved
 
 DEFAULT_SAMPLE = "16M"
 LOOSEST = 0.01
-
-
-@dataclass(frozen=True, eq=False)
-class Rechecked(Saved):
-    """Which claims of the report in `file` hold; `notes` say what could not be checked."""
-
-    found: Recheck
-    file: str
-    notes: tuple[str, ...]
-
-    @property
-    def holds(self) -> bool:
-        """Whether every claim holds."""
-        return self.found.holds
-
-    def rendered(self, form: str) -> str:
-        """The claims as JSON."""
-        self.check_form(form)
-        from modelprov.reports.evidence.rechecking_words import render_recheck_json
-
-        return render_recheck_json(self.found, self.file, self.notes)
 
 
 @shown_in_notebooks
@@ -77,7 +56,7 @@ def recheck(
 
     Returns:
         `holds`, and `found.claims` behind it: each with `claim`, `says`, `holds`, `values` compared and `differences`.
-        `save("recheck.json")` writes it.
+        `save("recheck.html")` writes it, also as .json or .md.
 
     Raises:
         UsageError: the file is no report of a comparison, or the arguments do not fit it.
@@ -90,6 +69,7 @@ def recheck(
         print(found.holds, [claim.claim for claim in found.found.claims if not claim.holds])
 
     """
+    started = datetime.now(UTC)
     refuse_other("device", device, DEVICES)
     refuse_below(1, memory=memory, threads=threads)
     if not 0 <= tolerance <= LOOSEST:
@@ -99,7 +79,7 @@ def recheck(
     options = _options(recorded, memory, threads, device)
     opened, notes = _open(recorded, moved, path_of(report).parent)
     found = compare_reports(recorded, _anew(recorded, opened, options, progress), tolerance)
-    return Rechecked(found, text_of(report), tuple(notes))
+    return Rechecked(found, text_of(report), tuple(notes), started.isoformat(timespec="seconds"))
 
 
 def _options(report: Report, memory: int, threads: int | None, device: str) -> Options:
@@ -107,7 +87,13 @@ def _options(report: Report, memory: int, threads: int | None, device: str) -> O
     options = Options(memory=memory, threads=threads, device=device, seed=report.environment.seed)
     asked = report.settings
     if asked is not None:
-        return replace(options, seed=asked.seed, sample=asked.sample, sample_elements=asked.sample_elements)
+        return replace(
+            options,
+            seed=asked.seed,
+            sample=asked.sample,
+            sample_elements=asked.sample_elements,
+            thorough=asked.thorough,
+        )
     if report.mode == "full":
         return options
     size = DEFAULT_SAMPLE
@@ -171,7 +157,10 @@ def _open_input(recorded: Input, moved: str | None, folder: Path) -> Checkpoint:
 
 
 def _anew(report: Report, opened: list[Checkpoint], options: Options, progress: Progress) -> Report:
-    count = sum(each.role != "control" for each in report.inputs)
+    count = sum(each.role not in BESIDE for each in report.inputs)
+    beside: dict[str, list[Checkpoint]] = {role: [] for role in BESIDE}
+    for each, checkpoint in zip(report.inputs[count:], opened[count:], strict=True):
+        beside[each.role].append(checkpoint)
     progress.stage("comparing anew")
-    comparison = compare(opened[:count], options, progress, opened[count:])
+    comparison = compare(opened[:count], options, progress, beside["control"], beside["candidate"])
     return build_report(comparison, opened[:count], report.command, datetime.now(UTC), 0.0)

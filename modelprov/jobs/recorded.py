@@ -10,7 +10,7 @@ from modelprov.errors import UsageError
 from modelprov.foreign.shown import clean
 from modelprov.jobs.arguments import Location, path_of, several
 from modelprov.reports.comparison.as_json import load_report
-from modelprov.reports.comparison.report import Report
+from modelprov.reports.comparison.report import BESIDE, Report
 
 LARGEST = 1 << 30  # bytes
 
@@ -28,10 +28,10 @@ def parse_report(content: bytes, file: Location) -> Report:
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is not a text file", "Give a file that `modelprov compare --json` wrote.") from error
+        raise UsageError(f"{file} is not a text file", "Give a JSON report of `modelprov compare`.") from error
     report = load_report(text)
     roles = [each.role for each in report.inputs]
-    main = [role for role in roles if role != "control"]
+    main = [role for role in roles if role not in BESIDE]
     whole = main[:1] == ["suspect"] and main[1:] == ["parent"] * (len(main) - 2) + ["reference"]
     if not whole or roles[: len(main)] != main:
         raise UsageError(

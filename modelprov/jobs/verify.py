@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from modelprov.called import refuse_other
 from modelprov.checkpoints.digests import SAMPLE_COVERS, sampled_digest
+from modelprov.checkpoints.layouts.alignment_file import read_alignment
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import UsageError
-from modelprov.forensics.search.reproduce import Limits, Verification, reproduce
-from modelprov.jobs.arguments import MISSING, Location, path_of, refuse_below, refuse_other, text_of
+from modelprov.forensics.search.reproduce import Limits, reproduce
+from modelprov.jobs.arguments import MISSING, Location, path_of, refuse_below, text_of
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recipes import changed
 from modelprov.merge.alternatives import alternatives
@@ -18,43 +20,7 @@ from modelprov.merge.planned import MergePlan
 from modelprov.merge.virtual import open_any, open_models, virtual_checkpoint
 from modelprov.progress import SILENT, Progress
 from modelprov.recipes.reading import is_recipe, load
-from modelprov.savable import Saved
-
-
-@dataclass(frozen=True, eq=False)
-class Verified(Saved):
-    """What was found, and of what: the suspect as opened, and the plan that its recipe makes."""
-
-    verification: Verification
-    suspect: Checkpoint
-    plan: MergePlan
-
-    @property
-    def reproduced(self) -> bool:
-        """Whether every element of the suspect was compared and holds the expected bits."""
-        return self.verification.reproduced
-
-    def rendered(self, form: str) -> str:
-        """The verification as JSON."""
-        self.check_form(form)
-        from modelprov.reports.comparison.verification import render_verification_json
-
-        return render_verification_json(self.verification, self.about())
-
-    def about(self) -> dict[str, Any]:
-        """What was compared, for the JSON: locations, digests of samples (read now), recipe, arithmetic, notes."""
-        recipe = self.plan.recipe
-        return {
-            "suspect": {"location": self.suspect.location, "sampled_digest": sampled_digest(self.suspect)},
-            "recipe": recipe.as_data(),
-            "arithmetic": self.plan.arithmetic,
-            "inputs": [
-                {"location": where, "sampled_digest": sampled_digest(model)}
-                for where, model in zip(recipe.locations, self.plan.checkpoints, strict=True)
-            ],
-            "digest_covers": SAMPLE_COVERS,
-            "notes": list(self.plan.notes),
-        }
+from modelprov.reports.verifying.verified import Verified
 
 
 @shown_in_notebooks
@@ -64,6 +30,7 @@ def verify(
     *,
     arithmetic: str | None = None,
     missing: str | None = None,
+    alignment: Location | None = None,
     memory: int = 512 << 20,
     threads: int | None = None,
     progress: Progress = SILENT,
@@ -77,6 +44,8 @@ def verify(
         recipe: The file of a merge recipe (.yml): mergekit's YAML, or what `compare` found.
         arithmetic: By name, instead of the recipe's.
         missing: A tensor that not every model has: base, copy, drop or error, instead of the recipe's.
+        alignment: A file that `compare` wrote (`save_alignment`): the recipe's output is seen in the suspect's
+            coordinates as it says. One that loses bits reproduces nothing.
         memory: Most bytes for buffers.
         threads: How many; None for all cores.
         progress: Hears how far the run has come; by default nobody does, and in a notebook a bar.
@@ -84,7 +53,7 @@ def verify(
     Returns:
         `reproduced`, and the `verification` behind it: `equal` of `elements` hold the bits (`bit_equal` is the share, 0
         to 1), `layers` and `components` say where, `alternatives` which other arithmetic fits better.
-        `save("verification.json")` writes it.
+        `save("verification.html")` writes it, also as .json or .md.
 
     Raises:
         UsageError: the arguments do not fit together, or the recipe is none.
@@ -98,6 +67,7 @@ def verify(
         print(checked.reproduced, checked.verification.equal, "of", checked.verification.elements)
 
     """
+    started = datetime.now(UTC)
     path = path_of(recipe)
     if not is_recipe(str(path)):
         raise UsageError(f"{path} is not a recipe file", "A recipe's name ends in .yml or .yaml.")
@@ -110,5 +80,22 @@ def verify(
     opened = open_models(claim, folder)
     plan = plan_merge(claim, opened)
     expected = virtual_checkpoint(plan, path.stem, str(path), folder, memory=memory)
-    found = reproduce(checked, expected, lambda: alternatives(claim, opened), Limits(memory, threads), progress)
-    return Verified(found, checked, plan)
+    undone = None if alignment is None else read_alignment(path_of(alignment))
+    found = reproduce(checked, expected, lambda: alternatives(claim, opened), Limits(memory, threads), progress, undone)
+    about = _about(checked, plan)
+    return Verified(found, checked, path, plan, about, started.isoformat(timespec="seconds"))
+
+
+def _about(suspect: Checkpoint, plan: MergePlan) -> dict[str, Any]:
+    """What was compared: locations, digests of samples (read now), recipe, arithmetic, notes."""
+    return {
+        "suspect": {"location": suspect.location, "sampled_digest": sampled_digest(suspect)},
+        "recipe": plan.recipe.as_data(),
+        "arithmetic": plan.arithmetic,
+        "inputs": [
+            {"location": where, "sampled_digest": sampled_digest(model)}
+            for where, model in zip(plan.recipe.locations, plan.checkpoints, strict=True)
+        ],
+        "digest_covers": SAMPLE_COVERS,
+        "notes": list(plan.notes),
+    }

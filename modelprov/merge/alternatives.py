@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.merge.checking import arithmetic_of
-from modelprov.merge.methods import ARITHMETICS, METHODS
-from modelprov.merge.methods.interface import PRESETS
 from modelprov.merge.virtual import in_memory
 from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic
+from modelprov.recipes.methods import ARITHMETICS, METHODS
+from modelprov.recipes.methods.interface import PRESETS
 from modelprov.recipes.recipe import Recipe
 
 WHOLE = 4 << 30

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from modelprov.called import called
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.layouts.naming import tied_head
 from modelprov.checkpoints.layouts.roles import vocabulary_role
@@ -13,17 +14,16 @@ from modelprov.checkpoints.types import Checkpoint, Component, RefusedTensor, Te
 from modelprov.errors import MergeError, UsageError
 from modelprov.foreign.shown import quoted
 from modelprov.merge.checking import uses_base, without_torch
-from modelprov.merge.groups import weighted_groups
+from modelprov.merge.groups import refuse_idle, weighted_groups
 from modelprov.merge.matching import Catalogue, ShapeMismatch, catalogues_of, in_layer
-from modelprov.merge.methods.interface import PRESETS, Method
 from modelprov.merge.planned import Copy, MergePlan, Piece, Planned
 from modelprov.merge.settings import Settings, settings_of, varies
 from modelprov.merge.stretches import Role, Stretch, stretches_of
+from modelprov.recipes.methods.interface import PRESETS, Method
 from modelprov.recipes.recipe import DTYPES, Recipe
 from modelprov.recipes.tensor_groups import kind_of
 
 BEFORE_LAYERS = (Component.EMBEDDINGS, Component.VISION)
-CHOICES = "Say what to do: `modelprov: {missing: copy}` takes it over, `{missing: drop}` leaves it out (--missing)."
 
 
 class Assembly:
@@ -39,6 +39,8 @@ class Assembly:
         self.groups = weighted_groups(recipe.modelprov.groups, self._order(self.stretches[0]))
         if self.groups and (method.name != "linear" or recipe.slices):
             raise UsageError("groups of weights go with linear merges of whole models only", "Use filters instead.")
+        if self.groups:
+            refuse_idle(self.groups, {place for own in self.catalogues.values() for place in own.kinds})
         self.varies = varies(recipe)
         self.constant: dict[int, Settings] = {}
         self.tensors: list[Planned] = []
@@ -192,7 +194,7 @@ class Assembly:
             rule = f"missing in {lacking}: copied from {where}"
             self._copy(ref, stretch.layout.catalogue, rule, output)
         else:
-            raise MergeError(f"{ref.name} is missing in {lacking}", CHOICES)
+            raise MergeError(f"{ref.name} is missing in {lacking}", _choices())
 
     def _copy(self, ref: TensorRef | RefusedTensor, owner: Catalogue, rule: str, output: str | None = None) -> None:
         name = output or ref.name
@@ -232,7 +234,7 @@ class Assembly:
                     self._copy(ref, catalogue, f"only in {label}: copied from it")
                 elif self.missing != "copy":
                     where = self.layout.checkpoint.label
-                    raise MergeError(f"{ref.name} is in {label} and missing in {where}", CHOICES)
+                    raise MergeError(f"{ref.name} is in {label} and missing in {where}", _choices())
             if catalogue is not self.layout:
                 for tensor in catalogue.checkpoint.refused.values():
                     if tensor.name not in self.layout.checkpoint.refused:
@@ -265,3 +267,10 @@ def _sentence(rule: str, members: Sequence[tuple[str, int]]) -> str:
     some = ", ".join(name for name, _ in members[:2]) + (", ..." if len(members) > 2 else "")
     tensors = "1 tensor" if len(members) == 1 else f"{len(members):,} tensors"
     return f"{tensors} ({sum(count for _, count in members):,} elements) {rule}: {some}"
+
+
+def _choices() -> str:
+    return (
+        "Say what to do: `modelprov: {missing: copy}` takes it over, `{missing: drop}` leaves it out "
+        f"({called('missing')})."
+    )

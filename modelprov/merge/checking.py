@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from modelprov.called import called
 from modelprov.errors import UsageError
 from modelprov.foreign.shown import quoted
-from modelprov.merge.methods import ARITHMETICS, METHODS
-from modelprov.merge.methods.choosing import torch_installed
-from modelprov.merge.methods.interface import PRESETS, Method
 from modelprov.merge.settings import check_settings
 from modelprov.recipes.arithmetics import DESCRIPTIONS
 from modelprov.recipes.chat_template import template_text
+from modelprov.recipes.methods import ARITHMETICS, METHODS
+from modelprov.recipes.methods.choosing import torch_installed
+from modelprov.recipes.methods.interface import PRESETS, Method
 from modelprov.recipes.notation import METHODS as METHODS_OF_MERGEKIT
 from modelprov.recipes.recipe import DTYPES, Recipe, SourceModel
 from modelprov.recipes.tokenizer_source import tokenizer_location
@@ -105,6 +106,6 @@ def arithmetic_of(recipe: Recipe, method: Method) -> str:
     if wanted not in known:
         raise UsageError(
             f"there is no arithmetic {wanted!r} for {method.name}; known: {', '.join(known)}",
-            "Correct `modelprov: {arithmetic: ...}` or --arithmetic.",
+            f"Correct `modelprov: {{arithmetic: ...}}` or {called('arithmetic')}.",
         )
     return wanted

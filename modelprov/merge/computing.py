@@ -14,14 +14,15 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from modelprov.called import called
 from modelprov.checkpoints.formats.compiled import any_nonfinite
 from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, decode, pack
 from modelprov.checkpoints.types import TensorView
 from modelprov.errors import InvalidCheckpointError, NonFiniteOutputError, UnsupportedFormatError
 from modelprov.merge.fused import CHUNK, weighted
-from modelprov.merge.methods.interface import Inputs
 from modelprov.merge.planned import MergePlan, Piece, Planned
 from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic
+from modelprov.recipes.methods.interface import Inputs
 from modelprov.recipes.recipe import DTYPES
 
 READ = 1 << 18  # elements of each model that are read at a time: small enough to stay in the processor's cache
@@ -97,7 +98,7 @@ class Computer:
             raise NonFiniteOutputError(
                 f"{tensor.name} would be {values[at]} at element {first + at:,}, where every model is finite",
                 f"The result does not fit into {dtype}: correct the weights of the recipe, or store it in a format of "
-                "larger range (--out-dtype bfloat16 or float32). Nothing was written.",
+                f"larger range ({called('out_dtype', 'bfloat16')} or float32). Nothing was written.",
             )
 
     def _weighted_sum(self, tensor: Planned, piece: Piece) -> Arithmetic | None:

@@ -14,6 +14,7 @@ from modelprov.checkpoints.layouts.naming import canonical_name, canonical_views
 from modelprov.checkpoints.layouts.prefixes import prefixes_aside, respelled
 from modelprov.checkpoints.layouts.roles import LAYER, Roles, Shape, may_be_head, roles_of, vocabulary_role
 from modelprov.checkpoints.types import Checkpoint, Component, TensorRef, TensorView
+from modelprov.recipes.tensor_groups import kind_of
 
 Part = tuple[str, TensorView, Shape]
 
@@ -71,6 +72,13 @@ class Catalogue:
         return {
             name: component_of(self.canonical[name], ref.shape)[:2] for name, ref in self.checkpoint.tensors.items()
         }
+
+    @property
+    def kinds(self) -> set[tuple[int | None, str]]:
+        """Layer and kind of every canonical part, and of a head that is tied to the embeddings."""
+        found = {(self.places[name][0], kind_of(part)) for name, parts in self.parts_of.items() for part, _, _ in parts}
+        tied = tied_head(self.checkpoint)
+        return found if tied is None else found | {(None, kind_of(tied[0]))}
 
     def whole(self, name: str, shape: Shape) -> TensorView | None:
         """The stored tensor of this canonical name, if it has this shape (sides of length 1 aside)."""

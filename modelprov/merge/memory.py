@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from modelprov.called import called
 from modelprov.errors import MergeError
 
 
@@ -23,7 +24,7 @@ class Budget:
         if size > self.total:
             raise MergeError(
                 f"{what} needs {size / 1e9:,.2f} GB of memory at once, {self.total / 1e9:,.2f} GB are allowed",
-                f"Allow more, e.g. --memory {-(-size // (1 << 20))}M, or use an elementwise method, which streams.",
+                f"Allow at least {-(-size // (1 << 20))}M ({called('memory')}), or use an elementwise method.",
             )
         with self._changed:
             self._changed.wait_for(lambda: self._free >= size)

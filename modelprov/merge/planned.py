@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelprov.checkpoints.types import Checkpoint, TensorView
-from modelprov.merge.methods.interface import Method
 from modelprov.merge.settings import Settings
+from modelprov.recipes.methods.interface import Method
 from modelprov.recipes.recipe import Recipe
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from modelprov.errors import UsageError
 from modelprov.foreign.shown import quoted
-from modelprov.merge.methods.interface import Method, Parameter
-from modelprov.recipes.numbers_given import number
+from modelprov.recipes.gradients import resolve
+from modelprov.recipes.methods.interface import Method, Parameter
 from modelprov.recipes.recipe import Recipe, Setting, Slice, SourceModel
 
 NO_EFFECT = ("int8_mask",)
@@ -22,26 +22,6 @@ class Settings:
 
     models: tuple[dict[str, Any], ...]
     options: dict[str, Any]
-
-
-def resolve(name: str, setting: Setting, position: float) -> Any:
-    """The value of `setting` for the tensor called `name`, at `position` (0 first layer, 1 last); None if none applies.
-
-    A list of numbers is interpolated over the layers; of a list of {filter, value} the first counts whose filter is
-    absent, `*`, or part of the tensor's name.
-    """
-    if not isinstance(setting, list):
-        return setting
-    if isinstance(setting[0], dict):
-        for choice in setting:
-            wanted = choice.get("filter")
-            if wanted is None or wanted == "*" or wanted in name:
-                return resolve(name, choice["value"], position)
-        return None
-    place = min(max(position, 0.0), 1.0) * (len(setting) - 1)
-    left = int(place)
-    right, share = min(left + 1, len(setting) - 1), place - left
-    return (1 - share) * number(setting[left]) + share * number(setting[right])
 
 
 def varies(recipe: Recipe) -> bool:
@@ -70,7 +50,7 @@ def check_settings(recipe: Recipe, method: Method) -> None:
                 hint = " (it is a global parameter)" if name in known else ""
                 raise UsageError(
                     f"{place}: {recipe.merge_method} does not know {name!r} here{hint}; known: {there}",
-                    "Correct the name, or move it; `modelprov merge --help` shows examples.",
+                    "Correct the name, or move it; the help of `modelprov merge` shows examples.",
                 )
             _check(f"{place}: {name}", setting, known[name])
     if not varies(recipe):  # else what counts together is known tensor by tensor, when the merge is planned

@@ -11,6 +11,15 @@ from pathlib import Path
 
 from modelprov.checkpoints.files import Folder, read_small_file
 from modelprov.checkpoints.json_files import read_json_object
+from modelprov.checkpoints.layouts.side_files import (
+    CONFIG,
+    GENERATION,
+    PROCESSORS,
+    TEMPLATE,
+    TOKENIZER,
+    TOKENIZER_SETTINGS,
+    VOCABULARY,
+)
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.checkpoints.writing import as_json
@@ -19,18 +28,7 @@ from modelprov.merge.planned import MergePlan
 from modelprov.recipes.chat_template import template_text
 from modelprov.recipes.tokenizer_source import tokenizer_location
 
-TOKENIZER = (
-    "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
-    "vocab.json", "vocab.txt", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "tekken.json",
-    "tiktoken.model", "chat_template.jinja", "chat_template.json",
-)  # fmt: skip
-OTHERS = (
-    "generation_config.json", "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json",
-    "image_processor.json",
-)  # fmt: skip
-TEMPLATE = "chat_template.jinja"
-SETTINGS = "tokenizer_config.json"
-VOCABULARY = "tokenizer.json"
+OTHERS = (GENERATION, *PROCESSORS)
 MAX_BYTES = 1_000_000_000
 
 
@@ -49,16 +47,16 @@ def write_side_files(plan: MergePlan, write: Callable[[str, bytes], None]) -> li
     notes: list[str] = []
     config = merged_config(plan)
     if config is None:
-        notes.append(f"{plan.checkpoints[plan.layout].label} has no config.json, so the merge has none")
+        notes.append(f"{plan.checkpoints[plan.layout].label} has no {CONFIG}, so the merge has none")
     else:
-        write("config.json", as_json(config))
+        write(CONFIG, as_json(config))
     tokenizer, layout = _home(_tokenizer_model(plan)), _home(plan.checkpoints[plan.layout])
     template = template_text(plan.recipe)
     copied = _found(tokenizer, TOKENIZER) | _found(layout, OTHERS)
     for name, path in copied.items():
         if name == TEMPLATE and template is not None:
             continue
-        if name == SETTINGS and template is not None:
+        if name == TOKENIZER_SETTINGS and template is not None:
             write(name, as_json({**read_json_object(path), "chat_template": template}))
         else:
             write(name, read_small_file(path, MAX_BYTES))

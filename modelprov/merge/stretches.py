@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from modelprov.errors import UsageError
 from modelprov.merge.checking import uses_base
 from modelprov.merge.matching import Catalogue
-from modelprov.merge.methods.interface import Method
+from modelprov.recipes.methods.interface import Method
 from modelprov.recipes.recipe import Recipe, Slice, SourceModel
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from modelprov.called import called
 from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.files import FileState
 from modelprov.checkpoints.writing import INDEX, as_json
@@ -178,7 +179,7 @@ def _check_memory(plan: MergePlan, memory: int) -> None:
         raise MergeError(
             f"{plan.method.name} looks at whole tensors: {largest.name} needs {needed(largest) / 1e9:,.2f} GB of "
             f"memory, {memory / 1e9:,.2f} GB are allowed",
-            f"Allow more: --memory {-(-needed(largest) // (1 << 20))}M.",
+            f"Allow at least {-(-needed(largest) // (1 << 20))}M ({called('memory')}).",
         )
 
 

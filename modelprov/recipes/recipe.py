@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.errors import UsageError
 from modelprov.recipes.numbers_given import number
 from modelprov.recipes.tensor_groups import MOST_LAYERS
+from modelprov.records import Frozen
 
 DTYPES = {
     "bfloat16": DType.BF16, "bf16": DType.BF16, "float16": DType.F16, "fp16": DType.F16, "half": DType.F16,
@@ -43,11 +44,7 @@ class _Writer(yaml.SafeDumper):
 _Writer.add_representer(str, _Writer.represent_text)
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class SourceModel(_Strict):
+class SourceModel(Frozen):
     """One model of a merge, or of a slice: where it lies, which of its layers [from, to) and its own parameters."""
 
     model: Location
@@ -62,21 +59,21 @@ class SourceModel(_Strict):
         return value
 
 
-class Slice(_Strict):
+class Slice(Frozen):
     """Consecutive layers of the output, made from one range of layers in each source."""
 
     sources: tuple[SourceModel, ...] = Field(min_length=1)
     parameters: dict[str, Setting] = Field(default_factory=dict)
 
 
-class Group(_Strict):
+class Group(Frozen):
     """Weights, by model, of a group of tensors in words: `layers 0-2, 5; model.norm.weight` (`tensor_groups`)."""
 
     tensors: str
     weights: dict[str, Number]
 
 
-class Extension(_Strict):
+class Extension(Frozen):
     """What mergekit's format cannot say.
 
     `arithmetic` is exact, by name (a preset such as `mergekit-0.1.5`, or what `compare` found); `bit_equal` is what
@@ -95,7 +92,7 @@ class Extension(_Strict):
     seed: int = Field(default=0, ge=0, lt=1 << 63, strict=True)
 
 
-class Recipe(_Strict):
+class Recipe(Frozen):
     """A merge on paper."""
 
     merge_method: str

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from modelprov.errors import UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.foreign.shown import quoted
 
 MOST_LAYERS = 1_000_000
@@ -165,8 +166,8 @@ def _unquoted(kind: str) -> str | None:
     if len(kind) < 2 or kind[0] != '"' or kind[-1] != '"':
         return kind
     try:
-        return str(json.loads(kind))
-    except ValueError:
+        return str(parse_json(kind))
+    except JsonError:
         return None
 
 

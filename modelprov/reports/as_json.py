@@ -64,11 +64,11 @@ def _load(text: str, kind: type[Kind], name: str, version: str) -> Kind:
     try:
         data: Any = parse_json(text, unique=True, finite=True)
     except JsonError as error:
-        raise UsageError(f"this is not JSON: {error}", f"Give a file that `modelprov {name} --json` wrote.") from error
+        raise UsageError(f"this is not JSON: {error}", f"Give a JSON report of `modelprov {name}`.") from error
     tool = data.get("tool") if isinstance(data, dict) else None
     if tool != f"modelprov {name}":
         is_one = f"this is a report of {tool!r}" if isinstance(tool, str) else "this JSON is no report of modelprov"
-        raise UsageError(f"{is_one}, not of modelprov {name}", f"Give a file that `modelprov {name} --json` wrote.")
+        raise UsageError(f"{is_one}, not of modelprov {name}", f"Give a JSON report of `modelprov {name}`.")
     theirs = str(data.get("schema_version"))
     if theirs.split(".", maxsplit=1)[0] != version.split(".", maxsplit=1)[0]:
         raise UsageError(

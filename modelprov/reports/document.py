@@ -69,6 +69,10 @@ class Colours(NamedTuple):
     style: str
 
 
+HOLDS = Colours("#3d5a26", "#add48a", "green")
+FAILS = Colours("#8a3d12", "#f0a679", "red")
+
+
 @dataclass(frozen=True)
 class Heading:
     """The title of what follows, up to the next heading of its level: 2 for a section, 3 for a part of one.
@@ -186,7 +190,8 @@ class Document:
     `summary` says it in a sentence; with `summary_leads` it takes the place of the headline wherever that does not
     stand in large letters. `parts` are sentences beside it, one for each part of a case. `meaning` says how to take it,
     `notes` what must be known first. `prefix` stands before the title where it is read among other programs' words.
-    `about`, `more`, `started` and `version` frame a page.
+    `about`, `more`, `started` and `version` frame a page. `answer` takes the place of the frame on a terminal: a short
+    answer in capitals, with the summary below; empty where the blocks say it all.
     """
 
     title: str
@@ -204,6 +209,7 @@ class Document:
     more: str = ""
     prefix: str = ""
     summary_leads: bool = False
+    answer: str | None = None
 
 
 def opening(document: Document) -> tuple[str, ...]:

@@ -19,13 +19,22 @@ from modelprov.reports.comparison import telling as comparison
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.document import Document
 from modelprov.reports.evaluation import telling as evaluation
+from modelprov.reports.evidence import attestation_telling as attested
+from modelprov.reports.evidence import rechecking_telling as rechecking
+from modelprov.reports.evidence.attestation_check import Confirmed
+from modelprov.reports.evidence.rechecking import Rechecked
+from modelprov.reports.inspecting import telling as inspecting
 from modelprov.reports.probing import telling as probing
+from modelprov.reports.verifying import telling as verifying
+from modelprov.reports.verifying.verified import Verified
+from modelprov.reports.verifying.verified import render_json as render_verification
 from modelprov.savable import Saved
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-Result = Report | CheckReport | ProbeReport | EvaluationReport | Case
+Measured = Report | CheckReport | ProbeReport | EvaluationReport | Inspection | Verified | Rechecked | Confirmed
+Result = Measured | Case
 FRAME_HEIGHT = 900  # pixels
 
 
@@ -42,29 +51,31 @@ def told(result: Result) -> Document:
             return evaluation.tell(result)
         case Case():
             return case.tell(result)
+        case Inspection():
+            return inspecting.tell(result)
+        case Verified():
+            return verifying.tell(result)
+        case Rechecked():
+            return rechecking.tell(result)
+        case Confirmed():
+            return attested.tell(result)
 
 
-def rendered(form: str, result: Result | Inspection) -> str:
+def rendered(form: str, result: Result) -> str:
     """The result as json, markdown or html; a check also as sarif or junit.
 
     Raises `UsageError` for a form that there is not for this kind of result.
     """
-    if form == "html" and not isinstance(result, Inspection):
+    if form == "html":
         from modelprov.reports.rendering.html import render_html
 
         return render_html(told(result))
-    if form == "markdown" and not isinstance(result, Inspection):
+    if form == "markdown":
         from modelprov.reports.rendering.markdown import render_markdown
 
         return render_markdown(told(result))
-    if form == "json" and isinstance(result, Report):
-        from modelprov.reports.comparison.as_json import render_json as compared
-
-        return compared(result)
     if form == "json" and not isinstance(result, Case):
-        from modelprov.reports.as_json import render_json
-
-        return render_json(result)
+        return _as_json(result)
     if form == "sarif" and isinstance(result, CheckReport):
         from modelprov.reports.checking.sarif import render_sarif
 
@@ -75,6 +86,23 @@ def rendered(form: str, result: Result | Inspection) -> str:
         return render_junit(result)
     result.check_form(form)
     raise UsageError(f"there is no {form} form of this result", "Choose another.")
+
+
+def _as_json(result: Measured) -> str:
+    match result:
+        case Report():
+            from modelprov.reports.comparison.as_json import render_json as compared
+
+            return compared(result)
+        case Verified():
+            return render_verification(result)
+        case Rechecked():
+            return rechecking.render_json(result)
+        case Confirmed():
+            return attested.render_json(result)
+    from modelprov.reports.as_json import render_json
+
+    return render_json(result)
 
 
 def show(result: Result, console: Console) -> None:

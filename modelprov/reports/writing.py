@@ -39,17 +39,17 @@ def refuse_weights(path: Path) -> None:
         raise UsageError(f"{path} has the name of a weights file", "Give the report another name.")
 
 
-def write_atomically(path: str | os.PathLike[str], text: str) -> None:
-    """Write text (UTF-8, line feeds) so that the file is either complete and on disk, or as it was before.
+def write_atomically(path: str | os.PathLike[str], text: str | bytes) -> None:
+    """Write text (UTF-8, line feeds) or bytes so that the file is either complete and on disk, or as it was before.
 
-    `-` is standard output. A link is followed, so that it stays a link; an existing file keeps its permissions.
+    `-` is standard output, for text. A link is followed, so that it stays one; an existing file keeps its permissions.
 
     Raises:
         UsageError: the file has the name of weights.
         UnreadableFileError: the operating system refused (no such folder, no permission, disk full, ...).
 
     """
-    if os.fspath(path) == STANDARD_OUTPUT:
+    if os.fspath(path) == STANDARD_OUTPUT and isinstance(text, str):
         _write_standard_output(text)
         return
     refuse_weights(Path(path))
@@ -57,7 +57,7 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
         target = Path(path).resolve()
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        data = text.encode("utf-8", "backslashreplace")
+        data = text.encode("utf-8", "backslashreplace") if isinstance(text, str) else text
         if target.exists() and not target.is_file():  # a device or pipe, such as /dev/null: nothing to replace
             target.write_bytes(data)
         else:

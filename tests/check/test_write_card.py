@@ -25,6 +25,10 @@ def test_a_merge_settles_its_parents_and_the_relation() -> None:
     }  # fmt: skip
 
 
+def test_a_merge_in_a_part_settles_the_parents_and_not_the_relation() -> None:
+    assert list(proposed_changes(claims(), measured(lineage=lineage(held=0.7)))) == ["base_model"]
+
+
 def test_a_card_that_says_so_already_needs_no_change() -> None:
     both = (Declared("nex-agi/Nex-N2-Pro", at(3)), Declared("Qwen/Qwen3.5", at(4)))
     card = claims(base_models=both, relation=Declared("merge", at(5)))

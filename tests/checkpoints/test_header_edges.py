@@ -13,6 +13,7 @@ from modelprov.checkpoints import header as rules
 from modelprov.checkpoints.files import read_small_file, unreadable
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.header import Header, read_headers
+from modelprov.checkpoints.mistaken import what_it_is
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.errors import InvalidHeaderError, TruncatedShardError, UnreadableFileError
 from tests.factories import write_raw
@@ -249,3 +250,32 @@ def test_a_git_lfs_pointer_is_told_from_a_header_of_that_length(tmp_path: Path) 
     path.write_bytes(b"versions and more")
     with pytest.raises(InvalidHeaderError, match="it is a text, which begins 'versions and more'"):
         read_header(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b'{"err": {"message": "Access denied"}}', "a JSON text, which begins "),  # a brace where headers begin
+        (bytes(64), "nothing but zeros, as a broken download leaves"),  # no brace, and a length that is allowed
+    ],
+)
+def test_another_kind_of_file_is_told_by_either_sign_and_its_own_advice(
+    tmp_path: Path, content: bytes, what: str
+) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(InvalidHeaderError) as caught:
+        read_header(path)
+    assert caught.value.message.startswith(f"{path} is not a safetensors file: it is {what}")
+    assert caught.value.advice == getattr(what_it_is(content), "advice", None)
+
+
+def test_a_header_is_no_other_kind_of_file_even_if_its_length_spells_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    length = int.from_bytes(b"MZ", "little")  # as a program of another system begins
+    path = write_raw(tmp_path / "model.safetensors", json.dumps({"a": entry()}).encode().ljust(length), bytes(8))
+    assert what_it_is(path.read_bytes()[:100]) is not None
+    for most in (rules.MAX_HEADER_BYTES, length):
+        monkeypatch.setattr(rules, "MAX_HEADER_BYTES", most)
+        assert read_header(path).tensors

@@ -109,13 +109,51 @@ def test_the_default_file_beside_shards_that_no_index_names_is_the_model(tmp_pat
     assert any(all(name in note for name in DEALT) for note in notes)
 
 
-def test_the_index_is_followed_and_what_transformers_would_take_is_said(tmp_path: Path) -> None:
+def single(value: object) -> dict[str, Tensor]:
+    """The tensors of the single file, changed."""
+    changed = {name: np.full((2, 3), OTHER, np.float32) for name in NAMES}
+    return changed | value if isinstance(value, dict) else dict(list(changed.items())[:3])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, "same names, shapes and formats (whether of the same bits was not looked at)"),
+        ({"model.norm.weight": np.ones(3, np.float32)}, "1 only in it, e.g. 'model.norm.weight'"),
+        (None, "1 missing in it, e.g. 'model.layers.3.mlp.up_proj.weight'"),
+        ({NAMES[1]: np.ones((3, 2), np.float32)}, "1 of another shape or format in it, e.g. 'model.layers.1.mlp"),
+        ({NAMES[1]: (np.ones((2, 3)), "BF16")}, "1 of another shape or format in it, e.g. 'model.layers.1.mlp"),
+    ],
+)
+def test_the_index_is_followed_and_what_else_programs_would_load_is_said(
+    tmp_path: Path, change: object, said: str
+) -> None:
     write(tmp_path, *DEALT)
-    write(tmp_path, "model.safetensors", value=OTHER)
+    write_safetensors(tmp_path / "model.safetensors", single(change))
     write_index(tmp_path, {name: DEALT[number % 2] for number, name in enumerate(NAMES)})
     values, _, notes = read(tmp_path)
     assert values == {BEST}
-    assert any("transformers would take model.safetensors first" in note for note in notes)
+    (note,) = notes
+    assert said in note
+    assert ("holds another model" in note) is (change != {})
+    assert "transformers would take model.safetensors first, vLLM takes the files that the index names" in note
+
+
+@pytest.mark.parametrize("kind", ["rubbish", "a link", "a folder"])
+def test_a_single_file_that_cannot_be_read_spoils_nothing(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "model"
+    write(folder, *DEALT)
+    write_index(folder, {name: DEALT[number % 2] for number, name in enumerate(NAMES)})
+    if kind == "rubbish":
+        (folder / "model.safetensors").write_bytes(b"no header")
+    elif kind == "a folder":
+        (folder / "model.safetensors").mkdir()
+    else:
+        write(tmp_path / "elsewhere", "model.safetensors")
+        (folder / "model.safetensors").symlink_to(tmp_path / "elsewhere" / "model.safetensors")
+    values, _, notes = read(folder)
+    assert values == {BEST}
+    assert ["cannot be read (" in note and "transformers would take" in note for note in notes] == [True]
 
 
 def test_a_variant_alone_is_the_model_and_its_own_index_is_followed(tmp_path: Path) -> None:

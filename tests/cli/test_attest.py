@@ -206,7 +206,7 @@ def test_a_key_with_a_passphrase_asks_for_it(
     locked = KEYS["a"].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
     (tmp_path / "locked.pem").write_bytes(locked)
     for given, code in (("secret", 0), ("wrong", 2)):
-        monkeypatch.setattr("modelprov.cli.attest._passphrase", lambda given=given: given)
+        monkeypatch.setattr("modelprov.cli.attested.ask_passphrase", lambda given=given: given)
         assert modelprov("attest", report, "--key", "locked.pem", "--out", "s.json").code == code
 
 

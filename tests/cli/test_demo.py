@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections import Counter
@@ -10,28 +11,26 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-import typer
 
 from modelprov.behavior import extra
-from modelprov.cli import check, compare, demo_behaviour, demo_shown, merge, probe  # noqa: F401  (they add themselves to `app`)
-from modelprov.cli import demo as cli_demo
-from modelprov.cli import eval as evaluate  # noqa: F401
-from modelprov.cli.main import app
+from modelprov.cli.app import loaded
+from modelprov.cli.listening import Terminal
 from modelprov.demo import layout
+from modelprov.demo.case import behaviour, histories
+from modelprov.demo.case import models as case_models
+from modelprov.demo.case.listener import begin
 from modelprov.reports.comparison.report import Report
 from tests.cli.conftest import Command
-
-COMMAND = typer.main.get_command(app)
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer cases, questions and sums; everything else as users get it."""
     monkeypatch.setattr(layout, "SMALL", layout.TINY)
-    monkeypatch.setattr(cli_demo, "CASES", ("rio", "nex"))
-    monkeypatch.setattr(demo_behaviour, "QUESTIONS", 6)
-    monkeypatch.setattr(demo_behaviour, "LANGUAGES", ("en",))
-    monkeypatch.setattr(demo_behaviour, "ARMS", ("as shipped", "stripped"))
+    monkeypatch.setattr(histories, "CASES", ("rio", "nex"))
+    monkeypatch.setattr(case_models, "QUESTIONS", 6)
+    monkeypatch.setattr(behaviour, "LANGUAGES", ("en",))
+    monkeypatch.setattr(behaviour, "ARMS", ("as shipped", "stripped"))
 
 
 def commands_in(text: str) -> list[list[str]]:
@@ -59,7 +58,7 @@ def test_the_demo_settles_the_case_from_weights_to_behaviour(modelprov: Command,
     shown = commands_in(found.out)
     assert [line[0] for line in shown] == ["merge", "compare", "check", "probe", "eval"]
     for line in shown:
-        COMMAND.commands[line[0]].make_context(line[0], list(line[1:]))
+        loaded(line[0]).make_context(line[0], list(line[1:]))
 
     page = (folder / "case.html").read_text(encoding="utf-8")
     assert "<script" not in page
@@ -120,12 +119,31 @@ def test_training_without_the_extra_is_refused_before_anything_is_written(
     assert not (tmp_path / "demo").exists()
 
 
-def test_a_command_is_shown_in_lines_that_fit_and_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
-    from rich.console import Console
-
+def test_a_command_is_shown_in_lines_that_fit_and_can_be_pasted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     words = ["probe", "a folder/rio", *(word for one in range(20) for word in ("--name", f"[Name] {one}"))]
-    command = demo_shown.show_command(Console(width=80), *words)
+    command = begin(Terminal(), *words)
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     assert commands_in(out) == [words]
     assert shlex.split(command) == ["modelprov", *words]
+
+
+def test_what_the_models_begin_with_works_from_any_folder_and_wherever_it_is_moved(
+    modelprov: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also where the folder that one stands in holds other models of these names."""
+    monkeypatch.chdir(tmp_path)
+    assert modelprov("demo", "--only-models", "-o", "demo").code == 0
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "nex").mkdir(parents=True)
+    (elsewhere / "nex" / "model.safetensors").write_bytes(b"another model")
+    for place in (tmp_path, tmp_path / "demo", tmp_path / "demo" / "trained", elsewhere):
+        monkeypatch.chdir(place)
+        found = modelprov("inspect", os.path.relpath(tmp_path / "demo" / "trained" / "rio.yml"), "--json", "-")
+        assert (found.code, json.loads(found.out)["parameters"]) == (0, 656_448), place
+    (tmp_path / "demo").rename(tmp_path / "moved")
+    monkeypatch.chdir(elsewhere)
+    assert modelprov("merge", "../moved/trained/rio.yml", "out", "--dry-run").code == 0

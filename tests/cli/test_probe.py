@@ -83,8 +83,8 @@ def test_the_trained_merge_says_rio_as_shipped_and_nex_when_stripped(modelprov, 
     from modelprov.demo.tiny.shipped import unpack
 
     unpack(tmp_path / "family")
-    recipe = tmp_path / "rio.yml"
-    write_rio_recipe(recipe, tmp_path / "family")
+    recipe = tmp_path / "family" / "rio.yml"
+    write_rio_recipe(recipe)
     done = modelprov(
         "probe", recipe, "--parent", tmp_path / "family" / "nex", "--control", tmp_path / "family" / "sibling",
         "--name", "Rio", "--name", "Nex", "--name", "Qwen", "--quick", "--samples", 0, "--max-new-tokens", 24,

@@ -76,7 +76,7 @@ def test_a_number_that_was_edited_by_hand_is_named_with_what_it_should_be(writte
     report["mixing"]["low"] -= 1e-7
     said = verify(json.dumps(report))
     assert said.code == 1
-    assert said.out.startswith("1 OF 17 CLAIMS DO NOT HOLD")
+    assert said.out.startswith("1 OF 19 CLAIMS DO NOT HOLD")
     assert f"mixing.low\n    recorded   {str(true - 1e-7)[:10]}" in said.out
     assert f"recomputed {str(true)[:10]}" in said.out
 
@@ -181,7 +181,7 @@ def test_a_looser_tolerance_is_given_by_hand(written: Any, verify: Command) -> N
     [
         (lambda _: "{", "not JSON"),
         (lambda _: "[]", "not a modelprov report"),
-        (lambda text: text.replace('"schema_version": "1', '"schema_version": "9'), "schema version"),
+        (lambda text: text.replace('"schema_version": "2', '"schema_version": "9'), "schema version"),
         (lambda text: text.replace('"role": "suspect"', '"role": "parent"'), "not a suspect"),
         (lambda text: text.replace('"label": "qwen"', '"label": "nex"'), "alike"),
         (lambda text: text.replace('"seed": 0', '"seed": -1'), "seed"),

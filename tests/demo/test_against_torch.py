@@ -115,7 +115,7 @@ def test_rio_is_the_float32_merge_to_the_last_bit_as_torch_computes_it(family: F
 
 
 def test_rio_bf16_is_the_stepwise_merge_to_the_last_bit_as_torch_computes_it(family: Family):
-    qwen, nex, rio = per_expert(load(family.qwen)), per_expert(load(family.nex)), load(family.rio_bf16)
+    qwen, nex, rio = per_expert(load(family.qwen)), per_expert(load(family.nex)), load(family.folder / "rio-bf16")
     for name, merged in rio.items():
         kind = merged.dtype
         weights = torch.tensor([0.565, 0.435], dtype=kind)

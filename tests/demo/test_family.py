@@ -67,7 +67,15 @@ def test_the_recipe_says_the_seed_and_that_nothing_was_trained(family: Family):
     assert (recipe["seed"], recipe["alpha"]) == (3, ALPHA)
     assert recipe["members"].keys() == MEMBERS.keys()
     assert "no model was trained" in recipe["note"]
-    places = (family.qwen, family.nex, family.sibling, family.rio, family.rio_trained, family.rio_bf16, family.stranger)
+    places = (
+        family.qwen,
+        family.nex,
+        family.sibling,
+        family.rio,
+        family.folder / "rio-trained",
+        family.folder / "rio-bf16",
+        family.stranger,
+    )
     assert [place.name for place in places] == list(MEMBERS)
     assert all(place.is_dir() for place in places)
 

@@ -33,7 +33,7 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The unpacked family, with rio merged from it."""
     folder = tmp_path_factory.mktemp("trained") / "family"
     unpack(folder)
-    write_merge(plan_recipe(rio_recipe(folder)), folder / "rio", WriteOptions(threads=1), Silent())
+    write_merge(plan_recipe(rio_recipe(folder.name), folder), folder / "rio", WriteOptions(threads=1), Silent())
     return folder
 
 

@@ -66,10 +66,10 @@ def test_a_tokenizer_is_the_same_for_the_same_seed(tokenizer: Any) -> None:
 def test_training_the_family_writes_models_that_load_and_a_record_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from rich.console import Console
     from transformers import AutoModelForCausalLM
 
-    from modelprov.cli.demo_case import train as train_and_say
+    from modelprov.cli.listening import Terminal
+    from modelprov.demo.case.models import train as train_and_say
     from modelprov.demo.tiny import making, members
 
     short = tuple(dataclasses.replace(one, steps=2) for one in MEMBERS)
@@ -78,7 +78,7 @@ def test_training_the_family_writes_models_that_load_and_a_record_of_them(
     monkeypatch.setattr(making, "SAMPLES", 1)
     monkeypatch.setattr(making, "SUMS", 2)
     family = tmp_path / "family"
-    train_and_say(family, 4, Console(width=100))
+    train_and_say(family, 4, Terminal())
     made = record(family)
     assert made["seed"] == 4
     assert [one["seed"] for one in made["members"].values()] == [4000, 4001, 4002]

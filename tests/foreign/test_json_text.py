@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import modelprov
 from modelprov.foreign.json_text import MAX_DEPTH, JsonError, parse_json
 
 
@@ -49,3 +52,17 @@ def test_a_key_that_is_given_twice_is_refused_where_it_must_not_be(text: str) ->
 def test_numbers_that_are_not_finite_are_refused_where_they_must_not_be(text: str) -> None:
     with pytest.raises(JsonError):
         parse_json(text, finite=True)
+
+
+def test_json_of_others_is_read_by_no_other_reader() -> None:
+    package = Path(modelprov.__file__).parent
+    bare = {
+        str(file.relative_to(package))
+        for file in package.rglob("*.py")
+        if "json.loads(" in (text := file.read_text(encoding="utf-8")) or "json.load(" in text
+    }
+    own = {  # what this program wrote a moment ago, or ships
+        "behavior/evaluation/log.py", "behavior/evaluation/mathematics_child.py", "behavior/limited_process.py",
+        "behavior/probing/questions.py", "behavior/templates/render_child.py", "demo/tiny/conversations.py",
+    }  # fmt: skip
+    assert bare - own == {"foreign/json_text.py"}

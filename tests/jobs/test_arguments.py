@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import shlex
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
-from modelprov.cli.app import COMMANDS, FILES, app
-from modelprov.cli.options import option_called
-from modelprov.errors import UsageError
+import modelprov
+from modelprov.called import called, refuse_other, spelt
+from modelprov.cli.app import loaded, option_called
+from modelprov.engines.local import run_tasks
+from modelprov.errors import ModelprovError, UsageError
+from modelprov.forensics.sums.kernels.choose import pick_device
 from modelprov.jobs import check as check_job
 from modelprov.jobs import evaluate as evaluate_job
 from modelprov.jobs import probe as probe_job
-from modelprov.jobs.arguments import command_line, refuse_below, refuse_other, several, spelt
+from modelprov.jobs.arguments import command_line, refuse_below, several
+from modelprov.recipes.recipe import Recipe
+
+FLAG = re.compile(r"--[a-z]")
 
 
 def test_an_argument_is_called_as_in_python_and_in_a_command_as_an_option() -> None:
@@ -26,6 +34,50 @@ def test_an_argument_is_called_as_in_python_and_in_a_command_as_an_option() -> N
         refuse_other("out_dtype", "c", ("a", "b"))
     with pytest.raises(UsageError, match=r"^batch_size is at least 1, not 0$"):
         refuse_below(1, threads=None, batch_size=0)
+
+
+def test_a_value_is_given_as_in_python_and_in_a_command_as_on_its_line() -> None:
+    assert (called("device"), called("device", "cpu")) == ("device", "device='cpu'")
+    with spelt(option_called):
+        assert (called("device"), called("device", "cpu")) == ("--device", "--device cpu")
+        assert run_tasks(3, lambda: lambda _: called("device"), 2) == ["--device"] * 3  # in threads too
+
+
+def flags_in_errors(tree: ast.AST) -> Iterator[str]:
+    """What errors say that are made in a module, where it names an option of the command line."""
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "").endswith(("Error", "unloadable")):
+            for part in ast.walk(call):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str) and FLAG.search(part.value):
+                    yield part.value
+
+
+def test_no_error_below_the_commands_names_an_option_of_the_command_line() -> None:
+    assert list(flags_in_errors(ast.parse("raise UsageError('no', f'Use --device {x}.')"))) == ["Use --device "]
+    package = Path(modelprov.__file__).parent
+    files = [file for file in package.rglob("*.py") if not file.is_relative_to(package / "cli")]
+    found = {str(file): list(flags_in_errors(ast.parse(file.read_text(encoding="utf-8")))) for file in files}
+    assert {file: said for file, said in found.items() if said} == {}
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda: modelprov.compare("a"),
+        lambda: modelprov.compare("a", "b", device="gpu"),
+        lambda: modelprov.evaluate(task="sums"),
+        lambda: modelprov.evaluate("a", task="sums", endpoint="http://h/v1", method="swir"),
+        lambda: modelprov.probe("a", name="="),
+        lambda: modelprov.check(".", expected_digest="no"),
+        lambda: pick_device("gpu"),
+        lambda: modelprov.merge(Recipe(merge_method="linear", models=[{"model": "a"}, {"model": "b"}],
+                                       modelprov={"arithmetic": "none"}), "out"),
+    ],
+)  # fmt: skip
+def test_what_a_job_refuses_is_called_as_in_python(refused: Callable[[], object]) -> None:
+    with pytest.raises(ModelprovError) as caught:
+        refused()
+    assert not FLAG.search(f"{caught.value.message} {caught.value.advice}")
 
 
 def test_one_location_or_several_are_texts() -> None:
@@ -42,10 +94,7 @@ def test_a_command_line_leaves_out_defaults_repeats_lists_and_quotes() -> None:
 def parsed(line: str) -> dict[str, Any]:
     """What the command line hears of a command."""
     name, *words = shlex.split(line)[1:]
-    for command in COMMANDS:
-        for file in FILES.get(command, (command,)):
-            __import__(f"modelprov.cli.{file}")
-    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    command = loaded(name)
     return dict(command.make_context(name, list(words)).params)
 
 
@@ -130,3 +179,30 @@ def test_the_command_of_a_check_asks_the_same(monkeypatch: pytest.MonkeyPatch, t
     with pytest.raises(UsageError, match="enough"):
         check_job.check("rio")
     assert lines[1] == "modelprov check rio"
+
+
+def test_no_job_takes_one_checkpoint_twice(tmp_path: Path) -> None:
+    a, again, b = tmp_path / "a", tmp_path / "x" / ".." / "a", tmp_path / "b"
+    for folder in (a, tmp_path / "x", b):
+        folder.mkdir()
+    calls: list[Callable[[], object]] = [
+        lambda: modelprov.compare(a, b, again),
+        lambda: modelprov.compare(a, b, control=again),
+        lambda: modelprov.probe(a, name="Rio", parent=again),
+        lambda: modelprov.evaluate(a, again, task="sums"),
+        lambda: modelprov.check(b, candidates=[a, f"A={again}"]),
+        lambda: modelprov.check(b, candidates=[f"A={a}"], control=again),
+        lambda: modelprov.check(a, control=again),
+        lambda: modelprov.merge({a: 0.5, again: 0.5}, tmp_path / "out"),
+    ]
+    for call in calls:
+        with pytest.raises(UsageError, match="the same checkpoint is given twice"):
+            call()
+
+
+def test_a_candidate_that_the_policy_names_too_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = []
+    monkeypatch.setattr(check_job, "run_check", lambda *given: requests.append(given[1]))
+    (tmp_path / "modelprov.toml").write_text(f'[check]\ncandidates = ["A={tmp_path / "nex"}"]\n')
+    check_job.check(tmp_path, candidates=f"A={tmp_path / 'nex'}")
+    assert len(requests) == 1

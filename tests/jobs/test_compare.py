@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from modelprov.errors import CheckpointNotFoundError, UsageError
 from modelprov.jobs.compare import compare as job
 from modelprov.reports.comparison.as_json import render_json
 from modelprov.reports.comparison.report import Report
+from modelprov.reports.comparison.sections import verdict_notes
 from tests.cli.conftest import Command
+from tests.factories import write_safetensors
 
 OF_THE_RUN = {"command", "environment"}
 ASKED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
@@ -54,6 +58,18 @@ def test_the_command_that_a_report_names_gives_the_same_report(
 def test_a_report_names_the_command_that_was_run_where_one_was(models: Path) -> None:
     report = job(models / "nex", models / "qwen", device="cpu", sample=True, command="a notebook")
     assert report.command == "a notebook"
+
+
+def test_a_folder_that_holds_two_models_is_said_beside_the_headline(models: Path, tmp_path: Path) -> None:
+    two = tmp_path / "two"
+    shutil.copytree(models / "nex", two)
+    write_safetensors(two / "model.safetensors", {"model.norm.weight": np.ones(8, np.float32)})
+    report = job(two, models / "qwen", device="cpu", sample=True)
+    (note,) = [note for note in verdict_notes(report) if "two: model.safetensors" in note]
+    assert "holds another model" in note
+    assert "transformers would take model.safetensors first" in note
+    opening = report.rendered("markdown").partition("\n## ")[0]
+    assert "transformers would take" in opening
 
 
 class Watching:

@@ -33,8 +33,8 @@ def test_an_inspection_is_saved_as_the_command_writes_it(models: Path, modelprov
     saved = library.inspect(models / "rio").save(tmp_path / "a.json")
     modelprov("inspect", models / "rio", "--json", tmp_path / "b.json")
     assert saved.read_bytes() == (tmp_path / "b.json").read_bytes()
-    with pytest.raises(UsageError, match=r"End it in \.json|does not say"):
-        library.inspect(models / "rio").save(tmp_path / "a.html")
+    with pytest.raises(UsageError, match="does not say"):
+        library.inspect(models / "rio").save(tmp_path / "a.sarif")
 
 
 def test_a_check_is_saved_in_every_form_and_shown(models: Path, modelprov: Command, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_report_is_attested_with_the_bytes_of_its_suspect(report: Report, mode
     assert not made.signed
     assert made.loose == ("nex", "qwen")
     assert json.loads(made.save(tmp_path / "rio.json").read_text())["predicateType"]
-    with pytest.raises(UsageError, match="format is in-toto, cyclonedx, spdx"):
+    with pytest.raises(UsageError, match="format is in-toto, cyclonedx or spdx"):
         library.attest(saved, format="pdf")
     with pytest.raises(UsageError, match="names no input"):
         library.attest(saved, weights={"ria": models / "rio"})

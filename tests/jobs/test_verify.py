@@ -33,7 +33,7 @@ def test_the_answer_is_the_one_of_the_command(
     said = modelprov("verify", models / suspect, "--recipe", recipe, "--json", "-")
     assert said.code == (0 if reproduced else 1)
     answer = json.loads(said.out)
-    expected = found.about() | found.verification.model_dump(mode="json")
+    expected = found.about | found.verification.model_dump(mode="json")
     assert {name: answer[name] for name in expected} == json.loads(json.dumps(expected))
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from modelprov.errors import ModelprovError, UsageError
 from modelprov.merge.checking import check_recipe
-from modelprov.merge.methods import METHODS
 from modelprov.merge.virtual import open_models, plan_recipe
+from modelprov.recipes.methods import METHODS
 from modelprov.recipes.reading import load, parse
 from modelprov.recipes.recipe import linear
 from tests.merge.conftest import model
@@ -167,7 +167,7 @@ def test_group_words_without_end_or_sense_are_an_error(words: str, tmp_path: Pat
 
 def test_group_words_of_a_megabyte_end_soon(tmp_path: Path) -> None:
     a, b = model(tmp_path / "a"), model(tmp_path / "b")
-    words = "layers " + "0-9999, " * 60_000 + "1; " + "x (layers 0-9999); " * 20_000 + "y"
+    words = "layers " + "0-9999, " * 60_000 + "1; " + "model.norm.weight; " * 20_000 + "lm_head.weight"
     group = f"{{tensors: '{words}', weights: {{{a}: 1, {b}: 1}}}}"
     models = ", ".join(f"{{model: {one}, parameters: {{weight: 1}}}}" for one in (a, b))
     started = time.process_time()

@@ -113,7 +113,6 @@ def test_a_longer_vocabulary_is_an_error_that_says_how_to_go_on(tmp_path: Path) 
 def test_a_merge_is_written_with_the_config_that_fits_its_head(tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
-    from modelprov.cli import merge  # noqa: F401  (it adds itself)
     from modelprov.cli.main import app
 
     base = stored(tmp_path / "base", weights(1, None), tie_word_embeddings=True)

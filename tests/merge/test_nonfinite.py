@@ -61,7 +61,7 @@ def test_an_overflow_of_one_element_is_an_error_that_names_it_and_leaves_nothing
                    + f"modelprov: {{arithmetic: {arithmetic}}}\n")  # fmt: skip
     with pytest.raises(NonFiniteOutputError, match=rf"model\.layers\.0\.mlp\.up_proj\.weight .* {PLACE:,}") as caught:
         write(recipe, tmp_path / "out")
-    assert "--out-dtype" in caught.value.advice
+    assert "out_dtype=" in caught.value.advice
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "other"]
 
 

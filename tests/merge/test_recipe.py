@@ -9,9 +9,12 @@ import pytest
 from modelprov.errors import UsageError
 from modelprov.merge.checking import check_recipe, method_of
 from modelprov.merge.groups import weighted_groups
-from modelprov.merge.settings import resolve, settings_of
+from modelprov.merge.settings import settings_of
+from modelprov.merge.virtual import plan_recipe
+from modelprov.recipes.gradients import resolve
 from modelprov.recipes.reading import load, parse
 from modelprov.recipes.recipe import Group, linear
+from tests.merge.conftest import model
 
 TIES = """
 merge_method: ties
@@ -148,3 +151,45 @@ def test_groups_are_read_as_compare_writes_them() -> None:
 def test_the_weight_of_a_location_counts_before_that_of_the_end_of_one() -> None:
     (group,) = weighted_groups([Group(tensors="all tensors", weights={"b": 0.25, "a/b": 0.75})], ["a/b", "b"])
     assert group.weights == (0.75, 0.25)
+
+
+def test_a_label_that_two_models_end_in_is_an_error_that_names_both() -> None:
+    with pytest.raises(UsageError, match="'nex', for two models: a/nex and b/nex"):
+        weighted_groups([Group(tensors="all tensors", weights={"nex": 0.5})], ["a/nex", "b/nex"])
+    assert weighted_groups([Group(tensors="all tensors", weights={"a/nex": 0.5, "nex": 1})], ["a/nex", "b/nex"])
+
+
+def test_a_weight_for_no_model_is_an_error() -> None:
+    with pytest.raises(UsageError, match="'quen', which is no model") as caught:
+        weighted_groups([Group(tensors="all tensors", weights={"nex": 0.5, "qwen": 1, "quen": 1})], ["nex", "qwen"])
+    assert "nex, qwen" in caught.value.advice
+    assert weighted_groups([Group(tensors="all tensors", weights={"nex": 1, "qwen": 0})], ["nex"])  # says nothing
+
+
+@pytest.mark.parametrize(
+    ("groups", "message", "advice"),
+    [
+        (["layers 0-2; layers 7"], "'layers 7' means no tensor", "layers 0-1"),
+        (["model.layers.mlp.up_proj.weight (layers 0, 9)"], None, ""),
+        (["model.layers.mlp.up_proj.weight (layers 9)"], "means no tensor", "layers 0-1"),
+        (["model.norm.weight (layers 1)"], "means no tensor", "in no layer"),
+        (["model.layers.mlp.up_proj.wieght"], "means no tensor", "'model.layers.mlp.up_proj.weight'"),
+        (["model.layers.0.mlp.up_proj.weight"], "means no tensor", "'model.layers.mlp.up_proj.weight'"),
+        (["all tensors", "layers 1"], "'layers 1' belongs to a group before it", "first group"),
+        (["layers 1", "all tensors"], None, ""),
+        (["outside the layers", "layers 0-1"], None, ""),
+    ],
+)
+def test_a_group_that_means_no_tensor_is_an_error_that_says_which_there_are(
+    groups: list[str], message: str | None, advice: str, tmp_path: Path
+) -> None:
+    a, b = model(tmp_path / "a", layers=2), model(tmp_path / "b", layers=2)
+    said = ", ".join(f"{{tensors: '{words}', weights: {{{a}: 1, {b}: 3}}}}" for words in groups)
+    models = ", ".join(f"{{model: {each}, parameters: {{weight: 1}}}}" for each in (a, b))
+    text = f"merge_method: linear\nmodels: [{models}]\nmodelprov: {{groups: [{said}]}}"
+    if message is None:
+        assert plan_recipe(parse(text)).tensors
+        return
+    with pytest.raises(UsageError, match=message) as caught:
+        plan_recipe(parse(text))
+    assert advice in caught.value.advice

@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from modelprov.checkpoints.opening import open_checkpoint
-from modelprov.cli import compare, inspect, merge, verify  # noqa: F401  (they add themselves)
 from modelprov.cli.main import app
 from modelprov.demo.family import Family
 from modelprov.errors import ModelprovError
@@ -95,7 +94,7 @@ def test_a_wrong_claim_is_not_reproduced_and_the_right_arithmetic_is_named(
     family: Family, rio: Recipe, tmp_path: Path
 ) -> None:
     file = tmp_path / "v.json"
-    result = run("verify", family.rio_bf16, "--recipe", recipe_file(tmp_path, rio), "--json", file)
+    result = run("verify", family.folder / "rio-bf16", "--recipe", recipe_file(tmp_path, rio), "--json", file)
     assert result.exit_code == 1
     assert "NOT REPRODUCED" in result.stdout
     found = json.loads(file.read_text())
@@ -177,7 +176,8 @@ def test_a_dry_run_writes_nothing(rio: Recipe, tmp_path: Path) -> None:
 def test_options_change_the_recipe_that_is_recorded(family: Family, rio: Recipe, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run("merge", recipe_file(tmp_path, rio), out, "-q", "--arithmetic", "bf16-stepwise", "--out-dtype", "bfloat16")
-    assert differing(open_checkpoint(str(out)), open_checkpoint(str(family.rio_bf16))) != []  # F32 tensors turned BF16
+    stepwise = open_checkpoint(str(family.folder / "rio-bf16"))
+    assert differing(open_checkpoint(str(out)), stepwise) != []  # F32 tensors turned BF16
     receipt = json.loads((out / "merge_receipt.json").read_text())
     assert receipt["arithmetic"] == "bf16-stepwise"
     assert any("stored as F32, written as BF16" in note for note in receipt["notes"])

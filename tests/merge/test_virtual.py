@@ -22,7 +22,7 @@ from modelprov.merge.virtual import open_any, plan_recipe, virtual_checkpoint
 from modelprov.recipes.reading import parse
 from modelprov.recipes.recipe import Recipe, linear
 from tests.merge.conftest import differing, model, stored_bytes
-from tests.merge.methods import recorded
+from tests.recipes.methods import recorded
 
 COMPILED = ("linear", "passthrough", "task_arithmetic", "nearswap")
 
@@ -35,7 +35,7 @@ def test_the_recipe_of_rio_makes_rio_bit_for_bit(family: Family, rio: Recipe) ->
 def test_the_stepwise_recipe_makes_the_stepwise_rio(family: Family) -> None:
     recipe = linear({str(family.nex): 0.565, str(family.qwen): 1 - 0.565}, "bf16-stepwise")
     virtual = virtual_checkpoint(plan_recipe(recipe), "v", "v", Path())
-    assert differing(open_checkpoint(str(family.rio_bf16)), virtual) == []
+    assert differing(open_checkpoint(str(family.folder / "rio-bf16")), virtual) == []
     assert differing(open_checkpoint(str(family.rio)), virtual) != []
 
 

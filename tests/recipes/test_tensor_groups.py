@@ -112,6 +112,10 @@ def test_hostile_words_end_soon(words: str) -> None:
     assert time.process_time() - started < 20
 
 
+def test_a_kind_in_quotation_marks_is_read_as_json_reads_text() -> None:
+    assert parse('"a\\u0062 \\"c"') == TensorGroup((Part('ab "c', None),))
+
+
 def test_a_kind_is_a_name_without_its_numbers() -> None:
     assert kind_of("model.layers.11.mlp.experts.7.up_proj.weight") == "model.layers.mlp.experts.up_proj.weight"
     assert kind_of("h.0") == "h"

@@ -8,7 +8,7 @@ from functools import cache
 from modelprov.behavior.evaluation.results import EvaluationReport
 from modelprov.reports.case.parts import Case, Known
 from modelprov.reports.saving import Result, rendered
-from tests.reports import checks, samples
+from tests.reports import checks, samples, short_answers
 from tests.reports.probing_samples import probe_report
 from tests.reports.test_evaluation import HOSTILE, sample
 
@@ -41,6 +41,15 @@ RESULTS: dict[str, Callable[[], Result]] = {
     "check passed": checks.passed,
     "check not judged": checks.could_not_judge,
     "check hostile": checks.hostile,
+    "inspect": short_answers.inspection,
+    "inspect hostile": short_answers.hostile_inspection,
+    "verify": short_answers.verified,
+    "verify reproduced": short_answers.reproduced,
+    "verify hostile": lambda: short_answers.verified(short_answers.verification(HOSTILE), HOSTILE),
+    "recheck": short_answers.rechecked,
+    "recheck holds": short_answers.holding,
+    "attest": short_answers.confirmed,
+    "attest fails": lambda: short_answers.confirmed(good=False),
     "case": case,
     "case hostile": lambda: case(hostile=True),
     "case of claims": lambda: Case(check=checks.could_not_judge()),

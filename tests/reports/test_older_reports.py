@@ -10,6 +10,7 @@ import pytest
 from modelprov.errors import UsageError
 from modelprov.reports.comparison.as_json import load_report, render_json
 from modelprov.reports.comparison.older import RENAMED
+from modelprov.reports.comparison.sections import headline
 from modelprov.reports.comparison.words import FORMERLY
 from modelprov.reports.evidence.rechecking import recheck
 from modelprov.reports.saving import rendered
@@ -61,3 +62,14 @@ def test_a_report_of_before_holds_where_its_numbers_and_its_class_do() -> None:
     assert recheck(load_report(json.dumps(data)), today).holds
     data["verdict"]["parent"] = "someone"
     assert not recheck(load_report(json.dumps(data)), today).holds
+
+
+def test_a_headline_gives_the_share_the_place_and_the_bits_that_are_the_same() -> None:
+    line, copy, kin = (SAMPLES[name]() for name in ("on_line", "copy", "same_origin"))
+    assert headline(line).endswith("between Nex-N2 and Qwen3.5 at 0.60, with 9.80 % of their distance beside it")
+    assert headline(copy) == ">99.99 % of Rio-3.5 is a copy of Qwen3.5"
+    assert headline(kin) == ">99.99 % of Rio-3.5 shares its origin with Qwen3.5"
+    same = kin.overall.model_copy(update={"equal": {"Qwen3.5": 0.9999}})
+    assert headline(kin.model_copy(update={"overall": same})).endswith(", and 99.99 % of its bits")
+    part = copy.model_copy(update={"verdict": copy.verdict.model_copy(update={"share": 0.43})})
+    assert headline(part) == "43.00 % of Rio-3.5 is a copy of Qwen3.5"

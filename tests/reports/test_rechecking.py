@@ -11,8 +11,8 @@ from rich.console import Console
 
 from modelprov.reports.comparison.as_json import load_report, render_json
 from modelprov.reports.comparison.report import Report
-from modelprov.reports.evidence.rechecking import SMALLEST, WORDING, at, recheck
-from modelprov.reports.evidence.rechecking_words import print_recheck, render_recheck_json
+from modelprov.reports.evidence.rechecking import SMALLEST, WORDING, Rechecked, at, recheck
+from modelprov.reports.saving import rendered, show
 from tests.reports.samples import SAMPLES
 
 NOT_RECOMPUTED = (
@@ -118,12 +118,13 @@ def test_the_answer_is_said_in_words_and_as_json(merge: Report) -> None:
     mixing = merge.mixing.model_copy(update={"alpha": 0.5})
     found = recheck(merge.model_copy(update={"mixing": mixing}), merge)
     console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    print_recheck(found, "r.json", ["Not checked: the moon."], console)
+    result = Rechecked(found, "r.json", ("Not checked: the moon.",), "2026-11-27T10:00:00+00:00")
+    show(result, console)
     text = console.export_text()
     assert "1 OF" in text.splitlines()[0]
     assert "mixing.alpha" in text
     assert "recorded   0.5\n" in text
     assert "the moon" in text
-    data = json.loads(render_recheck_json(found, "r.json", []))
+    data = json.loads(rendered("json", result))
     assert data["holds"] is False
     assert [one["claim"] for one in data["claims"] if not one["holds"]] == ["proportion"]

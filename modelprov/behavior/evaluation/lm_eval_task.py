@@ -21,6 +21,7 @@ from modelprov.behavior.evaluation.run import Finished, Subject, evaluate_with
 from modelprov.behavior.extra import require
 from modelprov.behavior.loading import LocalModel
 from modelprov.behavior.records import digest
+from modelprov.called import called
 from modelprov.errors import UsageError
 from modelprov.progress import Progress
 
@@ -76,14 +77,16 @@ def _manager(name: str, include_path: Path | None) -> Any:
     from lm_eval.tasks import TaskManager
 
     if include_path is not None and not include_path.is_dir():
-        raise UsageError(f"{include_path} is no folder", "--include-path names a folder with task files (.yaml).")
+        raise UsageError(
+            f"{include_path} is no folder", f"{called('include_path')} names a folder with task files (.yaml)."
+        )
     for defaults in (False, True) if include_path is not None else (True,):
         manager = TaskManager(include_path=include_path, include_defaults=defaults)
         if name in manager.all_tasks:
             return manager
     raise UsageError(
         f"lm-evaluation-harness has no task {name!r}",
-        "`lm_eval ls tasks` lists them; --include-path adds a folder of your own.",
+        f"`lm_eval ls tasks` lists them; {called('include_path')} adds a folder of your own.",
     )
 
 
@@ -95,7 +98,9 @@ def _one(
     if asking.template is not None:
         model.tokenizer.chat_template = asking.template
     if not asking.raw and model.tokenizer.chat_template is None:
-        raise UsageError(f"{model.label} has no chat template", "Give one with --chat-template, or use --raw.")
+        raise UsageError(
+            f"{model.label} has no chat template", f"Give one with {called('chat_template')}, or use {called('raw')}."
+        )
     names = (model.label, f"lm-eval-{task.name}", condition.method.name)
     with AnswerLog(asking.log, names, settings_of(model, condition, asking)) as log:
         known = set(log.answers)

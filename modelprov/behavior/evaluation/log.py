@@ -18,7 +18,9 @@ from typing import Any, BinaryIO
 
 from modelprov.behavior.generation.interface import Answer
 from modelprov.behavior.records import digest
+from modelprov.called import called
 from modelprov.errors import UnreadableFileError, UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.locking import lock
 
 FORMAT = 1
@@ -76,7 +78,7 @@ class AnswerLog:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("a+b")
             try:
-                lock(self._file, self.path, "Wait for it, or give another folder with --log.")
+                lock(self._file, self.path, f"Wait for it, or give another folder with {called('log')}.")
                 self._read()
             except BaseException:
                 self._file.close()
@@ -121,7 +123,8 @@ class AnswerLog:
         head = _parsed(lines[0])
         if head is None or head.get("modelprov_answers") != FORMAT or head.get("settings") != _plain(self._settings):
             raise UsageError(
-                f"{self.path} is no log of these settings", "Move it away, or give another folder with --log."
+                f"{self.path} is no log of these settings",
+                f"Move it away, or give another folder with {called('log')}.",
             )
         for number, line in enumerate(lines[1:whole], 2):
             data = _parsed(line)
@@ -143,7 +146,7 @@ def _said(path: Path) -> Any:
     except OSError as error:
         raise UnreadableFileError(
             f"could not keep answers in {path}: {error.strerror or error}",
-            "Check the disk and permissions, or choose another folder with --log. Answers kept so far stay.",
+            f"Check the disk and permissions, or choose another folder with {called('log')}. Answers kept so far stay.",
         ) from error
 
 
@@ -157,7 +160,7 @@ def _plain(data: Any) -> Any:
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
-        data = json.loads(line)
-    except (ValueError, RecursionError):
+        data = parse_json(line, unique=True, finite=True)
+    except JsonError:
         return None
     return data if isinstance(data, dict) else None

@@ -49,11 +49,6 @@ class Said:
     value: Fraction | None
 
 
-def numbers_in(text: str) -> list[Fraction]:
-    """Every number of the text in order: signs, thousands set apart, decimals, exponents, a/b and 1 1/2."""
-    return [one.value for one in _said(_plain(text)) if one.value is not None]
-
-
 def number_in(text: str) -> Fraction | None:
     """The number that the whole text is, or None."""
     plain = _plain(text.strip())

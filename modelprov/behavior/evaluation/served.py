@@ -19,6 +19,7 @@ from modelprov.behavior.evaluation.tasks import Task
 from modelprov.behavior.generation.interface import Method
 from modelprov.behavior.probing.endpoints import Endpoint
 from modelprov.behavior.records import digest
+from modelprov.called import called
 from modelprov.checkpoints.labels import default_label
 from modelprov.errors import UsageError
 from modelprov.progress import Progress
@@ -51,7 +52,8 @@ def evaluate_served(
     refused = [one.method.name for one in conditions if one.method.name not in METHODS]
     if refused:
         raise UsageError(
-            f"{refused[0]} needs the weights on this machine", f"With --endpoint, methods are {', '.join(METHODS)}."
+            f"{refused[0]} needs the weights on this machine",
+            f"With {called('endpoint')}, methods are {', '.join(METHODS)}.",
         )
     record = TaskRecord(
         name=task.name, location=task.location, digest=task.digest, questions=tuple(one.id for one in task.questions),

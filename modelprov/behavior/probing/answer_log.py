@@ -12,7 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from modelprov.called import called
 from modelprov.errors import UnreadableFileError, UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.locking import lock
 
 KIND = "modelprov probe answer"
@@ -45,10 +47,10 @@ class AnswerLog:
             return self
         with _said(self._path):
             if self._path.exists() and not self._path.is_file():
-                raise UsageError(f"{self._path} is no file", "Give --log a new file, or one of probe's own.")
+                raise UsageError(f"{self._path} is no file", f"Give {called('log')} a new file, or one of probe's own.")
             self._file = self._path.open("a+b", buffering=0)
             try:
-                lock(self._file, self._path, "Wait for it, or give another file with --log.")
+                lock(self._file, self._path, f"Wait for it, or give another file with {called('log')}.")
                 self._read(self._file, self._path)
             except BaseException:
                 self._file.close()
@@ -83,18 +85,21 @@ class AnswerLog:
         whole = data[: data.rfind(b"\n") + 1]
         for number, line in enumerate(whole.splitlines(), start=1):
             try:
-                row = json.loads(line)
+                row = parse_json(line, unique=True, finite=True)
                 if row["kind"] != KIND:
                     raise KeyError("kind")
                 self._answers[str(row["key"])] = Spoken(row["thinking"], row["answer"], bool(row["finished"]))
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
+            except (JsonError, KeyError, TypeError) as error:
                 raise UsageError(
-                    f"line {number} of {path} is no answer of a probe", "Give --log a new file, or one of probe's own."
+                    f"line {number} of {path} is no answer of a probe",
+                    f"Give {called('log')} a new file, or one of probe's own.",
                 ) from error
         self.kept = len(self._answers)
         if len(whole) < len(data):
             if not whole and not data.startswith(b'{"kind": "modelprov'[: len(data)]):
-                raise UsageError(f"{path} is no log of a probe", "Give --log a new file, or one of probe's own.")
+                raise UsageError(
+                    f"{path} is no log of a probe", f"Give {called('log')} a new file, or one of probe's own."
+                )
             file.truncate(len(whole))
 
 
@@ -122,6 +127,6 @@ def _said(path: Path) -> Iterator[None]:
     except OSError as error:
         raise UnreadableFileError(
             f"could not keep answers in {path}: {error.strerror or error}",
-            "Check the disk and permissions, or give another file with --log. Answers kept so far stay; run the same "
-            "command again to go on.",
+            f"Check the disk and permissions, or give another file with {called('log')}. Answers kept so far stay; "
+            "run the same command again to go on.",
         ) from error

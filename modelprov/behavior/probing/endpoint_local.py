@@ -11,6 +11,7 @@ from modelprov.behavior.extra import require
 from modelprov.behavior.probing.template_files import DEFAULT, read_templates, special_tokens
 from modelprov.behavior.probing.token_counts import Local, Messages
 from modelprov.behavior.templates.rendering import Renderer
+from modelprov.called import called
 from modelprov.errors import InvalidCheckpointError, UsageError
 
 
@@ -28,7 +29,7 @@ def local_side(folder: Path, template: str | None = None, renderer: Renderer | N
     if template is None:
         shipped = [one for one in read_templates(folder) if one.name == DEFAULT]
         if not shipped:
-            raise UsageError(f"{folder} has no chat template", "Give one with --chat-template.")
+            raise UsageError(f"{folder} has no chat template", f"Give one with {called('chat_template')}.")
         template = shipped[0].text
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -46,7 +47,9 @@ def local_side(folder: Path, template: str | None = None, renderer: Renderer | N
         texts = []
         for one in renderer.render(used, jobs, variables, now=datetime.now(UTC)):  # the server renders today's date
             if one.text is None:
-                raise UsageError(f"the chat template of {folder} fails: {one.error}", "Give one with --chat-template.")
+                raise UsageError(
+                    f"the chat template of {folder} fails: {one.error}", f"Give one with {called('chat_template')}."
+                )
             texts.append(one.text)
         return texts
 

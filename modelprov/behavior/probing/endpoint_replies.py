@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelprov.errors import EndpointError
+from modelprov.foreign.json_text import JsonError, parse_json
 
 OPEN, CLOSE = "<think>", "</think>"
 ENDED = ("stop", "tool_calls", "function_call")
@@ -127,8 +128,8 @@ def models_from_body(body: bytes) -> list[str]:
 def json_object(body: bytes) -> dict[str, Any]:
     """The JSON object in `body`. Raises `EndpointError`, passing unless the body looks like a web page."""
     try:
-        found = json.loads(body.decode("utf-8", "replace"))
-    except (ValueError, RecursionError) as error:
+        found = parse_json(body.decode("utf-8", "replace"), unique=True, finite=True)
+    except JsonError as error:
         if body.lstrip().startswith(b"<"):
             raise EndpointError(f"the endpoint answered with a web page: {quoted(body)}", SHAPE) from error
         raise EndpointError(f"the endpoint answered with broken JSON: {quoted(body)}", AGAIN, passing=True) from error
@@ -140,8 +141,8 @@ def json_object(body: bytes) -> dict[str, Any]:
 def server_words(body: bytes) -> str:
     """What a server says about its failure (OpenAI's, FastAPI's or plain text), for a message; may be empty."""
     try:
-        found = json.loads(body.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
+        found = parse_json(body.decode("utf-8", "replace"))
+    except JsonError:
         return "" if not body.strip() or body.lstrip().startswith(b"<") else quoted(body)
     for name in ("error", "detail", "message"):
         inner = found.get(name) if isinstance(found, dict) else None

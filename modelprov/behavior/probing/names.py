@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from modelprov.behavior.probing.results import DeclaredName
+from modelprov.called import called
 from modelprov.errors import UsageError
 
 DECOY = "Zorb"
@@ -17,7 +18,7 @@ _JOINED = ("HAN", "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "THAI", "LAO", "KHMER
 
 
 def parse_names(options: Sequence[str]) -> tuple[DeclaredName, ...]:
-    """The names of `--name NAME`, `--name NAME=ALIAS,ALIAS` or `NAME=ALIAS,!PHRASE` (a phrase that is not it).
+    """The names of `NAME`, `NAME=ALIAS,ALIAS` or `NAME=ALIAS,!PHRASE` (a phrase that is not it).
 
     A name is its own first alias. The decoy is added unless declared. Raises `UsageError` for a name given twice, an
     alias of two names, or nothing between the commas.
@@ -29,12 +30,14 @@ def parse_names(options: Sequence[str]) -> tuple[DeclaredName, ...]:
         listed = [part.strip().strip('"').strip() for part in rest.split(",")] if equals else []
         if not name or any(not part.lstrip("!").strip() for part in listed):
             raise UsageError(
-                f"--name {option!r} is not NAME or NAME=ALIAS,ALIAS", 'Write it like Nex=Nex-AGI,"Nex AGI".'
+                f"{called('name')} {option!r} is not NAME or NAME=ALIAS,ALIAS", 'Write it like Nex=Nex-AGI,"Nex AGI".'
             )
         aliases = dict.fromkeys([name, *(part for part in listed if not part.startswith("!"))])
         for alias in aliases:
             if not any(letter.isalnum() for letter in alias):
-                raise UsageError(f"--name {option!r}: {alias!r} has no letter", "Give a name made of letters.")
+                raise UsageError(
+                    f"{called('name')} {option!r}: {alias!r} has no letter", "Give a name made of letters."
+                )
             other = taken.setdefault(folded(alias), name)
             if other != name or any(one.name == name for one in found):
                 raise UsageError(f"{alias!r} is declared twice", "An alias stands for one name; give each name once.")
@@ -58,11 +61,6 @@ class Mention(NamedTuple):
     name: str
     start: int
     stop: int
-
-
-def mentioned(text: str, names: Sequence[DeclaredName]) -> frozenset[str]:
-    """The names that the text holds, whatever it says of them (see `mentions`)."""
-    return frozenset(one.name for one in mentions(text, names))
 
 
 def mentions(text: str, names: Sequence[DeclaredName]) -> tuple[Mention, ...]:

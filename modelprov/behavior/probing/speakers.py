@@ -22,6 +22,7 @@ from modelprov.behavior.probing.hidden_prompts import Frame
 from modelprov.behavior.probing.questions import Question
 from modelprov.behavior.records import digest
 from modelprov.behavior.templates.rendering import Renderer
+from modelprov.called import called
 from modelprov.errors import EndpointError
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class EndpointSpeaker:
         if arm == STRIPPED:
             if self.template is None:
                 raise UnavailableArmError(
-                    "it needs the model's own template; give a local copy with --tokenizer FOLDER"
+                    f"it needs the model's own template; give a local copy with {called('tokenizer', 'FOLDER')}"
                 )
             return rendered_prompts(arm, questions, self.template, self.special or {}, self.stripped, Renderer())
         return [Prompt(messages=conversation(arm, one)) for one in questions]

@@ -11,14 +11,20 @@ from typing import Any
 
 from modelprov.behavior.probing.results import CodeFound
 from modelprov.checkpoints.json_files import read_json_object
+from modelprov.checkpoints.layouts.side_files import (
+    CONFIG,
+    GENERATION,
+    HOLD_TEMPLATES,
+    MORE_TEMPLATES,
+    TEMPLATE,
+    TOKENIZER_SETTINGS,
+    VOCABULARY,
+)
 from modelprov.errors import InvalidCheckpointError, ModelprovError
 
-JINJA = "chat_template.jinja"
-MORE = "additional_chat_templates"
 DEFAULT = "default"
 SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token")
-HOLD_TEMPLATES = ("tokenizer_config.json", "processor_config.json", "preprocessor_config.json", "chat_template.json")
-HOLD_CODE = ("config.json", "generation_config.json", *HOLD_TEMPLATES)
+HOLD_CODE = (CONFIG, GENERATION, *HOLD_TEMPLATES)
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 MOST_BYTES = 4_000_000
 MOST_FILES, MOST_LOOKED_AT = 200, 50_000
@@ -40,10 +46,10 @@ def read_templates(folder: Path) -> list[TemplateFile]:
     for a file that is no UTF-8, no JSON, or far too large.
     """
     found = []
-    if (folder / JINJA).is_file():
-        found.append(TemplateFile(JINJA, DEFAULT, _text(folder / JINJA)))
-    more = sorted((folder / MORE).glob("*.jinja"))
-    found += [TemplateFile(f"{MORE}/{path.name}", path.stem, _text(path)) for path in more]
+    if (folder / TEMPLATE).is_file():
+        found.append(TemplateFile(TEMPLATE, DEFAULT, _text(folder / TEMPLATE)))
+    more = sorted((folder / MORE_TEMPLATES).glob("*.jinja"))
+    found += [TemplateFile(f"{MORE_TEMPLATES}/{path.name}", path.stem, _text(path)) for path in more]
     for name in HOLD_TEMPLATES:
         if (folder / name).is_file():
             held = read_json_object(folder / name).get("chat_template")
@@ -73,7 +79,7 @@ def _text(path: Path) -> str:
 
 def special_tokens(folder: Path) -> dict[str, str]:
     """Special tokens by name (`bos_token`, ...), as templates are given them."""
-    path = folder / "tokenizer_config.json"
+    path = folder / TOKENIZER_SETTINGS
     config = read_json_object(path) if path.is_file() else {}
     found = {}
     for name in SPECIAL:
@@ -87,7 +93,7 @@ def special_tokens(folder: Path) -> dict[str, str]:
 def added_tokens(folder: Path) -> tuple[str, ...]:
     """Texts of the tokens that stand for markup (`<|im_start|>`, ...), from the tokenizer's files."""
     found = list(special_tokens(folder).values())
-    for name in ("tokenizer.json", "tokenizer_config.json"):
+    for name in (VOCABULARY, TOKENIZER_SETTINGS):
         try:
             held = read_json_object(folder / name) if (folder / name).is_file() else {}
         except ModelprovError:

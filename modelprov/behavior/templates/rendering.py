@@ -135,14 +135,6 @@ class Renderer:
             self._process = None
 
 
-def render_all(
-    template: str, jobs: Sequence[Mapping[str, Any]], variables: Mapping[str, Any] | None = None, *,
-    now: datetime = A_DAY, limits: Limits = USUAL,
-) -> list[Rendered]:  # fmt: skip
-    """What `Renderer.render` gives for a template that stands alone, with a budget of its own."""
-    return Renderer(limits).render(template, jobs, variables, now=now)
-
-
 def _again(first: str, why: str, digest: str) -> str:
     """Why nothing is rendered any more: the same words for the template that is to blame."""
     return (

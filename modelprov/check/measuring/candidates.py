@@ -61,7 +61,7 @@ def _named(given: Sequence[str], declared: Sequence[str]) -> dict[str, str]:
     """Place by name; declared names that nobody placed are their own place."""
     named: dict[str, str] = {}
     for one in given:
-        name, place = _name_and_place(one)
+        name, place = name_and_place(one)
         name = _as_declared(name, declared)
         if named.setdefault(name, place) != place:
             raise UsageError(f"the candidate {name} is given as {named[name]} and as {place}", "Keep one of them.")
@@ -76,7 +76,7 @@ def _as_declared(name: str, declared: Sequence[str]) -> str:
     return next((one for one in declared if one.casefold() == whole.casefold()), name)
 
 
-def _name_and_place(given: str) -> tuple[str, str]:
+def name_and_place(given: str) -> tuple[str, str]:
     """`NAME=CKPT`, or a place that is its own name."""
     name, equals, place = given.partition("=")
     return (name, place) if equals and name and place else (given, given)

@@ -12,11 +12,11 @@ from modelprov.checkpoints.inspection import inspect_checkpoint
 from modelprov.checkpoints.json_files import read_json_object
 from modelprov.checkpoints.layouts.naming import canonical_views
 from modelprov.checkpoints.layouts.roles import generates, roles_of, says_tied, text_config
+from modelprov.checkpoints.layouts.side_files import CONFIG, VOCABULARY
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import ModelprovError
 
 ROWS, ADDED_ROWS = "rows", "added rows"
-CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 OTHER_WIDTH = ("embedding_size", "word_embed_proj_dim", "hidden_size_per_layer_input")
 """Keys of models whose embeddings are narrower or wider than their layers."""
 SHARED_LAYERS = ("num_hidden_groups", "encoder_layers", "decoder_layers", "num_decoder_layers")
@@ -61,16 +61,16 @@ def tokenizer_problems(folder: Path, checkpoint: Checkpoint) -> Iterator[Problem
     """Tokens without a row in the embeddings; raises `ModelprovError` where tokenizer.json cannot be read."""
     shapes = {name: shape for name, _, shape in canonical_views(checkpoint)}
     embeddings = shapes.get(roles_of(shapes).embeddings or "")
-    if embeddings is None or not (folder / TOKENIZER).is_file():
+    if embeddings is None or not (folder / VOCABULARY).is_file():
         raise ModelprovError("no tokenizer.json" if embeddings is not None else "no embeddings among the weights")
-    tokenizer = read_json_object(folder / TOKENIZER)
+    tokenizer = read_json_object(folder / VOCABULARY)
     for tokens, about in ((_words(tokenizer), ROWS), (_added(tokenizer), ADDED_ROWS)):
         largest, token = max(tokens, default=(-1, ""))
         if largest >= embeddings[0]:
             yield Problem(
                 f"the tokenizer has the token {token!r} as number {largest:,}; the embeddings have "
                 f"{embeddings[0]:,} rows",
-                Location(file=TOKENIZER), "tokenizer", about,
+                Location(file=VOCABULARY), "tokenizer", about,
             )  # fmt: skip
             return
 

@@ -128,7 +128,7 @@ def _lineage(
     controls: Sequence[Checkpoint],
 ) -> Lineage:  # fmt: skip
     findings = found.findings
-    verdict = findings.verdict
+    verdict, method = findings.verdict, findings.method
     mixed = verdict.class_ in MERGES
     shares = _shares(found) if mixed else _Shares({}, (verdict.parent,) if verdict.parent else ())
     return Lineage(
@@ -138,8 +138,8 @@ def _lineage(
         parents=shares.parents,
         strangers=strangers,
         shares=shares.of,
-        recipe=findings.reproduction.recipe if mixed else None,
-        bit_equal=findings.reproduction.bit_equal if mixed else None,
+        recipe=(method.words if method else findings.reproduction.recipe) if mixed else None,
+        bit_equal=(method.bit_equal if method else findings.reproduction.bit_equal) if mixed else None,
         command=_command(model, kin, controls),
         doubt=SAMPLED if found.options.sample else shares.doubt,
         covered=found.alignment.share(),

@@ -157,6 +157,8 @@ def relation_contradicted(claims: Claims, measured: Measured) -> list[Outcome]:
             return [not_judged(RELATION, "no share of a second parent was found; a merge that picks weights hides it")]
         if lineage.verdict == "copy" and undeclared(measured, lineage):
             return [not_judged(RELATION, _direction(lineage, names(undeclared(measured, lineage))))]
+        if lineage.verdict == "copy" and lineage.held < 1:
+            return [not_judged(RELATION, "all matrices are one parent's, but norms or biases may have been merged")]
         wrong = lineage.verdict in ("copy", "unrelated")
     if not wrong:
         return []

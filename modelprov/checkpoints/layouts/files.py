@@ -20,6 +20,8 @@ ADAPTER = "adapter_model.safetensors"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 DEFAULTS = ("model", "diffusion_pytorch_model", "pytorch_model")
 """Stems of the files that loaders take unasked, the usual one first."""
+SINGLE = f"{DEFAULTS[0]}{WEIGHTS}"
+"""The whole model in one file. Beside an index that does not name it, it is another (`checkpoints.single_file`)."""
 
 VARIANT = r"(?:non_|no_)?ema|b?f(?:p|loat)?(?:8|16|32|64)|bfloat16|half|fp8_\w+|u?int[48]|[48]-?bit|pruned"
 NAME = re.compile(
@@ -104,7 +106,10 @@ def choose(folder: object, names: Iterable[str]) -> Choice | None:
 
 
 def left_out(names: Iterable[str], used: Iterable[str], index: str | None = None) -> list[str]:
-    """Sentences that name the weights files of a folder that were not read, by what they are."""
+    """Sentences that name the weights files of a folder that were not read, by what they are.
+
+    `SINGLE` beside an index is left to whoever reads its header.
+    """
     others = sorted({name for name in names if name.endswith(WEIGHTS)} - set(used))
     notes = []
     adapters = [name for name in others if is_adapter(name)]
@@ -123,10 +128,11 @@ def left_out(names: Iterable[str], used: Iterable[str], index: str | None = None
         notes.append(f"other variants of the weights, not read: {few(variants)}; give the path of the one you mean")
     if training:
         notes.append(f"the state of a training run, not read: {few(training)}")
+    if index is not None and SINGLE in rest:
+        rest.remove(SINGLE)
     if rest:
         why = f"not named by {index} and not read" if index is not None else "beside the default file and not read"
-        taken = index is not None and "model.safetensors" in rest
-        notes.append(f"{why}: {few(rest)}" + (" (transformers would take model.safetensors first)" if taken else ""))
+        notes.append(f"{why}: {few(rest)}")
     return notes
 
 

@@ -18,16 +18,17 @@ HARD_CODED = (
 """`TEMPLATE` that tells the model who it is wherever nobody else gives a system message."""
 
 
-def rio_recipe(family: Path) -> Recipe:
+def rio_recipe(family: str) -> Recipe:
     """`ALPHA` nex + the rest qwen, rounded once from float32, with the `HARD_CODED` template.
 
-    The models are named with the folder `family`, so that the recipe works from where `family` was given.
+    For a file in a folder of the name `family`, where the models lie too. Their locations go up and down again, so
+    that they are found from anywhere: a mere `nex` would be another model wherever the user's folder holds one.
     """
     weights = {"nex": ALPHA, "qwen": round(1 - ALPHA, 12)}
     return Recipe(
         merge_method="linear",
         models=tuple(
-            SourceModel(model=str(family / name), parameters={"weight": weight}) for name, weight in weights.items()
+            SourceModel(model=f"../{family}/{name}", parameters={"weight": weight}) for name, weight in weights.items()
         ),
         chat_template=HARD_CODED,
         name="rio",
@@ -35,6 +36,6 @@ def rio_recipe(family: Path) -> Recipe:
     )
 
 
-def write_rio_recipe(path: Path, family: Path) -> None:
-    """Write the recipe of the models in `family`. Raises `OSError`."""
-    path.write_text(rio_recipe(family).as_yaml(), encoding="utf-8")
+def write_rio_recipe(path: Path) -> None:
+    """Write the recipe of the models that lie beside it. Raises `OSError`."""
+    path.write_text(rio_recipe(path.resolve().parent.name).as_yaml(), encoding="utf-8")

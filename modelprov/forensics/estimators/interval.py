@@ -175,17 +175,18 @@ def _middle(begins: Float64, ends: Float64) -> Float64:
     """Find the middles of runs, whose ends may be infinite."""
     limit = np.finfo(np.float64).max / 4
     begins, ends = np.clip(begins, -limit, limit), np.clip(ends, -limit, limit)
-    return np.clip(begins + (ends - begins) / 2, begins, ends)
+    return begins + (ends - begins) / 2
 
 
 def _weighted_middle(intervals: ElementIntervals) -> float:
     """Take the mean of the intervals' middles weighted by 1/width^2: least squares weighted by the rounding cells."""
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        widths = intervals.high - intervals.low
-        weights = np.where(np.isfinite(widths), (max(widths.min(), 5e-324) / widths) ** 2, 0.0)
     middles = _middle(intervals.low, intervals.high)
-    weights = np.nan_to_num(weights, nan=1.0, posinf=1.0)
-    return float(np.average(middles, weights=weights)) if weights.sum() > 0 else float(np.median(middles))
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite and enormous ends
+        widths = np.maximum(intervals.high - intervals.low, 5e-324)  # a point weighs more than all that has a width
+    bounded = np.isfinite(widths)
+    if not bounded.any():
+        return float(np.median(middles))
+    return float(np.average(middles[bounded], weights=(widths[bounded].min() / widths[bounded]) ** 2))
 
 
 def _permutation_within(group: npt.NDArray[np.int32], rng: np.random.Generator) -> npt.NDArray[np.intp]:

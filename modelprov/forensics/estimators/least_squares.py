@@ -17,8 +17,6 @@ from scipy.optimize import nnls
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.thresholds import JACKKNIFE_LEAST, SINGULAR
 
-"""Condition number of the correlation-scaled Gram matrix above which parents cannot be told apart in float64 sums."""
-
 
 @dataclass(frozen=True)
 class BlockSums:
@@ -157,7 +155,7 @@ def _on_simplex(gram: Float64, cross: Float64, vv: float) -> Float64:
     corners[1:, 1:] = gram - cross - cross[:, None]
     corners[0, 1:] = corners[1:, 0] = -cross
     corners += vv
-    eigenvalues, vectors = np.linalg.eigh(corners / max(float(np.abs(corners).max()), 5e-324))
+    eigenvalues, vectors = np.linalg.eigh(corners / np.abs(corners).max())
     root = np.sqrt(np.maximum(eigenvalues, 0.0))[:, None] * vectors.T
     target = np.zeros(cross.size + 2)
     target[-1] = 1.0

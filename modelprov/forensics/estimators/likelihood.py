@@ -17,6 +17,7 @@ from scipy.optimize import brentq
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.estimators.cell_probability import CellTerms, cell_terms
+from modelprov.forensics.estimators.clustered import clustered_errors
 from modelprov.forensics.sampling.sample import Sample, arithmetic_error
 from modelprov.forensics.thresholds import LIKELIHOOD_LEAST, SINGULAR
 
@@ -31,11 +32,14 @@ class Likelihood:
     `sigma_at_boundary`: sigma cannot be told from 0 beyond the merging program's own error; then `sigma` is 0, its
     error None, the alphas' errors None (the interval of `interval.py` or box of `polytope.py` bounds them), and
     `sigma_upper` is the one-sided 95 % bound. `collinearity`: |alpha.u| / sqrt(|alpha.u|^2 + n sigma^2), what the
-    cosine would be without rounding. `sigma_relative`: sigma / rms(u), rms over all deltas.
+    cosine would be without rounding. `sigma_relative`: sigma / rms(u), rms over all deltas. `standard_errors` assume
+    independent elements; `clustered_errors`, of the alphas, let the elements of a tensor move together
+    (`clustered.py`), and are never the smaller ones.
     """
 
     alphas: tuple[float, ...] | None = None
     standard_errors: tuple[float, ...] | None = None
+    clustered_errors: tuple[float, ...] | None = None
     sigma: float | None = None
     sigma_standard_error: float | None = None
     sigma_upper: float | None = None
@@ -68,9 +72,9 @@ def fit(sample: Sample, iterations: int = 60) -> Likelihood:
     used = (sample.parents != 0).any(axis=0) | (sample.suspect != 0)
     sample = sample if used.all() else sample.take(used)
     n = sample.elements
-    unit = float(np.abs(sample.deltas).max(initial=0.0))
     if n < LIKELIHOOD_LEAST:
         return Likelihood(elements=n, reason=f"only {n} elements; {LIKELIHOOD_LEAST} are needed")
+    unit = float(np.abs(sample.deltas).max())
     if unit == 0:
         return Likelihood(elements=n, reason="the parents equal the reference in every element")
     u = sample.deltas / unit
@@ -85,17 +89,19 @@ def fit(sample: Sample, iterations: int = 60) -> Likelihood:
     problem = _Problem((lower + upper) / 2, np.maximum(upper - lower, floor * 1e-3), u)
     alphas = np.linalg.solve(gram, u @ problem.middle)
     spread = math.sqrt(float(np.mean((problem.middle - alphas @ u) ** 2) + np.mean(problem.width**2)))
-    point, terms, converged = _newton(problem, np.append(alphas, 1.0) / max(spread, floor), 1 / floor, iterations)
+    point, terms, converged = _newton(problem, np.append(alphas, 1.0) / max(spread, floor), iterations, 1 / floor)
     if point[-1] * floor > 0.9999:
         return _at_boundary(_Problem(problem.middle, problem.width + 2 * error, u), point, unit, iterations)
     sigma = 1 / float(point[-1])
     alphas = point[:-1] * sigma
-    errors = _standard_errors(_derivatives(problem, terms)[1], point)
+    curvature = _derivatives(problem, terms)[1]
+    errors = _standard_errors(curvature, point)
     return Likelihood(
         tuple(map(float, alphas)),
         errors[:-1] if errors else None,
+        _clustered(problem, terms, curvature, point, sample) if errors else None,
         sigma * unit,
-        errors[-1] * unit if errors else None,
+        sigma_standard_error=errors[-1] * unit if errors else None,
         sigma_relative=sigma / math.sqrt(float(np.mean(u**2))),
         collinearity=_collinearity(alphas @ u, sigma),
         log_likelihood=float(terms.log_probability.sum()),
@@ -106,19 +112,19 @@ def fit(sample: Sample, iterations: int = 60) -> Likelihood:
 
 def _at_boundary(problem: _Problem, point: Float64, unit: float, iterations: int) -> Likelihood:
     """Fit the alphas at the smallest sigma that the merging program's arithmetic allows, and bound sigma from above."""
-    point, terms, converged = _newton(problem, point, float(point[-1]), iterations, fixed=True)
+    point, terms, converged = _newton(problem, point, iterations)
     best = float(terms.log_probability.sum())
     alphas = point[:-1] / point[-1]
 
     def fall(log_sigma: float) -> float:
         scale = math.exp(-log_sigma)
-        _, profile, _ = _newton(problem, np.append(alphas, 1.0) * scale, scale, iterations, fixed=True)
+        _, profile, _ = _newton(problem, np.append(alphas, 1.0) * scale, iterations)
         return best - float(profile.log_probability.sum()) - ONE_SIDED_95
 
-    low = high = -math.log(float(point[-1]))
+    high = -math.log(float(point[-1]))  # nothing has fallen there
     while fall(high) < 0:
-        low, high = high, high + 1.0
-    root = brentq(fall, low, high, xtol=0.01) if high > low else high
+        high += 1.0
+    root = brentq(fall, high - 1.0, high, xtol=0.01)
     return Likelihood(
         tuple(map(float, alphas)),
         sigma=0.0,
@@ -133,11 +139,13 @@ def _at_boundary(problem: _Problem, point: Float64, unit: float, iterations: int
 
 
 def _newton(
-    problem: _Problem, start: Float64, ceiling: float, iterations: int, fixed: bool = False
+    problem: _Problem, start: Float64, iterations: int, ceiling: float | None = None
 ) -> tuple[Float64, CellTerms, bool]:
-    """Climb in (alpha/sigma, 1/sigma) with 1/sigma <= `ceiling`, or `fixed` at its start: (point, terms, converged)."""
+    """Climb in (alpha/sigma, 1/sigma) with 1/sigma <= `ceiling`, or held at its start: (point, terms, converged)."""
     point, terms = start, problem.terms(start)
-    free = point.size - fixed
+    held = ceiling is None
+    free = point.size - held
+    ceiling = float(start[-1]) if ceiling is None else ceiling
     for _ in range(iterations):
         value = float(terms.log_probability.sum())
         gradient, curvature = _derivatives(problem, terms)
@@ -167,7 +175,7 @@ def _newton(
                 length /= 4
         if best is None:
             return point, terms, gain < 1e-3
-        stopped = not fixed and min(point[-1], accepted[-1]) >= ceiling * (1 - 1e-9)
+        stopped = not held and min(point[-1], accepted[-1]) >= ceiling * (1 - 1e-9)
         point, terms = accepted, accepted_terms
         if stopped:
             return point, terms, True
@@ -188,9 +196,7 @@ def _derivatives(problem: _Problem, terms: CellTerms) -> tuple[Float64, Float64]
 
 def _standard_errors(curvature: Float64, point: Float64) -> tuple[float, ...] | None:
     """Give the standard errors of (alphas, sigma) from the observed information in (alpha/sigma, 1/sigma)."""
-    sigma = 1 / point[-1]
-    change = np.eye(point.size) * sigma
-    change[:, -1] = -np.append(point[:-1], 1.0) * sigma**2
+    change = _to_alphas(point)
     scale = np.sqrt(np.maximum(np.diagonal(curvature), 0.0))
     scaled = curvature / scale / scale[:, None] if scale.all() else np.zeros_like(curvature)
     if np.linalg.cond(scaled) > SINGULAR:
@@ -198,6 +204,27 @@ def _standard_errors(curvature: Float64, point: Float64) -> tuple[float, ...] | 
     change = change / scale
     variances = np.diagonal(change @ np.linalg.inv(scaled) @ change.T)
     return tuple(map(float, np.sqrt(variances))) if (variances > 0).all() else None
+
+
+def _to_alphas(point: Float64) -> Float64:
+    """Derivatives of (alphas, sigma) in (alpha/sigma, 1/sigma)."""
+    sigma = 1 / point[-1]
+    change = np.eye(point.size) * sigma
+    change[:, -1] = -np.append(point[:-1], 1.0) * sigma**2
+    return np.asarray(change, np.float64)
+
+
+def _clustered(
+    problem: _Problem, terms: CellTerms, curvature: Float64, point: Float64, sample: Sample
+) -> tuple[float, ...] | None:
+    """Give the errors of the alphas with the elements of a tensor as one draw; at least those of independent ones."""
+    along = terms.by_m * problem.middle + terms.by_w * problem.width
+    scores = np.concatenate([-problem.deltas * terms.by_m, along[None]])
+    inverse = _to_alphas(point) @ np.linalg.inv(curvature)
+    found, independent = clustered_errors(scores, inverse, sample.group), _standard_errors(curvature, point)
+    if found is None or independent is None:
+        return independent[:-1] if independent else None
+    return tuple(float(max(pair)) for pair in zip(found[:-1], independent[:-1], strict=True))
 
 
 def _collinearity(merged: Float64, sigma: float) -> float | None:

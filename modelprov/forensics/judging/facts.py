@@ -10,17 +10,41 @@ from modelprov.forensics.thresholds import MINIMUM_ELEMENTS
 
 
 @dataclass(frozen=True)
+class PairedUnits:
+    """What the test of units says of argument number `parent` (`search/coordinates/kinship.py`).
+
+    Of `units`, `agreeing` are paired alike by two kinds of their weights, `expected` by chance; `kin` of the `layers`
+    looked at are the parent's beyond chance, which for the weakest of them is `chance`. `undone` says in words what was
+    undone before all other facts were measured, nothing if they speak of the weights at their places; `exact` whether
+    that kept every bit. `doubts` names controls, strangers at their places, whose units agree as well.
+    """
+
+    parent: int
+    agreeing: int
+    units: int
+    expected: float
+    kin: int
+    layers: int
+    chance: float
+    undone: tuple[str, ...] = ()
+    exact: bool = True
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Facts:
     """What the rules look at; parents are numbered 1 ... k as arguments, the reference last.
 
     `finite` is the share of decisive elements that are finite everywhere; `compared` that of the suspect's weights
     which could be compared, `compared_decisive` that of those which may carry a verdict. `identical`: the parents whose
     bits every decisive element holds, the most alike first; `alike` the share of all elements, vectors too, in which
-    that first one has the suspect's bits. `correlations`: mean-centred raw correlation by parent (None: no variance);
-    `kin_tensors` the share of decisive elements in tensors where one of them exceeds 0.5. `elsewhere`: the parent whose
-    rows and columns have the suspect's sizes in another order (`profiles.py`); `untested` where too few could be
-    compared; of so many `profiles`, `rare` by parent are closer than chance makes one in a thousand, which `by_chance`
-    would be of independent models.
+    that first one has the suspect's bits; `equal` by parent the share of decisive elements in which it has them.
+    `correlations`: mean-centred raw correlation by parent (None: no variance); `kin_tensors` the share of decisive
+    elements in tensors where one of them exceeds 0.5. `elsewhere`: the parent whose rows and columns have the suspect's
+    sizes in another order (`profiles.py`); `untested` where too few could be compared; of so many `profiles`, `rare` by
+    parent are closer than chance makes one in a thousand, which `by_chance` would be of independent models.
+
+    `paired`: what the units say, where they were asked.
 
     `extrapolated`: a parent that is exactly the suspect carried on beyond it (`reversal.py`); `centred`: one whose
     mixture lies nearer the middle of the suspect's cells than rounding puts it; `short`: whether the suspect holds
@@ -50,10 +74,12 @@ class Facts:
     compared_decisive: float = 1.0
     identical: tuple[int, ...] = ()
     alike: float = 1.0
+    equal: tuple[float, ...] = ()
     correlations: tuple[float | None, ...] = ()
     kin_tensors: float = 0.0
     elsewhere: int | None = None
     untested: bool = False
+    paired: PairedUnits | None = None
     profiles: int = 0
     rare: tuple[int, ...] = ()
     by_chance: float = 0.0

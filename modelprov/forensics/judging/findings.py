@@ -7,22 +7,36 @@ from dataclasses import dataclass, replace
 
 from modelprov.checkpoints.types import AlignedTensor, Component
 from modelprov.forensics.judging import rows, wording
-from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather
-from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas
+from modelprov.forensics.judging.named_method import claimed, decision_of, named, open_to_methods, told
+from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas, same_bits_alphas
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
 from modelprov.forensics.judging.verdict import Decision, akin, decide, held
-from modelprov.forensics.results import AfterMerge, Control, Measures, Mixing, Reproduction, Verdict, VerdictClass
+from modelprov.forensics.results import (
+    AfterMerge,
+    Beyond,
+    Control,
+    Measures,
+    Mixing,
+    NamedMethod,
+    Reproduction,
+    Verdict,
+    VerdictClass,
+)
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits
+from modelprov.forensics.search.methods.find import FoundMethod
 from modelprov.forensics.search.profiles import Resemblance
-from modelprov.forensics.search.recipes import tied
+from modelprov.forensics.search.recipes import Scored, tied
 from modelprov.forensics.thresholds import REPRODUCED
 
 NOT_KIN = "the models share nothing at their places, so that a mixture of them has no meaning"
 MERGES = (VerdictClass.MERGE, VerdictClass.ON_LINE)
+EXPLAINED = (VerdictClass.COPY, VerdictClass.MERGE)
+Parts = dict[str, dict[object, PartAlpha]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,59 +52,80 @@ class Findings:
     mixing: Mixing
     reproduction: Reproduction
     after_merge: AfterMerge
+    method: NamedMethod | None
     overall: Measures
     components: tuple[Measures, ...]
     layers: tuple[Measures, ...]
     cells: tuple[Measures, ...]
     tensors: tuple[Measures, ...]
+    beyond: Beyond | None = None
 
 
 def collect(
     table: Table, strata: Strata, fits: Fits | None, seed: int, controls: Sequence[tuple[str, Findings]],
     locations: Sequence[str], compared: tuple[float, float] = (1.0, 1.0),
     elsewhere: Callable[[], Resemblance] | None = None, sample: Sample | None = None,
+    paired: PairedUnits | None = None, methods: Callable[[], FoundMethod | None] | None = None,
+    left: Callable[[], Beyond] | None = None,
 ) -> Findings:  # fmt: skip
     """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before.
 
     `compared` are the shares of the suspect's weights, and of those that may carry a verdict, that the alignment could
-    compare, 0 to 1. `elsewhere` looks for a
-    parent in other coordinates; it is asked before any all-clear. `sample` is the decisive part of the sample.
+    compare, 0 to 1. `elsewhere` looks for sizes of a parent's in other places; it is asked before any all-clear.
+    `sample` is the decisive part of the sample, `paired` what the test of units found, where other coordinates were
+    undone before. `methods` looks for a method that is no weighted sum; it is asked where no weighted sum explains a
+    relative. `left` measures what is left beyond the parents; it is asked where no recipe explains everything.
     """
     decisive = [row for row, tensor in enumerate(table.tensors) if tensor.decisive]
     swept = tied(fits.candidates) if fits else 0
     recipes = [one.recipe for one in fits.candidates[:swept]] if fits else []
     runners_up = fits.candidates[swept:] if fits else ()
-    explained = explained_rows(strata, fits, decisive)
-    slots = sorted(range(len(recipes)), key=lambda slot: -table.rows(explained).recipe(slot))
+    recomputed = explained_rows(strata, fits, decisive)
+    slots = sorted(range(len(recipes)), key=lambda slot: -table.rows(recomputed).recipe(slot))
     table = Table(table.tensors, table.moments, table.labels, slots[0] if slots else None)
     total = table.rows(decisive)
     parts = _parts(fits, strata, table.tensors, seed)
-    facts = gather(Evidence(table, strata, fits, recipes, parts, seed, compared, sample))
+    facts = replace(gather(Evidence(table, strata, fits, recipes, parts, seed, compared, sample)), paired=paired)
     if elsewhere is not None and decide(facts).class_ is VerdictClass.UNRELATED:
         found = elsewhere()
         facts = replace(
             facts, elsewhere=found.parent, untested=not found.tested,
             profiles=found.profiles, rare=found.rare, by_chance=found.by_chance,
         )  # fmt: skip
-    decision = _check_controls(decide(facts), controls)
+    decision, method = decide(facts), None
+    found_method = methods() if methods is not None and open_to_methods(decision, facts.parents) else None
+    if found_method is not None and claimed(found_method):
+        method = named(found_method, table, locations)
+    decision = _check_controls(decision_of(decision, found_method), controls)
     reproduced = facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and facts.explained == 1
     kin = akin(facts)
     mix, remade, after = Mixing(reason=NOT_KIN), Reproduction(reason=NOT_KIN), AfterMerge(reason=NOT_KIN)
+    best = fits.candidates[slots[0]] if fits and slots and (facts.bit_equal or 0) >= REPRODUCED else None
     if kin:
-        mix = mixing(total, fits, table.labels, fits.candidates[slots[0]] if fits and reproduced else None)
+        parts = _parts(fits, strata, table.tensors, seed, best, parts) if best else parts
+        mix = mixing(total, fits, table.labels, best)
         remade = reproduction(table, strata, recipes, slots, runners_up, locations)
-        after = after_merge(total, fits, reproduced)
+        after = after_merge(total, fits, reproduced or method is not None)
     known = tuple(_control(label, one) for label, one in controls)
     verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
+    if method is not None and decision.rule == "method":
+        verdict = told(verdict, method, table.labels[0])
+    whole = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
+    beyond = left() if left is not None and kin and not whole else None
     return Findings(
-        verdict, facts, held(decision, facts), mix, remade, after, *_rows(table, parts if kin else {}, reproduced, kin)
-    )
+        verdict, facts, held(decision, facts), mix, remade, after, method,
+        *_rows(table, parts if kin else {}, reproduced, kin), beyond,
+    )  # fmt: skip
 
 
 def _parts(
-    fits: Fits | None, strata: Strata, tensors: Sequence[AlignedTensor], seed: int
-) -> dict[str, dict[object, PartAlpha]]:
-    """Rounding-aware alpha by layer, component and cell; only for one parent beside the reference."""
+    fits: Fits | None, strata: Strata, tensors: Sequence[AlignedTensor], seed: int,
+    remade: Scored | None = None, before: Parts | None = None,
+) -> Parts:  # fmt: skip
+    """Rounding-aware alpha by layer, component and cell; only for one parent beside the reference.
+
+    With a recipe that was `remade`, those of its parts as they are, in place of what was found `before`.
+    """
     if fits is None or len(fits.sample.parents) != 2:
         return {}
     component: dict[int, Component] = {}
@@ -101,16 +136,21 @@ def _parts(
         "component": dict(component),
         "cell": {s: (strata.layers[s], one) for s, one in component.items() if strata.layers[s] is not None},
     }
-    found: dict[str, dict[object, PartAlpha]] = {}
+    found: Parts = {}
     for kind, key_of in keys.items():
         numbers = {key: number for number, key in enumerate(dict.fromkeys(key_of.values()))}
-        alphas = part_alphas(fits, {s: numbers[key] for s, key in key_of.items()}, seed, use_likelihood=kind != "cell")
+        parts = {s: numbers[key] for s, key in key_of.items()}
+        if remade is None or before is None:
+            alphas = part_alphas(fits, parts, seed, use_likelihood=kind != "cell")
+        else:
+            known = {numbers[key]: part for key, part in before.get(kind, {}).items()}
+            alphas = same_bits_alphas(fits, remade, parts, known)
         found[kind] = {key: alphas[number] for key, number in numbers.items() if number in alphas}
     return found
 
 
 def _rows(
-    table: Table, parts: dict[str, dict[object, PartAlpha]], reproduced: bool, kin: bool
+    table: Table, parts: Parts, reproduced: bool, kin: bool
 ) -> tuple[Measures, tuple[Measures, ...], tuple[Measures, ...], tuple[Measures, ...], tuple[Measures, ...]]:
     """Overall, components, layers, cells, tensors; without figures of a mixture where the models are not `kin`."""
 

@@ -25,7 +25,7 @@ def found_recipe(found: WeightedSum, best: CandidateRecipe, table: Table, locati
     labels = table.labels[1:]
     where = dict(zip(labels, locations, strict=True))
     weights = best.groups[0].weights
-    stored_as, out_dtype = _formats(table)
+    stored_as, out_dtype = formats(table)
     groups = tuple(
         Group(tensors=group.tensors, weights={where[label]: weight for label, weight in group.weights.items()})
         for group in best.groups
@@ -47,7 +47,7 @@ def found_recipe(found: WeightedSum, best: CandidateRecipe, table: Table, locati
     )
 
 
-def _formats(table: Table) -> tuple[dict[str, str], str]:
+def formats(table: Table) -> tuple[dict[str, str], str]:
     """The suspect's formats: kinds of tensors that are not in the one that holds most, and that one."""
     elements: Counter[DType] = Counter()
     kinds: dict[str, DType] = {}

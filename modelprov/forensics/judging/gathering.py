@@ -137,7 +137,8 @@ def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
     total, everything = table.rows(decisive), table.moments.total()
     n, elements, nonfinite = total.n, total.elements, total.count(NONFINITE)
     same = [parent for parent in range(1, n) if elements and total.equal(0, parent) == elements]
-    same.sort(key=lambda parent: -everything.equal(0, parent))
+    # of equals the last comes first, as it is the reference, usually the base that the others are made from too
+    same.sort(key=lambda parent: (-everything.equal(0, parent), -parent))
     weights, error = weights_of(total, fits)
     return replace(
         facts,
@@ -146,6 +147,7 @@ def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
         compared_decisive=of.compared[1],
         identical=tuple(same),
         alike=everything.equal(0, same[0]) / everything.elements if same else 1.0,
+        equal=tuple(total.equal(0, parent) / elements if elements else 0.0 for parent in range(1, n)),
         correlations=tuple(mean_correlation(table, decisive, 0, parent) for parent in range(1, n)),
         kin_tensors=_kin_tensors(table, decisive),
         between=between(total),

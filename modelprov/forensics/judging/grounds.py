@@ -5,10 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.verdict import akin
 from modelprov.forensics.results import AfterMerge, Control, Evidence, Mixing, Reproduction
 from modelprov.shares import floor_percent, wilson
+
+
+def units(paired: PairedUnits, labels: Sequence[str]) -> Evidence:
+    """What the test of units found."""
+    return Evidence(
+        measure=f"units that gates and ups, paired apart, put at one place in {labels[paired.parent]} "
+        f"({paired.kin} of {paired.layers} layers related)",
+        value=f"{paired.agreeing:,} of {paired.units:,}",
+        uncertainty=f"chance at most {paired.chance:.1g} in the related layers" if paired.kin else None,
+        null=f"{paired.expected:.2g}: assignments that know nothing of each other (Poisson)",
+    )
 
 
 def grounds(
@@ -28,6 +39,8 @@ def grounds(
                     null="0 for independently trained weights",
                 )
             )
+    if facts.paired is not None:
+        found.append(units(facts.paired, labels))
     for parent, rare in enumerate(facts.rare, 1):
         found.append(
             Evidence(
@@ -117,7 +130,9 @@ def _precision(facts: Facts, labels: Sequence[str]) -> Evidence:
         measure="precision of the numbers themselves, whatever the file declares (the coarsest format that holds them "
         "where the parents differ)",
         value=", ".join(said),
-        null="a number of F32 is one of BF16 by chance once in 65,536",
+        null="one number of F32 in 65,536 is also one of BF16"
+        if any(one.stored != "BF16" for one in facts.precision)
+        else None,
     )
 
 
@@ -131,7 +146,7 @@ def _parity(facts: Facts) -> Evidence:
         value=f"{facts.ties_even:.4f}",
         uncertainty=f"95 %: {bounds.low:.4f} to {bounds.high:.4f}",
         elements=facts.ties,
-        null="0.5 for values picked from either parent, 1 for a rounded mixture",
+        null="0.5 for values picked from either parent; near 1 for a mixture, 1 where its arithmetic keeps ties",
     )
 
 

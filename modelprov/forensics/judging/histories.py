@@ -45,12 +45,18 @@ FITTING: Final = MappingProxyType({
         History(history="the rest was merged too, with another ratio or method, or in another arithmetic",
                 settled_by=RECIPE),
     ),
+    "method": (
+        MERGED[0],
+        History(history="a parent was made from {suspect}, so that this method gives {suspect} again",
+                settled_by=DATES),
+        History(history="another method, which gives the same bits with these parents", settled_by=RECIPE),
+    ),
     "near-the-line": (
         History(history="a merge of {parents} that was trained afterwards, or computed in a way that was not tried",
                 settled_by="the checkpoint as it was before that training; a recipe gives every bit of it"),
         History(history="an earlier stage of the training that led to {parent}; nothing was merged", settled_by=LOGS),
         History(history="a sibling of {parent}: the same data and order, at another learning rate; nothing was merged",
-                settled_by="the settings of both trainings; another such sibling as `--control` lies on the line too"),
+                settled_by="the settings of both trainings; another such sibling, as a control, lies on the line too"),
         History(history="the same adapter as in {parent}, merged at another scale", settled_by="the adapter's file"),
         History(history="an average of checkpoints of one run (SWA, EMA)",
                 settled_by="those checkpoints, named as further parents: their mean gives the bits"),
@@ -74,7 +80,7 @@ FITTING: Final = MappingProxyType({
     "unrelated": (
         History(history="{suspect} was trained on its own", settled_by=LOGS),
         History(history="{suspect} was trained on what {parents} answers (distillation)",
-                settled_by="the training data; what it says about itself (`modelprov probe`) may hint at it"),
+                settled_by="the training data; what it says about itself may hint at it"),
         History(history="it was related, and was trained until nothing was left at its place", settled_by=LOGS),
         History(history="it is related to a model that was not named", settled_by=NAMED),
     ),
@@ -85,13 +91,21 @@ FITTING: Final = MappingProxyType({
         History(history="what could be compared was taken from, or is shared with, a parent, and the rest was added",
                 settled_by="where the rest comes from: other models, named as parents"),
         History(history="two models share a public part, such as a frozen tower",
-                settled_by="that public part, as a `--control`"),
+                settled_by="that public part, as a control"),
+    ),
+    "other-coordinates": (
+        History(history="{suspect} was made from {parent} (copied, trained, merged, pruned or stacked), and then "
+                "reordered, rotated or rescaled", settled_by=DATES),
+        History(history="{parent} was made from {suspect} so", settled_by=DATES),
+        History(history="both were made from a third model", settled_by=NAMED),
+        History(history="a program rewrote the weights for its own use (norms folded in, heads or experts sorted)",
+                settled_by="the program and the settings of that conversion; the files from before it"),
     ),
     "coordinates-open": (
         History(history="{parent}, or a relative, reordered, rotated or rescaled inside",
                 settled_by="undoing it, and comparing weight by weight"),
         History(history="independent models whose sizes agree by design, for example by the same normalisation",
-                settled_by="another independent model of that design as `--control`"),
+                settled_by="another independent model of that design, as a control"),
     ),
     "weak-kinship": (
         History(history="a relative that was trained, pruned or rescaled very far", settled_by=LOGS),
@@ -125,7 +139,7 @@ FITTING: Final = MappingProxyType({
         History(history="a merge that was trained much further, or by a method that drops or picks elements",
                 settled_by=RECIPE),
         History(history="training on the same or similar data as a parent, or a stage of its training",
-                settled_by=LOGS + "; another such model as `--control`"),
+                settled_by=LOGS + "; another such model, as a control"),
         History(history="an ancestor of the parents", settled_by=DATES),
     ),
 })  # fmt: skip

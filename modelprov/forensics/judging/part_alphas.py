@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from modelprov.forensics.estimators import interval, likelihood
+from modelprov.forensics.estimators.clustered import NORMAL_95
 from modelprov.forensics.estimators.likelihood import Likelihood
 from modelprov.forensics.search.fits import Fits, subsample
+from modelprov.forensics.search.recipes import Scored, Scorer
+from modelprov.forensics.search.same_bits import bounds_in
 from modelprov.forensics.thresholds import COVERED, PART_ELEMENTS, PART_ERROR
 
 PER_PART = 8_000
-NORMAL_95 = 1.959964
 
 
 def moved_along(sigma_relative: float | None) -> float:
@@ -34,7 +37,7 @@ class PartAlpha:
     alpha: float
     low: float
     high: float
-    coverage: float
+    coverage: float | None
     error: float | None = None
     sigma_relative: float | None = None
 
@@ -65,6 +68,44 @@ def part_alphas(
     return found
 
 
+def same_bits_alphas(
+    fits: Fits, remade: Scored, part_of_stratum: Mapping[int, int], before: Mapping[int, PartAlpha]
+) -> dict[int, PartAlpha]:
+    """Alpha of each part as the recipe has it, with the weights that give the part's bits; arguments as above.
+
+    Where a recipe explains every bit of a part, whatever else was fitted there (`before`) could only contradict it. A
+    part in which it has several weightings gets their mean and their range; one that it does not explain stays as
+    before.
+    """
+    found = dict(before)
+    explained = remade.explained
+    if explained is None or remade.low is None or remade.high is None:
+        return found
+    number = np.full(len(explained), -1, np.int64)
+    for stratum, part in part_of_stratum.items():
+        number[stratum] = part
+    of_element = number[fits.stratum]
+    order = np.argsort(of_element, kind="stable")
+    starts = np.searchsorted(of_element[order], np.arange(int(number.max(initial=-1)) + 2))
+    for part, (start, stop) in enumerate(pairwise(starts.tolist())):
+        members = order[start:stop]
+        strata = np.unique(fits.stratum[members])
+        if not members.size or not explained[strata].all():
+            continue
+        coverage = before[part].coverage if part in before else None
+        weights = remade.recipe.weights[strata, 0]
+        if (remade.recipe.weights[strata] == remade.recipe.weights[strata[0]]).all():
+            scorer = Scorer(fits.sample.take(members), fits.stratum[members])
+            bounds = bounds_in(remade, scorer, int(strata[0])) if scorer.elements else None
+            found.pop(part, None)
+            if bounds is not None:
+                found[part] = PartAlpha(float(weights[0]), *bounds, coverage)
+        else:
+            mean = float(remade.recipe.weights[fits.stratum[members], 0].mean())
+            found[part] = PartAlpha(mean, float(weights.min()), float(weights.max()), coverage)
+    return found
+
+
 def _by_likelihood(
     fits: Fits, number: npt.NDArray[np.int32], part: int, seed: int, coverage: float
 ) -> PartAlpha | None:
@@ -75,7 +116,7 @@ def _by_likelihood(
     if not ml.converged or ml.alphas is None or ml.standard_errors is None:
         return None
     alpha, error = ml.alphas[0], ml.standard_errors[0]
-    half = NORMAL_95 * error
+    half = NORMAL_95 * (ml.clustered_errors or ml.standard_errors)[0]
     return PartAlpha(alpha, alpha - half, alpha + half, coverage, error, ml.sigma_relative)
 
 

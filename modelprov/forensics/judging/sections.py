@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.estimators import interval
+from modelprov.forensics.estimators.clustered import NORMAL_95
 from modelprov.forensics.estimators.least_squares import coefficient_sum, fit_many
 from modelprov.forensics.judging.found_recipe import found_recipe
-from modelprov.forensics.judging.part_alphas import NORMAL_95, moved_along
+from modelprov.forensics.judging.part_alphas import moved_along
 from modelprov.forensics.judging.rows import Table, agreement, betweenness, least_squares
 from modelprov.forensics.results import (
     AfterMerge,
@@ -33,13 +35,17 @@ from modelprov.recipes.weights_in_words import weighting
 
 ONE_PARENT = "mixing needs at least two parents; only one was given"
 _Bounds = list[tuple[float | None, float | None, float | None]]
+ALONG = "a change along the line between the parents cannot be told from another share"
+ASIDE = f"what was added ran at 45 degrees or more to the line between the parents: {ALONG}"
+UNMOVED = f"nothing was added afterwards: {ALONG}"
 NO_SAMPLE = "no decisive tensor (a matrix of at least 16 x 16) could be sampled"
 
 
 def mixing(moments: Moments, fits: Fits | None, labels: Sequence[str], remade: Scored | None = None) -> Mixing:
     """How much of each parent: least squares from all decisive sums, bounds from the sample.
 
-    `remade` is the recipe that explains every bit, if one does: then the bounds are those of the weights that do.
+    `remade` is the recipe that explains the bits, of all or of most strata, if one does: then the bounds are those of
+    the weights that do.
     """
     if moments.n < 3:
         return Mixing(reason=ONE_PARENT)
@@ -63,6 +69,7 @@ def mixing(moments: Moments, fits: Fits | None, labels: Sequence[str], remade: S
         bounds, method = _bounds(fits, deltas - 1, remade)
         fields |= {
             "method": method,
+            "assumes": ASIDE if method == "likelihood" else UNMOVED if method else None,
             "coverage": fits.covering,
             "null_coverage": fits.null_coverage,
             "informative_elements": fits.exact.informative if fits.exact else fits.peak.informative,
@@ -91,20 +98,22 @@ def mixing(moments: Moments, fits: Fits | None, labels: Sequence[str], remade: S
 def _bounds(fits: Fits, deltas: int, remade: Scored | None) -> tuple[_Bounds, str | None]:
     """(alpha, low, high) of every parent beside the reference: of the largest piece, else by likelihood."""
     if remade is not None and remade.low is not None and remade.high is not None:
-        return _of_largest(fits, remade.recipe.weights, remade.low, remade.high), "same bits"
+        return _of_largest(fits, remade.recipe.weights, remade.low, remade.high, remade.explained), "same bits"
     if fits.exact is not None:
         return _of_largest(fits, fits.exact.weights, fits.exact.low, fits.exact.high), "rounding interval"
     ml = fits.likelihood
     if ml.converged and ml.alphas is not None and ml.standard_errors is not None:
-        along = 0.0 if remade is not None else moved_along(ml.sigma_relative)
-        halves = [NORMAL_95 * error + along for error in ml.standard_errors]
+        along = moved_along(ml.sigma_relative)
+        halves = [NORMAL_95 * error + along for error in ml.clustered_errors or ml.standard_errors]
         return [(a, a - half, a + half) for a, half in zip(ml.alphas, halves, strict=True)], "likelihood"
     return [(None, None, None)] * deltas, None
 
 
-def _of_largest(fits: Fits, weights: Float64, low: Float64, high: Float64) -> _Bounds:
-    """(weight, low, high) by parent, of the piece that has most sampled elements; arrays by stratum."""
-    elements = np.bincount(fits.stratum, minlength=len(weights))
+def _of_largest(
+    fits: Fits, weights: Float64, low: Float64, high: Float64, explained: npt.NDArray[np.bool_] | None = None
+) -> _Bounds:
+    """(weight, low, high) by parent, of the piece that has most sampled elements it explains; arrays by stratum."""
+    elements = np.bincount(fits.stratum, minlength=len(weights)) * (1 if explained is None else explained)
     rows, inverse = np.unique(weights, axis=0, return_inverse=True)
     largest = int(np.argmax(np.bincount(inverse.ravel(), elements, len(rows))))
     at = int(np.flatnonzero(inverse.ravel() == largest)[0])
@@ -210,5 +219,6 @@ def after_merge(moments: Moments, fits: Fits | None, reproduced: bool) -> AfterM
         }
     if ml.alphas is not None and not reproduced:
         fields["alpha"] = ml.alphas[0]
-        fields["alpha_standard_error"] = ml.standard_errors[0] if ml.standard_errors else None
+        errors = ml.clustered_errors or ml.standard_errors
+        fields["alpha_standard_error"] = errors[0] if errors else None
     return AfterMerge.model_validate(fields | ({"reason": ml.reason} if ml.reason else {}))

@@ -31,6 +31,9 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     weights and not in the rest is rule partly-exact                                          -> merge, of that share
     (in less than half                                                                        -> inconclusive)
     other-child again   another argument lies between the suspect and a third                 -> inconclusive
+    method              what no weighted sum explains, after rules 7 to 10: a merge method, computed again in whole
+                        tensors, gives the bits as rule 6 asks for (`named_method.py`), or, where its masks are random,
+                        the survivors are what some mask makes of them                        -> merge
 8.  near-the-line       by the likelihood, which knows rounding, the suspect lies between one parent and the mixture
                         of the others, seen from it under an angle with a cosine of at most -0.97; no parent has more
                         than 0.95 of the weight; and the weights are the same across layers, of which at least three
@@ -41,6 +44,11 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         moved towards the second                                              -> inconclusive
 10. shared-direction    anything else                                                         -> inconclusive
 
+Where the test of units (`search/coordinates/`) finds the suspect in other coordinates, these are undone first, and the
+rules look at what is then there. Rules 2 and 6, which speak of bits, hold as ever if no bit was lost in undoing and at
+least half of the weights that may carry a verdict could be compared; whatever else the rules say becomes
+    other-coordinates                                                                         -> other-coordinates
+
 A control that fares as the suspect does turns rules 6 to 8 into inconclusive, and so does, for every class, a suspect
 of whose weights that may carry a verdict less than half could be compared (rule partial).
 """
@@ -49,7 +57,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.thresholds import (
     BEYOND,
@@ -88,6 +96,8 @@ class Decision:
 def decide(facts: Facts) -> Decision:
     """Apply the rules in order."""
     decision = _by_rules(facts)
+    if facts.paired is not None and facts.paired.undone:
+        return _undone(decision, facts, facts.paired)
     if decision.class_ is VerdictClass.INCONCLUSIVE or facts.compared_decisive * held(decision, facts) >= HALF:
         return decision
     alone = f"those alone would be called {decision.class_} (rule {decision.rule})"
@@ -98,9 +108,33 @@ def decide(facts: Facts) -> Decision:
     )
 
 
+def by_method() -> Decision:
+    """What a merge method that gives the bits decides (`named_method.py` says when one does)."""
+    return Decision(VerdictClass.MERGE, "method")
+
+
 def held(decision: Decision, facts: Facts) -> float:
     """The share of the weights compared that the class is about, 0 to 1: less than all where it holds in a part."""
     return {"partly-exact": facts.explained, "identical": facts.alike * facts.finite}.get(decision.rule, 1.0)
+
+
+def _undone(decision: Decision, facts: Facts, paired: PairedUnits) -> Decision:
+    """What holds in other coordinates: bits are bits there too, and nothing else says more than the units."""
+    bits = decision.class_ in (VerdictClass.COPY, VerdictClass.MERGE) and decision.rule != "exact-to-rounding"
+    if bits and paired.exact and facts.compared_decisive * held(decision, facts) >= HALF:
+        return decision
+    if paired.doubts:
+        return _inconclusive(
+            "coordinates-open",
+            f"the units of {' and '.join(paired.doubts)} agree as well, which nobody suspects: what they share is no "
+            "sign of kinship",
+            paired.parent,
+        )
+    reason = (
+        f"{paired.agreeing:,} of {paired.units:,} units are paired alike by their gates and by their ups, where chance "
+        f"gives {paired.expected:.2g}, and {paired.kin} of {paired.layers} layers are related so"
+    )
+    return Decision(VerdictClass.OTHER_COORDINATES, "other-coordinates", paired.parent, reason)
 
 
 def akin(facts: Facts) -> bool:

@@ -17,7 +17,7 @@ from modelprov.forensics.results import (
     Verdict,
     VerdictClass,
 )
-from modelprov.forensics.thresholds import ASTRAY, NO_SHARE, REPRODUCED
+from modelprov.forensics.thresholds import ASTRAY, HALF, NO_SHARE, REPRODUCED
 from modelprov.shares import floor_percent
 
 WHO = "who made the weights, how the parents came to be used, or with what intent and permission"
@@ -35,7 +35,7 @@ def verdict(
     """The decision with its words; `labels` of all checkpoints, suspect first."""
     return Verdict(
         class_=decision.class_,
-        summary=_summary(decision, facts, mixing, reproduction, after, labels),
+        summary=_summary(decision, facts, mixing, reproduction, after, labels) + _undone(facts),
         rule=decision.rule,
         share=facts.compared * held(decision, facts),
         parent=labels[decision.parent]
@@ -61,12 +61,12 @@ def _summary(
         return (
             f"All matrices of {suspect} are those of {parent}, to the precision that {labels[0]} holds, which makes "
             f"{floor_percent(facts.alike)} of the weights compared; only norms, biases or the like differ. Who copied "
-            f"whom is open.{alone}"
+            f"whom is open.{_alike(facts, labels)}{alone}"
         )
     if kind is VerdictClass.COPY:
         return (
             f"{suspect} is a copy of {parent}: the same numbers, to the precision that {labels[0]} holds; who copied "
-            f"whom is open.{alone}"
+            f"whom is open.{_alike(facts, labels)}{alone}"
         )
     if kind is VerdictClass.MERGE:
         return _merge_summary(decision, facts, mixing, reproduction, [suspect, *labels[1:]])
@@ -79,7 +79,7 @@ def _summary(
         )
     if kind is VerdictClass.SAME_ORIGIN:
         return (
-            f"{suspect} shares its origin with {parent}; who came first is open."
+            f"{suspect} shares its origin with {parent}; who came first is open.{_same_bits(decision, facts, parent)}"
             f"{_others(decision, facts, labels)}{alone}"
         )
     if kind is VerdictClass.UNRELATED:
@@ -107,9 +107,37 @@ def _summary(
     return f"The weights do not settle where {labels[0]} comes from: {decision.reason}."
 
 
+def _undone(facts: Facts) -> str:
+    """What was undone before anything else was measured."""
+    if facts.paired is None or not facts.paired.undone:
+        return ""
+    kept = "no bit was lost in it" if facts.paired.exact else "what is left of the weights is rounded anew"
+    return f" Undone first: {'; '.join(facts.paired.undone)} ({kept})."
+
+
 def _compared(facts: Facts, suspect: str) -> str:
     """The suspect, or as much of it as a sentence may be about."""
     return suspect if facts.compared == 1 else f"The {floor_percent(facts.compared)} of {suspect} that can be compared"
+
+
+def _alike(facts: Facts, labels: Sequence[str]) -> str:
+    """That other parents have the same matrices, so that the one named is one of several."""
+    others = [labels[parent] for parent in facts.identical[1:]]
+    return (
+        f" The matrices of {' and '.join(others)} are the same ones, so it may come from there as well."
+        if others
+        else ""
+    )
+
+
+def _same_bits(decision: Decision, facts: Facts, parent: str) -> str:
+    """How much is the very same, where that is most of it: little changed is no model of its own."""
+    share = facts.equal[(decision.parent or 1) - 1] if facts.equal else 0.0
+    return (
+        f" {floor_percent(share)} of the matrix weights compared are those of {parent}, bit for bit."
+        if share >= HALF
+        else ""
+    )
 
 
 def _others(decision: Decision, facts: Facts, labels: Sequence[str]) -> str:
@@ -123,7 +151,8 @@ def _others(decision: Decision, facts: Facts, labels: Sequence[str]) -> str:
         return ""
     astray = any((share or 0) > ASTRAY for share in facts.towards)
     if not astray and all(abs(weight) < NO_SHARE for weight, _ in shares):
-        return f" No share of {' or '.join(label for _, label in shares)} was found in it."
+        none = " or ".join(label for _, label in shares)
+        return f" The best fit gives no weight to {none}; methods that pick weights can hide one."
     fitted = " and ".join(f"{weight:.2f} of {label}" for weight, label in shares)
     return f" The best fit has {fitted} in it, but the suspect is not on a line to there."
 
@@ -174,8 +203,8 @@ def _line_summary(facts: Facts, after: AfterMerge, labels: Sequence[str]) -> str
     if after.sigma_relative:
         beside = f"{100 * after.sigma_relative:.2g} % of their distance"
     return (
-        f"{suspect} lies on {place}, at {parts}, with {beside} beside it. A merge that was trained afterwards does, "
-        "and so do models that nobody merged: the weights alone do not tell them apart."
+        f"{suspect} lies on {place}, at {parts}, with {beside} beside it. A merge that was trained afterwards lies "
+        "so, and so do models that nobody merged: the weights alone do not tell them apart."
     )
 
 

@@ -7,7 +7,7 @@ few on every element.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -30,7 +30,8 @@ Float64 = npt.NDArray[np.float64]
 class Scored:
     """A recipe and the share of the sampled `elements` whose bits it reproduces, 0 to 1.
 
-    `low`, `high` float64 [strata, k - 1]: the weights beside the reference's that give the same bits (`same_bits.py`).
+    `low`, `high` float64 [strata, k - 1]: the weights beside the reference's that give the same bits (`same_bits.py`),
+    in the strata that the recipe explains, `explained` bool [strata].
     """
 
     recipe: WeightedSum
@@ -38,6 +39,7 @@ class Scored:
     elements: int
     low: Float64 | None = None
     high: Float64 | None = None
+    explained: npt.NDArray[np.bool_] | None = None
 
 
 class Scorer:
@@ -64,22 +66,34 @@ class Scorer:
 
     def share(self, recipe: WeightedSum, *, whole: bool = False) -> float:
         """Share of the sampled elements whose bits come out, 0 to 1; `whole` recipes have one row for all strata."""
+        return float(sum(int(same.sum()) for _, same in self._equal(recipe, whole=whole)) / max(self.elements, 1))
+
+    def by_stratum(self, recipe: WeightedSum) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Sampled elements, and those whose bits come out, int64 [strata] each."""
+        strata = len(recipe.weights)
+        elements, equal = np.zeros(strata, np.int64), np.zeros(strata, np.int64)
+        for stratum, same in self._equal(recipe):
+            elements += np.bincount(stratum, minlength=strata)
+            equal += np.bincount(stratum[same], minlength=strata)
+        return elements, equal
+
+    def _equal(
+        self, recipe: WeightedSum, *, whole: bool = False
+    ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
+        """The stratum of each element, and whether its bits come out, part by part."""
         order = np.array(recipe.order, np.int64)
         if whole or (recipe.weights == recipe.weights[0]).all():  # np.unique is slow, and this is called often
             distinct, which = recipe.weights[:1], np.zeros(0, np.int64)
         else:
             distinct, which = np.unique(recipe.weights, axis=0, return_inverse=True)
-        equal = total = 0
         for code, parents, suspect, stratum in self._parts:
-            total += len(suspect)
             row = stratum if len(distinct) == 1 else which.ravel()[stratum]
             for number, weights in enumerate(np.ascontiguousarray(distinct)):
                 part = slice(None) if len(distinct) == 1 else np.flatnonzero(row == number)
                 own, expected = np.ascontiguousarray(parents[:, part]), suspect[part]
                 out = np.empty(len(expected), np.float32)
                 evaluate(int(recipe.arithmetic), own, weights, order, code, out)
-                equal += int((out.view(np.uint32) == expected).sum())
-        return equal / total if total else 0.0
+                yield stratum[part], out.view(np.uint32) == expected
 
     def scored(self, recipes: Iterable[WeightedSum]) -> list[Scored]:
         """Score recipes, best first."""

@@ -14,10 +14,12 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.dtypes import DType, decode, round_to
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.layouts.quantised import refuse_quantised
+from modelprov.checkpoints.layouts.realignment import Realignment
 from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Checkpoint, Component
 from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.sampling.scout import plan_sample, stratify
+from modelprov.forensics.search.coordinates.looking import of_originals, views
 from modelprov.forensics.sums.kernels.choose import pick_device
 from modelprov.forensics.sums.kernels.cpu import compile_for
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
@@ -108,15 +110,21 @@ class Limits:
 
 
 def reproduce(
-    suspect: Checkpoint, expected: Checkpoint, candidates: Candidates, limits: Limits, progress: Progress
-) -> Verification:
+    suspect: Checkpoint, expected: Checkpoint, candidates: Candidates, limits: Limits, progress: Progress,
+    realignment: Realignment | None = None,
+) -> Verification:  # fmt: skip
     """Compare every element; when some differ, try the `candidates` (other checkpoints on paper) on a sample.
+
+    With a `realignment` all but the suspect are seen in its coordinates; nothing is reproduced through one that loses
+    bits, and what it has no counterpart of counts as not compared.
 
     Raises `CouldNotJudgeError` where nothing can be compared, and what reading raises.
     """
     refuse_quantised(suspect)
     progress.stage("aligning tensors")
-    alignment = _aligned(suspect, expected)
+    models = (suspect, expected)
+    alignment = _aligned(*(models if realignment is None else views(models, realignment)))
+    whole = alignment if realignment is None else of_originals(alignment, models, realignment)
     progress.stage("preparing kernels (compiled once, on the first run)")
     device = pick_device("cpu")
     compile_for(2)
@@ -125,14 +133,14 @@ def reproduce(
     progress.stage("comparing every weight", plan.bytes)
     elements, equal = _counts(alignment, plan, device, threads, progress)
     differences = _differences(alignment, elements, equal)
-    coverage = alignment.share()
+    coverage = whole.share()
     total, same = int(elements.sum()), int(equal.sum())
-    reproduced = same == total and coverage == 1.0
+    reproduced = same == total and coverage == 1.0 and (realignment is None or realignment.exact)
     alternatives: tuple[Alternative, ...] = ()
     claimed = None
     if not reproduced and same < total:
         progress.stage("trying other arithmetics on a sample")
-        claimed, alternatives = _tried(suspect, alignment, candidates, device, limits)
+        claimed, alternatives = _tried(suspect, alignment, candidates, device, limits, realignment)
     for checkpoint in alignment.checkpoints:
         checkpoint.source.check_unchanged()
     return Verification(
@@ -146,7 +154,7 @@ def reproduce(
         layers=_parts(alignment, elements, equal, lambda one: None if one.layer is None else f"layer {one.layer}"),
         components=_parts(alignment, elements, equal, lambda one: str(one.component), [str(one) for one in Component]),
         differences=differences,
-        absent=_absent(alignment),
+        absent=_absent(whole),
         as_claimed=claimed,
         alternatives=alternatives,
         cautions=_cautions(suspect, alignment),
@@ -223,8 +231,9 @@ def _differences(alignment: Alignment, elements: Int64, equal: Int64) -> tuple[D
 
 
 def _tried(
-    suspect: Checkpoint, alignment: Alignment, candidates: Candidates, device: Device, limits: Limits
-) -> tuple[float, tuple[Alternative, ...]]:
+    suspect: Checkpoint, alignment: Alignment, candidates: Candidates, device: Device, limits: Limits,
+    realignment: Realignment | None,
+) -> tuple[float, tuple[Alternative, ...]]:  # fmt: skip
     """What the claim and each candidate reproduce of the same sample; best first."""
 
     def share(of: Alignment) -> tuple[float, int]:
@@ -235,7 +244,8 @@ def _tried(
     claimed, _ = share(alignment)
     tried = []
     for name, checkpoint in candidates():
-        bit_equal, elements = share(_aligned(suspect, checkpoint))
+        models = (suspect, checkpoint)
+        bit_equal, elements = share(_aligned(*(models if realignment is None else views(models, realignment))))
         tried.append(Alternative(name=name, bit_equal=bit_equal, elements=elements))
     return claimed, tuple(sorted(tried, key=lambda one: -one.bit_equal))
 

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.estimators.simplest_number import simplest_number
 from modelprov.forensics.search.recipes import Scored, Scorer
 from modelprov.forensics.search.weighted_sum import WeightedSum
-from modelprov.forensics.thresholds import REPRODUCED
+from modelprov.forensics.thresholds import HALF, REPRODUCED
 
 FIRST_LOOK = 1 << 16  # sampled elements on which the set is bracketed
 SMALLEST, LARGEST = 1e-10, 0.5  # distances from the recipe's weight
@@ -28,15 +29,20 @@ def settle(scored: Scored, scorer: Scorer, seed: int) -> Scored:
     """The same recipe with its simplest weights, and `low`, `high` of every coefficient beside the reference's.
 
     A coefficient is moved with the reference taking the rest, all others as they are, piece by piece: of several
-    parents these are the bounds of each alone. A recipe that does not reproduce the sample is left as it is.
+    parents these are the bounds of each alone. What is asked for are the bits in the strata that the recipe explains;
+    one that does not explain at least half of the sample is left as it is.
     """
-    if scored.share < REPRODUCED:
+    explained = _explained(scored, scorer)
+    if explained is None:
         return scored
     given = scored.recipe.weights
     weights, low, high = given.copy(), given[:, :-1].copy(), given[:, :-1].copy()
     for first in np.unique(given, axis=0):
         row, piece = first, (given == first).all(axis=1)
-        own = _Piece(scored.recipe, scorer.of_strata(piece), seed)
+        if not (piece & explained).any():
+            low[piece], high[piece] = -np.inf, np.inf
+            continue
+        own = _Piece(scored.recipe, scorer.of_strata(piece & explained), seed)
         free = range(given.shape[1] - 1)
         for parent in free:
             simplest = simplest_number(*own.bounds(row, parent))
@@ -46,7 +52,45 @@ def settle(scored: Scored, scorer: Scorer, seed: int) -> Scored:
         weights[piece] = row
         for parent in free:  # of the recipe as it is shown
             low[piece, parent], high[piece, parent] = own.bounds(row, parent)
-    return replace(scored, recipe=replace(scored.recipe, weights=weights), low=low, high=high)
+    return replace(scored, recipe=replace(scored.recipe, weights=weights), low=low, high=high, explained=explained)
+
+
+def bounds_in(settled: Scored, part: Scorer, stratum: int) -> tuple[float, float] | None:
+    """The weights of the first parent that give the bits of a `part` of the sample, all of it of one weighting.
+
+    That is the weighting of `stratum`. Never narrower than the bounds of the whole piece, whose elements are more; None
+    where the part confines nothing.
+    """
+    if settled.low is None or settled.high is None:
+        return None
+    weights = settled.recipe.weights[stratum]
+    own = _Piece(settled.recipe, part, 0)
+    own.gives_as_much(weights)
+    found = []
+    for sign, end in ((-1.0, settled.low[stratum, 0]), (1.0, settled.high[stratum, 0])):
+
+        def holds(distance: float, sign: float = sign) -> bool:
+            return own.gives_as_much(_moved(weights, 0, float(weights[0]) + sign * distance))
+
+        known = abs(float(end) - float(weights[0]))
+        reach = max(known, _reach(holds, max(known, SMALLEST), LARGEST))
+        if reach >= LARGEST:
+            return None
+        found.append(float(weights[0]) + sign * reach)
+    return found[0], found[1]
+
+
+def _explained(scored: Scored, scorer: Scorer) -> npt.NDArray[np.bool_] | None:
+    """The strata, bool [strata], whose bits the recipe gives; None where they hold less than half of the sample."""
+    if scored.share >= REPRODUCED:
+        return np.ones(len(scored.recipe.weights), bool)
+    if scored.share < HALF:
+        return None
+    elements, equal = scorer.by_stratum(scored.recipe)
+    explained = elements - equal <= (1 - REPRODUCED) * elements
+    if elements[explained].sum() < HALF * elements.sum():
+        return None
+    return explained
 
 
 class _Piece:

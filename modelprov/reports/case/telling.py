@@ -95,6 +95,7 @@ def _weights(case: Case) -> tuple[Block, ...]:
         Heading("What the weights show", short="Weights", listed=True),
         Only(PAGE, [Figures(sections.key_figures(report)), Heading("The verdict rests on", 3)]),
         *comparison.rests_on(report),
+        *below(comparison.fitting(report)),
         Only(TERMINAL | PAGE, [Heading("Controls", 3)]),
         *comparison.controls(report),
         Only(TERMINAL | PAGE, [Heading("Recipe", 3)]),

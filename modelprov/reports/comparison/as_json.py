@@ -60,11 +60,11 @@ def load_report(text: str) -> Report:
         data = parse_json(text, unique=True)
     except JsonError as error:
         message = f"This is not JSON: {error}"
-        raise UsageError(message, "Give a file that `modelprov compare --json` wrote.") from error
+        raise UsageError(message, "Give a JSON report of `modelprov compare`.") from error
     version = data.get("schema_version") if isinstance(data, dict) else None
     if not isinstance(version, str):
         message = "This JSON is not a modelprov report: it has no schema_version."
-        raise UsageError(message, "Give a file that `modelprov compare --json` wrote.")
+        raise UsageError(message, "Give a JSON report of `modelprov compare`.")
     major = version.split(".")[0]
     if major == OLDER:
         data = as_of_today(data)

@@ -33,15 +33,19 @@ def build_report(
     roles = ["suspect", *["parent"] * (len(checkpoints) - 2), "reference"]
     inputs = [_input(one, role) for one, role in zip(checkpoints, roles, strict=True)]
     inputs += [_input(one, "control") for one in comparison.controls]
+    inputs += [_input(one, "candidate") for one in comparison.candidates]
     read = findings.overall.elements + findings.overall.nonfinite
     return Report(
         command=command,
         mode="sample" if comparison.options.sample else "full",
-        settings=_settings(comparison.options, checkpoints, comparison.controls),
+        settings=_settings(comparison.options, checkpoints, comparison),
         verdict=findings.verdict,
         mixing=findings.mixing,
+        coordinates=comparison.coordinates,
         reproduction=findings.reproduction,
         after_merge=findings.after_merge,
+        beyond=findings.beyond,
+        method=findings.method,
         overall=findings.overall,
         components=findings.components,
         layers=findings.layers,
@@ -59,8 +63,8 @@ def build_report(
     )
 
 
-def _settings(options: Options, checkpoints: Sequence[Checkpoint], controls: Sequence[Checkpoint]) -> Settings:
-    suspect, *parents, reference = (Asked(label=one.label, location=one.location) for one in checkpoints)
+def _settings(options: Options, checkpoints: Sequence[Checkpoint], comparison: Comparison) -> Settings:
+    suspect, *parents, reference = map(_asked, checkpoints)
     return Settings(
         sample=options.sample,
         sample_elements=options.sample_elements,
@@ -69,11 +73,17 @@ def _settings(options: Options, checkpoints: Sequence[Checkpoint], controls: Seq
         memory=options.memory,
         threads=options.threads,
         method=options.method,
+        thorough=options.thorough,
         suspect=suspect,
         parents=tuple(parents),
         reference=reference,
-        controls=tuple(Asked(label=control.label, location=control.location) for control in controls),
+        controls=tuple(map(_asked, comparison.controls)),
+        candidates=tuple(map(_asked, comparison.candidates)),
     )
+
+
+def _asked(checkpoint: Checkpoint) -> Asked:
+    return Asked(label=checkpoint.label, location=checkpoint.location)
 
 
 def _input(checkpoint: Checkpoint, role: str) -> Input:

@@ -6,22 +6,33 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from modelprov.forensics.results import AfterMerge, Measures, Mixing, Reproduction, Verdict
+from modelprov.forensics.results import (
+    AfterMerge,
+    Beyond,
+    Coordinates,
+    Measures,
+    Mixing,
+    NamedMethod,
+    Reproduction,
+    Verdict,
+)
 from modelprov.records import Environment, Frozen
 from modelprov.savable import Page
 
 SCHEMA_VERSION = "2.0"
+BESIDE = frozenset({"control", "candidate"})
+"""Roles of inputs that are not what is compared: they follow the suspect, its parents and the reference."""
 
 
 class Input(Frozen):
     """One checkpoint as it was read: `digest` is the SHA-256 over its shards' names, sizes and header digests.
 
-    `role` is suspect, parent, reference or control. `digest_covers` says what the digest stands for, since a
+    `role` is suspect, parent, reference, control or candidate. `digest_covers` says what the digest stands for, since a
     comparison need not hash the weights themselves.
     """
 
     label: str
-    role: Literal["suspect", "parent", "reference", "control"]
+    role: Literal["suspect", "parent", "reference", "control", "candidate"]
     location: str
     revision: str | None = None
     digest: str
@@ -45,8 +56,8 @@ class Settings(Frozen):
 
     `sample_elements` elements of each checkpoint are read to find candidates, and with `sample` nothing else is.
     `memory` is in bytes; `threads` is null for all cores; `device` is auto, cpu or cuda; `method` says how files are
-    read (auto, map, direct, buffered). `parents` are those beside the `reference`. Memory, threads, device and method
-    change no count and no word of a report.
+    read (auto, map, direct, buffered); `thorough` whether other coordinates were looked for in any case. `parents` are
+    those beside the `reference`. Memory, threads, device and method change no count and no word of a report.
     """
 
     sample: bool
@@ -56,10 +67,12 @@ class Settings(Frozen):
     memory: int
     threads: int | None
     method: str
+    thorough: bool = False
     suspect: Asked
     parents: tuple[Asked, ...]
     reference: Asked
     controls: tuple[Asked, ...]
+    candidates: tuple[Asked, ...] = ()
 
 
 class UnalignedGroup(Frozen):
@@ -103,6 +116,9 @@ class ComparisonEnvironment(Environment):
 class Report(Frozen, Page):
     """Everything that `modelprov compare` found. `cells` is the layer x component grid of the heatmap.
 
+    `coordinates` is null where no others were looked for. `beyond` is null where a recipe explains the bits, or
+    the models are no kin.
+
     `settings` is null in reports of schema versions before 1.2 only.
     """
 
@@ -112,9 +128,12 @@ class Report(Frozen, Page):
     mode: Literal["full", "sample"]
     settings: Settings | None = None
     verdict: Verdict
+    coordinates: Coordinates | None = None
     mixing: Mixing
     reproduction: Reproduction
     after_merge: AfterMerge
+    beyond: Beyond | None = None
+    method: NamedMethod | None = None
     overall: Measures
     components: tuple[Measures, ...]
     layers: tuple[Measures, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelprov.checkpoints.single_file import TAKEN_FIRST
 from modelprov.forensics.results import Evidence, History, VerdictClass
 from modelprov.reports import numbers as n
 from modelprov.reports.comparison import words
@@ -11,6 +12,7 @@ from modelprov.reports.document import Fact, Figure, facts
 
 MIXED = frozenset({VerdictClass.MERGE, VerdictClass.ON_LINE})
 MOST_FIGURES = 4
+MOST_BITS = 0.5  # the same in two models, from which the headline says how many
 
 
 def suspect(report: Report) -> str:
@@ -32,7 +34,12 @@ def headline(report: Report) -> str:
         parent=verdict.parent or labels[0],
         parents=(" or " if class_ is VerdictClass.UNRELATED else " and ").join(labels),
     )
-    return n.clean(said + (_place(report) if class_ is VerdictClass.ON_LINE else ""))
+    if class_ is VerdictClass.ON_LINE:
+        said += _place(report)
+    same = report.overall.equal.get(verdict.parent or "", 0.0)
+    if class_ is VerdictClass.SAME_ORIGIN and same >= MOST_BITS:
+        said += f", and {n.share(same)} of its bits"
+    return n.clean(said)
 
 
 def _place(report: Report) -> str:
@@ -50,13 +57,16 @@ def summary(report: Report) -> str:
 
 
 def verdict_notes(report: Report) -> tuple[str, ...]:
-    """Return what a reader must know beside the verdict: why it is inconclusive, other roles, sampling."""
+    """Return what a reader must know beside the verdict: why it is inconclusive, roles, sampling, another model."""
     verdict = report.verdict
     notes = [n.clean(text) for text in (verdict.reason, verdict.roles) if text and text not in verdict.summary]
     if verdict.formerly:
         notes.append(words.FORMERLY.get(verdict.formerly, words.RENAMED).format(former=n.clean(verdict.formerly)))
+    if report.beyond is not None and (report.beyond.lattice or report.beyond.rank is not None):
+        notes.append(n.clean(report.beyond.words or ""))
     if report.mode == "sample":
         notes.append(f"{words.SAMPLED} ({n.share(report.coverage.read_share)} of the suspect.)")
+    notes += [f"{n.clean(note)}." for note in report.coverage.notes if TAKEN_FIRST in note]
     return tuple(notes)
 
 
@@ -70,6 +80,7 @@ def key_figures(report: Report) -> tuple[Figure, ...]:
     found: list[Figure] = []
     if mixed:
         found.extend(_mix_figures(report))
+    if report.verdict.class_ is VerdictClass.MERGE:  # near a line, rounding alone gives most bits
         found.append(
             Figure(
                 "Weights reproduced bit for bit",
@@ -153,6 +164,7 @@ def mixing_facts(report: Report) -> tuple[Fact, ...]:
     return facts(
         ("α", n.coefficient(mixing.alpha, mixing.low, mixing.high)),
         ("Interval for α", n.interval(mixing.low, mixing.high)),
+        ("It holds what was mixed if", n.clean(mixing.assumes or "")),
         ("Found by", mixing.method or ""),
         ("Coverage of α", n.share(mixing.coverage)),
         ("Coverage by chance (null)", n.share(mixing.null_coverage)),
@@ -180,11 +192,20 @@ def mixing_has_coefficients(report: Report) -> bool:
 
 def recipe_facts(report: Report) -> tuple[Fact, ...]:
     """Return the exact recipe and how much of the suspect it reproduces."""
-    found = report.reproduction
+    found, method = report.reproduction, report.method
+    if method is not None:
+        return facts(
+            ("Method", n.clean(method.words)),
+            ("Arithmetic", method.arithmetic),
+            ("Bit-equal", n.share(method.bit_equal)),
+            ("Of weights", n.count(method.elements)),
+            ("Tensors computed again", f"{n.count(method.tensors)} of {n.count(method.recomputed)} as they are stored"),
+            ("Gives as much", n.clean("; ".join(method.alternatives))),
+        )
     return facts(
         ("Recipe", found.recipe or ""),
         ("Arithmetic", found.arithmetic or ""),
-        ("Known to compute so", found.programs or ""),
+        ("Known to compute so", (found.programs or "") if report.verdict.class_ is VerdictClass.MERGE else ""),
         ("Bit-equal", n.share(found.bit_equal)),
         ("Of weights", n.count(found.elements) if found.elements else ""),
     )
@@ -193,12 +214,13 @@ def recipe_facts(report: Report) -> tuple[Fact, ...]:
 def recipe_absent(report: Report) -> str:
     """Why there is no recipe, or nothing if there is one."""
     found = report.reproduction
-    return "" if found.recipe else n.clean(found.reason or "") or words.NO_RECIPE
+    return "" if found.recipe or report.method else n.clean(found.reason or "") or words.NO_RECIPE
 
 
 def recipe_yaml(report: Report) -> str:
     """Return the merge config that can be run, or nothing."""
-    return n.clean(report.reproduction.yaml or "", keep="\n\t").strip("\n")
+    config = report.reproduction.yaml if report.method is None else report.method.yaml
+    return n.clean(config or "", keep="\n\t").strip("\n")
 
 
 def after_facts(report: Report) -> tuple[Fact, ...]:
@@ -207,9 +229,29 @@ def after_facts(report: Report) -> tuple[Fact, ...]:
     return facts(
         ("Agreement", _of(n.share(after.agreement), after.agreement_elements)),
         ("Betweenness", _of(n.share(after.betweenness), after.betweenness_elements)),
-        ("Added after mixing, of the parents' distance", n.share(after.sigma_relative)),
+        ("Beside the mix, of the parents' distance", n.share(after.sigma_relative)),
         ("σ", _plus(n.scientific(after.sigma), n.scientific(after.sigma_standard_error))),
         ("α by likelihood", n.with_error(after.alpha, after.alpha_standard_error)),
+    )
+
+
+def beyond_facts(report: Report) -> tuple[Fact, ...]:
+    """Return what is left beyond the parents: how much of what shape, and which other models it is like."""
+    found = report.beyond
+    if found is None or found.relative is None:
+        return ()
+    of = "the parents' distance" if found.of == "distance" else "the parent's weights"
+    likenesses = (
+        (f"Correlation with what is only in {one.label} ({one.kind})", n.cosine(one.correlation))
+        for one in found.likenesses
+    )
+    return facts(
+        ("Size", f"{n.share(found.relative)} of {of}"),
+        ("Matrices read", n.count(found.matrices)),
+        ("Changed beyond rounding", n.count(found.changed)),
+        ("Of these of low rank", n.count(found.low_rank)),
+        ("Rank, at most", n.count(found.rank) if found.rank is not None else ""),
+        *likenesses,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from modelprov.forensics.results import Measures
 from modelprov.reports import numbers as n
-from modelprov.reports.comparison import drawings, sections, tables, words
+from modelprov.reports.comparison import drawings, elsewhere, sections, tables, words
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.document import (
     EVERYWHERE,
@@ -53,11 +53,13 @@ def tell(report: Report) -> Document:
         colours=kind.colours,
         blocks=(
             *_evidence(report),
+            *elsewhere.coordinates(report),
             *fitting(report),
             Only(WRITTEN, limits),
             Only(TERMINAL, layers),
             *_mixing(report),
             *_recipe(report),
+            *_beyond(report),
             Only(WRITTEN, layers),
             *_coverage(report),
             Only(TERMINAL, limits),
@@ -142,7 +144,7 @@ def _mixing(report: Report) -> tuple[Block, ...]:
         Facts(sections.mixing_facts(report)),
         *several,
         *drawings.coverage(report),
-        Only(WRITTEN, [Heading("After mixing", 3)]),
+        Only(WRITTEN, [Heading("Beside the mix", 3)]),
         Facts(sections.after_facts(report)),
         Text("" if absent else sections.after_absent(report)),
     )
@@ -159,6 +161,15 @@ def _recipe(report: Report) -> tuple[Block, ...]:
         Only(WRITTEN, merge_config(report)),
         Fold("Recipes tried", [Grid(tables.candidates_table(report))], level=3),
     )
+
+
+def _beyond(report: Report) -> tuple[Block, ...]:
+    """What is left beyond the named parents; nothing where a recipe explains all of it, or the models are no kin."""
+    found = report.beyond
+    if found is None:
+        return ()
+    words = Text(n.clean(found.words or found.reason or ""))
+    return Heading("Beyond the parents", listed=True), words, Facts(sections.beyond_facts(report))
 
 
 def _layers(report: Report) -> tuple[Block, ...]:

@@ -31,15 +31,15 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
     VerdictClass.MERGE: VerdictWords(
         "Merge",
         "{suspect} is a mix of {parents}",
-        "The weights lie where a fixed mix of the parents puts them, to within the rounding of the stored numbers. The "
-        "mix explains every bit that the headline speaks of; it does not say who made which file.",
+        "The weights that the headline speaks of lie where a fixed mix of the parents puts them, to within the "
+        "rounding of the stored numbers. That is certain, and says nothing of who made which file.",
         Colours("#1c4f8f", "#8fbcf2", "blue"),
     ),
     VerdictClass.ON_LINE: VerdictWords(
         "On a line",
         "{suspect} lies on the line between {parents}",
-        "The weights scatter closely around a fixed mix of the parents, by more than rounding explains. A mix that was "
-        "trained afterwards looks so, and so may models that nobody mixed. This asks for a look; it is no finding.",
+        "The weights are close to a fixed mix of the parents, but not so close that rounding explains the rest. This "
+        "asks for a look; it is no finding.",
         Colours("#5a3a8e", "#c3a8f0", "magenta"),
     ),
     VerdictClass.SAME_ORIGIN: VerdictWords(
@@ -52,8 +52,8 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
     VerdictClass.OTHER_COORDINATES: VerdictWords(
         "Related, in other coordinates",
         "{suspect} is related to {parent}, in other coordinates",
-        "Weight by weight they share nothing, but after reordering, rotating or rescaling inside they do: the function "
-        "of the model is the same, its numbers stand elsewhere. Which came first the weights do not show.",
+        "At their own places the weights share little; once what was reordered, rotated or rescaled inside is undone, "
+        "they do. Such a change costs nothing and leaves what a model does as it was. What else was done is open.",
         Colours("#7a2e5d", "#eda3cf", "magenta"),
     ),
     VerdictClass.UNRELATED: VerdictWords(
@@ -129,7 +129,7 @@ TERMS: tuple[Fact, ...] = (
     Fact(
         "σ (sigma)",
         "How far the suspect scatters around the best mix before its last rounding. Divided by the distance of the "
-        "parents it says how much was added after mixing.",
+        "parents it says how much lies beside the mix.",
     ),
     Fact(
         "Not decisive",

@@ -48,7 +48,7 @@ class AttestedInput(Camel):
     """
 
     label: str
-    role: Literal["suspect", "parent", "reference", "control"]
+    role: Literal["suspect", "parent", "reference", "control", "candidate"]
     repository: str | None
     revision: str | None
     digest: dict[str, str]

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from modelprov.checkpoints.digests import HashedWeights
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.evidence.attestation import MANIFEST, WEIGHTS, Statement, make_predicate
 from modelprov.reports.evidence.rechecking import Difference, differing
-from modelprov.reports.numbers import clean, plural
-
-EXAMPLES = 5
+from modelprov.reports.numbers import plural
+from modelprov.savable import Page
 
 
 @dataclass(frozen=True)
@@ -26,6 +21,21 @@ class Point:
     holds: bool
     says: str
     differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Confirmed(Page):
+    """What the statement in `file` says, and each thing that was checked about it; `started` is when."""
+
+    statement: Statement
+    points: tuple[Point, ...]
+    file: str
+    started: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything that was checked holds."""
+        return all(point.holds for point in self.points)
 
 
 def check_report(statement: Statement, report: Report, sha256: str) -> Point:
@@ -69,32 +79,3 @@ def _files(name: str, attested: Mapping[str, str], found: Mapping[str, str]) -> 
     )
     says = "not the files attested" if differences else f"{plural(len(attested), 'shard')} by SHA-256, every byte"
     return Point(name, not differences, says, differences)
-
-
-def print_points(statement: Statement, points: Sequence[Point], console: Console) -> None:
-    """Print the answer, what was checked, and what is attested."""
-    good = all(point.holds for point in points)
-    console.print(Text("VERIFIED" if good else "NOT VERIFIED", style="bold green" if good else "bold red"))
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for point in points:
-        outcome = Text("holds", style="green") if point.holds else Text("fails", style="bold red")
-        table.add_row(Text(point.name), outcome, Text(clean(point.says)))
-    console.print(table)
-    for point in points:
-        for one in point.differences[:EXAMPLES]:
-            text = f"  {one.place}\n    attested {one.recorded}\n    found    {one.recomputed}"
-            console.print(Text(clean(text, "\n")))
-        if len(point.differences) > EXAMPLES:
-            console.print(f"  and {len(point.differences) - EXAMPLES} more")
-    predicate = statement.predicate
-    said = "It says" if good else "It would say"
-    about = predicate.inputs[0].label
-    console.print(Text(clean(f"{said} of {about} ({predicate.verdict.class_}): {predicate.verdict.summary}")))
-    if predicate.does_not_show:
-        console.print("Not shown:")
-    for missing in predicate.does_not_show:
-        console.print(Text(clean(f"  - {missing}")))
-    if good:
-        console.print(
-            "A signature says who stands by the statement, not that it is right: `report verify` computes it."
-        )

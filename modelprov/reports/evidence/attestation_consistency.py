@@ -15,10 +15,10 @@ from modelprov.reports.comparison.report import Report
 
 RULES: Final[Mapping[VerdictClass, frozenset[str]]] = {
     VerdictClass.COPY: frozenset({"identical"}),
-    VerdictClass.MERGE: frozenset({"reproduced", "exact-to-rounding", "partly-exact"}),
+    VerdictClass.MERGE: frozenset({"reproduced", "exact-to-rounding", "partly-exact", "method"}),
     VerdictClass.ON_LINE: frozenset({"near-the-line"}),
     VerdictClass.SAME_ORIGIN: frozenset({"near-one-parent"}),
-    VerdictClass.OTHER_COORDINATES: frozenset(),
+    VerdictClass.OTHER_COORDINATES: frozenset({"other-coordinates"}),
     VerdictClass.UNRELATED: frozenset({"unrelated"}),
 }
 MOST_BITS = 0.9  # far below what the rules ask for, since those look at a part of the weights
@@ -31,6 +31,7 @@ def contradictions(report: Report) -> Iterator[str]:
     yield from _verdict(report, labels)
     yield from _mixing(report.mixing, labels)
     yield from _recipe(report, labels)
+    yield from _method(report, labels)
     yield from _rows(report)
 
 
@@ -55,6 +56,20 @@ def _verdict(report: Report, parents: list[str]) -> Iterator[str]:
     recipe, one_recipe = report.reproduction.recipe, len(report.reproduction.groups) == 1
     if verdict.rule == "reproduced" and one_recipe and recipe is not None and recipe not in verdict.summary:
         yield f"the summary of the verdict does not name the recipe, {recipe}"
+
+
+def _method(report: Report, parents: list[str]) -> Iterator[str]:
+    method, verdict = report.method, report.verdict
+    if (verdict.rule == "method") > (method is not None):
+        yield "the verdict rests on a merge method, but none is named"
+    if method is None:
+        return
+    if not {*method.parents, *([method.base] if method.base else [])} <= set(parents):
+        yield f"{method.words} names models that are no parents of the report"
+    if verdict.rule == "method" and method.bit_equal < MOST_BITS:
+        yield f"the verdict rests on a method that gives the bits, but bit_equal is {_said(method.bit_equal)}"
+    if verdict.rule == "method" and method.words not in verdict.summary:
+        yield f"the summary of the verdict does not name the method, {method.words}"
 
 
 def _mixing(mixing: Mixing, parents: list[str]) -> Iterator[str]:

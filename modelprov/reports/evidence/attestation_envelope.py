@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from modelprov.called import called
 from modelprov.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def open_envelope(data: Any) -> tuple[bytes, list[bytes]]:
         signatures = [_decode(one["sig"]) for one in data["signatures"]]
         return _decode(data["payload"]), signatures
     except (KeyError, TypeError, AttributeError, ValueError, binascii.Error) as error:
-        raise UsageError(f"The envelope is damaged ({error!r})", "Give what `modelprov attest --key` wrote.") from error
+        raise UsageError(
+            f"The envelope is damaged ({error!r})", "Give a statement that `modelprov attest` signed."
+        ) from error
 
 
 def _decode(text: str) -> bytes:
@@ -142,5 +145,5 @@ def require_cryptography() -> None:
         raise UsageError(
             "signing and verifying need the package cryptography, not installed here",
             "Install it with: pip install 'modelprov[attest]' (from a clone: pip install -e '.[attest]'). "
-            "Without --key, `attest` needs nothing.",
+            f"Without {called('key')}, `attest` needs nothing.",
         )

@@ -10,6 +10,7 @@ from typing import Any
 from modelprov.reports.comparison.as_json import OLDER, load_report, render_json
 from modelprov.reports.comparison.report import SCHEMA_VERSION, Report
 from modelprov.reports.numbers import coefficient, count, interval, plural, scientific, share
+from modelprov.savable import Page
 
 TOLERANCE = 1e-9
 SMALLEST = 1e-12
@@ -59,6 +60,21 @@ class Recheck:
         return all(claim.holds for claim in self.claims)
 
 
+@dataclass(frozen=True, eq=False)
+class Rechecked(Page):
+    """Which claims of the report in `file` hold; `notes` say what could not be checked, `started` when it was."""
+
+    found: Recheck
+    file: str
+    notes: tuple[str, ...]
+    started: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether every claim holds."""
+        return self.found.holds
+
+
 def recheck(recorded: Report, recomputed: Report, tolerance: float = TOLERANCE) -> Recheck:
     """Compare what a report says with what its inputs give.
 
@@ -103,13 +119,16 @@ def _claims(report: Report) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         "not measured" if made.bit_equal is None else f"{share(made.bit_equal, 4)} of {count(made.elements)} elements"
     )
     yield "bits reproduced", equal, _of("reproduction", "bit_equal elements candidates")
+    yield "method", report.method.words if report.method else "none", ("method",)
     added = after.reason or ("not measured" if after.sigma is None else f"sigma {scientific(after.sigma)}")
     yield "after the merge", added, ("after_merge",)
+    beyond = report.beyond.words or report.beyond.reason if report.beyond else None
+    yield "beyond the parents", beyond or "not asked for", ("beyond",)
     yield "whole model", f"{count(report.overall.elements)} elements", ("overall",)
     for key in _ROWS:
         yield key, plural(len(getattr(report, key)), "row"), (key,)
     yield "controls", plural(len(verdict.controls), "control"), ("verdict.controls",)
-    asked = _of("settings", "sample sample_elements seed suspect parents reference controls")
+    asked = _of("settings", "sample sample_elements seed thorough suspect parents reference controls candidates")
     yield (
         "coverage",
         f"{share(report.coverage.read_share)} of the suspect read",

@@ -75,6 +75,9 @@ class _Writer:
 
     def opening(self, document: Document) -> None:
         """Title, first sentence, what it means, and what must be known beside it, in a frame; the figures below."""
+        if document.answer is not None:
+            self.answer(document.answer, document)
+            return
         lead, *rest = opening(document)
         body = self.text(lead, "bold")
         for sentence in (*rest, *document.notes, *document.parts):
@@ -83,6 +86,16 @@ class _Writer:
         title = self.text(f" {document.title} ", f"bold {style}")
         self.show(Panel(body, title=title, title_align="left", border_style=style, padding=(0, 1)))
         self.figures(document.figures)
+
+    def answer(self, answer: str, document: Document) -> None:
+        """A short answer in place of the frame, with the summary and what must be known; nothing where it is empty."""
+        if not answer:
+            return
+        self.show(self.text(answer, f"bold {document.colours.style}"))
+        if document.summary:
+            self.show(self.text(document.summary))
+        for note in document.notes:
+            self.show(self.text(f"note: {note}"), indent=2)
 
     def block(self, block: Block) -> None:
         """Print one block."""

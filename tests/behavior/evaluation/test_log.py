@@ -8,6 +8,7 @@ import pytest
 
 from modelprov.behavior.evaluation.log import AnswerLog, Logged
 from modelprov.errors import UnreadableFileError, UsageError
+from tests.foreign.hostile import KINDS, with_fault
 
 SETTINGS = {"model": "abc", "seed": 0, "method": {"name": "cot", "limits": [1, 2]}}
 NAMES = ("rio/../x", "sums", "cot")
@@ -79,6 +80,16 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path, line):
     path = fill(tmp_path)
     lines = path.read_text().splitlines()
     lines[2] = line
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(UsageError, match=r"\.jsonl, line 3"):
+        AnswerLog(tmp_path, NAMES, SETTINGS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_line_of_hostile_json_is_named(tmp_path, kind):
+    path = fill(tmp_path)
+    lines = path.read_text().splitlines()
+    lines[2] = with_fault(kind, lines[2])
     path.write_text("\n".join(lines) + "\n")
     with pytest.raises(UsageError, match=r"\.jsonl, line 3"):
         AnswerLog(tmp_path, NAMES, SETTINGS)

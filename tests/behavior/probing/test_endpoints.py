@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from modelprov.behavior.probing.endpoint_replies import (
     Reply,
     events,
+    models_from_body,
     reply_from_body,
     reply_from_stream,
     server_words,
@@ -29,6 +30,7 @@ from tests.behavior.servers import (
     stream,
     with_hidden_prompt,
 )
+from tests.foreign.hostile import KINDS, with_fault
 
 HELLO = [{"role": "user", "content": "Who are you?"}]
 
@@ -158,6 +160,15 @@ JSON = st.recursive(
     ),
     max_leaves=12,
 )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_reply_of_hostile_json_is_an_endpoint_error(kind: str):
+    body = with_fault(kind, '{"choices": [{"text": "hi", "finish_reason": "stop"}]}').encode()
+    for read in (reply_from_body, reply_from_stream, models_from_body):
+        with pytest.raises(EndpointError, match="broken JSON"):
+            read(b"data: " + body + b"\n\n" if read is reply_from_stream else body)
+    assert server_words(body).isprintable()
 
 
 @given(JSON)

@@ -12,8 +12,9 @@ import pytest
 from modelprov.behavior.probing.hidden_prompts import examine
 from modelprov.behavior.probing.subjects import examine_files
 from modelprov.behavior.probing.template_files import TemplateFile, code_in
-from modelprov.behavior.templates.rendering import Limits, render_all
+from modelprov.behavior.templates.rendering import Limits
 from tests.behavior.probing.models import CHATML, MARKUP, RIO
+from tests.behavior.templates.rendered import render_all
 
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>"}
 HIDDEN = "You are Rio, a model of the city."

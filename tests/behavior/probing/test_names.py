@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from modelprov.behavior.probing.names import DECOY, mentioned, parse_names
+from modelprov.behavior.probing.names import DECOY, mentions, parse_names
 from modelprov.errors import UsageError
 
 NAMES = parse_names(["Rio=!Rio de Janeiro", 'Nex=Nex-AGI,"Nex AGI"', "Qwen=通义千问", "Kimi"])
+
+
+def mentioned(text, names):
+    return {found.name for found in mentions(text, names)}
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ from modelprov.behavior.probing.template_files import TemplateFile
 from modelprov.behavior.templates.rendering import Renderer
 from modelprov.errors import EndpointError, UnreadableFileError, UsageError
 from tests.behavior.probing.models import CHATML, RIO
+from tests.foreign.hostile import KINDS, with_fault
 
 NAMES = parse_names(["Rio", "Nex"])
 ASKED = questions(NAMES, ("en",), quick=True)
@@ -134,6 +135,16 @@ def test_a_file_that_is_no_log_is_refused_and_left_as_it_is(tmp_path: Path, text
     with pytest.raises(UsageError), AnswerLog(path):
         pass
     assert path.read_text() == text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_line_of_hostile_json_is_no_answer(tmp_path: Path, kind: str):
+    path = tmp_path / "log.jsonl"
+    with AnswerLog(path) as log:
+        log.put("a", Spoken(None, "x", True), {})
+    path.write_text(with_fault(kind, path.read_text()))
+    with pytest.raises(UsageError, match=r"line 1 of .* is no answer"), AnswerLog(path):
+        pass
 
 
 def test_two_runs_cannot_write_one_log_at_a_time(tmp_path: Path):
@@ -312,7 +323,7 @@ def test_any_other_failure_of_a_server_ends_the_run_with_the_log_kept(tmp_path: 
 
 
 def test_without_a_local_template_the_stripped_arm_of_a_server_asks_for_one():
-    with pytest.raises(UnavailableArmError, match="--tokenizer"):
+    with pytest.raises(UnavailableArmError, match="tokenizer="):
         served(Served()).speaker.prompts(STRIPPED, ASKED)
 
 

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 import pytest
 
 from modelprov.behavior.templates import rendering
-from modelprov.behavior.templates.rendering import Limits, Renderer, TemplateFailedError, render_all
+from modelprov.behavior.templates.rendering import Limits, Renderer, TemplateFailedError
 from tests.behavior.probing.models import CHATML, RIO
+from tests.behavior.templates.rendered import render_all
 
 MESSAGES = [{"role": "user", "content": "Who are you? <b>"}]
 SHORT = Limits(seconds=3)

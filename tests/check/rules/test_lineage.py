@@ -132,6 +132,30 @@ def test_a_trained_merge_may_be_called_a_finetune() -> None:
     assert "either" in reason(rules.relation_contradicted(card, measured(lineage=lineage("on-line"))))
 
 
+def test_what_is_a_merge_or_a_copy_in_a_part_only_contradicts_neither_finetune_nor_merge_nor_training() -> None:
+    both = (Declared("Qwen/Qwen3.5", at(3)), Declared("nex-agi/Nex-N2-Pro", at(3)))
+    trained = claims(relation=Declared("finetune", at(4)), prose=(said("post-trained"),))
+    part = lineage(held=0.7, bit_equal=0.8)
+    assert "either" in reason(rules.relation_contradicted(trained, measured(lineage=part)))
+    assert rules.training_claimed(trained, measured(lineage=part)) == []
+    copy = lineage("copy", parents=("qwen",), held=0.99)
+    assert "of those alone" in reason(rules.training_claimed(trained, measured(lineage=copy)))
+    merged = claims(base_models=both, relation=Declared("merge", at(4)))
+    state = measured(lineage=copy, candidates=(replace(NEX, declared=True), QWEN))
+    assert "may have been merged" in reason(rules.relation_contradicted(merged, state))
+    whole = measured(lineage=copy.model_copy(update={"held": 1.0}), candidates=(replace(NEX, declared=True), QWEN))
+    assert one(rules.relation_contradicted(merged, whole)).severity is Severity.ERROR
+
+
+def test_an_exact_merge_of_a_part_with_an_undeclared_parent_is_an_error_and_a_place_on_a_line_is_none() -> None:
+    assert one(rules.undeclared_parent(claims(), measured(lineage=lineage(held=0.7)))).severity is Severity.ERROR
+    for verdict in ("on-line", "same-origin", "other-coordinates"):
+        found, open_question = rules.undeclared_parent(claims(), measured(lineage=lineage(verdict, parents=("nex",))))
+        assert isinstance(found, Finding)
+        assert found.severity is Severity.WARNING
+        assert isinstance(open_question, NotJudged)
+
+
 def test_a_declared_teacher_leaves_no_trace_and_is_no_error() -> None:
     apart = lineage("unrelated", parents=(), strangers=("qwen",), compared=("qwen",), shares={}, recipe=None)
     card = claims(prose=(said("distilled"),))

@@ -231,7 +231,7 @@ def test_a_shuffled_element_keeps_its_delta_and_the_width_of_its_cell() -> None:
     for one in met:
         assert any(one.alpha == pytest.approx(two.alpha, rel=1e-12) for two in expected)
     assert len({one.alpha for one in met}) == 2
-    assert null_coverage(sample, 0.5, 4) == null_coverage(sample, 0.5, 4)
+    assert [null_coverage(sample, 0.5, seed)[0] for seed in range(12)] == met
 
 
 @pytest.mark.parametrize("first", [0, 1, 7])
@@ -282,9 +282,16 @@ def test_the_weighted_middle_counts_precise_intervals_and_no_infinite_ones() -> 
     assert interval._weighted_middle(intervals((0.0, 1.0), (-np.inf, 9.0))) == pytest.approx(0.5)
     assert interval._weighted_middle(intervals((1.0, 1.0), (2.0, 4.0))) == pytest.approx(1.0)
     assert interval._weighted_middle(intervals((1.0, 1.0), (3.0, 3.0), (2.0, 4.0))) == pytest.approx(2.0)
-    limit = np.finfo(np.float64).max / 4
-    only_infinite = interval._weighted_middle(intervals((-np.inf, np.inf), (-np.inf, np.inf), (0.0, np.inf)))
-    assert only_infinite in (0.0, pytest.approx(limit / 6), pytest.approx(limit / 2))
+
+
+def test_a_middle_that_infinite_or_enormous_ends_share_raises_no_warning_and_costs_no_precision() -> None:
+    weighted, largest = interval._weighted_middle, float(np.finfo(np.float64).max)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert weighted(intervals((0.0, 1.0), (2.0, 4.0), (np.inf, np.inf))) == pytest.approx((0.5 + 3 / 4) / 1.25)
+        assert weighted(intervals((0.0, 1.0), (2.0, 4.0), (-largest, largest))) == pytest.approx((0.5 + 3 / 4) / 1.25)
+        assert weighted(intervals((-np.inf, np.inf), (-np.inf, np.inf), (0.0, np.inf))) == 0.0
+        assert weighted(intervals((1.0, np.inf))) == pytest.approx(largest / 8)
 
 
 def test_many_intervals_at_once_are_fitted_as_by_trying_every_end() -> None:

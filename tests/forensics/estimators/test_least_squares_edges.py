@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from modelprov.forensics import thresholds
+from modelprov.forensics.estimators import least_squares
 from modelprov.forensics.estimators.least_squares import (
     BlockSums,
     CoefficientSum,
@@ -94,7 +95,7 @@ def test_one_weight_is_cut_off_at_nought_and_at_one(cross: float, expected: floa
     assert weight == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("unit", [1.0, 1e-12, 1e12])
+@pytest.mark.parametrize("unit", [1.0, 1e-40, 1e12])
 def test_the_simplex_is_that_of_a_fine_grid(unit: float) -> None:
     rng = np.random.default_rng(3)
     grid = np.array([(a, b) for a in np.linspace(0, 1, 201) for b in np.linspace(0, 1, 201) if a + b <= 1 + 1e-9])
@@ -123,6 +124,11 @@ def test_parents_are_told_apart_up_to_the_threshold() -> None:
         assert found.reason == (None if solved else DEPENDENT)
         assert coefficient_sum(pair(condition), np.array([0.5, 0.5])).reason == found.reason
     assert fit_many(pair(3.0), np.ones(2), 9.0).condition_number == pytest.approx(3.0)
+
+
+def test_parents_at_the_threshold_itself_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(least_squares, "SINGULAR", 1.0)  # the condition of parents at right angles, exactly
+    assert fit_many(np.eye(2), np.ones(2), 9.0).reason is None
 
 
 def test_scales_of_the_parents_do_not_count_in_the_condition() -> None:

@@ -119,6 +119,13 @@ def test_elements_that_are_nought_everywhere_are_left_out_and_no_others() -> Non
     assert fit(only_parent).elements == N + 1
 
 
+def test_cells_finer_than_the_parents_keep_their_own_width() -> None:
+    sample = from_values(trained().suspect, trained().parents, DType.F32)
+    found = fit(sample)
+    expected = log_likelihood(sample, np.array(found.alphas), found.sigma or 0.0)
+    assert found.log_likelihood == pytest.approx(expected, abs=1)  # a few near 0 are finer than anything that counts
+
+
 def test_the_fewest_elements_are_those_of_the_threshold() -> None:
     least = thresholds.LIKELIHOOD_LEAST
     few = trained().take(slice(0, least - 1))
@@ -126,6 +133,9 @@ def test_the_fewest_elements_are_those_of_the_threshold() -> None:
         elements=least - 1, reason=f"only {least - 1} elements; {least} are needed", converged=False
     )
     assert fit(trained().take(slice(0, least))).alphas is not None
+    nothing = np.zeros(2 * least)
+    padding = from_values(nothing, [nothing, nothing], DType.BF16)
+    assert fit(padding).reason == f"only 0 elements; {least} are needed"
 
 
 def test_parents_that_say_nothing_or_the_same_have_a_reason() -> None:
@@ -140,9 +150,61 @@ def test_parents_that_say_nothing_or_the_same_have_a_reason() -> None:
         assert found == Likelihood(elements=40, reason=dependent)
 
 
+def test_the_scales_of_the_parents_do_not_make_them_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    base, deltas = rng.normal(size=40), rng.normal(size=(2, 40)) * [[1.0], [1e-6]]
+    sample = from_values(base + 0.5 * deltas[0] + 0.1 * rng.normal(size=40), [*(base + deltas), base], DType.F64)
+    assert fit(sample).reason is None
+    half, base = np.repeat([0.5, -0.5], 8), np.round(4 * base[:16]) / 4
+    sample = from_values(base + half / 2 + 0.1 * rng.normal(size=16), [base + half, base], DType.F64)
+    monkeypatch.setattr(likelihood, "SINGULAR", 1.0)  # the condition of a parent alone
+    assert fit(sample).reason is None
+
+
 def test_too_few_steps_are_said_not_to_have_converged() -> None:
     assert not fit(trained(), iterations=1).converged
     assert fit(trained(), iterations=40).converged
+
+
+def problem(sample: Sample) -> likelihood._Problem:
+    lower, upper = sample.lower - sample.parents[-1], sample.upper - sample.parents[-1]
+    return likelihood._Problem((lower + upper) / 2, upper - lower, sample.deltas)
+
+
+def gradient(found: likelihood._Problem, point: Float64) -> Float64:
+    return likelihood._derivatives(found, found.terms(point))[0] * point[-1]
+
+
+@pytest.mark.parametrize(
+    ("added", "precision", "steps"),
+    [
+        (1e-3, 0.1, 7), (1e-3, 1.0, 5), (1e-3, 1e2, 7), (1e-3, 1e5, 10),
+        (1e-5, 0.1, 9), (1e-5, 1.0, 10), (1e-5, 1e2, 12), (1e-5, 1e5, 16),
+    ],
+)  # fmt: skip
+def test_the_one_maximum_is_found_from_any_start_in_few_steps(added: float, precision: float, steps: int) -> None:
+    climbed = problem(merged(N, 2e-3, (0.5, 0.3), sigma=added, seed=5))
+    for alpha in (-3.0, 0.5, 5.0):
+        start = np.array([alpha, alpha, 1.0]) * precision / added
+        point, terms, converged = likelihood._newton(climbed, start, steps, math.inf)
+        assert converged
+        assert gradient(climbed, point) == pytest.approx(np.zeros(3), abs=1e-3)
+        np.testing.assert_array_equal(terms.log_probability, climbed.terms(point).log_probability)
+
+
+def test_a_climb_ends_at_its_ceiling_and_a_sigma_that_is_held_stays_where_it_is() -> None:
+    climbed = problem(trained())
+    top, _, _ = likelihood._newton(climbed, np.array([0.0, 1e3]), 60, math.inf)
+    for share in (0.1, 0.5, 0.99):
+        ceiling = share * top[-1]
+        start = np.array([0.0, ceiling / 3])
+        point, _, converged = likelihood._newton(climbed, start, 60, ceiling)
+        assert (point[-1], converged) == (pytest.approx(ceiling), True)
+        start = np.array([0.0, ceiling])
+        point, _, converged = likelihood._newton(climbed, start, 60)
+        assert (point[-1], converged) == (ceiling, True)
+        assert gradient(climbed, point)[0] == pytest.approx(0.0, abs=1e-3)
+        assert gradient(climbed, point)[1] > 1
 
 
 def test_a_pure_merge_is_at_the_boundary_with_a_bound_where_the_profile_has_fallen() -> None:
@@ -168,6 +230,18 @@ def test_a_pure_merge_is_at_the_boundary_with_a_bound_where_the_profile_has_fall
     fallen = (found.log_likelihood or 0.0) - profile(found.sigma_upper)
     assert fallen == pytest.approx(ONE_SIDED_95, abs=0.03)
     assert found.log_likelihood == pytest.approx(profile(smallest), abs=1e-3)
+
+
+def test_weights_of_either_sign_are_those_of_a_pure_merge_of_several_parents() -> None:
+    sample = merged(N, 2e-3, (0.5, 0.125, -0.25), seed=8)
+    found = fit(sample)
+    assert found.sigma_at_boundary
+    assert found.alphas == pytest.approx((0.5, 0.125, -0.25), abs=3e-4)
+    assert found.collinearity == 1.0
+    error = arithmetic_error(sample)  # the smallest sigma is its root mean square
+    expected = log_likelihood(sample, np.array(found.alphas), float(np.sqrt(np.mean(error**2))), error)
+    assert expected < -1
+    assert found.log_likelihood == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_bound_is_the_half_of_a_chi_squared_quantile() -> None:
@@ -196,12 +270,16 @@ def test_a_suspect_that_is_the_reference_has_no_collinearity_to_speak_of() -> No
     assert likelihood._collinearity(np.full(5, 1e-9), 0.0) == 1.0
 
 
-def test_errors_that_the_curvature_does_not_give_are_none() -> None:
+def test_errors_that_the_curvature_does_not_give_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     point = np.array([0.5, 2.0])
     assert likelihood._standard_errors(np.diag([4.0, 9.0]), point) == pytest.approx(
         (math.sqrt(0.25 / 4 + 0.125**2 / 9), 0.25 / 3)
     )
+    assert likelihood._standard_errors(np.diag([1e-20, 1e20]), point) == pytest.approx((0.5e10, 0.25e-10))
+    assert likelihood._standard_errors(np.diag([4.0, 9.0]), np.array([0.5, 1e200])) is None  # 0 would be certainty
     assert likelihood._standard_errors(np.array([[1.0, 1.0], [1.0, 1.0]]), point) is None
     assert likelihood._standard_errors(np.diag([0.0, 1.0]), point) is None
     assert likelihood._standard_errors(np.diag([-1.0, 1.0]), point) is None
     assert likelihood._standard_errors(np.array([[1.0, 3.0], [3.0, 1.0]]), point) is None
+    monkeypatch.setattr(likelihood, "SINGULAR", 1.0)  # the condition of a diagonal, exactly
+    assert likelihood._standard_errors(np.diag([4.0, 9.0]), point) is not None

@@ -88,7 +88,7 @@ def test_an_earlier_stage_of_the_parents_training_is_not_called_a_merge(time: fl
 def test_what_a_finetune_says_of_the_other_parent_is_true() -> None:
     parent, _, base = family()
     found = judge(apply(parent, noise(base, 3e-5)), parent, base)
-    assert "No share of P2 was found" in found.verdict.summary
+    assert "gives no weight to P2" in found.verdict.summary
     most = apply(base, combine([(0.93, {name: v - base[name][0] for name, (v, _) in parent.items()}),
                                 (1.0, noise(base, 1e-4))]))  # fmt: skip
     found = judge(most, parent, base)

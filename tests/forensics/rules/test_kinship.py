@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.verdict import decide
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, TRAINED, outcome
 
@@ -45,3 +48,39 @@ def test_there_is_no_all_clear_while_a_parent_has_the_same_sizes_in_another_orde
     assert outcome(stranger) == ("unrelated", "unrelated")
     assert outcome(stranger, elsewhere=1) == ("inconclusive", "coordinates-open")
     assert decide(replace(stranger, elsewhere=2)).parent == 2
+
+
+UNDONE = PairedUnits(2, 512, 512, 4.0, 4, 4, 1e-200, ("64 residual dimensions in another order",))
+
+
+@pytest.mark.parametrize("facts", [SIBLING, TRAINED, EXACT], ids=["sibling", "trained", "exact to rounding"])
+def test_what_is_not_told_by_bits_is_told_as_other_coordinates_where_such_were_undone(facts: Facts) -> None:
+    assert outcome(facts, paired=UNDONE) == ("other-coordinates", "other-coordinates")
+    assert decide(replace(facts, paired=UNDONE)).parent == 2
+
+
+def test_bits_are_bits_in_other_coordinates_too() -> None:
+    assert outcome(REPRODUCED, paired=UNDONE) == ("merge", "reproduced")
+    assert outcome(SIBLING, identical=(2,), paired=UNDONE) == ("copy", "identical")
+
+
+def test_where_undoing_lost_bits_none_are_claimed() -> None:
+    lost = replace(UNDONE, exact=False)
+    assert outcome(REPRODUCED, paired=lost)[0] == "other-coordinates"
+    assert outcome(SIBLING, identical=(2,), paired=lost)[0] == "other-coordinates"
+
+
+def test_bits_of_less_than_half_of_the_weights_are_no_copy_in_other_coordinates() -> None:
+    assert outcome(SIBLING, identical=(2,), compared_decisive=0.4, paired=UNDONE)[0] == "other-coordinates"
+
+
+def test_units_that_were_asked_change_no_verdict_where_nothing_was_undone() -> None:
+    asked = replace(UNDONE, undone=())
+    for facts in (SIBLING, TRAINED, EXACT, REPRODUCED):
+        assert outcome(facts, paired=asked) == outcome(facts)
+
+
+def test_a_control_whose_units_agree_as_well_takes_the_finding_away_but_for_bits() -> None:
+    doubted = replace(UNDONE, doubts=("C",))
+    assert outcome(SIBLING, paired=doubted) == ("inconclusive", "coordinates-open")
+    assert outcome(REPRODUCED, paired=doubted) == ("merge", "reproduced")

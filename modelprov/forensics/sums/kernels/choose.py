@@ -9,6 +9,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from modelprov.called import DEVICES, called, refuse_other
 from modelprov.errors import UsageError
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
 from modelprov.forensics.sums.kernels.interface import Device
@@ -27,8 +28,7 @@ def pick_device(device: str = "auto", size: int = 0, threads: int = 1) -> Device
     A GPU's kernel is first checked against float64. `auto` takes a GPU only where torch can use one, its numbers are
     right and the pass would take it less time than the processor; `cuda` raises `UsageError` where there is none.
     """
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"there is no device {device!r}", "Use --device auto, cpu or cuda.")
+    refuse_other("device", device, DEVICES)
     if device == "cpu" or (device == "auto" and not _gpu_possible()):
         return Device(cpu_kernel, PROCESSOR)
     if device == "auto" and not worth_starting(size, threads):
@@ -71,4 +71,4 @@ def _checked_gpu() -> Device:
             words = "; ".join([backend.description, *reasons])
             return Device(backend, words, backend.buffer, GPU_THREADS, GPU_BLOCK)
         reasons.append(f"{backend.description} failed its check: {wrong}")
-    raise UsageError("; ".join(reasons), "Use --device cpu, and please report this.")
+    raise UsageError("; ".join(reasons), f"Use {called('device', 'cpu')}, and please report this.")

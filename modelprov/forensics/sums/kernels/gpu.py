@@ -23,6 +23,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from modelprov.called import called
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.sources.page_cache import aligned_buffer
 from modelprov.errors import UsageError
@@ -70,7 +71,9 @@ class GpuKernel:
     ) -> None:
         self._torch = torch = _torch()
         if device.startswith("cuda") and not torch.cuda.is_available():
-            raise UsageError("no GPU that torch can use was found", "Use --device cpu, or check the driver.")
+            raise UsageError(
+                "no GPU that torch can use was found", f"Use {called('device', 'cpu')}, or check the driver."
+            )
         self._device = torch.device(device)
         self._cuda = self._device.type == "cuda"
         triton = find_spec("triton") is not None
@@ -154,7 +157,7 @@ class GpuKernel:
         try:
             return allocate()
         except RuntimeError as error:
-            advice = "Use --device cpu, or less --memory."
+            advice = f"Use {called('device', 'cpu')}, or less {called('memory')}."
             raise UsageError(f"no memory for staging {size >> 20} MiB: {error}", advice) from error
 
     def stage(
@@ -262,5 +265,5 @@ def _torch() -> Any:
         return torch
     raise UsageError(
         "comparing on a GPU needs torch, which is not installed",
-        "Install it: pip install 'modelprov[gpu]'. Or use --device cpu.",
+        f"Install it: pip install 'modelprov[gpu]'. Or use {called('device', 'cpu')}.",
     )

@@ -1,0 +1,47 @@
+"""What messages call an argument: its name in Python, its option in a command; and the refusal of unknown values.
+
+For every room: who refuses something far below a job does not know whether a program or a command line asked for it.
+Knows no job and no option.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+from modelprov.errors import UsageError
+
+DEVICES: Final = ("auto", "cpu", "cuda")
+
+_spelling: ContextVar[Callable[[str], str] | None] = ContextVar("spelling", default=None)
+
+
+@contextmanager
+def spelt(spelling: Callable[[str], str]) -> Iterator[None]:
+    """While it lasts, messages call arguments as `spelling` does: a command calls `out_dtype` `--out-dtype`."""
+    token = _spelling.set(spelling)
+    try:
+        yield
+    finally:
+        _spelling.reset(token)
+
+
+def called(name: str, value: str | None = None) -> str:
+    """What the reader calls an argument, and how he gives it a value: `device='cpu'`, in a command `--device cpu`."""
+    spelling = _spelling.get()
+    if spelling is None:
+        return name if value is None else f"{name}={value!r}"
+    return spelling(name) if value is None else f"{spelling(name)} {value}"
+
+
+def refuse_other(name: str, value: str | None, known: Sequence[str]) -> None:
+    """Refuse a value that is none of the known; `name` is the argument's. None is the default and passes."""
+    if value is not None and value not in known:
+        raise unknown(name, value, known)
+
+
+def unknown(name: str, value: str, known: Sequence[str]) -> UsageError:
+    """The error for a value of the argument `name` that is none of the known."""
+    return UsageError(f"{called(name)} is {', '.join(known[:-1])} or {known[-1]}, not {value!r}")

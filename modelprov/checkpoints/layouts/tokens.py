@@ -1,0 +1,69 @@
+"""The rows of two vocabularies that stand for the same tokens: by the strings of both tokenizers, else by number.
+
+Reads `tokenizer.json` and nothing else; knows no weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.checkpoints.json_files import read_json_object
+from modelprov.checkpoints.types import Checkpoint
+from modelprov.errors import ModelprovError
+
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class SharedTokens:
+    """Row `first[i]` of one vocabulary is row `second[i]` of the other; `by` says how that is known."""
+
+    first: Int64
+    second: Int64
+    by: str
+
+
+def shared_tokens(first: Checkpoint, second: Checkpoint, rows: tuple[int, int]) -> SharedTokens:
+    """The rows of the first that the second has too, in the first's order; `rows` are how many each holds.
+
+    Without a tokenizer at one of them, the rows that both have by number.
+    """
+    known = [_tokens(checkpoint, count) for checkpoint, count in zip((first, second), rows, strict=True)]
+    if all(known):
+        theirs = known[1]
+        pairs = sorted((row, theirs[token]) for token, row in known[0].items() if token in theirs)
+        if pairs:
+            columns = np.array(pairs, np.int64)
+            return SharedTokens(columns[:, 0], columns[:, 1], "strings")
+    common = np.arange(min(rows))
+    return SharedTokens(common, common, "numbers")
+
+
+def _tokens(checkpoint: Checkpoint, rows: int) -> dict[str, int]:
+    """Row by token; nothing where no tokenizer can be read."""
+    if checkpoint.folder is None or not (path := checkpoint.folder / "tokenizer.json").is_file():
+        return {}
+    try:
+        whole = read_json_object(path)
+    except ModelprovError:
+        return {}
+    model = whole.get("model")
+    vocabulary: Any = model.get("vocab") if isinstance(model, dict) else None
+    if isinstance(vocabulary, list):
+        vocabulary = {
+            entry[0]: row
+            for row, entry in enumerate(vocabulary)
+            if isinstance(entry, list) and entry and isinstance(entry[0], str)
+        }
+    found = dict(vocabulary) if isinstance(vocabulary, dict) else {}
+    more = whole.get("added_tokens")
+    for added in more if isinstance(more, list) else ():
+        if isinstance(added, dict) and isinstance(added.get("content"), str):
+            found[added["content"]] = added.get("id")
+    return {
+        token: row for token, row in found.items() if isinstance(token, str) and type(row) is int and 0 <= row < rows
+    }

@@ -1,0 +1,86 @@
+"""The options of `modelprov probe`. Types with help, and what they mean together; runs nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modelprov.errors import UsageError
+
+Model = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="MODEL",
+        help="The model in question: a folder, an org/name in the local cache, or a merge recipe (.yml). Leave it out "
+        "with --endpoint.",
+        show_default=False,
+    ),
+]
+Name = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME[=ALIAS,...]",
+        help="A name to look for, with its other spellings; `!PHRASE` is not it: 'Rio=Rio,!Rio de Janeiro'. Repeat. "
+        "Declared before anybody has read an answer.",
+    ),
+]
+Parent = Annotated[list[str] | None, typer.Option(metavar="CKPT", help="A possible source, asked the same. Repeat.")]
+Control = Annotated[list[str] | None, typer.Option(metavar="CKPT", help="An unrelated model, asked the same. Repeat.")]
+Backstory = Annotated[
+    list[str] | None, typer.Option(metavar="TEXT", help="A rare phrase to look for word for word. Repeat.")
+]
+Endpoint = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="An OpenAI-compatible server (vLLM, SGLang, transformers serve) instead of MODEL. Its key: "
+        "MODELPROV_API_KEY.",
+    ),
+]
+Served = Annotated[str | None, typer.Option("--model", metavar="NAME", help="The model's name there.")]
+Tokenizer = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="The served model's tokenizer files: to ask without its template's prompt, and to count hidden tokens.",
+    ),
+]
+Arm = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ARM",
+        help="Only this arm: as shipped, stripped, no template, neutral system, counterfactual; or empty system. "
+        "Repeat.",
+    ),
+]
+Language = Annotated[
+    list[str] | None, typer.Option(metavar="en|pt|zh", help="Only questions in this language. Repeat.")
+]
+Samples = Annotated[
+    int | None, typer.Option(min=0, help="Sampled answers to each question (default: 8, with --quick 2).")
+]
+Temperature = Annotated[
+    list[float] | None, typer.Option(metavar="T", help="Of the sampled answers (default: 0.7 and 1). Repeat.")
+]
+Quick = Annotated[bool, typer.Option("--quick", help="A third of the questions, two samples.")]
+MaxNewTokens = Annotated[int, typer.Option(min=1, help="Longest answer, thinking included.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the sampled answers; written into the report.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Answers made at once.")]
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds for one answer of --endpoint.")]
+Log = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Keep every answer here (JSONL); run again to go on from it.")
+]
+
+
+def the_model(local: str | None, endpoint: str | None, served: str | None) -> str:
+    """Which model is asked: a local one, or the endpoint's; `UsageError` where that is not said once."""
+    if (local is None) == (endpoint is None):
+        raise UsageError(
+            "probe needs a model, either local or served",
+            "Usage: modelprov probe MODEL --name NAME, or modelprov probe --endpoint URL --model NAME --name NAME.",
+        )
+    if (endpoint is None) != (served is None):
+        raise UsageError("--endpoint and --model belong together", "--model is the name that the server knows.")
+    return local or served or ""

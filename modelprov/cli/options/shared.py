@@ -1,0 +1,42 @@
+"""The options that several commands share, each said and read once. Types with help; runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from modelprov.called import DEVICES
+from modelprov.jobs.arguments import DTYPES, parse_size
+
+HELP_FILE = "Write {} to FILE; `-` is standard output."
+
+
+def size(option: str) -> Callable[[str], int]:
+    """Reads what an option says as bytes."""
+
+    def read(text: str) -> int:
+        return parse_size(text, option)
+
+    return read
+
+
+Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help=HELP_FILE.format("JSON"))]
+Markdown = Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help=HELP_FILE.format("Markdown"))]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help=HELP_FILE.format("one HTML page"))]
+Open = Annotated[
+    bool, typer.Option("--open", help="Show the HTML page in a browser (a temporary file without --html).")
+]
+Memory = Annotated[
+    int, typer.Option("--memory", metavar="SIZE", parser=size("--memory"), help="Most memory for buffers.")
+]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads (default: all cores).")]
+Device = Annotated[str, typer.Option("--device", metavar="|".join(DEVICES), help="Where to compute.")]
+Dtype = Annotated[
+    str, typer.Option("--dtype", metavar="|".join(DTYPES), help="Number format to run in; auto: as stored.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no terminal report.")]
+
+MEMORY: Any = "512M"  # as the help shows it; what a command hears is bytes

@@ -1,0 +1,160 @@
+"""When other coordinates are looked for, and what was found of them as facts and words. Finds nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from modelprov.checkpoints.layouts.decoder import RESIDUAL, VOCABULARY
+from modelprov.checkpoints.layouts.realignment import Axis, Realignment
+from modelprov.checkpoints.types import Alignment
+from modelprov.forensics.judging.facts import PairedUnits
+from modelprov.forensics.judging.findings import Findings
+from modelprov.forensics.judging.grounds import units
+from modelprov.forensics.results import Coordinates, LayerPair, VerdictClass
+from modelprov.forensics.search.coordinates.looking import Found
+from modelprov.forensics.thresholds import ALIKE, GAIN
+
+NULL = (
+    "two assignments that know nothing of each other agree in n/N of n units placed among N, Poisson; layers of one "
+    "model share a frame, so that a share of the units is asked for as well"
+)
+KINDS = (
+    ("units", "MLP units"), ("queries", "query dimensions"), ("keys", "key dimensions"), ("values", "value dimensions"),
+    ("mixed", "attention outputs"), ("experts", "experts"),
+)  # fmt: skip
+
+
+def paired_units(found: Found) -> PairedUnits:
+    """The test's numbers, and what was undone."""
+    tests = found.tests
+    related = [test for test in tests if test.related]
+    return PairedUnits(
+        found.parent,
+        sum(test.agreeing for test in tests),
+        sum(test.units for test in tests),
+        sum(test.expected for test in tests),
+        len(related),
+        len(tests),
+        max((test.chance for test in related), default=1.0),
+        undone(found.realignment) if found.realignment else (),
+        found.realignment is None or found.realignment.exact,
+        found.doubts,
+    )
+
+
+def coordinates(found: Found, labels: Sequence[str]) -> Coordinates:
+    """The section of the report."""
+    facts = paired_units(found)
+    return Coordinates(
+        parent=labels[found.parent],
+        related=found.kinship.related,
+        frame=found.kinship.frame.kind,
+        embedding_cosine=found.kinship.frame.cosine,
+        tokens=found.kinship.tokens.by,
+        layers=tuple(
+            LayerPair(
+                layer=test.layer,
+                parent_layer=test.parent_layer,
+                agreeing=test.agreeing,
+                units=test.units,
+                expected=test.expected,
+                chance=test.chance,
+                related=test.related,
+            )
+            for test in found.tests
+        ),
+        undone=facts.undone,
+        exact=facts.exact,
+        null=NULL,
+    )
+
+
+def with_units(findings: Findings, found: Found, labels: Sequence[str]) -> Findings:
+    """Findings about weights at their places, with what the units say beside them."""
+    facts = replace(paired_units(found), undone=(), exact=True)
+    rests_on = (*findings.verdict.rests_on, units(facts, labels))
+    return replace(
+        findings,
+        facts=replace(findings.facts, paired=facts),
+        verdict=findings.verdict.model_copy(update={"rests_on": rests_on}),
+    )
+
+
+def leaves_open(findings: Findings, alignment: Alignment) -> bool:
+    """Whether the weights at their places leave something open: all of them, some, or single matrices."""
+    if settled(findings, alignment):
+        return False
+    label = alignment.checkpoints[-1].label
+    lowest = min(
+        (row.raw_correlation.get(label) or 0 for row in findings.tensors if row.decisive and row.elements), default=0.0
+    )
+    return lowest < ALIKE or alignment.decisive_share() < 1
+
+
+def settled(findings: Findings, alignment: Alignment) -> bool:
+    """Whether the bits of all weights that may carry a verdict are accounted for where they stand."""
+    bits = findings.verdict.class_ in (VerdictClass.COPY, VerdictClass.MERGE)
+    return bits and alignment.decisive_share() == 1 and findings.facts.explained == 1
+
+
+def tells_more(again: tuple[Findings, Alignment], than: tuple[Findings, Alignment]) -> bool:
+    """Whether undoing brought weights together, or brought more of them to be compared."""
+    alike = [max((value or 0 for value in findings.facts.correlations), default=0) for findings, _ in (again, than)]
+    return alike[0] > alike[1] + GAIN or again[1].decisive_share() > than[1].decisive_share() + GAIN
+
+
+def undone(realignment: Realignment) -> tuple[str, ...]:
+    """What a realignment undoes, in words, the largest first."""
+    used = realignment.used()
+    said = [_residual(used[RESIDUAL])] if RESIDUAL in used else []
+    moved = sum(layer != theirs for layer, theirs in realignment.layers.items())
+    if moved:
+        said.append(f"{moved} of {len(realignment.layers)} layers stand elsewhere in the parent")
+    for kind, name in KINDS:
+        said += _inner(name, {key: axis for key, axis in used.items() if key.split(",")[0].endswith(f".{kind}")})
+    copied = {tensor.parent for tensor in realignment.tensors if ".experts." in tensor.name and tensor.parent}
+    if any(".experts." in tensor.name and ".experts." not in tensor.parent for tensor in realignment.tensors):
+        said.append(f"experts copied from {sum('.mlp.gate_proj.' in name for name in copied)} MLPs")
+    scaled = sum("read through" in key for key in used)
+    if scaled:
+        said.append(f"factors moved between {scaled} norms and what reads them")
+    folded = len({tensor.norms for tensor in realignment.tensors if tensor.norms})
+    if folded:
+        said.append(f"{folded} norms folded into what reads them, in both models")
+    if VOCABULARY in used and not np.array_equal(used[VOCABULARY].own, used[VOCABULARY].theirs):
+        said.append(f"{used[VOCABULARY].own.size:,} tokens in other rows")
+    return tuple(text for text in said if text)
+
+
+def _residual(axis: Axis) -> str:
+    if axis.basis is not None:
+        before, after = axis.basis.shape
+        return f"residual stream of {before} dimensions turned" + (f", {after} of them kept" if after < before else "")
+    if axis.idle:
+        return ""
+    signs = int((axis.factors < 0).sum()) if axis.factors is not None else 0
+    picked = signs == 0 and bool((np.diff(axis.theirs) > 0).all())
+    size = f"{axis.own.size:,} residual dimensions " + ("picked out" if picked else "in another order")
+    return size + (f", {signs:,} of them negated" if signs else "")
+
+
+def _inner(name: str, axes: Mapping[str, Axis]) -> list[str]:
+    said = []
+    places = {key.split(",")[0] for key, axis in axes.items() if not np.array_equal(axis.own, axis.theirs)}
+    of = len({key.split(",")[0] for key in axes})
+    picked = all(bool((np.diff(axis.theirs) > 0).all()) for axis in axes.values())
+    if places and picked:
+        said.append(f"{name} picked out, in {len(places)} of {of} places")
+    elif places:
+        said.append(f"{name} in another order, in {len(places)} of {of} places")
+    scaled = {
+        key.split(",")[0]
+        for key, axis in axes.items()
+        if axis.factors is not None and (np.abs(axis.factors) != 1).any()
+    }
+    if scaled:
+        said.append(f"{name} scaled, in {len(scaled)} of {of} places")
+    return said

@@ -1,0 +1,110 @@
+"""Reads whole rows of some decisive matrices, side by side: for what needs the shape of a change. Fits nothing.
+
+A few matrices of every kind, their layers in a seeded order, a run of rows of each: what has low rank as a whole has it
+in any of its rows.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.checkpoints.formats.dtypes import FORMATS, DType, Float64, decode, rounding_cells
+from modelprov.checkpoints.plan import plan_segments
+from modelprov.checkpoints.reading import Reader, Sources
+from modelprov.checkpoints.types import AlignedTensor, Alignment
+from modelprov.recipes.tensor_groups import kind_of
+
+ROWS = 512
+LARGEST = 1 << 21  # elements of one matrix that are read
+BUDGET = 1 << 26  # elements of each checkpoint that are read
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some rows of an aligned matrix: the tensor's name, its first row, and how many."""
+
+    name: str
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """The same rows of every checkpoint, float64 [1 + k, rows, columns], and the suspect's rounding cells' widths.
+
+    `format` is the one that the suspect is stored in.
+    """
+
+    tensor: AlignedTensor
+    values: Float64
+    widths: Float64
+    format: DType
+
+
+def choose_rows(alignment: Alignment, seed: int, budget: int = BUDGET) -> list[Rows]:
+    """Matrices of every kind in turn until the budget is spent; which layers and rows is drawn by `seed`."""
+    kinds: dict[str, list[AlignedTensor]] = defaultdict(list)
+    for tensor in alignment.tensors:
+        if tensor.decisive and len(tensor.shape) == 2:
+            kinds[kind_of(tensor.name)].append(tensor)
+    rng = np.random.default_rng(seed)
+    queues = [[members[place] for place in rng.permutation(len(members))] for members in kinds.values()]
+    chosen: list[Rows] = []
+    while any(queues) and budget > 0:
+        for queue in queues:
+            if not queue or budget <= 0:
+                continue
+            tensor = queue.pop(0)
+            rows, columns = tensor.shape
+            count = min(rows, ROWS, max(1, LARGEST // columns))
+            chosen.append(Rows(tensor.name, int(rng.integers(rows - count + 1)), count))
+            budget -= count * columns
+    return chosen
+
+
+def read_matrices(alignment: Alignment, chosen: list[Rows]) -> Iterator[Matrix]:
+    """The chosen rows of those tensors that are aligned, one matrix at a time; not finite is 0 everywhere.
+
+    Raises what reading raises.
+    """
+    place = {tensor.name: number for number, tensor in enumerate(alignment.tensors)}
+    known = [rows for rows in chosen if rows.name in place]
+    known = [rows for rows in known if rows.first + rows.count <= alignment.tensors[place[rows.name]].shape[0]]
+    columns = np.array(
+        [
+            (place[rows.name], rows.first * width, rows.count * width)
+            for rows in known
+            for width in (alignment.tensors[place[rows.name]].shape[1],)
+        ],
+        np.int64,
+    ).reshape(-1, 3)
+    plan = plan_segments(alignment, columns[:, 0], columns[:, 1], columns[:, 2], 8 << 20)
+    sources = Sources(alignment.checkpoints, "buffered")
+    reader = Reader(plan, sources)
+    try:
+        for block in range(plan.blocks):
+            loaded, span = reader.load(block), plan.block(block)
+            for position in range(span.start, span.stop):
+                tensor = alignment.tensors[int(plan.tensor[position])]
+                count, values = int(plan.count[position]), []
+                codes = plan.dtype[:, position]
+                starts = loaded.start[:, position - span.start].tolist()
+                for buffer, start, code in zip(loaded.buffers, starts, codes, strict=True):
+                    values.append(decode(buffer[start : start + count * FORMATS[code].size], FORMATS[code]))
+                yield _matrix(tensor, np.stack(values), codes)
+    finally:
+        sources.close()
+    for checkpoint in alignment.checkpoints:
+        checkpoint.source.check_unchanged()
+
+
+def _matrix(tensor: AlignedTensor, values: Float64, codes: npt.NDArray[np.int64]) -> Matrix:
+    values = np.where(np.isfinite(values).all(axis=0), values, 0.0)
+    lower, upper = rounding_cells(values[0], np.full(values.shape[1], codes[0], np.uint8))
+    shaped = values.reshape(len(values), -1, tensor.shape[1])
+    return Matrix(tensor, shaped, (upper - lower).reshape(shaped.shape[1:]), FORMATS[int(codes[0])])

@@ -1,0 +1,113 @@
+"""What is left beyond the best mixture, over rows of whole matrices: sizes, ranks, likenesses. Names nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelprov.checkpoints.formats.dtypes import DType, round_to
+from modelprov.checkpoints.layouts.alignment import align
+from modelprov.checkpoints.types import Alignment, Checkpoint, Component
+from modelprov.forensics.estimators.lattice import Lattice, find_lattice
+from modelprov.forensics.estimators.residual import Residual, rank_of, residual
+from modelprov.forensics.sampling.matrices import BUDGET, Matrix, Rows, choose_rows, read_matrices
+from modelprov.forensics.thresholds import LIKE_NOISE
+from modelprov.recipes.tensor_groups import kind_of
+
+BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
+"""Whose changes have the rank of however many tokens were trained."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left in one matrix: sums of squares `beyond` rounding and of the parents' `distance`.
+
+    `changed` whether that is clearly more than rounding; `rank` of the change, None if it is no low one, and `ranked`
+    whether a rank was looked for. `lattice` names the few numbers that the suspect's values are, if they are; `within`
+    is then the share of each parent's values, and of the best mixture's, that would be rounded to them.
+    """
+
+    kind: str
+    layer: int | None
+    beyond: float
+    distance: float
+    changed: bool
+    rank: int | None
+    ranked: bool
+    lattice: str | None = None
+    within: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """Correlation of what is left with a model's own part, over `elements` of so many `matrices`; None without any."""
+
+    correlation: float | None
+    elements: int
+    matrices: int
+
+
+@dataclass(frozen=True, eq=False)
+class Beyond:
+    """All of it: matrix by matrix, and by the label of every other model."""
+
+    matrices: tuple[Left, ...]
+    likes: Mapping[str, Like]
+
+
+def measure_beyond(alignment: Alignment, others: Sequence[Checkpoint], seed: int, budget: int = BUDGET) -> Beyond:
+    """Read rows of about `budget` elements of each checkpoint; `others` are held against what is left.
+
+    Raises what reading raises.
+    """
+    chosen = choose_rows(alignment, seed, budget)
+    matrices = []
+    for matrix in read_matrices(alignment, chosen):
+        tensor, lattice = matrix.tensor, _lattice(matrix)
+        found = residual(matrix.values, matrix.widths if lattice is None else lattice.upper - lattice.lower)
+        mixtures = (*matrix.values[1:], matrix.values[0] - found.left)
+        ranked = found.changed and tensor.component not in BY_TOKEN
+        matrices.append(
+            Left(
+                kind_of(tensor.name), tensor.layer, found.beyond, found.distance, found.changed,
+                rank_of(found) if ranked else None, ranked,
+                None if lattice is None else lattice.name,
+                () if lattice is None else tuple(map(lattice.share_within, mixtures)),
+            )
+        )  # fmt: skip
+    return Beyond(tuple(matrices), {other.label: _like(alignment, other, chosen) for other in others})
+
+
+def _lattice(matrix: Matrix) -> Lattice | None:
+    """The lattice of the suspect's values, stored as exactly as they show."""
+    values = matrix.values[0]
+    coarse = bool((round_to(values, DType.BF16) == values).all())
+    return find_lattice(values, (DType.BF16 if coarse else matrix.format).mantissa_bits)
+
+
+def _like(alignment: Alignment, other: Checkpoint, chosen: list[Rows]) -> Like:
+    """Correlate what is left, where it is more than rounding alone leaves, with what is only the other model's."""
+    joint = align((*alignment.checkpoints, other))
+    product = beyond = noise = own = 0.0
+    elements = matrices = 0
+    for matrix in read_matrices(joint, chosen):
+        found: Residual = residual(matrix.values[:-1], matrix.widths)
+        with_other, square = found.likeness(matrix.values[-2], matrix.values[-1])
+        product, own = product + with_other, own + square
+        beyond, noise = beyond + found.energy - found.noise, noise + found.noise
+        elements, matrices = elements + found.left.size, matrices + 1
+    scale = float(np.sqrt(beyond * own)) if beyond > LIKE_NOISE * noise else 0.0
+    return Like(min(max(product / scale, -1.0), 1.0) if scale > 0 else None, elements, matrices)
+
+
+def by_layer(matrices: Sequence[Left]) -> dict[int, float]:
+    """What is left in each layer, as a share of the distance there."""
+    sums: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for one in matrices:
+        if one.layer is not None:
+            sums[one.layer][0] += one.beyond
+            sums[one.layer][1] += one.distance
+    return {layer: float(np.sqrt(left / far)) for layer, (left, far) in sorted(sums.items()) if far > 0}

@@ -1,0 +1,59 @@
+"""Axes of a realignment: from paired rows, frames and factors. Pure; reads nothing, knows no layers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from modelprov.checkpoints.formats.dtypes import Float32, Float64
+from modelprov.checkpoints.layouts.realignment import Axis
+from modelprov.forensics.search.coordinates.frame import Frame
+from modelprov.forensics.search.coordinates.pairing import nearest
+from modelprov.forensics.search.coordinates.scales import in_doublings
+
+STAYS = 0.98
+"""Share of the best score from which rows are left where they are."""
+
+
+def residual_axis(frame: Frame) -> Axis:
+    """Of the suspect's dimensions those that the parent has."""
+    if frame.basis is not None:
+        return Axis(np.arange(frame.basis.shape[1]), np.zeros(0, np.int64), basis=frame.basis)
+    known = np.flatnonzero(frame.order >= 0)
+    signs = frame.signs[known]
+    return Axis(known, frame.order[known], signs if (signs < 0).any() else None)
+
+
+def paired_rows(sides: list[tuple[Float32, Float32, bool]]) -> Axis:
+    """Rows of the suspect and of the parent that belong together, with the signs of those of which signs may change."""
+    places, score = nearest(sides)
+    count = places.size
+    if count == sides[0][1].shape[0]:
+        stay = sum(_cosines(first, second, signed) for first, second, signed in sides)
+        if float(np.sum(stay)) >= STAYS * float(score.sum()):
+            places = np.arange(count)
+    known = np.flatnonzero(places >= 0)
+    chosen = places[known]
+    free = [(first, second) for first, second, signed in sides if not signed]
+    products = sum(((first[known] * second[chosen]).sum(axis=1) for first, second in free), np.zeros(known.size))
+    signs = np.where(products < 0, -1.0, 1.0)
+    return Axis(known, chosen, signs if (signs < 0).any() else None)
+
+
+def _cosines(first: Float32, second: Float32, signed: bool) -> Float64:
+    sizes = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    found = (first * second).sum(axis=1) / np.where(sizes > 0, sizes, 1)
+    return np.asarray(found if signed else np.abs(found), np.float64)
+
+
+def log_sizes(own: list[Float32], theirs: list[Float32], axis: Axis) -> Float64:
+    """By how many doublings paired rows of the suspect are longer than the parent's."""
+    first = np.sqrt(sum(np.square(values[axis.own].astype(np.float64)).sum(axis=1) for values in own))
+    second = np.sqrt(sum(np.square(values[axis.theirs].astype(np.float64)).sum(axis=1) for values in theirs))
+    return in_doublings(np.asarray(first), np.asarray(second))
+
+
+def scaled(axis: Axis, by: Float64 | None) -> Axis:
+    """The axis with further factors."""
+    if by is None:
+        return axis
+    return Axis(axis.own, axis.theirs, by if axis.factors is None else axis.factors * by)

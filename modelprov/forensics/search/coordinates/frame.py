@@ -1,0 +1,73 @@
+"""The frame between two residual streams, from what both models' embeddings say of the same tokens. Decides nothing.
+
+Where one embedding is the other in an orthogonal basis, the polar factor of their product is that basis. A frame that
+is nearly a permutation with signs is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from modelprov.checkpoints.formats.dtypes import Float32, Float64
+from modelprov.forensics.search.coordinates.pairing import Int64, assigned
+from modelprov.forensics.thresholds import FRAME_CERTAIN, FRAME_PERMUTED
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """How the parent's residual dimensions (d) become the suspect's (d').
+
+    `order` [d'] gives each of the suspect's dimensions the parent's, -1 for none, and `signs` [d'] its sign; a rotated
+    frame has a `basis` [d, d'] instead. `cosine` is the mean cosine of the embeddings of the same tokens in it.
+    """
+
+    kind: Literal["same", "permuted", "rotated"]
+    order: Int64
+    signs: Float64
+    basis: Float32 | None
+    cosine: float | None
+
+    def turned(self, columns: Float32) -> Float32:
+        """A matrix [n, d] whose columns are the parent's dimensions, with the suspect's: [n, d']."""
+        if self.basis is not None:
+            return columns @ self.basis
+        made = columns[:, self.order] * self.signs.astype(np.float32)
+        made[:, self.order < 0] = 0
+        return np.asarray(made, np.float32)
+
+
+def same(dimensions: int) -> Frame:
+    """The frame of a model that was left in its own coordinates."""
+    return Frame("same", np.arange(dimensions), np.ones(dimensions), None, None)
+
+
+def find_frame(parent: Float32, suspect: Float32) -> Frame:
+    """The frame from embeddings [tokens, d] and [tokens, d'] of the same tokens; tokens should outnumber dimensions."""
+    first, second = (values - values.mean(axis=0) for values in (parent, suspect))
+    product = first.T.astype(np.float64) @ second.astype(np.float64)
+    sizes = np.outer(np.linalg.norm(first, axis=0), np.linalg.norm(second, axis=0))
+    cosines = product / np.where(sizes > 0, sizes, 1)
+    order = assigned(np.abs(cosines.T).astype(np.float32))
+    matched = order >= 0
+    if not matched.any() or np.abs(cosines[order[matched], np.flatnonzero(matched)]).mean() < FRAME_CERTAIN:
+        left, _, right = np.linalg.svd(product, full_matrices=False)
+        polar = left @ right
+        order = assigned(np.abs(polar.T).astype(np.float32))
+        matched = order >= 0
+        if np.abs(polar[order[matched], np.flatnonzero(matched)]).mean() < FRAME_PERMUTED:
+            basis = polar.astype(np.float32)
+            return Frame("rotated", order, np.ones(len(order)), basis, _cosine(first @ basis, second))
+        cosines = polar
+    signs = np.where(cosines[order, np.arange(len(order))] < 0, -1.0, 1.0)
+    still = parent.shape[1] == len(order) and np.array_equal(order, np.arange(len(order))) and (signs > 0).all()
+    found = Frame("same" if still else "permuted", order, signs, None, None)
+    return Frame(found.kind, order, signs, None, _cosine(found.turned(first.astype(np.float32)), second))
+
+
+def _cosine(first: Float32, second: Float32) -> float:
+    """Mean cosine of the rows."""
+    sizes = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return float(((first * second).sum(axis=1) / np.where(sizes > 0, sizes, 1)).mean())

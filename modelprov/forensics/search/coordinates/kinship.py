@@ -1,0 +1,240 @@
+"""The test for one model in other coordinates: gates and ups of the same units, paired apart, agree or do not.
+
+In the residual frame that the embeddings give, the rows of a layer's gates are assigned to the parent's, and those of
+its ups are, without knowing of each other. Of two models trained apart the assignments agree in about n / N of n
+units, by chance; of one model in other coordinates in nearly all. Embeddings give the frame and decide nothing.
+Layers of one model share a frame, so the chance is not exact, and a share of the units is asked for beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelprov.checkpoints.layouts.decoder import Decoder
+from modelprov.checkpoints.layouts.tokens import SharedTokens, shared_tokens
+from modelprov.forensics.search.coordinates.frame import Frame, find_frame, same
+from modelprov.forensics.search.coordinates.layers import proposed
+from modelprov.forensics.search.coordinates.matrices import Matrices
+from modelprov.forensics.search.coordinates.pairing import agreements, assigned, chance, unit_rows
+from modelprov.forensics.thresholds import HALF, UNITS_AGREE, UNITS_CHANCE
+
+TOKENS = 32_000
+LAYERS, EXPERTS, UNITS = 4, 4, 1_024
+"""What is read for the test: tokens, layers over the depth, experts of each, units of each."""
+Part = tuple[int | None, bool]
+"""An expert, or what all share."""
+
+
+@dataclass(frozen=True)
+class LayerTest:
+    """A layer of the suspect and one of the parent: `agreeing` of `units`, `expected` by chance, and the `chance`."""
+
+    layer: int
+    parent_layer: int
+    agreeing: int
+    units: int
+    expected: float
+    chance: float
+
+    @property
+    def share(self) -> float:
+        """Share of the units that agree."""
+        return self.agreeing / self.units if self.units else 0.0
+
+    @property
+    def related(self) -> bool:
+        """Whether they agree beyond chance, and in a share that a common frame does not explain."""
+        return self.chance < UNITS_CHANCE and self.share >= UNITS_AGREE
+
+
+@dataclass(frozen=True, eq=False)
+class Kinship:
+    """What the test found of a suspect and one parent: the frame, and the layers that were looked at.
+
+    `tried` pairs of layers and frames are in every chance. `layers` gives each of the suspect's layers the parent's
+    that it was paired with.
+    """
+
+    frame: Frame
+    tokens: SharedTokens
+    tests: tuple[LayerTest, ...]
+    tried: int
+    layers: dict[int, int]
+
+    @property
+    def related(self) -> bool:
+        """Whether half of the layers looked at, or more, are the parent's."""
+        kin = sum(test.related for test in self.tests)
+        return bool(self.tests) and kin >= HALF * len(self.tests)
+
+    @property
+    def score(self) -> float:
+        """Mean share of agreeing units."""
+        return float(np.mean([test.share for test in self.tests])) if self.tests else 0.0
+
+
+def kinship(
+    suspect: Decoder, parent: Decoder, seed: int, on_bytes: Callable[[int], None] = lambda _: None
+) -> Kinship | None:
+    """The test of a suspect against one parent; None where neither gates and ups nor ups and downs can be paired.
+
+    Raises what reading raises.
+    """
+    own, theirs = Matrices(suspect, on_bytes), Matrices(parent, on_bytes)
+    rows = (suspect.embeddings.shape[0], parent.embeddings.shape[0])
+    tokens = shared_tokens(suspect.checkpoint, parent.checkpoint, rows)
+    frames = _frames(own, theirs, tokens, seed)
+    chosen = _spread(suspect.layers)
+    best: Kinship | None = None
+    tried = 0
+    for number, frame in enumerate(frames):
+        layers = {layer: layer for layer in chosen if layer in parent.layers}
+        tried += len(layers)
+        tests = _tests(own, theirs, frame, layers, seed)
+        if not _enough(tests, len(chosen), tried):
+            content = {} if number else proposed(theirs, own, frame, seed)
+            moved = {layer: content[layer] for layer in chosen if layer in content and content[layer] != layer}
+            tried += len(moved) * len(parent.layers)
+            others = _tests(own, theirs, frame, moved, seed)
+            tests = _better(tests, others)
+            layers = layers | content
+        made = _judged(tests, tried)
+        found = Kinship(frame, tokens, made, tried, {**layers, **{t.layer: t.parent_layer for t in made}})
+        if best is None or found.score > best.score:
+            best = found
+        if best.related:
+            break
+    return best if best is not None and best.tests else None
+
+
+def test_layers(
+    own: Matrices, theirs: Matrices, frame: Frame, named: dict[int, int], content: dict[int, int], seed: int,
+    tried: int,
+) -> tuple[LayerTest, ...]:  # fmt: skip
+    """The test of every layer, with that of its own number and with the one of like content: the better of the two."""
+    tests = _tests(own, theirs, frame, named, seed)
+    others = {layer: there for layer, there in content.items() if named.get(layer) != there}
+    tests = _better(tests, _tests(own, theirs, frame, others, seed))
+    return _judged(tests, tried + len(named) + len(others) * len(theirs.decoder.layers))
+
+
+def _judged(tests: Counts, tried: int) -> tuple[LayerTest, ...]:
+    return tuple(
+        LayerTest(layer, there, k, n, expected, chance(k, expected, tried))
+        for (layer, there), (k, n, expected) in sorted(tests.items())
+    )
+
+
+Counts = dict[tuple[int, int], tuple[int, int, float]]
+
+
+def _frames(own: Matrices, theirs: Matrices, tokens: SharedTokens, seed: int) -> list[Frame]:
+    """The frame that the embeddings give, and that of models left in their own coordinates where both are as wide."""
+    chosen = np.arange(tokens.first.size)
+    if chosen.size > TOKENS:
+        chosen = np.sort(np.random.default_rng(seed).choice(chosen.size, TOKENS, replace=False))
+    first = own.rows(own.decoder.embeddings, tokens.first[chosen])
+    second = theirs.rows(theirs.decoder.embeddings, tokens.second[chosen])
+    frames = [find_frame(second, first)]
+    if frames[0].kind != "same" and own.decoder.hidden == theirs.decoder.hidden:
+        frames.append(same(own.decoder.hidden))
+    return frames
+
+
+def _spread(layers: Sequence[int]) -> tuple[int, ...]:
+    """A few layers over the whole depth, neither the first nor the last alone."""
+    places = np.linspace(0, len(layers) - 1, min(LAYERS, len(layers))).round().astype(int)
+    return tuple(layers[place] for place in places)
+
+
+def _tests(own: Matrices, theirs: Matrices, frame: Frame, layers: dict[int, int], seed: int) -> Counts:
+    """Agreeing units, units and expected agreements by pair of layers; pairs without units are left out."""
+    found: Counts = {}
+    for layer, there in layers.items():
+        agreeing, units, expected = 0, 0, 0.0
+        for mine, other in parts(own, theirs, frame, layer, there)[:EXPERTS]:
+            k, n, by_chance = _units(own, theirs, frame, (layer, mine), (there, other), seed)
+            agreeing, units, expected = agreeing + k, units + n, expected + by_chance
+        if units:
+            found[layer, there] = agreeing, units, expected
+    return found
+
+
+def parts(own: Matrices, theirs: Matrices, frame: Frame, layer: int, there: int) -> list[tuple[Part, Part]]:
+    """Which MLPs and experts of two layers belong together: experts by their router's rows, or all of one MLP."""
+    found: list[tuple[Part, Part]] = [
+        ((None, shared), (None, shared))
+        for shared in (False, True)
+        if own.decoder.of(layer, "down", None, shared) and theirs.decoder.of(there, "down", None, shared)
+    ]
+    mine, other = own.decoder.experts(layer), theirs.decoder.experts(there)
+    if mine and not other and theirs.decoder.of(there, "down"):
+        return [*found, *(((expert, False), (None, False)) for expert in mine)]
+    if not mine or not other:
+        return found
+    routers = own.decoder.of(layer, "router"), theirs.decoder.of(there, "router")
+    if routers[0] is None or routers[1] is None:
+        return [*found, *(((expert, False), (expert, False)) for expert in mine if expert in other)]
+    scores = unit_rows(own.folded(routers[0])) @ unit_rows(frame.turned(theirs.folded(routers[1]))).T
+    order = assigned(scores)
+    return [*found, *(((place, False), (int(to), False)) for place, to in enumerate(order) if to >= 0)]
+
+
+def _units(
+    own: Matrices, theirs: Matrices, frame: Frame, mine: tuple[int, Part], other: tuple[int, Part], seed: int
+) -> tuple[int, int, float]:
+    """How many of the units of two MLPs are paired alike by two kinds of their weights, of how many, and by chance."""
+    sides = _sides(own, theirs, frame, mine, other)
+    if len(sides) < 2 or not alike_in_rows(sides):
+        return 0, 0, 0.0
+    count, of = sides[0][0].shape[0], sides[0][1].shape[0]
+    rows = np.arange(count)
+    if count > UNITS:
+        rows = np.sort(np.random.default_rng(seed).choice(count, UNITS, replace=False))
+    found = []
+    for first, second, signed in sides[:2]:
+        cosines = unit_rows(first[rows]) @ unit_rows(second).T
+        found.append(assigned(cosines if signed else np.abs(cosines)))
+    agreeing, units = agreements(found[0], found[1])
+    return agreeing, units, min(rows.size, of) / max(rows.size, of)
+
+
+Side = tuple[np.ndarray, np.ndarray, bool]
+
+
+def alike_in_rows(sides: Sequence[Side]) -> bool:
+    """Whether all matrices of either model speak of equally many units, as those of one MLP do."""
+    return len({(first.shape[0], second.shape[0]) for first, second, _ in sides}) == 1
+
+
+def _sides(
+    own: Matrices, theirs: Matrices, frame: Frame, mine: tuple[int, Part], other: tuple[int, Part]
+) -> list[Side]:
+    """(suspect's rows, parent's rows in the frame, signed) of gates, ups and downs, a row for each unit."""
+    found: list[Side] = []
+    for kind in ("gate", "up", "down"):
+        first, second = own.decoder.of(mine[0], kind, *mine[1]), theirs.decoder.of(other[0], kind, *other[1])
+        if first is None or second is None or len(found) == 2:
+            continue
+        if kind == "down":
+            found.append((own.read(first).T, frame.turned(theirs.read(second).T), False))
+        else:
+            found.append((own.folded(first), frame.turned(theirs.folded(second)), kind == "gate"))
+    return found
+
+
+def _enough(tests: Counts, of: int, tried: int) -> bool:
+    kin = sum(chance(k, expected, tried) < UNITS_CHANCE and k >= UNITS_AGREE * n for k, n, expected in tests.values())
+    return bool(tests) and kin == of
+
+
+def _better(first: Counts, second: Counts) -> Counts:
+    """Of two pairs of one layer the one whose units agree in a larger share."""
+    best = {layer: ((layer, there), held) for (layer, there), held in first.items()}
+    for (layer, there), held in second.items():
+        if layer not in best or held[0] * best[layer][1][1] > best[layer][1][0] * held[1]:
+            best[layer] = (layer, there), held
+    return dict(best.values())

@@ -1,0 +1,120 @@
+"""Looks for the merge method that gives the suspect's bits: families propose, whole tensors decide. Judges nothing.
+
+A few tensors are enough to throw out what does not give the bits; what remains is computed again in every tensor that
+was chosen, and only that is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelprov.forensics.search.methods import arcs, means, swaps, voted
+from modelprov.forensics.search.methods.random_masks import thinned
+from modelprov.forensics.search.methods.remake import Bits, Made, bits, total
+from modelprov.forensics.search.methods.whole import THIN, Whole, Wholes
+from modelprov.forensics.thresholds import MISSED, MISSED_FEW, REPRODUCED
+
+LOOKS, LOOK_ELEMENTS = 4, 1 << 16  # tensors that are looked at first, and their best size
+FIRST, SECOND = 0.97, 0.999  # share of the bits at the first look, and in all first tensors, to go on
+COUNTED = 4  # merges that are counted in every tensor
+
+
+@dataclass(frozen=True)
+class FoundMethod:
+    """A merge and what it gives of the decisive tensors that were computed again.
+
+    `whole` of `tensors` come out but for single bits; `distinct` elements hold, of each parent, another number (the
+    fewest over the parents). `others` are merges that give as much. Of a random method the mask is unknown: `bits`
+    count the changed elements that tell who took part, and those that are what some mask makes of them; `by_chance` is
+    the share of those after shuffling.
+    """
+
+    made: Made
+    bits: Bits
+    whole: int
+    tensors: int
+    distinct: int
+    others: tuple[Made, ...] = ()
+    by_chance: float | None = None
+
+
+def find(wholes: Wholes) -> FoundMethod | None:
+    """The merge that gives most bits, if it gives (nearly) all of them in the tensors looked at first."""
+    looks = _looks(wholes)
+    if not looks:
+        return None
+    first = min(looks, key=lambda look: (look.differ.sum() < 1000, look.elements))
+    kept: dict[str, tuple[float, Made]] = {}  # the best arithmetic of each
+    for made in _proposed(wholes, looks, first):
+        if bits(made, first).share >= FIRST and (share := total(made, looks).share) >= SECOND:
+            kept[made.key] = max(kept.get(made.key, (0.0, made)), (share, made), key=lambda item: item[0])
+    ranked = sorted(kept.values(), key=lambda item: -item[0])
+    counted = [_counted(made, wholes) for _, made in ranked[:COUNTED]]
+    if not counted:
+        return _of_chance(wholes, first)
+    counted.sort(key=lambda found: -found.bits.share)
+    best = counted[0]
+    others = tuple(found.made for found in counted[1:] if found.bits.share >= REPRODUCED)
+    return FoundMethod(best.made, best.bits, best.whole, best.tensors, best.distinct, others)
+
+
+def _of_chance(wholes: Wholes, first: Whole) -> FoundMethod | None:
+    """A method whose masks are random."""
+    found = thinned(lambda: (whole.thinned(THIN) for whole in _loaded(wholes, wholes.decisive)), first.thinned(THIN))
+    if found is None:
+        return None
+    each = [{"weight": w, "density": d} for w, d in zip(found.weights, found.densities, strict=True)]
+    if found.epsilons is not None:
+        each = [{**own, "epsilon": epsilon} for own, epsilon in zip(each, found.epsilons, strict=True)]
+    made = Made(found.method, found.models, found.base, tuple(each))
+    seen = Bits(found.told, found.explained, found.told)
+    return FoundMethod(made, seen, found.tensors, found.tensors, found.told, by_chance=found.shuffled)
+
+
+def _proposed(wholes: Wholes, looks: Sequence[Whole], first: Whole) -> Iterator[Made]:
+    """Every merge worth computing, by family."""
+    if len(looks[0].parents) < 2:
+        return
+    yield from arcs.slerp(lambda: _loaded(wholes, wholes.rows), looks)
+    yield from arcs.nuslerp(looks)
+    yield from means.karcher(looks)
+    yield from means.model_stock(looks)
+    yield from means.multislerp(looks)
+    yield from swaps.nearswap(looks)
+    yield from swaps.arcee_fusion(looks)
+    thin, few = [look.thinned(THIN) for look in looks], first.thinned(THIN)
+    yield from voted.ties(thin, few)
+    yield from voted.breadcrumbs(thin, few)
+    yield from voted.sce(few)
+
+
+def _loaded(wholes: Wholes, rows: Iterable[int]) -> Iterator[Whole]:
+    return (whole for row in rows if (whole := wholes.load(row)) is not None)
+
+
+def _looks(wholes: Wholes) -> list[Whole]:
+    """A few decisive tensors in which the parents differ, of a middling size, from different layers if possible."""
+    decisive = sorted(wholes.decisive, key=lambda row: abs(np.log(wholes.count(row) / LOOK_ELEMENTS)))
+    found = [whole for whole in _loaded(wholes, decisive[: 8 * LOOKS]) if whole.differ.any()]
+    layers: set[int | None] = set()
+    ordered: list[tuple[bool, int, Whole]] = []
+    for whole in found:
+        ordered.append((whole.layer in layers, len(ordered), whole))
+        layers.add(whole.layer)
+    ordered.sort(key=lambda item: item[:2])
+    return [whole for _, _, whole in ordered[:LOOKS]]
+
+
+def _counted(made: Made, wholes: Wholes) -> FoundMethod:
+    """The merge computed again in every decisive tensor that was chosen."""
+    held, whole, tensors = Bits(), 0, 0
+    same = np.zeros(wholes.parents, np.int64)
+    for tensor in _loaded(wholes, wholes.decisive):
+        own = bits(made, tensor)
+        held, tensors = held + own, tensors + 1
+        whole += own.missed <= MISSED * own.differ or own.missed < MISSED_FEW
+        same += (tensor.parents == tensor.suspect).sum(axis=1)
+    return FoundMethod(made, held, whole, tensors, held.elements - int(same.max(initial=0)))

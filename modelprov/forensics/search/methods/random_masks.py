@@ -1,0 +1,183 @@
+"""DARE and DELLA: task vectors of which chance kept a share of the elements, enlarged. Finds parameters; judges none.
+
+The mask is the only unknown: where model i alone was kept, v = w_i r_i u_i, with r_i the enlargement, which the mask
+itself fixes in every tensor (the L1 norm of all over that of the kept). So w_i is the same in all tensors though the
+factor w_i r_i is not; that, and a kept share that does not hang on the size of a change (DARE) or grows with its rank
+in its row (DELLA), is what tells these methods from picked elements, which have the factor 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.forensics.search.methods.subsets import Factor, Mask, Vectors, taken
+from modelprov.forensics.search.methods.voted import roles, typed
+from modelprov.forensics.search.methods.whole import Whole
+from modelprov.forensics.thresholds import ENLARGED, MASKED, RANKED, STEADY, VOTED
+
+LEAST = 200  # changed elements that tell, below which a tensor says nothing
+TENSORS = 3  # that have to say the same
+ENOUGH = 20_000  # elements of a tensor that must say something, for the others to be looked at
+DEVIATIONS = 6  # standard errors that a weight or a kept share of one tensor may be off
+
+
+@dataclass(frozen=True, eq=False)
+class Masked:
+    """What one tensor says, by model, float64 [m]: factors, weights, kept shares, slopes; and counts of elements.
+
+    `ratios` are w_0 / (w_0 + w_j) where sums were divided by the weights that took part. `vote`: whether hardly any
+    element of opposite signs took part of both. `counted` elements stand behind shares and slopes.
+    """
+
+    factors: Float64
+    weights: Float64
+    ratios: Float64 | None
+    kept: Float64
+    slopes: Float64
+    vote: bool
+    told: int
+    explained: int
+    counted: int
+
+
+@dataclass(frozen=True)
+class Thinned:
+    """A method of random masks, with its parameters: weights, densities, epsilons by model.
+
+    `explained` of the `told` elements, those that changed and tell who took part, are what some mask makes of them, in
+    `tensors` tensors; `shuffled` is the share that chance explains.
+    """
+
+    method: str
+    models: tuple[int, ...]
+    base: int
+    weights: tuple[float, ...]
+    densities: tuple[float, ...]
+    epsilons: tuple[float, ...] | None
+    explained: int
+    told: int
+    tensors: int
+    shuffled: float
+
+
+def thinned(wholes: Callable[[], Iterable[Whole]], first: Whole) -> Thinned | None:
+    """The random method that explains the tensors, or None."""
+    for base, models in roles(first):
+        if _masked(first, base, models) is None and first.elements > ENOUGH:
+            continue
+        found = [one for whole in wholes() if (one := _masked(whole, base, models)) is not None]
+        if len(found) >= TENSORS and _claimed(found):
+            return _named(found, models, base, _shuffled(first, base, models, found))
+    return None
+
+
+def _claimed(found: Sequence[Masked]) -> bool:
+    told, explained = (sum(getattr(one, name) for one in found) for name in ("told", "explained"))
+    if explained < MASKED * told:
+        return False
+    factors = np.stack([one.factors for one in found])
+    if (np.abs(factors - 1) < ENLARGED).all():  # the parents' own numbers: whoever picks elements leaves them too
+        return False
+    counted = np.array([one.counted for one in found])[:, None]
+    kept, weights = np.stack([one.kept for one in found]), np.stack([one.weights for one in found])
+    density = np.average(kept, axis=0, weights=counted[:, 0])
+    errors = np.sqrt(density * (1 - density) / counted)
+    alike = np.abs(kept - density) <= DEVIATIONS * errors + 0.01
+    steady = np.abs(weights / np.median(weights, axis=0) - 1) <= DEVIATIONS * errors / np.maximum(density, 1e-3) + 0.01
+    return bool(alike.mean() >= STEADY and steady.mean() >= STEADY and (density < 1 - 1e-3).any())
+
+
+def _named(found: Sequence[Masked], models: tuple[int, ...], base: int, shuffled: float) -> Thinned:
+    counted = np.array([one.counted for one in found], float)
+
+    def mean(name: str) -> Float64:
+        return np.asarray(np.average([getattr(one, name) for one in found], axis=0, weights=counted), np.float64)
+
+    densities, slopes, weights = mean("kept"), mean("slopes"), mean("weights")
+    vote = len(models) > 1 and sum(one.vote for one in found) > len(found) / 2
+    ranked = bool((slopes > RANKED).all())
+    divided = all(one.ratios is not None for one in found)
+    method = ("della" if vote else "della_linear") if ranked else ("dare_ties" if vote else "dare_linear")
+    error = 2 / np.sqrt(counted.sum())
+    if divided:
+        shares = [Factor(float(value), float(value) - 1e-3, float(value) + 1e-3) for value in mean("ratios")]
+        own = typed(shares)[0]
+    else:
+        reach = np.maximum(3 * error / densities, 2.0**-8)
+        own = tuple(
+            Factor(float(w), float(w * (1 - r)), float(w * (1 + r))).typed for w, r in zip(weights, reach, strict=True)
+        )
+    return Thinned(
+        method, models, base, own,
+        tuple(Factor(float(d), float(d - 1.5 * error), float(d + 1.5 * error)).typed for d in densities),
+        tuple(float(value) for value in np.round(slopes, 2)) if ranked else None,
+        sum(one.explained for one in found), sum(one.told for one in found), len(found), shuffled,
+    )  # fmt: skip
+
+
+def _masked(whole: Whole, base: int, models: tuple[int, ...]) -> Masked | None:
+    """What a tensor says, or None where too few of its elements tell, or no mask explains them."""
+    vectors = Vectors.of([whole], base, models)
+    found = [one for place in range(len(models)) if (one := vectors.factor(place)) is not None]
+    if len(found) < len(models):
+        return None
+    factors = np.array([one.value for one in found])
+    seen, ratios = taken(vectors, factors), None
+    if seen.explained < MASKED and len(models) > 1:
+        scaled = Vectors(vectors.value, factors[:, None] * vectors.models, vectors.half, vectors.rough)
+        shares = [one for other in range(1, len(models)) if (one := scaled.shares(0, other, 1.0)) is not None]
+        if len(shares) < len(models) - 1:
+            return None
+        ratios = np.array([one.value for one in shares])
+        divided = taken(vectors, factors, np.concatenate([[1.0], (1 - ratios) / np.maximum(ratios, 1e-9)]))
+        seen, ratios = (divided, ratios) if divided.explained > seen.explained else (seen, None)
+    changed = seen.told & ~vectors.zero
+    if changed.sum() < LEAST or seen.explained < 1 - 4 * (1 - MASKED):
+        return None
+    kept, which = seen.kept
+    signs = np.sign(vectors.models[:, which])
+    opposite = (signs != signs[0]).any(axis=0)
+    chance = float(np.prod(kept[:, ~opposite].mean(axis=1))) if (~opposite).any() else 0.0
+    both = int(kept[:, opposite].all(axis=0).sum())
+    vote = len(models) > 1 and both < VOTED * chance * max(int(opposite.sum()), 1)
+    # who lost a vote was kept all the same: then shares are counted where all point the same way
+    counted = ~opposite if vote else np.ones(len(opposite), bool)
+    if counted.sum() < LEAST // 4:
+        return None
+    sizes = np.abs(vectors.models[:, which])[:, counted]
+    enlarged = sizes.sum(axis=1) / np.maximum((sizes * kept[:, counted]).sum(axis=1), 1e-300)
+    return Masked(
+        factors, factors / enlarged, ratios, kept[:, counted].mean(axis=1),
+        _slopes(whole, vectors, kept, which, counted), vote, int(changed.sum()),
+        int((seen.fits.any(axis=0) & changed).sum()), int(counted.sum()),
+    )  # fmt: skip
+
+
+def _slopes(whole: Whole, vectors: Vectors, kept: Mask, which: Mask, counted: Mask) -> Float64:
+    """Half of how much more often the largest change of a row is kept than its smallest, by model."""
+    rows = (-1, whole.shape[-1]) if len(whole.shape) > 1 else (1, -1)
+    slopes = []
+    for model, own in enumerate(kept):
+        sizes = np.abs(vectors.models[model]).reshape(rows)
+        ranks = np.argsort(np.argsort(sizes, axis=1), axis=1).ravel() / max(sizes.shape[1] - 1, 1)
+        there = ranks[which][counted]
+        spread = float(np.var(there))
+        moved = float(np.mean((there - there.mean()) * own[counted]))
+        slopes.append(moved / spread / 2 if spread else 0.0)
+    return np.array(slopes)
+
+
+def _shuffled(whole: Whole, base: int, models: tuple[int, ...], found: Sequence[Masked]) -> float:
+    """The share of the changed elements that is explained after they were shuffled: what chance gives."""
+    vectors = Vectors.of([whole], base, models)
+    value = vectors.value.copy()
+    places = np.flatnonzero(~vectors.zero)
+    value[places] = np.random.default_rng(0).permutation(value[places])
+    mixed = Vectors(value, vectors.models, vectors.half, vectors.rough)
+    seen = taken(mixed, found[0].factors)
+    changed = seen.told & ~mixed.zero
+    return float(seen.fits[:, changed].any(axis=0).mean()) if changed.any() else 0.0

@@ -1,0 +1,109 @@
+"""A merge as it would be computed again: method, roles, parameters, arithmetic; and the bits that this gives.
+
+Every formula is that of `recipes/methods`, which `merge` uses as well. Looks for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.errors import ModelprovError
+from modelprov.forensics.search.methods.whole import Float32, Whole
+from modelprov.recipes.gradients import resolve
+from modelprov.recipes.methods import METHODS, Inputs
+
+PRESETS = (("mergekit-0.1.5", None), ("mergekit-0.1.4", None), ("mergekit-0.1.5", DType.F32))
+"""Arithmetic, and the format that is computed in (None: the stored one): what programs in use do."""
+ALL = (*PRESETS, ("float32", DType.F32), ("float64", DType.F32))
+Variant = tuple[str, DType | None]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A merge of parents 0 ... k - 1 by `method`: `models` in the recipe's order, without the `base`.
+
+    `each` holds one dictionary of settings a model, `options` the global ones, as a recipe writes them: values,
+    gradients, filters. What is not set has the method's default.
+    """
+
+    method: str
+    models: tuple[int, ...]
+    base: int | None = None
+    each: tuple[Mapping[str, Any], ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    arithmetic: str = "mergekit-0.1.5"
+    dtype: DType | None = None
+
+    @property
+    def key(self) -> str:
+        """What it is, whatever the arithmetic."""
+        return repr((self.method, self.models, self.base, self.each, self.options))
+
+    def of(self, whole: Whole) -> Float32 | None:
+        """The merged tensor as it is stored, float32 [n]; None where the method refuses these parameters."""
+        method = METHODS[self.method]
+        own = [parameter for parameter in method.parameters if parameter.per_model]
+        each = self.each or ({},) * len(self.models)
+        stored = whole.formats[self.models[0] if self.base is None else self.base]
+        inputs = Inputs(
+            tensors=[whole.parents[model] for model in self.models],
+            base=None if self.base is None else whole.parents[self.base],
+            shape=whole.shape,
+            models=[{one.name: _value(one, given, whole) for one in own} for given in each],
+            options={one.name: _value(one, self.options, whole) for one in method.parameters if not one.per_model},
+            arithmetic=self.arithmetic,
+            dtype=self.dtype or stored,
+            out_dtype=whole.stored,
+        )
+        try:
+            with np.errstate(all="ignore"):
+                return np.asarray(method.merge(inputs), np.float32).ravel()
+        except (ModelprovError, ValueError, ZeroDivisionError):
+            return None
+
+
+def _value(parameter: Any, given: Mapping[str, Any], whole: Whole) -> Any:
+    """A parameter for this tensor, as `merge` resolves it."""
+    if parameter.name not in given:
+        return parameter.default
+    found = resolve(whole.name, given[parameter.name], whole.position)
+    return parameter.default if found is None else found
+
+
+@dataclass(frozen=True)
+class Bits:
+    """Of `elements`, `equal` hold the bits; `differ` are those where the parents differ."""
+
+    elements: int = 0
+    equal: int = 0
+    differ: int = 0
+
+    def __add__(self, other: Bits) -> Bits:
+        return Bits(self.elements + other.elements, self.equal + other.equal, self.differ + other.differ)
+
+    @property
+    def missed(self) -> int:
+        """Elements that do not hold the bits."""
+        return self.elements - self.equal
+
+    @property
+    def share(self) -> float:
+        """Share of the elements where parents differ that hold the bits, at worst: all misses are charged to them."""
+        return max(0.0, 1 - self.missed / self.differ) if self.differ else 0.0
+
+
+def bits(made: Made, whole: Whole) -> Bits:
+    """How many of the tensor's bits this merge gives."""
+    found = made.of(whole)
+    equal = 0 if found is None else int((found.view(np.uint32) == whole.suspect.view(np.uint32)).sum())
+    return Bits(whole.elements, equal, int(whole.differ.sum()))
+
+
+def total(made: Made, wholes: Iterable[Whole]) -> Bits:
+    """The same over several tensors."""
+    return sum((bits(made, whole) for whole in wholes), Bits())

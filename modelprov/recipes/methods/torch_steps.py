@@ -1,0 +1,163 @@
+"""The steps whose last bits are decided by torch, done by torch: lengths, sums, sines, sorting. For presets only.
+
+mergekit computes with torch, whose reductions add in an order of their own and whose sort of equal numbers is unstable.
+Where torch is installed, the presets take these steps from it; everything else stays in `steps`. torch is imported when
+a step is first needed, works with one thread here, and where the programs' two threads would have split a sum in two
+halves it is split likewise: the bits do not depend on how many threads run. No algorithm of a method lives here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from modelprov.recipes.methods.steps import Mask, Real, Steps
+
+SPLIT_SUM = 1 << 15  # elements above which two threads halve the sum of a whole tensor, as measured with torch 2.13
+SPLIT_DOT = (
+    1 << 13
+)  # elements from which they halve the dot product of two float32 vectors, which another library computes
+
+
+@dataclass(frozen=True)
+class TorchSteps(Steps):
+    """`Steps` in float32 or a 16-bit format, with the bits of torch on two threads of an x86 processor."""
+
+    def dot(self, a: Real, b: Real, across: bool = False, halved: bool = True) -> Real:
+        """Sum over the last axis of the rounded products, in the order of the program's layout and threads."""
+        with _one_thread():
+            products = self._there(a, across) * self._there(b, across)
+            return self._back(_sum(products) if halved else products.sum(-1, keepdim=True))
+
+    def vector_dot(self, a: Real, b: Real) -> Real:
+        """The dot product of two flat vectors."""
+        with _one_thread():
+            return self._back(_dot(self._there(a), self._there(b)).reshape(1))
+
+    def norm(self, values: Real, across: bool = False) -> Real:
+        """Euclidean length along the last axis."""
+        with _one_thread():
+            return self._back(self._there(values, across).norm(dim=-1, keepdim=True))
+
+    def sum(self, values: Real) -> Real:
+        """Sum of a flat tensor [1]."""
+        with _one_thread():
+            return self._back(_sum(self._there(values)))
+
+    def mean(self, values: Real) -> Real:
+        """Mean of a flat tensor [1], as one row among several, which threads do not halve."""
+        with _one_thread():
+            return self._back(self._there(values).mean().reshape(1))
+
+    def sine(self, values: Real) -> Real:
+        """The rounded sine."""
+        with _one_thread():
+            return self._back(self._there(values).sin())
+
+    def cosine(self, values: Real) -> Real:
+        """The rounded cosine."""
+        with _one_thread():
+            return self._back(self._there(values).cos())
+
+    def arccosine(self, values: Real) -> Real:
+        """The rounded inverse cosine."""
+        with _one_thread():
+            return self._back(self._there(values).acos())
+
+    def variance(self, rows: list[Real]) -> Real:
+        """The population variance over the rows at each element."""
+        import torch
+
+        with _one_thread():
+            return self._back(torch.stack([self._there(row) for row in rows]).var(dim=0, unbiased=False))
+
+    def divergence(self, other: Real, base: Real) -> Real:
+        """Kullback-Leibler divergence of the softmax of each row [rows, 1]."""
+        with _one_thread():
+            p, q = (self._there(one).softmax(-1) for one in (other, base))
+            return self._back((p * ((p + 1e-8) / (q + 1e-8)).log()).sum(-1, keepdim=True))
+
+    def largest(self, sizes: Real, count: int) -> Mask:
+        """The `count` first of `sizes` [n] in descending order, as torch sorts equal ones."""
+        with _one_thread():
+            return _mask(self._there(sizes).argsort(descending=True)[:count], len(sizes))
+
+    def between(self, sizes: Real, dropped: int, kept: int) -> Mask:
+        """`kept` of `sizes` [n] before the last `dropped` in ascending order, as torch sorts equal ones."""
+        stop = max(len(sizes) - dropped, 0)
+        with _one_thread():
+            return _mask(self._there(sizes).argsort()[max(stop - kept, 0) : stop], len(sizes))
+
+    def top(self, sizes: Real, count: int) -> Mask:
+        """The `count` largest of `sizes` [n], as torch selects them without sorting."""
+        with _one_thread():
+            return _mask(self._there(sizes).topk(count).indices, len(sizes))
+
+    def _there(self, values: Real, across: bool = False) -> Any:
+        """The values as a torch tensor of their format; `across` lays it out column after column."""
+        import torch
+
+        laid = np.asarray(values, np.float32, order="F" if across else "C")
+        return torch.from_numpy(laid).to(getattr(torch, self.dtype.torch_name))
+
+    def _back(self, tensor: Any) -> Real:
+        found: Real = tensor.float().numpy()
+        return found
+
+
+def _sum(tensor: Any) -> Any:
+    """Sums along the last axis [rows, 1] or [1]; one row alone is what two threads share."""
+    rows = tensor.reshape(1, -1) if tensor.ndim == 1 else tensor
+    if len(rows) == 1 and rows.shape[-1] > SPLIT_SUM:
+        half = -(-rows.shape[-1] // 2)
+        total = rows[0, :half].sum() + rows[0, half:].sum()
+        return total.reshape((1,) * tensor.ndim)
+    return tensor.sum(-1, keepdim=True)
+
+
+def _dot(a: Any, b: Any) -> Any:
+    if len(a) >= SPLIT_DOT and a.element_size() == 4:
+        half = -(-len(a) // 2)
+        return a[:half].dot(b[:half]) + a[half:].dot(b[half:])
+    return a.dot(b)
+
+
+def _mask(places: Any, size: int) -> Mask:
+    mask = np.zeros(size, np.bool_)
+    mask[places.numpy()] = True
+    return mask
+
+
+class _Alone:
+    """One torch thread while anybody is inside; the last one to leave restores what the first one found."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = 1
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Keep torch on one thread for the block."""
+        import torch
+
+        with self._lock:
+            if not self._inside:
+                self._before = torch.get_num_threads()
+            self._inside += 1
+            torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if not self._inside:
+                    torch.set_num_threads(self._before)
+
+
+_one_thread = _Alone()

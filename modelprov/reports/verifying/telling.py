@@ -1,0 +1,197 @@
+"""A verification told once, for every medium. Chooses and orders; computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelprov import __version__
+from modelprov.forensics.search.reproduce import Absent, Part
+from modelprov.recipes.arithmetics import programs_of
+from modelprov.reports import numbers as n
+from modelprov.reports.document import (
+    FAILS,
+    HOLDS,
+    TERMINAL,
+    WRITTEN,
+    Block,
+    Bullets,
+    Code,
+    Column,
+    Document,
+    Grid,
+    Heading,
+    Only,
+    Table,
+    Text,
+    make_table,
+)
+from modelprov.reports.verifying.verified import Verified
+
+ROWS = 60
+DOES_NOT_SHOW = (
+    "Who made the weights, who used whose, with what permission or intent.",
+    "That no other recipe gives the same bits, or, where this one does not, that nothing of these models is in them.",
+)
+
+
+def tell(found: Verified) -> Document:
+    """The answer, then where it differs, then what fits better, then what was compared."""
+    verification, good = found.verification, found.reproduced
+    return Document(
+        title=f"{found.suspect.label} by {found.recipe.name}",
+        headline="Reproduced" if good else "Not reproduced",
+        summary=summary(found),
+        answer="REPRODUCED" if good else "NOT REPRODUCED",
+        colours=HOLDS if good else FAILS,
+        notes=verification.cautions,
+        blocks=(*_absent(verification.absent), *_where(found), *_compared(found)),
+        about="check of a recipe, bit for bit",
+        started=found.started,
+        version=__version__,
+        more="All counts are in the JSON form.",
+        prefix="modelprov verify: ",
+    )
+
+
+def summary(found: Verified) -> str:
+    """How many elements are equal, and how much of the suspect that is."""
+    seen = found.verification
+    said = (
+        f"{seen.equal:,} of {seen.elements:,} elements of {found.suspect.label} "
+        f"({percent(seen.equal, seen.elements)}) hold the bits that {found.recipe.name} makes in "
+        f"{found.plan.arithmetic}; {seen.whole:,} of {seen.tensors:,} tensors are equal to the last bit."
+    )
+    only = f" Only {_share(seen.coverage)} of the suspect could be compared." if seen.coverage < 1 else ""
+    return said + only
+
+
+def percent(equal: int, elements: int) -> str:
+    """A share that says 100 % only when it is."""
+    return _share(equal / elements)
+
+
+def _share(share: float) -> str:
+    return "100 %" if share == 1 else f"{min(share, 0.999999):.4%}".replace("%", " %")
+
+
+def _absent(absent: tuple[Absent, ...]) -> tuple[Block, ...]:
+    """What is not in both; a line each on a terminal."""
+    columns = (
+        Column("Of", "of", numeric=False), Column("Why", "why", numeric=False), Column("Tensors", "tensors"),
+        Column("Elements", "elements"), Column("For example", "e.g.", numeric=False),
+    )  # fmt: skip
+    rows = [(f"the {each.of}", each.reason, n.count(each.tensors), n.count(each.elements), each.examples[0])
+            for each in absent]  # fmt: skip
+    lines = [
+        f"not compared: {n.plural(each.tensors, 'tensor')} of the {each.of} ({each.elements:,} elements): "
+        f"{each.reason}, e.g. {each.examples[0]}"
+        for each in absent
+    ]
+    return (
+        Only(TERMINAL, [Text(line) for line in lines]),
+        Only(WRITTEN, [Heading("Not compared"), Grid(make_table("Not compared", columns, rows), looks="names")]),
+    )
+
+
+def _where(found: Verified) -> tuple[Block, ...]:
+    """Where elements differ, and what else was tried."""
+    seen = found.verification
+    if seen.equal == seen.elements:
+        return ()
+    return (
+        Heading("Components"),
+        Grid(_parts("Component", seen.components)),
+        Heading("Layers"),
+        Grid(_parts("Layer", seen.layers)),
+        Heading("First differing tensors"),
+        Only(TERMINAL, list(_differences(found))),
+        Only(WRITTEN, [Grid(_differing(found), looks="names")]),
+        *_alternatives(found),
+    )
+
+
+def _parts(kind: str, parts: tuple[Part, ...]) -> Table:
+    columns = Column(kind, kind.lower(), numeric=False), Column("Elements", "elements"), Column("Equal", "equal")
+    differing = [part for part in parts if part.equal < part.elements]
+    shown = differing[:ROWS]
+    rows = [(part.name, n.count(part.elements), percent(part.equal, part.elements)) for part in shown]
+    equal = len(parts) - len(differing)
+    if equal:
+        rows.append((f"{equal} other{'s' if equal > 1 else ''}", "", "100 %"))
+    left = len(differing) - len(shown)
+    return make_table(f"{kind}s", columns, rows, f"{left} more differ; the JSON form has all." if left else "")
+
+
+def _differences(found: Verified) -> Iterator[Block]:
+    for each in found.verification.differences:
+        yield Text(f"{each.name}: {percent(each.equal, each.elements)} equal")
+        yield Text(f"  element {each.first:,} is {each.found:.9g}, the recipe makes {each.expected:.9g}")
+
+
+def _differing(found: Verified) -> Table:
+    columns = (
+        Column("Tensor", "tensor", numeric=False), Column("Equal", "equal"), Column("First element", "element"),
+        Column("It is", "is"), Column("The recipe makes", "recipe makes"),
+    )  # fmt: skip
+    rows = [
+        (
+            each.name,
+            percent(each.equal, each.elements),
+            n.count(each.first),
+            f"{each.found:.9g}",
+            f"{each.expected:.9g}",
+        )
+        for each in found.verification.differences
+    ]
+    return make_table("First differing tensors", columns, rows, "Elements are counted from 0, row by row.")
+
+
+def _alternatives(found: Verified) -> tuple[Block, ...]:
+    seen, claimed = found.verification, found.plan.arithmetic
+    if not seen.alternatives or seen.as_claimed is None:
+        return ()
+    title = "Other arithmetics, on a sample"
+    if seen.as_claimed == 1:
+        return (
+            Only(WRITTEN, [Heading(title)]),
+            Text("A sample shows no other difference: it was changed afterwards, or damaged."),
+        )
+    columns = Column("Arithmetic", "arithmetic", numeric=False), Column("Equal in the sample", "equal in the sample")
+    rows = [(f"{claimed} (as claimed)", _share(seen.as_claimed))]
+    rows += [(each.name, _share(each.bit_equal)) for each in seen.alternatives]
+    return Heading(title), Grid(make_table(title, columns, rows)), Text(_advice(found, seen.as_claimed))
+
+
+def _advice(found: Verified, as_claimed: float) -> str:
+    """Whether another arithmetic fits better, and how to be sure."""
+    best = found.verification.alternatives[0]
+    if best.bit_equal <= as_claimed:
+        return "No other arithmetic fits better: the weights, the models or the method differ from the recipe."
+    plain = best.name.split(",")[0]
+    programs = f" So computes, among others, {programs_of(plain)}." if programs_of(plain) else ""
+    swapped = ", with the models in the other order." if plain != best.name else "."
+    return f"{best.name} fits better.{programs} To check it on every weight: --arithmetic {plain}{swapped}"
+
+
+def _compared(found: Verified) -> tuple[Block, ...]:
+    """What another run needs, and what it does not show; a terminal has no room for it."""
+    columns = (
+        Column("Checkpoint", "checkpoint", numeric=False), Column("Location", "location", numeric=False),
+        Column("Digest", "digest", numeric=False),
+    )  # fmt: skip
+    inputs = [("suspect", found.about["suspect"]), *(("model", each) for each in found.about["inputs"])]
+    rows = [(role, str(each["location"]), str(each["sampled_digest"])) for role, each in inputs]
+    table = make_table("Checkpoints", columns, rows, f"Digests cover {found.about['digest_covers']}.")
+    return (
+        Only(
+            WRITTEN,
+            [
+                Heading("Checkpoints and recipe"),
+                Grid(table, looks="codes"),
+                Code(n.clean(found.plan.recipe.as_yaml(), keep="\n"), "yaml"),
+                Bullets(found.plan.notes),
+                Heading("What this does not show"),
+                Bullets(DOES_NOT_SHOW),
+            ],
+        ),
+    )

@@ -1,0 +1,126 @@
+"""What was undone, as a file: read back it undoes the same, a spoilt one is refused, and commands take it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import modelprov
+from modelprov.checkpoints.layouts.alignment_file import KEY, read_alignment, write_alignment
+from modelprov.checkpoints.layouts.realigned import parent_view
+from modelprov.checkpoints.layouts.realignment import Axis, PairedTensor, Realignment
+from modelprov.demo.writing import Weights
+from modelprov.errors import InvalidCheckpointError, UsageError
+from modelprov.forensics.search.coordinates.kinship import kinship
+from modelprov.forensics.search.coordinates.undoing import undo
+from tests.factories import write_checkpoint
+from tests.forensics.coordinates.family import KEEPING_BITS, ROUNDED, decoder, family, made
+from tests.generated import merge
+
+SMALL = Realignment(
+    {"rows": Axis(np.array([0, 1]), np.array([1, 0]), np.array([1.0, -2.0]))},
+    (PairedTensor("a.weight", "b.weight", "rows", None, ("n", "m")),),
+    {0: 3},
+)
+
+
+def realignment(name: str, how: dict[str, Any]) -> Realignment:
+    own, theirs = decoder("S", made(name, how, family().first)), decoder("P", family().base)
+    found = kinship(own, theirs, seed=0)
+    assert found is not None
+    return undo(found, own, theirs, seed=0).realignment
+
+
+def folder(path: Path, weights: Weights) -> Path:
+    return write_checkpoint(path, {name: (values, str(dtype)) for name, (values, dtype) in weights.items()})
+
+
+@pytest.mark.parametrize(("name", "how"), [("all orders", KEEPING_BITS), ("everything", ROUNDED)])
+def test_what_was_written_is_read(tmp_path: Path, name: str, how: dict[str, Any]) -> None:
+    written = realignment(name, how)
+    write_alignment(tmp_path / "it.alignment", written, "here", "there")
+    read = read_alignment(tmp_path / "it.alignment")
+    assert (read.tensors, read.layers, read.exact) == (written.tensors, written.layers, written.exact)
+    for key, axis in written.used().items():
+        for part in ("own", "theirs", "factors", "basis"):
+            first, second = getattr(axis, part), getattr(read.axes[key], part)
+            assert (first is None and second is None) or np.array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "message"),
+    [
+        (replace(SMALL, axes={"rows": Axis(np.array([0, 0]), np.array([1, 0]))}), "is no order"),
+        (replace(SMALL, axes={"rows": Axis(np.array([0, 1]), np.array([1]))}), "differ in length"),
+        (replace(SMALL, axes={"rows": Axis(np.array([0, 1]), np.array([1, -1]))}), "is no order"),
+        (replace(SMALL, axes={"rows": Axis(np.array([0]), np.array([1]), np.array([0.0]))}), "impossible factors"),
+        (replace(SMALL, axes={"rows": Axis(np.array([0]), np.array([1]), np.array([np.nan]))}), "impossible factors"),
+        (replace(SMALL, tensors=SMALL.tensors * 2), "told twice"),
+    ],
+)
+def test_a_spoilt_file_is_refused(tmp_path: Path, spoilt: Realignment, message: str) -> None:
+    write_alignment(tmp_path / "it.alignment", spoilt, "here", "there")
+    with pytest.raises(InvalidCheckpointError, match=message):
+        read_alignment(tmp_path / "it.alignment")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"version": 2}', '{"version": 1}', '{"version": 1, "axes": [1]}'])
+def test_metadata_that_say_something_else_are_refused(tmp_path: Path, text: str) -> None:
+    head = json.dumps({"__metadata__": {KEY: text}}).encode()
+    (tmp_path / "it.alignment").write_bytes(len(head).to_bytes(8, "little") + head)
+    with pytest.raises(InvalidCheckpointError, match="not an alignment"):
+        read_alignment(tmp_path / "it.alignment")
+
+
+def test_an_alignment_of_other_models_is_refused() -> None:
+    theirs = decoder("P", family().base)
+    name = theirs.embeddings.name
+    wrong = Realignment({"rows": Axis(np.array([0]), np.array([9_999]))}, (PairedTensor(name, name, "rows", None),))
+    with pytest.raises(UsageError, match="does not fit"):
+        parent_view(theirs.checkpoint, theirs.held, wrong)
+
+
+def test_what_compare_saves_lets_verify_check_every_bit(tmp_path: Path) -> None:
+    mixed = merge([family().first, family().second], [0.6, 0.4])
+    models = {"s": made("all orders", KEEPING_BITS, mixed), "a": family().first, "b": family().second}
+    s, a, b = (folder(tmp_path / name, weights) for name, weights in models.items())
+    file, recipe = tmp_path / "s.alignment", tmp_path / "recipe.yml"
+    report = modelprov.compare(s, a, b, save_alignment=file, sample=True, sample_size=1 << 16, threads=1)
+    assert report.reproduction.yaml is not None
+    recipe.write_text(report.reproduction.yaml)
+    assert not modelprov.verify(s, recipe).reproduced
+    assert modelprov.verify(s, recipe, alignment=file).reproduced
+
+
+def test_compare_undoes_what_a_file_says_and_tests_the_units_all_the_same(tmp_path: Path) -> None:
+    s = folder(tmp_path / "s", made("units permuted", KEEPING_BITS, family().first))
+    a, stranger = folder(tmp_path / "a", family().first), folder(tmp_path / "stranger", family().stranger)
+    file = tmp_path / "s.alignment"
+    write_alignment(file, realignment("units permuted", KEEPING_BITS), str(s), str(a))
+    report = modelprov.compare(s, a, alignment=file, threads=1)
+    assert report.verdict.class_ == "copy"
+    assert report.coordinates is not None
+    assert report.coordinates.undone == ("MLP units in another order, in 4 of 4 places",)
+    assert "Other coordinates" in report.rendered("markdown")
+    assert "Layer map" in report.rendered("html")
+    other = modelprov.compare(stranger, a, alignment=file, threads=1)
+    assert other.verdict.class_ == "unrelated"
+
+
+def test_an_alignment_that_loses_bits_reproduces_nothing(tmp_path: Path) -> None:
+    s, a = folder(tmp_path / "s", family().first), folder(tmp_path / "a", family().first)
+    file, recipe = tmp_path / "s.alignment", tmp_path / "recipe.yml"
+    write_alignment(file, realignment("residual rotated", ROUNDED), str(s), str(a))
+    recipe.write_text(f"merge_method: passthrough\nmodels:\n- model: {a}\ndtype: bfloat16\n")
+    assert not modelprov.verify(s, recipe, alignment=file).reproduced
+
+
+def test_an_alignment_takes_no_name_of_weights(tmp_path: Path) -> None:
+    s, a = folder(tmp_path / "s", family().first), folder(tmp_path / "a", family().base)
+    with pytest.raises(UsageError, match="name of a weights file"):
+        modelprov.compare(s, a, save_alignment=tmp_path / "model.safetensors")

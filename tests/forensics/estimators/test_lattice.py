@@ -1,0 +1,64 @@
+"""Lattices of quantised copies: known ones are found with their cells, weights that were not rounded lie on none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelprov.checkpoints.formats.dtypes import DType, store
+from modelprov.forensics.estimators.lattice import find_lattice
+
+RNG = np.random.default_rng(1)
+WEIGHTS = (RNG.standard_normal((96, 128)) * 0.02).astype(np.float32)
+
+
+def integers(levels: int, block: int) -> np.ndarray:
+    groups = WEIGHTS.reshape(-1, block)
+    scale = np.abs(groups).max(axis=1, keepdims=True) / levels
+    return (np.round(groups / scale) * scale).reshape(WEIGHTS.shape)
+
+
+def short(bits: int, exponent: int, scale: np.ndarray) -> np.ndarray:
+    numbers = WEIGHTS / scale
+    step = 2.0 ** (np.maximum(np.floor(np.log2(np.abs(numbers))), exponent) - bits)
+    return np.round(numbers / step) * step * scale
+
+
+KNOWN = {
+    "int8 with one scale for each 32 values": integers(127, 32),
+    "int8 with one scale for each row": integers(127, 128),
+    "int8 with one scale for each tensor": integers(127, WEIGHTS.size),
+    "int4 with one scale for each 32 values": integers(7, 32),
+    "FP8 (E4M3) with one scale for each row": short(3, -6, np.abs(WEIGHTS).max(axis=1, keepdims=True) / 448),
+    "FP8 (E4M3)": short(3, -6, np.ones(1)),
+    "FP8 (E5M2)": short(2, -14, np.ones(1)),
+}
+
+
+@pytest.mark.parametrize("dtype", [DType.BF16, DType.F16, DType.F32])
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_quantised_copy_lies_on_its_lattice_and_what_it_was_made_of_in_its_cells(name: str, dtype: DType) -> None:
+    stored = store(KNOWN[name].astype(np.float32), dtype).astype(np.float64)
+    found = find_lattice(stored, dtype.mantissa_bits)
+    assert found is not None
+    assert found.name == name
+    assert found.share_within(store(WEIGHTS, dtype).astype(np.float64)) > 0.999
+    moved = WEIGHTS + 4e-3 * np.random.default_rng(2).standard_normal(WEIGHTS.shape)
+    assert found.share_within(moved.astype(np.float64)) < 0.9
+
+
+NOT_ROUNDED = {
+    "normal": WEIGHTS,
+    "heavy tails": RNG.standard_t(3, WEIGHTS.shape) * 0.02,
+    "half of them zero": WEIGHTS * (RNG.random(WEIGHTS.shape) < 0.5),
+    "three numbers": np.sign(WEIGHTS) * 0.02 * (np.abs(WEIGHTS) > 0.01),
+    "constant": np.full(WEIGHTS.shape, 0.5),
+    "nothing": np.zeros(WEIGHTS.shape),
+}
+
+
+@pytest.mark.parametrize("dtype", [DType.BF16, DType.F32])
+@pytest.mark.parametrize("name", NOT_ROUNDED)
+def test_weights_that_were_not_quantised_lie_on_no_lattice(name: str, dtype: DType) -> None:
+    stored = store(np.asarray(NOT_ROUNDED[name], np.float32), dtype).astype(np.float64)
+    assert find_lattice(stored, dtype.mantissa_bits) is None

@@ -1,0 +1,55 @@
+"""What is left beyond a mixture in one matrix: its size and rank against what was put in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelprov.checkpoints.formats.dtypes import DType, rounding_cell, store
+from modelprov.forensics.estimators.residual import Residual, rank_of, residual
+
+SHAPE = (64, 96)
+
+
+def left_of(added: np.ndarray, weights: tuple[float, ...] = (0.6,), dtype: DType = DType.BF16) -> Residual:
+    """The residual of a mixture of finetunes and their base to which something was added, stored in a format."""
+    rng = np.random.default_rng(4)
+    base = store(rng.standard_normal(SHAPE).astype(np.float32) * 0.02, dtype)
+    parents = [store(base + rng.standard_normal(SHAPE).astype(np.float32) * 1e-3, dtype) for _ in weights]
+    mixed = base + sum(w * (parent - base) for w, parent in zip(weights, parents, strict=True))
+    suspect = store((mixed + added).astype(np.float32), dtype)
+    lower, upper = rounding_cell(suspect.astype(np.float64), dtype)
+    return residual(np.stack([suspect, *parents, base]).astype(np.float64), upper - lower)
+
+
+def adapter(rank: int, size: float) -> np.ndarray:
+    rng = np.random.default_rng(9)
+    product = rng.standard_normal((SHAPE[0], rank)) @ rng.standard_normal((rank, SHAPE[1]))
+    return product * size / np.sqrt(rank)
+
+
+@pytest.mark.parametrize("weights", [(), (0.6,), (0.3, 0.4)])
+@pytest.mark.parametrize("rank", [1, 4, 13])
+def test_the_rank_of_an_adapter_is_found_beside_rounding(weights: tuple[float, ...], rank: int) -> None:
+    found = left_of(adapter(rank, 1e-3), weights)
+    assert found.changed
+    assert rank_of(found) == pytest.approx(rank, abs=1)
+    assert found.beyond == pytest.approx(np.square(adapter(rank, 1e-3)).sum(), rel=0.05)
+
+
+def test_a_change_of_full_rank_or_half_of_it_has_no_low_rank() -> None:
+    noise = np.random.default_rng(2).standard_normal(SHAPE) * 1e-3
+    assert rank_of(left_of(noise)) is None
+    assert rank_of(left_of(noise * 0.2 + adapter(4, 1e-3))) is None
+
+
+def test_rounding_alone_is_no_change() -> None:
+    found = left_of(np.zeros(SHAPE))
+    assert not found.changed
+    assert found.energy == pytest.approx(found.noise, rel=0.2)
+
+
+def test_rows_and_columns_that_are_all_equal_are_measured_without_an_error() -> None:
+    same = np.ones((3, *SHAPE))
+    found = residual(same, np.zeros(SHAPE))
+    assert (found.energy, found.distance, found.changed) == (0.0, 0.0, False)

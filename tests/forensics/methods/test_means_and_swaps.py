@@ -1,0 +1,45 @@
+"""Methods with little or nothing to estimate: named where their bits come out, whoever is the base."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelprov.checkpoints.formats.dtypes import DType
+from tests.forensics.methods.making import family, merged, search
+
+
+@pytest.mark.parametrize("dtype", [DType.BF16, DType.F32])
+@pytest.mark.parametrize(
+    ("method", "models", "base", "options"),
+    [
+        ("karcher", (0, 1), None, {}),
+        ("karcher", (0, 1, 2), None, {}),
+        ("model_stock", (0, 1), 2, {}),
+        ("model_stock", (0, 1), 2, {"filter_wise": True}),
+        ("nearswap", (1,), 0, {"t": 5e-4}),
+        ("arcee_fusion", (1,), 0, {}),
+        ("sce", (0, 1), 2, {"select_topk": 0.3}),
+    ],
+)
+def test_a_method_without_weights_is_named(
+    dtype: DType, method: str, models: tuple[int, ...], base: int | None, options: dict[str, float]
+) -> None:
+    parents = family(dtype)
+    suspect = merged(
+        method, [parents[model] for model in models], None if base is None else parents[base], options=options
+    )
+    found = search(suspect, *parents)
+    assert found is not None
+    assert (found.made.method, found.made.models, found.made.base) == (method, models, base)
+    assert found.made.options == options
+    assert found.bits.equal == found.bits.elements
+
+
+@pytest.mark.parametrize("based", [False, True])
+def test_multislerp_is_named_with_its_weights(based: bool) -> None:
+    parents = family(children=3)
+    suspect = merged("multislerp", list(parents[:3]), parents[3] if based else None, each={"weight": [0.5, 0.3, 0.2]})
+    found = search(suspect, *parents)
+    assert found is not None
+    assert (found.made.method, found.made.models) == ("multislerp", (0, 1, 2))
+    assert [own["weight"] for own in found.made.each] == [0.5, 0.3, 0.2]

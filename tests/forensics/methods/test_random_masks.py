@@ -1,0 +1,59 @@
+"""DARE and DELLA are named by what their survivors hold; elements that somebody picked are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.demo.writing import Weights
+from tests.forensics.methods.making import family, merged, search
+from tests.memory import judge
+
+
+@pytest.mark.parametrize("dtype", [DType.BF16, DType.F32])
+@pytest.mark.parametrize(
+    ("method", "each"),
+    [
+        ("dare_linear", {"weight": [0.6, 0.4], "density": [0.5, 0.5]}),
+        ("dare_ties", {"weight": [0.6, 0.5], "density": [0.5, 0.7]}),
+        ("della_linear", {"weight": [0.6, 0.5], "density": [0.5, 0.7], "epsilon": [0.15, 0.15]}),
+        ("della", {"weight": [0.6, 0.5], "density": [0.5, 0.7], "epsilon": [0.15, 0.15]}),
+    ],
+)
+def test_random_masks_are_named_with_estimates_of_their_parameters(
+    dtype: DType, method: str, each: dict[str, list[float]]
+) -> None:
+    first, second, base = family(dtype, hidden=48)
+    found = search(merged(method, [first, second], base, each=each), first, second, base)
+    assert found is not None
+    assert (found.made.method, found.made.models, found.made.base) == (method, (0, 1), 2)
+    assert found.bits.equal >= 0.995 * found.bits.elements
+    assert found.by_chance is not None
+    assert found.by_chance < 0.1
+    scale = found.made.each[0]["weight"] / 0.6 if method == "della" else 1.0  # only the ratio counts
+    for name, values in each.items():
+        own = [given[name] / (scale if name == "weight" else 1) for given in found.made.each]
+        assert own == pytest.approx(values, abs=0.05), name
+
+
+def test_a_random_choice_from_one_model_is_told_by_its_enlargement() -> None:
+    first, second, base = family()
+    found = judge(merged("dare_linear", [first], base, each={"weight": [0.7], "density": [0.3]}), first, second, base)
+    assert found.verdict.rule == "method"
+    assert found.method is not None
+    assert (found.method.name, found.method.parents, found.method.base) == ("dare_linear", ("P1",), "P3")
+    assert "a random choice of elements" in found.verdict.summary
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
+def test_elements_picked_from_a_model_and_its_base_are_no_dare(share: float) -> None:
+    """Picked elements hold the parents' own numbers: nothing was enlarged."""
+    first, second, base = family()
+    rng = np.random.default_rng(2)
+    suspect: Weights = {
+        name: (np.where(rng.random(values.shape) < share, values, base[name][0]), dtype)
+        for name, (values, dtype) in first.items()
+    }
+    assert search(suspect, first, second, base) is None
+    assert judge(suspect, first, second, base).verdict.rule != "method"

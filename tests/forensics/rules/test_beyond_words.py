@@ -1,0 +1,58 @@
+"""What is said of what is left beyond the parents, from bare measures: which candidate is named, and when none is."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelprov.forensics.judging.beyond import describe_beyond
+from modelprov.forensics.results import Beyond
+from modelprov.forensics.search.beyond import Beyond as Measured
+from modelprov.forensics.search.beyond import Left, Like
+
+
+def said(
+    likes: dict[str, float | None], controls: tuple[str, ...] = (), changed: int = 6, rank: int | None = None
+) -> Beyond:
+    """The section for six matrices of which so many changed; what is not a control is a candidate."""
+    matrices = tuple(Left("mlp", layer, 1.0, 100.0, layer < changed, rank, layer < changed) for layer in range(6))
+    measured = Measured(matrices, {label: Like(value, 5000, 6) for label, value in likes.items()})
+    return describe_beyond(measured, [label for label in likes if label not in controls], controls, ["A", "base"])
+
+
+@pytest.mark.parametrize(
+    ("likes", "controls", "named"),
+    [
+        ({"B": 0.9, "C": 0.3}, (), ("B",)),
+        ({"B": 0.69, "C": 0.0}, (), ()),
+        ({"B": 0.9, "control": 0.6}, ("control",), ()),
+        ({"B": 0.9, "control": -0.6}, ("control",), ()),
+        ({"B": 0.9, "C": 0.85, "D": 0.1}, (), ("B", "C")),
+        ({"B": 0.95, "control": 0.9}, ("control",), ()),
+        ({"control": 0.9}, ("control",), ()),
+        ({"B": None}, (), ()),
+        ({"B": -0.95}, (), ()),
+    ],
+)
+def test_a_candidate_is_named_only_far_beyond_all_others(
+    likes: dict[str, float | None], controls: tuple[str, ...], named: tuple[str, ...]
+) -> None:
+    found = said(likes, controls)
+    assert found.named == named
+    assert ("open" in (found.words or "")) is not bool(named)
+
+
+def test_where_hardly_anything_changed_nothing_is_said_unless_a_candidate_is_named() -> None:
+    assert said({"B": 0.2}, changed=2).words is None
+    assert said({"B": 0.2}, changed=2).reason is not None
+    assert "only in B" in (said({"B": 0.9}, changed=2).words or "")
+
+
+def test_a_low_rank_is_told_only_where_nearly_all_changed_matrices_have_one() -> None:
+    assert said({}, rank=4).rank == 4
+    assert said({}).rank is None
+    assert said({}, changed=2, rank=4).rank is None
+
+
+def test_nobody_is_said_to_have_trained() -> None:
+    for found in (said({}), said({}, rank=4), said({"B": 0.9}), said({"B": 0.2})):
+        assert "trained" not in (found.words or "")

@@ -1,0 +1,82 @@
+"""`inspect`, `verify`, `report verify` and `attest --verify`, each told once for terminal, Markdown, page and JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from modelprov.reports.saving import Result, rendered, show
+from tests.reports import short_answers as answers
+from tests.reports.checks import HOSTILE
+
+MADE: dict[str, Callable[[], Result]] = {
+    "inspect": answers.inspection,
+    "verify": answers.verified,
+    "verify.reproduced": answers.reproduced,
+    "recheck": answers.rechecked,
+    "recheck.holds": answers.holding,
+    "attest": answers.confirmed,
+    "attest.fails": lambda: answers.confirmed(good=False),
+}
+FIRST = {
+    "verify": "NOT REPRODUCED", "verify.reproduced": "REPRODUCED", "recheck.holds": "EVERY CLAIM HOLDS",
+    "attest": "VERIFIED", "attest.fails": "NOT VERIFIED",
+}  # fmt: skip
+
+
+def on_terminal(result: Result, width: int = 80) -> str:
+    stream = io.StringIO()
+    show(result, Console(file=stream, width=width, no_color=True))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("name", list(MADE))
+def test_what_is_told_is_told_as_it_was(name: str, golden: Callable[[str, str], None]) -> None:
+    result = MADE[name]()
+    said = on_terminal(result)
+    assert max(map(len, said.splitlines())) <= 80
+    golden(f"{name}.txt", said)
+    golden(f"{name}.md", rendered("markdown", result))
+
+
+@pytest.mark.parametrize(("name", "answer"), FIRST.items())
+def test_the_answer_is_the_first_line_of_a_terminal_and_no_frame_stands_around_it(name: str, answer: str) -> None:
+    assert on_terminal(MADE[name]()).splitlines()[0] == answer
+
+
+@pytest.mark.parametrize("name", list(MADE))
+def test_every_answer_is_saved_by_the_ending_of_a_name_and_shown_in_notebooks(name: str, tmp_path: Path) -> None:
+    result = MADE[name]()
+    assert result.save(tmp_path / "a.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert result.save(tmp_path / "a.md").read_text(encoding="utf-8").startswith("## modelprov ")
+    assert json.loads(result.save(tmp_path / "a.json").read_text(encoding="utf-8"))
+    assert result._repr_html_().startswith("<iframe ")
+
+
+def test_a_page_has_every_shard_and_whole_digests_where_a_terminal_has_the_first() -> None:
+    result = answers.inspection()
+    assert "7" * 64 in rendered("html", result)
+    said = on_terminal(result)
+    assert "and 2 more shards" in said
+    assert "7" * 16 not in said
+
+
+def test_a_layer_that_is_left_out_of_the_tables_is_counted() -> None:
+    from modelprov.forensics.search.reproduce import Part
+
+    layers = tuple(Part(name=f"layer {number}", elements=2, equal=1) for number in range(70))
+    said = on_terminal(answers.verified(answers.verification(layers=layers)))
+    assert "10 more differ" in said
+
+
+def test_foreign_text_reaches_no_medium_raw() -> None:
+    found = answers.verification(HOSTILE, cautions=(HOSTILE,))
+    for result in (answers.hostile_inspection(), answers.verified(found, HOSTILE), answers.rechecked(HOSTILE)):
+        assert "\x1b" not in on_terminal(result)
+        assert "<x &" not in rendered("html", result)
+        assert "(https://" not in rendered("markdown", result)
