@@ -23,7 +23,7 @@ def almost_the_same_training(rng: Rng) -> Case:
     return sharing(rng, parent, base, 1 - log_uniform(rng, 1e-3, 5e-2))
 
 
-@kind(40, "limit", "on-line", "inconclusive", "same-origin")
+@kind(40, "negative", "on-line", "inconclusive", "same-origin")
 def one_change_at_a_tenth(rng: Rng) -> Case:
     """A change of a few bf16 steps, and a tenth of it, each rounded: really trained runs at a tenth of the rate."""
     base, size = model(rng, Size(), DType.BF16), log_uniform(rng, 2e-5, 2e-4)

@@ -40,6 +40,7 @@ NO_SHARE = 0.02  # weight of a parent below which no share of it is said to be t
 ASTRAY = 0.55  # of what differs from the nearest parent, moved towards another: more is a share of some kind
 # Mixed or picked.
 TIES, EVEN = 50, 0.99  # elements on a border, and the share of even numbers among them, that rounding leaves
+SLIGHT = 0.25  # weight times half a step is at most what lies between a multiple of it and the next border
 STRICTLY = 0.8  # of the elements that a mixture would put strictly between the parents
 SHORT = 12  # mantissa bits up to which a border is wider than the merging program's own error
 ROOM = 1.5  # cells between the outermost parents from which another number lies between them

@@ -51,7 +51,8 @@ class Facts:
     16-bit numbers, where a recipe that gives every bit does not tell these apart from a merge; `precision` of every
     argument, the suspect first: the formats that most of its weights are stored in and show.
     `ties`: sampled elements whose mixture falls on a border, `ties_even` the share of even numbers there, `ties_firm`
-    whether every arithmetic keeps such ties; `roomy`: elements with another number between the parents, `strictly` how
+    whether every arithmetic keeps such ties, `slight` whether nothing but ties could tell a mixture from a change that
+    was scaled; `roomy`: elements with another number between the parents, `strictly` how
     many lie strictly between, of those that the mixture would put there; `towards` by parent: the share of what differs
     from the heaviest parent that moved its way (`sides.py`).
 
@@ -92,6 +93,7 @@ class Facts:
     ties: int = 0
     ties_even: float | None = None
     ties_firm: bool = False
+    slight: bool = False
     roomy: int = MINIMUM_ELEMENTS
     strictly: float | None = 1.0
     towards: tuple[float | None, ...] = ()

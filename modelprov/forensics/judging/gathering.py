@@ -177,6 +177,7 @@ def _guarded(of: Evidence, facts: Facts, rows: Sequence[int]) -> Facts:
         ties=side.ties,
         ties_even=side.even / side.ties if side.ties else None,
         ties_firm=side.firm,
+        slight=side.slight,
         roomy=side.roomy,
         strictly=side.strictly / side.expected if side.expected else None,
     )

@@ -124,6 +124,8 @@ FITTING: Final = MappingProxyType({
     ),
     "ties": (
         History(history="each weight was picked from one parent or another", settled_by=RECIPE),
+        History(history="a sibling of a parent: the same data and order, at a fraction of the learning rate",
+                settled_by="the settings of both trainings"),
         History(history="a mixture in an arithmetic that breaks ties otherwise", settled_by=RECIPE),
         History(history="the parents were set around {suspect}", settled_by=DATES),
     ),

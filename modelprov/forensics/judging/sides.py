@@ -15,7 +15,7 @@ from modelprov.checkpoints.formats.dtypes import FORMATS, Float64, is_even, roun
 from modelprov.forensics.estimators.precision import MANTISSA_BITS
 from modelprov.forensics.sampling.sample import arithmetic_error
 from modelprov.forensics.search.fits import Fits
-from modelprov.forensics.thresholds import MOVED, ROOM, SHORT
+from modelprov.forensics.thresholds import MOVED, ROOM, SHORT, SLIGHT
 
 EIGHTHS = 8  # products with such weights are exact in every arithmetic, so that a tie stays a tie
 
@@ -25,12 +25,14 @@ class Sides:
     """Sampled elements: on a border (`ties`), of these with an even number (`even`), and with room between the parents.
 
     Of those with room, how many hold a number strictly between the parents, and how many a mixture would (`expected`).
-    `firm` when every arithmetic keeps the ties.
+    `firm` when every arithmetic keeps the ties; `slight` when one of two parents has so little weight that its own
+    rounding, taken that often, crosses no border: ties alone tell a mixture from a change that was scaled and rounded.
     """
 
     ties: int = 0
     even: int = 0
     firm: bool = False
+    slight: bool = False
     roomy: int = 0
     strictly: int = 0
     expected: int = 0
@@ -58,6 +60,7 @@ def sides(fits: Fits | None, weights: Float64 | None) -> Sides:
     strictly = roomy & (low < sample.suspect) & (sample.suspect < high)
     return Sides(
         int(tied.sum()), even, bool((weights * EIGHTHS == np.round(weights * EIGHTHS)).all()),
+        weights.shape[1] == 2 and bool((weights.min(axis=1) <= SLIGHT).all()),
         int(roomy.sum()), int(strictly.sum()), expected,
     )  # fmt: skip
 

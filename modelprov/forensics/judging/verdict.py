@@ -20,7 +20,7 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         nearer the middle of the suspect's cells than rounding puts it. Likewise a weight
                         below 0 in float32 precision that gives no bits                       -> inconclusive
     ties                rule 7 would hold, but where the mixture falls on a border the suspect does not hold the even
-                        number, as picked elements do                                         -> inconclusive
+                        number, as where elements were picked, or a change was taken in part  -> inconclusive
     whole-parts         what follows would hold, but no part by itself is a mixture           -> inconclusive
 6.  reproduced          a recipe with more than one parent gives the same bits in 99.99 % of the elements where the
                         parents differ                                                        -> merge
@@ -209,7 +209,8 @@ def _among_parents(facts: Facts) -> Decision:
         return _inconclusive(
             "ties",
             f"a mixture would hold the even of two equally near numbers, the suspect does so in {facts.ties_even:.0%} "
-            "of such elements: values picked from either parent look so",
+            "of such elements: values picked from either parent look so, and so does a change of which one model took "
+            "the whole and the other a small part",
         )
     if exact and not facts.blends:
         return _inconclusive(
@@ -233,9 +234,12 @@ def _among_parents(facts: Facts) -> Decision:
 
 
 def _picked(facts: Facts) -> bool:
-    """Whether ties fall as no rounding lets them, where nothing else speaks or every arithmetic keeps them."""
+    """Whether ties fall as no rounding lets them, where nothing else speaks or every arithmetic keeps them.
+
+    Nothing else speaks where a parent has little weight: a change, and a tenth of it, each rounded, fit as well.
+    """
     uneven = facts.ties >= TIES and (facts.ties_even or 0) < EVEN
-    return uneven and (facts.ties_firm or facts.roomy < DISTINCT)
+    return uneven and (facts.ties_firm or facts.slight or facts.roomy < DISTINCT)
 
 
 def exact_rule(facts: Facts) -> str | None:

@@ -104,3 +104,16 @@ def test_a_tied_head_counts_once_in_what_was_compared() -> None:
     assert {tensor.name for tensor in alignment.tensors} == {"model.embed_tokens.weight", "lm_head.weight"}
     matrices = sum(values.size for values, _ in suspect.values() if values.ndim == 2)
     assert alignment.decisive_share() == pytest.approx(suspect["model.embed_tokens.weight"][0].size / matrices)
+
+
+@pytest.mark.parametrize("part", [0.1, 0.05])
+def test_a_run_at_a_small_part_of_the_learning_rate_is_no_merge(part: float) -> None:
+    """Both were rounded by themselves: the borders of cells are reached by ties alone, and those fall by chance."""
+    rng = np.random.default_rng(4)
+    base = model(rng, SIZE, DType.BF16)
+    whole = change(base, rng, 5e-5 / part * 0.1)
+    parent = apply(base, whole)
+    suspect = apply(base, {name: np.float32(part) * values for name, values in whole.items()})
+    found = judge(suspect, parent, base)
+    assert found.facts.ties >= 50
+    assert str(found.verdict.class_) in {"inconclusive", "on-line"}, found.verdict.summary

@@ -30,6 +30,7 @@ def test_ties_that_no_rounding_decided_are_no_exact_merge() -> None:
     assert outcome(EXACT, **(uneven | {"ties_even": 0.99})) == ("merge", "exact-to-rounding")
     assert outcome(EXACT, **(uneven | {"ties_firm": False})) == ("merge", "exact-to-rounding")
     assert outcome(EXACT, **(uneven | {"ties_firm": False, "roomy": 499})) == ("inconclusive", "ties")
+    assert outcome(EXACT, **(uneven | {"ties_firm": False, "slight": True})) == ("inconclusive", "ties")
     assert outcome(REPRODUCED, **uneven) == ("merge", "reproduced")  # every bit came out, the ties among them
 
 
