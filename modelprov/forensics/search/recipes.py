@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic, evaluate
 
 STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
 TRIED = 40_000  # sampled elements for the grid over weights
+TYPED = (*(number / 20 for number in range(1, 20)), 0.333, 0.667, 1 / 3, 2 / 3)  # weights that people type
+SLIGHTEST = 0.05  # weight that rounding may give to a parent that has none
 KEPT = 3  # recipes that are reported, runners-up included
 Float64 = npt.NDArray[np.float64]
 
@@ -131,20 +133,38 @@ def arithmetics_of(weights: Float64) -> list[WeightedSum]:
 def round_weights(near: Float64, strata: int) -> list[WeightedSum]:
     """List round weights near `near` float64 [k] in the stepwise arithmetics, whose rounding hides the exact weight.
 
-    One parent beside the reference: all multiples of 0.001 within 0.02 and of 0.01 within 0.1. More parents: each
-    coefficient rounded to two digits.
+    Parents of almost no weight are tried with none: a base that is named beside what was merged. Of two that are left:
+    what people type (twentieths, thirds), all multiples of 0.001 within 0.02 and of 0.01 within 0.1. Of three: those
+    of 0.01 within 0.04. Of more: each coefficient rounded to two digits.
     """
-    if len(near) > 2:
-        free = np.round(near[:-1], 2)
-        choices = [np.append(free, round(1 - float(free.sum()), 2))]
-    else:
+    natural = tuple(range(len(near)))
+    choices: dict[tuple[float, ...], None] = {}
+    for left in {tuple(np.flatnonzero(np.abs(near) > slight).tolist()) for slight in (0.0, SLIGHTEST)}:
+        if len(left) < 2:
+            continue
+        own = near[list(left)] / near[list(left)].sum()
+        for values in _round_values(own):
+            weights = np.zeros(len(near))
+            weights[list(left)] = values
+            choices[tuple(weights.tolist())] = None
+    return [WeightedSum(step, natural, np.tile(weights, (strata, 1))) for weights in choices for step in STEPWISE]
+
+
+def _round_values(near: Float64) -> Iterator[Float64]:
+    """Round weights near `near` float64 [2 or more], which add to 1."""
+    if len(near) == 2:
         alpha = float(near[0])
         fine = np.round(alpha, 3) + np.arange(-20, 21) / 1000
         coarse = np.round(alpha, 2) + np.arange(-10, 11) / 100
-        values = sorted(set(np.round([*fine, *coarse], 6).tolist()))
-        choices = [np.array([value, round(1 - value, 6)]) for value in values if 0 < value < 1]
-    natural = tuple(range(len(near)))
-    return [WeightedSum(step, natural, np.tile(weights, (strata, 1))) for weights in choices for step in STEPWISE]
+        values = sorted(set(np.round([*fine, *coarse, *TYPED], 6).tolist()))
+        free = np.array([[value] for value in values if 0 < value < 1])
+    elif len(near) == 3:
+        around = np.arange(-4, 5) / 100
+        free = np.round(near[:-1], 2) + np.array(list(product(around, around)))
+    else:
+        free = np.round(near[None, :-1], 2)
+    for row in np.round(free, 6):
+        yield np.append(row, round(1 - float(row.sum()), 6))
 
 
 def keep_best(found: list[Scored]) -> list[Scored]:

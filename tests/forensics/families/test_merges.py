@@ -87,3 +87,16 @@ def test_rounding_step_by_step_in_some_tensors_only_is_still_one_merge() -> None
         parent = apply(base, change(base, rng, distance, uneven=0.8))
         found = judge(merge([parent, base], (0.1, 0.9), Arithmetic.STEPWISE_DELTA), parent, base)
         assert named(found) == ("merge", "reproduced")
+
+
+@pytest.mark.parametrize(("weights", "others"), [((0.565, 0.435), 1), ((0.25, 0.75), 1), ((0.25, 0.75), 0)])
+def test_coarse_arithmetic_between_close_parents_is_found_beside_a_base_that_has_no_part(
+    weights: tuple[float, float], others: int
+) -> None:
+    """Rounding each step hides the weights by several hundredths, and gives some to the base."""
+    rng = np.random.default_rng(5)
+    base = model(rng, Size(layers=3, hidden=64, width=128, vocabulary=256), DType.BF16)
+    parents = [apply(base, change(base, rng, 3e-5)) for _ in weights]
+    found = judge(merge(parents, weights, Arithmetic.STEPWISE), *parents, *[base] * others)
+    assert named(found) == ("merge", "reproduced")
+    assert tuple(found.reproduction.groups[0].weights.values())[:2] == pytest.approx(weights)
