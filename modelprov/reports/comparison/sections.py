@@ -56,6 +56,13 @@ def summary(report: Report) -> str:
     return n.clean(report.verdict.summary)
 
 
+def meaning(report: Report) -> str:
+    """Return what this kind of verdict means."""
+    if report.method is None or report.verdict.rule != "method":
+        return words.VERDICTS[report.verdict.class_].meaning
+    return words.BY_METHOD if report.method.by_chance is None else words.BY_MASK
+
+
 def verdict_notes(report: Report) -> tuple[str, ...]:
     """Return what a reader must know beside the verdict: why it is inconclusive, roles, sampling, another model."""
     verdict = report.verdict
@@ -81,13 +88,7 @@ def key_figures(report: Report) -> tuple[Figure, ...]:
     if mixed:
         found.extend(_mix_figures(report))
     if report.verdict.class_ is VerdictClass.MERGE:  # near a line, rounding alone gives most bits
-        found.append(
-            Figure(
-                "Weights reproduced bit for bit",
-                n.share(report.reproduction.bit_equal),
-                f"of {n.compact(report.reproduction.elements)} by one recipe",
-            )
-        )
+        found.append(_reproduced(report))
     if report.verdict.class_ is VerdictClass.ON_LINE:
         found.append(Figure("Beside the line", n.share(after.sigma_relative), "of the distance between the parents"))
     equal = [
@@ -106,6 +107,16 @@ def key_figures(report: Report) -> tuple[Figure, ...]:
     found.extend([cosine, *correlated, *equal])
     kept = [item for item in found if item.value != n.MISSING][: MOST_FIGURES - 1]
     return tuple(Figure(*map(n.clean, item)) for item in (*kept, compared))
+
+
+def _reproduced(report: Report) -> Figure:
+    """The bits that the recipe gives, or the method."""
+    recipe, method = report.reproduction, report.method
+    if method is None or report.verdict.rule != "method":
+        of = f"of {n.compact(recipe.elements)} by one recipe"
+        return Figure("Weights reproduced bit for bit", n.share(recipe.bit_equal), of)
+    name = "Weights reproduced bit for bit" if method.by_chance is None else "Changed weights that some draw explains"
+    return Figure(name, n.share(method.bit_equal), f"of {n.compact(method.elements)} by {method.name}")
 
 
 def _mix_figures(report: Report) -> list[Figure]:

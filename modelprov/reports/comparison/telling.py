@@ -47,7 +47,7 @@ def tell(report: Report) -> Document:
         headline=sections.headline(report),
         summary=sections.summary(report),
         summary_leads=True,
-        meaning=kind.meaning,
+        meaning=sections.meaning(report),
         notes=sections.verdict_notes(report),
         figures=sections.key_figures(report),
         colours=kind.colours,

@@ -20,6 +20,15 @@ class VerdictWords(NamedTuple):
     colours: Colours
 
 
+BY_METHOD = (
+    "Computed again from the parents, the method that the headline names gives the bits of the weights that were read "
+    "whole. That is certain, and says nothing of who made which file."
+)
+BY_MASK = (
+    "The method that the headline names drops changes at random: what was kept is what it makes of the parents, the "
+    "draw itself cannot be repeated. It says nothing of who made which file."
+)
+
 VERDICTS: dict[VerdictClass, VerdictWords] = {
     VerdictClass.COPY: VerdictWords(
         "Copy",

@@ -22,6 +22,7 @@ from modelprov.recipes.methods.slerp import PARALLEL
 
 SLERP = (("mergekit-0.1.5", None), ("mergekit-0.1.4", None), ("float32", DType.F32), ("float64", DType.F32))
 BEND = 0.1  # what arcs of rows leave of a combination of whole tensors, as a share of the suspect's difference
+ANGLE_ERROR = 2e-6  # of t, that a program's float32 angle may cost; the bits decide in the end
 LEAST = 50  # elements of a tensor that tell its place
 
 
@@ -61,7 +62,7 @@ def _allowed(whole: Whole, first: int, second: int) -> Allowed | None:
     fitted = place(some, arc.at, start, FLOAT32_ERROR * (np.abs(arc.x) + np.abs(arc.y)).ravel())
     if fitted.low is None or fitted.high is None or fitted.elements < LEAST or (fitted.coverage or 0) < COVERED:
         return None
-    return Allowed(whole.name, whole.position, fitted.low, fitted.high)
+    return Allowed(whole.name, whole.position, fitted.low - ANGLE_ERROR, fitted.high + ANGLE_ERROR)
 
 
 class _Arc:
