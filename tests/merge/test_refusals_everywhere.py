@@ -148,4 +148,4 @@ def test_the_template_beside_a_recipe_counts_wherever_the_recipe_is_read(folder:
     merge(path, folder / "out")
     found = verify(folder / "out", path)
     assert found.reproduced
-    assert json.loads(json.dumps(found.about()["recipe"]))["chat_template"] == "{{ messages }}"
+    assert json.loads(json.dumps(found.about["recipe"]))["chat_template"] == "{{ messages }}"
