@@ -68,7 +68,8 @@ FRAME_PERMUTED = 0.5  # mean entry of a basis, in the places of an order, from w
 UNITS_CHANCE = 1e-12  # chance of so many agreeing units in a layer, times the pairs of layers that were tried
 UNITS_AGREE = 0.05  # share of the units: layers of one model share a frame, so that chance is not exact
 ALIKE = 0.95  # correlation of a matrix from which nothing in it stands elsewhere
-GAIN = 0.01  # of correlation, or of the weights compared, that undoing must bring before it counts
+GAIN = 0.01  # of the weights compared, that undoing must bring before it counts
+CLOSER = 0.25  # of the correlation that lacks to 1, that it must bring else; models of one start gain 0.08
 # What is left beyond the best mixture.
 ABOVE_ROUNDING = 10  # times rounding's own sum of squares, from which its shape can be told
 LOW_RANK, LOW_RANK_ENERGY = 0.25, 0.99  # of the smaller side, and of the sum of squares that so many directions hold

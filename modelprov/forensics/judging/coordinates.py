@@ -15,7 +15,7 @@ from modelprov.forensics.judging.findings import Findings
 from modelprov.forensics.judging.grounds import units
 from modelprov.forensics.results import Coordinates, LayerPair, VerdictClass
 from modelprov.forensics.search.coordinates.looking import Found
-from modelprov.forensics.thresholds import ALIKE, GAIN
+from modelprov.forensics.thresholds import ALIKE, CLOSER, GAIN
 
 NULL = (
     "two assignments that know nothing of each other agree in n/N of n units placed among N, Poisson; layers of one "
@@ -101,9 +101,12 @@ def settled(findings: Findings, alignment: Alignment) -> bool:
 
 
 def tells_more(again: tuple[Findings, Alignment], than: tuple[Findings, Alignment]) -> bool:
-    """Whether undoing brought weights together, or brought more of them to be compared."""
+    """Whether undoing brought weights together, or brought more of them to be compared.
+
+    Any pairing brings them a little together, since it pairs what is alike: models of one start gain a twelfth.
+    """
     alike = [max((value or 0 for value in findings.facts.correlations), default=0) for findings, _ in (again, than)]
-    return alike[0] > alike[1] + GAIN or again[1].decisive_share() > than[1].decisive_share() + GAIN
+    return alike[0] - alike[1] > CLOSER * (1 - alike[1]) or again[1].decisive_share() > than[1].decisive_share() + GAIN
 
 
 def undone(realignment: Realignment) -> tuple[str, ...]:
