@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import FORMATS, DType, Float64, decode, rounding_cells
+from modelprov.checkpoints.formats.dtypes import FORMATS, DType, Float64, rounding_cells
 from modelprov.checkpoints.plan import plan_segments
-from modelprov.checkpoints.reading import Reader, Sources
 from modelprov.checkpoints.types import AlignedTensor, Alignment
+from modelprov.forensics.sampling.segments import decoded
 from modelprov.recipes.tensor_groups import kind_of
 
 ROWS = 512
@@ -84,21 +84,8 @@ def read_matrices(alignment: Alignment, chosen: list[Rows]) -> Iterator[Matrix]:
         np.int64,
     ).reshape(-1, 3)
     plan = plan_segments(alignment, columns[:, 0], columns[:, 1], columns[:, 2], 8 << 20)
-    sources = Sources(alignment.checkpoints, "buffered")
-    reader = Reader(plan, sources)
-    try:
-        for block in range(plan.blocks):
-            loaded, span = reader.load(block), plan.block(block)
-            for position in range(span.start, span.stop):
-                tensor = alignment.tensors[int(plan.tensor[position])]
-                count, values = int(plan.count[position]), []
-                codes = plan.dtype[:, position]
-                starts = loaded.start[:, position - span.start].tolist()
-                for buffer, start, code in zip(loaded.buffers, starts, codes, strict=True):
-                    values.append(decode(buffer[start : start + count * FORMATS[code].size], FORMATS[code]))
-                yield _matrix(tensor, np.stack(values), codes)
-    finally:
-        sources.close()
+    for position, values in decoded(alignment.checkpoints, plan):
+        yield _matrix(alignment.tensors[int(plan.tensor[position])], np.stack(values), plan.dtype[:, position])
     for checkpoint in alignment.checkpoints:
         checkpoint.source.check_unchanged()
 

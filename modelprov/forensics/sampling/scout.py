@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import FORMATS, decode
+from modelprov.checkpoints.formats.dtypes import FORMATS
 from modelprov.checkpoints.plan import Plan, plan_segments
-from modelprov.checkpoints.reading import Reader, Sources
 from modelprov.checkpoints.types import Alignment
 from modelprov.forensics.sampling.sample import Sample, concatenate, from_values
+from modelprov.forensics.sampling.segments import decoded
 from modelprov.recipes.tensor_groups import kind_of
 
 RUN = 1024  # elements read in one piece
@@ -83,20 +83,8 @@ def load_sample(alignment: Alignment, plan: Plan) -> Sample:
 
     Raises what reading raises, and `ValueError` for an empty plan.
     """
-    sources = Sources(alignment.checkpoints, "buffered")
-    reader = Reader(plan, sources)
     samples = []
-    try:
-        for number in range(plan.blocks):
-            loaded, block = reader.load(number), plan.block(number)
-            for position in range(block.start, block.stop):
-                formats = [FORMATS[code] for code in plan.dtype[:, position]]
-                count, values = int(plan.count[position]), []
-                for buffer, start, dtype in zip(
-                    loaded.buffers, loaded.start[:, position - block.start].tolist(), formats, strict=True
-                ):
-                    values.append(decode(buffer[start : start + count * dtype.size], dtype))
-                samples.append(from_values(values[0], values[1:], formats, int(plan.tensor[position])))
-    finally:
-        sources.close()
+    for position, values in decoded(alignment.checkpoints, plan):
+        formats = [FORMATS[code] for code in plan.dtype[:, position]]
+        samples.append(from_values(values[0], values[1:], formats, int(plan.tensor[position])))
     return concatenate(samples)

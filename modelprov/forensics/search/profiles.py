@@ -18,10 +18,10 @@ import numpy as np
 from scipy.special import gammaln, logsumexp
 from scipy.stats import binom
 
-from modelprov.checkpoints.formats.dtypes import FORMATS, Float64, decode
+from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.checkpoints.plan import plan_segments
-from modelprov.checkpoints.reading import Reader, Sources
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Component
+from modelprov.forensics.sampling.segments import decoded
 from modelprov.forensics.thresholds import BEYOND_CHANCE, PROFILE_ROWS, PROFILES, RARE, VARIED
 from modelprov.recipes.tensor_groups import kind_of
 
@@ -194,21 +194,9 @@ def _pieces(
         segments += [(number, first, min(step, tensor.count - first)) for first in range(0, tensor.count, step)]
     columns = np.array(segments, np.int64).reshape(-1, 3)
     plan = plan_segments(alignment, columns[:, 0], columns[:, 1], columns[:, 2], 4 * PIECE)
-    sources = Sources(alignment.checkpoints, "buffered")
-    reader = Reader(plan, sources)
-    try:
-        for block in range(plan.blocks):
-            loaded, span = reader.load(block), plan.block(block)
-            for position in range(span.start, span.stop):
-                count, values = int(plan.count[position]), []
-                starts = loaded.start[:, position - span.start].tolist()
-                for buffer, start, code in zip(loaded.buffers, starts, plan.dtype[:, position], strict=True):
-                    values.append(decode(buffer[start : start + count * FORMATS[code].size], FORMATS[code]))
-                finite = np.nan_to_num(np.stack(values), posinf=0.0, neginf=0.0)
-                yield int(plan.tensor[position]), int(plan.first[position]), finite
-            on_bytes(int(plan.sizes[:, span].sum()))
-    finally:
-        sources.close()
+    for position, values in decoded(alignment.checkpoints, plan, on_bytes):
+        finite = np.nan_to_num(np.stack(values), posinf=0.0, neginf=0.0)
+        yield int(plan.tensor[position]), int(plan.first[position]), finite
     for checkpoint in alignment.checkpoints:
         checkpoint.source.check_unchanged()
 

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, Float64, decode, round_to, rounding_cell
+from modelprov.checkpoints.formats.dtypes import DType, Float64, decode, round_to, rounding_cell
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Component, TensorView
 from modelprov.forensics.thresholds import ON_LATTICE
 
@@ -176,7 +176,7 @@ def _shown(values: Float32, declared: DType) -> DType:
     if declared is not DType.F32:
         return declared
     told = values[values != 0].astype(np.float64)
-    for coarse in (one for one in (DType.BF16, DType.F16) if one in WITHIN_FLOAT32):
+    for coarse in (DType.BF16, DType.F16):
         if len(told) and (round_to(told, coarse) == told).mean() >= ON_LATTICE:
             return coarse
     return declared
