@@ -51,9 +51,8 @@ class Options:
     """How to run: none of these but the last two changes what a full comparison counts or sums.
 
     `memory` bytes for buffers; `sample` stops after the scout; `sample_elements` elements of each checkpoint that the
-    scout reads; `method` how local files are read (auto, map, direct, buffered). `thorough` looks
-    for other coordinates whatever the weights say at their places;
-    `alignment` is what undoes them, found before.
+    scout reads; `method` how local files are read (auto, map, direct, buffered). `thorough` looks for other coordinates
+    whatever the weights say at their places; `alignment` is what undoes them, found before.
     """
 
     memory: int = 512 << 20
@@ -73,6 +72,20 @@ class Beside:
 
     candidates: tuple[Checkpoint, ...] = ()
     controls: tuple[Checkpoint, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What every measurement of a run shares; `device` may still be getting ready. `known` are the controls' findings.
+
+    `beside` is None for a control, of which nothing is asked but how it fares.
+    """
+
+    options: Options
+    device: Future[Device]
+    progress: Progress
+    known: tuple[tuple[str, Findings], ...] = ()
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,34 +120,31 @@ def compare(
         device = aside.submit(
             copy_context().run, pick_device, options.device, 0 if options.sample else size, _threads(options)
         )
+        run = _Run(options, device, progress)
         for control in controls:
             progress.stage(f"control {control.label}")
-            result = _measure((control, *checkpoints[1:]), options, device, progress)
+            result = _measure((control, *checkpoints[1:]), run)
             measured.append((control.label, result.findings))
-        known, beside = tuple(measured), Beside(tuple(candidates), tuple(controls))
+        run = replace(run, known=tuple(measured), beside=Beside(tuple(candidates), tuple(controls)))
         try:
-            result = _measure(tuple(checkpoints), options, device, progress, known, beside)
+            result = _measure(tuple(checkpoints), run)
         except CouldNotJudgeError:
-            found = _look(checkpoints, options, progress, tuple(zip(controls, known, strict=True)))
+            found = _look(checkpoints, controls, run)
             if found is None or found.realignment is None:
                 raise
-            result = _undone(checkpoints, found, options, device, progress, known, beside)
+            result = _undone(checkpoints, found, run)
         else:
             if options.thorough or options.alignment is not None or leaves_open(result.findings, result.alignment):
-                found = _look(checkpoints, options, progress, tuple(zip(controls, known, strict=True)))
-                result = _elsewhere_too(result, found, checkpoints, options, device, progress, known, beside)
+                result = _elsewhere_too(result, _look(checkpoints, controls, run), checkpoints, run)
     return replace(result, controls=tuple(controls), candidates=tuple(candidates))
 
 
-def _elsewhere_too(
-    result: Comparison, found: Found | None, checkpoints: Sequence[Checkpoint], options: Options,
-    device: Future[Device], progress: Progress, known: tuple[tuple[str, Findings], ...], beside: Beside,
-) -> Comparison:  # fmt: skip
+def _elsewhere_too(result: Comparison, found: Found | None, checkpoints: Sequence[Checkpoint], run: _Run) -> Comparison:
     """The result with other coordinates looked for: that of what was undone where it tells more, else as it was."""
     if found is None:
         return result
     if found.realignment is not None and not settled(result.findings, result.alignment):
-        again = _undone(checkpoints, found, options, device, progress, known, beside)
+        again = _undone(checkpoints, found, run)
         if tells_more((again.findings, again.alignment), (result.findings, result.alignment)):
             return replace(again, bytes_read=again.bytes_read + result.bytes_read)
     labels = [checkpoint.label for checkpoint in checkpoints]
@@ -145,36 +155,32 @@ def _elsewhere_too(
     )
 
 
-def _look(
-    checkpoints: Sequence[Checkpoint], options: Options, progress: Progress,
-    controls: Sequence[tuple[Checkpoint, tuple[str, Findings]]],
-) -> Found | None:  # fmt: skip
+def _look(checkpoints: Sequence[Checkpoint], controls: Sequence[Checkpoint], run: _Run) -> Found | None:
     """The test of units, what is undone, and which of the controls, strangers at their places, fare as the suspect."""
-    progress.stage("looking for the same units in other coordinates")
-    found = look(checkpoints, options.seed, progress.advance, options.alignment)
+    options, advance = run.options, run.progress.advance
+    run.progress.stage("looking for the same units in other coordinates")
+    found = look(checkpoints, options.seed, advance, options.alignment)
     if found is None or found.realignment is None:
         return found
     doubts = []
-    for control, (label, findings) in controls:
+    for control, (label, findings) in zip(controls, run.known, strict=True):
         if findings.verdict.class_ is VerdictClass.UNRELATED:
-            other = look((control, checkpoints[found.parent]), options.seed, progress.advance, found.realignment)
+            other = look((control, checkpoints[found.parent]), options.seed, advance, found.realignment)
             doubts += [label] if other is not None and other.kinship.related else []
     return replace(found, doubts=tuple(doubts))
 
 
-def _undone(
-    checkpoints: Sequence[Checkpoint], found: Found, options: Options, device: Future[Device], progress: Progress,
-    known: tuple[tuple[str, Findings], ...], beside: Beside,
-) -> Comparison:  # fmt: skip
+def _undone(checkpoints: Sequence[Checkpoint], found: Found, run: _Run) -> Comparison:
     """The comparison of what is left when other coordinates are undone."""
     assert found.realignment is not None
-    progress.stage("comparing again, other coordinates undone")
+    assert run.beside is not None
+    run.progress.stage("comparing again, other coordinates undone")
     seen = views(checkpoints, found.realignment)
     others = Beside(
-        views((checkpoints[0], *beside.candidates), found.realignment)[1:],
-        views((checkpoints[0], *beside.controls), found.realignment)[1:],
+        views((checkpoints[0], *run.beside.candidates), found.realignment)[1:],
+        views((checkpoints[0], *run.beside.controls), found.realignment)[1:],
     )
-    result = _measure(seen, options, device, progress, known, others, _Undone(checkpoints, found))
+    result = _measure(seen, replace(run, beside=others), _Undone(checkpoints, found))
     labels = [checkpoint.label for checkpoint in checkpoints]
     return replace(result, coordinates=coordinates(found, labels), realignment=found.realignment)
 
@@ -192,11 +198,9 @@ class _Undone:
         return of_originals(aligned, self.checkpoints, self.found.realignment)
 
 
-def _measure(
-    checkpoints: tuple[Checkpoint, ...], options: Options, picked: Future[Device], progress: Progress,
-    controls: tuple[tuple[str, Findings], ...] = (), beside: Beside | None = None, undone: _Undone | None = None,
-) -> Comparison:  # fmt: skip
+def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | None = None) -> Comparison:
     """One suspect against the parents: scout, then sweep. `undone` says what these are views of."""
+    options, progress, beside = run.options, run.progress, run.beside
     progress.stage("aligning tensors")
     alignment = align(checkpoints)
     if not alignment.tensors:
@@ -212,9 +216,9 @@ def _measure(
     progress.stage("scouting: precision and candidate recipes, from a sample")
     sample, fits = _scout(alignment, strata, scout, options.seed)
     recipes = _recipe_plan(fits, strata, len(checkpoints) - 1)
-    if not picked.done():
+    if not run.device.done():
         progress.stage("preparing the GPU")
-    device = picked.result()
+    device = run.device.result()
     threads = min(_threads(options), device.threads or _threads(options))
     size = block_bytes(options.memory, threads, len(checkpoints), device)
     plan = scout if options.sample else plan_pass(alignment, size)
@@ -227,7 +231,7 @@ def _measure(
     progress.stage("judging")
     table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints))
     findings = collect(
-        table, strata, fits, options.seed, controls, tuple(one.location for one in checkpoints[1:]),
+        table, strata, fits, options.seed, run.known, tuple(one.location for one in checkpoints[1:]),
         (whole.share(), whole.decisive_share()),
         (lambda: _elsewhere(alignment, options, progress)) if undone is None else None, sample,
         None if undone is None else paired_units(undone.found),
