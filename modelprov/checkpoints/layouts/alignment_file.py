@@ -43,11 +43,6 @@ class _Stored:
         return len(self.data)
 
 
-def write_alignment(path: Path, realignment: Realignment, suspect: str, parent: str) -> None:
-    """Write the file; `suspect` and `parent` are their locations."""
-    path.write_bytes(alignment_bytes(realignment, suspect, parent))
-
-
 def alignment_bytes(realignment: Realignment, suspect: str, parent: str) -> bytes:
     """The content of the file."""
     axes = realignment.used()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import modelprov
-from modelprov.checkpoints.layouts.alignment_file import KEY, read_alignment, write_alignment
+from modelprov.checkpoints.layouts.alignment_file import KEY, alignment_bytes, read_alignment
 from modelprov.checkpoints.layouts.realigned import parent_view
 from modelprov.checkpoints.layouts.realignment import Axis, PairedTensor, Realignment
 from modelprov.demo.writing import Weights
@@ -43,7 +43,7 @@ def folder(path: Path, weights: Weights) -> Path:
 @pytest.mark.parametrize(("name", "how"), [("all orders", KEEPING_BITS), ("everything", ROUNDED)])
 def test_what_was_written_is_read(tmp_path: Path, name: str, how: dict[str, Any]) -> None:
     written = realignment(name, how)
-    write_alignment(tmp_path / "it.alignment", written, "here", "there")
+    (tmp_path / "it.alignment").write_bytes(alignment_bytes(written, "here", "there"))
     read = read_alignment(tmp_path / "it.alignment")
     assert (read.tensors, read.layers, read.exact) == (written.tensors, written.layers, written.exact)
     for key, axis in written.used().items():
@@ -64,7 +64,7 @@ def test_what_was_written_is_read(tmp_path: Path, name: str, how: dict[str, Any]
     ],
 )
 def test_a_spoilt_file_is_refused(tmp_path: Path, spoilt: Realignment, message: str) -> None:
-    write_alignment(tmp_path / "it.alignment", spoilt, "here", "there")
+    (tmp_path / "it.alignment").write_bytes(alignment_bytes(spoilt, "here", "there"))
     with pytest.raises(InvalidCheckpointError, match=message):
         read_alignment(tmp_path / "it.alignment")
 
@@ -101,7 +101,7 @@ def test_compare_undoes_what_a_file_says_and_tests_the_units_all_the_same(tmp_pa
     s = folder(tmp_path / "s", made("units permuted", KEEPING_BITS, family().first))
     a, stranger = folder(tmp_path / "a", family().first), folder(tmp_path / "stranger", family().stranger)
     file = tmp_path / "s.alignment"
-    write_alignment(file, realignment("units permuted", KEEPING_BITS), str(s), str(a))
+    file.write_bytes(alignment_bytes(realignment("units permuted", KEEPING_BITS), str(s), str(a)))
     report = modelprov.compare(s, a, alignment=file, threads=1)
     assert report.verdict.class_ == "copy"
     assert report.coordinates is not None
@@ -115,7 +115,7 @@ def test_compare_undoes_what_a_file_says_and_tests_the_units_all_the_same(tmp_pa
 def test_an_alignment_that_loses_bits_reproduces_nothing(tmp_path: Path) -> None:
     s, a = folder(tmp_path / "s", family().first), folder(tmp_path / "a", family().first)
     file, recipe = tmp_path / "s.alignment", tmp_path / "recipe.yml"
-    write_alignment(file, realignment("residual rotated", ROUNDED), str(s), str(a))
+    file.write_bytes(alignment_bytes(realignment("residual rotated", ROUNDED), str(s), str(a)))
     recipe.write_text(f"merge_method: passthrough\nmodels:\n- model: {a}\ndtype: bfloat16\n")
     assert not modelprov.verify(s, recipe, alignment=file).reproduced
 
