@@ -25,7 +25,7 @@ from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits, is_exact, subsample
 from modelprov.forensics.search.weighted_sum import WeightedSum
-from modelprov.forensics.sums.moments import ALL_EQUAL, ELEMENTS, NONFINITE, PARENTS_AGREE, Moments, layout
+from modelprov.forensics.sums.moments import ALL_EQUAL, ELEMENTS, FIRST_PAIR, NONFINITE, PARENTS_AGREE, Moments, layout
 from modelprov.forensics.thresholds import (
     COMPLETE,
     DISTINCT,
@@ -146,6 +146,7 @@ def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
         compared=of.compared[0],
         compared_decisive=of.compared[1],
         identical=tuple(same),
+        patched=not same and _patched(table, decisive),
         alike=everything.equal(0, same[0]) / everything.elements if same else 1.0,
         equal=tuple(total.equal(0, parent) / elements if elements else 0.0 for parent in range(1, n)),
         correlations=tuple(mean_correlation(table, decisive, 0, parent) for parent in range(1, n)),
@@ -200,6 +201,13 @@ def _bit_equal(moments: Moments, slot: int | None) -> float | None:
     if slot is None or differ <= 0:
         return None
     return max(0.0, 1 - (moments.elements - moments.recipe(slot)) / differ)
+
+
+def _patched(table: Table, decisive: Sequence[int]) -> bool:
+    """Whether every one of these tensors holds all bits of some parent."""
+    counts, n = table.moments.counts[np.asarray(decisive, np.int64)], table.moments.n
+    own = [FIRST_PAIR + layout(n).pairs.index((0, parent)) for parent in range(1, n)]
+    return bool(decisive) and bool((counts[:, own] == counts[:, [ELEMENTS]]).any(axis=1).all())
 
 
 def _kin_tensors(table: Table, decisive: Sequence[int]) -> float:

@@ -21,7 +21,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         below 0 in float32 precision that gives no bits                       -> inconclusive
     ties                rule 7 would hold, but where the mixture falls on a border the suspect does not hold the even
                         number, as where elements were picked, or a change was taken in part  -> inconclusive
-    whole-parts         what follows would hold, but no part by itself is a mixture           -> inconclusive
+    whole-parts         what follows would hold, but no part by itself is a mixture; or every tensor holds all bits of
+                        one parent or of another                                              -> inconclusive
 6.  reproduced          a recipe with more than one parent gives the same bits in 99.99 % of the elements where the
                         parents differ                                                        -> merge
 7.  exact-to-rounding   one weighting (or one per piece) lies in every rounding cell sampled; agreement is complete,
@@ -33,7 +34,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     other-child again   another argument lies between the suspect and a third                 -> inconclusive
     method              what no weighted sum explains, after rules 7 to 10: a merge method, computed again in whole
                         tensors, gives the bits as rule 6 asks for (`named_method.py`), or, where its masks are random,
-                        the survivors are what some mask makes of them                        -> merge
+                        the survivors are what some mask makes of them; or every layer is a parent's, and one is there
+                        as two related parents have it (`stacked.py`)                         -> merge
 8.  near-the-line       by the likelihood, which knows rounding, the suspect lies between one parent and the mixture
                         of the others, seen from it under an angle with a cosine of at most -0.97; no parent has more
                         than 0.95 of the weight; and the weights are the same across layers, of which at least three
@@ -57,7 +59,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modelprov.forensics.judging.facts import Facts, PairedUnits
+from modelprov.forensics.judging.facts import Facts, PairedUnits, Stacked
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.thresholds import (
     BEYOND,
@@ -82,6 +84,11 @@ from modelprov.forensics.thresholds import (
     UNRELATED,
 )
 
+PARTS = (
+    "each of its parts is, bit for bit, that of one parent or of another: parts put together look so, and so does "
+    "training in stages, of which one left those parts as they were"
+)
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -96,6 +103,8 @@ class Decision:
 def decide(facts: Facts) -> Decision:
     """Apply the rules in order."""
     decision = _by_rules(facts)
+    if facts.stacked is not None:
+        decision = _stacked(decision, facts.stacked)
     if facts.paired is not None and facts.paired.undone:
         return _undone(decision, facts, facts.paired)
     if decision.class_ is VerdictClass.INCONCLUSIVE or facts.compared_decisive * held(decision, facts) >= HALF:
@@ -116,6 +125,15 @@ def by_method() -> Decision:
 def held(decision: Decision, facts: Facts) -> float:
     """The share of the weights compared that the class is about, 0 to 1: less than all where it holds in a part."""
     return {"partly-exact": facts.explained, "identical": facts.alike * facts.finite}.get(decision.rule, 1.0)
+
+
+def _stacked(decision: Decision, stacked: Stacked) -> Decision:
+    """Layers put together: a stack where they cannot be one model's own, else parts as training may leave them too."""
+    if decision.class_ is VerdictClass.COPY or decision.rule == "no-evidence":
+        return decision
+    if stacked.versions >= DISTINCT or (stacked.scaled and stacked.moved and len(stacked.parents) == 1):
+        return by_method()
+    return _inconclusive("whole-parts", PARTS) if len(stacked.parents) > 1 else decision
 
 
 def _undone(decision: Decision, facts: Facts, paired: PairedUnits) -> Decision:
@@ -212,12 +230,8 @@ def _among_parents(facts: Facts) -> Decision:
             "of such elements: values picked from either parent look so, and so does a change of which one model took "
             "the whole and the other a small part",
         )
-    if exact and not facts.blends:
-        return _inconclusive(
-            "whole-parts",
-            "each of its parts is, bit for bit, that of one parent or of another: parts put together look so, and so "
-            "does training in stages, of which one left those parts as they were",
-        )
+    if facts.patched or (exact and not facts.blends):
+        return _inconclusive("whole-parts", PARTS)
     if exact and facts.explained < HALF:
         return _inconclusive(
             "partly-exact", f"{facts.explained:.0%} of the matrix weights are exactly a mixture, the larger part is not"
