@@ -63,6 +63,12 @@ class Whole:
         lower, upper = self.cell
         return np.asarray((upper - lower) / 2, np.float64)
 
+    @cached_property
+    def wider(self) -> Float64:
+        """The wider side of the suspect's rounding cells, float64 [n]: a power of two has another below than above."""
+        lower, upper = self.cell
+        return np.asarray(np.maximum(upper - self.suspect, self.suspect - lower), np.float64)
+
     def thinned(self, elements: int) -> Whole:
         """Some whole rows, about `elements` in all, drawn by the tensor's number; itself where it has no more.
 
