@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.search.methods.subsets import Factor, Mask, Vectors, taken
@@ -29,8 +30,10 @@ DEVIATIONS = 6  # standard errors that a weight or a kept share of one tensor ma
 class Masked:
     """What one tensor says, by model, float64 [m]: factors, weights, kept shares, slopes; and counts of elements.
 
-    `ratios` are w_0 / (w_0 + w_j) where sums were divided by the weights that took part. `vote`: whether hardly any
-    element of opposite signs took part of both. `counted` elements stand behind shares and slopes.
+    Elements that tell are larger than others, and of DELLA are kept more often for that: `by_rank` are kept shares and
+    weights (two rows) with that taken out, by the slope. `ratios` are w_0 / (w_0 + w_j) where sums were divided by the
+    weights that took part. `vote`: whether hardly any element of opposite signs took part of both. `counted` elements
+    stand behind shares and slopes.
     """
 
     factors: Float64
@@ -38,6 +41,7 @@ class Masked:
     ratios: Float64 | None
     kept: Float64
     slopes: Float64
+    by_rank: Float64
     vote: bool
     told: int
     explained: int
@@ -97,9 +101,10 @@ def _named(found: Sequence[Masked], models: tuple[int, ...], base: int, shuffled
     def mean(name: str) -> Float64:
         return np.asarray(np.average([getattr(one, name) for one in found], axis=0, weights=counted), np.float64)
 
-    densities, slopes, weights = mean("kept"), mean("slopes"), mean("weights")
+    slopes = mean("slopes")
     vote = len(models) > 1 and sum(one.vote for one in found) > len(found) / 2
     ranked = bool((slopes > RANKED).all())
+    densities, weights = mean("by_rank") if ranked else (mean("kept"), mean("weights"))
     divided = all(one.ratios is not None for one in found)
     method = ("della" if vote else "della_linear") if ranked else ("dare_ties" if vote else "dare_linear")
     error = 2 / np.sqrt(counted.sum())
@@ -150,25 +155,32 @@ def _masked(whole: Whole, base: int, models: tuple[int, ...]) -> Masked | None:
         return None
     sizes = np.abs(vectors.models[:, which])[:, counted]
     enlarged = sizes.sum(axis=1) / np.maximum((sizes * kept[:, counted]).sum(axis=1), 1e-300)
+    places = np.flatnonzero(which)[counted]
+    ranks = [_by_rank(whole, own, kept[model, counted], places) for model, own in enumerate(vectors.models)]
+    slopes, densities, wholly = (np.array(part) for part in zip(*ranks, strict=True))
     return Masked(
-        factors, factors / enlarged, ratios, kept[:, counted].mean(axis=1),
-        _slopes(whole, vectors, kept, which, counted), vote, int(changed.sum()),
+        factors, factors / enlarged, ratios, kept[:, counted].mean(axis=1), slopes,
+        np.stack([densities, factors / wholly]), vote, int(changed.sum()),
         int((seen.fits.any(axis=0) & changed).sum()), int(counted.sum()),
     )  # fmt: skip
 
 
-def _slopes(whole: Whole, vectors: Vectors, kept: Mask, which: Mask, counted: Mask) -> Float64:
-    """Half of how much more often the largest change of a row is kept than its smallest, by model."""
-    rows = (-1, whole.shape[-1]) if len(whole.shape) > 1 else (1, -1)
-    slopes = []
-    for model, own in enumerate(kept):
-        sizes = np.abs(vectors.models[model]).reshape(rows)
-        ranks = np.argsort(np.argsort(sizes, axis=1), axis=1).ravel() / max(sizes.shape[1] - 1, 1)
-        there = ranks[which][counted]
-        spread = float(np.var(there))
-        moved = float(np.mean((there - there.mean()) * own[counted]))
-        slopes.append(moved / spread / 2 if spread else 0.0)
-    return np.array(slopes)
+def _by_rank(whole: Whole, model: Float64, kept: Mask, places: npt.NDArray[np.int64]) -> tuple[float, float, float]:
+    """Slope, density and enlargement of one model, of which `kept` says what became of the elements at `places`.
+
+    The slope is half of how much more often the largest change of a row is kept than its smallest. What became of the
+    other elements is what their ranks make of it.
+    """
+    sizes = np.abs(model).reshape((-1, whole.shape[-1]) if len(whole.shape) > 1 else (1, -1))
+    ranks = np.argsort(np.argsort(sizes, axis=1), axis=1).ravel() / max(sizes.shape[1] - 1, 1)
+    there = ranks[places]
+    spread = float(np.var(there))
+    slope = float(np.mean((there - there.mean()) * kept)) / spread / 2 if spread else 0.0
+    density = float(kept.mean()) - slope * float(2 * there.mean() - 1)
+    expected = np.clip(density + slope * (2 * ranks - 1), 0, 1)
+    expected[places] = kept
+    left = float(sizes.ravel() @ expected)
+    return slope, density, float(sizes.sum()) / max(left, 1e-300)
 
 
 def _shuffled(whole: Whole, base: int, models: tuple[int, ...], found: Sequence[Masked]) -> float:

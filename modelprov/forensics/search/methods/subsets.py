@@ -46,7 +46,7 @@ class Factor:
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """`value` [n] and `models` [m, n], differences from the base; `half` [n] the wider sides of the suspect's cells; float64.
+    """`value` [n] and `models` [m, n], differences from the base; `half` [n] the wider sides of the cells; float64.
 
     `rough` is the error of a change that was rounded step by step, as a share of it.
     """
