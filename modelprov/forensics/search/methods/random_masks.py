@@ -32,8 +32,8 @@ class Masked:
 
     Elements that tell are larger than others, and of DELLA are kept more often for that: `by_rank` are kept shares and
     weights (two rows) with that taken out, by the slope. `ratios` are w_0 / (w_0 + w_j) where sums were divided by the
-    weights that took part. `vote`: whether hardly any element of opposite signs took part of both. `counted` elements
-    stand behind shares and slopes.
+    weights that took part. Of so many elements of opposite signs `both` took part, `expected` by chance. `counted`
+    elements stand behind shares and slopes.
     """
 
     factors: Float64
@@ -42,7 +42,8 @@ class Masked:
     kept: Float64
     slopes: Float64
     by_rank: Float64
-    vote: bool
+    both: int
+    expected: float
     told: int
     explained: int
     counted: int
@@ -80,19 +81,48 @@ def thinned(wholes: Callable[[], Iterable[Whole]], first: Whole) -> Thinned | No
 
 
 def _claimed(found: Sequence[Masked]) -> bool:
-    told, explained = (sum(getattr(one, name) for one in found) for name in ("told", "explained"))
-    if explained < MASKED * told:
+    seen = consistency(found)
+    if seen.explained < MASKED:
         return False
+    if seen.enlarged < ENLARGED:  # the parents' own numbers: whoever picks elements leaves them too
+        return False
+    return min(seen.alike, seen.steady) >= STEADY and seen.dropped
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """What thresholds are held against: shares of elements that a mask explains, and of tensors that are like all.
+
+    `enlarged`: the largest distance of a factor from 1. `alike` in the kept share, `steady` in the weight, to six
+    standard errors. `dropped`: whether anything was. `voted`: what of chance took part at opposite signs; `slope` the
+    smallest over the models.
+    """
+
+    explained: float
+    enlarged: float
+    alike: float
+    steady: float
+    dropped: bool
+    voted: float
+    slope: float
+
+
+def consistency(found: Sequence[Masked]) -> Consistency:
+    """These measures over some tensors, one at least."""
+    told, explained, both = (sum(getattr(one, name) for one in found) for name in ("told", "explained", "both"))
+    expected = sum(one.expected for one in found)
     factors = np.stack([one.factors for one in found])
-    if (np.abs(factors - 1) < ENLARGED).all():  # the parents' own numbers: whoever picks elements leaves them too
-        return False
     counted = np.array([one.counted for one in found])[:, None]
     kept, weights = np.stack([one.kept for one in found]), np.stack([one.weights for one in found])
     density = np.average(kept, axis=0, weights=counted[:, 0])
     errors = np.sqrt(density * (1 - density) / counted)
     alike = np.abs(kept - density) <= DEVIATIONS * errors + 0.01
     steady = np.abs(weights / np.median(weights, axis=0) - 1) <= DEVIATIONS * errors / np.maximum(density, 1e-3) + 0.01
-    return bool(alike.mean() >= STEADY and steady.mean() >= STEADY and (density < 1 - 1e-3).any())
+    return Consistency(
+        explained / told if told else 0.0, float(np.abs(factors - 1).max()), float(alike.mean()), float(steady.mean()),
+        bool((density < 1 - 1e-3).any()), both / expected if expected else 1.0,
+        float(np.average([one.slopes for one in found], axis=0, weights=counted[:, 0]).min()),
+    )  # fmt: skip
 
 
 def _named(found: Sequence[Masked], models: tuple[int, ...], base: int, shuffled: float) -> Thinned:
@@ -101,9 +131,8 @@ def _named(found: Sequence[Masked], models: tuple[int, ...], base: int, shuffled
     def mean(name: str) -> Float64:
         return np.asarray(np.average([getattr(one, name) for one in found], axis=0, weights=counted), np.float64)
 
-    slopes = mean("slopes")
-    vote = len(models) > 1 and sum(one.vote for one in found) > len(found) / 2
-    ranked = bool((slopes > RANKED).all())
+    slopes, seen = mean("slopes"), consistency(found)
+    vote, ranked = len(models) > 1 and seen.voted < VOTED, seen.slope > RANKED
     densities, weights = mean("by_rank") if ranked else (mean("kept"), mean("weights"))
     divided = all(one.ratios is not None for one in found)
     method = ("della" if vote else "della_linear") if ranked else ("dare_ties" if vote else "dare_linear")
@@ -148,7 +177,8 @@ def _masked(whole: Whole, base: int, models: tuple[int, ...]) -> Masked | None:
     opposite = (signs != signs[0]).any(axis=0)
     chance = float(np.prod(kept[:, ~opposite].mean(axis=1))) if (~opposite).any() else 0.0
     both = int(kept[:, opposite].all(axis=0).sum())
-    vote = len(models) > 1 and both < VOTED * chance * max(int(opposite.sum()), 1)
+    expected = chance * int(opposite.sum())
+    vote = len(models) > 1 and both < VOTED * max(expected, chance)
     # who lost a vote was kept all the same: then shares are counted where all point the same way
     counted = ~opposite if vote else np.ones(len(opposite), bool)
     if counted.sum() < LEAST // 4:
@@ -160,7 +190,7 @@ def _masked(whole: Whole, base: int, models: tuple[int, ...]) -> Masked | None:
     slopes, densities, wholly = (np.array(part) for part in zip(*ranks, strict=True))
     return Masked(
         factors, factors / enlarged, ratios, kept[:, counted].mean(axis=1), slopes,
-        np.stack([densities, factors / wholly]), vote, int(changed.sum()),
+        np.stack([densities, factors / wholly]), both, expected, int(changed.sum()),
         int((seen.fits.any(axis=0) & changed).sum()), int(counted.sum()),
     )  # fmt: skip
 
