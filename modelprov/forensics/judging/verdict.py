@@ -25,7 +25,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
 6.  reproduced          a recipe with more than one parent gives the same bits in 99.99 % of the elements where the
                         parents differ                                                        -> merge
 7.  exact-to-rounding   one weighting (or one per piece) lies in every rounding cell sampled; agreement is complete,
-                        and betweenness too unless a weight is negative                       -> merge
+                        and betweenness too unless a weight is negative; not in weights of float32 precision, whose
+                        cells are too small to say anything                                   -> merge
     6 and 7 need elements that tell a mixture from each parent alone: at least 500 (and 100 for each piece) that do not
     hold that parent's bits, of which the recipe of rule 6 misses at most 1 %. What holds in at least half of the
     weights and not in the rest is rule partly-exact                                          -> merge, of that share
@@ -212,6 +213,8 @@ def _among_parents(facts: Facts) -> Decision:
             "of such elements: values picked from either parent look so, and so does a change of which one model took "
             "the whole and the other a small part",
         )
+    if exact == "exact-to-rounding" and not facts.short:
+        exact = None  # Float32 hardly rounds: an adapter between two other scales of it fits too. Only bits tell.
     if exact and not facts.blends:
         return _inconclusive(
             "whole-parts",

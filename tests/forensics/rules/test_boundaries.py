@@ -192,10 +192,10 @@ def test_every_doubt_about_the_line_is_said(changes: dict[str, Any], words: str)
     assert words in (found.reason or "")
 
 
-def test_only_weights_of_float32_precision_beyond_a_parent_need_their_bits() -> None:
+def test_only_weights_of_float32_precision_need_their_bits() -> None:
     assert outcome(FLOAT32) == (INCONCLUSIVE, "extrapolated")
     assert decide(FLOAT32).parent is None
     assert outcome(FLOAT32, short=True) == EXACT_RULE
-    assert outcome(FLOAT32, interior=True) == EXACT_RULE
+    assert outcome(FLOAT32, interior=True) == TRAINED_RULE
     assert outcome(FLOAT32, bit_equal=1.0, missed=0) == BITS_RULE
     assert "beyond a parent" in (decide(FLOAT32).reason or "")
