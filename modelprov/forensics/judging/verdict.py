@@ -35,7 +35,10 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     method              what no weighted sum explains, after rules 7 to 10: a merge method, computed again in whole
                         tensors, gives the bits as rule 6 asks for (`named_method.py`), or, where its masks are random,
                         the survivors are what some mask makes of them                        -> merge
-8.  near-the-line       by the likelihood, which knows rounding, the suspect lies between one parent and the mixture
+8.  traced              a recipe of several parents, in steps of 16 bits: where it gives another number than the mixture
+                        rounded once, and no parent's, 0.8 of what holds either hold the recipe's, at least 500
+                                                                                              -> on-line
+    near-the-line       by the likelihood, which knows rounding, the suspect lies between one parent and the mixture
                         of the others, seen from it under an angle with a cosine of at most -0.97; no parent has more
                         than 0.95 of the weight; and the weights are the same across layers, of which at least three
                         must be measured, and across components (spread at most 0.02); and it lies strictly between
@@ -80,6 +83,7 @@ from modelprov.forensics.thresholds import (
     STRICTLY,
     TIES,
     TOWARDS,
+    TRACED,
     UNRELATED,
 )
 
@@ -229,6 +233,8 @@ def _among_parents(facts: Facts) -> Decision:
         return Decision(VerdictClass.MERGE, "partly-exact")
     if exact:
         return Decision(VerdictClass.MERGE, exact)
+    if traced(facts):
+        return Decision(VerdictClass.ON_LINE, "traced")
     if others and not own:
         return _inconclusive("other-child", "another argument lies between the rest", others[0].child)
     if facts.weights is None:
@@ -243,6 +249,11 @@ def _picked(facts: Facts) -> bool:
     """
     uneven = facts.ties >= TIES and (facts.ties_even or 0) < EVEN
     return uneven and (facts.ties_firm or facts.slight or facts.roomy < DISTINCT)
+
+
+def traced(facts: Facts) -> bool:
+    """Whether more of the suspect's numbers are rounded as a merging program rounds than chance explains."""
+    return facts.trace is not None and facts.trace.kept >= max(DISTINCT, TRACED * facts.trace.telling)
 
 
 def exact_rule(facts: Facts) -> str | None:

@@ -59,8 +59,8 @@ def test_what_is_not_told_by_bits_is_told_as_other_coordinates_where_such_were_u
     found = decide(replace(facts, paired=UNDONE))
     assert found.parent == 2
     assert found.reason == (
-        "512 of 512 units are paired alike by their gates and by their ups, where chance gives 4, and 4 of 4 layers are "
-        "related so"
+        "512 of 512 units are paired alike by their gates and by their ups, where chance gives 4, and 4 of 4 layers "
+        "are related so"
     )
 
 
