@@ -41,7 +41,7 @@ def merged(
     made: Weights = {}
     for name, (values, stored) in models[0].items():
         layer = layer_of(name)
-        position = layer / (LAYERS - 1) if layer is not None else float("embed" not in name)
+        position = layer / (LAYERS - 1) if layer is not None else 0.0
         given = {key: resolve(name, value, position) for key, value in (options or {}).items()}
         out = known.merge(
             Inputs(
