@@ -35,7 +35,6 @@ def test_the_weights_of_each_layer_come_back(distance: float, weights: list[Any]
         assert resolve(name, found.each[0]["weight"], 1 / 3) == pytest.approx(resolve(name, weights, 1 / 3))
 
 
-
 def test_a_task_vector_with_another_weight_in_each_layer_is_named() -> None:
     first, second, base = family()
     suspect = merged("task_arithmetic", [first], base, each={"weight": [[0.3, 0.9]]}, arithmetic="mergekit-0.1.4")
