@@ -44,7 +44,7 @@ def told(report: Report) -> Any:
 
 
 def asked(models: Path) -> tuple[Path, ...]:
-    return models / "rio-trained", models / "nex", models / "qwen"
+    return models / "nex", models / "qwen"
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,12 @@ def test_parts_add_up_to_the_report_of_the_whole_run(whole: Any, parts: list[Pat
     assert report.command.startswith("modelprov add ")
     assert told(report) == whole
     assert report.environment.bytes_read > 0
+
+
+def test_with_two_parents_the_scouts_of_all_parts_find_the_same_recipes(models: Path, tmp_path: Path) -> None:
+    given = models / "rio-trained", models / "nex", models / "qwen"
+    made = [compare_part(*given, part=f"{k}/2", output=tmp_path / f"{k}", **SMALL) for k in (1, 2)]
+    assert told(add(*made)) == told(compare(*given, **SMALL))
 
 
 def test_adding_reads_samples_and_no_more(parts: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
