@@ -89,6 +89,10 @@ class NonFiniteOutputError(MergeError):
     """A merge would hold infinities or NaN where every model's weight is finite."""
 
 
+class ClusterError(ModelprovError):
+    """A cluster could not be reached, or lost a task again and again."""
+
+
 class EndpointError(ModelprovError):
     """A served model did not answer as asked.
 

@@ -19,7 +19,8 @@ def compare(
     alignment: options.Alignment = None, save_alignment: options.SaveAlignment = None, part: options.Part = None,
     output: options.Output = None, resume: options.Resume = None, memory: shared.Memory = shared.MEMORY,
     threads: shared.Threads = None, device: shared.Device = "auto", seed: options.Seed = 0,
-    reading: options.Reading = "auto", quiet: shared.Quiet = False,
+    reading: options.Reading = "auto", engine: options.Engine = "local", address: options.Address = None,
+    quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Compare a model with its possible parents: copy, merge, on a line, same origin, or unrelated.
 
@@ -39,11 +40,17 @@ def compare(
         "reading": reading,
     }  # fmt: skip
     if part is not None or output is not None:
-        beside = {"sample": sample, "save-alignment": save_alignment, "open": open_it, **outputs.files}
-        sum_part(checkpoints, part, output, given, beside, quiet=quiet)
+        beside = {
+            "engine": engine != "local",
+            "sample": sample,
+            "save-alignment": save_alignment,
+            "open": open_it,
+            **outputs.files,
+        }
+        sum_part(checkpoints, part, output, given, {**beside, **outputs.files}, quiet=quiet)
     with Bar(terminal(error=True), quiet) as bar:
         report = job(
             *checkpoints, sample=sample, sample_size=sample_size, save_alignment=save_alignment, progress=bar,
-            command=typed(), **given,
+            engine=engine, address=address, command=typed(), **given,
         )  # fmt: skip
     publish(report, outputs, save_alignment, quiet=quiet)

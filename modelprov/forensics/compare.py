@@ -36,14 +36,17 @@ from modelprov.forensics.sums.ledger import Ledger
 from modelprov.progress import Progress
 from modelprov.records import processors
 
+CLUSTER = ", on a Ray cluster"
+
 
 @dataclass(frozen=True)
 class Options:
     """How to run: none of these but the last two changes what a full comparison counts or sums.
 
     `memory` bytes for buffers; `sample` stops after the scout; `sample_elements` elements of each checkpoint that the
-    scout reads; `method` how local files are read (auto, map, direct, buffered). `thorough` looks for other coordinates
-    whatever the weights say at their places; `alignment` is what undoes them, found before.
+    scout reads; `method` how local files are read (auto, map, direct, buffered); `engine` who reads all weights: this
+    process (local) or the cluster that it is connected to (ray). `thorough` looks for other coordinates whatever the
+    weights say at their places; `alignment` is what undoes them, found before.
     """
 
     memory: int = 512 << 20
@@ -53,6 +56,7 @@ class Options:
     sample: bool = False
     sample_elements: int = 1 << 20
     method: str = "auto"
+    engine: str = "local"
     thorough: bool = False
     alignment: Realignment | None = None
 
@@ -109,7 +113,8 @@ def compare(
         refuse_quantised(checkpoint)
     measured = []
     with ThreadPoolExecutor(1) as aside:  # a GPU takes seconds to get ready: meanwhile, align and scout
-        wanted = options.device if ledger is None or ledger.device is None else "cpu"  # others have done the pass
+        by_others = options.engine == "ray" or (ledger is not None and ledger.device is not None)
+        wanted = "cpu" if by_others else options.device
         size = 0 if options.sample else _size(checkpoints)
         device = aside.submit(copy_context().run, pick_device, wanted, size, _threads(options))
         run = _Run(options, device, progress, ledger)
@@ -146,7 +151,7 @@ def sum_part(
     for suspect in (*controls, checkpoints[0]):
         found = scouted((suspect, *checkpoints[1:]), options.sample_elements, options.seed, progress)
         summed(
-            found, suspect.label, device, progress, memory=options.memory, threads=_threads(options),
+            found, suspect.label, device, progress, memory=options.memory, threads=options.threads,
             method=options.method, sampled=False, ledger=ledger,
         )  # fmt: skip
     return device.description
@@ -227,8 +232,8 @@ def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | N
     name = checkpoints[0].label if undone is None else f"{checkpoints[0].label} in other coordinates"
     moments, read = summed(
         found, name, device, progress,
-        memory=options.memory, threads=_threads(options), method=options.method, sampled=options.sample,
-        ledger=run.ledger,
+        memory=options.memory, threads=options.threads, method=options.method, sampled=options.sample,
+        ledger=run.ledger, engine=options.engine, wanted=options.device,
     )  # fmt: skip
     progress.stage("judging")
     table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints))
@@ -240,8 +245,8 @@ def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | N
         lambda: _method(alignment, options, progress),
         None if beside is None else lambda: _left(alignment, beside, options, progress),
     )  # fmt: skip
-    words = None if run.ledger is None else run.ledger.device
-    return Comparison(whole, findings, options, words or device.description, read)
+    words = (None if run.ledger is None else run.ledger.device) or device.description
+    return Comparison(whole, findings, options, f"{words}{CLUSTER if options.engine == 'ray' else ''}", read)
 
 
 def _threads(options: Options) -> int:

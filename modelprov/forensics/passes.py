@@ -20,9 +20,11 @@ from modelprov.forensics.sums.kernels.cpu import compile_for
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.ledger import Ledger
 from modelprov.forensics.sums.moments import Moments
+from modelprov.forensics.sums.on_cluster import THREADS, Work, can_be_sent, sweep_on_cluster
 from modelprov.forensics.sums.partial import Int64, Pass
 from modelprov.forensics.sums.sweep import Complete, block_bytes, piece_bytes, sweep, threads_within
 from modelprov.progress import Progress
+from modelprov.records import processors
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,30 +78,39 @@ def pass_over(found: Scouted, name: str, memory: int) -> Pass:
 
 def summed(
     found: Scouted, name: str, device: Device, progress: Progress,
-    *, memory: int, threads: int, method: str, sampled: bool, ledger: Ledger | None,
+    *, memory: int, threads: int | None, method: str, sampled: bool, ledger: Ledger | None, engine: str = "local",
+    wanted: str = "cpu",
 ) -> tuple[Moments, int]:  # fmt: skip
     """The sums, a row a tensor, and the bytes that were read for them: all weights, or the sample alone.
 
-    What a `ledger` knows of the pass called `name` is not read again, and counted all the same.
+    What a `ledger` knows of the pass called `name` is not read again, and counted all the same. With the engine "ray"
+    the cluster reads, on the device that is `wanted`, unless a source cannot be sent there.
     """
     checkpoints, tensors = found.alignment.checkpoints, len(found.alignment.tensors)
-    threads = threads_within(memory, min(threads, device.threads or threads), len(checkpoints))
+    here = threads or max(2, processors())
+    here = threads_within(memory, min(here, device.threads or here), len(checkpoints))
 
     def run(plan: Plan, total: Moments | None = None, on_sums: Complete | None = None) -> Moments:
         return sweep(
-            checkpoints, plan, tensors, found.recipes, device, threads=threads, method=method,
+            checkpoints, plan, tensors, found.recipes, device, threads=here, method=method,
             on_bytes=progress.advance, precision=found.precision, total=total, on_sums=on_sums,
         )  # fmt: skip
 
     if sampled:
         progress.stage("reading a sample", found.scout.bytes)
         return run(found.scout), found.scout.bytes
-    size, piece = block_bytes(memory, threads, len(checkpoints), device), piece_bytes(memory, len(checkpoints))
+    size, piece = block_bytes(memory, here, len(checkpoints), device), piece_bytes(memory, len(checkpoints))
+    work = Work(found.alignment, found.recipes, found.precision, piece, memory, threads or THREADS, method, wanted)
+    away = engine == "ray" and can_be_sent(work)
 
     def read(only: Int64 | None, total: Moments | None = None, on_sums: Complete | None = None) -> Moments:
         plan = plan_pass(found.alignment, size, piece, only)
-        progress.stage("reading every weight once", plan.bytes)
-        return run(plan, total, on_sums)
+        progress.stage(f"reading every weight once{', on the cluster' if away else ''}", plan.bytes)
+        if not away:
+            return run(plan, total, on_sums)
+        rows = np.arange(tensors) if only is None else only
+        total = Moments.empty(len(checkpoints), tensors) if total is None else total
+        return sweep_on_cluster(work, rows, total, on_sums, progress.advance)
 
     sums = read(None) if ledger is None else ledger.sums(pass_over(found, name, memory), read)
     return sums, int(tensor_bytes(found.alignment).sum()) + found.scout.bytes

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelprov.called import DEVICES, refuse_other
+from modelprov.called import DEVICES, ENGINES, refuse_other
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.checkpoints.layouts.alignment_file import read_alignment
 from modelprov.checkpoints.types import Checkpoint
@@ -67,6 +67,7 @@ def asked(
     control: Location | Sequence[Location] = (), candidates: Location | Sequence[Location] = (),
     sample: bool = False, sample_size: int = 16 << 20, thorough: bool = False, alignment: Location | None = None,
     memory: int = 512 << 20, threads: int | None = None, device: str = "auto", seed: int = 0, reading: str = "auto",
+    engine: str = "local",
 ) -> Asked:  # fmt: skip
     """The arguments of `compare`, whose documentation says what they are; raises `UsageError` where they do not fit."""
     controls, possible = several(control), several(candidates)
@@ -74,6 +75,7 @@ def asked(
     refuse_repeated([*ordered, *controls, *possible])
     refuse_other("device", device, DEVICES)
     refuse_other("reading", reading, READINGS)
+    refuse_other("engine", engine, ENGINES)
     refuse_below(1, sample_size=sample_size, memory=memory, threads=threads)
     refuse_below(0, seed=seed)
     options = Options(
@@ -84,6 +86,7 @@ def asked(
         sample=sample,
         sample_elements=max(SMALLEST_SAMPLE, sample_size // 2) if sample else Options.sample_elements,
         method=reading,
+        engine=engine,
         thorough=thorough,
         alignment=None if alignment is None else read_alignment(path_of(alignment)),
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
 from modelprov.called import called
 from modelprov.checkpoints.layouts.alignment_file import alignment_bytes
+from modelprov.engines.ray import cluster
 from modelprov.errors import UsageError
 from modelprov.forensics.compare import Options
 from modelprov.forensics.compare import compare as compare_checkpoints
@@ -41,6 +43,8 @@ def compare(
     seed: int = 0,
     reading: str = "auto",
     resume: Location | None = None,
+    engine: str = "local",
+    address: str | None = None,
     progress: Progress = SILENT,
     command: str | None = None,
 ) -> Report:
@@ -69,6 +73,9 @@ def compare(
         reading: How files are read: auto, map, direct or buffered.
         resume: A file for the sums so far, written about every minute. Where a stopped run left one, this run goes on
             from it; a model that has changed since is refused.
+        engine: Who reads the weights: this machine (local), or a Ray cluster whose nodes see the same files (ray). The
+            numbers are the same.
+        address: Where the cluster is; without one the environment's (RAY_ADDRESS), or this machine alone.
         progress: Hears how far the run has come; by default nobody does, and in a notebook a bar.
         command: What the report says was run; by default, the command line that does the same.
 
@@ -81,6 +88,7 @@ def compare(
         UsageError: the arguments do not fit together.
         CheckpointNotFoundError: nothing is at a location.
         OtherRunError: the sums in `resume` are of a run of other weights, or one that was asked something else.
+        ClusterError: the cluster cannot be reached, or loses a task again and again.
         CouldNotJudgeError: nothing can be compared.
         ModelprovError: a checkpoint cannot be read; its subclasses say why.
 
@@ -96,7 +104,7 @@ def compare(
     given = asked(
         (suspect, *parents), reference=reference, control=control, candidates=candidates, sample=sample,
         sample_size=sample_size, thorough=thorough, alignment=alignment, memory=memory, threads=threads,
-        device=device, seed=seed, reading=reading,
+        device=device, seed=seed, reading=reading, engine=engine,
     )  # fmt: skip
     saved = None if save_alignment is None else path_of(save_alignment)
     if saved is not None:
@@ -104,7 +112,9 @@ def compare(
     if sample and resume is not None:
         raise UsageError(f"{called('sample')} reads too little to be stopped: it leaves nothing to go on from")
     line = command or command_for(given, saved)
-    with kept(resume) as ledger:
+    if address is not None and engine != "ray":
+        raise UsageError(f"{called('address')} is that of a cluster", f"Give {called('engine', 'ray')} with it.")
+    with cluster(address) if engine == "ray" else nullcontext(), kept(resume) as ledger:
         return run(given.locations, given.controls, given.options, line, progress, given.candidates, saved, ledger)
 
 
@@ -148,5 +158,6 @@ def command_for(given: Asked, save_alignment: Location | None = None) -> str:
             ("--device", options.device, usual.device),
             ("--seed", options.seed, usual.seed),
             ("--reading", options.method, usual.method),
+            ("--engine", options.engine, usual.engine),
         ),
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from modelprov.called import called
-from modelprov.errors import InterruptedRunError, OtherRunError
+from modelprov.errors import InterruptedRunError, ModelprovError, OtherRunError
 from modelprov.forensics.sums.moments import Moments, layout
 from modelprov.forensics.sums.partial import Int64, Part, Partial, Pass, Read
 from modelprov.forensics.sums.sweep import Complete
@@ -26,7 +26,7 @@ Reading = Callable[[Int64, Moments, Complete], object]
 class Ledger:
     """Sums by the name of their pass. `where` is what messages call the place that `known` comes from.
 
-    `save` is given all sums about every minute while a pass runs, at its end, and when it is stopped. `part` limits
+    `save` is given all sums about every minute while a pass runs, at its end, and when it stops. `part` limits
     what is read to a share of the tensors; the sums are then those of that share. `versions` says whether files must be
     the very ones that `known` was read from, not copies of them. `device` are the words for what computed `known`.
     """
@@ -90,10 +90,12 @@ class Ledger:
         try:
             read(left, total, on_sums)
             complete = count
-        except InterruptedRunError as stopped:
+        except ModelprovError as stopped:
             if self.save is None:
                 raise
             note()
+            if not isinstance(stopped, InterruptedRunError):
+                raise
             raise InterruptedRunError(
                 stopped.message, f"Run the same command again: it goes on from {self.where}."
             ) from None
