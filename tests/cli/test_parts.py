@@ -57,11 +57,11 @@ def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(models: Path, tmp_path: Pa
     for _ in range(3):
         assert running.stdout.readline() == "reading\n"
     running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=60)
+    _, err = running.communicate(timeout=120)
     assert running.returncode == 130
     assert f"Run the same command again: it goes on from {tmp_path / 'state'}." in err
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
     again = program(SLOW_KERNEL + MAIN, *given, tmp_path / "state", "--json", tmp_path / "r.json", "--quiet")
-    out, _ = again.communicate(timeout=60)
+    out, _ = again.communicate(timeout=120)
     assert (again.returncode, (tmp_path / "r.json").exists()) == (0, True)
     assert out.count("reading\n") < 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.plan import plan_pass
-from modelprov.errors import InterruptedRunError, InvalidSumsError, OtherRunError
+from modelprov.errors import InterruptedRunError, InvalidSumsError, OtherRunError, UnreadableFileError
 from modelprov.forensics.sums import sums_file
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
@@ -109,7 +109,7 @@ def test_a_stopped_run_goes_on_from_its_tensors_and_gives_the_same_bits(stop_aft
     assert "goes on from here" in stopped.value.advice
     reading = Reading()
     assert same_bits(Ledger(kept[-1], save=kept.append).sums(work(), reading), whole())
-    assert sorted([*kept[0][0].tensors.tolist(), *reading.read]) == list(range(5))
+    assert sorted([*kept[1][0].tensors.tolist(), *reading.read]) == list(range(5))
     assert kept[-1][0].complete
 
 
@@ -118,8 +118,29 @@ def test_sums_are_kept_about_as_often_as_asked() -> None:
     Ledger(save=often.append, every=0.0).sums(work(), Reading())
     Ledger(save=seldom.append, every=1e9).sums(work(), Reading())
     assert len(often) > 5
-    assert len(seldom) == 1
+    assert len(seldom) == 2
     assert [len(state[0].tensors) for state in often] == sorted(len(state[0].tensors) for state in often)
+
+
+def test_a_place_that_cannot_be_written_to_is_found_out_first_and_stops_nothing_later() -> None:
+    said: list[int] = []
+
+    def full_after(saves: int) -> Callable[[Sequence[Partial]], None]:
+        def save(_: Sequence[Partial]) -> None:
+            said.append(1)
+            if len(said) > saves:
+                raise UnreadableFileError("the disk is full")
+
+        return save
+
+    with pytest.raises(UnreadableFileError):
+        Ledger(save=full_after(0)).sums(work(), Reading())
+    said.clear()
+    assert same_bits(Ledger(save=full_after(1), every=0.0).sums(work(), Reading()), whole())
+    assert len(said) > 3
+    said.clear()
+    with pytest.raises(UnreadableFileError):
+        Ledger(save=full_after(1)).sums(work(), Reading(4))
 
 
 def test_without_a_place_to_keep_them_a_stopped_run_says_what_it_always_said() -> None:
@@ -150,7 +171,7 @@ def test_sums_of_a_model_that_changed_are_refused_by_its_name(monkeypatch: pytes
     ledger.sums(work(), Reading())
     changed = work().alignment.checkpoints[1]
     monkeypatch.setattr(type(changed.source), "versions", lambda self: ("later",) if self is changed.source else ())
-    with pytest.raises(OtherRunError, match="qwen is no longer what it was"):
+    with pytest.raises(OtherRunError, match="qwen has changed"):
         Ledger(ledger.passes, versions=True).sums(replace(work()), Reading())
 
 

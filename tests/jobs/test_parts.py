@@ -130,16 +130,8 @@ def test_parts_of_a_model_that_is_another_one_by_then_are_refused(models: Path, 
     again = compare_part(folder, models / "qwen", part="1/2", output=tmp_path / "1.mpsums", **SMALL)
     for shard in folder.glob("*.safetensors"):
         shutil.copy(models / "nex" / shard.name, shard)
-    with pytest.raises(OtherRunError, match="from another run"):
+    with pytest.raises(OtherRunError, match="of another run"):
         add(again, second)
-
-
-def test_more_parts_than_tensors_leave_some_empty_and_the_report_as_it_was(models: Path, tmp_path: Path) -> None:
-    given = models / "nex" / "model-00001-of-00002.safetensors", models / "qwen" / "model-00001-of-00002.safetensors"
-    alone = compare(*given, **SMALL)
-    many = alone.coverage.tensors + 2
-    made = [compare_part(*given, part=f"{k}/{many}", output=tmp_path / f"{k}", **SMALL) for k in range(1, many + 1)]
-    assert told(add(*made)) == told(alone)
 
 
 @pytest.mark.parametrize("part", ["0/3", "4/3", "3", "a/b", "1/0", "-1/3", "1/1000000"])
@@ -207,7 +199,7 @@ def test_a_run_goes_on_from_no_file_that_has_changed(models: Path, tmp_path: Pat
         file.write(b"\x01")
     os.utime(shard, ns=(before.st_atime_ns, before.st_mtime_ns))
     stop(0)
-    with pytest.raises(OtherRunError, match=f"nex is no longer what it was when {state} was made"):
+    with pytest.raises(OtherRunError, match=f"nex has changed: it is not what the sums in {state} are of"):
         compare(folder, models / "qwen", resume=state, **SMALL)
 
 
@@ -217,7 +209,7 @@ def test_a_run_goes_on_from_no_run_that_was_asked_something_else(models: Path, t
     with pytest.raises(InterruptedRunError):
         compare(models / "nex", models / "qwen", resume=state, **SMALL)
     stop(0)
-    with pytest.raises(OtherRunError, match="from another run"):
+    with pytest.raises(OtherRunError, match="of another run"):
         compare(models / "nex", models / "qwen", resume=state, **(SMALL | {"memory": 1 << 20}))
 
 
@@ -238,7 +230,7 @@ def test_a_file_that_changes_during_the_run_leaves_nothing_to_go_on_from(
         with pytest.raises(ChangedFileError):
             compare(folder, models / "qwen", resume=state, **SMALL)
     if state.exists():
-        with pytest.raises(OtherRunError, match="nex is no longer"):
+        with pytest.raises(OtherRunError, match="nex has changed"):
             compare(folder, models / "qwen", resume=state, **SMALL)
 
 

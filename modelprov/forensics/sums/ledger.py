@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from modelprov.called import called
-from modelprov.errors import InterruptedRunError, ModelprovError, OtherRunError
+from modelprov.errors import InterruptedRunError, ModelprovError, OtherRunError, UnreadableFileError
 from modelprov.forensics.sums.moments import Moments, layout
 from modelprov.forensics.sums.partial import Int64, Part, Partial, Pass, Read
 from modelprov.forensics.sums.sweep import Complete
@@ -26,7 +27,7 @@ Reading = Callable[[Int64, Moments, Complete], object]
 class Ledger:
     """Sums by the name of their pass. `where` is what messages call the place that `known` comes from.
 
-    `save` is given all sums about every minute while a pass runs, at its end, and when it stops. `part` limits
+    `save` is given all sums before a pass, about every minute, at its end, and when it stops. `part` limits
     what is read to a share of the tensors; the sums are then those of that share. `versions` says whether files must be
     the very ones that `known` was read from, not copies of them. `device` are the words for what computed `known`.
     """
@@ -85,8 +86,11 @@ class Ledger:
             nonlocal complete
             complete = int(first)
             if self.save is not None and time.monotonic() - self._saved >= self.every:
-                note()
+                with suppress(UnreadableFileError):
+                    note()
 
+        if self.save is not None:
+            note()  # a place that cannot be written to is found out now; later, what cannot be kept stops no run
         try:
             read(left, total, on_sums)
             complete = count
@@ -99,7 +103,8 @@ class Ledger:
             raise InterruptedRunError(
                 stopped.message, f"Run the same command again: it goes on from {self.where}."
             ) from None
-        note()
+        with suppress(UnreadableFileError):
+            note()
         return total
 
     def _of(self, work: Pass, n: int) -> Partial | None:
@@ -111,14 +116,14 @@ class Ledger:
         for label, digest in known.read:
             if now.get(label) != digest:
                 raise OtherRunError(
-                    f"{label} is no longer what it was when {self.where} was made",
+                    f"{label} has changed: it is not what the sums in {self.where} are of",
                     "Sums of different weights do not add: bring back what was read then, or begin anew.",
                 )
         shape = known.moments.counts.shape, known.moments.sums.shape
         fits = shape == ((len(known.tensors), layout(n).counts), (len(known.tensors), layout(n).sums))
-        if known.key != work.key or not fits:
+        if known.key != work.key or known.total != len(work.alignment.tensors) or not fits:
             raise OtherRunError(
-                f"{self.where} has sums of {work.name} from another run: its scout found or was asked something else",
+                f"the sums of {work.name} in {self.where} are of another run: its scout found or was asked otherwise",
                 f"Give the same {called('seed')} and {called('memory')} as then, on the same kind of machine; "
                 "or begin anew.",
             )
