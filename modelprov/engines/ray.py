@@ -44,7 +44,7 @@ def cluster(address: str | None) -> Iterator[None]:
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise ClusterError(f"no Ray cluster could be reached: {error}", "Start one with `ray start --head`.") from error
+        raise ClusterError(f"no Ray cluster could be reached: {error}", "Look whether its first node runs.") from error
     try:
         yield
     finally:
