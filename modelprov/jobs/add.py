@@ -59,7 +59,7 @@ def add(
     devices = dict.fromkeys(sums.device for sums in held.values() if sums.device)
     ledger = Ledger(passes, "the parts", device="; ".join(devices) or "unknown")
     line = command or command_line("add", named, (("--save-alignment", saved, None),))
-    return run(given.locations, given.controls, given.options, line, progress, given.candidates, saved, ledger)
+    return run(given.locations, given.controls, given.options, line, progress, given.candidates, saved, ledger=ledger)
 
 
 def _refuse_incomplete(named: list[str], held: Mapping[str, Sums]) -> None:

@@ -115,7 +115,9 @@ def compare(
     if address is not None and engine != "ray":
         raise UsageError(f"{called('address')} is that of a cluster", f"Give {called('engine', 'ray')} with it.")
     with cluster(address) if engine == "ray" else nullcontext(), kept(resume) as ledger:
-        return run(given.locations, given.controls, given.options, line, progress, given.candidates, saved, ledger)
+        return run(
+            given.locations, given.controls, given.options, line, progress, given.candidates, saved, ledger=ledger
+        )
 
 
 def run(
@@ -129,7 +131,7 @@ def run(
     started, clock = datetime.now(UTC), time.perf_counter()
     suspect_and_parents, beside = opened(locations, [*controls, *candidates], progress)
     comparison = compare_checkpoints(
-        suspect_and_parents, options, progress, beside[: len(controls)], beside[len(controls) :], ledger
+        suspect_and_parents, options, progress, beside[: len(controls)], beside[len(controls) :], ledger=ledger
     )
     if save_alignment is not None and comparison.realignment is not None and comparison.coordinates is not None:
         parent = next(each for each in suspect_and_parents if each.label == comparison.coordinates.parent)

@@ -166,6 +166,17 @@ def test_sums_of_another_pass_are_refused(other: Pass, says: str) -> None:
         Ledger(ledger.passes).sums(other, Reading())
 
 
+def test_two_ways_of_looking_at_one_model_are_two_passes_also_when_the_run_goes_on() -> None:
+    other = replace(work(), piece=64 << 10)
+    kept: list[Sequence[Partial]] = []
+    first = Ledger(save=kept.append)
+    sums = first.sums(work(), Reading()), first.sums(other, Reading())
+    reading, again = Reading(), Ledger(kept[-1])
+    assert all(same_bits(again.sums(each, reading), known) for each, known in zip((work(), other), sums, strict=True))
+    assert reading.read == []
+    assert [each.name for each in again.passes] == ["rio", "rio, again"]
+
+
 def test_sums_of_a_model_that_changed_are_refused_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = Ledger(versions=True)
     ledger.sums(work(), Reading())

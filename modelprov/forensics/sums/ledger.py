@@ -40,6 +40,7 @@ class Ledger:
     device: str | None = None
     every: float = EVERY
     _passes: dict[str, Partial] = field(default_factory=dict, init=False)
+    _keys: dict[str, str] = field(default_factory=dict, init=False)
     _wanted: dict[str, tuple[Int64, Read]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -62,6 +63,8 @@ class Ledger:
 
         Raises `OtherRunError` where what is known under this name is of another pass, and what reading raises.
         """
+        while self._keys.setdefault(work.name, work.key) != work.key:  # a run may look at one model in several ways
+            work = replace(work, name=f"{work.name}, again")
         count, n = len(work.alignment.tensors), len(work.alignment.checkpoints)
         total, known = Moments.empty(n, count), self._of(work, n)
         wanted = np.arange(count) if self.part is None else self.part.tensors(work.sizes)
