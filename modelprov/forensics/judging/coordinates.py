@@ -53,6 +53,7 @@ def coordinates(found: Found, labels: Sequence[str]) -> Coordinates:
         related=found.kinship.related,
         frame=found.kinship.frame.kind,
         embedding_cosine=found.kinship.frame.cosine,
+        given_by=found.kinship.given_by,
         tokens=found.kinship.tokens.by,
         layers=tuple(
             LayerPair(

@@ -36,6 +36,10 @@ FRAMES = {
     "permuted": "in another order, or with other signs",
     "rotated": "turned to another basis",
 }
+GIVEN_BY = {
+    "embeddings": "the embeddings of the same tokens",
+    "units": "MLP units of layers that were not tested, since embeddings gave nothing",
+}
 TOKENS = {"strings": "the strings of both tokenizers", "numbers": "their numbers"}
 MAP = "Which layer of the parent each layer of the suspect is. Open: units do not agree beyond chance."
 
@@ -74,6 +78,7 @@ def _facts(found: Coordinates) -> tuple[Fact, ...]:
         ("Related layers", f"{len(related)} of {len(found.layers)} looked at"),
         ("Chance in the weakest of them", n.scientific(max((one.chance for one in related), default=None))),
         ("Residual stream", FRAMES[found.frame]),
+        ("Found from", GIVEN_BY[found.given_by]),
         ("Cosine of the embeddings in it (decides nothing)", n.cosine(found.embedding_cosine)),
         ("Tokens paired by", TOKENS[found.tokens]),
     )
