@@ -23,6 +23,7 @@ from modelprov.forensics.judging.coordinates import (
     paired_units,
     settled,
     tells_more,
+    with_left,
     with_units,
 )
 from modelprov.forensics.judging.findings import Findings, collect
@@ -182,7 +183,8 @@ def _undone(checkpoints: Sequence[Checkpoint], found: Found, run: _Run) -> Compa
     )
     result = _measure(seen, replace(run, beside=others), _Undone(checkpoints, found))
     labels = [checkpoint.label for checkpoint in checkpoints]
-    return replace(result, coordinates=coordinates(found, labels), realignment=found.realignment)
+    told = with_left(coordinates(found, labels), result.findings)
+    return replace(result, coordinates=told, realignment=found.realignment)
 
 
 @dataclass(frozen=True, eq=False)

@@ -304,7 +304,8 @@ class Coordinates(Frozen):
     `frame` is how residual dimensions belong together, `given_by` what says so: embeddings, or units of layers that
     were not tested. `embedding_cosine` is the mean cosine of the embeddings of the same tokens in it; embeddings decide
     nothing. `tokens` says how rows of the vocabulary were paired. `undone` are sentences; none where all is at its
-    place or nothing is related. `exact` says whether undoing kept every bit, `null` what chance is.
+    place or nothing is related; `left` says which matrices stay apart all the same. `exact` says whether undoing kept
+    every bit, `null` what chance is.
     """
 
     parent: str
@@ -315,6 +316,7 @@ class Coordinates(Frozen):
     tokens: Literal["strings", "numbers"] = "numbers"
     layers: tuple[LayerPair, ...] = ()
     undone: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
     exact: bool = True
     null: str
 

@@ -53,11 +53,17 @@ def coordinates(report: Report) -> tuple[Block, ...]:
         Heading("Other coordinates", listed=True),
         Text(n.clean(_said(found))),
         Bullets(tuple(n.clean(text) for text in found.undone)),
+        *_left(found),
         Facts(_facts(found)),
         *([Plot("Layer map", MAP, _layer_map(found))] if found.related else []),
         Only(TERMINAL, [Text(n.clean(f"Layers (suspect < parent): {runs(found)}") if found.related else "")]),
         Only(WRITTEN, [Fold(f"Layer by layer ({n.plural(len(found.layers), 'layer')})", [Grid(_table(found))])]),
     )
+
+
+def _left(found: Coordinates) -> tuple[Block, ...]:
+    """What undoing did not bring together."""
+    return (Text("Not undone:"), Bullets(tuple(n.clean(text) for text in found.left))) if found.left else ()
 
 
 def _said(found: Coordinates) -> str:
