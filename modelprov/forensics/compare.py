@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from modelprov.checkpoints.layouts.alignment import align
+from modelprov.checkpoints.layouts.alignment_file import AlignmentFile
 from modelprov.checkpoints.layouts.quantised import refuse_quantised
 from modelprov.checkpoints.layouts.realignment import Realignment
 from modelprov.checkpoints.plan import Plan, plan_pass
@@ -64,7 +65,7 @@ class Options:
     sample_elements: int = 1 << 20
     method: str = "auto"
     thorough: bool = False
-    alignment: Realignment | None = None
+    alignment: AlignmentFile | None = None
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,8 @@ def _look(checkpoints: Sequence[Checkpoint], controls: Sequence[Checkpoint], run
     """The test of units, what is undone, and which of the controls, strangers at their places, fare as the suspect."""
     options, advance = run.options, run.progress.advance
     run.progress.stage("looking for the same units in other coordinates")
-    found = look(checkpoints, options.seed, advance, options.alignment)
+    given = None if options.alignment is None else options.alignment.realignment
+    found = look(checkpoints, options.seed, advance, given)
     if found is None or found.realignment is None:
         return found
     doubts = []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from modelprov.called import DEVICES, refuse_other
 from modelprov.checkpoints.labels import unique_labels
-from modelprov.checkpoints.layouts.alignment_file import alignment_bytes, read_alignment
+from modelprov.checkpoints.layouts.alignment_file import alignment_bytes, open_alignment
 from modelprov.forensics.compare import Options
 from modelprov.forensics.compare import compare as compare_checkpoints
 from modelprov.jobs.arguments import (
@@ -118,7 +118,7 @@ def compare(
         sample_elements=max(SMALLEST_SAMPLE, sample_size // 2) if sample else Options.sample_elements,
         method=reading,
         thorough=thorough,
-        alignment=None if alignment is None else read_alignment(path_of(alignment)),
+        alignment=None if alignment is None else open_alignment(path_of(alignment)),
     )
     line = command or command_for(ordered, controls, possible, options, alignment, saved)
     return run(ordered, controls, options, line, progress, possible, saved)

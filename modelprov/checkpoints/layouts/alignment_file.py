@@ -9,6 +9,7 @@ it has them. Entry j of an axis is entry own[j] of the suspect, and of the paren
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,15 @@ class _Stored:
         return len(self.data)
 
 
+@dataclass(frozen=True, eq=False)
+class AlignmentFile:
+    """A realignment that was read from a file: where it lay, as it was named, and the SHA-256 of its bytes."""
+
+    realignment: Realignment
+    location: str
+    sha256: str
+
+
 def alignment_bytes(realignment: Realignment, suspect: str, parent: str) -> bytes:
     """The content of the file."""
     axes = realignment.used()
@@ -65,6 +75,13 @@ def alignment_bytes(realignment: Realignment, suspect: str, parent: str) -> byte
     }
     head = header(stored, {KEY: json.dumps(told, separators=(",", ":"))})
     return head + b"".join(tensor.data for tensor in stored)
+
+
+def open_alignment(path: Path) -> AlignmentFile:
+    """The realignment in a file, with the digest of its bytes; raises what `read_alignment` raises."""
+    realignment = read_alignment(path)
+    with path.open("rb") as file:
+        return AlignmentFile(realignment, str(path), hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def read_alignment(path: Path) -> Realignment:
