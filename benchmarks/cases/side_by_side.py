@@ -120,15 +120,27 @@ def _trained_apart(rng: Rng) -> Models:
     return tuple({key: (values, DType.F32) for key, values in pool[f"base {seed}"].items()} for seed in (0, 1))
 
 
-def _transplanted(*steps: Step, noise: float = 0.0) -> Make:
+def _transplanted(*steps: Step, changed: Change = lambda arrays, _: arrays) -> Make:
     """A copy in disguise whose embeddings and head are those of another model, as after a change of vocabulary."""
 
     def make(rng: Rng) -> Models:
-        suspect, first, base = _of("copy", *steps, changed=_noise(noise))(rng)
+        suspect, first, base = _restructured(changed, *steps)(rng)
         other = _family(rng, SHAPE)[0]
         return suspect | {name: other[name] for name in (coordinates.EMBEDDINGS, coordinates.HEAD)}, first, base
 
     return make
+
+
+def _without_gates(make: Make) -> Make:
+    """MLPs of ups and downs alone, as in older families."""
+    return lambda rng: tuple({k: v for k, v in model.items() if "gate_proj" not in k} for model in make(rng))
+
+
+def _with_attention_of_the_parent(rng: Rng) -> Models:
+    other, parent = _stranger()(rng)
+    return other | {
+        name: held for name, held in parent.items() if "mlp" not in name and "layernorm" not in name
+    }, parent
 
 
 def _noise(share: float) -> Change:
@@ -215,5 +227,15 @@ BEYOND: tuple[Disguise, ...] = (
     Disguise("tokens renumbered, residual rotated", RELATED, _restructured(_renumbered, C.rotate_residual)),
     Disguise("embeddings replaced, all orders", RELATED, _transplanted(*ORDERS)),
     Disguise("embeddings replaced, everything", RELATED, _transplanted(*ANYHOW)),
-    Disguise("embeddings replaced, noise, everything", RELATED, _transplanted(*ANYHOW, noise=0.3)),
+    Disguise("embeddings replaced, noise, everything", RELATED, _transplanted(*ANYHOW, changed=_noise(0.3))),
+    Disguise(
+        "embeddings replaced, layers moved, all orders", RELATED, _transplanted(*ORDERS, changed=_layers(2, 3, 1, 0))
+    ),
+    Disguise("embeddings replaced, no gates, all orders", RELATED, _without_gates(_transplanted(*ORDERS))),
+    Disguise(
+        "stranger with the parent's attention and embeddings",
+        STRANGER | {"inconclusive"},
+        _with_attention_of_the_parent,
+        derived=False,
+    ),
 )

@@ -10,7 +10,7 @@ from benchmarks.cases.coordinates import EMBEDDINGS, HEAD
 from modelprov.demo.writing import Weights
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.search.coordinates.matrices import Matrices
-from modelprov.forensics.search.coordinates.unit_frame import unit_frame
+from modelprov.forensics.search.coordinates.unit_frame import layers_alike, unit_frame
 from tests.forensics.coordinates.family import KEEPING_BITS, MIXTURE, ROUNDED, SHAPE, decoder, family, kin_of, made
 from tests.forensics.coordinates.test_compare import seen
 
@@ -69,3 +69,25 @@ def test_units_of_strangers_give_no_frame(seed: int) -> None:
 def test_where_fewer_than_two_layers_are_common_nothing_gives_a_frame() -> None:
     arrays = structure.layers_taken(structure.arrays_of(noisy(0.0)), (0,))
     assert kin_of(structure.stored(arrays, family().first), family().base).given_by == "embeddings"
+
+
+def test_layers_that_stand_elsewhere_give_a_frame_too() -> None:
+    arrays = structure.layers_taken(structure.arrays_of(noisy(0.0)), (2, 3, 1, 0))
+    found = kin_of(structure.stored(arrays, family().first), family().base)
+    assert (found.related, found.given_by) == (True, "units")
+    assert {test.layer: test.parent_layer for test in found.tests} == {1: 3, 3: 0}
+
+
+def test_units_without_gates_give_a_frame_too() -> None:
+    suspect, parent = (
+        {name: held for name, held in model.items() if "gate_proj" not in name} for model in (noisy(0.0), family().base)
+    )
+    found = kin_of(suspect, parent)
+    assert (found.related, found.given_by) == (True, "units")
+
+
+def test_layers_are_not_looked_for_in_models_too_large_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, theirs = (Matrices(decoder("M", model)) for model in (family().first, family().base))
+    assert layers_alike(own, theirs, [1]) == [(1, 1)]
+    monkeypatch.setattr("modelprov.forensics.search.coordinates.unit_frame.SEARCHED", 1000)
+    assert layers_alike(own, theirs, [1]) == []

@@ -22,7 +22,7 @@ from modelprov.forensics.search.coordinates.frame import Frame, find_frame, same
 from modelprov.forensics.search.coordinates.layers import proposed
 from modelprov.forensics.search.coordinates.matrices import Matrices
 from modelprov.forensics.search.coordinates.pairing import agreements, assigned, chance, unit_rows
-from modelprov.forensics.search.coordinates.unit_frame import unit_frame
+from modelprov.forensics.search.coordinates.unit_frame import layers_alike, unit_frame
 from modelprov.forensics.thresholds import HALF, UNITS_AGREE, UNITS_CHANCE
 
 TOKENS = 32_000
@@ -99,43 +99,52 @@ def kinship(
     best: Kinship | None = None
     tried = 0
     for number, frame in enumerate(frames):
-        layers = {layer: layer for layer in chosen if layer in parent.layers}
-        tried += len(layers)
-        tests = _tests(own, theirs, frame, layers, seed)
-        if not _enough(tests, len(chosen), tried):
-            content = {} if number else proposed(theirs, own, frame, seed)
-            moved = {layer: content[layer] for layer in chosen if layer in content and content[layer] != layer}
-            tried += len(moved) * len(parent.layers)
-            others = _tests(own, theirs, frame, moved, seed)
-            tests = _better(tests, others)
-            layers = layers | content
-        made = _judged(tests, tried)
-        found = Kinship(frame, tokens, made, tried, {**layers, **{t.layer: t.parent_layer for t in made}})
+        found = _tested(own, theirs, tokens, frame, chosen, seed, tried, moved=not number)
+        tried = found.tried
         if best is None or found.score > best.score:
             best = found
         if best.related:
             return best
-    told = _by_units(own, theirs, tokens, chosen, tried, seed)
+    told = _by_units(own, theirs, tokens, chosen, seed, tried)
     if told is not None and told.related:
-        return replace(told, frame=told_by(told.frame, *embeddings))
+        return replace(told, frame=told_by(told.frame, *embeddings), given_by="units")
     return best if best is not None and best.tests else None
 
 
+def _tested(
+    own: Matrices, theirs: Matrices, tokens: SharedTokens, frame: Frame, chosen: Sequence[int], seed: int, tried: int,
+    *, moved: bool,
+) -> Kinship:  # fmt: skip
+    """The test of layers in a frame: with those of their number, and, where they may have `moved`, of like content."""
+    layers = {layer: layer for layer in chosen if layer in theirs.decoder.layers}
+    tried += len(layers)
+    tests = _tests(own, theirs, frame, layers, seed)
+    if not _enough(tests, len(chosen), tried):
+        content = proposed(theirs, own, frame, seed) if moved else {}
+        other = {layer: content[layer] for layer in chosen if layer in content and content[layer] != layer}
+        tried += len(other) * len(theirs.decoder.layers)
+        tests = _better(tests, _tests(own, theirs, frame, other, seed))
+        layers = layers | content
+    made = _judged(tests, tried)
+    return Kinship(frame, tokens, made, tried, {**layers, **{t.layer: t.parent_layer for t in made}})
+
+
 def _by_units(
-    own: Matrices, theirs: Matrices, tokens: SharedTokens, chosen: Sequence[int], tried: int, seed: int
+    own: Matrices, theirs: Matrices, tokens: SharedTokens, chosen: Sequence[int], seed: int, tried: int
 ) -> Kinship | None:
     """The test in the frame that the units of some layers give, of others that gave nothing to it."""
-    common = [layer for layer in own.decoder.layers if layer in theirs.decoder.layers]
-    tested = [layer for layer in chosen if layer in common]
-    giving = _spread([layer for layer in common if layer not in tested], GIVING)
+    tested = list(chosen)
+    giving = _spread([layer for layer in own.decoder.layers if layer not in tested], GIVING)
     if len(giving) < GIVING:
         giving, tested = tuple(tested[::2]), tested[1::2]
-    frame = unit_frame(own, theirs, [(layer, layer) for layer in giving]) if tested else None
-    if frame is None:
+    if not tested:
         return None
-    tests = _tests(own, theirs, frame, {layer: layer for layer in tested}, seed)
-    tried += len(tested)
-    return Kinship(frame, tokens, _judged(tests, tried), tried, {layer: layer for layer in common}, "units")
+    same_number = [(layer, layer) for layer in giving if layer in theirs.decoder.layers]
+    frame = unit_frame(own, theirs, same_number)
+    if frame is None:
+        alike = layers_alike(own, theirs, giving)
+        frame = unit_frame(own, theirs, alike) if alike != same_number else None
+    return None if frame is None else _tested(own, theirs, tokens, frame, tested, seed, tried, moved=True)
 
 
 def test_layers(

@@ -1,9 +1,9 @@
 """The frame between two residual streams from the units of MLPs alone, where embeddings say nothing. Decides nothing.
 
-Embeddings may be another model's, or stand for other tokens. What the three vectors of a unit are to each other (their
-lengths and angles) no rotation, order or factor changes: units that are alike in it are pairs, the frame is what turns
-one model's gates into the other's, and the pairs found in it make it better. Whether it means anything, layers that
-were not looked at here must tell.
+Embeddings may be another model's, or stand for other tokens. What the vectors of a unit are to each other, and to the
+other units of its layer, no rotation, order or factor changes: units that are alike in it are pairs, the frame is what
+turns one model's gates into the other's, and the pairs found in it make it better. Whether it means anything, layers
+that were not looked at here must tell.
 """
 
 from __future__ import annotations
@@ -21,22 +21,30 @@ from modelprov.forensics.thresholds import UNITS_TURNED
 
 MOST = 1 << 28
 """Weights of the gates of one layer that are read: all of a dense one, of many experts none."""
+WORK = 1 << 36
+"""Units times dimensions squared up to which units are held against all others of their layer."""
+SEARCHED = 1 << 30
+"""Weights of the gates of all layers up to which a layer is looked for under other numbers."""
 ROUNDS = 3
-Unit = tuple[Float32, Float32, Float32]
-"""Gates, ups and downs of the same units, a row each."""
+Unit = tuple[Float32, ...]
+"""Gates, ups and downs of the same units, a row each; without gates, ups and downs. The first have a sign."""
 
 
 def unit_frame(own: Matrices, theirs: Matrices, layers: Sequence[tuple[int, int]]) -> Frame | None:
     """The frame that the units of these pairs of layers (suspect's, parent's) give; None where they give none."""
-    pairs = [found for layer, there in layers if (found := _paired(own, theirs, layer, there)) is not None]
+    pairs = []
+    for layer, there in layers:
+        first, second = _units(own, layer), _units(theirs, there)
+        if first is not None and second is not None and len(first) == len(second):
+            pairs.append((first, second))
     if not pairs:
         return None
-    alike = [(pair, _alike(*pair)) for pair in pairs]
-    gates = [(unit_rows(second[0][b]), unit_rows(first[0][a])) for (first, second), (a, b) in alike]
-    frame = find_frame(*(np.concatenate(side) for side in zip(*gates, strict=True)))
-    ups = np.concatenate([_cosines(first[1][a], frame.turned(second[1][b])) for (first, second), (a, b) in alike])
+    alike = [(pair, _alike(*map(_standing, pair))[:2]) for pair in pairs]
+    signed = [(unit_rows(second[0][b]), unit_rows(first[0][a])) for (first, second), (a, b) in alike]
+    frame = find_frame(*(np.concatenate(side) for side in zip(*signed, strict=True)))
+    others = np.concatenate([_cosines(first[1][a], frame.turned(second[1][b])) for (first, second), (a, b) in alike])
     by_chance = np.sqrt(2 / np.pi / own.decoder.hidden)
-    if not ups.size or (np.abs(ups).mean() / by_chance - 1) * np.sqrt(ups.size) < UNITS_TURNED:
+    if not others.size or (np.abs(others).mean() / by_chance - 1) * np.sqrt(others.size) < UNITS_TURNED:
         return None
     for _ in range(ROUNDS):
         rows = list(_rows(pairs, frame, own.decoder.hidden))
@@ -44,58 +52,77 @@ def unit_frame(own: Matrices, theirs: Matrices, layers: Sequence[tuple[int, int]
     return frame
 
 
-def _paired(own: Matrices, theirs: Matrices, layer: int, there: int) -> tuple[Unit, Unit] | None:
-    """All units of two layers, those of every expert together."""
-    first, second = _units(own, layer), _units(theirs, there)
-    return None if first is None or second is None else (first, second)
+def layers_alike(own: Matrices, theirs: Matrices, layers: Sequence[int]) -> list[tuple[int, int]]:
+    """For each of these layers of the suspect that of the parent whose units are most alike, whatever its number.
+
+    Nothing for models of so many weights that reading all layers is not worth it.
+    """
+    known = [(layer, units) for layer in layers if (units := _units(own, layer)) is not None]
+    if not known or known[0][1][0].size * len(theirs.decoder.layers) > SEARCHED:
+        return []
+    standing = [(layer, _standing(units)) for layer, units in known]
+    best: dict[int, tuple[float, int]] = {}
+    for there in theirs.decoder.layers:
+        units = _units(theirs, there)
+        if units is None or len(units) != len(known[0][1]):
+            continue
+        second = _standing(units)
+        for layer, first in standing:
+            distance = float(np.median(_alike(first, second)[2]))
+            if layer not in best or distance < best[layer][0]:
+                best[layer] = distance, there
+    return [(layer, there) for layer, (_, there) in best.items()]
 
 
 def _units(model: Matrices, layer: int) -> Unit | None:
+    """All units of a layer, those of every expert together."""
     decoder = model.decoder
     parts = [(None, False), (None, True), *((expert, False) for expert in decoder.experts(layer))]
-    found, size = [], 0
+    found: list[Unit] = []
+    size = 0
     for expert, shared in parts:
-        places = [decoder.of(layer, kind, expert, shared) for kind in ("gate", "up", "down")]
-        known = [place for place in places if place is not None]
-        size += known[0].view.count if known else 0
-        if len(known) == 3 and size <= MOST:
-            gate, up, down = known
-            if gate.shape == up.shape == down.shape[::-1]:
-                found.append((model.folded(gate), model.folded(up), model.read(down).T))
-    if not found or size > MOST:
+        gate, up, down = (decoder.of(layer, kind, expert, shared) for kind in ("gate", "up", "down"))
+        if up is None or down is None:
+            continue
+        size += up.view.count
+        if size > MOST:
+            return None
+        if up.shape == down.shape[::-1] and (gate is None or gate.shape == up.shape):
+            gates = () if gate is None else (model.folded(gate),)
+            found.append((*gates, model.folded(up), model.read(down).T))
+    if not found or len({len(unit) for unit in found}) > 1:
         return None
-    gates, ups, downs = (np.concatenate(sides) for sides in zip(*found, strict=True))
-    return gates, ups, downs
+    return tuple(np.concatenate(sides) for sides in zip(*found, strict=True))
 
 
-def _alike(first: Unit, second: Unit) -> tuple[Int64, Int64]:
-    """Units that are each other's nearest by what no rotation changes."""
-    signs = [_standing(units) for units in (first, second)]
-    trees = [KDTree(values) for values in signs]
-    to, back = (np.asarray(tree.query(values)[1], np.int64) for tree, values in zip(trees[::-1], signs, strict=True))
+def _alike(first: Float64, second: Float64) -> tuple[Int64, Int64, Float64]:
+    """Units that are each other's nearest in what `_standing` says, and how far they are apart."""
+    trees = KDTree(first), KDTree(second)
+    apart, to = trees[1].query(first)
+    to, back = np.asarray(to, np.int64), np.asarray(trees[0].query(second)[1], np.int64)
     own = np.flatnonzero(back[to] == np.arange(to.size))
-    return own, to[own]
+    return own, to[own], np.asarray(apart, np.float64)[own]
 
 
 def _standing(units: Unit) -> Float64:
-    """Lengths and angles of each unit's vectors, [n, 5], in deviations from the model's own mean.
+    """What no rotation changes of each unit, [n, measures], in deviations from the model's own mean.
 
-    A unit's up and down may be scaled against each other and both negated.
+    Lengths and angles of its vectors, and how much of each lies where those of the layer do. A unit's up and down may
+    be scaled against each other and both negated.
     """
-    gates, ups, downs = units
     sizes = [np.maximum(np.linalg.norm(values.astype(np.float64), axis=1), 1e-30) for values in units]
-    columns = np.stack(
-        [
-            np.log(sizes[0]),
-            np.log(sizes[1] * sizes[2]),
-            np.abs(_cosines(gates, ups)),
-            np.abs(_cosines(gates, downs)),
-            _cosines(ups, downs),
-        ],
-        axis=1,
-    )
-    spread = columns.std(axis=0)
-    return np.asarray((columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1), np.float64)
+    *gates, ups, downs = units
+    columns = [np.log(sizes[-2] * sizes[-1]), _cosines(ups, downs)]
+    if gates:
+        columns += [np.log(sizes[0]), np.abs(_cosines(gates[0], ups)), np.abs(_cosines(gates[0], downs))]
+    if ups.shape[0] * ups.shape[1] ** 2 <= WORK:
+        directions = [unit_rows(values) for values in units]
+        for own in directions:
+            gram = own.T @ own
+            columns += [((values @ gram) * values).sum(axis=1, dtype=np.float64) for values in directions]
+    table = np.stack(columns, axis=1)
+    spread = table.std(axis=0)
+    return np.asarray((table - table.mean(axis=0)) / np.where(spread > 0, spread, 1), np.float64)
 
 
 def _cosines(first: Float32, second: Float32) -> Float64:
