@@ -313,7 +313,7 @@ class Coordinates(Frozen):
     frame: Literal["same", "permuted", "rotated"]
     embedding_cosine: float | None = None
     given_by: Literal["embeddings", "units"] = "embeddings"
-    tokens: Literal["strings", "numbers"] = "numbers"
+    tokens: Literal["strings", "numbers", "content"] = "numbers"
     layers: tuple[LayerPair, ...] = ()
     undone: tuple[str, ...] = ()
     left: tuple[str, ...] = ()

@@ -40,7 +40,11 @@ GIVEN_BY = {
     "embeddings": "the embeddings of the same tokens",
     "units": "MLP units of layers that were not tested, since embeddings gave nothing",
 }
-TOKENS = {"strings": "the strings of both tokenizers", "numbers": "their numbers"}
+TOKENS = {
+    "strings": "the strings of both tokenizers",
+    "numbers": "their numbers",
+    "content": "their vectors, in this frame",
+}
 MAP = "Which layer of the parent each layer of the suspect is. Open: units do not agree beyond chance."
 
 

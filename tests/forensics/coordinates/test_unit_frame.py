@@ -13,6 +13,7 @@ from modelprov.forensics.search.coordinates.matrices import Matrices
 from modelprov.forensics.search.coordinates.unit_frame import layers_alike, unit_frame
 from tests.forensics.coordinates.family import KEEPING_BITS, MIXTURE, ROUNDED, SHAPE, decoder, family, kin_of, made
 from tests.forensics.coordinates.test_compare import seen
+from tests.forensics.coordinates.test_undoing import share_of_equal_bits, undone, views
 
 
 def with_embeddings_of(other: Weights, suspect: Weights) -> Weights:
@@ -91,3 +92,26 @@ def test_layers_are_not_looked_for_in_models_too_large_for_it(monkeypatch: pytes
     assert layers_alike(own, theirs, [1]) == [(1, 1)]
     monkeypatch.setattr("modelprov.forensics.search.coordinates.unit_frame.SEARCHED", 1000)
     assert layers_alike(own, theirs, [1]) == []
+
+
+def renumbered(*steps: coordinates.Step) -> Weights:
+    rng = np.random.default_rng(13)
+    order = rng.permutation(SHAPE.vocabulary).tolist()
+    arrays = structure.vocabulary_reordered(structure.arrays_of(family().first), order)
+    for step in steps:
+        arrays = step(arrays, SHAPE, rng)
+    return structure.stored(arrays, family().first)
+
+
+@pytest.mark.parametrize("steps", [(), (coordinates.permute_residual_with_signs,)])
+def test_tokens_under_other_numbers_are_paired_by_their_vectors(steps: tuple[coordinates.Step, ...]) -> None:
+    suspect = renumbered(*steps)
+    found = undone(suspect, family().base)
+    assert found.tokens.by == "content"
+    own, theirs = views(suspect, family().first, found)
+    assert own.tensors["lm_head.weight"].shape == (SHAPE.vocabulary, SHAPE.hidden)
+    assert share_of_equal_bits(own, theirs) == 1.0
+
+
+def test_rows_of_another_models_embeddings_stay_by_their_numbers() -> None:
+    assert undone(noisy(0.0), family().base).tokens.by == "numbers"

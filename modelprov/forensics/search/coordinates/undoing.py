@@ -14,6 +14,7 @@ from modelprov.checkpoints.formats.dtypes import Float32, Float64
 from modelprov.checkpoints.layouts.decoder import RESIDUAL, VOCABULARY, Decoder, Place
 from modelprov.checkpoints.layouts.realigned import fits
 from modelprov.checkpoints.layouts.realignment import Axis, PairedTensor, Realignment, powers_of_two
+from modelprov.checkpoints.layouts.tokens import SharedTokens
 from modelprov.forensics.search.coordinates import scales
 from modelprov.forensics.search.coordinates.attention import Rows, attention_axes
 from modelprov.forensics.search.coordinates.axes import along, log_sizes, paired_rows, residual_axis, scaled
@@ -21,14 +22,16 @@ from modelprov.forensics.search.coordinates.frame import Frame
 from modelprov.forensics.search.coordinates.kinship import Kinship, LayerTest, Part, alike_in_rows, parts, test_layers
 from modelprov.forensics.search.coordinates.layers import proposed
 from modelprov.forensics.search.coordinates.matrices import Matrices
+from modelprov.forensics.search.coordinates.tokens import tokens_alike
 
 
 @dataclass(frozen=True, eq=False)
 class Undone:
-    """The realignment, and the test of every layer of it."""
+    """The realignment, the test of every layer of it, and how tokens were paired."""
 
     realignment: Realignment
     tests: tuple[LayerTest, ...]
+    tokens: SharedTokens
 
 
 @dataclass
@@ -52,7 +55,8 @@ def undo(
     tests = test_layers(work.own, work.theirs, found.frame, layers, content, seed, found.tried)
     kin = {test.layer: test.parent_layer for test in tests if test.related}
     work.axes[RESIDUAL] = residual_axis(found.frame)
-    work.axes[VOCABULARY] = Axis(found.tokens.first, found.tokens.second)
+    tokens = tokens_alike(work.own, work.theirs, found.frame, found.tokens)
+    work.axes[VOCABULARY] = Axis(tokens.first, tokens.second)
     _outside(work)
     for layer, there in kin.items():
         _layer(work, layer, there)
@@ -62,7 +66,7 @@ def undo(
         if fits(tensor, suspect.held[tensor.name][1], work.axes, theirs=False)
         and fits(tensor, parent.held[tensor.parent][1], work.axes, theirs=True)
     )
-    return Undone(Realignment(work.axes, fitting, kin), tests)
+    return Undone(Realignment(work.axes, fitting, kin), tests, tokens)
 
 
 def _outside(work: _Work) -> None:
