@@ -11,17 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from modelprov.checkpoints.formats.dtypes import Float32, Float64
 from modelprov.forensics.search.coordinates.frame import Frame, find_frame
 from modelprov.forensics.search.coordinates.matrices import Matrices
-from modelprov.forensics.search.coordinates.pairing import Int64, nearest, unit_rows
+from modelprov.forensics.search.coordinates.pairing import BLOCK, Int64, nearest, unit_rows
 from modelprov.forensics.thresholds import UNITS_TURNED
 
 MOST = 1 << 28
 """Weights of the gates of one layer that are read: all of a dense one, of many experts none."""
-WORK = 1 << 36
+WORK = 1 << 33
 """Units times dimensions squared up to which units are held against all others of their layer."""
 SEARCHED = 1 << 30
 """Weights of the gates of all layers up to which a layer is looked for under other numbers."""
@@ -60,13 +59,14 @@ def layers_alike(own: Matrices, theirs: Matrices, layers: Sequence[int]) -> list
     known = [(layer, units) for layer in layers if (units := _units(own, layer)) is not None]
     if not known or known[0][1][0].size * len(theirs.decoder.layers) > SEARCHED:
         return []
-    standing = [(layer, _standing(units)) for layer, units in known]
+    whole = len(known[0][1]) == 2  # without gates, lengths and angles are too few
+    standing = [(layer, _standing(units, whole)) for layer, units in known]
     best: dict[int, tuple[float, int]] = {}
     for there in theirs.decoder.layers:
         units = _units(theirs, there)
         if units is None or len(units) != len(known[0][1]):
             continue
-        second = _standing(units)
+        second = _standing(units, whole)
         for layer, first in standing:
             distance = float(np.median(_alike(first, second)[2]))
             if layer not in best or distance < best[layer][0]:
@@ -97,25 +97,35 @@ def _units(model: Matrices, layer: int) -> Unit | None:
 
 def _alike(first: Float64, second: Float64) -> tuple[Int64, Int64, Float64]:
     """Units that are each other's nearest in what `_standing` says, and how far they are apart."""
-    trees = KDTree(first), KDTree(second)
-    apart, to = trees[1].query(first)
-    to, back = np.asarray(to, np.int64), np.asarray(trees[0].query(second)[1], np.int64)
+    to, apart = np.zeros(len(first), np.int64), np.zeros(len(first))
+    back, least = np.full(len(second), -1, np.int64), np.full(len(second), np.inf)
+    for start in range(0, len(first), BLOCK):
+        some = np.arange(start, min(start + BLOCK, len(first)))
+        squares = (
+            np.square(first[some]).sum(axis=1)[:, None] - 2 * (first[some] @ second.T) + np.square(second).sum(axis=1)
+        )
+        to[some] = squares.argmin(axis=1)
+        apart[some] = np.sqrt(np.maximum(squares[np.arange(len(some)), to[some]], 0))
+        closest = squares.argmin(axis=0)
+        found = squares[closest, np.arange(len(second))]
+        back = np.where(found < least, some[closest], back)
+        least = np.minimum(found, least)
     own = np.flatnonzero(back[to] == np.arange(to.size))
-    return own, to[own], np.asarray(apart, np.float64)[own]
+    return own, to[own], apart[own]
 
 
-def _standing(units: Unit) -> Float64:
+def _standing(units: Unit, whole: bool = True) -> Float64:
     """What no rotation changes of each unit, [n, measures], in deviations from the model's own mean.
 
-    Lengths and angles of its vectors, and how much of each lies where those of the layer do. A unit's up and down may
-    be scaled against each other and both negated.
+    Lengths and angles of its vectors, and of a `whole` layer how much of each lies where the others do. A unit's up and
+    down may be scaled against each other and both negated.
     """
     sizes = [np.maximum(np.linalg.norm(values.astype(np.float64), axis=1), 1e-30) for values in units]
     *gates, ups, downs = units
     columns = [np.log(sizes[-2] * sizes[-1]), _cosines(ups, downs)]
     if gates:
         columns += [np.log(sizes[0]), np.abs(_cosines(gates[0], ups)), np.abs(_cosines(gates[0], downs))]
-    if ups.shape[0] * ups.shape[1] ** 2 <= WORK:
+    if whole and ups.shape[0] * ups.shape[1] ** 2 <= WORK:
         directions = [unit_rows(values) for values in units]
         for own in directions:
             gram = own.T @ own
