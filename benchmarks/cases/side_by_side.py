@@ -136,6 +136,21 @@ def _without_gates(make: Make) -> Make:
     return lambda rng: tuple({k: v for k, v in model.items() if "gate_proj" not in k} for model in make(rng))
 
 
+def _transposed(make: Make) -> Make:
+    """MLPs without gates, stored the other way round under the names of GPT-2."""
+    words = {"mlp.up_proj": "mlp.c_fc", "mlp.down_proj": "mlp.c_proj"}
+
+    def renamed(model: Weights) -> Weights:
+        made = {name: held for name, held in model.items() if "mlp" not in name}
+        for name, (values, dtype) in model.items():
+            for word, other in words.items():
+                if word in name:
+                    made[name.replace(word, other)] = np.ascontiguousarray(values.T), dtype
+        return made
+
+    return lambda rng: tuple(renamed(model) for model in make(rng))
+
+
 def _with_attention_of_the_parent(rng: Rng) -> Models:
     other, parent = _stranger()(rng)
     return other | {
@@ -232,6 +247,8 @@ BEYOND: tuple[Disguise, ...] = (
         "embeddings replaced, layers moved, all orders", RELATED, _transplanted(*ORDERS, changed=_layers(2, 3, 1, 0))
     ),
     Disguise("embeddings replaced, no gates, all orders", RELATED, _without_gates(_transplanted(*ORDERS))),
+    Disguise("embeddings replaced, noise as large as weights", RELATED, _transplanted(*ANYHOW, changed=_noise(1.0))),
+    Disguise("MLPs stored transposed, all orders", RELATED, _transposed(_of("copy", *ORDERS))),
     Disguise(
         "stranger with the parent's attention and embeddings",
         STRANGER | {"inconclusive"},
