@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 
+from modelprov.checkpoints.layouts.alignment_file import AlignmentFile
 from modelprov.checkpoints.layouts.quantised import refuse_quantised
 from modelprov.checkpoints.layouts.realignment import Realignment
 from modelprov.checkpoints.types import Alignment, Checkpoint
@@ -18,6 +19,7 @@ from modelprov.forensics.judging.coordinates import (
     paired_units,
     settled,
     tells_more,
+    with_left,
     with_units,
 )
 from modelprov.forensics.judging.findings import Findings, collect
@@ -58,7 +60,7 @@ class Options:
     method: str = "auto"
     engine: str = "local"
     thorough: bool = False
-    alignment: Realignment | None = None
+    alignment: AlignmentFile | None = None
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,8 @@ def _look(checkpoints: Sequence[Checkpoint], controls: Sequence[Checkpoint], run
     """The test of units, what is undone, and which of the controls, strangers at their places, fare as the suspect."""
     options, advance = run.options, run.progress.advance
     run.progress.stage("looking for the same units in other coordinates")
-    found = look(checkpoints, options.seed, advance, options.alignment)
+    given = None if options.alignment is None else options.alignment.realignment
+    found = look(checkpoints, options.seed, advance, given)
     if found is None or found.realignment is None:
         return found
     doubts = []
@@ -204,7 +207,8 @@ def _undone(checkpoints: Sequence[Checkpoint], found: Found, run: _Run) -> Compa
     )
     result = _measure(seen, replace(run, beside=others), _Undone(checkpoints, found))
     labels = [checkpoint.label for checkpoint in checkpoints]
-    return replace(result, coordinates=coordinates(found, labels), realignment=found.realignment)
+    told = with_left(coordinates(found, labels), result.findings)
+    return replace(result, coordinates=told, realignment=found.realignment)
 
 
 @dataclass(frozen=True, eq=False)
