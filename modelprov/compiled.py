@@ -21,6 +21,7 @@ SOURCES = (
     "recipes/arithmetics.py",
     "forensics/sums/kernels/cpu.py",
     "forensics/sums/kernels/bf16.py",
+    "forensics/estimators/normal.py",
     "merge/fused.py",
     "recipes/methods/linear.py",
     "recipes/methods/steps.py",

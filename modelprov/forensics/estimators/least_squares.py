@@ -12,7 +12,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import nnls
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.thresholds import JACKKNIFE_LEAST, SINGULAR
@@ -151,6 +150,10 @@ def _on_simplex(gram: Float64, cross: Float64, vv: float) -> Float64:
     With the reference as one more corner (delta 0) this is the point of the simplex of the columns m_i = u_i - v, and
     m_0 = -v, nearest to the origin: the normalised solution of non-negative least squares on [M; 1] y = [0; 1].
     """
+    if cross.size == 1:
+        return np.clip(cross / gram[0], 0.0, 1.0)
+    from scipy.optimize import nnls
+
     corners = np.zeros((cross.size + 1, cross.size + 1))
     corners[1:, 1:] = gram - cross - cross[:, None]
     corners[0, 1:] = corners[1:, 0] = -cross
