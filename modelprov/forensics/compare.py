@@ -39,7 +39,7 @@ from modelprov.forensics.search.methods.whole import ELEMENTS, Wholes
 from modelprov.forensics.search.profiles import Resemblance, choose, resemblance
 from modelprov.forensics.search.recipes import tied
 from modelprov.forensics.sums.kernels.choose import pick_device
-from modelprov.forensics.sums.kernels.cpu import compile_for
+from modelprov.forensics.sums.kernels.cpu import compile_kernel
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.sweep import block_bytes, sweep
 from modelprov.progress import Progress
@@ -211,7 +211,7 @@ def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | N
     whole = alignment if undone is None else undone.alignment(alignment)
     strata = stratify(alignment)
     progress.stage("preparing kernels (compiled once, on the first run)")
-    compile_for(len(checkpoints))
+    compile_kernel()
     scout = plan_sample(alignment, strata, options.sample_elements, options.seed)
     progress.stage("scouting: precision and candidate recipes, from a sample")
     sample, fits = _scout(alignment, strata, scout, options.seed)

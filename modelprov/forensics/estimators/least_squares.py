@@ -86,8 +86,11 @@ def fit_one(uu: float, uv: float, vv: float, n: int, blocks: BlockSums | None = 
     return OneParent(alpha, collinearity, collinearity * math.sqrt(n), error)
 
 
-def fit_many(gram: Float64, cross: Float64, vv: float) -> ManyParents:
-    """Solve for k - 1 parents: `gram` float64[k-1, k-1] of the deltas, `cross` float64[k-1] = <u_i, v>."""
+def fit_many(gram: Float64, cross: Float64, vv: float, *, simplex: bool = True) -> ManyParents:
+    """Solve for k - 1 parents: `gram` float64[k-1, k-1] of the deltas, `cross` float64[k-1] = <u_i, v>.
+
+    Without `simplex` that solution is left out: it takes longer than the other.
+    """
     scale, correlations, condition, reason = _scaled(gram, cross)
     if reason is not None:
         return ManyParents(condition_number=condition, reason=reason)
@@ -98,7 +101,7 @@ def fit_many(gram: Float64, cross: Float64, vv: float) -> ManyParents:
     r_squared = min(float(cross @ solution) / vv, 1.0)
     return ManyParents(
         tuple(map(float, solution)),
-        tuple(map(float, _on_simplex(gram, cross, vv))),
+        tuple(map(float, _on_simplex(gram, cross, vv))) if simplex else None,
         r_squared,
         math.sqrt(max(r_squared, 0.0)),
         condition,

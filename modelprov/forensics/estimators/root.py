@@ -1,8 +1,8 @@
 """The root of a function of one number between two places where its signs differ. Knows nothing of models.
 
 R. P. Brent, Algorithms for Minimization without Derivatives (1973), chapter 4: inverse quadratic steps where they
-shrink the bracket, halves of it where they do not. The same steps as `scipy.optimize.brentq`, whose import costs more than the
-fits that need a root; the tests hold the two together.
+shrink the bracket, halves of it where they do not. The same steps as `scipy.optimize.brentq`, whose import costs more
+than the fits that need a root; the tests hold the two together.
 """
 
 from __future__ import annotations
