@@ -154,7 +154,7 @@ def _on_simplex(gram: Float64, cross: Float64, vv: float) -> Float64:
     m_0 = -v, nearest to the origin: the normalised solution of non-negative least squares on [M; 1] y = [0; 1].
     """
     if cross.size == 1:
-        return np.clip(cross / gram[0], 0.0, 1.0)
+        return np.asarray(np.clip(cross / gram[0], 0.0, 1.0), np.float64)
     from scipy.optimize import nnls
 
     corners = np.zeros((cross.size + 1, cross.size + 1))
