@@ -1,7 +1,7 @@
 """What a comparison costs beside the pass over the weights, in processor seconds and in imports of numpy.
 
-Run: `python benchmarks/fixed_costs.py [--repeats 5] [--tensors 95000] [--json FILE]`. Every figure is the median of
-fresh processes' own processor time (user and system), so that other work on the machine counts little; beside it stands
+Run: `python benchmarks/fixed_costs.py [--repeats 5] [--tensors 95000] [--skip-first] [--json FILE]`. Every figure is the
+median of fresh processes' own processor time (user and system), so that other work on the machine counts little; beside it stands
 how often the same machine could have imported numpy in that time, measured in between:
 
 * `--help`, and importing what `compare` needs;
@@ -105,6 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--tensors", type=int, default=95_000, help="of the model of very many; 0 leaves it out")
+    parser.add_argument("--skip-first", action="store_true", help="leave out the first run, which compiles")
     parser.add_argument("--scratch", type=Path, help="folder for the checkpoints [default: a temporary one]")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -118,7 +119,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.scratch, prefix="modelprov-costs-") as scratch:
         dense = write_big_family(Path(scratch) / "dense", DENSE_BYTES, DENSE)
         fresh = {"XDG_CACHE_HOME": str(Path(scratch) / "cache"), "NUMBA_CACHE_DIR": ""}
-        results["first run"] = stages(1, dense, "full", fresh)
+        if not options.skip_first:
+            results["first run"] = stages(1, dense, "full", fresh)
         stages(1, dense, "full")  # the kernels of this version are kept from now on
         results["dense, 224 tensors"] = stages(options.repeats, dense, "full")
         if options.tensors:
