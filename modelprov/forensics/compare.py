@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 
+from modelprov.checkpoints.layouts.alignment_file import AlignmentFile
 from modelprov.checkpoints.layouts.quantised import refuse_quantised
 from modelprov.checkpoints.layouts.realignment import Realignment
 from modelprov.checkpoints.types import Alignment, Checkpoint
@@ -18,6 +19,7 @@ from modelprov.forensics.judging.coordinates import (
     paired_units,
     settled,
     tells_more,
+    with_left,
     with_units,
 )
 from modelprov.forensics.judging.findings import Findings, collect
@@ -63,7 +65,7 @@ class Options:
     method: str = "auto"
     engine: str = "local"
     thorough: bool = False
-    alignment: Realignment | None = None
+    alignment: AlignmentFile | None = None
 
 
 @dataclass(frozen=True)
@@ -141,30 +143,6 @@ def compare(
     return replace(result, controls=tuple(controls), candidates=tuple(candidates))
 
 
-def _at_their_places(checkpoints: tuple[Checkpoint, ...], run: _Run) -> Comparison:
-    """The comparison under the names that tensors have, or of a stack with the layers that it is made of.
-
-    Layers are looked for under other numbers where the models have not equally many, or where their places leave
-    something open; only if every tensor is then found, bit by bit, does that stand for the comparison.
-    """
-    first = run.ledger is not None or not depths_differ(checkpoints)  # a ledger's sums are those of their places
-    result = _measure(checkpoints, run) if first else None
-    if result is not None and not leaves_open(result.findings, result.alignment):
-        return result
-    run.progress.stage("looking for the same layers under other numbers")
-    stack = find_stack(checkpoints, run.options.seed)
-    read = 0 if result is None else result.bytes_read
-    if stack is not None:
-        again = _measure(stack_views(checkpoints, stack), run, _Restacked(checkpoints, stack))
-        read += again.bytes_read
-        if again.findings.facts.stacked is not None:
-            return replace(again, bytes_read=read)
-    if result is None:
-        result = _measure(checkpoints, run)
-        read += result.bytes_read
-    return replace(result, bytes_read=read)
-
-
 def sum_part(
     checkpoints: Sequence[Checkpoint], options: Options, progress: Progress, controls: Sequence[Checkpoint],
     ledger: Ledger,
@@ -190,6 +168,30 @@ def _size(checkpoints: Sequence[Checkpoint]) -> int:
     return sum(ref.count * ref.dtype.size for checkpoint in checkpoints for ref in checkpoint.tensors.values())
 
 
+def _at_their_places(checkpoints: tuple[Checkpoint, ...], run: _Run) -> Comparison:
+    """The comparison under the names that tensors have, or of a stack with the layers that it is made of.
+
+    Layers are looked for under other numbers where the models have not equally many, or where their places leave
+    something open; only if every tensor is then found, bit by bit, does that stand for the comparison.
+    """
+    first = run.ledger is not None or not depths_differ(checkpoints)  # a ledger's sums are those of their places
+    result = _measure(checkpoints, run) if first else None
+    if result is not None and not leaves_open(result.findings, result.alignment):
+        return result
+    run.progress.stage("looking for the same layers under other numbers")
+    stack = find_stack(checkpoints, run.options.seed)
+    read = 0 if result is None else result.bytes_read
+    if stack is not None:
+        again = _measure(stack_views(checkpoints, stack), run, _Restacked(checkpoints, stack))
+        read += again.bytes_read
+        if again.findings.facts.stacked is not None:
+            return replace(again, bytes_read=read)
+    if result is None:
+        result = _measure(checkpoints, run)
+        read += result.bytes_read
+    return replace(result, bytes_read=read)
+
+
 def _elsewhere_too(result: Comparison, found: Found | None, checkpoints: Sequence[Checkpoint], run: _Run) -> Comparison:
     """The result with other coordinates looked for: that of what was undone where it tells more, else as it was."""
     if found is None:
@@ -210,7 +212,8 @@ def _look(checkpoints: Sequence[Checkpoint], controls: Sequence[Checkpoint], run
     """The test of units, what is undone, and which of the controls, strangers at their places, fare as the suspect."""
     options, advance = run.options, run.progress.advance
     run.progress.stage("looking for the same units in other coordinates")
-    found = look(checkpoints, options.seed, advance, options.alignment)
+    given = None if options.alignment is None else options.alignment.realignment
+    found = look(checkpoints, options.seed, advance, given)
     if found is None or found.realignment is None:
         return found
     doubts = []
@@ -233,7 +236,8 @@ def _undone(checkpoints: Sequence[Checkpoint], found: Found, run: _Run) -> Compa
     )
     result = _measure(seen, replace(run, beside=others), _Undone(checkpoints, found))
     labels = [checkpoint.label for checkpoint in checkpoints]
-    return replace(result, coordinates=coordinates(found, labels), realignment=found.realignment)
+    told = with_left(coordinates(found, labels), result.findings)
+    return replace(result, coordinates=told, realignment=found.realignment)
 
 
 @dataclass(frozen=True, eq=False)

@@ -75,6 +75,7 @@ FRAME_CERTAIN = 0.9  # mean cosine of paired embedding columns from which their 
 FRAME_PERMUTED = 0.5  # mean entry of a basis, in the places of an order, from which it is that order
 UNITS_CHANCE = 1e-12  # chance of so many agreeing units in a layer, times the pairs of layers that were tried
 UNITS_AGREE = 0.05  # share of the units: layers of one model share a frame, so that chance is not exact
+UNITS_TURNED = 5  # standard errors by which ups agree in a frame that their gates give, from which it is made better
 ALIKE = 0.95  # correlation of a matrix from which nothing in it stands elsewhere
 GAIN = 0.01  # of the weights compared, that undoing must bring before it counts
 CLOSER = 0.25  # of the correlation that lacks to 1, that it must bring else; models of one start gain 0.08

@@ -200,14 +200,8 @@ def _rows(
             measure(table, f"layer {key[0]}, {key[1]}", rows, layer=key[0], component=str(key[1]), **fixed("cell", key))  # type: ignore[index]
             for key, rows in table.groups(cell).items()
         ),
-        tuple(
-            measure(
-                table, tensor.name, [row],
-                layer=tensor.layer, component=str(tensor.component), expert=tensor.expert,
-            )
-            for row, tensor in enumerate(table.tensors)
-        ),
-    )  # fmt: skip
+        rows.measure_each(table, mixed=kin),
+    )
 
 
 def _control(label: str, findings: Findings) -> Control:

@@ -20,7 +20,7 @@ from modelprov.forensics.judging.line import collinearity, straightness, weights
 from modelprov.forensics.judging.part_alphas import PartAlpha, part_weights, spread, spread_of_weights
 from modelprov.forensics.judging.reversal import centred, extrapolated
 from modelprov.forensics.judging.roles import between
-from modelprov.forensics.judging.rows import Table, agreement, betweenness, correlations, mean_correlation
+from modelprov.forensics.judging.rows import Table, agreement, betweenness, mean_correlation
 from modelprov.forensics.judging.sides import sides, towards
 from modelprov.forensics.judging.trace import trace
 from modelprov.forensics.judging.verdict import exact_rule
@@ -263,8 +263,7 @@ def _kin_tensors(table: Table, decisive: Sequence[int]) -> float:
     """Share of the elements that are in tensors whose raw weights correlate above `KIN` with some parent's."""
     if not decisive:
         return 0.0
-    moments = table.moments[np.asarray(decisive)]
-    found = [correlations(moments, 0, parent) for parent in range(1, moments.n)]
+    found = [[column[decisive] for column in table.correlations(0, parent)] for parent in range(1, table.moments.n)]
     with np.errstate(invalid="ignore"):
         kin = np.any([values > KIN for values, _ in found], axis=0)
     elements = found[0][1]
