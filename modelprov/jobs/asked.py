@@ -8,7 +8,7 @@ from typing import Any
 
 from modelprov.called import DEVICES, ENGINES, refuse_other
 from modelprov.checkpoints.labels import unique_labels
-from modelprov.checkpoints.layouts.alignment_file import read_alignment
+from modelprov.checkpoints.layouts.alignment_file import open_alignment
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.forensics.compare import Options
 from modelprov.jobs.arguments import (
@@ -88,7 +88,7 @@ def asked(
         method=reading,
         engine=engine,
         thorough=thorough,
-        alignment=None if alignment is None else read_alignment(path_of(alignment)),
+        alignment=None if alignment is None else open_alignment(path_of(alignment)),
     )
     file = None if alignment is None else text_of(alignment)
     return Asked(tuple(ordered), tuple(controls), tuple(possible), options, file)
