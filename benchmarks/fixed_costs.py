@@ -1,8 +1,8 @@
 """What a comparison costs beside the pass over the weights, in processor seconds and in imports of numpy.
 
-Run: `python benchmarks/fixed_costs.py [--repeats 5] [--tensors 95000] [--skip-first] [--json FILE]`. Every figure is a
-median over fresh processes of their own processor time (user and system), so that other work on the machine counts
-little; beside it stands how often the same machine could have imported numpy in that time, measured in between:
+Run: `python benchmarks/fixed_costs.py [--repeats 5] [--tensors 95000] [--skip-first] [--json FILE]`. Every figure is
+the median of fresh processes' own processor time (user and system), so that other work on the machine counts little;
+beside it stands how often the same machine could have imported numpy in that time, measured in between:
 
 * `--help`, and importing what `compare` needs;
 * the stages of `compare` on 32 layers of seven matrices, as a dense model of 7B parameters has them, of small tensors:

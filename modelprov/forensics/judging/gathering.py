@@ -165,6 +165,7 @@ def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
         compared=of.compared[0],
         compared_decisive=of.compared[1],
         identical=tuple(same),
+        patched=not same and _patched(table, decisive),
         alike=everything.equal(0, same[0]) / everything.elements if same else 1.0,
         equal=tuple(total.equal(0, parent) / elements if elements else 0.0 for parent in range(1, n)),
         correlations=correlated,
@@ -249,6 +250,13 @@ def _bit_equal(moments: Moments, slot: int | None) -> float | None:
     if slot is None or differ <= 0:
         return None
     return max(0.0, 1 - (moments.elements - moments.recipe(slot)) / differ)
+
+
+def _patched(table: Table, decisive: Sequence[int]) -> bool:
+    """Whether every one of these tensors holds all bits of some parent."""
+    counts, n = table.moments.counts[np.asarray(decisive, np.int64)], table.moments.n
+    own = [FIRST_PAIR + layout(n).pairs.index((0, parent)) for parent in range(1, n)]
+    return bool(decisive) and bool((counts[:, own] == counts[:, [ELEMENTS]]).any(axis=1).all())
 
 
 def _kin_tensors(table: Table, decisive: Sequence[int]) -> float:
