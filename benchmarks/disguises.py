@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cases.side_by_side import BEYOND, LISTED, SEED, Disguise
-from modelprov.cli.compare import exit_code
+from modelprov.cli.compared import exit_code
 from modelprov.forensics.compare import Options
 from tests.memory import run
 

@@ -13,7 +13,7 @@ from benchmarks import calibration_tables, disguises
 from benchmarks.trained import tables as trained_tables
 from modelprov import __version__
 from modelprov.cli import app
-from modelprov.cli.compare import exit_code
+from modelprov.cli.compared import exit_code
 from modelprov.forensics import thresholds
 from modelprov.forensics.results import VerdictClass
 

@@ -6,17 +6,23 @@ families of `benchmarks/calibration.py`; the table in `docs/method.md` says what
 
 # Evidence at all.
 MINIMUM_ELEMENTS = 1_000
-HALF = 0.5
+HALF, NEARLY_ALL = 0.5, 0.9
+# Close copies.
+PROPORTIONAL = 2.0  # change over size, of small weights as of large ones: noise and scaling give 1, training 5 to 10
+ROUNDING_SIZED = 0.01  # of a weight; one step of bf16 is half of it
 # Kinship: mean-centred correlation of raw weights.
 UNRELATED, KIN = 0.1, 0.5
+SHARED_BITS = 0.02  # share of equal bits beyond chance, of strangers at most 0.002
 # The format that values show.
 ON_LATTICE = 0.999  # share of the values that must be numbers of a coarser format; true merges in F32 reach 0.45
 LATTICE_ELEMENTS = 50  # of a tensor, below which the whole model's share stands for it
+SINGLE, SINGLE_SHARE = 3, 1e-4  # elements of a matrix, or the share, that a copy may not share; training changes more
 # What is exact: recipes and rounding cells.
 REPRODUCED = 0.9999
 COMPLETE = 0.9999  # agreement and betweenness of an exact merge
 DISTINCT, DISTINCT_PER_PIECE = 500, 100
 MISSED, MISSED_FEW = 0.01, 10  # missed bits that make no exception of a tensor: a share of those that tell, or so few
+BLENDED = 0.3  # of what differs, in pieces that are mixtures by themselves; gradients from 0 to 1 leave half or more
 COVERED = 0.99999  # share of intervals that must hold one alpha before it is called exact to rounding
 INFORMATIVE = 500  # informative elements below which an interval carries nothing
 MOST_PIECES = 40

@@ -16,7 +16,7 @@ from modelprov.errors import CheckpointNotFoundError, CouldNotJudgeError, Modelp
 from modelprov.foreign.shown import clean
 from modelprov.forensics.compare import Options, compare
 from modelprov.jobs.arguments import Location, parse_size, path_of, refuse_below, text_of
-from modelprov.jobs.compare import SMALLEST_SAMPLE
+from modelprov.jobs.asked import SMALLEST_SAMPLE
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recorded import Places, labelled, parse_report, read_file
 from modelprov.merge.virtual import open_any
