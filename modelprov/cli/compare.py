@@ -30,7 +30,10 @@ def compare(
     Example: modelprov compare ./rio ./nex ./qwen --control ./other-finetune --html report.html
     """
     from modelprov.cli.progress import Bar
+    from modelprov.compiled import without_linear_algebra
     from modelprov.jobs.compare import compare as job
+
+    without_linear_algebra()
 
     outputs = asked({"json": json_file, "markdown": markdown, "html": html}, open_it=open_it)
     asked({"save-alignment": save_alignment, "resume": resume})

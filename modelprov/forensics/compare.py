@@ -30,6 +30,11 @@ from modelprov.forensics.sampling.matrices import BUDGET
 from modelprov.forensics.search.beyond import measure_beyond
 from modelprov.forensics.search.coordinates.looking import Found, look, of_originals, views
 from modelprov.forensics.search.methods.find import FoundMethod, find
+from modelprov.forensics.search.methods.stacks import Stack, depths_differ
+from modelprov.forensics.search.methods.stacks import find as find_stack
+from modelprov.forensics.search.methods.stacks import of_originals as of_stack
+from modelprov.forensics.search.methods.stacks import scale as scale_of
+from modelprov.forensics.search.methods.stacks import views as stack_views
 from modelprov.forensics.search.methods.whole import ELEMENTS, Wholes
 from modelprov.forensics.search.profiles import Resemblance, choose, resemblance
 from modelprov.forensics.sums.kernels.choose import pick_device
@@ -126,7 +131,7 @@ def compare(
             measured.append((control.label, result.findings))
         run = replace(run, known=tuple(measured), beside=Beside(tuple(candidates), tuple(controls)))
         try:
-            result = _measure(tuple(checkpoints), run)
+            result = _at_their_places(tuple(checkpoints), run)
         except CouldNotJudgeError:
             found = _look(checkpoints, controls, run)
             if found is None or found.realignment is None:
@@ -161,6 +166,29 @@ def sum_part(
 
 def _size(checkpoints: Sequence[Checkpoint]) -> int:
     return sum(ref.count * ref.dtype.size for checkpoint in checkpoints for ref in checkpoint.tensors.values())
+
+
+def _at_their_places(checkpoints: tuple[Checkpoint, ...], run: _Run) -> Comparison:
+    """The comparison under the names that tensors have, or of a stack with the layers that it is made of.
+
+    Layers are looked for under other numbers where the models have not equally many, or where their places leave
+    something open; only if every tensor is then found, bit by bit, does that stand for the comparison.
+    """
+    result = None if depths_differ(checkpoints) else _measure(checkpoints, run)
+    if result is not None and not leaves_open(result.findings, result.alignment):
+        return result
+    run.progress.stage("looking for the same layers under other numbers")
+    stack = find_stack(checkpoints, run.options.seed)
+    read = 0 if result is None else result.bytes_read
+    if stack is not None:
+        again = _measure(stack_views(checkpoints, stack), run, _Restacked(checkpoints, stack))
+        read += again.bytes_read
+        if again.findings.facts.stacked is not None:
+            return replace(again, bytes_read=read)
+    if result is None:
+        result = _measure(checkpoints, run)
+        read += result.bytes_read
+    return replace(result, bytes_read=read)
 
 
 def _elsewhere_too(result: Comparison, found: Found | None, checkpoints: Sequence[Checkpoint], run: _Run) -> Comparison:
@@ -212,6 +240,18 @@ def _undone(checkpoints: Sequence[Checkpoint], found: Found, run: _Run) -> Compa
 
 
 @dataclass(frozen=True, eq=False)
+class _Restacked:
+    """What a comparison of parents with their layers in the suspect's order is truly of."""
+
+    checkpoints: Sequence[Checkpoint]
+    stack: Stack
+
+    def alignment(self, aligned: Alignment) -> Alignment:
+        """The alignment of the checkpoints themselves."""
+        return of_stack(aligned, self.checkpoints)
+
+
+@dataclass(frozen=True, eq=False)
 class _Undone:
     """What a comparison of views is truly of."""
 
@@ -224,7 +264,7 @@ class _Undone:
         return of_originals(aligned, self.checkpoints, self.found.realignment)
 
 
-def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | None = None) -> Comparison:
+def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | _Restacked | None = None) -> Comparison:
     """One suspect against the parents: scout, then sweep. `undone` says what these are views of."""
     options, progress, beside = run.options, run.progress, run.beside
     found = scouted(checkpoints, options.sample_elements, options.seed, progress)
@@ -245,9 +285,11 @@ def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | N
         table, found.strata, found.fits, options.seed, run.known, tuple(one.location for one in checkpoints[1:]),
         (whole.share(), whole.decisive_share()),
         (lambda: _elsewhere(alignment, options, progress)) if undone is None else None, found.sample,
-        None if undone is None else paired_units(undone.found),
-        lambda: _method(alignment, options, progress),
+        paired_units(undone.found) if isinstance(undone, _Undone) else None,
+        None if isinstance(undone, _Restacked) else lambda: _method(alignment, options, progress),
         None if beside is None else lambda: _left(alignment, beside, options, progress),
+        undone.stack if isinstance(undone, _Restacked) else None,
+        lambda row, parent: scale_of(Wholes(alignment, options.seed, options.memory).load(row), parent),
     )  # fmt: skip
     words = (None if run.ledger is None else run.ledger.device) or device.description
     return Comparison(whole, findings, options, f"{words}{CLUSTER if options.engine == 'ray' else ''}", read)

@@ -16,7 +16,7 @@ from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata, load_sample, plan_sample, stratify
 from modelprov.forensics.search.fits import Fits, fit_sample
 from modelprov.forensics.search.recipes import tied
-from modelprov.forensics.sums.kernels.cpu import compile_for
+from modelprov.forensics.sums.kernels.cpu import compile_kernel
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.ledger import Ledger
 from modelprov.forensics.sums.moments import Moments
@@ -57,7 +57,7 @@ def scouted(checkpoints: tuple[Checkpoint, ...], elements: int, seed: int, progr
         )
     strata = stratify(alignment)
     progress.stage("preparing kernels (compiled once, on the first run)")
-    compile_for(len(checkpoints))
+    compile_kernel()
     plan = plan_sample(alignment, strata, elements, seed)
     progress.stage("scouting: precision and candidate recipes, from a sample")
     sample, fits = _scout(alignment, strata, plan, seed)

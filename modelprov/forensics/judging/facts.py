@@ -33,6 +33,21 @@ class PairedUnits:
 
 
 @dataclass(frozen=True)
+class Stacked:
+    """Every layer of the suspect is, bit for bit, one of a parent's (`stacked.py`).
+
+    `parents` are the arguments that it takes, the fewest; `moved` whether layers stand elsewhere, or are more or fewer,
+    than in the parents; `scaled` whether some tensors are a parent's times a factor. `versions`: the elements in which
+    two related parents differ, in a layer that the suspect holds both as the one has it and as the other has it.
+    """
+
+    parents: tuple[int, ...]
+    moved: bool = False
+    scaled: bool = False
+    versions: int = 0
+
+
+@dataclass(frozen=True)
 class Facts:
     """What the rules look at; parents are numbered 1 ... k as arguments, the reference last.
 
@@ -48,7 +63,8 @@ class Facts:
     sizes in another order (`profiles.py`); `untested` where too few could be compared; of so many `profiles`, `rare` by
     parent are closer than chance makes one in a thousand, which `by_chance` would be of independent models.
 
-    `paired`: what the units say, where they were asked.
+    `paired`: what the units say, where they were asked. `patched`: whether every decisive tensor holds all bits of some
+    parent, though no parent holds all; `stacked` what that is, where it is so layer by layer.
 
     `extrapolated`: a parent that is exactly the suspect carried on beyond it (`reversal.py`); `centred`: one whose
     mixture lies nearer the middle of the suspect's cells than rounding puts it; `short`: whether the suspect holds
@@ -89,6 +105,8 @@ class Facts:
     elsewhere: int | None = None
     untested: bool = False
     paired: PairedUnits | None = None
+    patched: bool = False
+    stacked: Stacked | None = None
     profiles: int = 0
     rare: tuple[int, ...] = ()
     by_chance: float = 0.0

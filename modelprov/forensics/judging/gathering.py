@@ -20,7 +20,7 @@ from modelprov.forensics.judging.line import collinearity, straightness, weights
 from modelprov.forensics.judging.part_alphas import PartAlpha, part_weights, spread, spread_of_weights
 from modelprov.forensics.judging.reversal import centred, extrapolated
 from modelprov.forensics.judging.roles import between
-from modelprov.forensics.judging.rows import Table, agreement, betweenness, correlations, mean_correlation
+from modelprov.forensics.judging.rows import Table, agreement, betweenness, mean_correlation
 from modelprov.forensics.judging.sides import sides, towards
 from modelprov.forensics.judging.trace import trace
 from modelprov.forensics.judging.verdict import exact_rule
@@ -165,6 +165,7 @@ def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
         compared=of.compared[0],
         compared_decisive=of.compared[1],
         identical=tuple(same),
+        patched=not same and _patched(table, decisive),
         alike=everything.equal(0, same[0]) / everything.elements if same else 1.0,
         equal=tuple(total.equal(0, parent) / elements if elements else 0.0 for parent in range(1, n)),
         correlations=correlated,
@@ -251,12 +252,18 @@ def _bit_equal(moments: Moments, slot: int | None) -> float | None:
     return max(0.0, 1 - (moments.elements - moments.recipe(slot)) / differ)
 
 
+def _patched(table: Table, decisive: Sequence[int]) -> bool:
+    """Whether every one of these tensors holds all bits of some parent."""
+    counts, n = table.moments.counts[np.asarray(decisive, np.int64)], table.moments.n
+    own = [FIRST_PAIR + layout(n).pairs.index((0, parent)) for parent in range(1, n)]
+    return bool(decisive) and bool((counts[:, own] == counts[:, [ELEMENTS]]).any(axis=1).all())
+
+
 def _kin_tensors(table: Table, decisive: Sequence[int]) -> float:
     """Share of the elements that are in tensors whose raw weights correlate above `KIN` with some parent's."""
     if not decisive:
         return 0.0
-    moments = table.moments[np.asarray(decisive)]
-    found = [correlations(moments, 0, parent) for parent in range(1, moments.n)]
+    found = [[column[decisive] for column in table.correlations(0, parent)] for parent in range(1, table.moments.n)]
     with np.errstate(invalid="ignore"):
         kin = np.any([values > KIN for values, _ in found], axis=0)
     elements = found[0][1]

@@ -23,7 +23,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         below 0 in float32 precision that gives no bits                       -> inconclusive
     ties                rule 7 would hold, but where the mixture falls on a border the suspect does not hold the even
                         number, as where elements were picked, or a change was taken in part  -> inconclusive
-    whole-parts         what follows would hold, but no part by itself is a mixture           -> inconclusive
+    whole-parts         what follows would hold, but no part by itself is a mixture; or every tensor holds all bits of
+                        one parent or of another                                              -> inconclusive
 6.  reproduced          a recipe with more than one parent gives the same bits in 99.99 % of the elements where the
                         parents differ                                                        -> merge
 7.  exact-to-rounding   one weighting (or one per piece) lies in every rounding cell sampled; agreement is complete,
@@ -36,7 +37,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     other-child again   another argument lies between the suspect and a third                 -> inconclusive
     method              what no weighted sum explains, after rules 7 to 10: a merge method, computed again in whole
                         tensors, gives the bits as rule 6 asks for (`named_method.py`), or, where its masks are random,
-                        the survivors are what some mask makes of them                        -> merge
+                        the survivors are what some mask makes of them; or every layer is a parent's, and one is there
+                        as two related parents have it (`stacked.py`)                         -> merge
 8.  traced              a recipe of several parents, in steps of 16 bits: where it gives another number than the mixture
                         rounded once, and no parent's, 0.8 of what holds either hold the recipe's, at least 500
                                                                                               -> on-line
@@ -66,7 +68,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modelprov.forensics.judging.facts import Facts, PairedUnits
+from modelprov.forensics.judging.facts import Facts, PairedUnits, Stacked
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.thresholds import (
     BEYOND,
@@ -96,6 +98,11 @@ from modelprov.forensics.thresholds import (
     UNRELATED,
 )
 
+PARTS = (
+    "each of its parts is, bit for bit, that of one parent or of another: parts put together look so, and so does "
+    "training in stages, of which one left those parts as they were"
+)
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -110,6 +117,8 @@ class Decision:
 def decide(facts: Facts) -> Decision:
     """Apply the rules in order."""
     decision = _by_rules(facts)
+    if facts.stacked is not None:
+        decision = _stacked(decision, facts.stacked)
     if facts.paired is not None and facts.paired.undone:
         return _undone(decision, facts, facts.paired)
     if decision.class_ is VerdictClass.INCONCLUSIVE or _enough(decision, facts):
@@ -156,6 +165,15 @@ def pointing_elsewhere(parent: int, reason: str) -> Decision:
 def held(decision: Decision, facts: Facts) -> float:
     """The share of the weights compared that the class is about, 0 to 1: less than all where it holds in a part."""
     return {"partly-exact": facts.explained, "identical": facts.alike * facts.finite}.get(decision.rule, 1.0)
+
+
+def _stacked(decision: Decision, stacked: Stacked) -> Decision:
+    """Layers put together: a stack where they cannot be one model's own, else parts as training may leave them too."""
+    if decision.class_ is VerdictClass.COPY or decision.rule == "no-evidence":
+        return decision
+    if stacked.versions >= DISTINCT or (stacked.scaled and stacked.moved and len(stacked.parents) == 1):
+        return by_method()
+    return _inconclusive("whole-parts", PARTS) if len(stacked.parents) > 1 else decision
 
 
 def _undone(decision: Decision, facts: Facts, paired: PairedUnits) -> Decision:
@@ -299,12 +317,8 @@ def _among_parents(facts: Facts) -> Decision:
         )
     if exact == "exact-to-rounding" and not facts.short:
         exact = None  # Float32 hardly rounds: an adapter between two other scales of it fits too. Only bits tell.
-    if exact and not facts.blends:
-        return _inconclusive(
-            "whole-parts",
-            "each of its parts is, bit for bit, that of one parent or of another: parts put together look so, and so "
-            "does training in stages, of which one left those parts as they were",
-        )
+    if facts.patched or (exact and not facts.blends):
+        return _inconclusive("whole-parts", PARTS)
     if exact and facts.explained < HALF:
         return _inconclusive(
             "partly-exact", f"{facts.explained:.0%} of the matrix weights are exactly a mixture, the larger part is not"

@@ -12,7 +12,7 @@ from modelprov.checkpoints.plan import plan_pass, tensor_bytes
 from modelprov.checkpoints.types import Alignment
 from modelprov.engines.ray import run_on_ray
 from modelprov.forensics.sums.kernels.choose import pick_device
-from modelprov.forensics.sums.kernels.cpu import compile_for
+from modelprov.forensics.sums.kernels.cpu import compile_kernel
 from modelprov.forensics.sums.kernels.interface import RecipePlan
 from modelprov.forensics.sums.moments import Moments
 from modelprov.forensics.sums.partial import Int64
@@ -39,7 +39,7 @@ class Work:
 def sum_tensors(work: Work, only: Int64) -> Moments:
     """Moments of these tensors, ascending, a row each; on whatever machine this is called."""
     checkpoints = work.alignment.checkpoints
-    compile_for(len(checkpoints))
+    compile_kernel()
     device = pick_device(work.device)
     threads = threads_within(work.memory, min(work.threads, device.threads or work.threads), len(checkpoints))
     plan = plan_pass(work.alignment, block_bytes(work.memory, threads, len(checkpoints), device), work.piece, only)
