@@ -9,7 +9,7 @@ from modelprov.checkpoints.types import AlignedTensor, Component
 from modelprov.forensics.judging import rows, stacked, wording
 from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather
-from modelprov.forensics.judging.named_method import claimed, decision_of, named, open_to_methods, told
+from modelprov.forensics.judging.named_method import claimed, decision_of, named, open_to_methods, told, told_open
 from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas, same_bits_alphas
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
@@ -103,7 +103,8 @@ def collect(
         )  # fmt: skip
     decision, method = decide(facts), None
     found_method = methods() if methods is not None and open_to_methods(decision, facts.parents) else None
-    if found_method is not None and claimed(found_method):
+    found_method = found_method if claimed(found_method) else None
+    if found_method is not None and decision_of(decision, found_method).rule == "method":
         method = named(found_method, table, locations)
     elif pieces is not None:
         method = stacked.named(pieces, table, locations, compared[1])
@@ -125,6 +126,8 @@ def collect(
         verdict = stacked.told(verdict, method)
     elif method is not None and decision.rule == "method":
         verdict = told(verdict, method, table.labels[0])
+    elif found_method is not None and decision.rule == "extrapolated":
+        verdict = told_open(verdict, found_method, decision, table.labels)
     whole = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
     beyond = left() if left is not None and kin and not whole else None
     return Findings(
