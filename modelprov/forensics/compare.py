@@ -26,6 +26,7 @@ from modelprov.forensics.judging.coordinates import (
     with_units,
 )
 from modelprov.forensics.judging.findings import Findings, collect
+from modelprov.forensics.judging.reversal import turned
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.results import Beyond, Coordinates, VerdictClass
 from modelprov.forensics.sampling.matrices import BUDGET
@@ -33,6 +34,7 @@ from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata, load_sample, plan_sample, stratify
 from modelprov.forensics.search.beyond import measure_beyond
 from modelprov.forensics.search.coordinates.looking import Found, look, of_originals, views
+from modelprov.forensics.search.fewer import fewer
 from modelprov.forensics.search.fits import Fits, fit_sample
 from modelprov.forensics.search.methods.find import FoundMethod, find
 from modelprov.forensics.search.methods.stacks import Stack, depths_differ
@@ -47,6 +49,7 @@ from modelprov.forensics.sums.kernels.choose import pick_device
 from modelprov.forensics.sums.kernels.cpu import compile_for
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.sweep import block_bytes, sweep
+from modelprov.forensics.thresholds import REPRODUCED, TIED
 from modelprov.progress import Progress
 from modelprov.records import processors
 
@@ -325,7 +328,21 @@ def _scout(alignment: Alignment, strata: Strata, plan: Plan, seed: int) -> tuple
     sample = effective(sample)
     if len(sample.parents) < 2:
         return sample, None
-    return sample, fit_sample(sample, strata.of_tensor[sample.group], len(strata.names), seed)
+    return sample, _of_fewer(fit_sample(sample, strata.of_tensor[sample.group], len(strata.names), seed), seed)
+
+
+def _of_fewer(fits: Fits, seed: int) -> Fits:
+    """Where all parents together give no recipe that stands, one of fewer of them that does, in place of the best."""
+    best = fits.candidates[0] if fits.candidates else None
+    if len(fits.sample.parents) < 3 or (
+        best is not None and best.share >= REPRODUCED and turned(fits, best.recipe.weights, seed) is None
+    ):
+        return fits
+    for found in fewer(fits, seed):
+        if turned(fits, found.recipe.weights, seed) is None:
+            others = [other for other in fits.candidates if other.share < found.share - TIED]
+            return replace(fits, candidates=(found, *others))
+    return fits
 
 
 def _recipe_plan(fits: Fits | None, strata: Strata, parents: int) -> RecipePlan:

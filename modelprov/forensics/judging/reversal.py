@@ -9,14 +9,17 @@ closer than chance would place it. Where the parent fits too, the order in time 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64, rounding_cells
 from modelprov.forensics.estimators import interval
 from modelprov.forensics.estimators.centring import Line, nearer
-from modelprov.forensics.estimators.precision import MANTISSA_BITS
+from modelprov.forensics.estimators.precision import MANTISSA_BITS, short
 from modelprov.forensics.sampling.sample import Sample
+from modelprov.forensics.search.fewer import of_parents, used
 from modelprov.forensics.search.fits import Fits, is_exact, subsample
 from modelprov.forensics.thresholds import CENTRED, COVERED, FAR, INFORMATIVE, SCATTERED
 
@@ -26,12 +29,34 @@ STEPS = 3  # cells between two parents from which the suspect's place between th
 DIGITS = 6  # of that place
 
 
-def extrapolated(fits: Fits | None, weights: Float64 | None) -> int | None:
+def turned(fits: Fits, weights: Float64, seed: int) -> int | None:
+    """The parent (1 ... k) for which a recipe that gives every bit tells nothing; only those with a weight are asked.
+
+    What else was given cannot have been needed for it: whoever makes one more file from the suspect changes nothing.
+    """
+    parents = used(weights)
+    part, own = of_parents(fits, parents), weights[:, list(parents)]
+    found = extrapolated(part, own) if short(fits.sample) else None
+    found = centred(part, own, seed) if found is None else found
+    return None if found is None else parents[found - 1] + 1
+
+
+def beside(fits: Fits, weights: Float64) -> int | None:
+    """The parent (1 ... k) without a weight that is exactly the suspect carried on beyond another argument.
+
+    That other may fit as well, carried on beyond this one: the one with finer numbers is named.
+    """
+    none = [parent for parent in range(weights.shape[1]) if parent not in used(weights)]
+    none.sort(key=lambda parent: -float(MANTISSA_BITS[fits.sample.formats[parent + 1]].mean()))
+    return extrapolated(fits, None, none) if none else None
+
+
+def extrapolated(fits: Fits | None, weights: Float64 | None, children: Sequence[int] | None = None) -> int | None:
     """The parent (1 ... k) that is an exact continuation of the suspect, as far as its own rounding cells can tell.
 
     `weights` float64 [strata, k] are those of the recipe or the exact fit, or None. Where the suspect is stored more
     finely than that parent it always fits, as a mixture; there it must also fill the parent's cells, as values do that
-    were rounded to them.
+    were rounded to them. `children` (0 ...) are the parents asked, all without.
     """
     if fits is None:
         return None
@@ -40,7 +65,7 @@ def extrapolated(fits: Fits | None, weights: Float64 | None) -> int | None:
     for parent in parents:
         if weights is not None and _carried_back(fits, weights, parent, comparable[parent]):
             return parent + 1
-    for child in parents:
+    for child in parents if children is None else children:
         for chosen, fill in ((comparable[child], False), (~comparable[child], True)):
             some = subsample(fits.sample.take(chosen), ELEMENTS, 0)
             if any(_beyond(some, child, third, fill) for third in parents if third != child):
