@@ -58,6 +58,7 @@ MEASURES: tuple[Measure, ...] = (
     ("MASKED", "explained by some mask", True, lambda seen: seen.explained),
     ("ENLARGED", "factor's distance from 1", True, lambda seen: seen.enlarged),
     ("STEADY", "tensors alike in share and weight", True, lambda seen: min(seen.alike, seen.steady)),
+    ("IMPROBABLE", "chances below 0 or above 1", True, lambda seen: seen.beyond),
     ("RANKED", "slope of the kept share", False, lambda seen: seen.slope),
     ("VOTED", "of chance, at opposite signs", False, lambda seen: seen.voted),
 )
@@ -92,10 +93,14 @@ def _ends(values: Sequence[float]) -> str:
 def main() -> None:
     """Make, measure, print a table of both halves."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kinds", nargs="*", help="these only")
     parser.add_argument("--cases", type=int, default=30)
-    count = parser.parse_args().cases
-    made = {method: _cases(method, lambda rng, own=method: _case(own, rng), count) for method in RANDOM}  # type: ignore[misc]
-    none = {kind: _cases(kind, make, count) for kind, make in NEGATIVES.items()}
+    arguments = parser.parse_args()
+    count, wanted = arguments.cases, arguments.kinds or [*RANDOM, *NEGATIVES]
+    made = {
+        method: _cases(method, lambda rng, own=method: _case(own, rng), count) for method in RANDOM if method in wanted
+    }  # type: ignore[misc]
+    none = {kind: _cases(kind, make, count) for kind, make in NEGATIVES.items() if kind in wanted}
     print(f"seed {SEED}, {count} cases a kind\n")
     for name, words, by_method, measure in MEASURES:
         value = getattr(thresholds, name)
@@ -110,6 +115,7 @@ def main() -> None:
             passed = sum(
                 one.explained >= thresholds.MASKED and one.enlarged >= thresholds.ENLARGED
                 and min(one.alike, one.steady) >= thresholds.STEADY and one.dropped
+                and one.beyond <= thresholds.IMPROBABLE
                 for one in seen
             )  # fmt: skip
             print(f"  {half:8} {kind:32} pass all: {passed} of {len(found[start::2])}")

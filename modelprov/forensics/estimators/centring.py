@@ -41,7 +41,10 @@ class Line:
 
     def take(self, chosen: npt.NDArray[np.bool_]) -> Line:
         """Some of the elements."""
-        return Line(**{name: values[chosen] for name, values in vars(self).items()})
+        if chosen.all():
+            return self
+        kept = np.flatnonzero(chosen)  # looked for once, not once an array
+        return Line(**{name: values[kept] for name, values in vars(self).items()})
 
     def place(self, steps: Float64 | float = 0.0) -> Float64:
         """How far the result lies from the middle of its own cell, in cells, were the parent `steps` cells further."""

@@ -56,7 +56,10 @@ class Facts:
     bits every decisive element holds, the most alike first; `alike` the share of all elements, vectors too, in which
     that first one has the suspect's bits; `equal` by parent the share of decisive elements in which it has them.
     `correlations`: mean-centred raw correlation by parent (None: no variance); `kin_tensors` the share of decisive
-    elements in tensors where one of them exceeds 0.5. `elsewhere`: the parent whose rows and columns have the suspect's
+    elements in tensors where one of them exceeds 0.5; `signs` the same by signs, where raw correlations show no kinship
+    (`at_their_places.py`), `beyond_chance` by parent the share of equal bits there less what chance gives.
+    `proportional`: of the nearest parent, how much more its small weights changed than its large ones, over their size,
+    and the change of the large ones. `elsewhere`: the parent whose rows and columns have the suspect's
     sizes in another order (`profiles.py`); `untested` where too few could be compared; of so many `profiles`, `rare` by
     parent are closer than chance makes one in a thousand, which `by_chance` would be of independent models.
 
@@ -97,6 +100,9 @@ class Facts:
     equal: tuple[float, ...] = ()
     correlations: tuple[float | None, ...] = ()
     kin_tensors: float = 0.0
+    signs: tuple[float | None, ...] = ()
+    beyond_chance: tuple[float, ...] = ()
+    proportional: tuple[float, float] | None = None
     elsewhere: int | None = None
     untested: bool = False
     paired: PairedUnits | None = None

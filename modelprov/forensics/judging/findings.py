@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from modelprov.checkpoints.types import AlignedTensor, Component
 from modelprov.forensics.judging import rows, stacked, wording
+from modelprov.forensics.judging.beyond import in_view_of
 from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather
 from modelprov.forensics.judging.named_method import claimed, decision_of, named, open_to_methods, told, told_open
@@ -108,7 +109,7 @@ def collect(
         method = named(found_method, table, locations)
     elif pieces is not None:
         method = stacked.named(pieces, table, locations, compared[1])
-    decision = _check_controls(decision_of(decision, found_method), controls)
+    decision = _check_controls(decision_of(decision, found_method), facts, controls)
     reproduced = facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and facts.explained == 1
     kin = akin(facts)
     mix, remade, after = Mixing(reason=NOT_KIN), Reproduction(reason=NOT_KIN), AfterMerge(reason=NOT_KIN)
@@ -120,6 +121,9 @@ def collect(
         after = after_merge(
             total, fits, reproduced or method is not None, facts.trace if decision.rule == "traced" else None
         )
+    whole = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
+    beyond = left() if left is not None and kin and not whole else None
+    decision = in_view_of(decision, beyond, table.labels)
     known = tuple(_control(label, one) for label, one in controls)
     verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
     if method is not None and pieces is not None and decision.rule != "method":
@@ -128,8 +132,6 @@ def collect(
         verdict = told(verdict, method, table.labels[0])
     elif found_method is not None and decision.rule == "extrapolated":
         verdict = told_open(verdict, found_method, decision, table.labels)
-    whole = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
-    beyond = left() if left is not None and kin and not whole else None
     return Findings(
         verdict, facts, held(decision, facts), mix, remade, after, method,
         *_rows(table, parts if kin else {}, reproduced, kin), beyond,
@@ -201,14 +203,8 @@ def _rows(
             measure(table, f"layer {key[0]}, {key[1]}", rows, layer=key[0], component=str(key[1]), **fixed("cell", key))  # type: ignore[index]
             for key, rows in table.groups(cell).items()
         ),
-        tuple(
-            measure(
-                table, tensor.name, [row],
-                layer=tensor.layer, component=str(tensor.component), expert=tensor.expert,
-            )
-            for row, tensor in enumerate(table.tensors)
-        ),
-    )  # fmt: skip
+        rows.measure_each(table, mixed=kin),
+    )
 
 
 def _control(label: str, findings: Findings) -> Control:
@@ -226,16 +222,19 @@ def _control(label: str, findings: Findings) -> Control:
     )
 
 
-def _check_controls(decision: Decision, controls: Sequence[tuple[str, Findings]]) -> Decision:
+def _check_controls(decision: Decision, facts: Facts, controls: Sequence[tuple[str, Findings]]) -> Decision:
     """A finding that an unsuspected checkpoint shares says nothing about the suspect."""
-    if decision.class_ not in MERGES:
+    whole = decision.class_ is VerdictClass.COPY and facts.alike == 1 and facts.compared == 1
+    if whole or decision.class_ not in (*MERGES, VerdictClass.COPY):
         return decision
     for label, findings in controls:
-        if findings.verdict.class_ in MERGES:
+        if findings.facts == facts:
+            continue  # the suspect's own numbers under another name: no control
+        if findings.verdict.class_ in (MERGES if decision.class_ in MERGES else (VerdictClass.COPY,)):
             return Decision(
                 VerdictClass.INCONCLUSIVE,
                 decision.rule,
                 None,
-                f"the control {label}, which nobody suspects, gives the same finding ({findings.verdict.class_})",
+                f"{label}, given as a control, gives the same finding ({findings.verdict.class_})",
             )
     return decision

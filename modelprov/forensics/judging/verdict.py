@@ -5,14 +5,16 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
 
 1.  no-evidence         fewer than 1,000 finite decisive elements, more than half of them not finite, or no variance
                                                                                               -> inconclusive
-2.  identical           every decisive element holds the bits of one parent, as the suspect's format stores them
+2.  identical           every decisive element holds the bits of one parent, as the suspect's format stores them, but
+                        for at most 3 elements of a matrix, or 0.01 %
                                                                                               -> copy
                         (norms, biases and other vectors may differ: the share says so)
-3.  unrelated           mean-centred correlation with every parent below 0.1, and in no single tensor above 0.5
-                                                                                              -> unrelated
+3.  unrelated           mean-centred correlation with every parent below 0.1, by signs too, and in no single tensor
+                        above 0.5                                                             -> unrelated
     coordinates-open    the same, but sorted sizes of rows and columns are a parent's beyond chance, or could not be
                         compared                                                              -> inconclusive
-4.  weak-kinship        the correlation below 0.5 for every parent                            -> inconclusive
+4.  weak-kinship        the correlation below 0.5 for every parent, or below 0.1 though signs or units are akin
+                                                                                              -> inconclusive
 5.  other-child         another argument is an exact mixture of the suspect and the rest, and the suspect is not one
                                                                                               -> inconclusive
     extrapolated        a parent is, to its own rounding, the suspect carried on beyond it (a weight above 1); a recipe
@@ -47,6 +49,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         must be measured, and across components (spread at most 0.02); and it lies strictly between
                         the parents as often as that mixture would, in at least 500 elements  -> on-line
 9.  near-one-parent     one parent has 0.9 to 1.5 of the weight, known to 0.05                -> same-origin
+    near-copy           the same, but all that differs is of the size of rounding, and follows the weights' own size
+                        as rounding, scaling and noise do                                     -> inconclusive
     two-directions      the same, but a second one has at least 0.1, or three quarters of what differs from the first
                         moved towards the second                                              -> inconclusive
 10. shared-direction    anything else                                                         -> inconclusive
@@ -57,7 +61,8 @@ least half of the weights that may carry a verdict could be compared; whatever e
     other-coordinates                                                                         -> other-coordinates
 
 A control that fares as the suspect does turns rules 6 to 8 into inconclusive, and so does, for every class, a suspect
-of whose weights that may carry a verdict less than half could be compared (rule partial).
+of whose weights that may carry a verdict less than half could be compared, nine tenths for a copy and for unrelated
+(rule partial).
 """
 
 from __future__ import annotations
@@ -79,8 +84,12 @@ from modelprov.forensics.thresholds import (
     MINIMUM_ELEMENTS,
     MISSED,
     NEAR,
+    NEARLY_ALL,
+    PROPORTIONAL,
     REPRODUCED,
+    ROUNDING_SIZED,
     SECOND,
+    SHARED_BITS,
     SPREAD,
     STRAIGHT,
     STRICTLY,
@@ -113,19 +122,45 @@ def decide(facts: Facts) -> Decision:
         decision = _stacked(decision, facts.stacked)
     if facts.paired is not None and facts.paired.undone:
         return _undone(decision, facts, facts.paired)
-    if decision.class_ is VerdictClass.INCONCLUSIVE or facts.compared_decisive * held(decision, facts) >= HALF:
+    if decision.class_ is VerdictClass.INCONCLUSIVE or _enough(decision, facts):
         return decision
     alone = f"those alone would be called {decision.class_} (rule {decision.rule})"
     if held(decision, facts) < 1:
         alone = f"only {held(decision, facts):.0%} of those would be called {decision.class_} (rule {decision.rule})"
     return _inconclusive(
-        "partial", f"only {facts.compared_decisive:.0%} of its matrix weights could be compared; {alone}"
+        "partial",
+        f"only {facts.compared:.0%} of its weights, and {facts.compared_decisive:.0%} of those in matrices, could be "
+        f"compared; {alone}",
     )
+
+
+def _enough(decision: Decision, facts: Facts) -> bool:
+    """Whether the class is about enough of the suspect's weights.
+
+    A public part with something new beside it is a copy of that part and no more, and what could not be compared may
+    hold anything: both a copy and an all-clear have to be about nearly all.
+    """
+    if (
+        decision.class_ in (VerdictClass.COPY, VerdictClass.UNRELATED)
+        and min(facts.compared, facts.compared_decisive) < NEARLY_ALL
+    ):
+        return False
+    return facts.compared_decisive * held(decision, facts) >= HALF
 
 
 def by_method() -> Decision:
     """What a merge method that gives the bits decides (`named_method.py` says when one does)."""
     return Decision(VerdictClass.MERGE, "method")
+
+
+def rounded_copy(parent: int, reason: str) -> Decision:
+    """What the suspect's own few numbers decide, where they are the parent's, rounded (`beyond.py` says when)."""
+    return Decision(VerdictClass.COPY, "rounded", parent, reason)
+
+
+def pointing_elsewhere(parent: int, reason: str) -> Decision:
+    """What a candidate decides that stands out in what a parent leaves (`beyond.py` says when)."""
+    return _inconclusive("points-elsewhere", reason, parent)
 
 
 def held(decision: Decision, facts: Facts) -> float:
@@ -145,7 +180,7 @@ def _stacked(decision: Decision, stacked: Stacked) -> Decision:
 def _undone(decision: Decision, facts: Facts, paired: PairedUnits) -> Decision:
     """What holds in other coordinates: bits are bits there too, and nothing else says more than the units."""
     bits = decision.class_ in (VerdictClass.COPY, VerdictClass.MERGE) and decision.rule != "exact-to-rounding"
-    if bits and paired.exact and facts.compared_decisive * held(decision, facts) >= HALF:
+    if bits and paired.exact and _enough(decision, facts):
         return decision
     if paired.doubts:
         return _inconclusive(
@@ -179,6 +214,9 @@ def _by_rules(facts: Facts) -> Decision:
         return _inconclusive("no-evidence", "the matrices of the suspect or of the parents do not vary")
     related = max(known)
     if related < UNRELATED and not facts.kin_tensors:
+        hidden = _hidden_kinship(facts)
+        if hidden is not None:
+            return hidden
         if facts.elsewhere is not None:
             return _inconclusive(
                 "coordinates-open",
@@ -200,8 +238,50 @@ def _by_rules(facts: Facts) -> Decision:
             "chance, less than a descendant does",
         )
     if facts.parents == 1:
-        return Decision(VerdictClass.SAME_ORIGIN, "near-one-parent", 1)
+        return _near(facts, 1)
     return _among_parents(facts)
+
+
+def _near(facts: Facts, parent: int) -> Decision:
+    """Near one parent: of the same origin, unless all that differs is of the size and kind of rounding."""
+    if facts.proportional is not None:
+        more, change = facts.proportional
+        if more <= PROPORTIONAL and change <= ROUNDING_SIZED:
+            return _inconclusive(
+                "near-copy",
+                f"its weights differ by {change:.2%} of their size on the mean, small ones no more than large ones: so "
+                "do rounding, scaling and noise, while training moves small weights as far as large ones",
+                parent,
+            )
+    return Decision(VerdictClass.SAME_ORIGIN, "near-one-parent", parent)
+
+
+def _hidden_kinship(facts: Facts) -> Decision | None:
+    """What signs or units say against an all-clear that a few giant numbers would give."""
+    same = max(facts.beyond_chance, default=0.0)
+    if same >= SHARED_BITS:
+        return _inconclusive(
+            "weak-kinship",
+            f"the raw weights hardly correlate, but {same:.1%} of them hold the same bits beyond what chance gives",
+            facts.beyond_chance.index(same) + 1,
+        )
+    signs = [value or 0.0 for value in facts.signs]
+    if max(signs, default=0) >= UNRELATED:
+        return _inconclusive(
+            "weak-kinship",
+            f"the raw weights hardly correlate, but by their signs alone they do, at {max(signs):.2f}: a few giant "
+            "numbers outweigh what the rest shares",
+            signs.index(max(signs)) + 1,
+        )
+    paired = facts.paired
+    if paired is not None and not paired.doubts and paired.kin > 0 and paired.kin >= HALF * paired.layers:
+        return _inconclusive(
+            "weak-kinship",
+            f"the raw weights hardly correlate, but {paired.agreeing:,} of {paired.units:,} units are paired alike by "
+            f"their gates and by their ups, where chance gives {paired.expected:.2g}",
+            paired.parent,
+        )
+    return None
 
 
 def _among_parents(facts: Facts) -> Decision:
@@ -314,7 +394,7 @@ def _by_weights(facts: Facts, weights: tuple[float, ...]) -> Decision:
         second = _second_direction(facts, weights, heaviest)
         if second is not None:
             return second
-        return Decision(VerdictClass.SAME_ORIGIN, "near-one-parent", heaviest + 1)
+        return _near(facts, heaviest + 1)
     if facts.agreement is not None and facts.agreement >= COMPLETE:
         return _inconclusive(
             "shared-direction",

@@ -1,6 +1,6 @@
 """Where a method's result, not yet rounded, lies in the suspect's cells: in the middle, if a parent was made from it.
 
-The test that `judging/reversal.py` makes of weighted sums, for methods that are none. The suspect's own cells are the
+The test that `search/reversal.py` makes of weighted sums, for methods that are none. The suspect's own cells are the
 measure, so it needs a suspect that was rounded to 16 bits, by an arithmetic that rounds once. Measures; judges nothing.
 """
 

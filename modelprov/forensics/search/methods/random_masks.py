@@ -18,7 +18,7 @@ from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.search.methods.subsets import Factor, Mask, Taken, Vectors, taken
 from modelprov.forensics.search.methods.voted import roles, typed
 from modelprov.forensics.search.methods.whole import Whole
-from modelprov.forensics.thresholds import ENLARGED, MASKED, RANKED, STEADY, VOTED
+from modelprov.forensics.thresholds import ENLARGED, IMPROBABLE, MASKED, RANKED, STEADY, VOTED
 
 LEAST = 200  # changed elements that tell, below which a tensor says nothing
 TENSORS = 3  # that have to say the same
@@ -42,6 +42,7 @@ class Masked:
     kept: Float64
     slopes: Float64
     by_rank: Float64
+    spread: Float64
     both: int
     expected: float
     told: int
@@ -86,7 +87,7 @@ def _claimed(found: Sequence[Masked]) -> bool:
         return False
     if seen.enlarged < ENLARGED:  # the parents' own numbers: whoever picks elements leaves them too
         return False
-    return min(seen.alike, seen.steady) >= STEADY and seen.dropped
+    return min(seen.alike, seen.steady) >= STEADY and seen.dropped and seen.beyond <= IMPROBABLE
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,9 @@ class Consistency:
     """What thresholds are held against: shares of elements that a mask explains, and of tensors that are like all.
 
     `enlarged`: the largest distance of a factor from 1. `alike` in the kept share, `steady` in the weight, to six
-    standard errors. `dropped`: whether anything was. `voted`: what of chance took part at opposite signs; `slope` the
-    smallest over the models.
+    standard errors. `dropped`: whether anything was; `beyond`: how far the chance of the smallest or largest change
+    would be below 0 or above 1, as where elements were dropped by their size. `voted`: what of chance took part at
+    opposite signs; `slope` the smallest over the models.
     """
 
     explained: float
@@ -105,6 +107,7 @@ class Consistency:
     dropped: bool
     voted: float
     slope: float
+    beyond: float
 
 
 def consistency(found: Sequence[Masked]) -> Consistency:
@@ -118,10 +121,14 @@ def consistency(found: Sequence[Masked]) -> Consistency:
     errors = np.sqrt(density * (1 - density) / counted)
     alike = np.abs(kept - density) <= DEVIATIONS * errors + 0.01
     steady = np.abs(weights / np.median(weights, axis=0) - 1) <= DEVIATIONS * errors / np.maximum(density, 1e-3) + 0.01
+    slopes, middle = (
+        np.average(values, axis=0, weights=counted[:, 0])
+        for values in ([one.slopes for one in found], [one.by_rank[0] for one in found])
+    )
     return Consistency(
         explained / told if told else 0.0, float(np.abs(factors - 1).max()), float(alike.mean()), float(steady.mean()),
         bool((density < 1 - 1e-3).any()), both / expected if expected else 1.0,
-        float(np.average([one.slopes for one in found], axis=0, weights=counted[:, 0]).min()),
+        float(slopes.min()), float(np.maximum(slopes - middle, middle + slopes - 1).max()),
     )  # fmt: skip
 
 
@@ -141,7 +148,10 @@ def _named(found: Sequence[Masked], models: tuple[int, ...], base: int, shuffled
         shares = [Factor(float(value), float(value) - 1e-3, float(value) + 1e-3) for value in mean("ratios")]
         own = typed(shares)[0]
     else:
-        reach = np.maximum(3 * error / densities, 2.0**-8)
+        close = np.stack([one.spread for one in found]) ** 2 + 2.0**-16
+        told = np.stack([one.by_rank[1] if ranked else one.weights for one in found])
+        weights = np.average(told, axis=0, weights=1 / close) if ranked else weights
+        reach = np.maximum(3 / np.sqrt((1 / close).sum(axis=0)), 2.0**-8)
         own = tuple(
             Factor(float(w), float(w * (1 - r)), float(w * (1 + r))).typed for w, r in zip(weights, reach, strict=True)
         )
@@ -232,16 +242,16 @@ def _masked(whole: Whole, base: int, models: tuple[int, ...]) -> Masked | None:
     enlarged = sizes.sum(axis=1) / np.maximum((sizes * kept[:, counted]).sum(axis=1), 1e-300)
     places = np.flatnonzero(which)[counted]
     ranks = [_by_rank(whole, own, kept[model, counted], places) for model, own in enumerate(vectors.models)]
-    slopes, densities, wholly = (np.array(part) for part in zip(*ranks, strict=True))
+    slopes, densities, wholly, spread = (np.array(part) for part in zip(*ranks, strict=True))
     return Masked(
         factors, factors / enlarged, ratios, kept[:, counted].mean(axis=1), slopes,
-        np.stack([densities, factors / wholly]), both, expected, int(changed.sum()),
+        np.stack([densities, factors / wholly]), spread, both, expected, int(changed.sum()),
         int((seen.fits.any(axis=0) & changed).sum()), int(counted.sum()),
     )  # fmt: skip
 
 
-def _by_rank(whole: Whole, model: Float64, kept: Mask, places: npt.NDArray[np.int64]) -> tuple[float, float, float]:
-    """Slope, density and enlargement of one model, of which `kept` says what became of the elements at `places`.
+def _by_rank(whole: Whole, model: Float64, kept: Mask, places: npt.NDArray[np.int64]) -> tuple[float, ...]:
+    """Slope, density, enlargement and its relative error; `kept` says what became of the elements at `places`.
 
     The slope is half of how much more often the largest change of a row is kept than its smallest. What became of the
     other elements is what their ranks make of it.
@@ -255,7 +265,8 @@ def _by_rank(whole: Whole, model: Float64, kept: Mask, places: npt.NDArray[np.in
     expected = np.clip(density + slope * (2 * ranks - 1), 0, 1)
     expected[places] = kept
     left = float(sizes.ravel() @ expected)
-    return slope, density, float(sizes.sum()) / max(left, 1e-300)
+    chance = np.square(sizes.ravel()) * expected * (1 - expected)  # of what was told nothing is left to chance
+    return slope, density, float(sizes.sum()) / max(left, 1e-300), float(np.sqrt(chance.sum())) / max(left, 1e-300)
 
 
 def _shuffled(whole: Whole, base: int, models: tuple[int, ...], found: Sequence[Masked]) -> float:
