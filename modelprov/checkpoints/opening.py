@@ -1,12 +1,12 @@
 """Opens a checkpoint: finds its shards, reads their headers and config. No tensor data is read here, nothing decoded.
 
-A location is a folder (with an index or without), one `.safetensors` file, an index file, or a Hugging Face repository
-id that is already in the local cache. Which files of a folder make its model is decided in `layouts/`.
+A location is a folder (with an index or without), one `.safetensors` file, an index file, a repository of the Hugging
+Face Hub (the copy in the local cache, if one is there), or an address (`remote/`). Which files of a folder make its
+model is decided in `layouts/`.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -31,6 +31,8 @@ from modelprov.checkpoints.layouts.files import (
 from modelprov.checkpoints.layouts.folders import folders_with_weights, model_home
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
 from modelprov.checkpoints.mistaken import CONVERT
+from modelprov.checkpoints.remote.door import remote_home
+from modelprov.checkpoints.remote.locations import is_remote, parse, shown
 from modelprov.checkpoints.single_file import beside_index
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, TensorRef
 from modelprov.errors import (
@@ -38,25 +40,27 @@ from modelprov.errors import (
     DuplicateTensorError,
     InvalidCheckpointError,
     MissingShardError,
+    OfflineError,
+    RemoteError,
     UnsupportedFormatError,
 )
 from modelprov.foreign.shown import quoted
 
-REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 MERGE_ADAPTER = (
     "Merge the LoRA into its base first, e.g. with peft: "
     "`AutoPeftModelForCausalLM.from_pretrained(folder).merge_and_unload().save_pretrained(new_folder)`."
 )
 
 
-def open_checkpoint(location: str, label: str | None = None) -> Checkpoint:
+def open_checkpoint(location: str, label: str | None = None, *, near: bool = False) -> Checkpoint:
     """The checkpoint at `location`, by its headers alone; `label` names it in tables (default: the path's last part).
 
-    Raises `CheckpointNotFoundError`, `UnsupportedFormatError`, `UnreadableFileError`, or an `InvalidCheckpointError`
-    that says which rule is broken (`ForeignLinkError` for links out of the folder; what `location` names may be one).
+    With `near` nothing is asked of any network. Raises a `RemoteError` for what is elsewhere,
+    `CheckpointNotFoundError`, `UnsupportedFormatError`, `UnreadableFileError`, or an `InvalidCheckpointError` that says
+    which rule is broken (`ForeignLinkError` for links out of the folder; what `location` names may be one).
     """
     notes: list[str] = []
-    home, name = _located(location)
+    home, name = _located(location, near)
     if name is None:
         home = model_home(home, notes)
     names, index = _shards(home, name, notes)
@@ -77,7 +81,7 @@ def open_checkpoint(location: str, label: str | None = None) -> Checkpoint:
         metadata |= header.metadata
     return Checkpoint(
         label=label or default_label(location),
-        location=location,
+        location=shown(location),
         tensors=tensors,
         shards=tuple(header.shard for header in headers),
         source=source,
@@ -104,45 +108,69 @@ def _check_named_weights(
         )
 
 
-def _located(location: str) -> tuple[Home, str | None]:
-    """The folder meant by `location`, and the file of it that was named, if one was."""
-    path = _locate(location)
-    return (LocalHome(path), None) if path.is_dir() else (LocalHome(path.parent), path.name)
+def _located(location: str, near: bool) -> tuple[Home, str | None]:
+    """The folder meant by `location`, and the file of it that was named, if one was; what is here comes first."""
+    path = _path(location)
+    if path is not None:
+        return (LocalHome(path), None) if path.is_dir() else (LocalHome(path.parent), path.name)
+    meant = parse(location)
+    if meant is None:
+        raise CheckpointNotFoundError(
+            f"nothing is at {location!r}",
+            "Give a folder, a .safetensors file, org/name on the Hugging Face Hub, or an address (https://, s3://).",
+        )
+    if is_remote(location):
+        if near:
+            raise CheckpointNotFoundError(f"{shown(location)} is not on this machine", "Download it, give its folder.")
+        return remote_home(meant)
+    try:
+        return _cached_snapshot(location), None
+    except CheckpointNotFoundError as error:
+        if near:
+            raise
+        missing = error
+    try:
+        return remote_home(meant)
+    except OfflineError as error:
+        raise missing from error
+    except RemoteError as error:
+        here = f"{location!r} is no path here, and not in the local Hugging Face cache"
+        raise type(error)(f"{here}; on the Hub: {error.message}", error.advice) from error
 
 
-def _locate(location: str) -> Path:
-    """The file or folder meant by `location`; a repository id is looked up in the local Hugging Face cache."""
+def _path(location: str) -> Path | None:
+    """What is at `location` on this machine; None where nothing is."""
     path = Path(location)
     with suppress(RuntimeError):  # a home that nobody has: then the name is taken as it stands
         path = path.expanduser()
     try:
-        if path.exists():
-            return path
+        return path if path.exists() else None
     except ValueError as error:
         raise CheckpointNotFoundError(f"{location!r} is not a usable path ({error})", "Check the spelling.") from error
     except OSError as error:
+        if is_remote(location):  # too long for a path, as signed addresses are
+            return None
         raise unreadable(path, error) from error
-    if REPOSITORY.fullmatch(location):
-        return _cached_snapshot(location)
-    raise CheckpointNotFoundError(
-        f"nothing is at {location!r}", "Give a folder, a .safetensors file, or a repository id (org/name) in the cache."
-    )
 
 
-def _cached_snapshot(location: str) -> Path:
-    """The cached folder of `org/name[@revision]`; nothing is downloaded."""
+def _cached_snapshot(location: str) -> LocalHome:
+    """The cached folder of `org/name[@revision]`, if its weights are all there; nothing is downloaded."""
     from huggingface_hub import snapshot_download
 
     repository, _, revision = location.partition("@")
+    failure: Exception | None = None
     try:
-        return Path(snapshot_download(repository, revision=revision or None, local_files_only=True))
+        home = LocalHome(Path(snapshot_download(repository, revision=revision or None, local_files_only=True)))
+        _shards(home, None, [])
+        return home
     # LocalEntryNotFoundError is an OSError and HFValidationError a ValueError, in every version of the library.
-    except (OSError, ValueError) as error:
-        command = f"hf download {repository}" + (f" --revision {revision}" if revision else "")
-        raise CheckpointNotFoundError(
-            f"{location!r} is neither a local path nor in the local Hugging Face cache",
-            f"Download it first: `{command}`. Reading straight from the Hub is not built yet.",
-        ) from error
+    except (OSError, ValueError, CheckpointNotFoundError, MissingShardError) as error:
+        failure = error
+    command = f"hf download {repository}" + (f" --revision {revision}" if revision else "")
+    raise CheckpointNotFoundError(
+        f"{location!r} is neither a local path nor in the local Hugging Face cache",
+        f"Download it first: `{command}`. (HF_HUB_OFFLINE keeps it from being read on the Hub.)",
+    ) from failure
 
 
 def _shards(home: Home, name: str | None, notes: list[str]) -> tuple[list[str], Mapping[str, str] | None]:

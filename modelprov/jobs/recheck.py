@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from modelprov.called import DEVICES, called, refuse_other
-from modelprov.checkpoints.opening import REPOSITORY
+from modelprov.checkpoints.remote.locations import REPOSITORY
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CheckpointNotFoundError, CouldNotJudgeError, ModelprovError, UsageError
 from modelprov.foreign.shown import clean
