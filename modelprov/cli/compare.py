@@ -19,7 +19,8 @@ def compare(
     checkpoints: options.Checkpoints, reference: options.Reference = None, control: options.Control = None,
     candidates: options.Candidates = None, json_file: shared.Json = None, markdown: shared.Markdown = None,
     html: shared.Html = None, open_it: shared.Open = False, sample: options.Sample = False,
-    sample_size: options.SampleSize = options.SAMPLE_SIZE, thorough: options.Thorough = False,
+    sample_size: options.SampleSize = options.SAMPLE_SIZE, full: options.Full = False, budget: options.Budget = None,
+    thorough: options.Thorough = False,
     alignment: options.Alignment = None, save_alignment: options.SaveAlignment = None,
     memory: shared.Memory = shared.MEMORY, threads: shared.Threads = None, device: shared.Device = "auto",
     seed: options.Seed = 0, reading: options.Reading = "auto", quiet: shared.Quiet = False,
@@ -39,7 +40,7 @@ def compare(
     with Bar(terminal(error=True), quiet) as bar:
         report = job(
             *checkpoints, reference=reference, control=control or (), candidates=candidates or (),
-            sample=sample, sample_size=sample_size, thorough=thorough, alignment=alignment,
+            sample=sample, sample_size=sample_size, full=full, budget=budget, thorough=thorough, alignment=alignment,
             save_alignment=save_alignment, memory=memory, threads=threads, device=device, seed=seed, reading=reading,
             progress=bar, command=typed(),
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
@@ -86,6 +86,7 @@ class _Run:
     progress: Progress
     known: tuple[tuple[str, Findings], ...] = ()
     beside: Beside | None = None
+    before: Callable[[Alignment, Plan], None] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,11 +106,12 @@ class Comparison:
 
 def compare(
     checkpoints: Sequence[Checkpoint], options: Options, progress: Progress, controls: Sequence[Checkpoint] = (),
-    candidates: Sequence[Checkpoint] = (),
+    candidates: Sequence[Checkpoint] = (), before: Callable[[Alignment, Plan], None] | None = None,
 ) -> Comparison:  # fmt: skip
     """Compare a suspect with one or more parents, the reference last, and with controls on the same parents.
 
-    What is left beyond the parents is held against the `candidates`, with the controls for comparison.
+    `before` hears of every plan before anything of it is read. What is left beyond the parents is held against the
+    `candidates`, with the controls for comparison.
     Raises `CouldNotJudgeError` where nothing can be compared, and what opening and reading raise.
     """
     for checkpoint in (*checkpoints, *controls, *candidates):
@@ -120,7 +122,7 @@ def compare(
         device = aside.submit(
             copy_context().run, pick_device, options.device, 0 if options.sample else size, _threads(options)
         )
-        run = _Run(options, device, progress)
+        run = _Run(options, device, progress, before=before)
         for control in controls:
             progress.stage(f"control {control.label}")
             result = _measure((control, *checkpoints[1:]), run)
@@ -213,6 +215,8 @@ def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | N
     progress.stage("preparing kernels (compiled once, on the first run)")
     compile_for(len(checkpoints))
     scout = plan_sample(alignment, strata, options.sample_elements, options.seed)
+    if run.before is not None:
+        run.before(alignment, scout if options.sample else plan_pass(alignment))
     progress.stage("scouting: precision and candidate recipes, from a sample")
     sample, fits = _scout(alignment, strata, scout, options.seed)
     recipes = _recipe_plan(fits, strata, len(checkpoints) - 1)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from modelprov.called import DEVICES, refuse_other
+from modelprov.called import DEVICES, called, refuse_other
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.checkpoints.layouts.alignment_file import alignment_bytes, read_alignment
-from modelprov.forensics.compare import Options
+from modelprov.errors import UsageError
+from modelprov.forensics.compare import Comparison, Options
 from modelprov.forensics.compare import compare as compare_checkpoints
 from modelprov.jobs.arguments import (
     READINGS,
@@ -24,6 +25,7 @@ from modelprov.jobs.arguments import (
     with_reference_last,
 )
 from modelprov.jobs.notebooks import shown_in_notebooks
+from modelprov.jobs.reach import Before, compared
 from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress
 from modelprov.reports.comparison.build import build_report
@@ -42,6 +44,8 @@ def compare(
     candidates: Location | Sequence[Location] = (),
     sample: bool = False,
     sample_size: int = 16 << 20,
+    full: bool = False,
+    budget: int | None = None,
     thorough: bool = False,
     alignment: Location | None = None,
     save_alignment: Location | None = None,
@@ -58,15 +62,19 @@ def compare(
     Reads every weight once, in bounded memory. The same as `modelprov compare`, with the same numbers.
 
     Args:
-        suspect: The model in question: a folder, a .safetensors file, an org/name in the local Hugging Face cache, or a
-            merge recipe (.yml).
+        suspect: The model in question: a folder, a .safetensors file, an org/name on the Hugging Face Hub (or in its
+            local cache), an address (https://, s3://, gs://), or a merge recipe (.yml).
         *parents: One or more possible sources; the last is the reference, usually the common base.
         reference: Which parent is the reference, if not the last.
         control: One or more unsuspected finetunes of the same base; each gets the same numbers.
         candidates: One or more models that may be in it beside the parents: what no mixture of the parents explains is
             held against what is only theirs (`report.beyond`).
-        sample: Read only about `sample_size` of each checkpoint, and say what share that is.
-        sample_size: Bytes that `sample` reads of each checkpoint, about.
+        sample: Read only about `sample_size` of each checkpoint, and say what share that is. The default where any is
+            not on this machine.
+        sample_size: Bytes that `sample` reads of each checkpoint, about; of those elsewhere at most, as a smaller one
+            may settle it.
+        full: Read every weight of checkpoints that are elsewhere too.
+        budget: Most bytes to fetch over the network; None for any number.
         thorough: Look for the suspect in other coordinates whatever the weights say at their places.
         alignment: A file that `save_alignment` wrote: other coordinates are undone as it says. Whether the models are
             related is tested all the same.
@@ -104,7 +112,9 @@ def compare(
     refuse_repeated([*ordered, *controls, *possible])
     refuse_other("device", device, DEVICES)
     refuse_other("reading", reading, READINGS)
-    refuse_below(1, sample_size=sample_size, memory=memory, threads=threads)
+    refuse_below(1, sample_size=sample_size, memory=memory, threads=threads, budget=budget)
+    if sample and full:
+        raise UsageError(f"{called('sample')} and {called('full')} exclude each other", "Keep one of them.")
     refuse_below(0, seed=seed)
     saved = None if save_alignment is None else path_of(save_alignment)
     if saved is not None:
@@ -120,17 +130,17 @@ def compare(
         thorough=thorough,
         alignment=None if alignment is None else read_alignment(path_of(alignment)),
     )
-    line = command or command_for(ordered, controls, possible, options, alignment, saved)
-    return run(ordered, controls, options, line, progress, possible, saved)
+    line = command or command_for(ordered, controls, possible, options, alignment, saved, full, budget)
+    return run(ordered, controls, options, line, progress, possible, saved, full, budget)
 
 
 def run(
     locations: Sequence[str], controls: Sequence[str], options: Options, command: str, progress: Progress = SILENT,
-    candidates: Sequence[str] = (), save_alignment: Path | None = None,
+    candidates: Sequence[str] = (), save_alignment: Path | None = None, full: bool = False, budget: int | None = None,
 ) -> Report:  # fmt: skip
     """Open, compare and assemble the report. `locations` are the suspect and its parents, the reference last.
 
-    What was undone, if anything, is written to `save_alignment`.
+    What was undone, if anything, is written to `save_alignment`; `full` and `budget` are about what is elsewhere.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     given = [*locations, *controls, *candidates]
@@ -139,9 +149,13 @@ def run(
     opened = [open_any(where, label) for where, label in zip(given, labels, strict=True)]
     suspect_and_parents, beside = opened[: len(locations)], opened[len(locations) :]
     progress.stage("loading")
-    comparison = compare_checkpoints(
-        suspect_and_parents, options, progress, beside[: len(controls)], beside[len(controls) :]
-    )
+
+    def job(chosen: Options, before: Before | None) -> Comparison:
+        return compare_checkpoints(
+            suspect_and_parents, chosen, progress, beside[: len(controls)], beside[len(controls) :], before
+        )
+
+    comparison = compared(job, opened, options, full, budget, progress)
     if save_alignment is not None and comparison.realignment is not None and comparison.coordinates is not None:
         parent = next(one for one in suspect_and_parents if one.label == comparison.coordinates.parent)
         content = alignment_bytes(comparison.realignment, suspect_and_parents[0].location, parent.location)
@@ -152,7 +166,8 @@ def run(
 
 def command_for(
     locations: Sequence[str], controls: Sequence[str], candidates: Sequence[str], options: Options,
-    alignment: Location | None = None, save_alignment: Location | None = None,
+    alignment: Location | None = None, save_alignment: Location | None = None, full: bool = False,
+    budget: int | None = None,
 ) -> str:  # fmt: skip
     """The command that does the same; what is the default is left out."""
     usual = Options()
@@ -164,6 +179,8 @@ def command_for(
             ("--candidates", list(candidates), []),
             ("--sample", options.sample, False),
             ("--sample-size", 2 * options.sample_elements if options.sample else None, None),
+            ("--full", full, False),
+            ("--budget", budget, None),
             ("--thorough", options.thorough, False),
             ("--alignment", alignment, None),
             ("--save-alignment", save_alignment, None),

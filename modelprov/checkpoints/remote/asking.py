@@ -27,6 +27,8 @@ EXPIRED = frozenset({400, 401, 403, 404, 410})
 """What stores say of a signed location that is no longer good."""
 RESET = re.compile(r"\bt\s*=\s*(\d+)")
 RENEWALS = 2
+ENOUGH = 64 << 10
+"""Bytes of an answer that broke off, from which the server is thought well of again."""
 
 CONTACT_TRIES = 3
 """For a first question, which a typing error may be behind."""
@@ -67,10 +69,12 @@ def fetch(file: File, start: int, stop: int, check: Callable[[Answer], None] | N
             if check is not None:
                 check(answer)
             content += answer.content
+            if len(answer.content) < min(stop - at, ENOUGH):  # a server may send less, but not for ever
+                tries = _counted(tries, file.place, f"{len(answer.content):,} bytes at a time", TRIES)
         except BrokenAnswerError as error:
             if error.got:
                 content += error.got
-                tries = 0 if len(error.got) >= 1 << 16 else tries
+                tries = 0 if len(error.got) >= ENOUGH else tries
             tries = _again(tries, file.place, str(error), None)
         except RefusedRequestError as error:
             if error.status in PASSING:
@@ -103,18 +107,23 @@ def _again(tries: int, place: str, what: str, said: float | None, url: str = "",
         raise UnreachableError(
             f"{place}: the server asks to wait {said:,.0f} seconds", "Run the command again then; what came is kept."
         )
-    if tries + 1 >= most:
-        raise UnreachableError(
-            f"{place}: no whole answer after {most} tries ({what})",
-            "Run the command again later, it goes on where this one stopped; or download the model.",
-        )
-    wait = min(MOST_PAUSE, FIRST * 2**tries) * (0.5 + random.random() / 2)
+    tries = _counted(tries, place, what, most)
+    wait = min(MOST_PAUSE, FIRST * 2 ** (tries - 1)) * (0.5 + random.random() / 2)
     if said is not None:
         wait = said + random.random()
         if url:
             with _lock:  # every thread of this process waits: the limit is the account's, not the request's
                 _turns[_host(url)] = max(_turns.get(_host(url), 0.0), time.monotonic() + said)
     pause(wait)
+    return tries
+
+
+def _counted(tries: int, place: str, what: str, most: int) -> int:
+    if tries + 1 >= most:
+        raise UnreachableError(
+            f"{place}: no whole answer after {most} tries ({what})",
+            "Run the command again later, it goes on where this one stopped; or download the model.",
+        )
     return tries + 1
 
 

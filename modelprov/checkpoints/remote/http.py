@@ -1,7 +1,8 @@
 """Sends one HTTP request for a range of bytes and checks the answer. Retries nothing; knows no Hub.
 
-An answer counts only if it says 206, names the very range that was asked for and the size that the file had when it was
-opened. A header with a token goes to the host that it was made for, and to no other, however often that host redirects.
+An answer counts only if it says 206, names the range that was asked for, or the beginning of it, and the size that the
+file had when it was opened. A header with a token goes to the host that it was made for, and to no other, however often
+that host redirects.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ def _checked(response: Any, start: int, stop: int, place: str, size: int | None,
         found = whole
     elif response.status == 206:
         said = RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
-        if said is None or int(said[1]) != start or (int(said[2]) != stop - 1 and said[3] != str(int(said[2]) + 1)):
+        if said is None or int(said[1]) != start or not start <= int(said[2]) < stop:
             what = response.headers.get("Content-Range") or "no range at all"
             raise NoRangesError(
                 f"{place}: bytes {start}-{stop - 1} were asked for, the answer is {what:.80}", NO_RANGES

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
+from modelprov.called import called
 from modelprov.errors import BudgetSpentError, UsageError
 
 CONNECTIONS = 16
@@ -74,7 +75,7 @@ class Traffic:
             if self._most is not None and self._so_far.bytes + size > self._most:
                 raise BudgetSpentError(
                     f"the budget is spent: {place} would take the run over it, so nothing was concluded",
-                    "Allow more (--budget), or download the models and compare the copies.",
+                    f"Allow more ({called('budget')}), or download the models and compare the copies.",
                 )
             self._so_far = replace(self._so_far, requests=self._so_far.requests + 1, bytes=self._so_far.bytes + size)
             now = time.monotonic()
