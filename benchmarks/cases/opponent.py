@@ -68,6 +68,17 @@ def adapter_at_a_part_of_its_scale(rng: Rng) -> Case:
     return Case((apply(base, combine([(scale, adapter)])), apply(base, adapter), base), f"{scale}")
 
 
+@kind(40, "negative", "on-line", "same-origin", "inconclusive")
+def adapter_between_two_scales_in_float32(rng: Rng) -> Case:
+    """One adapter at three scales, or the base, at a lower one and whole, in F32: exact to float32's rounding."""
+    base = family(rng, 1, 2e-4, DType.F32)[-1]
+    adapter = change(base, rng, log_uniform(rng, 2e-4, WIDTH[1]), 1.0, 0.3)
+    low, scale = sorted(float(value) for value in rng.uniform(0, 1, 2))
+    ends = (low if rng.random() < 0.5 else 0.0, float(rng.choice([1.0, 2.0])))
+    models = [apply(base, combine([(at, adapter)])) if at else base for at in (scale, *ends)]
+    return Case((*models,), f"{ends[0]:.2f} {scale:.2f} {ends[1]:.0f}")
+
+
 @kind(40, "positive", "copy", never=ACCUSATIONS - {"copy"} | {"unrelated", "same-origin"}, unsaid=NAMED_ALONE)
 def norms_of_two_on_one_base(rng: Rng) -> Case:
     """Two models that trained the norms of a public base alone: the matrices are the base's, not P1's alone."""

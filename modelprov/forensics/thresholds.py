@@ -25,6 +25,7 @@ TIED = 1e-5  # sampled shares of two recipes closer than this are settled by the
 STRAIGHT = 0.97  # a run whose random part is 12 % of its way reaches this half-way
 INTERIOR = 0.95  # a merge leaves no parent more than this weight, unless it is exact
 SPREAD = 0.02  # merges that were trained reach 0.003, stages of uneven training start at 0.03
+TRACED = 0.8  # of the elements where a program's rounding tells; of really trained innocents half, trained merges more
 LAYERS_MEASURED = 3  # before their evenness says anything
 PART_ELEMENTS = 200  # sampled, below which a part gets no coefficient of its own
 PART_ERROR = 0.1  # standard error above which a part's coefficient says nothing about how it varies

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from modelprov.forensics.estimators.precision import Precision
 from modelprov.forensics.judging.roles import Between
+from modelprov.forensics.judging.trace import Trace
 from modelprov.forensics.thresholds import MINIMUM_ELEMENTS
 
 
@@ -65,7 +66,8 @@ class Facts:
 
     `weights` by parent (likelihood, else least squares), with the largest standard error `weight_error`;
     `straightness`: minus the cosine of the angle at the suspect, freed of rounding. `spread`: standard deviation of a
-    weight over layers or components beyond its own error. `boundary`: nothing beyond rounding was added.
+    weight over layers or components beyond its own error. `boundary`: nothing beyond rounding was added. `trace`:
+    whose rounding it has, where a recipe's is telling (`trace.py`).
     """
 
     elements: int
@@ -114,3 +116,4 @@ class Facts:
     straightness: float | None = None
     spread: float | None = None
     boundary: bool = False
+    trace: Trace | None = None

@@ -105,7 +105,9 @@ def collect(
         parts = _parts(fits, strata, table.tensors, seed, best, parts) if best else parts
         mix = mixing(total, fits, table.labels, best)
         remade = reproduction(table, strata, recipes, slots, runners_up, locations)
-        after = after_merge(total, fits, reproduced or method is not None)
+        after = after_merge(
+            total, fits, reproduced or method is not None, facts.trace if decision.rule == "traced" else None
+        )
     known = tuple(_control(label, one) for label, one in controls)
     verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
     if method is not None and decision.rule == "method":

@@ -20,6 +20,7 @@ from modelprov.forensics.judging.reversal import centred, extrapolated
 from modelprov.forensics.judging.roles import between
 from modelprov.forensics.judging.rows import Table, agreement, betweenness, correlations, mean_correlation
 from modelprov.forensics.judging.sides import sides, towards
+from modelprov.forensics.judging.trace import trace
 from modelprov.forensics.judging.verdict import exact_rule
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata
@@ -159,6 +160,7 @@ def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
         straightness=straightness(total, fits, weights),
         spread=_spread(of),
         boundary=fits is not None and fits.likelihood.sigma_at_boundary,
+        trace=trace(fits, None if table.slot is None else of.recipes[table.slot]),
     )
 
 

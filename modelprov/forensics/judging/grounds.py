@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from modelprov.forensics.judging.facts import Facts, PairedUnits
+from modelprov.forensics.judging.trace import Trace
 from modelprov.forensics.judging.verdict import akin
 from modelprov.forensics.results import AfterMerge, Control, Evidence, Mixing, Reproduction
+from modelprov.forensics.thresholds import DISTINCT
 from modelprov.shares import floor_percent, wilson
 
 
@@ -52,8 +54,8 @@ def grounds(
         )
     if facts.precision:
         found.append(_precision(facts, labels))
-    if facts.ties_even is not None and akin(facts):
-        found.append(_parity(facts))
+    if akin(facts):
+        found += _rounded(facts, reproduction)
     fit = mixing.least_squares
     if fit.alpha is not None:
         error = f"α ± {1.96 * fit.standard_error:.2g}" if fit.standard_error is not None else None
@@ -133,6 +135,27 @@ def _precision(facts: Facts, labels: Sequence[str]) -> Evidence:
         null="one number of F32 in 65,536 is also one of BF16"
         if any(one.stored != "BF16" for one in facts.precision)
         else None,
+    )
+
+
+def _rounded(facts: Facts, reproduction: Reproduction) -> Iterator[Evidence]:
+    """What the last bits say, where enough elements say anything."""
+    if facts.ties_even is not None:
+        yield _parity(facts)
+    if facts.trace is not None and facts.trace.telling >= DISTINCT:
+        yield _trace(facts.trace, reproduction)
+
+
+def _trace(trace: Trace, reproduction: Reproduction) -> Evidence:
+    """Whose rounding the suspect has where the recipe's and the plain mixture's differ."""
+    bounds = wilson(trace.kept, trace.telling)
+    return Evidence(
+        measure=f"trace: where {reproduction.recipe} in {reproduction.arithmetic} rounds otherwise than the plain "
+        "mixture, and holds no parent's number, the share that holds the recipe's, of what holds either (sample)",
+        value=f"{trace.kept / trace.telling:.4f}",
+        uncertainty=f"95 %: {bounds.low:.4f} to {bounds.high:.4f}",
+        elements=trace.telling,
+        null="0.5 or less for models that were not computed from these parents",
     )
 
 

@@ -51,6 +51,14 @@ FITTING: Final = MappingProxyType({
                 settled_by=DATES),
         History(history="another method, which gives the same bits with these parents", settled_by=RECIPE),
     ),
+    "traced": (
+        History(history="a merge of {parents} that was trained, pruned or stored in fewer bits afterwards",
+                settled_by="the checkpoint as it was before; a recipe gives every bit of it"),
+        History(history="a merge of {parents} with something else in it, such as a small share of another model",
+                settled_by=NAMED),
+        History(history="both {suspect} and such a merge were made from one that is not here", settled_by=NAMED),
+        History(history="a parent was made from {suspect} so that the merge has most of its numbers", settled_by=DATES),
+    ),
     "near-the-line": (
         History(history="a merge of {parents} that was trained afterwards, or computed in a way that was not tried",
                 settled_by="the checkpoint as it was before that training; a recipe gives every bit of it"),

@@ -14,6 +14,7 @@ from modelprov.forensics.estimators.least_squares import coefficient_sum, fit_ma
 from modelprov.forensics.judging.found_recipe import found_recipe
 from modelprov.forensics.judging.part_alphas import moved_along
 from modelprov.forensics.judging.rows import Table, agreement, betweenness, least_squares
+from modelprov.forensics.judging.trace import Trace
 from modelprov.forensics.results import (
     AfterMerge,
     CandidateRecipe,
@@ -191,8 +192,11 @@ def _groups(recipe: WeightedSum, strata: Strata, table: Table, labels: Sequence[
     return tuple(sorted(groups, key=lambda group: -group.elements))
 
 
-def after_merge(moments: Moments, fits: Fits | None, reproduced: bool) -> AfterMerge:
-    """What happened after the merge; `reproduced` when a recipe with rounding of its own explains every bit."""
+def after_merge(moments: Moments, fits: Fits | None, reproduced: bool, beyond: Trace | None = None) -> AfterMerge:
+    """What happened after the merge; `reproduced` when a recipe with rounding of its own explains every bit.
+
+    `beyond`: what was measured from a recipe's own numbers, where the suspect keeps most of their rounding.
+    """
     if moments.n < 3:
         return AfterMerge(reason=ONE_PARENT)
     agree, agree_elements = agreement(moments)
@@ -208,6 +212,12 @@ def after_merge(moments: Moments, fits: Fits | None, reproduced: bool) -> AfterM
     ml = fits.likelihood
     if reproduced:
         fields |= {"sigma": 0.0, "sigma_relative": 0.0, "reason": "the recipe reproduces the bits: nothing was added"}
+    elif beyond is not None:
+        fields |= {
+            "sigma": beyond.beside,
+            "sigma_relative": beyond.relative,
+            "reason": "measured from what the recipe gives, rounding included",
+        }
     elif ml.sigma_at_boundary:
         upper = f" (95 % upper bound {ml.sigma_upper:.2g})" if ml.sigma_upper is not None else ""
         fields |= {"sigma": 0.0, "sigma_relative": 0.0, "reason": f"no more than rounding{upper}"}
@@ -221,4 +231,4 @@ def after_merge(moments: Moments, fits: Fits | None, reproduced: bool) -> AfterM
         fields["alpha"] = ml.alphas[0]
         errors = ml.clustered_errors or ml.standard_errors
         fields["alpha_standard_error"] = errors[0] if errors else None
-    return AfterMerge.model_validate(fields | ({"reason": ml.reason} if ml.reason else {}))
+    return AfterMerge.model_validate(fields | ({"reason": ml.reason} if ml.reason and beyond is None else {}))

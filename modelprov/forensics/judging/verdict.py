@@ -25,7 +25,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
 6.  reproduced          a recipe with more than one parent gives the same bits in 99.99 % of the elements where the
                         parents differ                                                        -> merge
 7.  exact-to-rounding   one weighting (or one per piece) lies in every rounding cell sampled; agreement is complete,
-                        and betweenness too unless a weight is negative                       -> merge
+                        and betweenness too unless a weight is negative; not in weights of float32 precision, whose
+                        cells are too small to say anything                                   -> merge
     6 and 7 need elements that tell a mixture from each parent alone: at least 500 (and 100 for each piece) that do not
     hold that parent's bits, of which the recipe of rule 6 misses at most 1 %. What holds in at least half of the
     weights and not in the rest is rule partly-exact                                          -> merge, of that share
@@ -34,7 +35,10 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     method              what no weighted sum explains, after rules 7 to 10: a merge method, computed again in whole
                         tensors, gives the bits as rule 6 asks for (`named_method.py`), or, where its masks are random,
                         the survivors are what some mask makes of them                        -> merge
-8.  near-the-line       by the likelihood, which knows rounding, the suspect lies between one parent and the mixture
+8.  traced              a recipe of several parents, in steps of 16 bits: where it gives another number than the mixture
+                        rounded once, and no parent's, 0.8 of what holds either hold the recipe's, at least 500
+                                                                                              -> on-line
+    near-the-line       by the likelihood, which knows rounding, the suspect lies between one parent and the mixture
                         of the others, seen from it under an angle with a cosine of at most -0.97; no parent has more
                         than 0.95 of the weight; and the weights are the same across layers, of which at least three
                         must be measured, and across components (spread at most 0.02); and it lies strictly between
@@ -79,6 +83,7 @@ from modelprov.forensics.thresholds import (
     STRICTLY,
     TIES,
     TOWARDS,
+    TRACED,
     UNRELATED,
 )
 
@@ -212,6 +217,8 @@ def _among_parents(facts: Facts) -> Decision:
             "of such elements: values picked from either parent look so, and so does a change of which one model took "
             "the whole and the other a small part",
         )
+    if exact == "exact-to-rounding" and not facts.short:
+        exact = None  # Float32 hardly rounds: an adapter between two other scales of it fits too. Only bits tell.
     if exact and not facts.blends:
         return _inconclusive(
             "whole-parts",
@@ -226,6 +233,8 @@ def _among_parents(facts: Facts) -> Decision:
         return Decision(VerdictClass.MERGE, "partly-exact")
     if exact:
         return Decision(VerdictClass.MERGE, exact)
+    if traced(facts):
+        return Decision(VerdictClass.ON_LINE, "traced")
     if others and not own:
         return _inconclusive("other-child", "another argument lies between the rest", others[0].child)
     if facts.weights is None:
@@ -240,6 +249,11 @@ def _picked(facts: Facts) -> bool:
     """
     uneven = facts.ties >= TIES and (facts.ties_even or 0) < EVEN
     return uneven and (facts.ties_firm or facts.slight or facts.roomy < DISTINCT)
+
+
+def traced(facts: Facts) -> bool:
+    """Whether more of the suspect's numbers are rounded as a merging program rounds than chance explains."""
+    return facts.trace is not None and facts.trace.kept >= max(DISTINCT, TRACED * facts.trace.telling)
 
 
 def exact_rule(facts: Facts) -> str | None:

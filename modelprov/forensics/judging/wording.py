@@ -71,7 +71,7 @@ def _summary(
     if kind is VerdictClass.MERGE:
         return _merge_summary(decision, facts, mixing, reproduction, [suspect, *labels[1:]])
     if kind is VerdictClass.ON_LINE:
-        return _line_summary(facts, after, [suspect, *labels[1:]])
+        return _line_summary(decision, facts, after, reproduction, [suspect, *labels[1:]])
     if kind is VerdictClass.OTHER_COORDINATES:
         return (
             f"{suspect} is related to {parent}, in other coordinates: {decision.reason}. Who came first, and what else "
@@ -194,7 +194,9 @@ def _merge_summary(
     )
 
 
-def _line_summary(facts: Facts, after: AfterMerge, labels: Sequence[str]) -> str:
+def _line_summary(
+    decision: Decision, facts: Facts, after: AfterMerge, reproduction: Reproduction, labels: Sequence[str]
+) -> str:
     suspect, weights = labels[0], facts.weights or ()
     parents = " and ".join(labels[1:])
     place = f"the line between {parents}" if len(labels) == 3 else f"the plane through {parents}"
@@ -202,6 +204,14 @@ def _line_summary(facts: Facts, after: AfterMerge, labels: Sequence[str]) -> str
     beside = "a little" if after.sigma_relative is None else "no more than rounding"
     if after.sigma_relative:
         beside = f"{100 * after.sigma_relative:.2g} % of their distance"
+    if decision.rule == "traced" and facts.trace is not None:
+        kept = facts.trace.kept / facts.trace.telling
+        return (
+            f"{suspect} lies near {place}, at {reproduction.recipe}, with {beside} beside it, and is rounded as this "
+            f"merge is: where {reproduction.arithmetic} arithmetic gives another number than the plain mixture, "
+            f"{floor_percent(kept)} of the weights that hold either hold that one. Training alone leaves no such "
+            "trace; a merge that was changed afterwards does."
+        )
     return (
         f"{suspect} lies on {place}, at {parts}, with {beside} beside it. A merge that was trained afterwards lies "
         "so, and so do models that nobody merged: the weights alone do not tell them apart."

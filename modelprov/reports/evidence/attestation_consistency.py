@@ -16,7 +16,7 @@ from modelprov.reports.comparison.report import Report
 RULES: Final[Mapping[VerdictClass, frozenset[str]]] = {
     VerdictClass.COPY: frozenset({"identical"}),
     VerdictClass.MERGE: frozenset({"reproduced", "exact-to-rounding", "partly-exact", "method"}),
-    VerdictClass.ON_LINE: frozenset({"near-the-line"}),
+    VerdictClass.ON_LINE: frozenset({"near-the-line", "traced"}),
     VerdictClass.SAME_ORIGIN: frozenset({"near-one-parent"}),
     VerdictClass.OTHER_COORDINATES: frozenset({"other-coordinates"}),
     VerdictClass.UNRELATED: frozenset({"unrelated"}),

@@ -47,6 +47,26 @@ def test_noise_in_other_layers_hides_no_planted_parent(share: float) -> None:
     assert str(found.class_) == "inconclusive", found.summary
 
 
+@pytest.mark.parametrize("rank", [4, 64])
+def test_an_adapter_between_two_other_scales_of_it_in_float32_is_no_merge(rank: int) -> None:
+    rng = np.random.default_rng(4)
+    base = model(rng, SIZE, DType.F32)
+    adapter = {
+        name: np.float32(0.01 / np.sqrt(rank))
+        * rng.standard_normal((values.shape[0], rank), dtype=np.float32)
+        @ rng.standard_normal((rank, values.shape[1]), dtype=np.float32)
+        if values.ndim == 2
+        else np.zeros_like(values)
+        for name, (values, _) in base.items()
+    }
+    low, middle, high = (
+        apply(base, {name: np.float32(scale) * change for name, change in adapter.items()}) for scale in (0.5, 0.8, 1.5)
+    )
+    for parents in ((high, low), (high, base)):
+        found = judge(middle, *parents).verdict
+        assert (str(found.class_), found.rule) in (("on-line", "near-the-line"), ("inconclusive", "extrapolated"))
+
+
 def test_half_of_the_single_rounding_steps_of_a_parent_are_no_merge() -> None:
     rng = np.random.default_rng(3)
     base = model(rng, SIZE, DType.BF16)

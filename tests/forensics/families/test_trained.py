@@ -6,9 +6,19 @@ import numpy as np
 import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.demo.writing import Weights
+from modelprov.recipes.arithmetics import Arithmetic
 from tests.forensics.families.family import WEIGHTS, family, named, noise
-from tests.generated import Size, apply, change, combine, layer_of, merge, model
+from tests.generated import Size, apply, change, combine, distance, layer_of, merge, model
 from tests.memory import judge
+
+
+def close_pair() -> tuple[Weights, Weights, Weights]:
+    """Two finetunes that are a few bf16 steps apart, and their base."""
+    rng = np.random.default_rng(8)
+    base = model(rng, Size(layers=4, hidden=64, width=128, vocabulary=256), DType.BF16)
+    first, second = (apply(base, change(base, rng, 2e-4)) for _ in range(2))
+    return first, second, base
 
 
 @pytest.mark.parametrize("share", [0.01, 0.03])
@@ -18,6 +28,25 @@ def test_a_little_training_after_a_merge_is_seen_and_measured(share: float) -> N
     assert named(found) == ("on-line", "near-the-line")
     assert found.facts.weights == pytest.approx(WEIGHTS, abs=0.01)
     assert found.after_merge.sigma_relative == pytest.approx(share, rel=0.5)
+
+
+@pytest.mark.parametrize("size", [0.05, 0.1])
+def test_a_merge_in_steps_of_bf16_is_known_by_its_rounding_after_training_too(size: float) -> None:
+    """Its own rounding bends the line that training leaves straight."""
+    first, second, base = close_pair()
+    merged = merge([first, second], (0.6, 0.4), Arithmetic.STEPWISE)
+    found = judge(apply(merged, noise(base, size * distance(first, base))), first, second)
+    assert named(found) == ("on-line", "traced"), found.verdict.summary
+    assert "rounded as this merge is" in found.verdict.summary
+    assert found.after_merge.sigma_relative is not None
+
+
+def test_a_mixture_that_no_program_rounded_in_steps_has_no_such_trace() -> None:
+    first, second, base = close_pair()
+    mixture = merge([first, second], (0.6, 0.4), Arithmetic.FLOAT64, DType.F32)
+    found = judge(apply(mixture, noise(base, 0.1 * distance(first, base)), DType.BF16), first, second)
+    assert found.verdict.rule != "traced"
+    assert found.facts.trace is None or found.facts.trace.kept < 0.6 * found.facts.trace.telling
 
 
 @pytest.mark.parametrize("along", [0.0, 0.4, 0.9])

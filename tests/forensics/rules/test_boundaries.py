@@ -10,6 +10,7 @@ import pytest
 
 from modelprov.forensics import thresholds
 from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.trace import Trace
 from modelprov.forensics.judging.verdict import akin, decide, exact_rule
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, TRAINED, outcome
 
@@ -32,6 +33,7 @@ def above(value: float) -> float:
 PICKED = replace(EXACT, ties=thresholds.TIES, ties_even=below(thresholds.EVEN), ties_firm=True)
 OTHER_EXACT = replace(REPRODUCED, other_exact=1)
 FLOAT32 = replace(EXACT, interior=False, short=False)
+TRACED = replace(SIBLING, weights=(0.6, 0.4), trace=Trace(1000, 100, 1e-4, 0.2))
 PARTIAL = replace(SIBLING, identical=(1,))
 LEAST = [  # a rule holds from its threshold upwards
     (SIBLING, "elements", thresholds.MINIMUM_ELEMENTS, NEAR_RULE, (INCONCLUSIVE, "no-evidence")),
@@ -192,10 +194,23 @@ def test_every_doubt_about_the_line_is_said(changes: dict[str, Any], words: str)
     assert words in (found.reason or "")
 
 
-def test_only_weights_of_float32_precision_beyond_a_parent_need_their_bits() -> None:
+def test_a_trace_of_rounding_counts_from_enough_elements_and_a_clear_majority() -> None:
+    """In facts of nested counts, not in the table of single numbers."""
+    least = thresholds.DISTINCT
+    assert outcome(TRACED) == ("on-line", "traced")
+    assert outcome(TRACED, trace=Trace(least, 0, 1e-4, 0.2)) == ("on-line", "traced")
+    assert outcome(TRACED, trace=Trace(least - 1, 0, 1e-4, 0.2)) == UNSHAPED
+    assert outcome(TRACED, trace=Trace(800, 200, 1e-4, 0.2)) == ("on-line", "traced")
+    assert outcome(TRACED, trace=Trace(799, 201, 1e-4, 0.2)) == UNSHAPED
+    assert outcome(TRACED, trace=None) == UNSHAPED
+    assert outcome(REPRODUCED, trace=TRACED.trace) == BITS_RULE
+    assert outcome(TRACED, extrapolated=1) == (INCONCLUSIVE, "extrapolated")
+
+
+def test_only_weights_of_float32_precision_need_their_bits() -> None:
     assert outcome(FLOAT32) == (INCONCLUSIVE, "extrapolated")
     assert decide(FLOAT32).parent is None
     assert outcome(FLOAT32, short=True) == EXACT_RULE
-    assert outcome(FLOAT32, interior=True) == EXACT_RULE
+    assert outcome(FLOAT32, interior=True) == TRAINED_RULE
     assert outcome(FLOAT32, bit_equal=1.0, missed=0) == BITS_RULE
     assert "beyond a parent" in (decide(FLOAT32).reason or "")

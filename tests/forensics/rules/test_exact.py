@@ -23,6 +23,14 @@ def test_an_extrapolation_in_float32_needs_its_bits() -> None:
     assert outcome(beyond, bit_equal=1.0, missed=0) == ("merge", "reproduced")
 
 
+def test_between_the_parents_too_float32_is_a_merge_by_its_bits_alone() -> None:
+    """Float32 hardly rounds: an adapter at a third scale lies in every cell of a mixture of two others."""
+    assert outcome(EXACT, short=False) == ("on-line", "near-the-line")
+    assert outcome(EXACT, short=False, pieces=2, spread=0.1) == ("inconclusive", "shared-direction")
+    assert outcome(EXACT, short=False, explained=0.7) == ("on-line", "near-the-line")
+    assert outcome(REPRODUCED, short=False) == ("merge", "reproduced")
+
+
 def test_ties_that_no_rounding_decided_are_no_exact_merge() -> None:
     uneven = {"ties": 50, "ties_even": 0.98, "ties_firm": True}
     assert outcome(EXACT, **uneven) == ("inconclusive", "ties")

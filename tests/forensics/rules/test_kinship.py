@@ -56,7 +56,12 @@ UNDONE = PairedUnits(2, 512, 512, 4.0, 4, 4, 1e-200, ("64 residual dimensions in
 @pytest.mark.parametrize("facts", [SIBLING, TRAINED, EXACT], ids=["sibling", "trained", "exact to rounding"])
 def test_what_is_not_told_by_bits_is_told_as_other_coordinates_where_such_were_undone(facts: Facts) -> None:
     assert outcome(facts, paired=UNDONE) == ("other-coordinates", "other-coordinates")
-    assert decide(replace(facts, paired=UNDONE)).parent == 2
+    found = decide(replace(facts, paired=UNDONE))
+    assert found.parent == 2
+    assert found.reason == (
+        "512 of 512 units are paired alike by their gates and by their ups, where chance gives 4, and 4 of 4 layers "
+        "are related so"
+    )
 
 
 def test_bits_are_bits_in_other_coordinates_too() -> None:
@@ -71,7 +76,11 @@ def test_where_undoing_lost_bits_none_are_claimed() -> None:
 
 
 def test_bits_of_less_than_half_of_the_weights_are_no_copy_in_other_coordinates() -> None:
-    assert outcome(SIBLING, identical=(2,), compared_decisive=0.4, paired=UNDONE)[0] == "other-coordinates"
+    assert outcome(SIBLING, identical=(2,), compared_decisive=0.49, paired=UNDONE)[0] == "other-coordinates"
+    assert outcome(SIBLING, identical=(2,), compared_decisive=0.5, paired=UNDONE)[0] == "copy"
+    part = replace(REPRODUCED, mixes=True, explained=0.6)
+    assert outcome(part, paired=UNDONE, compared_decisive=0.9)[0] == "merge"
+    assert outcome(part, paired=UNDONE, compared_decisive=0.8)[0] == "other-coordinates"
 
 
 def test_units_that_were_asked_change_no_verdict_where_nothing_was_undone() -> None:
@@ -81,6 +90,9 @@ def test_units_that_were_asked_change_no_verdict_where_nothing_was_undone() -> N
 
 
 def test_a_control_whose_units_agree_as_well_takes_the_finding_away_but_for_bits() -> None:
-    doubted = replace(UNDONE, doubts=("C",))
+    doubted = replace(UNDONE, doubts=("C", "D"))
     assert outcome(SIBLING, paired=doubted) == ("inconclusive", "coordinates-open")
+    found = decide(replace(SIBLING, paired=doubted))
+    assert found.parent == 2
+    assert (found.reason or "").startswith("the units of C and D agree as well")
     assert outcome(REPRODUCED, paired=doubted) == ("merge", "reproduced")
