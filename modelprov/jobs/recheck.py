@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from modelprov.called import DEVICES, called, refuse_other
-from modelprov.checkpoints.remote.locations import REPOSITORY
+from modelprov.checkpoints.remote.locations import pinned
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CheckpointNotFoundError, CouldNotJudgeError, ModelprovError, UsageError
 from modelprov.foreign.shown import clean
@@ -141,12 +141,9 @@ def _open_input(recorded: Input, moved: str | None, folder: Path) -> Checkpoint:
     if moved is not None:
         return open_any(moved, recorded.label)
     places = [recorded.location, str(folder / recorded.location)]
-    if (
-        recorded.revision is not None
-        and REPOSITORY.fullmatch(recorded.location)
-        and not Path(recorded.location).exists()
-    ):
-        places = [f"{recorded.location.partition('@')[0]}@{recorded.revision}"]  # another revision is another model
+    if recorded.revision is not None and not Path(recorded.location).exists():
+        pinned_there = pinned(recorded.location, recorded.revision)
+        places = places if pinned_there == recorded.location else [pinned_there]  # another revision is another model
     failure: ModelprovError | None = None
     for place in places:
         try:

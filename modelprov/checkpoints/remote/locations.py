@@ -91,6 +91,17 @@ def shown(location: str) -> str:
     return urlunsplit(parts._replace(netloc=host, query="", fragment=""))
 
 
+def canonical(location: str) -> str:
+    """The same text for the same place, however it is written; what is no address and no name is a path."""
+    try:
+        meant = parse(location)
+    except (UsageError, ValueError):
+        return location
+    if isinstance(meant, OnHub):
+        return f"hf://{meant.repository}@{meant.revision or 'main'}/{meant.inside}".rstrip("/")
+    return os.path.realpath(os.path.expanduser(location)) if meant is None else meant.url.rstrip("/")
+
+
 def pinned(location: str, revision: str) -> str:
     """The same repository at `revision`, as a location; others, which have no revisions, as they are."""
     meant = parse(location)

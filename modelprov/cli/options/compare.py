@@ -41,7 +41,9 @@ Full = Annotated[
 ]
 Budget = Annotated[
     int | None,
-    typer.Option(metavar="SIZE", parser=size("--budget"), help="Most to fetch over the network, e.g. 500M."),
+    typer.Option(
+        metavar="SIZE", parser=size("--budget"), help="Most to fetch over the network, e.g. 500M (default: any)."
+    ),
 ]
 Thorough = Annotated[
     bool, typer.Option("--thorough", help="Look for other coordinates (reordered, rotated, stacked) in any case.")
