@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from modelprov.called import called
-from modelprov.checkpoints.remote.locations import canonical
+from modelprov.checkpoints.remote.locations import canonical, without_secrets
 from modelprov.errors import UsageError
 
 Location = str | os.PathLike[str]
@@ -109,4 +109,4 @@ def command_line(job: str, words: Iterable[str], options: Iterable[tuple[str, ob
             line += (
                 [option] if each is True else [option, os.fspath(each) if isinstance(each, os.PathLike) else str(each)]
             )
-    return shlex.join(line)
+    return shlex.join(map(without_secrets, line))

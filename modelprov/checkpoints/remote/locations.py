@@ -13,6 +13,7 @@ ENDPOINT = "https://huggingface.co"
 HUB_HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+ADDRESS = re.compile(r"(?:https?|s3a?|gs|az|azure|abfss?)://", re.IGNORECASE)
 BUCKETS = frozenset({"s3", "s3a", "gs", "az", "azure", "abfs", "abfss"})
 OTHER_KINDS = frozenset({"datasets", "spaces", "buckets", "kernels", "docs", "blog", "collections", "papers"})
 LAST_PARTS = (".safetensors", ".safetensors.index.json")
@@ -89,6 +90,12 @@ def shown(location: str) -> str:
     except ValueError:
         return location.partition("?")[0]
     return urlunsplit(parts._replace(netloc=host, query="", fragment=""))
+
+
+def without_secrets(word: str) -> str:
+    """A word of a command, `NAME=address` too, as it may be written down."""
+    found = ADDRESS.search(word)
+    return word if found is None else word[: found.start()] + shown(word[found.start() :])
 
 
 def canonical(location: str) -> str:

@@ -25,7 +25,7 @@ from modelprov.errors import (
     UnreachableError,
     UsageError,
 )
-from tests.checkpoints.remote.hub import COMMIT, Hub, Request
+from tests.checkpoints.remote.hub import COMMIT, Hub, Request, digest
 from tests.factories import write_checkpoint
 
 WEIGHTS = "model.safetensors"
@@ -44,6 +44,11 @@ def opened(hub: Hub, tmp_path: Path) -> Checkpoint:
 def tensor(checkpoint: Checkpoint) -> bytes:
     ref = checkpoint.tensors["w"]
     return b"".join(bytes(piece) for _, piece in checkpoint.source.read_ranges([(0, ref.start, ref.stop)]))
+
+
+def hub_identity(hub: Hub) -> str:
+    """What the cache knows the weights by."""
+    return digest(hub.repositories["org/model"][WEIGHTS])
 
 
 def right(hub: Hub, checkpoint: Checkpoint) -> bytes:
@@ -257,6 +262,20 @@ def test_what_was_fetched_is_not_fetched_again_by_another_process(hub: Hub, open
     assert tensor(open_checkpoint("org/model")) == first
     assert hub.ranges() == 0
     cache._shared.update(monkeyed)
+
+
+def test_a_run_that_broke_off_goes_on_where_it_stopped(hub: Hub, opened: Checkpoint) -> None:
+    ranges = [(0, at, at + 100) for at in range(1000, 400_000, 40_000)]
+    hub.fault = lambda request: request.start > 200_000 and request.answer(404)
+    with pytest.raises(RemoteNotFoundError):
+        list(opened.source.read_ranges(ranges))
+    identity = hub_identity(hub)
+    done = {start for _, start, stop in ranges if cache.shared_cache().get(identity, start, stop)}
+    asked: list[int] = []
+    hub.fault = lambda request: bool(asked.append(request.start))
+    assert len(list(open_checkpoint("org/model").source.read_ranges(ranges))) == len(ranges)
+    assert done
+    assert not done & set(asked)
 
 
 def test_a_piece_of_the_cache_that_was_changed_counts_as_none(hub: Hub, opened: Checkpoint, tmp_path: Path) -> None:
