@@ -25,7 +25,7 @@ from modelprov.jobs.arguments import (
     with_reference_last,
 )
 from modelprov.jobs.notebooks import shown_in_notebooks
-from modelprov.jobs.reach import Before, compared
+from modelprov.jobs.reach import Before, Reach, compared
 from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress
 from modelprov.reports.comparison.build import build_report
@@ -33,6 +33,7 @@ from modelprov.reports.comparison.report import Report
 from modelprov.reports.writing import refuse_weights, write_atomically
 
 SMALLEST_SAMPLE = 4096  # elements of each checkpoint
+REACH = Reach(8 << 20)
 
 
 @shown_in_notebooks
@@ -130,17 +131,18 @@ def compare(
         thorough=thorough,
         alignment=None if alignment is None else read_alignment(path_of(alignment)),
     )
-    line = command or command_for(ordered, controls, possible, options, alignment, saved, full, budget)
-    return run(ordered, controls, options, line, progress, possible, saved, full, budget)
+    reach = Reach(max(SMALLEST_SAMPLE, sample_size // 2), full, budget)
+    line = command or command_for(ordered, controls, possible, options, alignment, saved, reach)
+    return run(ordered, controls, options, line, progress, possible, saved, reach)
 
 
 def run(
     locations: Sequence[str], controls: Sequence[str], options: Options, command: str, progress: Progress = SILENT,
-    candidates: Sequence[str] = (), save_alignment: Path | None = None, full: bool = False, budget: int | None = None,
+    candidates: Sequence[str] = (), save_alignment: Path | None = None, reach: Reach = REACH,
 ) -> Report:  # fmt: skip
     """Open, compare and assemble the report. `locations` are the suspect and its parents, the reference last.
 
-    What was undone, if anything, is written to `save_alignment`; `full` and `budget` are about what is elsewhere.
+    What was undone, if anything, is written to `save_alignment`; `reach` is about what is elsewhere.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     given = [*locations, *controls, *candidates]
@@ -155,7 +157,7 @@ def run(
             suspect_and_parents, chosen, progress, beside[: len(controls)], beside[len(controls) :], before
         )
 
-    comparison = compared(job, opened, options, full, budget, progress)
+    comparison = compared(job, opened, options, reach, progress)
     if save_alignment is not None and comparison.realignment is not None and comparison.coordinates is not None:
         parent = next(one for one in suspect_and_parents if one.label == comparison.coordinates.parent)
         content = alignment_bytes(comparison.realignment, suspect_and_parents[0].location, parent.location)
@@ -166,8 +168,7 @@ def run(
 
 def command_for(
     locations: Sequence[str], controls: Sequence[str], candidates: Sequence[str], options: Options,
-    alignment: Location | None = None, save_alignment: Location | None = None, full: bool = False,
-    budget: int | None = None,
+    alignment: Location | None = None, save_alignment: Location | None = None, reach: Reach = REACH,
 ) -> str:  # fmt: skip
     """The command that does the same; what is the default is left out."""
     usual = Options()
@@ -178,9 +179,9 @@ def command_for(
             ("--control", list(controls), []),
             ("--candidates", list(candidates), []),
             ("--sample", options.sample, False),
-            ("--sample-size", 2 * options.sample_elements if options.sample else None, None),
-            ("--full", full, False),
-            ("--budget", budget, None),
+            ("--sample-size", 2 * reach.elements, None if options.sample else 2 * REACH.elements),
+            ("--full", reach.full, False),
+            ("--budget", reach.budget, None),
             ("--thorough", options.thorough, False),
             ("--alignment", alignment, None),
             ("--save-alignment", save_alignment, None),

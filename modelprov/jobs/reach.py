@@ -61,19 +61,29 @@ def ahead(alignment: Alignment, plan: Plan) -> Ahead:
     return Ahead(requests, size, requests * latency / connections() + (size / rate if rate else 0.0))
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What was asked about checkpoints that are elsewhere: all weights, or `elements` of each; most bytes to fetch."""
+
+    elements: int
+    full: bool = False
+    budget: int | None = None
+
+
 def compared(
-    job: Job, checkpoints: Sequence[Checkpoint], options: Options, full: bool, budget: int | None, progress: Progress
+    job: Job, checkpoints: Sequence[Checkpoint], options: Options, reach: Reach, progress: Progress
 ) -> Comparison:
-    """What `job` finds; of checkpoints that are elsewhere in a sample, unless `full`, and within `budget` bytes.
+    """What `job` finds; of checkpoints that are elsewhere in a sample, unless all was asked for.
 
     Raises `BudgetSpentError`, before anything is read where that can be known, and what the job raises.
     """
     distant = far(checkpoints)
     if not distant:
         return job(options, None)
-    options = replace(options, sample=options.sample or not full)
+    if not reach.full:
+        options = replace(options, sample=True, sample_elements=reach.elements)
     before = TRAFFIC.so_far
-    with TRAFFIC.within(budget):
+    with TRAFFIC.within(reach.budget):
         found = _adapted(job, options, progress) if options.sample else job(options, _hearing(options, progress))
     spent = TRAFFIC.so_far.since(before)
     cached = f"; {_size(spent.cached)} were in the cache of this machine" if spent.cached else ""
@@ -93,10 +103,10 @@ def _adapted(job: Job, options: Options, progress: Progress) -> Comparison:
             if found is not None:
                 tell(progress, f"the whole sample would go over the budget ({error.ahead}): the small one stands")
                 return found
-            smaller = int(elements * 0.9 * (TRAFFIC.left() or 0) / error.ahead.bytes)
-            if elements <= FEWEST_ELEMENTS or smaller < FEWEST_ELEMENTS:
+            if elements <= FEWEST_ELEMENTS:
                 raise
-            elements = most = smaller
+            smaller = int(elements * 0.9 * (TRAFFIC.left() or 0) / error.ahead.bytes)
+            elements = most = max(FEWEST_ELEMENTS, min(smaller, elements // 2))
             continue
         if elements >= most or _settled(found):
             return found

@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from modelprov.errors import BudgetSpentError, UsageError
+from modelprov.forensics.compare import Options
+from modelprov.forensics.results import VerdictClass
+from modelprov.jobs import reach as reach_job
 from modelprov.jobs.compare import compare
 from modelprov.jobs.inspect import inspect
+from modelprov.jobs.reach import Ahead, Reach, compared
 from modelprov.jobs.verify import verify
+from modelprov.progress import SILENT
 from modelprov.reports.comparison.as_json import render_json
 from modelprov.reports.comparison.report import Report
 from tests.checkpoints.remote.conftest import reach
@@ -104,3 +110,62 @@ def test_a_repository_is_inspected_and_verified_like_a_folder(models: Path, tmp_
         "merge_method: linear\nmodels:\n  - {model: org/rio, parameters: {weight: 1.0}}\ndtype: bfloat16\n"
     )
     assert verify("hf://org/rio", recipe).verification.bit_equal > 0.99
+
+
+def found(verdict: VerdictClass, bit_equal: float | None) -> Any:
+    """As much of a comparison as says whether it is settled."""
+    overall = SimpleNamespace(equal={"nex": bit_equal or 0.0})
+    reproduction = SimpleNamespace(bit_equal=bit_equal)
+    verdict_ = SimpleNamespace(class_=verdict)
+    return SimpleNamespace(findings=SimpleNamespace(verdict=verdict_, overall=overall, reproduction=reproduction))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "bit_equal", "samples"),
+    [
+        (VerdictClass.MERGE, 1.0, [1 << 20]),
+        (VerdictClass.COPY, 1.0, [1 << 20]),
+        (VerdictClass.MERGE, 0.5, [1 << 20, 8 << 20]),
+        (VerdictClass.MERGE, None, [1 << 20, 8 << 20]),
+        (VerdictClass.UNRELATED, None, [1 << 20, 8 << 20]),
+        (VerdictClass.SAME_ORIGIN, None, [1 << 20, 8 << 20]),
+        (VerdictClass.INCONCLUSIVE, None, [1 << 20, 8 << 20]),
+    ],
+)
+def test_only_bits_settle_it_on_the_small_sample(
+    verdict: VerdictClass, bit_equal: float | None, samples: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def job(options: Options, _before: object) -> Any:
+        assert options.sample
+        asked.append(options.sample_elements)
+        return found(verdict, bit_equal)
+
+    monkeypatch.setattr(reach_job, "far", lambda checkpoints: checkpoints)
+    compared(job, [None], Options(), Reach(8 << 20), SILENT)  # type: ignore[list-item]
+    assert asked == samples
+
+
+def test_a_sample_over_the_budget_is_made_smaller_and_the_small_one_stands_where_the_whole_would_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(reach_job, "far", lambda checkpoints: checkpoints)
+    monkeypatch.setattr(reach_job, "ahead", lambda _alignment, plan: Ahead(10, plan, 1.0))
+
+    def job(options: Options, before: Any) -> Any:
+        before(None, 2 * options.sample_elements)
+        asked.append(options.sample_elements)
+        return found(VerdictClass.UNRELATED, None)
+
+    heard = Heard()
+    compared(job, [None], Options(), Reach(8 << 20, budget=3 << 20), heard)  # type: ignore[list-item]
+    assert asked == [1 << 20]
+    assert any("the small one stands" in said for said in heard.said)
+    asked.clear()
+    compared(job, [None], Options(), Reach(8 << 20, budget=1 << 20), heard)  # type: ignore[list-item]
+    assert len(asked) == 1
+    assert 1 << 16 <= asked[0] < 1 << 19
+    with pytest.raises(BudgetSpentError):
+        compared(job, [None], Options(), Reach(8 << 20, budget=100_000), heard)  # type: ignore[list-item]
