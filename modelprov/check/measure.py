@@ -23,7 +23,7 @@ from modelprov.check.results import Input, Location
 from modelprov.checkpoints.digests import MANIFEST_COVERS, WEIGHTS_COVER, manifest_digest, weights_digest
 from modelprov.checkpoints.labels import default_label, unique_labels
 from modelprov.checkpoints.opening import open_checkpoint
-from modelprov.checkpoints.remote.door import is_far
+from modelprov.checkpoints.remote.source import is_far
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CheckpointNotFoundError, InvalidCheckpointError, ModelprovError, UsageError
 from modelprov.forensics.compare import Comparison, Options

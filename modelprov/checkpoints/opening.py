@@ -31,8 +31,7 @@ from modelprov.checkpoints.layouts.files import (
 from modelprov.checkpoints.layouts.folders import folders_with_weights, model_home
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
 from modelprov.checkpoints.mistaken import CONVERT
-from modelprov.checkpoints.remote.door import remote_home
-from modelprov.checkpoints.remote.locations import is_remote, parse, shown
+from modelprov.checkpoints.remote.locations import InBucket, OnHub, OnWeb, is_remote, parse, shown
 from modelprov.checkpoints.single_file import beside_index
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, TensorRef
 from modelprov.errors import (
@@ -122,7 +121,7 @@ def _located(location: str, near: bool) -> tuple[Home, str | None]:
     if is_remote(location):
         if near:
             raise CheckpointNotFoundError(f"{shown(location)} is not on this machine", "Download it, give its folder.")
-        return remote_home(meant)
+        return _remote(meant)
     try:
         return _cached_snapshot(location), None
     except CheckpointNotFoundError as error:
@@ -130,12 +129,18 @@ def _located(location: str, near: bool) -> tuple[Home, str | None]:
             raise
         missing = error
     try:
-        return remote_home(meant)
+        return _remote(meant)
     except OfflineError as error:
         raise missing from error
     except RemoteError as error:
         here = f"{location!r} is no path here, and not in the local Hugging Face cache"
         raise type(error)(f"{here}; on the Hub: {error.message}", error.advice) from error
+
+
+def _remote(meant: OnHub | OnWeb | InBucket) -> tuple[Home, str | None]:
+    from modelprov.checkpoints.remote.door import remote_home  # HTTP is loaded when something is elsewhere
+
+    return remote_home(meant)
 
 
 def _path(location: str) -> Path | None:

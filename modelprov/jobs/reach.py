@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 
 from modelprov.called import called
 from modelprov.checkpoints.plan import Plan, byte_ranges
-from modelprov.checkpoints.remote.door import is_far
-from modelprov.checkpoints.remote.source import grouped
+from modelprov.checkpoints.remote.source import grouped, is_far
 from modelprov.checkpoints.remote.traffic import TRAFFIC, connections, size_in
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import BudgetSpentError

@@ -7,18 +7,9 @@ from modelprov.checkpoints.remote.buckets import open_bucket
 from modelprov.checkpoints.remote.home import RemoteHome
 from modelprov.checkpoints.remote.hub import open_hub
 from modelprov.checkpoints.remote.locations import LAST_PARTS, InBucket, OnHub, OnWeb
-from modelprov.checkpoints.remote.source import RemoteFiles
 from modelprov.checkpoints.remote.store import Store
 from modelprov.checkpoints.remote.web import open_web
-from modelprov.checkpoints.sources.interface import Source
-from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import RemoteNotFoundError
-
-
-def is_far(source: Source) -> bool:
-    """Whether bytes of a source cross a network: its own, or of a model that it is computed from."""
-    models: tuple[Checkpoint, ...] = getattr(source, "models", ())
-    return isinstance(source, RemoteFiles) or any(is_far(model.source) for model in models)
 
 
 def remote_home(meant: OnHub | OnWeb | InBucket) -> tuple[Home, str | None]:

@@ -13,7 +13,8 @@ from itertools import pairwise
 from modelprov.checkpoints.remote.cache import shared_cache
 from modelprov.checkpoints.remote.store import Store
 from modelprov.checkpoints.remote.traffic import TRAFFIC, connections
-from modelprov.checkpoints.sources.interface import DOWNLOAD_AGAIN, Piece, Range
+from modelprov.checkpoints.sources.interface import DOWNLOAD_AGAIN, Piece, Range, Source
+from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import TruncatedShardError
 
 GAP = 16 << 10
@@ -136,3 +137,9 @@ def grouped(ranges: Sequence[Range]) -> Iterator[Group]:
         group = shard, start, stop, [number]
     if group is not None:
         yield group
+
+
+def is_far(source: Source) -> bool:
+    """Whether bytes of a source cross a network: its own, or of a model that it is computed from."""
+    models: tuple[Checkpoint, ...] = getattr(source, "models", ())
+    return isinstance(source, RemoteFiles) or any(is_far(model.source) for model in models)
