@@ -25,7 +25,7 @@ import numpy as np
 
 import benchmarks.cases  # noqa: F401  (fills the list of kinds)
 from benchmarks.cases.kinds import ACCUSATIONS, KINDS, NAMED, Kind, chosen
-from modelprov.cli.compare import exit_code
+from modelprov.cli.compared import exit_code
 from modelprov.forensics.compare import Options
 from modelprov.shares import wilson
 from tests.memory import run

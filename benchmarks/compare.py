@@ -43,7 +43,7 @@ from modelprov.engines.local import run_tasks
 from modelprov.forensics.compare import Options, compare
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segments
-from modelprov.forensics.sums.sweep import block_bytes, sweep
+from modelprov.forensics.sums.sweep import PIECE, block_bytes, sweep
 from modelprov.records import processors
 
 MEMORY = 512 << 20
@@ -157,7 +157,7 @@ def open_family(family: BigFamily) -> Alignment:
 
 def pass_over(alignment: Alignment, threads: int, method: str) -> Callable[[], object]:
     """The sweep with one recipe."""
-    plan = plan_pass(alignment, block_bytes(MEMORY, threads, 3, PROCESSOR))
+    plan = plan_pass(alignment, block_bytes(MEMORY, threads, 3, PROCESSOR), PIECE)
     recipe = one_recipe(len(alignment.tensors))
     tensors = len(alignment.tensors)
     return lambda: sweep(alignment.checkpoints, plan, tensors, recipe, PROCESSOR, threads=threads, method=method)
@@ -165,7 +165,7 @@ def pass_over(alignment: Alignment, threads: int, method: str) -> Callable[[], o
 
 def touch_only(alignment: Alignment, threads: int, method: str) -> Callable[[], object]:
     """The same blocks by the same reader, touched (mapped) or only read (direct), nothing computed."""
-    plan = plan_pass(alignment, block_bytes(MEMORY, threads, 3, PROCESSOR))
+    plan = plan_pass(alignment, block_bytes(MEMORY, threads, 3, PROCESSOR), PIECE)
 
     def run() -> None:
         sources = Sources(alignment.checkpoints, method)

@@ -115,12 +115,12 @@ def sweeping(places: list[Path], device: Any, threads: int, memory: int) -> floa
     from modelprov.checkpoints.layouts.alignment import align
     from modelprov.checkpoints.plan import plan_pass
     from modelprov.forensics.sums.kernels.interface import RecipePlan
-    from modelprov.forensics.sums.sweep import block_bytes, sweep
+    from modelprov.forensics.sums.sweep import PIECE, block_bytes, sweep
     from modelprov.jobs.open import open as open_checkpoint
 
     checkpoints = tuple(open_checkpoint(place) for place in places)
     alignment = align(checkpoints)
-    plan = plan_pass(alignment, block_bytes(memory, threads, len(checkpoints), device))
+    plan = plan_pass(alignment, block_bytes(memory, threads, len(checkpoints), device), PIECE)
     recipes = RecipePlan.none(len(checkpoints) - 1, len(alignment.tensors))
     begin = time.perf_counter()
     sweep(checkpoints, plan, len(alignment.tensors), recipes, device, threads=threads)

@@ -11,9 +11,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modelprov.jobs.add import add
     from modelprov.jobs.attest import attest
     from modelprov.jobs.check import check
     from modelprov.jobs.compare import compare
+    from modelprov.jobs.compare_part import compare_part
     from modelprov.jobs.evaluate import evaluate
     from modelprov.jobs.inspect import inspect
     from modelprov.jobs.merge import merge
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "__version__",
+    "add",
     "attest",
     "check",
     "compare",
+    "compare_part",
     "evaluate",
     "inspect",
     "merge",

@@ -14,6 +14,7 @@ from typing import Final
 from modelprov.errors import UsageError
 
 DEVICES: Final = ("auto", "cpu", "cuda")
+ENGINES: Final = ("local", "ray")
 
 _spelling: ContextVar[Callable[[str], str] | None] = ContextVar("spelling", default=None)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -21,6 +22,7 @@ SOURCES = (
     "recipes/arithmetics.py",
     "forensics/sums/kernels/cpu.py",
     "forensics/sums/kernels/bf16.py",
+    "forensics/estimators/normal.py",
     "merge/fused.py",
     "recipes/methods/linear.py",
     "recipes/methods/steps.py",
@@ -40,6 +42,21 @@ def cache_folder() -> Path:
         if os.access(root / name, os.W_OK):
             return root / name
     return Path(tempfile.mkdtemp(prefix="modelprov-"))
+
+
+def without_linear_algebra() -> None:
+    """Let numba load its functions of arrays without scipy.linalg, which it would import to offer matrix products.
+
+    No kernel has one, and the import costs more than the kernels. For a process of our own only: what others compile
+    in it is offered none either. Whoever imports scipy.linalg afterwards gets it.
+    """
+    if "scipy.linalg" in sys.modules or "numba.np.arraymath" in sys.modules:
+        return
+    sys.modules["scipy.linalg"] = None  # type: ignore[assignment]  # what Python takes for a module that is not there
+    try:
+        import numba.np.arraymath  # noqa: F401
+    finally:
+        del sys.modules["scipy.linalg"]
 
 
 if not os.environ.get("NUMBA_CACHE_DIR"):

@@ -65,6 +65,18 @@ class InUseError(UsageError):
     """Another run is writing what this one was asked to write."""
 
 
+class InvalidSumsError(ModelprovError):
+    """A file is none of partial sums, or it was cut short, changed, or written by another version."""
+
+
+class OtherRunError(ModelprovError):
+    """Partial sums are of other weights, or of a run that was asked something else."""
+
+
+class IncompletePartsError(ModelprovError):
+    """Parts of a run do not make one whole: some are missing, or one is given twice."""
+
+
 class UnreadableFileError(ModelprovError):
     """The operating system refused to read or write a file."""
 
@@ -113,6 +125,10 @@ class MergeError(ModelprovError):
 
 class NonFiniteOutputError(MergeError):
     """A merge would hold infinities or NaN where every model's weight is finite."""
+
+
+class ClusterError(ModelprovError):
+    """A cluster could not be reached, or lost a task again and again."""
 
 
 class EndpointError(ModelprovError):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-
-from scipy.special import ndtri
+from statistics import NormalDist
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ def wilson(successes: int, total: int, confidence: float = 0.95) -> Share:
     if total == 0:
         return Share(0, 0, None, 0.0, 1.0, "nothing to count")
     share = successes / total
-    z = float(ndtri((1 + confidence) / 2))
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
     shrink = 1 + z * z / total
     centre = (share + z * z / (2 * total)) / shrink
     half = z * math.sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2) / shrink

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 import benchmarks.cases  # noqa: F401  (fills the list of kinds)
-from benchmarks.cases import coordinates, planting
+from benchmarks.cases import coordinates, heads, planting
 from benchmarks.cases.coordinates import Step
 from benchmarks.cases.decoders import HEAD_WIDTH, Decoder
 from benchmarks.cases.kinds import KINDS, Case, Kind, chosen
@@ -26,6 +26,11 @@ STEPS = (
     coordinates.reorder_experts,
     coordinates.scale_by_powers_of_two,
     coordinates.scale_anyhow,
+    coordinates.fold_norms,
+    heads.turn_values,
+    heads.mix_values,
+    heads.turn_frequencies,
+    heads.turn_queries,
 )
 
 
@@ -85,6 +90,9 @@ def logits(arrays: dict[str, Float64], shape: Decoder, tokens: npt.NDArray[np.in
         if shape.experts:
             router = np.exp(x @ arrays[f"{block}mlp.gate.weight"].T)
             router /= router.sum(1, keepdims=True)
+            if shape.shared:
+                open_by = 1 / (1 + np.exp(-x @ arrays[f"{block}mlp.shared_expert_gate.weight"].T))
+                router = np.concatenate([router, open_by], 1)
             stream = stream + sum(
                 router[:, [number]] * expert(x, place) for number, place in enumerate(shape.places(layer))
             )
@@ -114,6 +122,28 @@ def test_a_model_in_other_coordinates_computes_the_same_function(steps: tuple[St
     assert different >= 2
     assert np.abs(before).max() > 0.1
     np.testing.assert_allclose(after, before, rtol=1e-9, atol=1e-9)
+
+
+def test_experts_that_share_a_part_compute_the_same_function_in_other_coordinates() -> None:
+    before, after, _ = changed(Decoder(experts=4, shared=True), STEPS, 2)
+    np.testing.assert_allclose(after, before, rtol=1e-9, atol=1e-9)
+
+
+def test_frequencies_turned_against_each_other_leave_rotary_attention_as_it_is() -> None:
+    rng, shape = np.random.default_rng(3), Decoder(layers=1)
+    weights = {
+        name: values.astype(np.float64) for name, (values, _) in random_weights(shape.specs(DType.F32), rng).items()
+    }
+    half, seen = HEAD_WIDTH // 2, []
+    for arrays in (weights, heads.turn_frequencies(weights, shape, rng), heads.turn_queries(weights, shape, rng)):
+        q, k = (arrays[f"model.layers.0.self_attn.{name}_proj.weight"][:HEAD_WIDTH] for name in "qk")
+        turned = []
+        for values, place in ((q, 5.0), (k, 2.0)):
+            complex_rows = (values[:half] + 1j * values[half:]) * np.exp(1j * place / 10 ** np.arange(half))[:, None]
+            turned.append(np.concatenate([complex_rows.real, complex_rows.imag]))
+        seen.append(turned[0].T @ turned[1])
+    np.testing.assert_allclose(seen[1], seen[0], rtol=1e-9, atol=1e-12)
+    assert not np.allclose(seen[2], seen[0])
 
 
 @pytest.mark.parametrize("dtype", [DType.BF16, DType.F16])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import modelprov
@@ -21,3 +23,13 @@ def test_the_cache_can_be_written_even_without_a_home(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file" / "below"))
     (tmp_path / "file").write_text("")
     assert cache_folder().is_dir()
+
+
+def test_whoever_needs_linear_algebra_gets_it_after_the_kernels_were_loaded_without_it():
+    code = (
+        "import sys\nfrom modelprov.compiled import without_linear_algebra\nwithout_linear_algebra()\n"
+        "assert 'scipy.linalg' not in sys.modules\n"
+        "import modelprov.forensics.sums.kernels.cpu, scipy.linalg\nprint(scipy.linalg.norm([3.0, 4.0]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.stdout.strip(), done.stderr) == ("5.0", "")

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import typer
 
-from benchmarks import calibration_tables
+from benchmarks import calibration_tables, disguises
 from benchmarks.trained import tables as trained_tables
 from modelprov import __version__
 from modelprov.cli import app
-from modelprov.cli.compare import exit_code
+from modelprov.cli.compared import exit_code
 from modelprov.forensics import thresholds
 from modelprov.forensics.results import VerdictClass
 
@@ -145,6 +145,11 @@ def test_the_tables_of_the_calibration_are_those_of_its_results():
 def test_the_tables_of_the_trained_families_are_those_of_their_results():
     text = text_of(ROOT / "docs" / "method.md")
     assert trained_tables.written(text) == text, "run: python -m benchmarks.trained.tables"
+
+
+def test_the_tables_of_the_disguises_are_those_of_their_results():
+    text = text_of(ROOT / "docs" / "method.md")
+    assert disguises.written(text, disguises.results()) == text, "run: python -m benchmarks.disguises --tables"
 
 
 def test_the_rules_in_the_method_are_those_of_the_verdict():

@@ -48,7 +48,7 @@ def permute_residual_with_signs(arrays: Arrays, shape: Decoder, rng: Rng) -> Arr
 def rotate_residual(arrays: Arrays, shape: Decoder, rng: Rng) -> Arrays:
     """A random orthogonal basis, after the norms' gains were folded into what reads them (a tied head is untied)."""
     q, r = np.linalg.qr(rng.standard_normal((shape.hidden, shape.hidden)))
-    return _turned(_folded(arrays, shape), q * np.sign(np.diag(r)))
+    return _turned(fold_norms(arrays, shape, rng), q * np.sign(np.diag(r)))
 
 
 def permute_units(arrays: Arrays, shape: Decoder, rng: Rng) -> Arrays:
@@ -145,8 +145,8 @@ def _turned(arrays: Arrays, basis: Float64) -> Arrays:
     return made
 
 
-def _folded(arrays: Arrays, shape: Decoder) -> Arrays:
-    """All gains of norms 1."""
+def fold_norms(arrays: Arrays, shape: Decoder, _: Rng) -> Arrays:
+    """All gains of norms 1, multiplied into what reads them (a tied head is untied)."""
     made = {**arrays, HEAD: arrays.get(HEAD, arrays[EMBEDDINGS])}
     for norm, readers in _norms(shape):
         made |= {name: made[name] * made[norm] for name in readers}
@@ -162,6 +162,7 @@ def _norms(shape: Decoder) -> list[tuple[str, list[str]]]:
         found.append((f"{block}input_layernorm.weight", [f"{block}self_attn.{name}_proj.weight" for name in "qkv"]))
         readers = [f"{place}.{name}_proj.weight" for place in shape.places(layer) for name in ("gate", "up")]
         router = [f"{block}mlp.gate.weight"] if shape.experts else []
+        router += [f"{block}mlp.shared_expert_gate.weight"] if shape.shared else []
         found.append((f"{block}post_attention_layernorm.weight", router + readers))
     return [*found, (LAST_NORM, [HEAD])]
 

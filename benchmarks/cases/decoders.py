@@ -24,7 +24,10 @@ Style = Callable[[TensorSpec, Rng], Float32]
 
 @dataclass(frozen=True)
 class Decoder:
-    """How big a decoder is: `heads` query heads of 8 in `groups` that share keys and values."""
+    """How big a decoder is: `heads` query heads of 8 in `groups` that share keys and values.
+
+    With `shared`, an MLP beside the experts is for every token, behind a gate of its own.
+    """
 
     layers: int = 3
     hidden: int = 64
@@ -34,6 +37,7 @@ class Decoder:
     groups: int = 4
     experts: int = 0
     head: bool = True
+    shared: bool = False
 
     @staticmethod
     def draw(rng: Rng, experts: bool = False) -> Decoder:
@@ -62,6 +66,8 @@ class Decoder:
                 shapes.append((f"{block}self_attn.{name}_proj.weight", shape))
             if self.experts:
                 shapes.append((f"{block}mlp.gate.weight", (self.experts, h)))
+            if self.shared:
+                shapes.append((f"{block}mlp.shared_expert_gate.weight", (1, h)))
             for place in self.places(layer):
                 shapes += [(f"{place}.{name}_proj.weight", (f, h)) for name in ("gate", "up")]
                 shapes.append((f"{place}.down_proj.weight", (h, f)))
@@ -71,9 +77,10 @@ class Decoder:
         return tuple(TensorSpec(name, shape, dtype) for name, shape in shapes)
 
     def places(self, layer: int) -> list[str]:
-        """The prefixes of a layer's MLP or of its experts."""
+        """The prefixes of a layer's MLP, or of its experts and of what they share."""
         mlp = f"model.layers.{layer}.mlp"
-        return [f"{mlp}.experts.{number}" for number in range(self.experts)] or [mlp]
+        shared = [f"{mlp}.shared_expert"] if self.shared else []
+        return [f"{mlp}.experts.{number}" for number in range(self.experts)] + shared or [mlp]
 
 
 def decoder_family(

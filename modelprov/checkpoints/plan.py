@@ -60,16 +60,31 @@ class Plan:
         return slice(int(self.bounds[number]), int(self.bounds[number + 1]))
 
 
-def plan_pass(alignment: Alignment, block_bytes: int = 8 << 20) -> Plan:
-    """Plan to read every aligned element once; a block takes at most about `block_bytes` of each checkpoint."""
-    counts = np.array([tensor.count for tensor in alignment.tensors], np.int64)
-    widest = np.array([max(view.ref.dtype.size for view in tensor.views) for tensor in alignment.tensors], np.int64)
-    per_piece = np.maximum(block_bytes // np.maximum(widest, 1) // QUANTUM, 1) * QUANTUM
+def plan_pass(
+    alignment: Alignment, block_bytes: int = 8 << 20, piece_bytes: int | None = None, only: Int64 | None = None
+) -> Plan:
+    """Plan to read every aligned element once; a block takes at most about `block_bytes` of each checkpoint.
+
+    `piece_bytes`, if smaller, is what a segment takes at most: the same cuts then for any size of blocks. `only` int64:
+    the tensors to read, ascending; all without it.
+    """
+    rows = np.arange(len(alignment.tensors)) if only is None else only
+    aligned = [alignment.tensors[row] for row in rows.tolist()]
+    counts = np.array([tensor.count for tensor in aligned], np.int64)
+    widest = np.array([max(view.ref.dtype.size for view in tensor.views) for tensor in aligned], np.int64)
+    most = block_bytes if piece_bytes is None else min(block_bytes, piece_bytes)
+    per_piece = np.maximum(most // np.maximum(widest, 1) // QUANTUM, 1) * QUANTUM
     pieces = -(-counts // per_piece) if len(counts) else counts
-    tensor = np.repeat(np.arange(len(counts)), pieces)
-    number = np.arange(len(tensor)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    first = number * per_piece[tensor]
-    return plan_segments(alignment, tensor, first, np.minimum(per_piece[tensor], counts[tensor] - first), block_bytes)
+    row = np.repeat(np.arange(len(counts)), pieces)
+    number = np.arange(len(row)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    first = number * per_piece[row]
+    return plan_segments(alignment, rows[row], first, np.minimum(per_piece[row], counts[row] - first), block_bytes)
+
+
+def tensor_bytes(alignment: Alignment) -> Int64:
+    """Bytes of every aligned tensor, all checkpoints together, int64 [t]."""
+    sizes = (sum(view.ref.dtype.size for view in tensor.views) * tensor.count for tensor in alignment.tensors)
+    return np.fromiter(sizes, np.int64, len(alignment.tensors))
 
 
 def plan_segments(alignment: Alignment, tensor: Int64, first: Int64, count: Int64, block_bytes: int) -> Plan:

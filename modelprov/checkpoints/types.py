@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,7 @@ class AlignedTensor:
         return is_decisive(self.component, self.shape)
 
 
+@lru_cache(maxsize=4096)  # a large model asks a million times, of a few dozen shapes
 def is_decisive(component: Component, shape: tuple[int, ...]) -> bool:
     """Whether a tensor may carry a verdict: a matrix of at least 16 x 16; norms, biases and other vectors never do."""
     sides = [side for side in shape if side != 1]

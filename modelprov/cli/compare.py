@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-import typer
-
+from modelprov.cli.compared import publish, sum_part
 from modelprov.cli.options import compare as options
 from modelprov.cli.options import shared
 from modelprov.cli.outputs import asked
-from modelprov.cli.terminal import say, terminal, typed
-
-if TYPE_CHECKING:
-    from modelprov.forensics.results import VerdictClass
+from modelprov.cli.terminal import terminal, typed
 
 
 def compare(
@@ -21,9 +17,11 @@ def compare(
     html: shared.Html = None, open_it: shared.Open = False, sample: options.Sample = False,
     sample_size: options.SampleSize = options.SAMPLE_SIZE, full: options.Full = False, budget: options.Budget = None,
     thorough: options.Thorough = False,
-    alignment: options.Alignment = None, save_alignment: options.SaveAlignment = None,
-    memory: shared.Memory = shared.MEMORY, threads: shared.Threads = None, device: shared.Device = "auto",
-    seed: options.Seed = 0, reading: options.Reading = "auto", quiet: shared.Quiet = False,
+    alignment: options.Alignment = None, save_alignment: options.SaveAlignment = None, part: options.Part = None,
+    output: options.Output = None, resume: options.Resume = None, memory: shared.Memory = shared.MEMORY,
+    threads: shared.Threads = None, device: shared.Device = "auto", seed: options.Seed = 0,
+    reading: options.Reading = "auto", engine: options.Engine = "local", address: options.Address = None,
+    quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Compare a model with its possible parents: copy, merge, on a line, same origin, or unrelated.
 
@@ -33,24 +31,30 @@ def compare(
     Example: modelprov compare ./rio ./nex ./qwen --control ./other-finetune --html report.html
     """
     from modelprov.cli.progress import Bar
+    from modelprov.compiled import without_linear_algebra
     from modelprov.jobs.compare import compare as job
 
+    without_linear_algebra()
+
     outputs = asked({"json": json_file, "markdown": markdown, "html": html}, open_it=open_it)
-    asked({"save-alignment": save_alignment})
+    asked({"save-alignment": save_alignment, "resume": resume})
+    given: dict[str, Any] = {
+        "reference": reference, "control": control or (), "candidates": candidates or (), "thorough": thorough,
+        "alignment": alignment, "resume": resume, "memory": memory, "threads": threads, "device": device, "seed": seed,
+        "reading": reading,
+    }  # fmt: skip
+    if part is not None or output is not None:
+        beside = {
+            "engine": engine != "local",
+            "sample": sample,
+            "save-alignment": save_alignment,
+            "open": open_it,
+            **outputs.files,
+        }
+        sum_part(checkpoints, part, output, given, {**beside, **outputs.files}, quiet=quiet)
     with Bar(terminal(error=True), quiet) as bar:
         report = job(
-            *checkpoints, reference=reference, control=control or (), candidates=candidates or (),
-            sample=sample, sample_size=sample_size, full=full, budget=budget, thorough=thorough, alignment=alignment,
-            save_alignment=save_alignment, memory=memory, threads=threads, device=device, seed=seed, reading=reading,
-            progress=bar, command=typed(),
+            *checkpoints, sample=sample, sample_size=sample_size, full=full, budget=budget,
+            save_alignment=save_alignment, progress=bar, engine=engine, address=address, command=typed(), **given,
         )  # fmt: skip
-    outputs.publish(report, quiet=quiet)
-    if save_alignment is not None and not quiet:
-        undone = report.coordinates is not None and report.coordinates.undone
-        say(f"wrote {save_alignment}" if undone else f"nothing was undone: {save_alignment} was not written")
-    raise typer.Exit(exit_code(report.verdict.class_))
-
-
-def exit_code(verdict: VerdictClass) -> int:
-    """Give 1 for a copy or merge, 0 for no more than a common origin or none, 3 where somebody has to look."""
-    return {"copy": 1, "merge": 1, "same-origin": 0, "unrelated": 0}.get(str(verdict), 3)
+    publish(report, outputs, save_alignment, quiet=quiet)

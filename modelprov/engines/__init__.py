@@ -1,1 +1,1 @@
-"""How work is spread: threads of this machine today. Engines know tasks and results, not weights."""
+"""How work is spread: threads of this machine, nodes of a cluster. Engines know tasks and results, not weights."""

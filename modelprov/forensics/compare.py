@@ -7,15 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
-from modelprov.checkpoints.layouts.alignment import align
+from modelprov.checkpoints.layouts.alignment_file import AlignmentFile
 from modelprov.checkpoints.layouts.quantised import refuse_quantised
 from modelprov.checkpoints.layouts.realignment import Realignment
 from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError
-from modelprov.forensics.estimators.precision import effective, suspect_formats
 from modelprov.forensics.judging.beyond import describe_beyond
 from modelprov.forensics.judging.coordinates import (
     coordinates,
@@ -23,27 +20,31 @@ from modelprov.forensics.judging.coordinates import (
     paired_units,
     settled,
     tells_more,
+    with_left,
     with_units,
 )
 from modelprov.forensics.judging.findings import Findings, collect
 from modelprov.forensics.judging.rows import Table
+from modelprov.forensics.passes import scouted, summed
 from modelprov.forensics.results import Beyond, Coordinates, VerdictClass
 from modelprov.forensics.sampling.matrices import BUDGET
-from modelprov.forensics.sampling.sample import Sample
-from modelprov.forensics.sampling.scout import Strata, load_sample, plan_sample, stratify
 from modelprov.forensics.search.beyond import measure_beyond
 from modelprov.forensics.search.coordinates.looking import Found, look, of_originals, views
-from modelprov.forensics.search.fits import Fits, fit_sample
 from modelprov.forensics.search.methods.find import FoundMethod, find
+from modelprov.forensics.search.methods.stacks import Stack, depths_differ
+from modelprov.forensics.search.methods.stacks import find as find_stack
+from modelprov.forensics.search.methods.stacks import of_originals as of_stack
+from modelprov.forensics.search.methods.stacks import scale as scale_of
+from modelprov.forensics.search.methods.stacks import views as stack_views
 from modelprov.forensics.search.methods.whole import ELEMENTS, Wholes
 from modelprov.forensics.search.profiles import Resemblance, choose, resemblance
-from modelprov.forensics.search.recipes import tied
 from modelprov.forensics.sums.kernels.choose import pick_device
-from modelprov.forensics.sums.kernels.cpu import compile_for
-from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
-from modelprov.forensics.sums.sweep import block_bytes, sweep
+from modelprov.forensics.sums.kernels.interface import Device
+from modelprov.forensics.sums.ledger import Ledger
 from modelprov.progress import Progress
 from modelprov.records import processors
+
+CLUSTER = ", on a Ray cluster"
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,9 @@ class Options:
     """How to run: none of these but the last two changes what a full comparison counts or sums.
 
     `memory` bytes for buffers; `sample` stops after the scout; `sample_elements` elements of each checkpoint that the
-    scout reads; `method` how local files are read (auto, map, direct, buffered). `thorough` looks for other coordinates
-    whatever the weights say at their places; `alignment` is what undoes them, found before.
+    scout reads; `method` how local files are read (auto, map, direct, buffered); `engine` who reads all weights: this
+    process (local) or the cluster that it is connected to (ray). `thorough` looks for other coordinates whatever the
+    weights say at their places; `alignment` is what undoes them, found before.
     """
 
     memory: int = 512 << 20
@@ -62,8 +64,9 @@ class Options:
     sample: bool = False
     sample_elements: int = 1 << 20
     method: str = "auto"
+    engine: str = "local"
     thorough: bool = False
-    alignment: Realignment | None = None
+    alignment: AlignmentFile | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class _Run:
     options: Options
     device: Future[Device]
     progress: Progress
+    ledger: Ledger | None
     known: tuple[tuple[str, Findings], ...] = ()
     beside: Beside | None = None
     before: Callable[[Alignment, Plan], None] | None = None
@@ -106,30 +110,32 @@ class Comparison:
 
 def compare(
     checkpoints: Sequence[Checkpoint], options: Options, progress: Progress, controls: Sequence[Checkpoint] = (),
-    candidates: Sequence[Checkpoint] = (), before: Callable[[Alignment, Plan], None] | None = None,
+    candidates: Sequence[Checkpoint] = (), ledger: Ledger | None = None,
+    before: Callable[[Alignment, Plan], None] | None = None,
 ) -> Comparison:  # fmt: skip
     """Compare a suspect with one or more parents, the reference last, and with controls on the same parents.
 
-    `before` hears of every plan before anything of it is read. What is left beyond the parents is held against the
-    `candidates`, with the controls for comparison.
+    What is left beyond the parents is held against the `candidates`, with the controls for comparison. Sums that the
+    `ledger` knows are taken from there. `before` hears of every plan before anything of it is read.
+
     Raises `CouldNotJudgeError` where nothing can be compared, and what opening and reading raise.
     """
     for checkpoint in (*checkpoints, *controls, *candidates):
         refuse_quantised(checkpoint)
     measured = []
     with ThreadPoolExecutor(1) as aside:  # a GPU takes seconds to get ready: meanwhile, align and scout
-        size = sum(ref.count * ref.dtype.size for checkpoint in checkpoints for ref in checkpoint.tensors.values())
-        device = aside.submit(
-            copy_context().run, pick_device, options.device, 0 if options.sample else size, _threads(options)
-        )
-        run = _Run(options, device, progress, before=before)
+        by_others = options.engine == "ray" or (ledger is not None and ledger.device is not None)
+        wanted = "cpu" if by_others else options.device
+        size = 0 if options.sample else _size(checkpoints)
+        device = aside.submit(copy_context().run, pick_device, wanted, size, _threads(options))
+        run = _Run(options, device, progress, ledger, before=before)
         for control in controls:
             progress.stage(f"control {control.label}")
             result = _measure((control, *checkpoints[1:]), run)
             measured.append((control.label, result.findings))
         run = replace(run, known=tuple(measured), beside=Beside(tuple(candidates), tuple(controls)))
         try:
-            result = _measure(tuple(checkpoints), run)
+            result = _at_their_places(tuple(checkpoints), run)
         except CouldNotJudgeError:
             found = _look(checkpoints, controls, run)
             if found is None or found.realignment is None:
@@ -139,6 +145,54 @@ def compare(
             if options.thorough or options.alignment is not None or leaves_open(result.findings, result.alignment):
                 result = _elsewhere_too(result, _look(checkpoints, controls, run), checkpoints, run)
     return replace(result, controls=tuple(controls), candidates=tuple(candidates))
+
+
+def sum_part(
+    checkpoints: Sequence[Checkpoint], options: Options, progress: Progress, controls: Sequence[Checkpoint],
+    ledger: Ledger,
+) -> str:  # fmt: skip
+    """Add to the ledger its part of the sums that a comparison begins with: every control's and the suspect's.
+
+    What the parts together show may call for another pass, in other coordinates; who adds them makes it. Returns words
+    for what computed. Raises as `compare` does.
+    """
+    for checkpoint in (*checkpoints, *controls):
+        refuse_quantised(checkpoint)
+    device = pick_device(options.device, _size(checkpoints), _threads(options))
+    for suspect in (*controls, checkpoints[0]):
+        found = scouted((suspect, *checkpoints[1:]), options.sample_elements, options.seed, progress)
+        summed(
+            found, suspect.label, device, progress, memory=options.memory, threads=options.threads,
+            method=options.method, sampled=False, ledger=ledger,
+        )  # fmt: skip
+    return device.description
+
+
+def _size(checkpoints: Sequence[Checkpoint]) -> int:
+    return sum(ref.count * ref.dtype.size for checkpoint in checkpoints for ref in checkpoint.tensors.values())
+
+
+def _at_their_places(checkpoints: tuple[Checkpoint, ...], run: _Run) -> Comparison:
+    """The comparison under the names that tensors have, or of a stack with the layers that it is made of.
+
+    Layers are looked for under other numbers where the models have not equally many, or where their places leave
+    something open; only if every tensor is then found, bit by bit, does that stand for the comparison.
+    """
+    result = None if depths_differ(checkpoints) else _measure(checkpoints, run)
+    if result is not None and not leaves_open(result.findings, result.alignment):
+        return result
+    run.progress.stage("looking for the same layers under other numbers")
+    stack = find_stack(checkpoints, run.options.seed)
+    read = 0 if result is None else result.bytes_read
+    if stack is not None:
+        again = _measure(stack_views(checkpoints, stack), run, _Restacked(checkpoints, stack))
+        read += again.bytes_read
+        if again.findings.facts.stacked is not None:
+            return replace(again, bytes_read=read)
+    if result is None:
+        result = _measure(checkpoints, run)
+        read += result.bytes_read
+    return replace(result, bytes_read=read)
 
 
 def _elsewhere_too(result: Comparison, found: Found | None, checkpoints: Sequence[Checkpoint], run: _Run) -> Comparison:
@@ -161,7 +215,8 @@ def _look(checkpoints: Sequence[Checkpoint], controls: Sequence[Checkpoint], run
     """The test of units, what is undone, and which of the controls, strangers at their places, fare as the suspect."""
     options, advance = run.options, run.progress.advance
     run.progress.stage("looking for the same units in other coordinates")
-    found = look(checkpoints, options.seed, advance, options.alignment)
+    given = None if options.alignment is None else options.alignment.realignment
+    found = look(checkpoints, options.seed, advance, given)
     if found is None or found.realignment is None:
         return found
     doubts = []
@@ -184,7 +239,20 @@ def _undone(checkpoints: Sequence[Checkpoint], found: Found, run: _Run) -> Compa
     )
     result = _measure(seen, replace(run, beside=others), _Undone(checkpoints, found))
     labels = [checkpoint.label for checkpoint in checkpoints]
-    return replace(result, coordinates=coordinates(found, labels), realignment=found.realignment)
+    told = with_left(coordinates(found, labels), result.findings)
+    return replace(result, coordinates=told, realignment=found.realignment)
+
+
+@dataclass(frozen=True, eq=False)
+class _Restacked:
+    """What a comparison of parents with their layers in the suspect's order is truly of."""
+
+    checkpoints: Sequence[Checkpoint]
+    stack: Stack
+
+    def alignment(self, aligned: Alignment) -> Alignment:
+        """The alignment of the checkpoints themselves."""
+        return of_stack(aligned, self.checkpoints)
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,49 +268,41 @@ class _Undone:
         return of_originals(aligned, self.checkpoints, self.found.realignment)
 
 
-def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | None = None) -> Comparison:
+def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | _Restacked | None = None) -> Comparison:
     """One suspect against the parents: scout, then sweep. `undone` says what these are views of."""
     options, progress, beside = run.options, run.progress, run.beside
-    progress.stage("aligning tensors")
-    alignment = align(checkpoints)
-    if not alignment.tensors:
-        raise CouldNotJudgeError(
-            "no tensor has the same name and shape in every checkpoint",
-            "Check that these are the same kind of model: `modelprov inspect CKPT` shows each one's tensors.",
-        )
+    found = scouted(checkpoints, options.sample_elements, options.seed, progress, lambda a, plan: _told(run, a, plan))
+    alignment = found.alignment
     whole = alignment if undone is None else undone.alignment(alignment)
-    strata = stratify(alignment)
-    progress.stage("preparing kernels (compiled once, on the first run)")
-    compile_for(len(checkpoints))
-    scout = plan_sample(alignment, strata, options.sample_elements, options.seed)
-    if run.before is not None:
-        run.before(alignment, scout if options.sample else plan_pass(alignment))
-    progress.stage("scouting: precision and candidate recipes, from a sample")
-    sample, fits = _scout(alignment, strata, scout, options.seed)
-    recipes = _recipe_plan(fits, strata, len(checkpoints) - 1)
     if not run.device.done():
         progress.stage("preparing the GPU")
     device = run.device.result()
-    threads = min(_threads(options), device.threads or _threads(options))
-    size = block_bytes(options.memory, threads, len(checkpoints), device)
-    plan = scout if options.sample else plan_pass(alignment, size)
-    progress.stage("reading a sample" if options.sample else "reading every weight once", plan.bytes)
-    moments = sweep(
-        checkpoints, plan, len(alignment.tensors), recipes, device,
-        threads=threads, method=options.method, on_bytes=progress.advance,
-        precision=None if sample is None else suspect_formats(sample, strata.of_tensor, alignment),
+    name = checkpoints[0].label if undone is None else f"{checkpoints[0].label} in other coordinates"
+    moments, read = summed(
+        found, name, device, progress,
+        memory=options.memory, threads=options.threads, method=options.method, sampled=options.sample,
+        ledger=run.ledger, engine=options.engine, wanted=options.device,
     )  # fmt: skip
     progress.stage("judging")
     table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints))
     findings = collect(
-        table, strata, fits, options.seed, run.known, tuple(one.location for one in checkpoints[1:]),
+        table, found.strata, found.fits, options.seed, run.known, tuple(one.location for one in checkpoints[1:]),
         (whole.share(), whole.decisive_share()),
-        (lambda: _elsewhere(alignment, options, progress)) if undone is None else None, sample,
-        None if undone is None else paired_units(undone.found),
-        lambda: _method(alignment, options, progress),
+        (lambda: _elsewhere(alignment, options, progress)) if undone is None else None, found.sample,
+        paired_units(undone.found) if isinstance(undone, _Undone) else None,
+        None if isinstance(undone, _Restacked) else lambda: _method(alignment, options, progress),
         None if beside is None else lambda: _left(alignment, beside, options, progress),
+        undone.stack if isinstance(undone, _Restacked) else None,
+        lambda row, parent: scale_of(Wholes(alignment, options.seed, options.memory).load(row), parent),
     )  # fmt: skip
-    return Comparison(whole, findings, options, device.description, plan.bytes + (0 if options.sample else scout.bytes))
+    words = (None if run.ledger is None else run.ledger.device) or device.description
+    return Comparison(whole, findings, options, f"{words}{CLUSTER if options.engine == 'ray' else ''}", read)
+
+
+def _told(run: _Run, alignment: Alignment, scout: Plan) -> None:
+    """Tell whoever asked what is about to be read."""
+    if run.before is not None:
+        run.before(alignment, scout if run.options.sample else plan_pass(alignment))
 
 
 def _threads(options: Options) -> int:
@@ -271,33 +331,4 @@ def _method(alignment: Alignment, options: Options, progress: Progress) -> Found
     progress.stage("looking for other merge methods, in whole tensors")
     return find(
         Wholes(alignment, options.seed, options.memory, options.sample_elements if options.sample else ELEMENTS)
-    )
-
-
-def _scout(alignment: Alignment, strata: Strata, plan: Plan, seed: int) -> tuple[Sample | None, Fits | None]:
-    """The decisive part of the sample, in the formats that its values show, and its fits where there are two parents.
-
-    None where there is none.
-    """
-    sample = load_sample(alignment, plan)
-    decisive = np.array([tensor.decisive for tensor in alignment.tensors])
-    sample = sample.take(decisive[sample.group])
-    if not sample.elements:
-        return None, None
-    sample = effective(sample)
-    if len(sample.parents) < 2:
-        return sample, None
-    return sample, fit_sample(sample, strata.of_tensor[sample.group], len(strata.names), seed)
-
-
-def _recipe_plan(fits: Fits | None, strata: Strata, parents: int) -> RecipePlan:
-    """The scout's candidates, spread over tensors, for the sweep to count."""
-    tensors = len(strata.of_tensor)
-    if fits is None or not fits.candidates:
-        return RecipePlan.none(parents, tensors)
-    recipes = [one.recipe for one in fits.candidates[: tied(fits.candidates)]]
-    return RecipePlan(
-        np.array([int(recipe.arithmetic) for recipe in recipes], np.int64),
-        np.array([recipe.order for recipe in recipes], np.int64),
-        np.stack([recipe.weights[strata.of_tensor] for recipe in recipes]),
     )

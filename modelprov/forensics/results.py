@@ -301,19 +301,22 @@ class LayerPair(Frozen):
 class Coordinates(Frozen):
     """Whether the suspect is a parent in other coordinates, what was undone, and which layer is which.
 
-    `frame` is how residual dimensions belong together, and `embedding_cosine` the mean cosine of the embeddings of the
-    same tokens in it; embeddings decide nothing. `tokens` says how rows of the vocabulary were paired. `undone` are
-    sentences; none where all is at its place or nothing is related. `exact` says whether undoing kept every bit,
-    `null` what chance is.
+    `frame` is how residual dimensions belong together, `given_by` what says so: embeddings, or units of layers that
+    were not tested. `embedding_cosine` is the mean cosine of the embeddings of the same tokens in it; embeddings decide
+    nothing. `tokens` says how rows of the vocabulary were paired. `undone` are sentences; none where all is at its
+    place or nothing is related; `left` says which matrices stay apart all the same. `exact` says whether undoing kept
+    every bit, `null` what chance is.
     """
 
     parent: str
     related: bool
     frame: Literal["same", "permuted", "rotated"]
     embedding_cosine: float | None = None
-    tokens: Literal["strings", "numbers"] = "numbers"
+    given_by: Literal["embeddings", "units"] = "embeddings"
+    tokens: Literal["strings", "numbers", "content"] = "numbers"
     layers: tuple[LayerPair, ...] = ()
     undone: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
     exact: bool = True
     null: str
 

@@ -6,17 +6,23 @@ families of `benchmarks/calibration.py`; the table in `docs/method.md` says what
 
 # Evidence at all.
 MINIMUM_ELEMENTS = 1_000
-HALF = 0.5
+HALF, NEARLY_ALL = 0.5, 0.9
+# Close copies.
+PROPORTIONAL = 2.0  # change over size, of small weights as of large ones: noise and scaling give 1, training 5 to 10
+ROUNDING_SIZED = 0.01  # of a weight; one step of bf16 is half of it
 # Kinship: mean-centred correlation of raw weights.
 UNRELATED, KIN = 0.1, 0.5
+SHARED_BITS = 0.02  # share of equal bits beyond chance, of strangers at most 0.002
 # The format that values show.
 ON_LATTICE = 0.999  # share of the values that must be numbers of a coarser format; true merges in F32 reach 0.45
 LATTICE_ELEMENTS = 50  # of a tensor, below which the whole model's share stands for it
+SINGLE, SINGLE_SHARE = 3, 1e-4  # elements of a matrix, or the share, that a copy may not share; training changes more
 # What is exact: recipes and rounding cells.
 REPRODUCED = 0.9999
 COMPLETE = 0.9999  # agreement and betweenness of an exact merge
 DISTINCT, DISTINCT_PER_PIECE = 500, 100
 MISSED, MISSED_FEW = 0.01, 10  # missed bits that make no exception of a tensor: a share of those that tell, or so few
+BLENDED = 0.3  # of what differs, in pieces that are mixtures by themselves; gradients from 0 to 1 leave half or more
 COVERED = 0.99999  # share of intervals that must hold one alpha before it is called exact to rounding
 INFORMATIVE = 500  # informative elements below which an interval carries nothing
 MOST_PIECES = 40
@@ -46,11 +52,12 @@ STRICTLY = 0.8  # of the elements that a mixture would put strictly between the 
 SHORT = 12  # mantissa bits up to which a border is wider than the merging program's own error
 ROOM = 1.5  # cells between the outermost parents from which another number lies between them
 # Random masks (DARE, DELLA).
-MASKED = 0.995  # of the changed elements that tell, explained by some mask; shuffled ones reach 0.06
+MASKED = 0.97  # of the changed elements that tell, explained by some mask; a part of a run at other sizes reaches 0.93
 STEADY = 0.9  # share of the tensors in which weight and kept share are those of all, to six standard errors
 ENLARGED = 0.003  # that a factor must be away from 1, at which whoever picks elements leaves the parents' numbers
-RANKED = 0.05  # half the difference of the kept shares of largest and smallest changes, from which it is DELLA
-VOTED = 0.3  # of what chance keeps of both at opposite signs: fewer were voted out
+IMPROBABLE = 0.05  # that a change's chance to be kept may come out below 0 or above 1; by size it is beyond by far more
+RANKED = 0.04  # half the difference of the kept shares of largest and smallest changes, from which it is DELLA
+VOTED = 0.5  # of what chance keeps of both at opposite signs: fewer were voted out
 # The line read the other way.
 CENTRED = 0.5  # share of the elements that lie nearer the middle of their cells than chance places them
 CERTAIN = 5.0  # standard errors that this share must be away from none
@@ -68,6 +75,7 @@ FRAME_CERTAIN = 0.9  # mean cosine of paired embedding columns from which their 
 FRAME_PERMUTED = 0.5  # mean entry of a basis, in the places of an order, from which it is that order
 UNITS_CHANCE = 1e-12  # chance of so many agreeing units in a layer, times the pairs of layers that were tried
 UNITS_AGREE = 0.05  # share of the units: layers of one model share a frame, so that chance is not exact
+UNITS_TURNED = 5  # standard errors by which ups agree in a frame that their gates give, from which it is made better
 ALIKE = 0.95  # correlation of a matrix from which nothing in it stands elsewhere
 GAIN = 0.01  # of the weights compared, that undoing must bring before it counts
 CLOSER = 0.25  # of the correlation that lacks to 1, that it must bring else; models of one start gain 0.08

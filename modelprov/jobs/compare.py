@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from modelprov.called import DEVICES, called, refuse_other
-from modelprov.checkpoints.labels import unique_labels
-from modelprov.checkpoints.layouts.alignment_file import alignment_bytes, read_alignment
+from modelprov.called import called
+from modelprov.checkpoints.layouts.alignment_file import alignment_bytes
+from modelprov.engines.ray import cluster
 from modelprov.errors import UsageError
 from modelprov.forensics.compare import Comparison, Options
 from modelprov.forensics.compare import compare as compare_checkpoints
-from modelprov.jobs.arguments import (
-    READINGS,
-    Location,
-    command_line,
-    path_of,
-    refuse_below,
-    refuse_repeated,
-    several,
-    text_of,
-    with_reference_last,
-)
+from modelprov.forensics.sums.ledger import Ledger
+from modelprov.jobs.arguments import Location, command_line, path_of, refuse_below
+from modelprov.jobs.asked import SMALLEST_SAMPLE, Asked, asked, opened
+from modelprov.jobs.kept import kept
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.reach import Before, Reach, compared
-from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress
 from modelprov.reports.comparison.build import build_report
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.writing import refuse_weights, write_atomically
 
-SMALLEST_SAMPLE = 4096  # elements of each checkpoint
 REACH = Reach(8 << 20)
 
 
@@ -55,6 +48,9 @@ def compare(
     device: str = "auto",
     seed: int = 0,
     reading: str = "auto",
+    resume: Location | None = None,
+    engine: str = "local",
+    address: str | None = None,
     progress: Progress = SILENT,
     command: str | None = None,
 ) -> Report:
@@ -85,6 +81,11 @@ def compare(
         device: Where to compute: auto, cpu or cuda.
         seed: Chooses the sampled blocks; written into the report.
         reading: How files are read: auto, map, direct or buffered.
+        resume: A file for the sums so far, written about every minute. Where a stopped run left one, this run goes on
+            from it; a model that has changed since is refused.
+        engine: Who reads the weights: this machine (local), or a Ray cluster whose nodes see the same files (ray). The
+            numbers are the same.
+        address: Where the cluster is; without one the environment's (RAY_ADDRESS), or this machine alone.
         progress: Hears how far the run has come; by default nobody does, and in a notebook a bar.
         command: What the report says was run; by default, the command line that does the same.
 
@@ -96,6 +97,8 @@ def compare(
     Raises:
         UsageError: the arguments do not fit together.
         CheckpointNotFoundError: nothing is at a location.
+        OtherRunError: the sums in `resume` are of a run of other weights, or one that was asked something else.
+        ClusterError: the cluster cannot be reached, or loses a task again and again.
         CouldNotJudgeError: nothing can be compared.
         ModelprovError: a checkpoint cannot be read; its subclasses say why.
 
@@ -108,87 +111,84 @@ def compare(
         report.save("report.html")
 
     """
-    controls, possible = several(control), several(candidates)
-    ordered = with_reference_last(several((suspect, *parents)), None if reference is None else text_of(reference))
-    refuse_repeated([*ordered, *controls, *possible])
-    refuse_other("device", device, DEVICES)
-    refuse_other("reading", reading, READINGS)
-    refuse_below(1, sample_size=sample_size, memory=memory, threads=threads, budget=budget)
-    if sample and full:
-        raise UsageError(f"{called('sample')} and {called('full')} exclude each other", "Keep one of them.")
-    refuse_below(0, seed=seed)
+    given = asked(
+        (suspect, *parents), reference=reference, control=control, candidates=candidates, sample=sample,
+        sample_size=sample_size, thorough=thorough, alignment=alignment, memory=memory, threads=threads,
+        device=device, seed=seed, reading=reading, engine=engine,
+    )  # fmt: skip
     saved = None if save_alignment is None else path_of(save_alignment)
     if saved is not None:
         refuse_weights(saved)
-    options = Options(
-        memory=memory,
-        threads=threads,
-        device=device,
-        seed=seed,
-        sample=sample,
-        sample_elements=max(SMALLEST_SAMPLE, sample_size // 2) if sample else Options.sample_elements,
-        method=reading,
-        thorough=thorough,
-        alignment=None if alignment is None else read_alignment(path_of(alignment)),
-    )
-    reach = Reach(max(SMALLEST_SAMPLE, sample_size // 2), full, budget)
-    line = command or command_for(ordered, controls, possible, options, alignment, saved, reach)
-    return run(ordered, controls, options, line, progress, possible, saved, reach)
+    if sample and resume is not None:
+        raise UsageError(f"{called('sample')} reads too little to be stopped: it leaves nothing to go on from")
+    refuse_below(1, budget=budget)
+    if sample and full:
+        raise UsageError(f"{called('sample')} and {called('full')} exclude each other", "Keep one of them.")
+    reach = Reach(max(SMALLEST_SAMPLE, sample_size // 2), full or resume is not None, budget)
+    line = command or command_for(given, saved, replace(reach, full=full))
+    if address is not None and engine != "ray":
+        raise UsageError(f"{called('address')} is that of a cluster", f"Give {called('engine', 'ray')} with it.")
+    with cluster(address) if engine == "ray" else nullcontext(), kept(resume) as ledger:
+        return run(
+            given.locations,
+            given.controls,
+            given.options,
+            line,
+            progress,
+            given.candidates,
+            saved,
+            ledger=ledger,
+            reach=reach,
+        )
 
 
 def run(
     locations: Sequence[str], controls: Sequence[str], options: Options, command: str, progress: Progress = SILENT,
-    candidates: Sequence[str] = (), save_alignment: Path | None = None, reach: Reach = REACH,
+    candidates: Sequence[str] = (), save_alignment: Path | None = None, ledger: Ledger | None = None,
+    reach: Reach = REACH,
 ) -> Report:  # fmt: skip
     """Open, compare and assemble the report. `locations` are the suspect and its parents, the reference last.
 
-    What was undone, if anything, is written to `save_alignment`; `reach` is about what is elsewhere.
+    What was undone, if anything, is written to `save_alignment`; sums that the `ledger` knows are not made again.
+    `reach` is about what is elsewhere.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    given = [*locations, *controls, *candidates]
-    labels = unique_labels(given)
-    progress.stage("opening checkpoints")
-    opened = [open_any(where, label) for where, label in zip(given, labels, strict=True)]
-    suspect_and_parents, beside = opened[: len(locations)], opened[len(locations) :]
-    progress.stage("loading")
+    suspect_and_parents, beside = opened(locations, [*controls, *candidates], progress)
+    unsuspected, possible = beside[: len(controls)], beside[len(controls) :]
 
     def job(chosen: Options, before: Before | None) -> Comparison:
-        return compare_checkpoints(
-            suspect_and_parents, chosen, progress, beside[: len(controls)], beside[len(controls) :], before
-        )
+        return compare_checkpoints(suspect_and_parents, chosen, progress, unsuspected, possible, ledger, before)
 
-    comparison = compared(job, opened, options, reach, progress)
+    comparison = compared(job, [*suspect_and_parents, *beside], options, reach, progress)
     if save_alignment is not None and comparison.realignment is not None and comparison.coordinates is not None:
-        parent = next(one for one in suspect_and_parents if one.label == comparison.coordinates.parent)
+        parent = next(each for each in suspect_and_parents if each.label == comparison.coordinates.parent)
         content = alignment_bytes(comparison.realignment, suspect_and_parents[0].location, parent.location)
         write_atomically(save_alignment, content)
     progress.stage("assembling the report")
     return build_report(comparison, suspect_and_parents, command, started, time.perf_counter() - clock)
 
 
-def command_for(
-    locations: Sequence[str], controls: Sequence[str], candidates: Sequence[str], options: Options,
-    alignment: Location | None = None, save_alignment: Location | None = None, reach: Reach = REACH,
-) -> str:  # fmt: skip
+def command_for(given: Asked, save_alignment: Location | None = None, reach: Reach = REACH) -> str:
     """The command that does the same; what is the default is left out."""
-    usual = Options()
+    options, usual = given.options, Options()
     return command_line(
         "compare",
-        locations,
+        given.locations,
         (
-            ("--control", list(controls), []),
-            ("--candidates", list(candidates), []),
+            ("--control", given.controls, ()),
+            ("--candidates", given.candidates, ()),
             ("--sample", options.sample, False),
             ("--sample-size", 2 * reach.elements, None if options.sample else 2 * REACH.elements),
             ("--full", reach.full, False),
             ("--budget", reach.budget, None),
             ("--thorough", options.thorough, False),
-            ("--alignment", alignment, None),
+            ("--alignment", given.alignment, None),
             ("--save-alignment", save_alignment, None),
             ("--memory", options.memory, usual.memory),
             ("--threads", options.threads, usual.threads),
             ("--device", options.device, usual.device),
             ("--seed", options.seed, usual.seed),
             ("--reading", options.method, usual.method),
+            ("--engine", options.engine, usual.engine),
         ),
     )

@@ -9,24 +9,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from modelprov.called import DEVICES, called, refuse_other
+from modelprov.checkpoints.layouts.alignment_file import AlignmentFile, open_alignment
 from modelprov.checkpoints.remote.locations import pinned
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CheckpointNotFoundError, CouldNotJudgeError, ModelprovError, UsageError
 from modelprov.foreign.shown import clean
 from modelprov.forensics.compare import Options, compare
 from modelprov.jobs.arguments import Location, parse_size, path_of, refuse_below, text_of
-from modelprov.jobs.compare import SMALLEST_SAMPLE
+from modelprov.jobs.asked import SMALLEST_SAMPLE
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recorded import Places, labelled, parse_report, read_file
 from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress
 from modelprov.reports.comparison.build import build_report
-from modelprov.reports.comparison.report import BESIDE, Input, Report
+from modelprov.reports.comparison.report import BESIDE, GivenFile, Input, Report
 from modelprov.reports.evidence.rechecking import TOLERANCE, Rechecked
 from modelprov.reports.evidence.rechecking import recheck as compare_reports
 
 DEFAULT_SAMPLE = "16M"
 LOOSEST = 0.01
+ALIGNMENT = "alignment"
+"""The label of the file that undid other coordinates, where a comparison was given one."""
 
 
 @shown_in_notebooks
@@ -47,7 +50,8 @@ def recheck(
 
     Args:
         report: The JSON file of a comparison's report.
-        location: Where inputs are now, if not where the report says: by label, as in `{"rio": "/data/rio"}`.
+        location: Where inputs are now, if not where the report says: by label, as in `{"rio": "/data/rio"}`. The file
+            that undid other coordinates, where one was given, has the label `alignment`.
         tolerance: How far numbers may differ, relative to the larger (0 to 0.01); counts and words may not.
         memory: Most bytes for buffers.
         threads: How many; None for all cores.
@@ -75,9 +79,16 @@ def recheck(
     if not 0 <= tolerance <= LOOSEST:
         raise UsageError(f"{called('tolerance')} is from 0 to {LOOSEST}, not {tolerance}")
     recorded = parse_report(read_file(report), report)
-    moved = labelled(location, [each.label for each in recorded.inputs], needed=True)
+    labels = [each.label for each in recorded.inputs]
+    given = recorded.settings.alignment if recorded.settings else None
+    if given is not None and ALIGNMENT not in labels:
+        labels.append(ALIGNMENT)
+    moved = labelled(location, labels, needed=True)
+    folder = path_of(report).parent
     options = _options(recorded, memory, threads, device)
-    opened, notes = _open(recorded, moved, path_of(report).parent)
+    if given is not None:
+        options = replace(options, alignment=_alignment(given, moved.get(ALIGNMENT), folder))
+    opened, notes = _open(recorded, moved, folder)
     found = compare_reports(recorded, _anew(recorded, opened, options, progress), tolerance)
     return Rechecked(found, text_of(report), tuple(notes), started.isoformat(timespec="seconds"))
 
@@ -106,6 +117,22 @@ def _options(report: Report, memory: int, threads: int | None, device: str) -> O
                 size = words[number + 1]
     elements = max(SMALLEST_SAMPLE, parse_size(size, "the report's --sample-size") // 2)
     return replace(options, sample=True, sample_elements=elements)
+
+
+def _alignment(given: GivenFile, moved: str | None, folder: Path) -> AlignmentFile:
+    """The file that undid other coordinates: where it is now, else where the report says, else beside the report.
+
+    It keeps the location that the report gives; whether it is the same file, its digest tells.
+    """
+    said = Path(given.location)
+    places = [Path(moved)] if moved is not None else [said, folder / said, folder / said.name]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise CouldNotJudgeError(
+            f"not found: the alignment {clean(moved or given.location)}",
+            f"Say where: {called('location')} {ALIGNMENT}=PATH.",
+        )
+    return replace(open_alignment(found), location=given.location)
 
 
 def _open(report: Report, moved: dict[str, str], folder: Path) -> tuple[list[Checkpoint], list[str]]:
@@ -142,8 +169,8 @@ def _open_input(recorded: Input, moved: str | None, folder: Path) -> Checkpoint:
         return open_any(moved, recorded.label)
     places = [recorded.location, str(folder / recorded.location)]
     if recorded.revision is not None and not Path(recorded.location).exists():
-        pinned_there = pinned(recorded.location, recorded.revision)
-        places = places if pinned_there == recorded.location else [pinned_there]  # another revision is another model
+        there = pinned(recorded.location, recorded.revision)
+        places = places if there == recorded.location else [there]  # another revision is another model
     failure: ModelprovError | None = None
     for place in places:
         try:

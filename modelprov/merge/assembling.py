@@ -83,7 +83,7 @@ class Assembly:
             before = component in BEFORE_LAYERS
             if not (first if before else last):
                 return None
-            position = 0.0 if before else 1.0
+            position = 0.0  # as measured in mergekit: head and last norm have the first number of a gradient too
         else:
             inside = layer - stretch.layout.first_layer
             if not 0 <= inside < stretch.length:

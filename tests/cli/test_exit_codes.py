@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelprov.cli.compare import exit_code
+from modelprov.cli.compared import exit_code
 from modelprov.errors import UsageError
 from modelprov.forensics.results import VerdictClass
 from modelprov.jobs.arguments import parse_size
@@ -146,7 +146,7 @@ def test_a_fault_of_the_program_is_not_a_finding(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("modelprov.forensics.compare.align", broken)
+    monkeypatch.setattr("modelprov.forensics.passes.align", broken)
     said = compare("rio", "nex", "qwen", "--json", "report.json")
     assert said.code == 3
     assert "ZeroDivisionError: a bug" in said.err
@@ -158,7 +158,7 @@ def test_too_little_memory_is_an_error_in_words(compare: Command, monkeypatch: p
     def greedy(*_: object, **__: object) -> None:
         raise MemoryError("cannot allocate 9 TiB")
 
-    monkeypatch.setattr("modelprov.forensics.compare.sweep", greedy)
+    monkeypatch.setattr("modelprov.forensics.passes.sweep", greedy)
     said = compare("nex", "qwen")
     assert said.code == 2
     assert "cannot allocate 9 TiB" in said.err

@@ -78,3 +78,22 @@ def test_without_a_gpu_auto_never_imports_torch_either(models: Path) -> None:
     assert running.returncode == 0
     assert "numba" in err
     assert "torch" not in err
+
+
+NOT_FOR_A_VERDICT = (
+    "scipy.special", "scipy.stats", "scipy.optimize", "scipy.linalg", "matplotlib", "jinja2", "huggingface_hub",
+    "markdown_it", "torch", "transformers", "asyncio",
+)  # fmt: skip
+"""What costs more to import than a comparison of two parents has to do; a rare rule may load what it needs."""
+
+
+def test_a_comparison_loads_nothing_heavy_for_its_verdict(models: Path) -> None:
+    after = (
+        "import atexit, sys\n"
+        f"atexit.register(lambda: print([name for name in {NOT_FOR_A_VERDICT} if name in sys.modules],"
+        " file=sys.stderr))\n"
+    )
+    running = program(after + MAIN, "compare", models / "rio", models / "nex", models / "qwen", "--quiet")
+    _, err = running.communicate(timeout=120)
+    assert running.returncode == 1
+    assert err.strip() == "[]"

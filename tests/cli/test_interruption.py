@@ -23,7 +23,7 @@ choose.cpu_kernel = slow
 """
 
 SLOW_SCOUT = """
-import modelprov.forensics.compare as rooms
+import modelprov.forensics.passes as rooms
 def slow(*arguments, **settings):
     print("reading", flush=True)
     while True:

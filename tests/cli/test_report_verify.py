@@ -76,7 +76,7 @@ def test_a_number_that_was_edited_by_hand_is_named_with_what_it_should_be(writte
     report["mixing"]["low"] -= 1e-7
     said = verify(json.dumps(report))
     assert said.code == 1
-    assert said.out.startswith("1 OF 19 CLAIMS DO NOT HOLD")
+    assert said.out.startswith("1 OF 20 CLAIMS DO NOT HOLD")
     assert f"mixing.low\n    recorded   {str(true - 1e-7)[:10]}" in said.out
     assert f"recomputed {str(true)[:10]}" in said.out
 

@@ -16,6 +16,7 @@ Bytes = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
+_EXPONENT, _MANTISSA = np.uint64(0x7FF0000000000000), np.uint64(0x000FFFFFFFFFFFFF)
 _NUMPY = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
 
 
@@ -128,10 +129,13 @@ def round_bf16(values: Float32) -> Float32:
 def _unit_in_last_place(values: Float64, dtype: DType) -> tuple[Float64, float]:
     """Distance to the next number outward, and the smallest such distance of the format."""
     smallest = {"BF16": 2.0**-133, "F16": 2.0**-24, "F32": 2.0**-149, "F64": 2.0**-1074}[dtype]
-    magnitude = np.abs(values)
-    exponent = np.frexp(magnitude)[1].astype(np.float64) - 1
-    ulp = np.where(magnitude > 0, np.maximum(np.exp2(exponent - dtype.mantissa_bits), smallest), smallest)
-    return ulp, smallest
+    leading = (_bits(values) & _EXPONENT).view(np.float64)  # the power of two at or below; nothing of a subnormal
+    return np.maximum(leading * 2.0**-dtype.mantissa_bits, smallest), smallest
+
+
+def _bits(values: Float64) -> npt.NDArray[np.uint64]:
+    """The bits of float64."""
+    return np.asarray(values, np.float64).view(np.uint64)
 
 
 def is_even(values: Float64, dtype: DType) -> npt.NDArray[np.bool_]:
@@ -148,7 +152,7 @@ def rounding_cell(values: Float64, dtype: DType) -> tuple[Float64, Float64]:
     """
     ulp, smallest = _unit_in_last_place(values, dtype)
     # Just below a power of two the spacing halves: the half-ulp towards zero is a quarter there.
-    power_of_two = (np.abs(np.frexp(values)[0]) == 0.5) & (ulp > smallest)
+    power_of_two = ((_bits(values) & _MANTISSA) == 0) & (ulp > smallest)
     outward, inward = ulp / 2, np.where(power_of_two, ulp / 4, ulp / 2)
     negative = values < 0
     return values - np.where(negative, outward, inward), values + np.where(negative, inward, outward)
@@ -156,6 +160,8 @@ def rounding_cell(values: Float64, dtype: DType) -> tuple[Float64, Float64]:
 
 def rounding_cells(values: Float64, codes: npt.NDArray[np.uint8]) -> tuple[Float64, Float64]:
     """The rounding cells of values stored in one or several formats, `codes` [n]."""
+    if codes.size and codes.min() == codes.max():
+        return rounding_cell(values, FORMATS[int(codes.flat[0])])
     lower, upper = np.empty_like(values), np.empty_like(values)
     for code in np.unique(codes):
         chosen = codes == code

@@ -1,14 +1,15 @@
-"""A realignment as a file, so that others can check it: safetensors, orders as I64, factors as F64, bases as F32.
+"""A realignment as a safetensors file, so that others can check it: orders I64, factors F64, bases and blocks F32.
 
 The metadata holds one text, `modelprov_alignment`, a JSON object: `version` 1; `suspect` and `parent`, the locations as
 they were named; `layers`, pairs (suspect's layer, parent's layer); `tensors`, rows of (suspect's name, parent's name,
 axis of the rows or null, axis of the columns or null, [suspect's norm, parent's norm] or null), by canonical names; and
-`axes`, their keys. Axis number i is stored as `i.own` and `i.theirs`, with `i.factors` or `i.basis` where it has them.
-Entry j of an axis is entry own[j] of the suspect, and of the parent entry theirs[j] times factors[j].
+`axes`, their keys. Axis number i is stored as `i.own` and `i.theirs`, with `i.factors`, `i.basis` or `i.blocks` where
+it has them. Entry j of an axis is entry own[j] of the suspect, and of the parent entry theirs[j] times factors[j].
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from modelprov.errors import InvalidCheckpointError
 from modelprov.foreign.json_text import JsonError, parse_json
 
 KEY, VERSION = "modelprov_alignment", 1
-FORMATS = {"own": "I64", "theirs": "I64", "factors": "F64", "basis": "F32"}
+FORMATS = {"own": "I64", "theirs": "I64", "factors": "F64", "basis": "F32", "blocks": "F32"}
 NUMPY = {"I64": "<i8", "F64": "<f8", "F32": "<f4"}
 
 
@@ -41,6 +42,15 @@ class _Stored:
     def size(self) -> int:
         """Its bytes."""
         return len(self.data)
+
+
+@dataclass(frozen=True, eq=False)
+class AlignmentFile:
+    """A realignment that was read from a file: where it lay, as it was named, and the SHA-256 of its bytes."""
+
+    realignment: Realignment
+    location: str
+    sha256: str
 
 
 def alignment_bytes(realignment: Realignment, suspect: str, parent: str) -> bytes:
@@ -65,6 +75,13 @@ def alignment_bytes(realignment: Realignment, suspect: str, parent: str) -> byte
     }
     head = header(stored, {KEY: json.dumps(told, separators=(",", ":"))})
     return head + b"".join(tensor.data for tensor in stored)
+
+
+def open_alignment(path: Path) -> AlignmentFile:
+    """The realignment in a file, with the digest of its bytes; raises what `read_alignment` raises."""
+    realignment = read_alignment(path)
+    with path.open("rb") as file:
+        return AlignmentFile(realignment, str(path), hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def read_alignment(path: Path) -> Realignment:
@@ -128,20 +145,26 @@ def _tensor(row: Any, axes: dict[str, Axis], path: Path) -> PairedTensor:
 
 def _axis(source: LocalFiles, held: dict[str, TensorRef | RefusedTensor], number: int, path: Path) -> Axis:
     parts = {part: _values(source, held.get(f"{number}.{part}"), part, path) for part in FORMATS}
-    own, theirs, factors, basis = (parts[part] for part in FORMATS)
+    own, theirs, factors, basis, blocks = (parts[part] for part in FORMATS)
     if own is None or theirs is None or own.ndim != 1 or theirs.ndim != 1:
         _refuse(path, f"axis {number} is not there")
     if (basis is None and theirs.size != own.size) or (factors is not None and factors.shape != theirs.shape):
         _refuse(path, f"the sides of axis {number} differ in length")
     if basis is not None and (basis.ndim != 2 or basis.shape[1] != own.size):
         _refuse(path, f"the basis of axis {number} does not fit")
+    if blocks is not None and (
+        blocks.ndim != 3
+        or blocks.shape[1:] != (own.size // max(1, len(blocks)),) * 2
+        or blocks[..., 0].size != own.size
+    ):
+        _refuse(path, f"the blocks of axis {number} do not fit")
     for order in (own, theirs):
         if order.size and (order.min() < 0 or (np.unique(order).size != order.size and order is own)):
             _refuse(path, f"axis {number} is no order")
-    for values in (factors, basis):
-        if values is not None and not (np.isfinite(values).all() and (values is basis or (values != 0).all())):
+    for values in (factors, basis, blocks):
+        if values is not None and not (np.isfinite(values).all() and (values is not factors or (values != 0).all())):
             _refuse(path, f"axis {number} has impossible factors")
-    return Axis(own, theirs, factors, basis)
+    return Axis(own, theirs, factors, basis, blocks)
 
 
 def _values(

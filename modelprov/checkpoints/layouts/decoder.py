@@ -78,6 +78,15 @@ class Decoder:
     head: Place | None
     one_plus: bool
 
+    @property
+    def head_width(self) -> int | None:
+        """Dimensions of a head as the config says, None where it says nothing."""
+        config = text_config(self.checkpoint.config)
+        heads, width = config.get("num_attention_heads"), config.get("head_dim")
+        if type(width) is int and width > 0:
+            return width
+        return self.hidden // heads if type(heads) is int and 0 < heads <= self.hidden else None
+
     @cached_property
     def layers(self) -> tuple[int, ...]:
         """The numbers of its layers."""

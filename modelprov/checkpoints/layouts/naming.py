@@ -84,11 +84,10 @@ def canonical_views(checkpoint: Checkpoint) -> Iterator[Canonical]:
     The views of one tensor cover it exactly once. A name can occur twice when a checkpoint stores the same weights in
     two spellings: the caller decides.
     """
-    named = {canonical_name(name): ref for name, ref in checkpoint.tensors.items()}
-    shapes = {name: ref.shape for name, ref in named.items()}
+    named = [(canonical_name(name), ref) for name, ref in checkpoint.tensors.items()]
+    shapes = {name: ref.shape for name, ref in named}
     config = text_config(checkpoint.config)
-    for stored, ref in checkpoint.tensors.items():
-        name = canonical_name(stored)
+    for name, ref in named:
         if "_proj" not in name:
             yield name, TensorView(ref, ref.start, ref.count), ref.shape
         elif len(ref.shape) == 3 and (fused := FUSED_EXPERTS.fullmatch(name)):

@@ -32,16 +32,17 @@ EVEN = 8  # bytes between the starts of tensors
 
 @dataclass(frozen=True, slots=True)
 class Gather:
-    """Which entries of a stored side, times what; or the side times a basis."""
+    """Which entries of a stored side, times what, or by blocks; or the side times a basis."""
 
     index: Int64 | None = None
     factors: Float64 | None = None
     basis: Float32 | None = None
+    blocks: Float32 | None = None
 
     @property
     def plain(self) -> bool:
         """Whether stored numbers stay what they are."""
-        return self.factors is None and self.basis is None
+        return self.factors is None and self.basis is None and self.blocks is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,9 @@ class RealignedSource:
 
     def _rows(self, tensor: Seen, first: int, last: int) -> Bytes:
         """The bytes of some rows of the view."""
-        index = tensor.rows.index
+        index, blocks = tensor.rows.index, tensor.rows.blocks
+        if blocks is not None:
+            return self._block_rows(tensor, blocks, first, last)
         rows = np.arange(first, last) if index is None else index[first:last]
         if tensor.rows.plain and tensor.columns.plain and tensor.gains is None:
             raw, size = self._stored(tensor, rows), tensor.view.ref.dtype.size
@@ -153,8 +156,18 @@ class RealignedSource:
             values = values * tensor.rows.factors[first:last, None]
         return encode(values.ravel(), tensor.dtype)
 
+    def _block_rows(self, tensor: Seen, blocks: Float32, first: int, last: int) -> Bytes:
+        """The same where rows are mixed within blocks: whole blocks are made, and cut."""
+        assert tensor.rows.index is not None
+        height = blocks.shape[1]
+        start, stop = first // height, -(-last // height)
+        values = self._values(tensor, tensor.rows.index[start * height : stop * height])
+        mixed = blocks[start:stop].transpose(0, 2, 1).astype(np.float64) @ values.reshape(stop - start, height, -1)
+        flat = mixed.reshape(-1, values.shape[1])[first - start * height : last - start * height]
+        return encode(np.ascontiguousarray(flat).ravel(), tensor.dtype)
+
     def _values(self, tensor: Seen, rows: Int64) -> Float64:
-        """Stored rows with the gains, the order, the factors and the basis of their columns, [n, width]."""
+        """Stored rows with the gains, the order, the factors, blocks and basis of their columns, [n, width]."""
         values = decode(self._stored(tensor, rows), tensor.view.ref.dtype).reshape(rows.size, -1)
         if tensor.gains is not None:
             values = values * (self._vector(tensor.gains) + tensor.plus)
@@ -162,6 +175,9 @@ class RealignedSource:
             return np.asarray(values @ tensor.columns.basis.astype(np.float64), np.float64)
         if tensor.columns.index is not None:
             values = values[:, tensor.columns.index]
+        if (blocks := tensor.columns.blocks) is not None:
+            runs = values.reshape(rows.size, -1, blocks.shape[1]).transpose(1, 0, 2) @ blocks.astype(np.float64)
+            values = runs.transpose(1, 0, 2).reshape(rows.size, -1)
         return values if tensor.columns.factors is None else values * tensor.columns.factors
 
     def _vector(self, view: TensorView) -> Float64:
@@ -257,7 +273,9 @@ def _gather(axes: Mapping[str, Axis], key: str | None, theirs: bool) -> Gather:
     axis = axes[key]
     if not theirs:
         return Gather(axis.own)
-    return Gather(None, None, axis.basis) if axis.basis is not None else Gather(axis.theirs, axis.factors)
+    if axis.basis is not None:
+        return Gather(basis=axis.basis)
+    return Gather(axis.theirs, axis.factors, blocks=axis.blocks)
 
 
 def _length(gather: Gather, stored: int) -> int:

@@ -22,18 +22,20 @@ def powers_of_two(factors: Float64) -> bool:
 class Axis:
     """Entry i of both sides: entry `own[i]` of the suspect, and of the parent `theirs[i]` times `factors[i]`.
 
-    With a `basis` [D, n] the parent's side of length D is multiplied by it instead.
+    With a `basis` [D, n] the parent's side of length D is multiplied by it instead. With `blocks` [n / d, d, d] every d
+    entries of the parent, so picked, are multiplied by the block of their place: a basis inside each head.
     """
 
     own: Int64
     theirs: Int64
     factors: Float64 | None = None
     basis: Float32 | None = None
+    blocks: Float32 | None = None
 
     @property
     def exact(self) -> bool:
         """Whether it keeps every bit: an order, signs and powers of two."""
-        if self.basis is not None:
+        if self.basis is not None or self.blocks is not None:
             return False
         return self.factors is None or powers_of_two(self.factors)
 
@@ -41,7 +43,8 @@ class Axis:
     def idle(self) -> bool:
         """Whether it changes nothing: the first entries of both, as they are."""
         still = np.arange(self.own.size)
-        kept = self.basis is None and (self.factors is None or bool((self.factors == 1).all()))
+        kept = self.factors is None or bool((self.factors == 1).all())
+        kept = kept and self.basis is None and self.blocks is None
         return kept and np.array_equal(self.own, still) and np.array_equal(self.theirs, still)
 
 

@@ -6,7 +6,7 @@ Reads `tokenizer.json` and nothing else; knows no weights.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,14 @@ Int64 = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class SharedTokens:
-    """Row `first[i]` of one vocabulary is row `second[i]` of the other; `by` says how that is known."""
+    """Row `first[i]` of one vocabulary is row `second[i]` of the other; `by` says how that is known.
+
+    By strings or numbers here; by content, where somebody compared the rows themselves.
+    """
 
     first: Int64
     second: Int64
-    by: str
+    by: Literal["strings", "numbers", "content"]
 
 
 def shared_tokens(first: Checkpoint, second: Checkpoint, rows: tuple[int, int]) -> SharedTokens:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelprov.checkpoints.files import FileState, changed, state_from, state_of, unreadable
@@ -38,9 +38,9 @@ class LocalFiles:
         self._open: dict[int, _OpenFile] = {}
         self._finalizer = weakref.finalize(self, _close_all, self._open)
 
-    def __reduce__(self) -> tuple[type[LocalFiles], tuple[Path, tuple[str, ...], tuple[FileState, ...]]]:
+    def __reduce__(self) -> tuple[_Copy, tuple[Path, tuple[str, ...], tuple[FileState, ...]]]:
         """Open files stay behind: the copy opens its own."""
-        return LocalFiles, (self._folder, self._names, self._states)
+        return _copy, (self._folder, self._names, self._states)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -136,6 +136,20 @@ class LocalFiles:
         idle = [number for number, file in self._open.items() if file.users == 0]
         for number in idle[: max(0, len(self._open) - MAX_OPEN_FILES + 1)]:
             os.close(self._open.pop(number).descriptor)
+
+
+_Copy = Callable[[Path, tuple[str, ...], tuple[FileState, ...]], LocalFiles]
+
+
+def _copy(folder: Path, names: tuple[str, ...], states: tuple[FileState, ...]) -> LocalFiles:
+    """The same files, seen from here: on another machine a shared disk has another number, and all else is the same."""
+    here = []
+    for name, state in zip(names, states, strict=True):
+        try:
+            here.append(replace(state, device=(folder / name).stat().st_dev))
+        except OSError:  # whoever reads it says so
+            here.append(state)
+    return LocalFiles(folder, names, here)
 
 
 def _close_all(files: dict[int, _OpenFile]) -> None:

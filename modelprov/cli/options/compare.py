@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from modelprov.called import ENGINES
 from modelprov.cli.options.shared import size
 
 Checkpoints = Annotated[
@@ -54,6 +55,23 @@ Alignment = Annotated[
 SaveAlignment = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write what was undone, if anything, for others to check.")
 ]
+Part = Annotated[
+    str | None,
+    typer.Option(metavar="I/N", help="Do part I of N only, and write its sums to --output; `modelprov add` takes all."),
+]
+Parts = Annotated[
+    list[str],
+    typer.Argument(metavar="FILE [FILE ...]", help="What `compare --part` wrote, of all parts.", show_default=False),
+]
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where --part writes its sums.")]
+Resume = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Keep sums in FILE every minute; go on from what a stopped run left there."),
+]
+Engine = Annotated[
+    str, typer.Option(metavar="|".join(ENGINES), help="Who reads: this machine, or a Ray cluster that sees the files.")
+]
+Address = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Of the Ray cluster (default: RAY_ADDRESS).")]
 Seed = Annotated[int, typer.Option(min=0, help="Chooses the sampled blocks; written into the report.")]
 Reading = Annotated[str, typer.Option(metavar="auto|map|direct|buffered", help="How files are read.", hidden=True)]
 

@@ -10,7 +10,9 @@ import typer
 File = Annotated[Path, typer.Argument(metavar="REPORT.json", help="What `modelprov compare --json` wrote.")]
 Location = Annotated[
     list[str] | None,
-    typer.Option(metavar="LABEL=PATH", help="Where an input is now, if not where the report says. Repeat."),
+    typer.Option(
+        metavar="LABEL=PATH", help="Where an input (or alignment) is now, if not where the report says. Repeat."
+    ),
 ]
 Tolerance = Annotated[
     float, typer.Option(min=0, max=0.01, help="How far numbers may differ, relatively; counts and words may not.")

@@ -11,9 +11,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import erfcx, ndtr
 
 from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.forensics.estimators.normal import cumulative, scaled_tail
 
 _NARROW = 1e-4
 _FAR = -30.0
@@ -38,7 +38,7 @@ def cell_terms(centre: Float64, width: Float64) -> CellTerms:
     mirrored = -np.abs(centre)
     low, high = mirrored - width / 2, mirrored + width / 2
     with np.errstate(all="ignore"):  # the elements where this underflows are replaced below
-        probability = ndtr(high) - ndtr(low)
+        probability = cumulative(high) - cumulative(low)
         at_high = _DENSITY * np.exp(-0.5 * high**2) / probability
         at_low = _DENSITY * np.exp(-0.5 * low**2) / probability
         log_probability = np.log(probability)
@@ -46,7 +46,7 @@ def cell_terms(centre: Float64, width: Float64) -> CellTerms:
     far = np.flatnonzero((high < _FAR) & ~narrow)
     if far.size:
         decay = np.exp(width[far] * mirrored[far])  # phi(a) / phi(b)
-        scaled = 0.5 * (erfcx(-high[far] * _ROOT_HALF) - erfcx(-low[far] * _ROOT_HALF) * decay)
+        scaled = 0.5 * (scaled_tail(-high[far] * _ROOT_HALF) - scaled_tail(-low[far] * _ROOT_HALF) * decay)
         at_high[far], at_low[far] = _DENSITY / scaled, _DENSITY * decay / scaled
         log_probability[far] = np.log(scaled) - 0.5 * high[far] ** 2
     pull = at_high - at_low

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t
 
 from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.forensics.estimators.normal import student_95
 
 NORMAL_95 = 1.959964
 FEWEST = 4
@@ -35,5 +35,5 @@ def clustered_errors(scores: Float64, inverse: Float64, group: npt.NDArray[np.in
         return None
     sums = np.stack([np.bincount(cluster, row, clusters) for row in scores])
     covariance = inverse @ (sums @ sums.T) @ inverse.T * (clusters / (clusters - 1))
-    widened = float(t.ppf(0.975, clusters - 1)) / NORMAL_95
+    widened = student_95(clusters - 1) / NORMAL_95
     return np.asarray(np.sqrt(np.maximum(np.diagonal(covariance), 0.0)) * widened, np.float64)

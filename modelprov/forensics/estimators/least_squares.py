@@ -12,7 +12,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import nnls
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.thresholds import JACKKNIFE_LEAST, SINGULAR
@@ -87,8 +86,11 @@ def fit_one(uu: float, uv: float, vv: float, n: int, blocks: BlockSums | None = 
     return OneParent(alpha, collinearity, collinearity * math.sqrt(n), error)
 
 
-def fit_many(gram: Float64, cross: Float64, vv: float) -> ManyParents:
-    """Solve for k - 1 parents: `gram` float64[k-1, k-1] of the deltas, `cross` float64[k-1] = <u_i, v>."""
+def fit_many(gram: Float64, cross: Float64, vv: float, *, simplex: bool = True) -> ManyParents:
+    """Solve for k - 1 parents: `gram` float64[k-1, k-1] of the deltas, `cross` float64[k-1] = <u_i, v>.
+
+    Without `simplex` that solution is left out: it takes longer than the other.
+    """
     scale, correlations, condition, reason = _scaled(gram, cross)
     if reason is not None:
         return ManyParents(condition_number=condition, reason=reason)
@@ -99,7 +101,7 @@ def fit_many(gram: Float64, cross: Float64, vv: float) -> ManyParents:
     r_squared = min(float(cross @ solution) / vv, 1.0)
     return ManyParents(
         tuple(map(float, solution)),
-        tuple(map(float, _on_simplex(gram, cross, vv))),
+        tuple(map(float, _on_simplex(gram, cross, vv))) if simplex else None,
         r_squared,
         math.sqrt(max(r_squared, 0.0)),
         condition,
@@ -151,6 +153,10 @@ def _on_simplex(gram: Float64, cross: Float64, vv: float) -> Float64:
     With the reference as one more corner (delta 0) this is the point of the simplex of the columns m_i = u_i - v, and
     m_0 = -v, nearest to the origin: the normalised solution of non-negative least squares on [M; 1] y = [0; 1].
     """
+    if cross.size == 1:
+        return np.asarray(np.clip(cross / gram[0], 0.0, 1.0), np.float64)
+    from scipy.optimize import nnls
+
     corners = np.zeros((cross.size + 1, cross.size + 1))
     corners[1:, 1:] = gram - cross - cross[:, None]
     corners[0, 1:] = corners[1:, 0] = -cross

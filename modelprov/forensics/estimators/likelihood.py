@@ -13,11 +13,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.estimators.cell_probability import CellTerms, cell_terms
 from modelprov.forensics.estimators.clustered import clustered_errors
+from modelprov.forensics.estimators.root import root
 from modelprov.forensics.sampling.sample import Sample, arithmetic_error
 from modelprov.forensics.thresholds import LIKELIHOOD_LEAST, SINGULAR
 
@@ -122,13 +122,14 @@ def _at_boundary(problem: _Problem, point: Float64, unit: float, iterations: int
         return best - float(profile.log_probability.sum()) - ONE_SIDED_95
 
     high = -math.log(float(point[-1]))  # nothing has fallen there
-    while fall(high) < 0:
-        high += 1.0
-    root = brentq(fall, high - 1.0, high, xtol=0.01)
+    below, above = (high, fall(high)), (high + 1.0, fall(high + 1.0))
+    while above[1] < 0:
+        below, above = above, (above[0] + 1.0, fall(above[0] + 1.0))
+    log_sigma = root(fall, below, above, 0.01)
     return Likelihood(
         tuple(map(float, alphas)),
         sigma=0.0,
-        sigma_upper=math.exp(root) * unit,
+        sigma_upper=math.exp(log_sigma) * unit,
         sigma_at_boundary=True,
         sigma_relative=0.0,
         collinearity=_collinearity(alphas @ problem.deltas, 0.0),

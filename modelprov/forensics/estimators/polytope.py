@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linprog
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.estimators.empty_polytope import Slabs, most_satisfying_point
@@ -57,6 +56,8 @@ class _Programs:
 
         Returns the point x (float64[d], or [d + 1]), None if the slabs contradict each other.
         """
+        from scipy.optimize import linprog
+
         below = (self.slabs.low - self.slabs.normal @ self.origin) / self.scale
         above = (self.slabs.high - self.slabs.normal @ self.origin) / self.scale
         reach = _REACH / self.scale

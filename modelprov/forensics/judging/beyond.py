@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypedDict
 
+from modelprov.forensics.judging.verdict import Decision, pointing_elsewhere, rounded_copy
 from modelprov.forensics.results import Beyond, LayerShare, Likeness
 from modelprov.forensics.search import beyond as measured
 from modelprov.forensics.thresholds import (
@@ -19,6 +20,7 @@ from modelprov.forensics.thresholds import (
     LIKE_TENSORS,
     LOW_RANK_TENSORS,
     MIXED_STEPS,
+    NEARLY_ALL,
     SAME_STEPS,
 )
 
@@ -69,6 +71,29 @@ def describe_beyond(
     )
     words = _words(section, len({one.kind for one in matrices}), parents)
     return section.model_copy(update={**rounded, "words": f"{steps} {words}".strip()})
+
+
+def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str]) -> Decision:
+    """What near one parent is said of a suspect whose rest was looked at: a copy of it, rounded, or like a candidate.
+
+    `labels` of suspect and parents.
+    """
+    if beyond is None or decision.rule not in ("near-one-parent", "near-copy"):
+        return decision
+    if beyond.same_steps and beyond.lattice_matrices >= NEARLY_ALL * beyond.matrices:
+        return rounded_copy(
+            list(labels).index(beyond.same_steps[0]),
+            f"in {beyond.lattice} those of {beyond.same_steps[0]} are the same in {beyond.lattice_matrices} of "
+            f"{beyond.matrices} matrices read",
+        )
+    if beyond.named and decision.parent:
+        known = {one.label: one.correlation or 0.0 for one in beyond.likenesses}
+        named = " and ".join(f"{label} ({known[label]:.2f})" for label in beyond.named)
+        return pointing_elsewhere(
+            decision.parent,
+            f"what it has beyond {labels[decision.parent]} points the way of what is only in {named}",
+        )
+    return decision
 
 
 class _Rounded(TypedDict, total=False):
@@ -156,6 +181,6 @@ def _like_whom(found: Beyond) -> str:
     others = [abs(value) for one, value in known if one.label not in found.named]
     rest = f"all others reach {max(others):.2f}" if others else "no other model was tried beside it"
     return (
-        f" It points the way of what is only in {said}; {rest}: that model, a relative of it, or training that was "
-        "almost the same."
+        f" It points the way of what is only in {said}; {rest}: that model, a relative of it, one made from the "
+        "suspect, or training that was almost the same."
     )

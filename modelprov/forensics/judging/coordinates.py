@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -9,13 +10,13 @@ import numpy as np
 
 from modelprov.checkpoints.layouts.decoder import RESIDUAL, VOCABULARY
 from modelprov.checkpoints.layouts.realignment import Axis, Realignment
-from modelprov.checkpoints.types import Alignment
+from modelprov.checkpoints.types import Alignment, Component
 from modelprov.forensics.judging.facts import PairedUnits
 from modelprov.forensics.judging.findings import Findings
 from modelprov.forensics.judging.grounds import units
-from modelprov.forensics.results import Coordinates, LayerPair, VerdictClass
+from modelprov.forensics.results import Coordinates, LayerPair, Measures, VerdictClass
 from modelprov.forensics.search.coordinates.looking import Found
-from modelprov.forensics.thresholds import ALIKE, CLOSER, GAIN
+from modelprov.forensics.thresholds import ALIKE, CLOSER, GAIN, KIN
 
 NULL = (
     "two assignments that know nothing of each other agree in n/N of n units placed among N, Poisson; layers of one "
@@ -53,6 +54,7 @@ def coordinates(found: Found, labels: Sequence[str]) -> Coordinates:
         related=found.kinship.related,
         frame=found.kinship.frame.kind,
         embedding_cosine=found.kinship.frame.cosine,
+        given_by=found.kinship.given_by,
         tokens=found.kinship.tokens.by,
         layers=tuple(
             LayerPair(
@@ -72,6 +74,19 @@ def coordinates(found: Found, labels: Sequence[str]) -> Coordinates:
     )
 
 
+def with_left(told: Coordinates, findings: Findings) -> Coordinates:
+    """The section, with the matrices that undoing did not bring together: how many of each component."""
+    rows = [row for row in findings.tensors if row.decisive and row.elements]
+    apart = [row for row in rows if (row.raw_correlation.get(told.parent) or 0) < KIN]
+    counts = Counter(str(row.component) for row in rows)
+    left = tuple(
+        f"{component}: {count:,} of {counts[component]:,} matrices correlate with the parent's below {KIN} all the "
+        "same; what they are, or in which coordinates, was not found"
+        for component, count in Counter(str(row.component) for row in apart).items()
+    )
+    return told.model_copy(update={"left": left})
+
+
 def with_units(findings: Findings, found: Found, labels: Sequence[str]) -> Findings:
     """Findings about weights at their places, with what the units say beside them."""
     facts = replace(paired_units(found), undone=(), exact=True)
@@ -84,14 +99,21 @@ def with_units(findings: Findings, found: Found, labels: Sequence[str]) -> Findi
 
 
 def leaves_open(findings: Findings, alignment: Alignment) -> bool:
-    """Whether the weights at their places leave something open: all of them, some, or single matrices."""
+    """Whether weights at their places leave something open: all of them, some, single matrices, or gains of norms."""
     if settled(findings, alignment):
         return False
     label = alignment.checkpoints[-1].label
     lowest = min(
         (row.raw_correlation.get(label) or 0 for row in findings.tensors if row.decisive and row.elements), default=0.0
     )
-    return lowest < ALIKE or alignment.decisive_share() < 1
+    return lowest < ALIKE or alignment.decisive_share() < 1 or any(_moved(row, label) for row in findings.tensors)
+
+
+def _moved(row: Measures, label: str) -> bool:
+    """Whether the gains of a norm are others, as where they went into what reads them: matrices hardly show it."""
+    if row.component != Component.NORMS or row.equal.get(label, 1) == 1:
+        return False
+    return (row.raw_correlation.get(label) or 0) < KIN
 
 
 def settled(findings: Findings, alignment: Alignment) -> bool:
@@ -153,6 +175,9 @@ def _inner(name: str, axes: Mapping[str, Axis]) -> list[str]:
         said.append(f"{name} picked out, in {len(places)} of {of} places")
     elif places:
         said.append(f"{name} in another order, in {len(places)} of {of} places")
+    turned = {key.split(",")[0] for key, axis in axes.items() if axis.blocks is not None}
+    if turned:
+        said.append(f"{name} in another basis inside each head, in {len(turned)} of {of} places")
     scaled = {
         key.split(",")[0]
         for key, axis in axes.items()

@@ -33,6 +33,21 @@ class PairedUnits:
 
 
 @dataclass(frozen=True)
+class Stacked:
+    """Every layer of the suspect is, bit for bit, one of a parent's (`stacked.py`).
+
+    `parents` are the arguments that it takes, the fewest; `moved` whether layers stand elsewhere, or are more or fewer,
+    than in the parents; `scaled` whether some tensors are a parent's times a factor. `versions`: the elements in which
+    two related parents differ, in a layer that the suspect holds both as the one has it and as the other has it.
+    """
+
+    parents: tuple[int, ...]
+    moved: bool = False
+    scaled: bool = False
+    versions: int = 0
+
+
+@dataclass(frozen=True)
 class Facts:
     """What the rules look at; parents are numbered 1 ... k as arguments, the reference last.
 
@@ -41,11 +56,15 @@ class Facts:
     bits every decisive element holds, the most alike first; `alike` the share of all elements, vectors too, in which
     that first one has the suspect's bits; `equal` by parent the share of decisive elements in which it has them.
     `correlations`: mean-centred raw correlation by parent (None: no variance); `kin_tensors` the share of decisive
-    elements in tensors where one of them exceeds 0.5. `elsewhere`: the parent whose rows and columns have the suspect's
+    elements in tensors where one of them exceeds 0.5; `signs` the same by signs, where raw correlations show no kinship
+    (`at_their_places.py`), `beyond_chance` by parent the share of equal bits there less what chance gives.
+    `proportional`: of the nearest parent, how much more its small weights changed than its large ones, over their size,
+    and the change of the large ones. `elsewhere`: the parent whose rows and columns have the suspect's
     sizes in another order (`profiles.py`); `untested` where too few could be compared; of so many `profiles`, `rare` by
     parent are closer than chance makes one in a thousand, which `by_chance` would be of independent models.
 
-    `paired`: what the units say, where they were asked.
+    `paired`: what the units say, where they were asked. `patched`: whether every decisive tensor holds all bits of some
+    parent, though no parent holds all; `stacked` what that is, where it is so layer by layer.
 
     `extrapolated`: a parent that is exactly the suspect carried on beyond it (`reversal.py`); `centred`: one whose
     mixture lies nearer the middle of the suspect's cells than rounding puts it; `short`: whether the suspect holds
@@ -80,9 +99,14 @@ class Facts:
     equal: tuple[float, ...] = ()
     correlations: tuple[float | None, ...] = ()
     kin_tensors: float = 0.0
+    signs: tuple[float | None, ...] = ()
+    beyond_chance: tuple[float, ...] = ()
+    proportional: tuple[float, float] | None = None
     elsewhere: int | None = None
     untested: bool = False
     paired: PairedUnits | None = None
+    patched: bool = False
+    stacked: Stacked | None = None
     profiles: int = 0
     rare: tuple[int, ...] = ()
     by_chance: float = 0.0

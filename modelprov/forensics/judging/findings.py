@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from modelprov.checkpoints.types import AlignedTensor, Component
-from modelprov.forensics.judging import rows, wording
+from modelprov.forensics.judging import rows, stacked, wording
+from modelprov.forensics.judging.beyond import in_view_of
 from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather
 from modelprov.forensics.judging.named_method import claimed, decision_of, named, open_to_methods, told
 from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas, same_bits_alphas
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
+from modelprov.forensics.judging.stacked import ScaleOf, pieces_of
 from modelprov.forensics.judging.verdict import Decision, akin, decide, held
 from modelprov.forensics.results import (
     AfterMerge,
@@ -29,6 +31,7 @@ from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits
 from modelprov.forensics.search.methods.find import FoundMethod
+from modelprov.forensics.search.methods.stacks import Stack
 from modelprov.forensics.search.profiles import Resemblance
 from modelprov.forensics.search.recipes import Scored, tied
 from modelprov.forensics.thresholds import REPRODUCED
@@ -66,7 +69,7 @@ def collect(
     locations: Sequence[str], compared: tuple[float, float] = (1.0, 1.0),
     elsewhere: Callable[[], Resemblance] | None = None, sample: Sample | None = None,
     paired: PairedUnits | None = None, methods: Callable[[], FoundMethod | None] | None = None,
-    left: Callable[[], Beyond] | None = None,
+    left: Callable[[], Beyond] | None = None, stack: Stack | None = None, scale: ScaleOf | None = None,
 ) -> Findings:  # fmt: skip
     """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before.
 
@@ -74,7 +77,9 @@ def collect(
     compare, 0 to 1. `elsewhere` looks for sizes of a parent's in other places; it is asked before any all-clear.
     `sample` is the decisive part of the sample, `paired` what the test of units found, where other coordinates were
     undone before. `methods` looks for a method that is no weighted sum; it is asked where no weighted sum explains a
-    relative. `left` measures what is left beyond the parents; it is asked where no recipe explains everything.
+    relative. `left` measures what is left beyond the parents; it is asked where no recipe explains everything. `stack`
+    says which layers the parents are seen as, where other ones than those of their own numbers; `scale` is asked then
+    whether a tensor is a parent's times a factor.
     """
     decisive = [row for row, tensor in enumerate(table.tensors) if tensor.decisive]
     swept = tied(fits.candidates) if fits else 0
@@ -86,6 +91,11 @@ def collect(
     total = table.rows(decisive)
     parts = _parts(fits, strata, table.tensors, seed)
     facts = replace(gather(Evidence(table, strata, fits, recipes, parts, seed, compared, sample)), paired=paired)
+    pieces = None
+    if stack is not None or facts.patched:
+        pieces = pieces_of(table, stack, None if stack is None else scale)
+    if pieces is not None:
+        facts = replace(facts, stacked=pieces.facts)
     if elsewhere is not None and decide(facts).class_ is VerdictClass.UNRELATED:
         found = elsewhere()
         facts = replace(
@@ -96,7 +106,9 @@ def collect(
     found_method = methods() if methods is not None and open_to_methods(decision, facts.parents) else None
     if found_method is not None and claimed(found_method):
         method = named(found_method, table, locations)
-    decision = _check_controls(decision_of(decision, found_method), controls)
+    elif pieces is not None:
+        method = stacked.named(pieces, table, locations, compared[1])
+    decision = _check_controls(decision_of(decision, found_method), facts, controls)
     reproduced = facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and facts.explained == 1
     kin = akin(facts)
     mix, remade, after = Mixing(reason=NOT_KIN), Reproduction(reason=NOT_KIN), AfterMerge(reason=NOT_KIN)
@@ -108,12 +120,15 @@ def collect(
         after = after_merge(
             total, fits, reproduced or method is not None, facts.trace if decision.rule == "traced" else None
         )
-    known = tuple(_control(label, one) for label, one in controls)
-    verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
-    if method is not None and decision.rule == "method":
-        verdict = told(verdict, method, table.labels[0])
     whole = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
     beyond = left() if left is not None and kin and not whole else None
+    decision = in_view_of(decision, beyond, table.labels)
+    known = tuple(_control(label, one) for label, one in controls)
+    verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
+    if method is not None and pieces is not None and decision.rule != "method":
+        verdict = stacked.told(verdict, method)
+    elif method is not None and decision.rule == "method":
+        verdict = told(verdict, method, table.labels[0])
     return Findings(
         verdict, facts, held(decision, facts), mix, remade, after, method,
         *_rows(table, parts if kin else {}, reproduced, kin), beyond,
@@ -185,14 +200,8 @@ def _rows(
             measure(table, f"layer {key[0]}, {key[1]}", rows, layer=key[0], component=str(key[1]), **fixed("cell", key))  # type: ignore[index]
             for key, rows in table.groups(cell).items()
         ),
-        tuple(
-            measure(
-                table, tensor.name, [row],
-                layer=tensor.layer, component=str(tensor.component), expert=tensor.expert,
-            )
-            for row, tensor in enumerate(table.tensors)
-        ),
-    )  # fmt: skip
+        rows.measure_each(table, mixed=kin),
+    )
 
 
 def _control(label: str, findings: Findings) -> Control:
@@ -210,16 +219,19 @@ def _control(label: str, findings: Findings) -> Control:
     )
 
 
-def _check_controls(decision: Decision, controls: Sequence[tuple[str, Findings]]) -> Decision:
+def _check_controls(decision: Decision, facts: Facts, controls: Sequence[tuple[str, Findings]]) -> Decision:
     """A finding that an unsuspected checkpoint shares says nothing about the suspect."""
-    if decision.class_ not in MERGES:
+    whole = decision.class_ is VerdictClass.COPY and facts.alike == 1 and facts.compared == 1
+    if whole or decision.class_ not in (*MERGES, VerdictClass.COPY):
         return decision
     for label, findings in controls:
-        if findings.verdict.class_ in MERGES:
+        if findings.facts == facts:
+            continue  # the suspect's own numbers under another name: no control
+        if findings.verdict.class_ in (MERGES if decision.class_ in MERGES else (VerdictClass.COPY,)):
             return Decision(
                 VerdictClass.INCONCLUSIVE,
                 decision.rule,
                 None,
-                f"the control {label}, which nobody suspects, gives the same finding ({findings.verdict.class_})",
+                f"{label}, given as a control, gives the same finding ({findings.verdict.class_})",
             )
     return decision

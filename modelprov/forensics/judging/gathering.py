@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from modelprov.forensics.estimators import interval
+from modelprov.forensics.estimators.at_their_places import change_by_size, equal_beyond_chance, quadrant
 from modelprov.forensics.estimators.precision import Precision, precisions, short
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.line import collinearity, straightness, weights_of
 from modelprov.forensics.judging.part_alphas import PartAlpha, part_weights, spread, spread_of_weights
 from modelprov.forensics.judging.reversal import centred, extrapolated
 from modelprov.forensics.judging.roles import between
-from modelprov.forensics.judging.rows import Table, agreement, betweenness, correlations, mean_correlation
+from modelprov.forensics.judging.rows import Table, agreement, betweenness, mean_correlation
 from modelprov.forensics.judging.sides import sides, towards
 from modelprov.forensics.judging.trace import trace
 from modelprov.forensics.judging.verdict import exact_rule
@@ -26,8 +28,9 @@ from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits, is_exact, subsample
 from modelprov.forensics.search.weighted_sum import WeightedSum
-from modelprov.forensics.sums.moments import ALL_EQUAL, ELEMENTS, NONFINITE, PARENTS_AGREE, Moments, layout
+from modelprov.forensics.sums.moments import ALL_EQUAL, ELEMENTS, FIRST_PAIR, NONFINITE, PARENTS_AGREE, Moments, layout
 from modelprov.forensics.thresholds import (
+    BLENDED,
     COMPLETE,
     DISTINCT,
     HALF,
@@ -36,6 +39,8 @@ from modelprov.forensics.thresholds import (
     MISSED,
     MISSED_FEW,
     REPRODUCED,
+    SINGLE,
+    SINGLE_SHARE,
 )
 
 ROLES_ELEMENTS = 200_000
@@ -112,7 +117,7 @@ def _exactness(of: Evidence, decisive: Sequence[int], rows: Sequence[int]) -> Fa
         parents=total.n - 1,
         bit_equal=_bit_equal(part, table.slot),
         missed=0 if table.slot is None else part.elements - part.recipe(table.slot),
-        distinct=min(part.elements - part.equal(0, parent) for parent in range(1, total.n)),
+        distinct=_distinct(part),
         exact=of.fits is not None and of.fits.exact is not None,
         explained=part.elements / total.elements if total.elements else 0.0,
         agreement=agreement(part)[0],
@@ -123,13 +128,25 @@ def _exactness(of: Evidence, decisive: Sequence[int], rows: Sequence[int]) -> Fa
     if weights is None or not rows:
         return facts
     used = np.unique(weights[np.unique(of.strata.of_tensor[list(rows)])], axis=0)
+    blended = [row for row in rows if int((weights[of.strata.of_tensor[row]] != 0).sum()) > 1]
     return replace(
         facts,
         mixes=int((np.abs(used) > 0).any(axis=0).sum()) > 1,
-        blends=int((np.abs(used) > 0).sum(axis=1).max()) > 1,
+        blends=_blends(part, table.rows(blended)) if blended else False,
         pieces=len(used),
         interior=bool(used.min() >= 0),
     )
+
+
+def _distinct(part: Moments) -> int:
+    """Elements that tell a mixture from each parent alone: those that do not hold its bits, fewest over the parents."""
+    return min(part.elements - part.equal(0, parent) for parent in range(1, part.n))
+
+
+def _blends(part: Moments, blended: Moments) -> bool:
+    """Whether the pieces that are mixtures by themselves are enough of what differs for the guards to look at them."""
+    apart, all_apart = (one.elements - one.count(PARENTS_AGREE) for one in (blended, part))
+    return _distinct(blended) >= DISTINCT and apart >= BLENDED * all_apart
 
 
 def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
@@ -137,19 +154,22 @@ def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
     table, fits = of.table, of.fits
     total, everything = table.rows(decisive), table.moments.total()
     n, elements, nonfinite = total.n, total.elements, total.count(NONFINITE)
-    same = [parent for parent in range(1, n) if elements and total.equal(0, parent) == elements]
+    same = [parent for parent in range(1, n) if elements and _same(table, decisive, parent)]
     # of equals the last comes first, as it is the reference, usually the base that the others are made from too
     same.sort(key=lambda parent: (-everything.equal(0, parent), -parent))
     weights, error = weights_of(total, fits)
+    correlated = tuple(mean_correlation(table, decisive, 0, parent) for parent in range(1, n))
     return replace(
         facts,
         finite=elements / (elements + nonfinite) if elements + nonfinite else 0.0,
         compared=of.compared[0],
         compared_decisive=of.compared[1],
         identical=tuple(same),
+        patched=not same and _patched(table, decisive),
         alike=everything.equal(0, same[0]) / everything.elements if same else 1.0,
         equal=tuple(total.equal(0, parent) / elements if elements else 0.0 for parent in range(1, n)),
-        correlations=tuple(mean_correlation(table, decisive, 0, parent) for parent in range(1, n)),
+        correlations=correlated,
+        **_at_their_places(of, correlated),
         kin_tensors=_kin_tensors(table, decisive),
         between=between(total),
         other_exact=_other_exact(total, fits),
@@ -185,6 +205,34 @@ def _guarded(of: Evidence, facts: Facts, rows: Sequence[int]) -> Facts:
     )
 
 
+class _AtPlaces(TypedDict, total=False):
+    signs: tuple[float | None, ...]
+    beyond_chance: tuple[float, ...]
+    proportional: tuple[float, float] | None
+
+
+def _at_their_places(of: Evidence, correlated: Sequence[float | None]) -> _AtPlaces:
+    """What raw correlations hide: of strangers signs and equal bits, of relatives how their weights changed."""
+    known = [value for value in correlated if value is not None]
+    if of.sample is None or not known:
+        return {}
+    parents = range(len(of.sample.parents))
+    if max(known) >= KIN:
+        nearest = max(parents, key=lambda parent: correlated[parent] or 0.0)
+        return {"proportional": change_by_size(of.sample, nearest)}
+    return {
+        "signs": tuple(quadrant(of.sample, parent) for parent in parents),
+        "beyond_chance": tuple(equal_beyond_chance(of.sample, parent) for parent in parents),
+    }
+
+
+def _same(table: Table, decisive: Sequence[int], parent: int) -> bool:
+    """Whether every decisive tensor is that parent's, but for single elements: training leaves none so."""
+    counts = table.moments.counts[np.asarray(decisive)]
+    others = counts[:, ELEMENTS] - counts[:, FIRST_PAIR + layout(table.moments.n).pairs.index((0, parent))]
+    return bool((others <= np.maximum(SINGLE, SINGLE_SHARE * counts[:, ELEMENTS])).all())
+
+
 def _precision(of: Evidence) -> tuple[Precision, ...]:
     if of.sample is None:
         return ()
@@ -204,12 +252,18 @@ def _bit_equal(moments: Moments, slot: int | None) -> float | None:
     return max(0.0, 1 - (moments.elements - moments.recipe(slot)) / differ)
 
 
+def _patched(table: Table, decisive: Sequence[int]) -> bool:
+    """Whether every one of these tensors holds all bits of some parent."""
+    counts, n = table.moments.counts[np.asarray(decisive, np.int64)], table.moments.n
+    own = [FIRST_PAIR + layout(n).pairs.index((0, parent)) for parent in range(1, n)]
+    return bool(decisive) and bool((counts[:, own] == counts[:, [ELEMENTS]]).any(axis=1).all())
+
+
 def _kin_tensors(table: Table, decisive: Sequence[int]) -> float:
     """Share of the elements that are in tensors whose raw weights correlate above `KIN` with some parent's."""
     if not decisive:
         return 0.0
-    moments = table.moments[np.asarray(decisive)]
-    found = [correlations(moments, 0, parent) for parent in range(1, moments.n)]
+    found = [[column[decisive] for column in table.correlations(0, parent)] for parent in range(1, table.moments.n)]
     with np.errstate(invalid="ignore"):
         kin = np.any([values > KIN for values, _ in found], axis=0)
     elements = found[0][1]

@@ -19,7 +19,7 @@ def units(paired: PairedUnits, labels: Sequence[str]) -> Evidence:
         measure=f"units that gates and ups, paired apart, put at one place in {labels[paired.parent]} "
         f"({paired.kin} of {paired.layers} layers related)",
         value=f"{paired.agreeing:,} of {paired.units:,}",
-        uncertainty=f"chance at most {paired.chance:.1g} in the related layers" if paired.kin else None,
+        uncertainty=f"chance at most {max(paired.chance, 1e-300):.1g} in the related layers" if paired.kin else None,
         null=f"{paired.expected:.2g}: assignments that know nothing of each other (Poisson)",
     )
 
@@ -36,9 +36,8 @@ def grounds(
                 Evidence(
                     measure=f"correlation of raw weights with {labels[parent]}, mean-centred, matrices only",
                     value=f"{value:.4f}",
-                    uncertainty=f"±{1 / math.sqrt(facts.elements):.1g}" if facts.elements else None,
                     elements=facts.elements,
-                    null="0 for independently trained weights",
+                    null=f"0 ± {1 / math.sqrt(facts.elements):.1g} for independently trained weights",
                 )
             )
     if facts.paired is not None:
@@ -97,7 +96,7 @@ def grounds(
                 measure=f"bits reproduced by {reproduction.recipe} in {reproduction.arithmetic}",
                 value=floor_percent(reproduction.bit_equal),
                 elements=reproduction.elements,
-                null=f"runner-up {floor_percent(reproduction.candidates[1].bit_equal)}"
+                null=f"the next best recipe {floor_percent(reproduction.candidates[1].bit_equal)}"
                 if len(reproduction.candidates) > 1 else None,
             )
         )  # fmt: skip
@@ -169,7 +168,8 @@ def _parity(facts: Facts) -> Evidence:
         value=f"{facts.ties_even:.4f}",
         uncertainty=f"95 %: {bounds.low:.4f} to {bounds.high:.4f}",
         elements=facts.ties,
-        null="0.5 for values picked from either parent; near 1 for a mixture, 1 where its arithmetic keeps ties",
+        null="0.5 for values picked from either parent, and for a mixture that was changed since; near 1 for a "
+        "mixture, 1 where its arithmetic keeps ties",
     )
 
 

@@ -22,7 +22,7 @@ NAMED = "that model, named as a further parent"
 COPIED = (
     History(history="{suspect} was copied from {parent}", settled_by=DATES),
     History(history="{parent} was copied from {suspect}", settled_by=DATES),
-    History(history="both were copied from a third place", settled_by=DATES),
+    History(history="both were copied from a third place, such as a public model that both froze", settled_by=DATES),
 )
 MERGED = (
     History(history="{suspect} was merged from {parents}", settled_by=RECIPE),
@@ -84,6 +84,24 @@ FITTING: Final = MappingProxyType({
         History(history="{parent}, with a share of a model that was not named", settled_by=NAMED),
         History(history="{parent} in fewer bits, or with parts removed, and unpacked again",
                 settled_by="the packed file; or how few different values a row of a matrix has"),
+    ),
+    "points-elsewhere": (
+        History(history="{suspect} was made from {parent} and the model that it points to, or a relative of that",
+                settled_by="that model, named as a further parent"),
+        History(history="the model that it points to was made from {suspect}", settled_by=DATES),
+        History(history="both were trained from {parent} on nearly the same data", settled_by=LOGS),
+    ),
+    "rounded": (
+        History(history="{suspect} is {parent}, stored in fewer bits and unpacked again", settled_by=DATES),
+        History(history="{parent} was made from {suspect}, with something between its steps", settled_by=DATES),
+        History(history="both were rounded from a third, more finely stored model", settled_by=NAMED),
+    ),
+    "near-copy": (
+        History(history="{suspect} was copied from {parent}, and rounded, scaled or given noise", settled_by=DATES),
+        History(history="{parent} was made from {suspect} so", settled_by=DATES),
+        History(history="the one was trained from the other by a few steps, in a format that keeps large changes alone",
+                settled_by=LOGS),
+        History(history="both were rounded from a third, more finely stored model", settled_by=NAMED),
     ),
     "unrelated": (
         History(history="{suspect} was trained on its own", settled_by=LOGS),

@@ -45,7 +45,10 @@ class _Line:
     cell: Float64
 
     def take(self, chosen: npt.NDArray[np.bool_]) -> _Line:
-        return _Line(**{name: values[chosen] for name, values in vars(self).items()})
+        if chosen.all():
+            return self
+        kept = np.flatnonzero(chosen)  # looked for once, not once an array
+        return _Line(**{name: values[kept] for name, values in vars(self).items()})
 
     def place(self, steps: Float64 | float = 0.0) -> Float64:
         """How far the mixture lies from the middle of its own cell, in cells, were the parent `steps` cells further."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +13,17 @@ import numpy.typing as npt
 from modelprov.checkpoints.types import AlignedTensor
 from modelprov.forensics.estimators.least_squares import BlockSums, OneParent, fit_many, fit_one
 from modelprov.forensics.results import LeastSquares, Measures
-from modelprov.forensics.sums.moments import ALL_EQUAL, BETWEEN, BLOCKS, NONFINITE, PARENTS_AGREE, Moments
+from modelprov.forensics.sums.moments import (
+    ALL_EQUAL,
+    BETWEEN,
+    BLOCKS,
+    ELEMENTS,
+    FIRST_PAIR,
+    NONFINITE,
+    PARENTS_AGREE,
+    Moments,
+    layout,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +37,20 @@ class Table:
     moments: Moments
     labels: tuple[str, ...]
     slot: int | None = None
+    _known: dict[tuple[int, int], tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+
+    @cached_property
+    def decisive(self) -> npt.NDArray[np.bool_]:
+        """Which tensors may carry a verdict, bool [t]."""
+        return np.array([tensor.decisive for tensor in self.tensors], np.bool_)
+
+    def correlations(self, i: int, j: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Those of every tensor, as `correlations` gives them; kept, since every group of tensors asks."""
+        if (i, j) not in self._known:
+            self._known[i, j] = correlations(self.moments, i, j)
+        return self._known[i, j]
 
     def rows(self, members: npt.ArrayLike) -> Moments:
         """Moments of some tensors, added up."""
@@ -47,7 +73,7 @@ def least_squares(moments: Moments, parent: int = 1) -> OneParent:
     """
     gram, deltas = moments.gram(), moments.n - 1
     if moments.n > 3:
-        joint = fit_many(gram[1:deltas, 1:deltas], gram[1:deltas, 0], gram[0, 0])
+        joint = fit_many(gram[1:deltas, 1:deltas], gram[1:deltas, 0], gram[0, 0], simplex=False)
         alpha = joint.alphas[parent - 1] if joint.alphas else None
         return OneParent(alpha, joint.collinearity, reason=joint.reason)
     blocks = BlockSums(moments.count(BLOCKS), *moments.jackknife(parent))
@@ -104,9 +130,7 @@ def measure(table: Table, name: str, members: Sequence[int], *, mixed: bool = Tr
             }  # fmt: skip
     if mixed and moments.n > 2:
         fit = least_squares(moments)
-        values["least_squares"] = LeastSquares(
-            alpha=fit.alpha, collinearity=fit.collinearity, z=fit.z, standard_error=fit.standard_error
-        )
+        values["least_squares"] = _shown(fit)
         if fit.reason:
             values["note"] = fit.reason
     if not elements:
@@ -114,15 +138,77 @@ def measure(table: Table, name: str, members: Sequence[int], *, mixed: bool = Tr
     return Measures.model_validate(values | fixed)
 
 
+def measure_each(table: Table, *, mixed: bool = True) -> tuple[Measures, ...]:
+    """The measures of every tensor, row by row what `measure` gives for it alone; correlations within rounding.
+
+    Columns are taken once for all rows: a large model has 95,000.
+    """
+    moments, n = table.moments, table.moments.n
+    parents = list(enumerate(table.labels))[1:]
+    equal = [moments.counts[:, FIRST_PAIR + layout(n).pairs.index((0, parent))].tolist() for parent, _ in parents]
+    known = [table.correlations(0, parent)[0] for parent, _ in parents]
+    correlated = [np.where(np.isfinite(values), values, np.nan).tolist() for values in known]
+    bits = None if table.slot is None else moments.counts[:, layout(n).recipe + table.slot].tolist()
+    fits = _each_fit(moments) if mixed and n > 2 else [None] * len(table.tensors)
+    counts, found = moments.counts[:, :FIRST_PAIR].tolist(), []
+    for row, (tensor, fit) in enumerate(zip(table.tensors, fits, strict=True)):
+        elements = counts[row][ELEMENTS]
+        values: dict[str, object] = {
+            "name": tensor.name, "layer": tensor.layer, "component": str(tensor.component), "expert": tensor.expert,
+            "elements": elements, "decisive": tensor.decisive, "nonfinite": counts[row][NONFINITE],
+            "guessed": tensor.guessed,
+        }  # fmt: skip
+        if elements:
+            values["equal"] = {label: same[row] / elements for (_, label), same in zip(parents, equal, strict=True)}
+            values["raw_correlation"] = {
+                label: None if elements < 2 or math.isnan(column[row]) else column[row]
+                for (_, label), column in zip(parents, correlated, strict=True)
+            }
+            agree = counts[row][PARENTS_AGREE]
+            differ = elements - agree
+            if mixed and n > 2 and agree:
+                values["agreement"] = counts[row][ALL_EQUAL] / agree
+            if mixed and n > 2 and differ:
+                values["betweenness"] = (counts[row][BETWEEN] - counts[row][ALL_EQUAL]) / differ
+            if mixed and bits is not None:
+                values["bit_equal"] = bits[row] / elements
+        if fit is not None:
+            values["least_squares"] = _shown(fit)
+            if fit.reason:
+                values["note"] = fit.reason
+        if not elements:
+            values["note"] = "no finite element"
+        found.append(Measures.model_validate(values))
+    return tuple(found)
+
+
+def _each_fit(moments: Moments) -> list[OneParent]:
+    """`least_squares` of every row."""
+    n = moments.n
+    if n > 3:
+        return [least_squares(moments[row]) for row in range(len(moments.counts))]
+    sums = moments.sums[:, [n + 1, 1, 0, *range(layout(n).gram, layout(n).gram + 3)]].tolist()
+    counts = moments.counts[:, [ELEMENTS, BLOCKS]].tolist()
+    return [
+        fit_one(uu, uv, vv, elements, BlockSums(blocks, *squares))
+        for (uu, uv, vv, *squares), (elements, blocks) in zip(sums, counts, strict=True)
+    ]
+
+
+def _shown(fit: OneParent) -> LeastSquares:
+    return LeastSquares(alpha=fit.alpha, collinearity=fit.collinearity, z=fit.z, standard_error=fit.standard_error)
+
+
 def mean_correlation(table: Table, members: Sequence[int], i: int, j: int) -> float | None:
     """Mean-centred correlation of raw weights within each decisive tensor, averaged over elements.
 
     Centred and taken tensor by tensor: scales and means that all models share then cannot look like kinship.
     """
-    chosen = [row for row in members if table.tensors[row].decisive]
-    if not chosen:
+    chosen = np.asarray(members, np.int64)
+    chosen = chosen[table.decisive[chosen]]
+    if not chosen.size:
         return None
-    values, weights = correlations(table.moments[np.asarray(chosen)], i, j)
+    values, weights = (column[chosen] for column in table.correlations(i, j))
     known = np.isfinite(values)
     return float(np.average(values[known], weights=weights[known])) if known.any() else None
 

@@ -5,14 +5,16 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
 
 1.  no-evidence         fewer than 1,000 finite decisive elements, more than half of them not finite, or no variance
                                                                                               -> inconclusive
-2.  identical           every decisive element holds the bits of one parent, as the suspect's format stores them
+2.  identical           every decisive element holds the bits of one parent, as the suspect's format stores them, but
+                        for at most 3 elements of a matrix, or 0.01 %
                                                                                               -> copy
                         (norms, biases and other vectors may differ: the share says so)
-3.  unrelated           mean-centred correlation with every parent below 0.1, and in no single tensor above 0.5
-                                                                                              -> unrelated
+3.  unrelated           mean-centred correlation with every parent below 0.1, by signs too, and in no single tensor
+                        above 0.5                                                             -> unrelated
     coordinates-open    the same, but sorted sizes of rows and columns are a parent's beyond chance, or could not be
                         compared                                                              -> inconclusive
-4.  weak-kinship        the correlation below 0.5 for every parent                            -> inconclusive
+4.  weak-kinship        the correlation below 0.5 for every parent, or below 0.1 though signs or units are akin
+                                                                                              -> inconclusive
 5.  other-child         another argument is an exact mixture of the suspect and the rest, and the suspect is not one
                                                                                               -> inconclusive
     extrapolated        a parent is, to its own rounding, the suspect carried on beyond it (a weight above 1); a recipe
@@ -21,7 +23,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         below 0 in float32 precision that gives no bits                       -> inconclusive
     ties                rule 7 would hold, but where the mixture falls on a border the suspect does not hold the even
                         number, as where elements were picked, or a change was taken in part  -> inconclusive
-    whole-parts         what follows would hold, but no part by itself is a mixture           -> inconclusive
+    whole-parts         what follows would hold, but no part by itself is a mixture; or every tensor holds all bits of
+                        one parent or of another                                              -> inconclusive
 6.  reproduced          a recipe with more than one parent gives the same bits in 99.99 % of the elements where the
                         parents differ                                                        -> merge
 7.  exact-to-rounding   one weighting (or one per piece) lies in every rounding cell sampled; agreement is complete,
@@ -34,7 +37,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     other-child again   another argument lies between the suspect and a third                 -> inconclusive
     method              what no weighted sum explains, after rules 7 to 10: a merge method, computed again in whole
                         tensors, gives the bits as rule 6 asks for (`named_method.py`), or, where its masks are random,
-                        the survivors are what some mask makes of them                        -> merge
+                        the survivors are what some mask makes of them; or every layer is a parent's, and one is there
+                        as two related parents have it (`stacked.py`)                         -> merge
 8.  traced              a recipe of several parents, in steps of 16 bits: where it gives another number than the mixture
                         rounded once, and no parent's, 0.8 of what holds either hold the recipe's, at least 500
                                                                                               -> on-line
@@ -44,6 +48,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         must be measured, and across components (spread at most 0.02); and it lies strictly between
                         the parents as often as that mixture would, in at least 500 elements  -> on-line
 9.  near-one-parent     one parent has 0.9 to 1.5 of the weight, known to 0.05                -> same-origin
+    near-copy           the same, but all that differs is of the size of rounding, and follows the weights' own size
+                        as rounding, scaling and noise do                                     -> inconclusive
     two-directions      the same, but a second one has at least 0.1, or three quarters of what differs from the first
                         moved towards the second                                              -> inconclusive
 10. shared-direction    anything else                                                         -> inconclusive
@@ -54,14 +60,15 @@ least half of the weights that may carry a verdict could be compared; whatever e
     other-coordinates                                                                         -> other-coordinates
 
 A control that fares as the suspect does turns rules 6 to 8 into inconclusive, and so does, for every class, a suspect
-of whose weights that may carry a verdict less than half could be compared (rule partial).
+of whose weights that may carry a verdict less than half could be compared, nine tenths for a copy and for unrelated
+(rule partial).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modelprov.forensics.judging.facts import Facts, PairedUnits
+from modelprov.forensics.judging.facts import Facts, PairedUnits, Stacked
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.thresholds import (
     BEYOND,
@@ -76,8 +83,12 @@ from modelprov.forensics.thresholds import (
     MINIMUM_ELEMENTS,
     MISSED,
     NEAR,
+    NEARLY_ALL,
+    PROPORTIONAL,
     REPRODUCED,
+    ROUNDING_SIZED,
     SECOND,
+    SHARED_BITS,
     SPREAD,
     STRAIGHT,
     STRICTLY,
@@ -85,6 +96,11 @@ from modelprov.forensics.thresholds import (
     TOWARDS,
     TRACED,
     UNRELATED,
+)
+
+PARTS = (
+    "each of its parts is, bit for bit, that of one parent or of another: parts put together look so, and so does "
+    "training in stages, of which one left those parts as they were"
 )
 
 
@@ -101,16 +117,34 @@ class Decision:
 def decide(facts: Facts) -> Decision:
     """Apply the rules in order."""
     decision = _by_rules(facts)
+    if facts.stacked is not None:
+        decision = _stacked(decision, facts.stacked)
     if facts.paired is not None and facts.paired.undone:
         return _undone(decision, facts, facts.paired)
-    if decision.class_ is VerdictClass.INCONCLUSIVE or facts.compared_decisive * held(decision, facts) >= HALF:
+    if decision.class_ is VerdictClass.INCONCLUSIVE or _enough(decision, facts):
         return decision
     alone = f"those alone would be called {decision.class_} (rule {decision.rule})"
     if held(decision, facts) < 1:
         alone = f"only {held(decision, facts):.0%} of those would be called {decision.class_} (rule {decision.rule})"
     return _inconclusive(
-        "partial", f"only {facts.compared_decisive:.0%} of its matrix weights could be compared; {alone}"
+        "partial",
+        f"only {facts.compared:.0%} of its weights, and {facts.compared_decisive:.0%} of those in matrices, could be "
+        f"compared; {alone}",
     )
+
+
+def _enough(decision: Decision, facts: Facts) -> bool:
+    """Whether the class is about enough of the suspect's weights.
+
+    A public part with something new beside it is a copy of that part and no more, and what could not be compared may
+    hold anything: both a copy and an all-clear have to be about nearly all.
+    """
+    if (
+        decision.class_ in (VerdictClass.COPY, VerdictClass.UNRELATED)
+        and min(facts.compared, facts.compared_decisive) < NEARLY_ALL
+    ):
+        return False
+    return facts.compared_decisive * held(decision, facts) >= HALF
 
 
 def by_method() -> Decision:
@@ -118,15 +152,34 @@ def by_method() -> Decision:
     return Decision(VerdictClass.MERGE, "method")
 
 
+def rounded_copy(parent: int, reason: str) -> Decision:
+    """What the suspect's own few numbers decide, where they are the parent's, rounded (`beyond.py` says when)."""
+    return Decision(VerdictClass.COPY, "rounded", parent, reason)
+
+
+def pointing_elsewhere(parent: int, reason: str) -> Decision:
+    """What a candidate decides that stands out in what a parent leaves (`beyond.py` says when)."""
+    return _inconclusive("points-elsewhere", reason, parent)
+
+
 def held(decision: Decision, facts: Facts) -> float:
     """The share of the weights compared that the class is about, 0 to 1: less than all where it holds in a part."""
     return {"partly-exact": facts.explained, "identical": facts.alike * facts.finite}.get(decision.rule, 1.0)
 
 
+def _stacked(decision: Decision, stacked: Stacked) -> Decision:
+    """Layers put together: a stack where they cannot be one model's own, else parts as training may leave them too."""
+    if decision.class_ is VerdictClass.COPY or decision.rule == "no-evidence":
+        return decision
+    if stacked.versions >= DISTINCT or (stacked.scaled and stacked.moved and len(stacked.parents) == 1):
+        return by_method()
+    return _inconclusive("whole-parts", PARTS) if len(stacked.parents) > 1 else decision
+
+
 def _undone(decision: Decision, facts: Facts, paired: PairedUnits) -> Decision:
     """What holds in other coordinates: bits are bits there too, and nothing else says more than the units."""
     bits = decision.class_ in (VerdictClass.COPY, VerdictClass.MERGE) and decision.rule != "exact-to-rounding"
-    if bits and paired.exact and facts.compared_decisive * held(decision, facts) >= HALF:
+    if bits and paired.exact and _enough(decision, facts):
         return decision
     if paired.doubts:
         return _inconclusive(
@@ -160,6 +213,9 @@ def _by_rules(facts: Facts) -> Decision:
         return _inconclusive("no-evidence", "the matrices of the suspect or of the parents do not vary")
     related = max(known)
     if related < UNRELATED and not facts.kin_tensors:
+        hidden = _hidden_kinship(facts)
+        if hidden is not None:
+            return hidden
         if facts.elsewhere is not None:
             return _inconclusive(
                 "coordinates-open",
@@ -181,8 +237,50 @@ def _by_rules(facts: Facts) -> Decision:
             "chance, less than a descendant does",
         )
     if facts.parents == 1:
-        return Decision(VerdictClass.SAME_ORIGIN, "near-one-parent", 1)
+        return _near(facts, 1)
     return _among_parents(facts)
+
+
+def _near(facts: Facts, parent: int) -> Decision:
+    """Near one parent: of the same origin, unless all that differs is of the size and kind of rounding."""
+    if facts.proportional is not None:
+        more, change = facts.proportional
+        if more <= PROPORTIONAL and change <= ROUNDING_SIZED:
+            return _inconclusive(
+                "near-copy",
+                f"its weights differ by {change:.2%} of their size on the mean, small ones no more than large ones: so "
+                "do rounding, scaling and noise, while training moves small weights as far as large ones",
+                parent,
+            )
+    return Decision(VerdictClass.SAME_ORIGIN, "near-one-parent", parent)
+
+
+def _hidden_kinship(facts: Facts) -> Decision | None:
+    """What signs or units say against an all-clear that a few giant numbers would give."""
+    same = max(facts.beyond_chance, default=0.0)
+    if same >= SHARED_BITS:
+        return _inconclusive(
+            "weak-kinship",
+            f"the raw weights hardly correlate, but {same:.1%} of them hold the same bits beyond what chance gives",
+            facts.beyond_chance.index(same) + 1,
+        )
+    signs = [value or 0.0 for value in facts.signs]
+    if max(signs, default=0) >= UNRELATED:
+        return _inconclusive(
+            "weak-kinship",
+            f"the raw weights hardly correlate, but by their signs alone they do, at {max(signs):.2f}: a few giant "
+            "numbers outweigh what the rest shares",
+            signs.index(max(signs)) + 1,
+        )
+    paired = facts.paired
+    if paired is not None and not paired.doubts and paired.kin > 0 and paired.kin >= HALF * paired.layers:
+        return _inconclusive(
+            "weak-kinship",
+            f"the raw weights hardly correlate, but {paired.agreeing:,} of {paired.units:,} units are paired alike by "
+            f"their gates and by their ups, where chance gives {paired.expected:.2g}",
+            paired.parent,
+        )
+    return None
 
 
 def _among_parents(facts: Facts) -> Decision:
@@ -219,12 +317,8 @@ def _among_parents(facts: Facts) -> Decision:
         )
     if exact == "exact-to-rounding" and not facts.short:
         exact = None  # Float32 hardly rounds: an adapter between two other scales of it fits too. Only bits tell.
-    if exact and not facts.blends:
-        return _inconclusive(
-            "whole-parts",
-            "each of its parts is, bit for bit, that of one parent or of another: parts put together look so, and so "
-            "does training in stages, of which one left those parts as they were",
-        )
+    if facts.patched or (exact and not facts.blends):
+        return _inconclusive("whole-parts", PARTS)
     if exact and facts.explained < HALF:
         return _inconclusive(
             "partly-exact", f"{facts.explained:.0%} of the matrix weights are exactly a mixture, the larger part is not"
@@ -299,7 +393,7 @@ def _by_weights(facts: Facts, weights: tuple[float, ...]) -> Decision:
         second = _second_direction(facts, weights, heaviest)
         if second is not None:
             return second
-        return Decision(VerdictClass.SAME_ORIGIN, "near-one-parent", heaviest + 1)
+        return _near(facts, heaviest + 1)
     if facts.agreement is not None and facts.agreement >= COMPLETE:
         return _inconclusive(
             "shared-direction",

@@ -57,17 +57,10 @@ def _summary(
     kind, suspect = decision.class_, _compared(facts, labels[0])
     alone = " A merge was not tested: that takes a second parent." if len(labels) == 2 else ""
     parent = labels[decision.parent] if decision.parent else ""
-    if kind is VerdictClass.COPY and facts.alike < 1:
-        return (
-            f"All matrices of {suspect} are those of {parent}, to the precision that {labels[0]} holds, which makes "
-            f"{floor_percent(facts.alike)} of the weights compared; only norms, biases or the like differ. Who copied "
-            f"whom is open.{_alike(facts, labels)}{alone}"
-        )
+    if decision.rule == "rounded":
+        return f"{suspect} is a copy of {parent}, rounded: {decision.reason}; who copied whom is open.{alone}"
     if kind is VerdictClass.COPY:
-        return (
-            f"{suspect} is a copy of {parent}: the same numbers, to the precision that {labels[0]} holds; who copied "
-            f"whom is open.{_alike(facts, labels)}{alone}"
-        )
+        return f"{_copied(facts, suspect, labels[0], parent, decision.parent or 1)}{_alike(facts, labels)}{alone}"
     if kind is VerdictClass.MERGE:
         return _merge_summary(decision, facts, mixing, reproduction, [suspect, *labels[1:]])
     if kind is VerdictClass.ON_LINE:
@@ -84,6 +77,12 @@ def _summary(
         )
     if kind is VerdictClass.UNRELATED:
         return f"{suspect} shares no more with {' or '.join(labels[1:])} than independently trained models do.{alone}"
+    return _open(decision, facts, labels, alone)
+
+
+def _open(decision: Decision, facts: Facts, labels: Sequence[str], alone: str) -> str:
+    """Of what is not settled: which question is open."""
+    suspect, parent = labels[0], labels[decision.parent or 0]
     if decision.rule == "other-child" and decision.parent:
         rest = " and ".join(label for number, label in enumerate(labels) if number != decision.parent)
         roles = _roles([one for one in facts.between if one.child == decision.parent], labels)
@@ -93,18 +92,45 @@ def _summary(
         )
     if decision.rule == "extrapolated" and decision.parent:
         return (
-            f"{labels[0]} is on a line with {' and '.join(labels[1:])}, but whether it was merged from {parent} or "
+            f"{suspect} is on a line with {' and '.join(labels[1:])}, but whether it was merged from {parent} or "
             f"{parent} made from it, the weights do not settle: {decision.reason}."
         )
     if decision.rule == "coordinates-open" and decision.parent:
         return (
-            f"{labels[0]} is perhaps {parent}, or a descendant, in other coordinates: {decision.reason}. That is no "
+            f"{suspect} is perhaps {parent}, or a descendant, in other coordinates: {decision.reason}. That is no "
             "finding and no all-clear."
+        )
+    if decision.rule == "near-copy" and decision.parent:
+        return (
+            f"{suspect} is {parent} but for changes of the size of rounding: {decision.reason}. That "
+            f"is no all-clear.{alone}"
+        )
+    if decision.rule == "points-elsewhere" and decision.parent:
+        return (
+            f"{suspect} is near {parent}, and {decision.reason}: named as a further parent, that one "
+            "may settle it. Which of them was made from which is open."
         )
     if decision.rule == "two-directions" and decision.parent and facts.weights:
         near = labels[1 + max(range(len(facts.weights)), key=lambda number: (facts.weights or ())[number])]
-        return f"{labels[0]} is near {near} and has the direction of {parent} in it too: {decision.reason}."
-    return f"The weights do not settle where {labels[0]} comes from: {decision.reason}."
+        return f"{suspect} is near {near} and has the direction of {parent} in it too: {decision.reason}."
+    return f"The weights do not settle where {suspect} comes from: {decision.reason}."
+
+
+def _copied(facts: Facts, suspect: str, label: str, parent: str, number: int) -> str:
+    """Of how much the suspect is a copy, and what differs."""
+    precision = f"to the precision that {label} holds"
+    if facts.alike == 1:
+        return f"{suspect} is a copy of {parent}: the same numbers, {precision}; who copied whom is open."
+    if facts.equal and facts.equal[number - 1] < 1:
+        return (
+            f"{suspect} is a copy of {parent} but for single numbers: {floor_percent(facts.alike)} of the weights "
+            "compared are the same ones; who copied whom is open."
+        )
+    return (
+        f"All matrices of {suspect} of at least 16 × 16 are those of {parent}, {precision}, which makes "
+        f"{floor_percent(facts.alike)} of the weights compared; only smaller ones, norms, biases or the like differ. "
+        "Who copied whom is open."
+    )
 
 
 def _undone(facts: Facts) -> str:
@@ -198,9 +224,12 @@ def _line_summary(
     decision: Decision, facts: Facts, after: AfterMerge, reproduction: Reproduction, labels: Sequence[str]
 ) -> str:
     suspect, weights = labels[0], facts.weights or ()
-    parents = " and ".join(labels[1:])
-    place = f"the line between {parents}" if len(labels) == 3 else f"the plane through {parents}"
-    parts = " + ".join(f"{weight:.3f} × {label}" for weight, label in zip(weights, labels[1:], strict=True))
+    mixed = [(weight, label) for weight, label in zip(weights, labels[1:], strict=True) if abs(weight) >= NO_SHARE]
+    without = [label for weight, label in zip(weights, labels[1:], strict=True) if abs(weight) < NO_SHARE]
+    parents = " and ".join(label for _, label in mixed)
+    none = f" ({' and '.join(without)} {'has' if len(without) == 1 else 'have'} no share)" if without else ""
+    place = f"the line between {parents}{none}" if len(mixed) == 2 else f"the plane through {parents}{none}"
+    parts = " + ".join(f"{weight:.3f} × {label}" for weight, label in mixed)
     beside = "a little" if after.sigma_relative is None else "no more than rounding"
     if after.sigma_relative:
         beside = f"{100 * after.sigma_relative:.2g} % of their distance"

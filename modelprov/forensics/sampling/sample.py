@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import FORMATS, DType, Float64, rounding_cell, rounding_cells
+from modelprov.checkpoints.formats.dtypes import FORMATS, DType, Float64, rounding_cells
 
 Index = npt.NDArray[np.bool_] | npt.NDArray[np.integer] | slice
 
@@ -63,6 +63,10 @@ class Sample:
 
     def take(self, index: Index) -> Sample:
         """Keep the elements chosen by a mask, an index array or a slice."""
+        if isinstance(index, np.ndarray) and index.dtype == np.bool_:
+            if index.all():
+                return self
+            index = np.flatnonzero(index)  # looked for once, not once an array
         return Sample(
             self.suspect[index],
             self.lower[index],
@@ -105,13 +109,17 @@ def from_values(
     if len(dtypes) != len(values):
         raise ValueError(f"{len(dtypes)} formats for {len(values)} arguments")
     groups = np.broadcast_to(np.asarray(group, np.int32), values.shape[1:])
+    codes = np.array([dtype.code for dtype in dtypes], np.uint8)
+    return from_formats(values, np.broadcast_to(codes[:, None], values.shape), groups)
+
+
+def from_formats(values: Float64, formats: npt.NDArray[np.uint8], group: npt.NDArray[np.integer]) -> Sample:
+    """The same of float64 [1 + k, n], the suspect first, with a format and a tensor of every element."""
     finite = np.isfinite(values).all(axis=0)
     if not finite.all():
-        values, groups = values[:, finite], groups[finite]
-    codes = np.array([dtype.code for dtype in dtypes], np.uint8)
-    formats = np.broadcast_to(codes[:, None], values.shape)
-    lower, upper = rounding_cell(values[0], dtypes[0])
-    return Sample(values[0], lower, upper, values[1:], groups, formats)
+        values, formats, group = values[:, finite], formats[:, finite], group[finite]
+    lower, upper = rounding_cells(values[0], formats[0])
+    return Sample(values[0], lower, upper, values[1:], np.asarray(group, np.int32), formats)
 
 
 def concatenate(samples: Sequence[Sample]) -> Sample:

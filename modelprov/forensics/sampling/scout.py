@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import FORMATS
 from modelprov.checkpoints.plan import Plan, plan_segments
 from modelprov.checkpoints.types import Alignment
-from modelprov.forensics.sampling.sample import Sample, concatenate, from_values
+from modelprov.forensics.sampling.sample import Sample, from_formats
 from modelprov.forensics.sampling.segments import decoded
 from modelprov.recipes.tensor_groups import kind_of
 
@@ -81,10 +80,13 @@ def _runs(alignment: Alignment, tensors: list[int], elements: int, seed: int) ->
 def load_sample(alignment: Alignment, plan: Plan) -> Sample:
     """Read and decode the planned runs; `group` is the tensor's row in the alignment. Non-finite elements are left out.
 
-    Raises what reading raises, and `ValueError` for an empty plan.
+    Raises what reading raises.
     """
-    samples = []
-    for position, values in decoded(alignment.checkpoints, plan):
-        formats = [FORMATS[code] for code in plan.dtype[:, position]]
-        samples.append(from_values(values[0], values[1:], formats, int(plan.tensor[position])))
-    return concatenate(samples)
+    values = np.empty((len(alignment.checkpoints), int(plan.count.sum())))
+    ends = np.cumsum(plan.count)
+    for position, read in decoded(alignment.checkpoints, plan):
+        for row, own in zip(values, read, strict=True):
+            row[ends[position] - own.size : ends[position]] = own
+    return from_formats(
+        values, np.repeat(plan.dtype.astype(np.uint8), plan.count, axis=1), np.repeat(plan.tensor, plan.count)
+    )

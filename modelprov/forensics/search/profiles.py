@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
-from scipy.stats import binom
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.checkpoints.plan import plan_segments
@@ -95,6 +93,8 @@ def closer(first: Float64, second: Float64) -> float:
     The two-sample Kolmogorov-Smirnov distance from below, exact: a walk of 2 n steps that ends where it began and stays
     within h (the eigenvalues of a path of 2 h + 1 points). Ties count as far apart as they could be.
     """
+    from scipy.special import gammaln, logsumexp
+
     n = first.size
     values = np.concatenate([first, second])
     side = np.repeat([1, -1], n)
@@ -110,6 +110,8 @@ def closer(first: Float64, second: Float64) -> float:
 
 def _beyond_chance(chances: Float64) -> bool:
     """Whether the rarest of the log probabilities, taken two or more together, are rarer than chance makes them."""
+    from scipy.stats import binom
+
     ranked = np.exp(np.sort(chances))
     together = np.asarray(binom.sf(np.arange(ranked.size), ranked.size, ranked))
     return bool((together[1:] < BEYOND_CHANCE).any())

@@ -26,6 +26,7 @@ TYPED = (*(number / 20 for number in range(1, 20)), 0.333, 0.667, 1 / 3, 2 / 3) 
 SLIGHTEST = 0.05  # weight that rounding may give to a parent that has none
 KEPT = 3  # recipes that are reported, runners-up included
 Float64 = npt.NDArray[np.float64]
+_Part = tuple[int, npt.NDArray[np.float32], npt.NDArray[np.uint32], npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +54,14 @@ class Scorer:
     def __init__(self, sample: Sample, stratum: npt.NDArray[np.int64]) -> None:
         self.sample, self.stratum = sample, stratum
         usable = (sample.formats != DType.F64.code).all(axis=0)
-        self._parts = []
+        self._parts: list[_Part] = []
         for code in np.unique(sample.formats[0]).tolist():
             chosen = usable & (sample.formats[0] == code)
             if chosen.any():
-                parents = np.ascontiguousarray(sample.parents[:, chosen].astype(np.float32))
-                suspect = sample.suspect[chosen].astype(np.float32).view(np.uint32)
-                self._parts.append((code, parents, suspect, stratum[chosen]))
+                own = slice(None) if chosen.all() else np.flatnonzero(chosen)
+                parents = np.ascontiguousarray(sample.parents[:, own].astype(np.float32))
+                suspect = sample.suspect[own].astype(np.float32).view(np.uint32)
+                self._parts.append((code, parents, suspect, stratum[own]))
 
     @property
     def elements(self) -> int:
@@ -68,7 +70,20 @@ class Scorer:
 
     def share(self, recipe: WeightedSum, *, whole: bool = False) -> float:
         """Share of the sampled elements whose bits come out, 0 to 1; `whole` recipes have one row for all strata."""
-        return float(sum(int(same.sum()) for _, same in self._equal(recipe, whole=whole)) / max(self.elements, 1))
+        if whole:  # asked thousands of times, mostly of few elements
+            weights, order = np.ascontiguousarray(recipe.weights[0]), np.array(recipe.order, np.int64)
+            equal = sum(self._count(int(recipe.arithmetic), order, weights, part) for part in self._parts)
+        else:
+            equal = sum(int(same.sum()) for _, same in self._equal(recipe))
+        return float(equal / max(self.elements, 1))
+
+    @staticmethod
+    def _count(arithmetic: int, order: npt.NDArray[np.int64], weights: Float64, part: _Part) -> int:
+        """How many elements of a part come out, with one row of weights."""
+        code, parents, suspect, _ = part
+        out = np.empty(len(suspect), np.float32)
+        evaluate(arithmetic, parents, weights, order, code, out)
+        return int(np.count_nonzero(out.view(np.uint32) == suspect))
 
     def by_stratum(self, recipe: WeightedSum) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Sampled elements, and those whose bits come out, int64 [strata] each."""
@@ -79,12 +94,10 @@ class Scorer:
             equal += np.bincount(stratum[same], minlength=strata)
         return elements, equal
 
-    def _equal(
-        self, recipe: WeightedSum, *, whole: bool = False
-    ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
+    def _equal(self, recipe: WeightedSum) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
         """The stratum of each element, and whether its bits come out, part by part."""
         order = np.array(recipe.order, np.int64)
-        if whole or (recipe.weights == recipe.weights[0]).all():  # np.unique is slow, and this is called often
+        if (recipe.weights == recipe.weights[0]).all():  # np.unique is slow, and this is called often
             distinct, which = recipe.weights[:1], np.zeros(0, np.int64)
         else:
             distinct, which = np.unique(recipe.weights, axis=0, return_inverse=True)

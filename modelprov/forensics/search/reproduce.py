@@ -21,7 +21,7 @@ from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.sampling.scout import plan_sample, stratify
 from modelprov.forensics.search.coordinates.looking import of_originals, views
 from modelprov.forensics.sums.kernels.choose import pick_device
-from modelprov.forensics.sums.kernels.cpu import compile_for
+from modelprov.forensics.sums.kernels.cpu import compile_kernel
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.moments import NONFINITE
 from modelprov.forensics.sums.sweep import block_bytes, sweep
@@ -127,7 +127,7 @@ def reproduce(
     whole = alignment if realignment is None else of_originals(alignment, models, realignment)
     progress.stage("preparing kernels (compiled once, on the first run)")
     device = pick_device("cpu")
-    compile_for(2)
+    compile_kernel()
     threads = limits.threads or max(2, processors())
     plan = plan_pass(alignment, block_bytes(limits.memory, threads, 2, device))
     progress.stage("comparing every weight", plan.bytes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -15,53 +16,88 @@ from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segme
 from modelprov.forensics.sums.moments import Moments
 
 Progress = Callable[[int], None]
+Complete = Callable[[Moments, np.integer | int], None]
+"""Hears the sums so far, and the first tensor whose row is not complete yet."""
 BUFFERS_PER_THREAD = 2  # block bytes a thread may hold at a time where files are mapped, beside what alignment adds
+SMALLEST_BLOCK = 64 << 10
+PIECE = 2 << 20
+"""Bytes of each checkpoint in one term of a tensor's sums: the same on every machine, or the last bits are not."""
+
+
+def piece_bytes(memory: int, checkpoints: int) -> int:
+    """Bytes of each checkpoint in a segment: `PIECE`, unless `memory` bytes do not hold one for a single thread."""
+    return int(np.clip(memory // (checkpoints * BUFFERS_PER_THREAD), SMALLEST_BLOCK, PIECE))
+
+
+def threads_within(memory: int, threads: int, checkpoints: int) -> int:
+    """How many of the threads can hold a segment each, at least one; `block_bytes` is then no less than a segment."""
+    return max(1, min(threads, memory // (checkpoints * BUFFERS_PER_THREAD * piece_bytes(memory, checkpoints))))
 
 
 def block_bytes(memory: int, threads: int, checkpoints: int, device: Device) -> int:
     """Bytes of each checkpoint in a block, so that all threads' buffers stay within `memory` bytes."""
     held = BUFFERS_PER_THREAD if device.buffer is None else 1
-    return int(np.clip(memory // max(1, threads * checkpoints * held), 64 << 10, device.block))
+    return int(np.clip(memory // max(1, threads * checkpoints * held), SMALLEST_BLOCK, device.block))
 
 
 def sweep(
     checkpoints: tuple[Checkpoint, ...], plan: Plan, tensors: int, recipes: RecipePlan, device: Device,
     *, threads: int, method: str = "auto", on_bytes: Progress | None = None,
-    precision: npt.NDArray[np.int64] | None = None,
+    precision: npt.NDArray[np.int64] | None = None, total: Moments | None = None, on_sums: Complete | None = None,
 ) -> Moments:  # fmt: skip
     """Moments with leading axis [tensors] of everything in the plan.
 
     `precision` int64 [tensors]: codes of the formats whose numbers the suspect holds, where those were measured.
     `method` is how local files are read: auto, map, direct or buffered. `on_bytes` hears how many bytes were read,
-    from any thread. Rows are added in the plan's order: the same blocks give the same bits for any number of threads.
+    from any thread. Rows are added in the plan's order: the same segments give the same bits for any number of threads.
+    They are added to `total`, whose rows of tensors that the plan does not hold stay; `on_sums` hears of it after every
+    block, one thread at a time.
     """
     sources = Sources(checkpoints, method)
     sizes = plan.sizes.sum(axis=0)
+    sums = _InOrder(plan, Moments.empty(len(checkpoints), tensors) if total is None else total, on_sums)
 
-    def make_worker() -> Callable[[int], Moments]:
+    def make_worker() -> Callable[[int], None]:
         reader = Reader(plan, sources, device.buffer)
 
-        def work(number: int) -> Moments:
+        def work(number: int) -> None:
             block = plan.block(number)
             loaded = reader.load(number)
             tensor = plan.tensor[block]
             narrow = None if precision is None else precision[tensor]
             segments = Segments(tensor, plan.count[block], loaded.start, plan.dtype[:, block], narrow)
-            rows = device.kernel(loaded.buffers, segments, recipes)
+            sums.put(number, device.kernel(loaded.buffers, segments, recipes))
             if on_bytes is not None:
                 on_bytes(int(sizes[block].sum()))
-            return rows
 
         return work
 
     try:
-        parts = run_tasks(plan.blocks, make_worker, threads)
+        run_tasks(plan.blocks, make_worker, threads)
     finally:
         sources.close()
     for checkpoint in checkpoints:
         checkpoint.source.check_unchanged()
-    total = Moments.empty(len(checkpoints), tensors)
-    if parts:
-        np.add.at(total.counts, plan.tensor, np.concatenate([part.counts for part in parts]))
-        np.add.at(total.sums, plan.tensor, np.concatenate([part.sums for part in parts]))
-    return total
+    return sums.total
+
+
+class _InOrder:
+    """Adds the rows of blocks in the plan's order, in whatever order they come; few wait, those that overtook one."""
+
+    def __init__(self, plan: Plan, total: Moments, on_sums: Complete | None) -> None:
+        self.total = total
+        self._plan, self._on_sums = plan, on_sums
+        self._lock, self._next, self._waiting = threading.Lock(), 0, dict[int, Moments]()
+
+    def put(self, number: int, rows: Moments) -> None:
+        """The rows of block `number`, a row a segment; from any thread."""
+        with self._lock:
+            self._waiting[number] = rows
+            while (following := self._waiting.pop(self._next, None)) is not None:
+                tensor = self._plan.tensor[self._plan.block(self._next)]
+                np.add.at(self.total.counts, tensor, following.counts)
+                np.add.at(self.total.sums, tensor, following.sums)
+                self._next += 1
+            if self._on_sums is not None:
+                rest = self._plan.tensor[int(self._plan.bounds[self._next]) :]
+                self._on_sums(self.total, rest[0] if len(rest) else len(self.total.sums))

@@ -15,6 +15,7 @@ from modelprov.reports.comparison.report import (
     Asked,
     ComparisonEnvironment,
     Coverage,
+    GivenFile,
     Input,
     Report,
     Settings,
@@ -65,6 +66,7 @@ def build_report(
 
 def _settings(options: Options, checkpoints: Sequence[Checkpoint], comparison: Comparison) -> Settings:
     suspect, *parents, reference = map(_asked, checkpoints)
+    given = options.alignment
     return Settings(
         sample=options.sample,
         sample_elements=options.sample_elements,
@@ -74,6 +76,7 @@ def _settings(options: Options, checkpoints: Sequence[Checkpoint], comparison: C
         threads=options.threads,
         method=options.method,
         thorough=options.thorough,
+        alignment=given and GivenFile(location=given.location, sha256=given.sha256),
         suspect=suspect,
         parents=tuple(parents),
         reference=reference,

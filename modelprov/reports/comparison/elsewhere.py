@@ -36,7 +36,15 @@ FRAMES = {
     "permuted": "in another order, or with other signs",
     "rotated": "turned to another basis",
 }
-TOKENS = {"strings": "the strings of both tokenizers", "numbers": "their numbers"}
+GIVEN_BY = {
+    "embeddings": "the embeddings of the same tokens",
+    "units": "MLP units of layers that were not tested, since embeddings gave nothing",
+}
+TOKENS = {
+    "strings": "the strings of both tokenizers",
+    "numbers": "their numbers",
+    "content": "their vectors, in this frame",
+}
 MAP = "Which layer of the parent each layer of the suspect is. Open: units do not agree beyond chance."
 
 
@@ -49,11 +57,17 @@ def coordinates(report: Report) -> tuple[Block, ...]:
         Heading("Other coordinates", listed=True),
         Text(n.clean(_said(found))),
         Bullets(tuple(n.clean(text) for text in found.undone)),
+        *_left(found),
         Facts(_facts(found)),
         *([Plot("Layer map", MAP, _layer_map(found))] if found.related else []),
         Only(TERMINAL, [Text(n.clean(f"Layers (suspect < parent): {runs(found)}") if found.related else "")]),
         Only(WRITTEN, [Fold(f"Layer by layer ({n.plural(len(found.layers), 'layer')})", [Grid(_table(found))])]),
     )
+
+
+def _left(found: Coordinates) -> tuple[Block, ...]:
+    """What undoing did not bring together."""
+    return (Text("Not undone:"), Bullets(tuple(n.clean(text) for text in found.left))) if found.left else ()
 
 
 def _said(found: Coordinates) -> str:
@@ -74,6 +88,7 @@ def _facts(found: Coordinates) -> tuple[Fact, ...]:
         ("Related layers", f"{len(related)} of {len(found.layers)} looked at"),
         ("Chance in the weakest of them", n.scientific(max((one.chance for one in related), default=None))),
         ("Residual stream", FRAMES[found.frame]),
+        ("Found from", GIVEN_BY[found.given_by]),
         ("Cosine of the embeddings in it (decides nothing)", n.cosine(found.embedding_cosine)),
         ("Tokens paired by", TOKENS[found.tokens]),
     )

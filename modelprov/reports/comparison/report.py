@@ -51,13 +51,21 @@ class Asked(Frozen):
     location: str
 
 
+class GivenFile(Frozen):
+    """A file that a run was given beside its inputs: the location as it was written, and the SHA-256 of its bytes."""
+
+    location: str
+    sha256: str
+
+
 class Settings(Frozen):
     """What was asked of the run: all that is needed to ask the same again.
 
     `sample_elements` elements of each checkpoint are read to find candidates, and with `sample` nothing else is.
     `memory` is in bytes; `threads` is null for all cores; `device` is auto, cpu or cuda; `method` says how files are
-    read (auto, map, direct, buffered); `thorough` whether other coordinates were looked for in any case. `parents` are
-    those beside the `reference`. Memory, threads, device and method change no count and no word of a report.
+    read (auto, map, direct, buffered); `thorough` whether other coordinates were looked for in any case, `alignment`
+    the file that said how to undo them. `parents` are those beside the `reference`. Memory, threads, device and method
+    change no count and no word of a report.
     """
 
     sample: bool
@@ -68,6 +76,7 @@ class Settings(Frozen):
     threads: int | None
     method: str
     thorough: bool = False
+    alignment: GivenFile | None = None
     suspect: Asked
     parents: tuple[Asked, ...]
     reference: Asked

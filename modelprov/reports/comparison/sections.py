@@ -82,7 +82,7 @@ def key_figures(report: Report) -> tuple[Figure, ...]:
     after, row = report.after_merge, report.overall
     mixed = report.verdict.class_ in MIXED
     compared = Figure(
-        "Weights compared", n.share(report.coverage.share), f"{n.compact(report.coverage.elements)} weights in all"
+        "Weights compared", n.share(report.coverage.share), f"{n.compact(report.coverage.elements)} of the suspect's"
     )
     found: list[Figure] = []
     if mixed:
@@ -151,7 +151,7 @@ def evidence(item: Evidence) -> str:
     if item.elements is not None:
         text += f", from {n.compact(item.elements)} weights"
     if item.null:
-        text += f" (by chance: {item.null})"
+        text += f" (to compare: {item.null})"
     return text
 
 

@@ -54,7 +54,7 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
     VerdictClass.SAME_ORIGIN: VerdictWords(
         "Same origin",
         "{suspect} shares its origin with {parent}",
-        "The weights lie near one parent, and away from it in a direction that the other checkpoints do not explain. "
+        "The weights lie near one parent, and away from it in a direction that no other checkpoint given explains. "
         "Which came first, or whether both come from a third checkpoint, they do not show.",
         Colours("#0b645a", "#74cfc0", "cyan"),
     ),
@@ -74,8 +74,7 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
     VerdictClass.INCONCLUSIVE: VerdictWords(
         "Inconclusive",
         "The weights do not settle where {suspect} comes from",
-        "There was too little comparable evidence, or the evidence points both ways. This is neither a finding nor an "
-        "all-clear.",
+        "This is neither a finding nor an all-clear.",
         Colours("#50555e", "#b9bfca", "white"),
     ),
 }

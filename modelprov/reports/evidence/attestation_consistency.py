@@ -14,7 +14,7 @@ from modelprov.recipes.weights_in_words import weighting
 from modelprov.reports.comparison.report import Report
 
 RULES: Final[Mapping[VerdictClass, frozenset[str]]] = {
-    VerdictClass.COPY: frozenset({"identical"}),
+    VerdictClass.COPY: frozenset({"identical", "rounded"}),
     VerdictClass.MERGE: frozenset({"reproduced", "exact-to-rounding", "partly-exact", "method"}),
     VerdictClass.ON_LINE: frozenset({"near-the-line", "traced"}),
     VerdictClass.SAME_ORIGIN: frozenset({"near-one-parent"}),
@@ -47,7 +47,7 @@ def _verdict(report: Report, parents: list[str]) -> Iterator[str]:
     ):
         yield f"the verdict is {verdict.class_}, of no parent"
     equal = report.overall.equal.get(verdict.parent or "")
-    if verdict.class_ is VerdictClass.COPY and (equal or 0) < MOST_BITS * (verdict.share or 1):
+    if verdict.rule == "identical" and (equal or 0) < MOST_BITS * (verdict.share or 1):
         yield f"the verdict is copy, but the bits equal to {verdict.parent}'s are {_said(equal)}"
     if verdict.rule == "reproduced" and (bits or 0) < MOST_BITS:
         yield f"the verdict {verdict.class_} rests on a recipe that gives the bits, but bit_equal is {_said(bits)}"

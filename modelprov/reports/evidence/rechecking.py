@@ -120,6 +120,12 @@ def _claims(report: Report) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     )
     yield "bits reproduced", equal, _of("reproduction", "bit_equal elements candidates")
     yield "method", report.method.words if report.method else "none", ("method",)
+    undone = report.coordinates.undone if report.coordinates else ()
+    yield (
+        "other coordinates",
+        f"{plural(len(undone), 'kind')} undone" if report.coordinates else "not looked for",
+        ("coordinates", "settings.alignment"),
+    )
     added = after.reason or ("not measured" if after.sigma is None else f"sigma {scientific(after.sigma)}")
     yield "after the merge", added, ("after_merge",)
     beyond = report.beyond.words or report.beyond.reason if report.beyond else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from modelprov.checkpoints.layouts.alignment_file import KEY, alignment_bytes, r
 from modelprov.checkpoints.layouts.realigned import parent_view
 from modelprov.checkpoints.layouts.realignment import Axis, PairedTensor, Realignment
 from modelprov.demo.writing import Weights
-from modelprov.errors import InvalidCheckpointError, UsageError
+from modelprov.errors import CouldNotJudgeError, InvalidCheckpointError, UsageError
 from modelprov.forensics.search.coordinates.kinship import kinship
 from modelprov.forensics.search.coordinates.undoing import undo
 from tests.factories import write_checkpoint
@@ -124,3 +125,42 @@ def test_an_alignment_takes_no_name_of_weights(tmp_path: Path) -> None:
     s, a = folder(tmp_path / "s", family().first), folder(tmp_path / "a", family().base)
     with pytest.raises(UsageError, match="name of a weights file"):
         modelprov.compare(s, a, save_alignment=tmp_path / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def undone_as_a_file_says(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two models, the file that undoes their other coordinates, and a report that was made with it."""
+    place = tmp_path_factory.mktemp("given")
+    s, a = folder(place / "s", made("residual rotated", ROUNDED, family().first)), folder(place / "a", family().first)
+    file = place / "s.alignment"
+    file.write_bytes(alignment_bytes(realignment("residual rotated", ROUNDED), str(s), str(a)))
+    modelprov.compare(s, a, alignment=file, threads=1).save(place / "report.json")
+    return place
+
+
+def failed(found: modelprov.Rechecked) -> list[str]:
+    return [claim.claim for claim in found.found.claims if not claim.holds]
+
+
+def test_a_report_with_a_given_alignment_is_repeated_with_it(undone_as_a_file_says: Path) -> None:
+    report = json.loads((undone_as_a_file_says / "report.json").read_text())
+    digest = hashlib.sha256((undone_as_a_file_says / "s.alignment").read_bytes()).hexdigest()
+    assert report["settings"]["alignment"]["sha256"] == digest
+    assert failed(modelprov.recheck(undone_as_a_file_says / "report.json", threads=1)) == []
+
+
+def test_another_alignment_than_the_report_was_made_with_is_seen(undone_as_a_file_says: Path, tmp_path: Path) -> None:
+    other = realignment("residual rotated", ROUNDED)
+    turned = {
+        key: replace(axis, basis=axis.basis[:, ::-1]) for key, axis in other.axes.items() if axis.basis is not None
+    }
+    (tmp_path / "it").write_bytes(alignment_bytes(replace(other, axes={**other.axes, **turned}), "s", "a"))
+    found = modelprov.recheck(undone_as_a_file_says / "report.json", location={"alignment": tmp_path / "it"}, threads=1)
+    assert "other coordinates" in failed(found)
+
+
+def test_a_given_alignment_that_is_gone_is_asked_for(undone_as_a_file_says: Path, tmp_path: Path) -> None:
+    text = (undone_as_a_file_says / "report.json").read_text()
+    (tmp_path / "report.json").write_text(text.replace("s.alignment", "gone.alignment"))
+    with pytest.raises(CouldNotJudgeError, match="not found: the alignment"):
+        modelprov.recheck(tmp_path / "report.json", threads=1)

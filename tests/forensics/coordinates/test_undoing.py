@@ -44,6 +44,10 @@ def raw(checkpoint: Checkpoint, name: str) -> bytes:
     return bytes(out)
 
 
+def values_of(checkpoint: Checkpoint, name: str) -> np.ndarray:
+    return decode(np.frombuffer(raw(checkpoint, name), np.uint8), checkpoint.tensors[name].dtype)
+
+
 def share_of_equal_bits(first: Checkpoint, second: Checkpoint) -> float:
     assert set(first.tensors) == set(second.tensors)
     equal = total = 0
@@ -111,9 +115,7 @@ def test_a_rotation_is_undone_to_its_rounding_and_never_called_exact() -> None:
     assert not found.realignment.exact
     own, theirs = views(suspect, family(True).first, found)
     for name, ref in own.tensors.items():
-        first, second = (
-            decode(np.frombuffer(raw(one, name), np.uint8), one.tensors[name].dtype) for one in (own, theirs)
-        )
+        first, second = values_of(own, name), values_of(theirs, name)
         assert np.linalg.norm(first - second) < 0.01 * np.linalg.norm(first), (name, ref)
 
 

@@ -188,7 +188,8 @@ def test_the_one_maximum_is_found_from_any_start_in_few_steps(added: float, prec
         start = np.array([alpha, alpha, 1.0]) * precision / added
         point, terms, converged = likelihood._newton(climbed, start, steps, math.inf)
         assert converged
-        assert gradient(climbed, point) == pytest.approx(np.zeros(3), abs=1e-3)
+        # the climb ends where a step gains less than 1e-8, which leaves gradients of the root of 2e-8 curvatures
+        assert gradient(climbed, point) == pytest.approx(np.zeros(3), abs=1e-2)
         np.testing.assert_array_equal(terms.log_probability, climbed.terms(point).log_probability)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.forensics.sums.kernels.cpu import cpu_kernel
+from modelprov.forensics.sums.kernels.cpu import _segments, cpu_kernel
 from modelprov.forensics.sums.kernels.interface import Kernel, RecipePlan, Segments
 from modelprov.forensics.sums.kernels.reference import reference_kernel
 from modelprov.forensics.sums.kernels.self_check import Example, example, quick_example
@@ -283,3 +284,14 @@ def test_threads_share_the_kernel_without_sharing_numbers() -> None:
     for thread in threads:
         thread.join()
     assert results == [True] * 80
+
+
+def test_one_compiled_kernel_serves_every_number_of_checkpoints_and_every_layout_of_what_it_is_given() -> None:
+    for n in (2, 3, 4):
+        case = example([64, 64], [[BF16, BF16]] * n, ALL[:1])
+        apart = np.repeat(case.segments.dtype, 2, axis=1)[:, ::2]
+        for segments in (case.segments, replace(case.segments, dtype=apart)):
+            for buffer in case.buffers:
+                buffer.setflags(write=not buffer.flags.writeable)
+            cpu_kernel(case.buffers, segments, case.recipes)
+    assert len(_segments.signatures) == 1

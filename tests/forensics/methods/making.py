@@ -33,15 +33,15 @@ def family(
 
 def merged(
     method: str, models: list[Weights], base: Weights | None = None, *,
-    each: dict[str, list[float]] | None = None, options: dict[str, Any] | None = None,
+    each: dict[str, list[Any]] | None = None, options: dict[str, Any] | None = None,
     arithmetic: str = "mergekit-0.1.5", dtype: DType | None = None, seed: int = 0,
 ) -> Weights:  # fmt: skip
-    """What the method makes of these models; `each` lists a value for each of them, `options` may be gradients."""
+    """What the method makes of these models; `each` lists a value (or gradient) for each, `options` may be so too."""
     known, rng = METHODS[method], np.random.default_rng(seed)
     made: Weights = {}
     for name, (values, stored) in models[0].items():
         layer = layer_of(name)
-        position = layer / (LAYERS - 1) if layer is not None else float("embed" not in name)
+        position = layer / (LAYERS - 1) if layer is not None else 0.0
         given = {key: resolve(name, value, position) for key, value in (options or {}).items()}
         out = known.merge(
             Inputs(
@@ -49,7 +49,7 @@ def merged(
                 base=None if base is None else base[name][0].ravel(),
                 shape=values.shape,
                 models=[
-                    {p.name: (each or {}).get(p.name, [p.default] * len(models))[at]
+                    {p.name: resolve(name, (each or {}).get(p.name, [p.default] * len(models))[at], position)
                      for p in known.parameters if p.per_model}
                     for at in range(len(models))
                 ],

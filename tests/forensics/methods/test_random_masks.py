@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.layouts.alignment import align
 from modelprov.demo.writing import Weights
+from modelprov.forensics.search.methods.random_masks import Thinned, thinned
+from modelprov.forensics.search.methods.whole import Wholes
 from tests.forensics.methods.making import family, merged, search
-from tests.memory import judge
+from tests.memory import checkpoint, judge
 
 
 @pytest.mark.parametrize("dtype", [DType.BF16, DType.F32])
@@ -57,3 +60,35 @@ def test_elements_picked_from_a_model_and_its_base_are_no_dare(share: float) -> 
     }
     assert search(suspect, first, second, base) is None
     assert judge(suspect, first, second, base).verdict.rule != "method"
+
+
+@pytest.mark.parametrize("method", ["della", "della_linear"])
+def test_densities_of_della_are_those_of_all_elements_not_of_the_large_ones_that_tell(method: str) -> None:
+    """Between close parents only large changes tell, which DELLA keeps more often."""
+    first, second, base = family(distance=4e-4, hidden=48)
+    each = {"weight": [0.6, 0.5], "density": [0.5, 0.7], "epsilon": [0.15, 0.15]}
+    found = thinned_by(merged(method, [first, second], base, each=each), first, second, base)
+    assert found is not None
+    assert found.method == method
+    assert found.densities == pytest.approx((0.5, 0.7), abs=0.01)
+    assert found.weights[1] / found.weights[0] == pytest.approx(0.5 / 0.6, abs=0.02)
+
+
+@pytest.mark.parametrize(("distance", "weight", "density"), [(1e-4, 1.0, 0.5), (2e-4, 0.6, 0.3)])
+def test_a_random_choice_between_parents_a_few_steps_apart_is_named(
+    distance: float, weight: float, density: float
+) -> None:
+    """Bf16 steps: a change, its enlargement and its weight are rounded each, and powers of two have uneven cells."""
+    first, _, base = family(distance=distance, hidden=96)
+    each = {"weight": [weight], "density": [density]}
+    found = thinned_by(merged("dare_linear", [first], base, each=each, arithmetic="mergekit-0.1.4"), first, base)
+    assert found is not None
+    assert (found.method, found.weights, found.densities) == ("dare_linear", (weight,), (density,))
+
+
+def thinned_by(*models: Weights) -> Thinned | None:
+    """What the search for random masks alone finds, the base last."""
+    opened = [checkpoint(f"model {number}", one) for number, one in enumerate(models)]
+    wholes = Wholes(align(opened), 0, 512 << 20)
+    loaded = [whole for row in wholes.decisive if (whole := wholes.load(row)) is not None]
+    return thinned(lambda: iter(loaded), loaded[0])

@@ -46,12 +46,16 @@ def test_thinned_task_vectors_are_named_with_weights_and_densities(
     assert found.bits.equal == found.bits.elements
 
 
-def test_one_thinned_task_vector_needs_one_model() -> None:
+@pytest.mark.parametrize("weight", [1.0, 0.6])
+def test_one_thinned_task_vector_needs_one_model(weight: float) -> None:
+    """A weight that is divided by itself is in the last bits."""
     first, second, base = family()
-    suspect = merged("ties", [first], base, each={"weight": [1.0], "density": [0.3]})
+    suspect = merged("ties", [first], base, each={"weight": [weight], "density": [0.3]})
     found = search(suspect, first, second, base)
     assert found is not None
-    assert (found.made.method, found.made.models, found.made.each[0]["density"]) == ("ties", (0,), 0.3)
+    assert (found.made.method, found.made.models) == ("ties", (0,))
+    assert found.made.each == ({"weight": weight, "density": 0.3},)
+    assert found.bits.equal == found.bits.elements
 
 
 def test_the_recipe_of_ties_makes_the_same_bits(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ PARTIAL = replace(SIBLING, identical=(1,))
 LEAST = [  # a rule holds from its threshold upwards
     (SIBLING, "elements", thresholds.MINIMUM_ELEMENTS, NEAR_RULE, (INCONCLUSIVE, "no-evidence")),
     (SIBLING, "finite", thresholds.HALF, NEAR_RULE, (INCONCLUSIVE, "no-evidence")),
-    (PARTIAL, "compared_decisive", thresholds.HALF, ("copy", "identical"), (INCONCLUSIVE, "partial")),
+    (PARTIAL, "compared_decisive", thresholds.NEARLY_ALL, ("copy", "identical"), (INCONCLUSIVE, "partial")),
     (REPRODUCED, "bit_equal", thresholds.REPRODUCED, BITS_RULE, TRAINED_RULE),
     (OTHER_EXACT, "bit_equal", thresholds.REPRODUCED, BITS_RULE, (INCONCLUSIVE, "other-child")),
     (REPRODUCED, "distinct", thresholds.DISTINCT, BITS_RULE, TRAINED_RULE),

@@ -37,8 +37,8 @@ def test_three_parents_span_a_plane() -> None:
 def test_the_share_is_that_of_what_was_compared_and_holds() -> None:
     for facts, share in (
         (COPIED, 1.0),
-        (replace(COPIED, compared=0.8), 0.8),
-        (replace(COPIED, compared=0.8, alike=0.5), 0.4),
+        (replace(COPIED, compared=0.95), 0.95),
+        (replace(COPIED, compared=0.95, alike=0.6), 0.57),
         (replace(COPIED, finite=0.75), 0.75),
         (replace(REPRODUCED, compared=0.8, explained=0.75), 0.6),
         (replace(TRAINED, explained=0.7), 1.0),

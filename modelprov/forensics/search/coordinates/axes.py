@@ -52,6 +52,17 @@ def log_sizes(own: list[Float32], theirs: list[Float32], axis: Axis) -> Float64:
     return in_doublings(np.asarray(first), np.asarray(second))
 
 
+def along(axis: Axis, rows: Float32) -> Float32:
+    """The parent's rows [m, width] as the axis picks, multiplies and mixes them, [n, width]."""
+    picked = rows[axis.theirs]
+    if axis.factors is not None:
+        picked = picked * axis.factors[:, None].astype(np.float32)
+    if axis.blocks is not None:
+        runs = picked.reshape(len(axis.blocks), -1, picked.shape[1])
+        picked = (axis.blocks.transpose(0, 2, 1) @ runs).reshape(picked.shape)
+    return np.asarray(picked, np.float32)
+
+
 def scaled(axis: Axis, by: Float64 | None) -> Axis:
     """The axis with further factors."""
     if by is None:

@@ -6,7 +6,7 @@ is nearly a permutation with signs is one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -65,6 +65,12 @@ def find_frame(parent: Float32, suspect: Float32) -> Frame:
     still = parent.shape[1] == len(order) and np.array_equal(order, np.arange(len(order))) and (signs > 0).all()
     found = Frame("same" if still else "permuted", order, signs, None, None)
     return Frame(found.kind, order, signs, None, _cosine(found.turned(first.astype(np.float32)), second))
+
+
+def told_by(frame: Frame, parent: Float32, suspect: Float32) -> Frame:
+    """A frame that was found otherwise, with what the embeddings [tokens, d] and [tokens, d'] say in it."""
+    first, second = (values - values.mean(axis=0) for values in (parent, suspect))
+    return replace(frame, cosine=_cosine(frame.turned(first), second))
 
 
 def _cosine(first: Float32, second: Float32) -> float:

@@ -2,28 +2,34 @@
 
 In the residual frame that the embeddings give, the rows of a layer's gates are assigned to the parent's, and those of
 its ups are, without knowing of each other. Of two models trained apart the assignments agree in about n / N of n
-units, by chance; of one model in other coordinates in nearly all. Embeddings give the frame and decide nothing.
-Layers of one model share a frame, so the chance is not exact, and a share of the units is asked for beside it.
+units, by chance; of one model in other coordinates in nearly all. Embeddings give the frame and decide nothing; where
+they are another's, units of layers that are not tested give it. Layers of one model share a frame, so the chance is not
+exact, and a share of the units is asked for beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
+from modelprov.checkpoints.formats.dtypes import Float32
 from modelprov.checkpoints.layouts.decoder import Decoder
 from modelprov.checkpoints.layouts.tokens import SharedTokens, shared_tokens
-from modelprov.forensics.search.coordinates.frame import Frame, find_frame, same
+from modelprov.forensics.search.coordinates.frame import Frame, find_frame, same, told_by
 from modelprov.forensics.search.coordinates.layers import proposed
 from modelprov.forensics.search.coordinates.matrices import Matrices
 from modelprov.forensics.search.coordinates.pairing import agreements, assigned, chance, unit_rows
+from modelprov.forensics.search.coordinates.unit_frame import layers_alike, unit_frame
 from modelprov.forensics.thresholds import HALF, UNITS_AGREE, UNITS_CHANCE
 
 TOKENS = 32_000
 LAYERS, EXPERTS, UNITS = 4, 4, 1_024
 """What is read for the test: tokens, layers over the depth, experts of each, units of each."""
+GIVING = 2
+"""Layers whose units give a frame, where embeddings give none."""
 Part = tuple[int | None, bool]
 """An expert, or what all share."""
 
@@ -55,7 +61,7 @@ class Kinship:
     """What the test found of a suspect and one parent: the frame, and the layers that were looked at.
 
     `tried` pairs of layers and frames are in every chance. `layers` gives each of the suspect's layers the parent's
-    that it was paired with.
+    that it was paired with. `given_by` says what the frame is from.
     """
 
     frame: Frame
@@ -63,6 +69,7 @@ class Kinship:
     tests: tuple[LayerTest, ...]
     tried: int
     layers: dict[int, int]
+    given_by: Literal["embeddings", "units"] = "embeddings"
 
     @property
     def related(self) -> bool:
@@ -86,28 +93,58 @@ def kinship(
     own, theirs = Matrices(suspect, on_bytes), Matrices(parent, on_bytes)
     rows = (suspect.embeddings.shape[0], parent.embeddings.shape[0])
     tokens = shared_tokens(suspect.checkpoint, parent.checkpoint, rows)
-    frames = _frames(own, theirs, tokens, seed)
+    embeddings = _embeddings(own, theirs, tokens, seed)
+    frames = _frames(own, theirs, *embeddings)
     chosen = _spread(suspect.layers)
     best: Kinship | None = None
     tried = 0
     for number, frame in enumerate(frames):
-        layers = {layer: layer for layer in chosen if layer in parent.layers}
-        tried += len(layers)
-        tests = _tests(own, theirs, frame, layers, seed)
-        if not _enough(tests, len(chosen), tried):
-            content = {} if number else proposed(theirs, own, frame, seed)
-            moved = {layer: content[layer] for layer in chosen if layer in content and content[layer] != layer}
-            tried += len(moved) * len(parent.layers)
-            others = _tests(own, theirs, frame, moved, seed)
-            tests = _better(tests, others)
-            layers = layers | content
-        made = _judged(tests, tried)
-        found = Kinship(frame, tokens, made, tried, {**layers, **{t.layer: t.parent_layer for t in made}})
+        found = _tested(own, theirs, tokens, frame, chosen, seed, tried, moved=not number)
+        tried = found.tried
         if best is None or found.score > best.score:
             best = found
         if best.related:
-            break
+            return best
+    told = _by_units(own, theirs, tokens, chosen, seed, tried)
+    if told is not None and told.related:
+        return replace(told, frame=told_by(told.frame, *embeddings), given_by="units")
     return best if best is not None and best.tests else None
+
+
+def _tested(
+    own: Matrices, theirs: Matrices, tokens: SharedTokens, frame: Frame, chosen: Sequence[int], seed: int, tried: int,
+    *, moved: bool,
+) -> Kinship:  # fmt: skip
+    """The test of layers in a frame: with those of their number, and, where they may have `moved`, of like content."""
+    layers = {layer: layer for layer in chosen if layer in theirs.decoder.layers}
+    tried += len(layers)
+    tests = _tests(own, theirs, frame, layers, seed)
+    if not _enough(tests, len(chosen), tried):
+        content = proposed(theirs, own, frame, seed) if moved else {}
+        other = {layer: content[layer] for layer in chosen if layer in content and content[layer] != layer}
+        tried += len(other) * len(theirs.decoder.layers)
+        tests = _better(tests, _tests(own, theirs, frame, other, seed))
+        layers = layers | content
+    made = _judged(tests, tried)
+    return Kinship(frame, tokens, made, tried, {**layers, **{t.layer: t.parent_layer for t in made}})
+
+
+def _by_units(
+    own: Matrices, theirs: Matrices, tokens: SharedTokens, chosen: Sequence[int], seed: int, tried: int
+) -> Kinship | None:
+    """The test in the frame that the units of some layers give, of others that gave nothing to it."""
+    tested = list(chosen)
+    giving = _spread([layer for layer in own.decoder.layers if layer not in tested], GIVING)
+    if len(giving) < GIVING:
+        giving, tested = tuple(tested[::2]), tested[1::2]
+    if not tested:
+        return None
+    same_number = [(layer, layer) for layer in giving if layer in theirs.decoder.layers]
+    frame = unit_frame(own, theirs, same_number)
+    if frame is None:
+        alike = layers_alike(own, theirs, giving)
+        frame = unit_frame(own, theirs, alike) if alike != same_number else None
+    return None if frame is None else _tested(own, theirs, tokens, frame, tested, seed, tried, moved=True)
 
 
 def test_layers(
@@ -131,22 +168,26 @@ def _judged(tests: Counts, tried: int) -> tuple[LayerTest, ...]:
 Counts = dict[tuple[int, int], tuple[int, int, float]]
 
 
-def _frames(own: Matrices, theirs: Matrices, tokens: SharedTokens, seed: int) -> list[Frame]:
-    """The frame that the embeddings give, and that of models left in their own coordinates where both are as wide."""
+def _embeddings(own: Matrices, theirs: Matrices, tokens: SharedTokens, seed: int) -> tuple[Float32, Float32]:
+    """The parent's and the suspect's embeddings of the same tokens, some of many."""
     chosen = np.arange(tokens.first.size)
     if chosen.size > TOKENS:
         chosen = np.sort(np.random.default_rng(seed).choice(chosen.size, TOKENS, replace=False))
     first = own.rows(own.decoder.embeddings, tokens.first[chosen])
-    second = theirs.rows(theirs.decoder.embeddings, tokens.second[chosen])
-    frames = [find_frame(second, first)]
+    return theirs.rows(theirs.decoder.embeddings, tokens.second[chosen]), first
+
+
+def _frames(own: Matrices, theirs: Matrices, parent: Float32, suspect: Float32) -> list[Frame]:
+    """The frame that the embeddings give, and that of models left in their own coordinates where both are as wide."""
+    frames = [find_frame(parent, suspect)]
     if frames[0].kind != "same" and own.decoder.hidden == theirs.decoder.hidden:
         frames.append(same(own.decoder.hidden))
     return frames
 
 
-def _spread(layers: Sequence[int]) -> tuple[int, ...]:
+def _spread(layers: Sequence[int], most: int = LAYERS) -> tuple[int, ...]:
     """A few layers over the whole depth, neither the first nor the last alone."""
-    places = np.linspace(0, len(layers) - 1, min(LAYERS, len(layers))).round().astype(int)
+    places = np.linspace(0, len(layers) - 1, min(most, len(layers))).round().astype(int)
     return tuple(layers[place] for place in places)
 
 

@@ -59,7 +59,7 @@ def look(
     if given is not None:
         return Found(number, found, found.tests, given)
     undone = undo(found, suspect, parent, seed, on_bytes)
-    return Found(number, found, undone.tests, undone.realignment)
+    return Found(number, replace(found, tokens=undone.tokens), undone.tests, undone.realignment)
 
 
 def _rank(found: Kinship) -> tuple[bool, float]:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
-from scipy.stats import poisson
 
 from modelprov.checkpoints.formats.dtypes import Float32
 
@@ -25,6 +23,8 @@ def unit_rows(values: Float32) -> Float32:
 
 def assigned(scores: Float32) -> Int64:
     """The column of each row in the assignment of largest sum, one to one; -1 for rows that are left over."""
+    from scipy.optimize import linear_sum_assignment
+
     found = np.full(scores.shape[0], -1, np.int64)
     rows, columns = linear_sum_assignment(scores, maximize=True)
     found[rows] = columns
@@ -42,6 +42,8 @@ def chance(agreeing: int, expected: float, tried: int = 1) -> float:
 
     Two independent assignments of n items to N places agree in each with probability 1 / N: Poisson with mean n / N.
     """
+    from scipy.stats import poisson
+
     return float(min(1.0, poisson.sf(agreeing - 1, expected) * max(1, tried)))
 
 

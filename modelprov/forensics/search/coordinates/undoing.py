@@ -14,20 +14,24 @@ from modelprov.checkpoints.formats.dtypes import Float32, Float64
 from modelprov.checkpoints.layouts.decoder import RESIDUAL, VOCABULARY, Decoder, Place
 from modelprov.checkpoints.layouts.realigned import fits
 from modelprov.checkpoints.layouts.realignment import Axis, PairedTensor, Realignment, powers_of_two
+from modelprov.checkpoints.layouts.tokens import SharedTokens
 from modelprov.forensics.search.coordinates import scales
-from modelprov.forensics.search.coordinates.axes import log_sizes, paired_rows, residual_axis, scaled
+from modelprov.forensics.search.coordinates.attention import Rows, attention_axes
+from modelprov.forensics.search.coordinates.axes import along, log_sizes, paired_rows, residual_axis, scaled
 from modelprov.forensics.search.coordinates.frame import Frame
 from modelprov.forensics.search.coordinates.kinship import Kinship, LayerTest, Part, alike_in_rows, parts, test_layers
 from modelprov.forensics.search.coordinates.layers import proposed
 from modelprov.forensics.search.coordinates.matrices import Matrices
+from modelprov.forensics.search.coordinates.tokens import tokens_alike
 
 
 @dataclass(frozen=True, eq=False)
 class Undone:
-    """The realignment, and the test of every layer of it."""
+    """The realignment, the test of every layer of it, and how tokens were paired."""
 
     realignment: Realignment
     tests: tuple[LayerTest, ...]
+    tokens: SharedTokens
 
 
 @dataclass
@@ -51,7 +55,8 @@ def undo(
     tests = test_layers(work.own, work.theirs, found.frame, layers, content, seed, found.tried)
     kin = {test.layer: test.parent_layer for test in tests if test.related}
     work.axes[RESIDUAL] = residual_axis(found.frame)
-    work.axes[VOCABULARY] = Axis(found.tokens.first, found.tokens.second)
+    tokens = tokens_alike(work.own, work.theirs, found.frame, found.tokens)
+    work.axes[VOCABULARY] = Axis(tokens.first, tokens.second)
     _outside(work)
     for layer, there in kin.items():
         _layer(work, layer, there)
@@ -61,7 +66,7 @@ def undo(
         if fits(tensor, suspect.held[tensor.name][1], work.axes, theirs=False)
         and fits(tensor, parent.held[tensor.parent][1], work.axes, theirs=True)
     )
-    return Undone(Realignment(work.axes, fitting, kin), tests)
+    return Undone(Realignment(work.axes, fitting, kin), tests, tokens)
 
 
 def _outside(work: _Work) -> None:
@@ -70,7 +75,7 @@ def _outside(work: _Work) -> None:
     work.tensors.append(PairedTensor(own.embeddings.name, theirs.embeddings.name, VOCABULARY, RESIDUAL))
     head, other = own.head, theirs.head
     if head is not None and other is not None and head.name in own.places:
-        _with_norm(work, [(head, other, VOCABULARY, None)])
+        _with_norm(work, [(head, other, VOCABULARY)])
     for place in own.in_layer(None):
         counterpart = theirs.places.get(place.name)
         if counterpart is None or place.kind in ("embeddings", "head") or place.name in (head.norm if head else None,):
@@ -84,8 +89,8 @@ def _layer(work: _Work, layer: int, there: int) -> None:
     by_norm: dict[tuple[str | None, str | None], list[_Reader]] = {}
     paired: set[str] = set()
 
-    def add(own: Place, theirs: Place, rows: str | None, gains: Float64 | None) -> None:
-        by_norm.setdefault((own.norm, theirs.norm), []).append((own, theirs, rows, gains))
+    def add(own: Place, theirs: Place, rows: str | None) -> None:
+        by_norm.setdefault((own.norm, theirs.norm), []).append((own, theirs, rows))
         paired.add(own.name)
 
     _attention(work, layer, there, add, paired)
@@ -95,34 +100,29 @@ def _layer(work: _Work, layer: int, there: int) -> None:
     _router(work, layer, there, pairs, add)
     for place, counterpart in _others(work, layer, there, paired):
         if len(place.shape) == 2 and place.norm and place.columns and place.shape == counterpart.shape:
-            add(place, counterpart, None, None)
+            add(place, counterpart, None)
     done = {norm for (norm, _) in by_norm}
     for readers in by_norm.values():
         _with_norm(work, readers)
     _rest(work, layer, there, paired, done)
 
 
-_Reader = tuple[Place, Place, str | None, Float64 | None]
-Add = Callable[[Place, Place, str | None, Float64 | None], None]
+_Reader = tuple[Place, Place, str | None]
+Add = Callable[[Place, Place, str | None], None]
 
 
 def _attention(work: _Work, layer: int, there: int, add: Add, paired: set[str]) -> None:
     """Queries, keys and values by their rows, outputs by their columns."""
-    logs: dict[str, Float64] = {}
-    axes: dict[str, Axis] = {}
     places = {kind: (work.own.decoder.of(layer, kind), work.theirs.decoder.of(there, kind)) for kind in "qkvo"}
+    sides: dict[str, Rows] = {}
     for kind, (own, theirs) in places.items():
         if own is None or theirs is None:
             continue
         if kind == "o":
-            first, second = work.own.read(own).T, work.frame.turned(work.theirs.read(theirs).T)
+            sides[kind] = work.own.read(own).T, work.frame.turned(work.theirs.read(theirs).T)
         else:
-            first, second = work.own.folded(own), work.frame.turned(work.theirs.folded(theirs))
-        axes[kind] = paired_rows([(first, second, False)])
-        logs[kind] = log_sizes([first], [second], axes[kind])
-    for one, other in ("qk", "vo"):
-        if one in logs and other in logs and scales.balanced(logs[one], logs[other]):
-            axes |= {kind: scaled(axes[kind], scales.factors(logs[kind])) for kind in (one, other)}
+            sides[kind] = work.own.folded(own), work.frame.turned(work.theirs.folded(theirs))
+    axes = attention_axes(sides, work.own.decoder.head_width)
     for kind, axis in axes.items():
         own, theirs = places[kind]
         assert own is not None
@@ -134,7 +134,7 @@ def _attention(work: _Work, layer: int, there: int, add: Add, paired: set[str]) 
             work.tensors.append(PairedTensor(own.name, theirs.name, RESIDUAL, key))
             paired.add(own.name)
         else:
-            add(own, theirs, key, axis.factors)
+            add(own, theirs, key)
 
 
 def _units(work: _Work, mine: tuple[int, Part], other: tuple[int, Part], add: Add, paired: set[str]) -> None:
@@ -174,7 +174,7 @@ def _units(work: _Work, mine: tuple[int, Part], other: tuple[int, Part], add: Ad
             work.tensors.append(PairedTensor(own.name, theirs.name, RESIDUAL, key))
             paired.add(own.name)
         else:
-            add(own, theirs, key, held.factors)
+            add(own, theirs, key)
 
 
 def _router(work: _Work, layer: int, there: int, pairs: list[tuple[Part, Part]], add: Add) -> None:
@@ -186,7 +186,7 @@ def _router(work: _Work, layer: int, there: int, pairs: list[tuple[Part, Part]],
     columns = np.array(sorted(experts), np.int64)
     if columns.max(axis=0)[0] < own.shape[0] and columns.max(axis=0)[1] < theirs.shape[0]:
         work.axes[own.rows] = Axis(columns[:, 0], columns[:, 1])
-        add(own, theirs, own.rows, None)
+        add(own, theirs, own.rows)
 
 
 def _with_norm(work: _Work, readers: list[_Reader]) -> None:
@@ -210,7 +210,7 @@ def _with_norm(work: _Work, readers: list[_Reader]) -> None:
             work.tensors.append(PairedTensor(own_norm, their_norm, rows, None))
     elif work.frame.basis is not None and (own_norm or their_norm):
         return
-    for own, theirs, rows, _ in readers:
+    for own, theirs, rows in readers:
         work.tensors.append(PairedTensor(own.name, theirs.name, rows, columns, folded))
 
 
@@ -227,13 +227,10 @@ def _gains(work: _Work, own_norm: str, their_norm: str, readers: list[_Reader]) 
     if by is None:
         return None
     seen = []
-    for own, theirs, rows, factors in readers[:4]:
-        side = work.axes[rows] if rows is not None else None
+    for own, theirs, rows in readers[:4]:
         mine, other = work.own.read(own)[:, axis.own], work.theirs.read(theirs)[:, axis.theirs]
-        if side is not None:
-            mine, other = mine[side.own], other[side.theirs]
-        if factors is not None:
-            other = other * factors[:, None].astype(np.float32)
+        if rows is not None:
+            mine, other = mine[work.axes[rows].own], along(work.axes[rows], other)
         seen.append(
             scales.in_doublings(*(np.linalg.norm(values, axis=0).astype(np.float64) for values in (mine, other)))
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modelprov.forensics.search.methods import arcs, means, swaps, voted
+from modelprov.forensics.search.methods import arcs, graded, means, swaps, voted
 from modelprov.forensics.search.methods.random_masks import thinned
 from modelprov.forensics.search.methods.remake import Bits, Made, bits, total
 from modelprov.forensics.search.methods.whole import THIN, Whole, Wholes
@@ -78,6 +78,7 @@ def _proposed(wholes: Wholes, looks: Sequence[Whole], first: Whole) -> Iterator[
     """Every merge worth computing, by family."""
     if len(looks[0].parents) < 2:
         return
+    yield from graded.graded(lambda: _loaded(wholes, wholes.rows), looks)
     yield from arcs.slerp(lambda: _loaded(wholes, wholes.rows), looks)
     yield from arcs.nuslerp(looks)
     yield from means.karcher(looks)

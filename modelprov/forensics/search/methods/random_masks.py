@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.search.methods.subsets import Factor, Mask, Vectors, taken
 from modelprov.forensics.search.methods.voted import roles, typed
 from modelprov.forensics.search.methods.whole import Whole
-from modelprov.forensics.thresholds import ENLARGED, MASKED, RANKED, STEADY, VOTED
+from modelprov.forensics.thresholds import ENLARGED, IMPROBABLE, MASKED, RANKED, STEADY, VOTED
 
 LEAST = 200  # changed elements that tell, below which a tensor says nothing
 TENSORS = 3  # that have to say the same
@@ -29,8 +30,10 @@ DEVIATIONS = 6  # standard errors that a weight or a kept share of one tensor ma
 class Masked:
     """What one tensor says, by model, float64 [m]: factors, weights, kept shares, slopes; and counts of elements.
 
-    `ratios` are w_0 / (w_0 + w_j) where sums were divided by the weights that took part. `vote`: whether hardly any
-    element of opposite signs took part of both. `counted` elements stand behind shares and slopes.
+    Elements that tell are larger than others, and of DELLA are kept more often for that: `by_rank` are kept shares and
+    weights (two rows) with that taken out, by the slope. `ratios` are w_0 / (w_0 + w_j) where sums were divided by the
+    weights that took part. Of so many elements of opposite signs `both` took part, `expected` by chance. `counted`
+    elements stand behind shares and slopes.
     """
 
     factors: Float64
@@ -38,7 +41,10 @@ class Masked:
     ratios: Float64 | None
     kept: Float64
     slopes: Float64
-    vote: bool
+    by_rank: Float64
+    spread: Float64
+    both: int
+    expected: float
     told: int
     explained: int
     counted: int
@@ -76,19 +82,54 @@ def thinned(wholes: Callable[[], Iterable[Whole]], first: Whole) -> Thinned | No
 
 
 def _claimed(found: Sequence[Masked]) -> bool:
-    told, explained = (sum(getattr(one, name) for one in found) for name in ("told", "explained"))
-    if explained < MASKED * told:
+    seen = consistency(found)
+    if seen.explained < MASKED:
         return False
+    if seen.enlarged < ENLARGED:  # the parents' own numbers: whoever picks elements leaves them too
+        return False
+    return min(seen.alike, seen.steady) >= STEADY and seen.dropped and seen.beyond <= IMPROBABLE
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """What thresholds are held against: shares of elements that a mask explains, and of tensors that are like all.
+
+    `enlarged`: the largest distance of a factor from 1. `alike` in the kept share, `steady` in the weight, to six
+    standard errors. `dropped`: whether anything was; `beyond`: how far the chance of the smallest or largest change
+    would be below 0 or above 1, as where elements were dropped by their size. `voted`: what of chance took part at
+    opposite signs; `slope` the smallest over the models.
+    """
+
+    explained: float
+    enlarged: float
+    alike: float
+    steady: float
+    dropped: bool
+    voted: float
+    slope: float
+    beyond: float
+
+
+def consistency(found: Sequence[Masked]) -> Consistency:
+    """These measures over some tensors, one at least."""
+    told, explained, both = (sum(getattr(one, name) for one in found) for name in ("told", "explained", "both"))
+    expected = sum(one.expected for one in found)
     factors = np.stack([one.factors for one in found])
-    if (np.abs(factors - 1) < ENLARGED).all():  # the parents' own numbers: whoever picks elements leaves them too
-        return False
     counted = np.array([one.counted for one in found])[:, None]
     kept, weights = np.stack([one.kept for one in found]), np.stack([one.weights for one in found])
     density = np.average(kept, axis=0, weights=counted[:, 0])
     errors = np.sqrt(density * (1 - density) / counted)
     alike = np.abs(kept - density) <= DEVIATIONS * errors + 0.01
     steady = np.abs(weights / np.median(weights, axis=0) - 1) <= DEVIATIONS * errors / np.maximum(density, 1e-3) + 0.01
-    return bool(alike.mean() >= STEADY and steady.mean() >= STEADY and (density < 1 - 1e-3).any())
+    slopes, middle = (
+        np.average(values, axis=0, weights=counted[:, 0])
+        for values in ([one.slopes for one in found], [one.by_rank[0] for one in found])
+    )
+    return Consistency(
+        explained / told if told else 0.0, float(np.abs(factors - 1).max()), float(alike.mean()), float(steady.mean()),
+        bool((density < 1 - 1e-3).any()), both / expected if expected else 1.0,
+        float(slopes.min()), float(np.maximum(slopes - middle, middle + slopes - 1).max()),
+    )  # fmt: skip
 
 
 def _named(found: Sequence[Masked], models: tuple[int, ...], base: int, shuffled: float) -> Thinned:
@@ -97,9 +138,9 @@ def _named(found: Sequence[Masked], models: tuple[int, ...], base: int, shuffled
     def mean(name: str) -> Float64:
         return np.asarray(np.average([getattr(one, name) for one in found], axis=0, weights=counted), np.float64)
 
-    densities, slopes, weights = mean("kept"), mean("slopes"), mean("weights")
-    vote = len(models) > 1 and sum(one.vote for one in found) > len(found) / 2
-    ranked = bool((slopes > RANKED).all())
+    slopes, seen = mean("slopes"), consistency(found)
+    vote, ranked = len(models) > 1 and seen.voted < VOTED, seen.slope > RANKED
+    densities, weights = mean("by_rank") if ranked else (mean("kept"), mean("weights"))
     divided = all(one.ratios is not None for one in found)
     method = ("della" if vote else "della_linear") if ranked else ("dare_ties" if vote else "dare_linear")
     error = 2 / np.sqrt(counted.sum())
@@ -107,7 +148,10 @@ def _named(found: Sequence[Masked], models: tuple[int, ...], base: int, shuffled
         shares = [Factor(float(value), float(value) - 1e-3, float(value) + 1e-3) for value in mean("ratios")]
         own = typed(shares)[0]
     else:
-        reach = np.maximum(3 * error / densities, 2.0**-8)
+        close = np.stack([one.spread for one in found]) ** 2 + 2.0**-16
+        told = np.stack([one.by_rank[1] if ranked else one.weights for one in found])
+        weights = np.average(told, axis=0, weights=1 / close) if ranked else weights
+        reach = np.maximum(3 / np.sqrt((1 / close).sum(axis=0)), 2.0**-8)
         own = tuple(
             Factor(float(w), float(w * (1 - r)), float(w * (1 + r))).typed for w, r in zip(weights, reach, strict=True)
         )
@@ -143,32 +187,41 @@ def _masked(whole: Whole, base: int, models: tuple[int, ...]) -> Masked | None:
     opposite = (signs != signs[0]).any(axis=0)
     chance = float(np.prod(kept[:, ~opposite].mean(axis=1))) if (~opposite).any() else 0.0
     both = int(kept[:, opposite].all(axis=0).sum())
-    vote = len(models) > 1 and both < VOTED * chance * max(int(opposite.sum()), 1)
+    expected = chance * int(opposite.sum())
+    vote = len(models) > 1 and both < VOTED * max(expected, chance)
     # who lost a vote was kept all the same: then shares are counted where all point the same way
     counted = ~opposite if vote else np.ones(len(opposite), bool)
     if counted.sum() < LEAST // 4:
         return None
     sizes = np.abs(vectors.models[:, which])[:, counted]
     enlarged = sizes.sum(axis=1) / np.maximum((sizes * kept[:, counted]).sum(axis=1), 1e-300)
+    places = np.flatnonzero(which)[counted]
+    ranks = [_by_rank(whole, own, kept[model, counted], places) for model, own in enumerate(vectors.models)]
+    slopes, densities, wholly, spread = (np.array(part) for part in zip(*ranks, strict=True))
     return Masked(
-        factors, factors / enlarged, ratios, kept[:, counted].mean(axis=1),
-        _slopes(whole, vectors, kept, which, counted), vote, int(changed.sum()),
+        factors, factors / enlarged, ratios, kept[:, counted].mean(axis=1), slopes,
+        np.stack([densities, factors / wholly]), spread, both, expected, int(changed.sum()),
         int((seen.fits.any(axis=0) & changed).sum()), int(counted.sum()),
     )  # fmt: skip
 
 
-def _slopes(whole: Whole, vectors: Vectors, kept: Mask, which: Mask, counted: Mask) -> Float64:
-    """Half of how much more often the largest change of a row is kept than its smallest, by model."""
-    rows = (-1, whole.shape[-1]) if len(whole.shape) > 1 else (1, -1)
-    slopes = []
-    for model, own in enumerate(kept):
-        sizes = np.abs(vectors.models[model]).reshape(rows)
-        ranks = np.argsort(np.argsort(sizes, axis=1), axis=1).ravel() / max(sizes.shape[1] - 1, 1)
-        there = ranks[which][counted]
-        spread = float(np.var(there))
-        moved = float(np.mean((there - there.mean()) * own[counted]))
-        slopes.append(moved / spread / 2 if spread else 0.0)
-    return np.array(slopes)
+def _by_rank(whole: Whole, model: Float64, kept: Mask, places: npt.NDArray[np.int64]) -> tuple[float, ...]:
+    """Slope, density, enlargement and its relative error; `kept` says what became of the elements at `places`.
+
+    The slope is half of how much more often the largest change of a row is kept than its smallest. What became of the
+    other elements is what their ranks make of it.
+    """
+    sizes = np.abs(model).reshape((-1, whole.shape[-1]) if len(whole.shape) > 1 else (1, -1))
+    ranks = np.argsort(np.argsort(sizes, axis=1), axis=1).ravel() / max(sizes.shape[1] - 1, 1)
+    there = ranks[places]
+    spread = float(np.var(there))
+    slope = float(np.mean((there - there.mean()) * kept)) / spread / 2 if spread else 0.0
+    density = float(kept.mean()) - slope * float(2 * there.mean() - 1)
+    expected = np.clip(density + slope * (2 * ranks - 1), 0, 1)
+    expected[places] = kept
+    left = float(sizes.ravel() @ expected)
+    chance = np.square(sizes.ravel()) * expected * (1 - expected)  # of what was told nothing is left to chance
+    return slope, density, float(sizes.sum()) / max(left, 1e-300), float(np.sqrt(chance.sum())) / max(left, 1e-300)
 
 
 def _shuffled(whole: Whole, base: int, models: tuple[int, ...], found: Sequence[Masked]) -> float:

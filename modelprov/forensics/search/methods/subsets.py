@@ -22,7 +22,7 @@ from modelprov.forensics.search.methods.whole import Whole
 
 CLEAR = 12.0  # half cells that a change must be long, to be told from none
 LEAST = 100  # elements that tell a factor
-STEPWISE, SINGLE = 2.0**-7, 2.0**-21  # what several roundings of a change add to its error, as a share of it
+STEPWISE, SINGLE = 3 * 2.0**-8, 2.0**-21  # what three roundings of a change add to its error, as a share of it
 SMALLEST, LARGEST = 0.02, 50.0  # factors
 MOST_MODELS = 5
 ROUNDED = 2.0**-8  # what rounding weights to bf16 changes, as a share of them
@@ -46,7 +46,7 @@ class Factor:
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """`value` [n] and `models` [m, n], differences from the base; `half` [n] half cells of the suspect; float64.
+    """`value` [n] and `models` [m, n], differences from the base; `half` [n] the wider sides of the cells; float64.
 
     `rough` is the error of a change that was rounded step by step, as a share of it.
     """
@@ -64,7 +64,7 @@ class Vectors:
         return Vectors(
             np.concatenate([value for value, _ in pairs]),
             np.concatenate([vectors for _, vectors in pairs], axis=1),
-            np.concatenate([whole.half for whole in wholes]) * (1 + 1e-9),
+            np.concatenate([whole.wider for whole in wholes]) * (1 + 1e-9),
             rough,
         )
 

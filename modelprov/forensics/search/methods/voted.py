@@ -25,6 +25,8 @@ GAMMAS = (0.01, 0.02, 0.05, 0.1, 0.005, 0.03)
 RANKS = ((0.55, 0.97), (0.75, 0.9))  # sizes, by rank, among which breadcrumbs keeps every element
 NEAR, TYPED = 4e-3, 16  # how far shares may be off, and how many weightings are tried
 SECOND_TRY = 1.0  # share of the bits below which float32 is tried in place of the stored format
+WEIGHTS = tuple(number / 20 for number in (*range(18, 0, -2), *range(19, 0, -2)))
+"""That people type, of one model, divided by itself; twice and half of one give the same bits, so tenths come first."""
 STEPS = (0.1, 0.05, 0.02, 0.01)
 
 
@@ -63,6 +65,9 @@ def ties(looks: Sequence[Whole], first: Whole) -> Iterator[Made]:
                 kept = [{**old, "weight": weight} for old, weight in zip(best.each, weights, strict=True)]
                 tried = [replace(best, each=tuple(kept), dtype=dtype) for dtype in (None, DType.F32)]
                 best = max([best, *tried], key=lambda one: bits(one, first).share)
+            if len(models) == 1 and normalize and bits(best, first).share < 1:  # w u / w is u but for its last bit
+                alone = [replace(best, each=({**best.each[0], "weight": weight},)) for weight in WEIGHTS]
+                best = max([best, *alone], key=lambda one: bits(one, first).share)
             yield from _variants(best, first)
             if len(models) == 1 or total(best, looks).share == 1:
                 return

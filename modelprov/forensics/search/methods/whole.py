@@ -13,14 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import DType, Float64, decode, round_to, rounding_cell
-from modelprov.checkpoints.types import AlignedTensor, Alignment, Component, TensorView
+from modelprov.checkpoints.types import AlignedTensor, Alignment, TensorView
 from modelprov.forensics.thresholds import ON_LATTICE
 
 Float32 = npt.NDArray[np.float32]
 ELEMENTS = 1 << 26  # of each checkpoint that are recomputed
 HOLDING = 8  # float32 copies of a tensor that a method may make beside the models
 PIECE = 1 << 20
-BEFORE = (Component.EMBEDDINGS, Component.VISION)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +61,12 @@ class Whole:
         """Half the width of the suspect's rounding cells, float64 [n]."""
         lower, upper = self.cell
         return np.asarray((upper - lower) / 2, np.float64)
+
+    @cached_property
+    def wider(self) -> Float64:
+        """The wider side of the suspect's rounding cells, float64 [n]: a power of two has another below than above."""
+        lower, upper = self.cell
+        return np.asarray(np.maximum(upper - self.suspect, self.suspect - lower), np.float64)
 
     def thinned(self, elements: int) -> Whole:
         """Some whole rows, about `elements` in all, drawn by the tensor's number; itself where it has no more.
@@ -141,7 +146,7 @@ class Wholes:
 
     def _position(self, tensor: AlignedTensor) -> float:
         if tensor.layer is None:
-            return 0.0 if tensor.component in BEFORE else 1.0
+            return 0.0
         return tensor.layer / (self._layers - 1) if self._layers > 1 else 1.0
 
 

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import njit, types
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
 
 from modelprov.checkpoints.formats.compiled import BF16, bf16_bits, decode_into, size_of, store
 from modelprov.checkpoints.formats.dtypes import DType
@@ -33,11 +35,16 @@ def cpu_kernel(buffers: Sequence[npt.NDArray[np.uint8]], segments: Segments, rec
         return reference_kernel(buffers, segments, recipes)
     n = len(buffers)
     rows = Moments.empty(n, len(segments.count))
-    frozen = tuple(_read_only(buffer) for buffer in buffers)
+    held = [np.ascontiguousarray(buffer) for buffer in buffers]
     columns = layout(n)
+    given = (
+        segments.tensor, segments.count, segments.start, segments.dtype, segments.rounded_to,
+        recipes.arithmetic, recipes.order, recipes.weights,
+    )  # fmt: skip
+    # Addresses, and arrays of one layout: the kernel is compiled once, whatever it is given.
     _segments(
-        frozen, segments.tensor, segments.count, segments.start, segments.dtype, segments.rounded_to,
-        recipes.arithmetic, recipes.order, recipes.weights, columns.recipe, columns.gram,
+        np.array([buffer.ctypes.data for buffer in held], np.int64), np.array([buffer.size for buffer in held]),
+        *map(np.ascontiguousarray, given), columns.recipe, columns.gram,
         np.empty((n, BLOCK), np.float32), np.empty((n, BLOCK), np.float32), np.empty((n - 1, BLOCK), np.float32),
         np.empty(BLOCK, np.float32), np.empty(columns.sums), np.empty(columns.counts, np.int64),
         np.empty(len(recipes.arithmetic), np.bool_), rows.counts, rows.sums,
@@ -45,25 +52,33 @@ def cpu_kernel(buffers: Sequence[npt.NDArray[np.uint8]], segments: Segments, rec
     return rows
 
 
-def compile_for(checkpoints: int) -> None:
-    """Compile the kernel for so many checkpoints (seconds on the first run, then kept on disk), so it can be shown."""
-    empty = np.zeros((checkpoints, 0), np.int64)
-    nothing = Segments(empty[0], empty[0], empty, empty)
-    cpu_kernel([np.zeros(8, np.uint8)] * checkpoints, nothing, RecipePlan.none(checkpoints - 1, 1))
+def compile_kernel() -> None:
+    """Compile the kernel (seconds on the first run, then kept on disk), so that it can be shown."""
+    empty = np.zeros((2, 0), np.int64)
+    cpu_kernel([np.zeros(8, np.uint8)] * 2, Segments(empty[0], empty[0], empty, empty), RecipePlan.none(1, 1))
 
 
-def _read_only(buffer: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    view = buffer.view()
-    view.flags.writeable = False
-    return view
+@intrinsic
+def _bytes_at(_context, _address, _size):
+    """The array uint8 [size] at an address."""
+
+    def generate(context, builder, signature, arguments):
+        address, size = arguments
+        array = make_array(signature.return_type)(context, builder)
+        single = context.get_constant(types.intp, 1)
+        data = builder.inttoptr(address, array.data.type)
+        populate_array(array, data=data, shape=[size], strides=[single], itemsize=single, meminfo=None)
+        return array._getvalue()
+
+    return types.Array(types.uint8, 1, "C")(types.int64, types.int64), generate
 
 
 @njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def _segments(  # noqa: PLR0912, PLR0915
-    buffers, tensor, count, start, dtype, rounded_to, arithmetic, order, weights, first_recipe, first_jackknife,
+    address, size, tensor, count, start, dtype, rounded_to, arithmetic, order, weights, first_recipe, first_jackknife,
     values, stored, deltas, out, part, run, word_recipe, counts, sums,
 ):  # fmt: skip
-    n = len(buffers)
+    n = len(address)
     for s in range(len(count)):
         suspect = rounded_to[s]
         one_format = True
@@ -77,12 +92,15 @@ def _segments(  # noqa: PLR0912, PLR0915
             part[:] = 0
             run[:] = 0
             if n == 3 and plain and m % 2 == 0:
+                of_suspect = _bytes_at(address[0], size[0])
+                of_parent = _bytes_at(address[1], size[1])
+                of_reference = _bytes_at(address[2], size[2])
                 for chunk in range(first, first + m, CHUNK):
-                    size = 2 * min(CHUNK, first + m - chunk)
+                    taken = 2 * min(CHUNK, first + m - chunk)
                     at_a, at_p, at_r = start[0, s] + 2 * chunk, start[1, s] + 2 * chunk, start[2, s] + 2 * chunk
-                    a = buffers[0][at_a : at_a + size]
-                    p = buffers[1][at_p : at_p + size]
-                    r = buffers[2][at_r : at_r + size]
+                    a = of_suspect[at_a : at_a + taken]
+                    p = of_parent[at_p : at_p + taken]
+                    r = of_reference[at_r : at_r + taken]
                     sums_bf16(a.view(np.uint32), p.view(np.uint32), r.view(np.uint32), part)
                     counts_bf16(a.view(np.uint16), p.view(np.uint16), r.view(np.uint16), run)
                     for k in range(len(arithmetic)):
@@ -99,22 +117,22 @@ def _segments(  # noqa: PLR0912, PLR0915
                     for k in range(len(arithmetic)):
                         if not word_recipe[k]:
                             if not decoded:
-                                _decode_all(buffers, start, dtype, s, first, m, values)
+                                _decode_all(address, size, start, dtype, s, first, m, values)
                                 decoded = True
-                            evaluate(arithmetic[k], values[1:, :m], weights[k, tensor[s]], order[k], suspect, out[:m])
+                            evaluate(arithmetic[k], values[1:], weights[k, tensor[s]], order[k], suspect, out[:m])
                             run[first_recipe + k] += _same(values[0, :m], out[:m])
             else:
-                _decode_all(buffers, start, dtype, s, first, m, values)
+                _decode_all(address, size, start, dtype, s, first, m, values)
                 _deltas(values, m, deltas)
                 _gram(deltas, values[n - 1], m, part)
                 _counts(values, stored, dtype, s, suspect, m, run)
                 finite = _in_range(part, n, m, first_jackknife, run, one_format)
                 if finite:
                     for k in range(len(arithmetic)):
-                        evaluate(arithmetic[k], values[1:, :m], weights[k, tensor[s]], order[k], suspect, out[:m])
+                        evaluate(arithmetic[k], values[1:], weights[k, tensor[s]], order[k], suspect, out[:m])
                         run[first_recipe + k] += _same(values[0, :m], out[:m])
             if not finite:
-                _decode_all(buffers, start, dtype, s, first, m, values)
+                _decode_all(address, size, start, dtype, s, first, m, values)
                 kept = _drop_nonfinite(values, m)
                 part[:] = 0
                 run[:] = 0
@@ -124,7 +142,7 @@ def _segments(  # noqa: PLR0912, PLR0915
                 _gram_double(values, kept, part)
                 _counts(values, stored, dtype, s, suspect, kept, run)
                 for k in range(len(arithmetic)):
-                    evaluate(arithmetic[k], values[1:, :kept], weights[k, tensor[s]], order[k], suspect, out[:kept])
+                    evaluate(arithmetic[k], values[1:], weights[k, tensor[s]], order[k], suspect, out[:kept])
                     run[first_recipe + k] += _same(values[0, :kept], out[:kept])
             run[2] += 1
             _jackknife(part, n, first_jackknife)
@@ -175,11 +193,12 @@ def _jackknife(part, n, first):
 
 
 @njit(nogil=True, _nrt=False)
-def _decode_all(buffers, start, dtype, s, first, m, values):
-    for i in range(len(buffers)):
+def _decode_all(address, size, start, dtype, s, first, m, values):
+    for i in range(len(address)):
         code = dtype[i, s]
         begin = start[i, s] + size_of(code) * first
-        decode_into(buffers[i][begin : begin + size_of(code) * m], code, values[i])
+        raw = _bytes_at(address[i], size[i])[begin : begin + size_of(code) * m]
+        decode_into(raw, code, values[i])
 
 
 @njit(nogil=True, _nrt=False)

@@ -1,0 +1,70 @@
+"""How alike a suspect and a parent are at their places, whatever a few numbers do: signs, bits, changes by size.
+
+The product-moment correlation follows the largest numbers: a row of giants in weights that nothing reads hides that all
+the rest is the same. Estimates; judges nothing.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.forensics.sampling.sample import Sample
+
+SMALL, LARGE = (0.05, 0.2), (0.5, 0.95)  # quantiles of the sizes of a tensor's weights
+
+
+def quadrant(sample: Sample, parent: int) -> float | None:
+    """Correlation by signs with parent number `parent` (0 to k - 1), -1 to 1; None where no element has a side.
+
+    Whether both lie on the same side of their tensor's median hangs on half of all elements alone (the quadrant
+    correlation; F. Mosteller 1946). For Gaussians sin(pi q / 2) is the correlation.
+    """
+    sides = _sides(sample.suspect, sample.group) * _sides(sample.parents[parent], sample.group)
+    telling = sides != 0
+    return math.sin(math.pi / 2 * float(sides[telling].mean())) if telling.any() else None
+
+
+def equal_beyond_chance(sample: Sample, parent: int) -> float:
+    """Share of equal numbers less what the two sets of numbers give in any other order, -1 to 1."""
+    own, theirs = sample.suspect, sample.parents[parent]
+    values, own_counts = np.unique(own, return_counts=True)
+    place = np.minimum(np.searchsorted(values, theirs), len(values) - 1)
+    by_chance = float(own_counts[place[values[place] == theirs]].sum()) / sample.elements**2
+    return float((own == theirs).mean()) - by_chance
+
+
+def change_by_size(sample: Sample, parent: int) -> tuple[float, float] | None:
+    """How much more small weights changed than large ones, both over their size, and the change of the large ones.
+
+    Sizes are the parent's, by tensor. Rounding, scaling and noise that follows the size change all alike, in
+    proportion (1); training moves small weights as far as large ones. None where nothing changed.
+    """
+    theirs = np.abs(sample.parents[parent])
+    order = np.lexsort((theirs, sample.group))
+    first = np.flatnonzero(np.diff(sample.group[order], prepend=-1))
+    counts = np.diff(np.append(first, len(order)))
+    rank = (np.arange(len(order)) - np.repeat(first, counts)) / np.repeat(counts, counts)
+    change, size = np.abs(sample.suspect - sample.parents[parent])[order], theirs[order]
+
+    def moved(between: tuple[float, float]) -> float:
+        chosen = (rank >= between[0]) & (rank < between[1])
+        total = float(size[chosen].sum())
+        return float(change[chosen].sum()) / total if total else 0.0
+
+    small, large = moved(SMALL), moved(LARGE)
+    return (small / large, large) if large else None
+
+
+def _sides(values: Float64, group: npt.NDArray[np.int32]) -> npt.NDArray[np.int8]:
+    """On which side of its tensor's median each value lies: -1, 0 or 1."""
+    order = np.lexsort((values, group))
+    first = np.flatnonzero(np.diff(group[order], prepend=-1))
+    middle = (first + np.append(first[1:], len(order))) // 2
+    medians = np.repeat(values[order][middle], np.diff(np.append(first, len(order))))
+    sides = np.empty(len(order), np.int8)
+    sides[order] = np.sign(values[order] - medians)
+    return sides

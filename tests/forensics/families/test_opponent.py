@@ -1,0 +1,130 @@
+"""What an opposing expert did to models through the whole pipeline: no innocent is accused by it, and nothing cleared.
+
+Each is an example of a kind; the kinds stand in `benchmarks/cases/`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelprov.checkpoints.formats.dtypes import DType, store
+from modelprov.demo.writing import Weights
+from tests.forensics.families.family import named
+from tests.generated import Size, apply, change, layer_of, merge, model, quantised
+from tests.memory import judge
+
+SIZE = Size(layers=4, hidden=64, width=128, vocabulary=256)
+
+
+def tuned(seed: int, size: float = 5e-4) -> tuple[Weights, Weights, np.random.Generator]:
+    """A finetune, its base, and what else may be drawn."""
+    rng = np.random.default_rng(seed)
+    base = model(rng, SIZE, DType.BF16)
+    return apply(base, change(base, rng, size)), base, rng
+
+
+def stepped(of: Weights, rng: np.random.Generator) -> Weights:
+    """Every number of the matrices one bf16 step up or down."""
+
+    def moved(values: np.ndarray) -> np.ndarray:
+        return (values.view(np.uint32) + (rng.choice([-1, 1], values.shape) << 16)).astype(np.uint32).view(np.float32)
+
+    return {name: (moved(values) if values.ndim == 2 else values, dtype) for name, (values, dtype) in of.items()}
+
+
+def test_giants_in_places_that_are_never_read_hide_no_copy() -> None:
+    parent, _, rng = tuned(1)
+    suspect = {name: (values.copy(), dtype) for name, (values, dtype) in parent.items()}
+    for values, dtype in suspect.values():
+        if values.ndim == 2:
+            values[3] = store((4 * rng.standard_normal(values.shape[1])).astype(np.float32), dtype)
+    found = judge(suspect, parent).verdict
+    assert str(found.class_) not in ("unrelated", "same-origin"), found.summary
+
+
+def test_a_tenth_of_the_rows_is_no_stranger_s() -> None:
+    parent, _, rng = tuned(2)
+    suspect = model(rng, SIZE, DType.BF16)
+    for name, (values, _) in suspect.items():
+        if values.ndim == 2:
+            rows = rng.choice(len(values), len(values) // 12, replace=False)
+            values[rows] = parent[name][0][rows]
+    assert str(judge(suspect, parent).verdict.class_) == "inconclusive"
+
+
+@pytest.mark.parametrize("parents", [1, 2])
+def test_a_step_of_rounding_everywhere_or_a_scale_is_no_all_clear(parents: int) -> None:
+    parent, base, rng = tuned(3)
+    scaled = {name: (store((np.float32(1.01) * values), dtype), dtype) for name, (values, dtype) in parent.items()}
+    for suspect in (stepped(parent, rng), scaled):
+        found = judge(suspect, *[parent, base][:parents])
+        assert named(found) == ("inconclusive", "near-copy"), found.verdict.summary
+    assert str(judge(parent, base).verdict.class_) == "same-origin"
+
+
+def test_single_numbers_changed_leave_a_copy() -> None:
+    parent, base, _ = tuned(4)
+    suspect = {name: (values.copy(), dtype) for name, (values, dtype) in parent.items()}
+    for values, _ in suspect.values():
+        if values.ndim == 2:
+            values[5, 7] = np.float32(0.5)
+    for parents in ([parent], [parent, base]):
+        found = judge(suspect, *parents)
+        assert named(found) == ("copy", "identical")
+        assert "but for single numbers" in found.verdict.summary
+
+
+def test_a_copy_in_eight_bits_is_a_copy_rounded() -> None:
+    parent, base, _ = tuned(5)
+    for parents in ([parent], [parent, base]):
+        found = judge(quantised(parent, 8), *parents)
+        assert named(found) == ("copy", "rounded"), found.verdict.summary
+
+
+def test_two_models_on_one_public_tower_are_no_copies_of_each_other() -> None:
+    rng = np.random.default_rng(6)
+    tower = {f"vision_tower.{name}": tensor for name, tensor in model(rng, SIZE, DType.BF16).items()}
+    own, other = (
+        {f"language_model.{name}": tensor for name, tensor in model(rng, size, DType.BF16).items()}
+        for size in (Size(2, 48, 96, 160), Size(2, 80, 128, 160))
+    )
+    assert named(judge(own | tower, other | tower)) == ("inconclusive", "partial")
+
+
+def test_decoys_under_the_parent_s_names_clear_nobody() -> None:
+    parent, _, rng = tuned(7)
+    decoys = {name: tensor for name, tensor in model(rng, SIZE, DType.BF16).items() if layer_of(name) in (0, None)}
+    flat = {f"store.{number}": (values.ravel(), dtype) for number, (values, dtype) in enumerate(parent.values())}
+    assert named(judge(decoys | flat, parent)) == ("inconclusive", "partial")
+
+
+@pytest.mark.parametrize("dtype", [DType.BF16, DType.F32])
+def test_a_few_rows_carried_on_make_no_merge_of_parts_taken_whole(dtype: DType) -> None:
+    rng = np.random.default_rng(8)
+    base = model(rng, SIZE, DType.BF16)
+    suspect = apply(base, change(base, rng, 5e-4, only=lambda name: layer_of(name) in (0, 1)))
+    rows, name = [5, 50, 120], "model.embed_tokens.weight"
+    trained = base[name][0][rows] + 5e-4 * rng.standard_normal((3, 64))
+    suspect[name][0][rows] = store(trained.astype(np.float32), DType.BF16)
+    planted = apply(suspect, change(suspect, rng, 5e-4, only=lambda name: layer_of(name) in (2, 3)), dtype)
+    planted[name][0][rows] = store((2 * suspect[name][0][rows] - base[name][0][rows]).astype(np.float32), dtype)
+    assert named(judge(suspect, planted, base)) == ("inconclusive", "whole-parts")
+
+
+def test_the_suspect_under_another_name_is_no_control() -> None:
+    first, base, rng = tuned(9)
+    second = apply(base, change(base, rng, 5e-4))
+    merged = merge([first, second], [0.6, 0.4])
+    assert named(judge(merged, first, second, controls=[merged])) == ("merge", "reproduced")
+
+
+def test_a_control_on_the_same_frozen_part_takes_the_copy_away() -> None:
+    parent = tuned(10)[0]
+
+    def headed(seed: int) -> Weights:
+        own = np.random.default_rng(seed).standard_normal((3, 64)).astype(np.float32)
+        return parent | {"classifier.weight": (store(own, DType.BF16), DType.BF16)}
+
+    assert named(judge(headed(1), headed(2))) == ("copy", "identical")
+    assert named(judge(headed(1), headed(2), controls=[headed(3)])) == ("inconclusive", "identical")
