@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from modelprov.checkpoints.layouts.alignment_file import AlignmentFile
 from modelprov.checkpoints.layouts.quantised import refuse_quantised
 from modelprov.checkpoints.layouts.realignment import Realignment
+from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.judging.beyond import describe_beyond
@@ -89,6 +90,7 @@ class _Run:
     ledger: Ledger | None
     known: tuple[tuple[str, Findings], ...] = ()
     beside: Beside | None = None
+    before: Callable[[Alignment, Plan], None] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,11 +111,13 @@ class Comparison:
 def compare(
     checkpoints: Sequence[Checkpoint], options: Options, progress: Progress, controls: Sequence[Checkpoint] = (),
     candidates: Sequence[Checkpoint] = (), ledger: Ledger | None = None,
+    before: Callable[[Alignment, Plan], None] | None = None,
 ) -> Comparison:  # fmt: skip
     """Compare a suspect with one or more parents, the reference last, and with controls on the same parents.
 
     What is left beyond the parents is held against the `candidates`, with the controls for comparison. Sums that the
-    `ledger` knows are taken from there.
+    `ledger` knows are taken from there. `before` hears of every plan before anything of it is read.
+
     Raises `CouldNotJudgeError` where nothing can be compared, and what opening and reading raise.
     """
     for checkpoint in (*checkpoints, *controls, *candidates):
@@ -124,7 +128,7 @@ def compare(
         wanted = "cpu" if by_others else options.device
         size = 0 if options.sample else _size(checkpoints)
         device = aside.submit(copy_context().run, pick_device, wanted, size, _threads(options))
-        run = _Run(options, device, progress, ledger)
+        run = _Run(options, device, progress, ledger, before=before)
         for control in controls:
             progress.stage(f"control {control.label}")
             result = _measure((control, *checkpoints[1:]), run)
@@ -270,7 +274,7 @@ class _Undone:
 def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | _Restacked | None = None) -> Comparison:
     """One suspect against the parents: scout, then sweep. `undone` says what these are views of."""
     options, progress, beside = run.options, run.progress, run.beside
-    found = scouted(checkpoints, options.sample_elements, options.seed, progress)
+    found = scouted(checkpoints, options.sample_elements, options.seed, progress, lambda a, plan: _told(run, a, plan))
     alignment = found.alignment
     whole = alignment if undone is None else undone.alignment(alignment)
     if not run.device.done():
@@ -296,6 +300,12 @@ def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | _
     )  # fmt: skip
     words = (None if run.ledger is None else run.ledger.device) or device.description
     return Comparison(whole, findings, options, f"{words}{CLUSTER if options.engine == 'ray' else ''}", read)
+
+
+def _told(run: _Run, alignment: Alignment, scout: Plan) -> None:
+    """Tell whoever asked what is about to be read."""
+    if run.before is not None:
+        run.before(alignment, scout if run.options.sample else plan_pass(alignment))
 
 
 def _threads(options: Options) -> int:
