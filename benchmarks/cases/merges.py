@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks.cases.kinds import Case, kind
 from benchmarks.cases.making import FORMATS, difference, family, ratio
+from benchmarks.cases.planting import mixture
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.recipes.arithmetics import Arithmetic
 from tests.generated import Rng, apply, cast, combine, distance, layer_of, merge, sparse
@@ -130,3 +131,17 @@ def cast_copy(rng: Rng) -> Case:
     """The bits of one parent, or those of one in another format."""
     parents = family(rng, dtype=DType.F32)
     return Case((cast(parents[int(rng.integers(2))], FORMATS[int(rng.integers(3))]), *parents))
+
+
+@kind(40, "positive", "merge")
+def with_a_file_made_from_it(rng: Rng) -> Case:
+    """A merge of two finetunes, given with the base and a continuation Z = w S + (1 - w) B of the merge, in F32.
+
+    S is on the line of Z and B too, exactly; the recipe of the true parents needs neither.
+    """
+    first, second, base = family(rng, 2, 1e-4, DType.BF16)
+    a, w = round(float(rng.uniform(0.2, 0.8)), 2), float(rng.choice([1.5, 2.0, 3.0]))
+    suspect = merge([first, second], [a, 1 - a])
+    parents = [first, second, mixture([(w, suspect), (1 - w, base)], DType.F32), base]
+    rng.shuffle(parents)
+    return Case((suspect, *parents), f"{a} w {w}")

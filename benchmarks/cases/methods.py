@@ -167,3 +167,18 @@ def hidden_second_parent(rng: Rng) -> Case:
         made[name] = total.astype(np.float32), DType.F32
 
     return Case((cast(made, next(iter(base.values()))[1]), first, base), f"{a} and hidden {b}")
+
+
+@kind(60, "positive", *OPEN, never=FALSE, unsaid=DENIED)
+def finer_parents(rng: Rng) -> Case:
+    """SLERP, NearSwap, TIES, DARE of two F32 finetunes, stored in bf16 or F32: finer parents alone are no frame-up."""
+    models = family(rng, 2, 1e-3, DType.F32)
+    first, second, base = models
+    stored = DType.BF16 if rng.random() < 0.7 else DType.F32
+    method = str(rng.choice(["slerp", "nearswap", "ties", "dare_linear"]))
+    if method in ("slerp", "nearswap"):
+        t = ratio(rng, 0.2, 0.8) if method == "slerp" else float(rng.choice([2e-4, 5e-4]))
+        suspect = merged(method, [second], first, rng, options={"t": t})
+    else:
+        suspect = merged(method, [first, second], base, rng, {"weight": [0.7, 0.5], "density": 0.5})
+    return Case((cast(suspect, stored), *models), f"{method} {stored}")

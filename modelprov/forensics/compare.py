@@ -147,6 +147,30 @@ def compare(
     return replace(result, controls=tuple(controls), candidates=tuple(candidates))
 
 
+def _at_their_places(checkpoints: tuple[Checkpoint, ...], run: _Run) -> Comparison:
+    """The comparison under the names that tensors have, or of a stack with the layers that it is made of.
+
+    Layers are looked for under other numbers where the models have not equally many, or where their places leave
+    something open; only if every tensor is then found, bit by bit, does that stand for the comparison.
+    """
+    first = run.ledger is not None or not depths_differ(checkpoints)  # a ledger's sums are those of their places
+    result = _measure(checkpoints, run) if first else None
+    if result is not None and not leaves_open(result.findings, result.alignment):
+        return result
+    run.progress.stage("looking for the same layers under other numbers")
+    stack = find_stack(checkpoints, run.options.seed)
+    read = 0 if result is None else result.bytes_read
+    if stack is not None:
+        again = _measure(stack_views(checkpoints, stack), run, _Restacked(checkpoints, stack))
+        read += again.bytes_read
+        if again.findings.facts.stacked is not None:
+            return replace(again, bytes_read=read)
+    if result is None:
+        result = _measure(checkpoints, run)
+        read += result.bytes_read
+    return replace(result, bytes_read=read)
+
+
 def sum_part(
     checkpoints: Sequence[Checkpoint], options: Options, progress: Progress, controls: Sequence[Checkpoint],
     ledger: Ledger,
@@ -170,29 +194,6 @@ def sum_part(
 
 def _size(checkpoints: Sequence[Checkpoint]) -> int:
     return sum(ref.count * ref.dtype.size for checkpoint in checkpoints for ref in checkpoint.tensors.values())
-
-
-def _at_their_places(checkpoints: tuple[Checkpoint, ...], run: _Run) -> Comparison:
-    """The comparison under the names that tensors have, or of a stack with the layers that it is made of.
-
-    Layers are looked for under other numbers where the models have not equally many, or where their places leave
-    something open; only if every tensor is then found, bit by bit, does that stand for the comparison.
-    """
-    result = None if depths_differ(checkpoints) else _measure(checkpoints, run)
-    if result is not None and not leaves_open(result.findings, result.alignment):
-        return result
-    run.progress.stage("looking for the same layers under other numbers")
-    stack = find_stack(checkpoints, run.options.seed)
-    read = 0 if result is None else result.bytes_read
-    if stack is not None:
-        again = _measure(stack_views(checkpoints, stack), run, _Restacked(checkpoints, stack))
-        read += again.bytes_read
-        if again.findings.facts.stacked is not None:
-            return replace(again, bytes_read=read)
-    if result is None:
-        result = _measure(checkpoints, run)
-        read += result.bytes_read
-    return replace(result, bytes_read=read)
 
 
 def _elsewhere_too(result: Comparison, found: Found | None, checkpoints: Sequence[Checkpoint], run: _Run) -> Comparison:
@@ -249,6 +250,7 @@ class _Restacked:
 
     checkpoints: Sequence[Checkpoint]
     stack: Stack
+    seen = "layer by layer"
 
     def alignment(self, aligned: Alignment) -> Alignment:
         """The alignment of the checkpoints themselves."""
@@ -261,6 +263,7 @@ class _Undone:
 
     checkpoints: Sequence[Checkpoint]
     found: Found
+    seen = "in other coordinates"
 
     def alignment(self, aligned: Alignment) -> Alignment:
         """The alignment of the checkpoints themselves."""
@@ -277,7 +280,7 @@ def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | _
     if not run.device.done():
         progress.stage("preparing the GPU")
     device = run.device.result()
-    name = checkpoints[0].label if undone is None else f"{checkpoints[0].label} in other coordinates"
+    name = checkpoints[0].label + ("" if undone is None else f" {undone.seen}")
     moments, read = summed(
         found, name, device, progress,
         memory=options.memory, threads=options.threads, method=options.method, sampled=options.sample,

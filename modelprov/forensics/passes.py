@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,8 +15,10 @@ from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.estimators.precision import effective, suspect_formats
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata, load_sample, plan_sample, stratify
+from modelprov.forensics.search.fewer import fewer
 from modelprov.forensics.search.fits import Fits, fit_sample
 from modelprov.forensics.search.recipes import tied
+from modelprov.forensics.search.reversal import turned
 from modelprov.forensics.sums.kernels.cpu import compile_kernel
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.ledger import Ledger
@@ -24,6 +26,7 @@ from modelprov.forensics.sums.moments import Moments
 from modelprov.forensics.sums.on_cluster import THREADS, Work, can_be_sent, sweep_on_cluster
 from modelprov.forensics.sums.partial import Int64, Pass
 from modelprov.forensics.sums.sweep import Complete, block_bytes, piece_bytes, sweep, threads_within
+from modelprov.forensics.thresholds import REPRODUCED, TIED
 from modelprov.progress import Progress
 from modelprov.records import processors
 
@@ -135,7 +138,21 @@ def _scout(alignment: Alignment, strata: Strata, plan: Plan, seed: int) -> tuple
     sample = effective(sample)
     if len(sample.parents) < 2:
         return sample, None
-    return sample, fit_sample(sample, strata.of_tensor[sample.group], len(strata.names), seed)
+    return sample, _of_fewer(fit_sample(sample, strata.of_tensor[sample.group], len(strata.names), seed), seed)
+
+
+def _of_fewer(fits: Fits, seed: int) -> Fits:
+    """Where all parents together give no recipe that stands, one of fewer of them that does, in place of the best."""
+    best = fits.candidates[0] if fits.candidates else None
+    if len(fits.sample.parents) < 3 or (
+        best is not None and best.share >= REPRODUCED and turned(fits, best.recipe.weights, seed) is None
+    ):
+        return fits
+    for found in fewer(fits, seed):
+        if turned(fits, found.recipe.weights, seed) is None:
+            others = [other for other in fits.candidates if other.share < found.share - TIED]
+            return replace(fits, candidates=(found, *others))
+    return fits
 
 
 def _recipe_plan(fits: Fits | None, strata: Strata, parents: int) -> RecipePlan:

@@ -67,9 +67,10 @@ class Facts:
     parent, though no parent holds all; `stacked` what that is, where it is so layer by layer.
 
     `extrapolated`: a parent that is exactly the suspect carried on beyond it (`reversal.py`); `centred`: one whose
-    mixture lies nearer the middle of the suspect's cells than rounding puts it; `short`: whether the suspect holds
-    16-bit numbers, where a recipe that gives every bit does not tell these apart from a merge; `precision` of every
-    argument, the suspect first: the formats that most of its weights are stored in and show.
+    mixture lies nearer the middle of the suspect's cells than rounding puts it, both among the parents of the recipe
+    that gives the bits, if any; `made_from` another parent that is the suspect carried on; `short`: whether the suspect
+    holds 16-bit numbers, where a recipe that gives every bit does not tell these apart from a merge; `precision` of
+    every argument, the suspect first: the formats that most of its weights are stored in and show.
     `ties`: sampled elements whose mixture falls on a border, `ties_even` the share of even numbers there, `ties_firm`
     whether every arithmetic keeps such ties, `slight` whether nothing but ties could tell a mixture from a change that
     was scaled; `roomy`: elements with another number between the parents, `strictly` how
@@ -114,6 +115,7 @@ class Facts:
     other_exact: int | None = None
     extrapolated: int | None = None
     centred: int | None = None
+    made_from: int | None = None
     short: bool = True
     precision: tuple[Precision, ...] = ()
     ties: int = 0

@@ -10,7 +10,7 @@ from modelprov.forensics.judging import rows, stacked, wording
 from modelprov.forensics.judging.beyond import in_view_of
 from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather
-from modelprov.forensics.judging.named_method import claimed, decision_of, named, open_to_methods, told
+from modelprov.forensics.judging.named_method import claimed, decision_of, named, open_to_methods, told, told_open
 from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas, same_bits_alphas
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
@@ -104,7 +104,8 @@ def collect(
         )  # fmt: skip
     decision, method = decide(facts), None
     found_method = methods() if methods is not None and open_to_methods(decision, facts.parents) else None
-    if found_method is not None and claimed(found_method):
+    found_method = found_method if claimed(found_method) else None
+    if found_method is not None and decision_of(decision, found_method).rule == "method":
         method = named(found_method, table, locations)
     elif pieces is not None:
         method = stacked.named(pieces, table, locations, compared[1])
@@ -129,6 +130,8 @@ def collect(
         verdict = stacked.told(verdict, method)
     elif method is not None and decision.rule == "method":
         verdict = told(verdict, method, table.labels[0])
+    elif found_method is not None and decision.rule == "extrapolated":
+        verdict = told_open(verdict, found_method, decision, table.labels)
     return Findings(
         verdict, facts, held(decision, facts), mix, remade, after, method,
         *_rows(table, parts if kin else {}, reproduced, kin), beyond,

@@ -18,7 +18,6 @@ from modelprov.forensics.estimators.precision import Precision, precisions, shor
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.line import collinearity, straightness, weights_of
 from modelprov.forensics.judging.part_alphas import PartAlpha, part_weights, spread, spread_of_weights
-from modelprov.forensics.judging.reversal import centred, extrapolated
 from modelprov.forensics.judging.roles import between
 from modelprov.forensics.judging.rows import Table, agreement, betweenness, mean_correlation
 from modelprov.forensics.judging.sides import sides, towards
@@ -26,7 +25,9 @@ from modelprov.forensics.judging.trace import trace
 from modelprov.forensics.judging.verdict import exact_rule
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata
+from modelprov.forensics.search.fewer import of_parents, used
 from modelprov.forensics.search.fits import Fits, is_exact, subsample
+from modelprov.forensics.search.reversal import beside, centred, extrapolated
 from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.forensics.sums.moments import ALL_EQUAL, ELEMENTS, FIRST_PAIR, NONFINITE, PARENTS_AGREE, Moments, layout
 from modelprov.forensics.thresholds import (
@@ -190,10 +191,19 @@ def _guarded(of: Evidence, facts: Facts, rows: Sequence[int]) -> Facts:
     best = _best_weights(of, facts)
     likely = None if facts.weights is None else np.tile(facts.weights, (len(of.strata.names), 1))
     side = sides(judged, likely if best is None or not rows else best)
+    back = None
+    if judged is not None and best is not None and (facts.bit_equal or 0) >= REPRODUCED and len(used(best)) > 1:
+        parents = used(best)  # what has no part in a recipe that gives the bits says nothing against it
+        back = beside(judged, best)
+    else:
+        parents = tuple(range(facts.parents))
+    asked = None if judged is None else of_parents(judged, parents)
+    own = None if best is None else best[:, list(parents)]
     return replace(
         facts,
-        extrapolated=extrapolated(judged, best),
-        centred=centred(judged, best, of.seed),
+        extrapolated=_named(parents, extrapolated(asked, own)),
+        centred=_named(parents, centred(asked, own, of.seed)),
+        made_from=back,
         short=judged is None or short(judged.sample),
         precision=_precision(of),
         ties=side.ties,
@@ -203,6 +213,11 @@ def _guarded(of: Evidence, facts: Facts, rows: Sequence[int]) -> Facts:
         roomy=side.roomy,
         strictly=side.strictly / side.expected if side.expected else None,
     )
+
+
+def _named(parents: Sequence[int], found: int | None) -> int | None:
+    """A parent's number among all, 1 ... k, from that among some of them."""
+    return None if found is None else parents[found - 1] + 1
 
 
 class _AtPlaces(TypedDict, total=False):

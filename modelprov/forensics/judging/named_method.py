@@ -1,7 +1,8 @@
 """What the search for methods found, as a claim: held to the standard of exact recipes, in words, as a recipe.
 
 The rule `method`: computed again in every decisive tensor that was read whole, it gives the bits (the thresholds are
-those of rule `reproduced`).
+those of rule `reproduced`). Rule `extrapolated` goes before it: a parent that was made from the suspect gives the bits
+as well, and shows in the rounding, or is so fine that it could.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from modelprov.forensics.judging.verdict import Decision, by_method
 from modelprov.forensics.results import Evidence, NamedMethod, Verdict, VerdictClass
 from modelprov.forensics.search.methods.find import FoundMethod
 from modelprov.forensics.search.methods.remake import Made
-from modelprov.forensics.thresholds import DISTINCT, HALF, MISSED, REPRODUCED
+from modelprov.forensics.thresholds import CENTRED, DISTINCT, HALF, MISSED, REPRODUCED
 from modelprov.recipes.methods import METHODS
 from modelprov.recipes.recipe import Extension, Recipe, SourceModel
 from modelprov.shares import floor_percent
@@ -27,6 +28,15 @@ LATER = frozenset(
     }
 )  # fmt: skip
 """Rules after which no method is looked for: no kin, or what speaks against a line speaks against every method."""
+
+MADE_FOR_IT = (
+    "before the last rounding the method's result falls back nearer to the suspect's numbers than rounding a merge "
+    "puts it, as where that parent was made from the suspect"
+)
+TOO_FINE = (
+    "a parent holds finer numbers than the suspect and could have been made to fit; whether it was, too few elements "
+    "tell, or the arithmetic rounds at every step"
+)
 
 
 def open_to_methods(decision: Decision, parents: int) -> bool:
@@ -70,6 +80,8 @@ def named(found: FoundMethod, table: Table, locations: Sequence[str]) -> NamedMe
         tensors=found.whole,
         recomputed=found.tensors,
         share=found.bits.elements / decisive if decisive else 0.0,
+        small=found.small,
+        small_whole=found.small_whole,
         by_chance=found.by_chance,
         alternatives=tuple(in_words(other, labels) for other in found.others),
         yaml=_recipe(found, table, locations).as_yaml(),
@@ -124,15 +136,39 @@ def _recipe(found: FoundMethod, table: Table, locations: Sequence[str]) -> Recip
 
 
 def decision_of(decision: Decision, found: FoundMethod | None) -> Decision:
-    """A merge by rule `method` where the claim holds, else what was decided before."""
-    return by_method() if claimed(found) else decision
+    """A merge by rule `method` where the claim holds and no parent was made for it, else what was decided before."""
+    if found is None or not claimed(found):
+        return decision
+    return _carried_on(found) or by_method()
+
+
+def _carried_on(found: FoundMethod) -> Decision | None:
+    """That a parent falls back on the suspect when the method is applied, or is too fine for that to be excluded."""
+    centred = [middle for middle in found.middles if middle.share >= CENTRED]
+    if centred:  # of two that show it, the one that holds finer numbers had them made
+        nearest = max(centred, key=lambda middle: (middle.finer, middle.share))
+        return Decision(VerdictClass.INCONCLUSIVE, "extrapolated", nearest.parent + 1, MADE_FOR_IT)
+    finer = [middle for middle in found.middles if middle.finer]
+    if finer and not any(middle.told for middle in finer):
+        return Decision(VerdictClass.INCONCLUSIVE, "extrapolated", None, TOO_FINE)
+    return None
+
+
+def told_open(verdict: Verdict, found: FoundMethod, decision: Decision, labels: Sequence[str]) -> Verdict:
+    """The verdict where a method gives the bits and a parent may have been made for it; `labels` suspect first."""
+    suspect = labels[0]
+    made = "" if decision.parent is None else f" {labels[decision.parent]} may have been made from {suspect}:"
+    summary = (
+        f"{suspect} comes out again as {in_words(found.made, labels[1:])}, but whether it was made so the weights do "
+        f"not settle:{made} {decision.reason}."
+    )
+    return verdict.model_copy(update={"summary": summary})
 
 
 def told(verdict: Verdict, method: NamedMethod, suspect: str) -> Verdict:
     """The verdict with what the method says: its name first, then what was computed again."""
     if method.by_chance is not None:
         return _told_of_chance(verdict, method, suspect, method.by_chance)
-    of = "every tensor" if method.share == 1 else f"{floor_percent(method.share)} of the matrix weights"
     bits = "every bit" if method.bit_equal == 1 else f"{floor_percent(method.bit_equal)} of the bits"
     others = f" {' and '.join(method.alternatives)} would give as much." if method.alternatives else ""
     evidence = Evidence(
@@ -142,10 +178,27 @@ def told(verdict: Verdict, method: NamedMethod, suspect: str) -> Verdict:
         null="no method reproduces a trained model",
     )
     summary = (
-        f"{suspect} is {method.words}. Computed again in {of} ({method.arithmetic} arithmetic) it gives {bits}: the "
-        f"method explains the weights, not who made which file.{others}"
+        f"{suspect} is {method.words}. Computed again ({method.arithmetic} arithmetic) in {_counted(method)}, it gives "
+        f"{bits}{_small(method)}: the method explains the weights, not who made which file.{others}"
     )
     return verdict.model_copy(update={"summary": summary, "rests_on": (evidence, *verdict.rests_on)})
+
+
+def _counted(method: NamedMethod) -> str:
+    """Which tensors were computed again, of those that carry a verdict."""
+    matrices = "matrix" if method.recomputed == 1 else "matrices"
+    if method.share == 1:
+        return f"the only {matrices}" if method.recomputed == 1 else f"all {method.recomputed:,} {matrices}"
+    return f"{method.recomputed:,} {matrices}, {floor_percent(method.share)} of the matrix weights"
+
+
+def _small(method: NamedMethod) -> str:
+    """Whether norms and the like come out too, which were not counted."""
+    if not method.small:
+        return ""
+    if method.small_whole == method.small:
+        return f", as it does in the {method.small:,} norms and other small tensors"
+    return f" (of {method.small:,} norms and other small tensors, which are not counted, in {method.small_whole:,})"
 
 
 def _told_of_chance(verdict: Verdict, method: NamedMethod, suspect: str, by_chance: float) -> Verdict:

@@ -37,7 +37,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     other-child again   another argument lies between the suspect and a third                 -> inconclusive
     method              what no weighted sum explains, after rules 7 to 10: a merge method, computed again in whole
                         tensors, gives the bits as rule 6 asks for (`named_method.py`), or, where its masks are random,
-                        the survivors are what some mask makes of them; or every layer is a parent's, and one is there
+                        the survivors are what some mask makes of them, and no parent was made for it (else
+                        extrapolated); or every layer is a parent's, and one is there
                         as two related parents have it (`stacked.py`)                         -> merge
 8.  traced              a recipe of several parents, in steps of 16 bits: where it gives another number than the mixture
                         rounded once, and no parent's, 0.8 of what holds either hold the recipe's, at least 500

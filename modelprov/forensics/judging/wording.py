@@ -202,11 +202,11 @@ def _merge_summary(
         if reproduction.bit_equal == 1:
             return (
                 f"{suspect} is {recipe}. {arithmetic} every bit again: the recipe explains every bit, not who made "
-                "which file."
+                f"which file.{_made_from(facts, labels)}"
             )
         return (
             f"{suspect} is {recipe}. {arithmetic} {floor_percent(reproduction.bit_equal)} of the weights again; the "
-            "few others were changed afterwards or computed in another way."
+            f"few others were changed afterwards or computed in another way.{_made_from(facts, labels)}"
         )
     if facts.pieces > 1:
         made = f"a merge of {parents} in {facts.pieces} pieces: one weighting for each"
@@ -217,6 +217,16 @@ def _merge_summary(
     return (
         f"{suspect} is {made} fits every weight of the sample to within rounding. Which program's arithmetic made it "
         "was not identified."
+    )
+
+
+def _made_from(facts: Facts, labels: Sequence[str]) -> str:
+    """A parent that has no part in the recipe and was, as far as its rounding can tell, made from the suspect."""
+    if facts.made_from is None:
+        return ""
+    return (
+        f" {labels[facts.made_from]} has no part in it: to its own rounding it is {labels[0]} carried on beyond another"
+        " argument, as a file made from it is."
     )
 
 

@@ -7,19 +7,22 @@ was chosen, and only that is counted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from modelprov.forensics.search.methods import arcs, graded, means, swaps, voted
+from modelprov.forensics.search.methods.middles import Middle, of_masks, of_method
 from modelprov.forensics.search.methods.random_masks import thinned
 from modelprov.forensics.search.methods.remake import Bits, Made, bits, total
 from modelprov.forensics.search.methods.whole import THIN, Whole, Wholes
 from modelprov.forensics.thresholds import MISSED, MISSED_FEW, REPRODUCED
 
+MIDDLING = 1 << 20
 LOOKS, LOOK_ELEMENTS = 4, 1 << 16  # tensors that are looked at first, and their best size
 FIRST, SECOND = 0.97, 0.999  # share of the bits at the first look, and in all first tensors, to go on
 COUNTED = 4  # merges that are counted in every tensor
+SEED = 0  # of the steps that chance is measured with
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,11 @@ class FoundMethod:
     """A merge and what it gives of the decisive tensors that were computed again.
 
     `whole` of `tensors` come out but for single bits; `distinct` elements hold, of each parent, another number (the
-    fewest over the parents). `others` are merges that give as much. Of a random method the mask is unknown: `bits`
-    count the changed elements that tell who took part, and those that are what some mask makes of them; `by_chance` is
-    the share of those after shuffling.
+    fewest over the parents). `others` are merges that give as much. Of the `small` tensors that carry no verdict (norms
+    and the like) `small_whole` come out to the last bit. `middles` say, of each parent that takes part, where the
+    unrounded result lies in the suspect's cells. Of a random method the mask is unknown: `bits` count the changed
+    elements that tell who took part, and those that are what some mask makes of them; `by_chance` is the share of those
+    after shuffling.
     """
 
     made: Made
@@ -39,6 +44,9 @@ class FoundMethod:
     distinct: int
     others: tuple[Made, ...] = ()
     by_chance: float | None = None
+    small: int = 0
+    small_whole: int = 0
+    middles: tuple[Middle, ...] = ()
 
 
 def find(wholes: Wholes) -> FoundMethod | None:
@@ -56,9 +64,16 @@ def find(wholes: Wholes) -> FoundMethod | None:
     if not counted:
         return _of_chance(wholes, first)
     counted.sort(key=lambda found: -found.bits.share)
-    best = counted[0]
+    best, decisive = counted[0], set(wholes.decisive)
     others = tuple(found.made for found in counted[1:] if found.bits.share >= REPRODUCED)
-    return FoundMethod(best.made, best.bits, best.whole, best.tensors, best.distinct, others)
+    small = [bits(best.made, whole) for whole in _loaded(wholes, (row for row in wholes.rows if row not in decisive))]
+    return replace(
+        best,
+        others=others,
+        small=len(small),
+        small_whole=sum(one.missed == 0 for one in small),
+        middles=of_method(best.made, lambda: _loaded(wholes, _smaller_first(wholes)), SEED),
+    )
 
 
 def _of_chance(wholes: Wholes, first: Whole) -> FoundMethod | None:
@@ -71,7 +86,8 @@ def _of_chance(wholes: Wholes, first: Whole) -> FoundMethod | None:
         each = [{**own, "epsilon": epsilon} for own, epsilon in zip(each, found.epsilons, strict=True)]
     made = Made(found.method, found.models, found.base, tuple(each))
     seen = Bits(found.told, found.explained, found.told)
-    return FoundMethod(made, seen, found.tensors, found.tensors, found.told, by_chance=found.shuffled)
+    middles = of_masks(made, lambda: (whole.thinned(THIN) for whole in _loaded(wholes, wholes.decisive)), SEED)
+    return FoundMethod(made, seen, found.tensors, found.tensors, found.told, by_chance=found.shuffled, middles=middles)
 
 
 def _proposed(wholes: Wholes, looks: Sequence[Whole], first: Whole) -> Iterator[Made]:
@@ -94,6 +110,11 @@ def _proposed(wholes: Wholes, looks: Sequence[Whole], first: Whole) -> Iterator[
 
 def _loaded(wholes: Wholes, rows: Iterable[int]) -> Iterator[Whole]:
     return (whole for row in rows if (whole := wholes.load(row)) is not None)
+
+
+def _smaller_first(wholes: Wholes) -> list[int]:
+    """The decisive tensors, the largest last: a few are enough, and what a large one takes is not needed."""
+    return sorted(wholes.decisive, key=lambda row: wholes.count(row) > MIDDLING)
 
 
 def _looks(wholes: Wholes) -> list[Whole]:

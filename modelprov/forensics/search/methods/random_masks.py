@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64
-from modelprov.forensics.search.methods.subsets import Factor, Mask, Vectors, taken
+from modelprov.forensics.search.methods.subsets import Factor, Mask, Taken, Vectors, taken
 from modelprov.forensics.search.methods.voted import roles, typed
 from modelprov.forensics.search.methods.whole import Whole
 from modelprov.forensics.thresholds import ENLARGED, IMPROBABLE, MASKED, RANKED, STEADY, VOTED
@@ -163,8 +163,43 @@ def _named(found: Sequence[Masked], models: tuple[int, ...], base: int, shuffled
     )  # fmt: skip
 
 
-def _masked(whole: Whole, base: int, models: tuple[int, ...]) -> Masked | None:
-    """What a tensor says, or None where too few of its elements tell, or no mask explains them."""
+@dataclass(frozen=True, eq=False)
+class Unmasked:
+    """The k elements `which` (indices) of a tensor that tell who took part: `weights` [m, k] of the models' changes.
+
+    `change` [k] is their sum, what was added to the base before any rounding.
+    """
+
+    which: npt.NDArray[np.int64]
+    weights: Float64
+    change: Float64
+
+
+def unmasked(whole: Whole, base: int, models: tuple[int, ...]) -> Unmasked | None:
+    """What each element took of each model, where that can be told; None where no mask explains the tensor."""
+    explained = _explained(whole, base, models)
+    if explained is None:
+        return None
+    vectors, factors, ratios, seen = explained
+    kept, which = seen.kept
+    places = np.flatnonzero(which)[kept.any(axis=0)]
+    took = kept[:, kept.any(axis=0)].astype(np.float64)
+    if ratios is not None:
+        took = took * _divided(ratios)[:, None]
+        took = took / took.sum(axis=0)
+    weights = took * factors[:, None]
+    return Unmasked(places, weights, np.asarray((weights * vectors.models[:, places]).sum(axis=0), np.float64))
+
+
+def _divided(ratios: Float64) -> Float64:
+    """Weights, the first 1, of models whose sums are divided by those that took part."""
+    return np.concatenate([[1.0], (1 - ratios) / np.maximum(ratios, 1e-9)])
+
+
+def _explained(
+    whole: Whole, base: int, models: tuple[int, ...]
+) -> tuple[Vectors, Float64, Float64 | None, Taken] | None:
+    """Differences, factors, shares where sums were divided, and who took part; None where no mask explains it."""
     vectors = Vectors.of([whole], base, models)
     found = [one for place in range(len(models)) if (one := vectors.factor(place)) is not None]
     if len(found) < len(models):
@@ -177,11 +212,21 @@ def _masked(whole: Whole, base: int, models: tuple[int, ...]) -> Masked | None:
         if len(shares) < len(models) - 1:
             return None
         ratios = np.array([one.value for one in shares])
-        divided = taken(vectors, factors, np.concatenate([[1.0], (1 - ratios) / np.maximum(ratios, 1e-9)]))
+        divided = taken(vectors, factors, _divided(ratios))
         seen, ratios = (divided, ratios) if divided.explained > seen.explained else (seen, None)
     changed = seen.told & ~vectors.zero
     if changed.sum() < LEAST or seen.explained < 1 - 4 * (1 - MASKED):
         return None
+    return vectors, factors, ratios, seen
+
+
+def _masked(whole: Whole, base: int, models: tuple[int, ...]) -> Masked | None:
+    """What a tensor says, or None where too few of its elements tell, or no mask explains them."""
+    explained = _explained(whole, base, models)
+    if explained is None:
+        return None
+    vectors, factors, ratios, seen = explained
+    changed = seen.told & ~vectors.zero
     kept, which = seen.kept
     signs = np.sign(vectors.models[:, which])
     opposite = (signs != signs[0]).any(axis=0)

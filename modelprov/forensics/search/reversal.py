@@ -9,60 +9,54 @@ closer than chance would place it. Where the parent fits too, the order in time 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64, rounding_cells
 from modelprov.forensics.estimators import interval
-from modelprov.forensics.estimators.precision import MANTISSA_BITS
+from modelprov.forensics.estimators.centring import Line, nearer
+from modelprov.forensics.estimators.precision import MANTISSA_BITS, short
 from modelprov.forensics.sampling.sample import Sample
+from modelprov.forensics.search.fewer import of_parents, used
 from modelprov.forensics.search.fits import Fits, is_exact, subsample
-from modelprov.forensics.thresholds import CENTRED, CENTRED_ELEMENTS, CERTAIN, COVERED, FAR, INFORMATIVE, SCATTERED
+from modelprov.forensics.thresholds import CENTRED, COVERED, FAR, INFORMATIVE, SCATTERED
 
 ELEMENTS = 200_000
 SLACK = 1e-6  # of the values: what the weights' own digits leave open
-DEPTHS = (0.25, 0.5, 0.75, 0.9)  # of a cell, where the parent is stored so finely that its own cell says nothing
-FINER = 8  # cells of the parent in one of the suspect from which this holds
-TOUCHING = 1e-6  # of a cell: on its border
 STEPS = 3  # cells between two parents from which the suspect's place between them is a number of its own
 DIGITS = 6  # of that place
 
 
-@dataclass(frozen=True, eq=False)
-class _Line:
-    """Elements on the line of one parent and the mixture of the others, `weight` of it the parent's, all float64 [m].
+def turned(fits: Fits, weights: Float64, seed: int) -> int | None:
+    """The parent (1 ... k) for which a recipe that gives every bit tells nothing; only those with a weight are asked.
 
-    `rest` is the others' part of the mixture, `given` and `cell` the width of the rounding cells of parent and suspect.
+    What else was given cannot have been needed for it: whoever makes one more file from the suspect changes nothing.
     """
-
-    suspect: Float64
-    parent: Float64
-    rest: Float64
-    weight: Float64
-    given: Float64
-    cell: Float64
-
-    def take(self, chosen: npt.NDArray[np.bool_]) -> _Line:
-        if chosen.all():
-            return self
-        kept = np.flatnonzero(chosen)  # looked for once, not once an array
-        return _Line(**{name: values[kept] for name, values in vars(self).items()})
-
-    def place(self, steps: Float64 | float = 0.0) -> Float64:
-        """How far the mixture lies from the middle of its own cell, in cells, were the parent `steps` cells further."""
-        mixture = self.rest + self.weight * (self.parent + steps * self.given)
-        away = np.abs(mixture - self.suspect) / self.cell
-        return np.asarray(np.abs(away - np.round(away)), np.float64)
+    parents = used(weights)
+    part, own = of_parents(fits, parents), weights[:, list(parents)]
+    found = extrapolated(part, own) if short(fits.sample) else None
+    found = centred(part, own, seed) if found is None else found
+    return None if found is None else parents[found - 1] + 1
 
 
-def extrapolated(fits: Fits | None, weights: Float64 | None) -> int | None:
+def beside(fits: Fits, weights: Float64) -> int | None:
+    """The parent (1 ... k) without a weight that is exactly the suspect carried on beyond another argument.
+
+    That other may fit as well, carried on beyond this one: the one with finer numbers is named.
+    """
+    none = [parent for parent in range(weights.shape[1]) if parent not in used(weights)]
+    none.sort(key=lambda parent: -float(MANTISSA_BITS[fits.sample.formats[parent + 1]].mean()))
+    return extrapolated(fits, None, none) if none else None
+
+
+def extrapolated(fits: Fits | None, weights: Float64 | None, children: Sequence[int] | None = None) -> int | None:
     """The parent (1 ... k) that is an exact continuation of the suspect, as far as its own rounding cells can tell.
 
     `weights` float64 [strata, k] are those of the recipe or the exact fit, or None. Where the suspect is stored more
     finely than that parent it always fits, as a mixture; there it must also fill the parent's cells, as values do that
-    were rounded to them.
+    were rounded to them. `children` (0 ...) are the parents asked, all without.
     """
     if fits is None:
         return None
@@ -71,7 +65,7 @@ def extrapolated(fits: Fits | None, weights: Float64 | None) -> int | None:
     for parent in parents:
         if weights is not None and _carried_back(fits, weights, parent, comparable[parent]):
             return parent + 1
-    for child in parents:
+    for child in parents if children is None else children:
         for chosen, fill in ((comparable[child], False), (~comparable[child], True)):
             some = subsample(fits.sample.take(chosen), ELEMENTS, 0)
             if any(_beyond(some, child, third, fill) for third in parents if third != child):
@@ -126,7 +120,7 @@ def _comparable(sample: Sample) -> list[npt.NDArray[np.bool_]]:
     return [bits[0] <= bits[parent + 1] for parent in range(len(sample.parents))]
 
 
-def _line(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.bool_]) -> _Line:
+def _line(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.bool_]) -> Line:
     """The chosen elements in which the parent has part of the mixture and differs from the others."""
     sample, weights = fits.sample.take(chosen), by_stratum[fits.stratum[chosen]]
     own = weights[:, parent]
@@ -134,7 +128,7 @@ def _line(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.b
     rest = sum((weights[:, other] * sample.parents[other] for other in others), np.zeros(sample.elements))
     differs = np.any([sample.parents[other] != sample.parents[parent] for other in others], axis=0)
     lower, upper = rounding_cells(sample.parents[parent], sample.formats[parent + 1])
-    whole = _Line(sample.suspect, sample.parents[parent], rest, own, upper - lower, sample.upper - sample.lower)
+    whole = Line(sample.suspect, sample.parents[parent], rest, own, upper - lower, sample.upper - sample.lower)
     return whole.take((own != 0) & (own != 1) & differs)
 
 
@@ -150,34 +144,11 @@ def _carried_back(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDAr
 
 
 def _nearer(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.bool_], seed: int) -> float:
-    """Share of the elements in the middle of their cells beyond what chance puts there, 0 where that is not certain.
-
-    Chance is measured: the same elements with the parent moved by a few of its own cells, about one of the suspect's.
-    """
+    """Share of the elements far enough from both ends that lie nearer the middle of their cells than by chance."""
     line = _line(fits, by_stratum, parent, chosen)
     apart = np.abs(line.parent - line.rest / (1 - line.weight))
     line = line.take(np.minimum(np.abs(line.weight), np.abs(1 - line.weight)) * apart >= FAR * line.cell)
-    elements = line.suspect.size
-    if elements < CENTRED_ELEMENTS:
-        return 0.0
-    own = np.abs(line.weight) * line.given / line.cell  # the parent's cell, seen in the suspect's
-    reach = np.maximum(1, np.round(1 / own))
-    rng = np.random.default_rng(seed)
-    steps = np.ceil(rng.random(elements) * reach) * rng.choice([-1.0, 1.0], elements)
-    found, moved = line.place(), line.place(steps)
-    depths = [own / 2, *(np.full(elements, depth / 2) for depth in DEPTHS if float(np.median(reach)) >= FINER)]
-    best = 0.0
-    for depth in depths:
-        inside, chance = float(_within(found, depth).mean()), float(_within(moved, depth).mean())
-        error = CERTAIN * np.sqrt(max(chance * (1 - chance), 0.25 / elements) * 2 / elements)
-        if inside - chance > error:
-            best = max(best, (inside - chance) / (1 - chance))
-    return best
-
-
-def _within(place: Float64, depth: Float64) -> Float64:
-    """1 inside the depth, a half on its border, where rounding goes either way, 0 beyond."""
-    return np.where(np.abs(place - depth) <= TOUCHING, 0.5, (place < depth).astype(np.float64))
+    return nearer(line, seed)
 
 
 def _beyond(sample: Sample, child: int, third: int, fill: bool) -> bool:

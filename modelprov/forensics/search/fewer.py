@@ -1,0 +1,79 @@
+"""Recipes of fewer parents than were given. Finds; judges nothing.
+
+One more argument can be made afterwards so that the suspect lies on a line with it too. Then the weights of all parents
+together are no longer determined, and a recipe that needs only some of them is not what a fit of all comes to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+
+from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.forensics.sampling.sample import Sample
+from modelprov.forensics.search.fits import Fits, fit_sample, subsample
+from modelprov.forensics.search.recipes import Scored, Scorer
+from modelprov.forensics.search.same_bits import settle
+from modelprov.forensics.search.weighted_sum import WeightedSum
+from modelprov.forensics.thresholds import REPRODUCED
+from modelprov.recipes.arithmetics import Arithmetic
+
+LOOK = 20_000  # elements of a first look
+NEARLY = 1.5  # cells that a merge misses the best mixture by, at most, in
+MOST = 0.95  # of the elements
+FITTED = 3  # sets of parents that are fitted
+SIZES = 3  # parents of a set, where more than six were given
+
+
+def used(weights: Float64) -> tuple[int, ...]:
+    """The parents (0 ...) that have a weight, of weights float64 [strata, k]."""
+    return tuple(np.flatnonzero(np.abs(weights).max(axis=0) > 0).tolist())
+
+
+def of_parents(fits: Fits, parents: Sequence[int]) -> Fits:
+    """The sample of some parents (0 ...) only; what was fitted is still that of all."""
+    return replace(fits, sample=_sample(fits.sample, parents))
+
+
+def fewer(fits: Fits, seed: int) -> Iterator[Scored]:
+    """Recipes of at least two parents, not all, that give every bit of the sample; the fewest parents first.
+
+    Their weights are those of all parents, 0 for the others.
+    """
+    strata, k = int(fits.stratum.max()) + 1, len(fits.sample.parents)
+    scorer, tried = Scorer(fits.sample, fits.stratum), 0
+    look = subsample(fits.sample, LOOK, seed)
+    for size in range(2, k if k <= 2 * SIZES else SIZES + 1):
+        for parents in combinations(range(k), size):
+            if tried == FITTED or not _near(_sample(look, parents)):
+                continue
+            tried += 1
+            for found in fit_sample(_sample(fits.sample, parents), fits.stratum, strata, seed).candidates[:1]:
+                recipe = _padded(found.recipe, parents, k)
+                share = scorer.share(recipe)
+                if share >= REPRODUCED:
+                    yield settle(Scored(recipe, share, scorer.elements), scorer, seed)
+
+
+def _sample(sample: Sample, parents: Sequence[int]) -> Sample:
+    rows = [0, *(parent + 1 for parent in parents)]
+    return replace(sample, parents=sample.parents[list(parents)], formats=sample.formats[rows])
+
+
+def _near(sample: Sample) -> bool:
+    """Whether the best mixture lies within a step or two of most elements."""
+    weights, *_ = np.linalg.lstsq(sample.deltas.T, sample.delta, rcond=None)
+    missed = np.abs(sample.delta - weights @ sample.deltas)
+    return bool((missed <= NEARLY * (sample.upper - sample.lower)).mean() >= MOST)
+
+
+def _padded(recipe: WeightedSum, parents: Sequence[int], k: int) -> WeightedSum:
+    """The same of k parents, of which the others have no weight; an interpolation of two is computed as their sum."""
+    weights = np.zeros((len(recipe.weights), k))
+    weights[:, list(parents)] = recipe.weights
+    rest = [parent for parent in range(k) if parent not in parents]
+    arithmetic = Arithmetic.FLOAT32 if recipe.arithmetic is Arithmetic.FLOAT32_LERP else recipe.arithmetic
+    return WeightedSum(arithmetic, (*(parents[place] for place in recipe.order), *rest), weights)

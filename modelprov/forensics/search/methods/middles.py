@@ -1,0 +1,159 @@
+"""Where a method's result, not yet rounded, lies in the suspect's cells: in the middle, if a parent was made from it.
+
+The test that `search/reversal.py` makes of weighted sums, for methods that are none. The suspect's own cells are the
+measure, so it needs a suspect that was rounded to 16 bits, by an arithmetic that rounds once. Measures; judges nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.checkpoints.formats.dtypes import DType, Float64, round_to, rounding_cell
+from modelprov.forensics.estimators.centring import FINER, Line, nearer
+from modelprov.forensics.search.methods.random_masks import unmasked
+from modelprov.forensics.search.methods.remake import Made
+from modelprov.forensics.search.methods.subsets import Mask
+from modelprov.forensics.search.methods.whole import Whole
+from modelprov.forensics.thresholds import CENTRED_ELEMENTS, FAR
+
+ELEMENTS = 200_000  # that are enough
+LEAST_WEIGHT = 0.02  # of the parent in an element, for its place in the cell to hang on the parent
+SMOOTH = 0.1  # of a weight, that it may differ by between a cell up and a cell down
+ROUNDS_ONCE = ("slerp",)  # in every format: read in it, computed in float32
+Lines = Callable[[Whole, int], Line | None]
+Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Middle:
+    """Of `elements` that hang on a parent (0 ...), the `share` nearer the middle of the suspect's cells than by chance.
+
+    `finer`: the parent holds finer numbers than the suspect, so that it could have been made to fit; `told`: whether
+    the elements are enough to see it.
+    """
+
+    parent: int
+    share: float
+    elements: int
+    finer: bool
+
+    @property
+    def told(self) -> bool:
+        """Whether enough elements stand behind the share."""
+        return self.elements >= CENTRED_ELEMENTS
+
+
+def of_method(made: Made, wholes: Callable[[], Iterable[Whole]], seed: int) -> tuple[Middle, ...]:
+    """For each parent that takes part in a method which is no chance."""
+    return _measured(_parents(made), wholes, lambda whole, parent: _line(made, whole, parent), seed)
+
+
+def of_masks(made: Made, wholes: Callable[[], Iterable[Whole]], seed: int) -> tuple[Middle, ...]:
+    """The same where the mask is random: in the elements that tell which models took part."""
+    assert made.base is not None
+    base, models = made.base, made.models
+
+    def line(whole: Whole, parent: int) -> Line | None:
+        found = unmasked(whole, base, models)
+        if found is None:
+            return None
+        origin = whole.parents[base].astype(np.float64)[found.which]
+        weight = 1 - found.weights.sum(axis=0) if parent == base else found.weights[models.index(parent)]
+        return _far(whole, parent, _parents(made), found.which, origin + found.change, np.asarray(weight, np.float64))
+
+    return _measured(_parents(made), wholes, line, seed)
+
+
+def _parents(made: Made) -> Sequence[int]:
+    return made.models if made.base is None else (*made.models, made.base)
+
+
+def _measured(
+    parents: Sequence[int], wholes: Callable[[], Iterable[Whole]], line: Lines, seed: int
+) -> tuple[Middle, ...]:
+    lines: dict[int, list[Line]] = {parent: [] for parent in parents}
+    finer = dict.fromkeys(parents, False)
+    for whole in wholes():
+        for parent, found in lines.items():
+            finer[parent] |= whole.formats[parent].mantissa_bits > whole.stored.mantissa_bits
+            if sum(part.suspect.size for part in found) < ELEMENTS and (part := line(whole, parent)) is not None:
+                found.append(part)
+        if all(sum(part.suspect.size for part in found) >= ELEMENTS for found in lines.values()):
+            break
+    return tuple(_middle(parent, found, finer[parent], seed) for parent, found in lines.items())
+
+
+def _middle(parent: int, lines: Sequence[Line], finer: bool, seed: int) -> Middle:
+    if not lines:
+        return Middle(parent, 0.0, 0, finer)
+    whole = Line.joined(lines)
+    return Middle(parent, nearer(whole, seed), whole.suspect.size, finer)
+
+
+def _line(made: Made, whole: Whole, parent: int) -> Line | None:
+    """The elements that hang on a parent, by computing them with it as it is, a cell up and a cell down."""
+    dtype = made.dtype or whole.formats[_parents(made)[-1]]
+    if dtype is not DType.F32 and made.method not in ROUNDS_ONCE:
+        return None
+    read = _read(whole, dtype)
+    if read.formats[parent].mantissa_bits < whole.stored.mantissa_bits or whole.stored is DType.F32:
+        return None
+    unrounded = replace(made, arithmetic="float32", dtype=DType.F32)
+    low, high = rounding_cell(read.parents[parent].astype(np.float64), read.formats[parent])
+    lower, upper = whole.cell
+    steps = np.maximum(1, np.round((upper - lower) / (high - low)))
+    exact = unrounded.of(replace(read, stored=DType.F32))
+    if exact is None:
+        return None
+    weights = []
+    for way in (steps, -steps):
+        moved = read.parents.copy()
+        moved[parent] = read.parents[parent] + way * (high - low)
+        beside = unrounded.of(replace(read, stored=DType.F32, parents=moved))
+        if beside is None:
+            return None
+        by = moved[parent].astype(np.float64) - read.parents[parent]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            weights.append(np.where(by != 0, (beside.astype(np.float64) - exact) / by, 0.0))
+    # next to a threshold of the method the parent has another part on either side, and no weight
+    weight = np.where(np.abs(weights[0] - weights[1]) <= SMOOTH * np.abs(weights[0]), weights[0], 0.0)
+    return _far(read, parent, _parents(made), np.arange(whole.elements), exact.astype(np.float64), weight)
+
+
+def _read(whole: Whole, dtype: DType) -> Whole:
+    """The tensor as a program reads it that computes in a format: parents of finer numbers are rounded first."""
+    parents, formats = whole.parents.copy(), list(whole.formats)
+    for number, given in enumerate(formats):
+        if given.mantissa_bits > dtype.mantissa_bits:
+            parents[number] = round_to(parents[number].astype(np.float64), dtype)
+            formats[number] = dtype
+    return replace(whole, parents=parents, formats=tuple(formats))
+
+
+def _far(
+    whole: Whole, parent: int, parents: Sequence[int], which: Places, result: Float64, weight: Float64
+) -> Line | None:
+    """The elements of `which`, indices, that hang on the parent and lie a cell from every other one that takes part.
+
+    From the parent too, unless its own cells are so fine that they say nothing: near an end that is as coarse as the
+    suspect the place in the cell is no matter of chance.
+    """
+    if whole.formats[parent].mantissa_bits < whole.stored.mantissa_bits or whole.stored is DType.F32:
+        return None
+    suspect = whole.suspect[which].astype(np.float64)
+    lower, upper = (end[which] for end in whole.cell)
+    own = whole.parents[:, which].astype(np.float64)
+    low, high = rounding_cell(own[parent], whole.formats[parent])
+    cell, given = upper - lower, high - low
+    chosen: Mask = (np.abs(weight) >= LEAST_WEIGHT) & (np.abs(result - suspect) <= cell)
+    for other in parents:
+        away = np.abs(own[other] - suspect) >= FAR * cell
+        chosen &= away | (FINER * given <= cell) if other == parent else away
+    if not chosen.any():
+        return None
+    line = Line(suspect, own[parent], result - weight * own[parent], weight, given, cell)
+    return line.take(chosen)
