@@ -132,17 +132,18 @@ def _scout(alignment: Alignment, strata: Strata, plan: Plan, seed: int) -> tuple
     sample = effective(sample)
     if len(sample.parents) < 2:
         return sample, None
-    return sample, _of_fewer(fit_sample(sample, strata.of_tensor[sample.group], len(strata.names), seed), seed)
+    fits = fit_sample(sample, strata.of_tensor[sample.group], len(strata.names), seed)
+    return sample, _of_fewer(fits, len(strata.names), seed)
 
 
-def _of_fewer(fits: Fits, seed: int) -> Fits:
+def _of_fewer(fits: Fits, strata: int, seed: int) -> Fits:
     """Where all parents together give no recipe that stands, one of fewer of them that does, in place of the best."""
     best = fits.candidates[0] if fits.candidates else None
     if len(fits.sample.parents) < 3 or (
         best is not None and best.share >= REPRODUCED and turned(fits, best.recipe.weights, seed) is None
     ):
         return fits
-    for found in fewer(fits, seed):
+    for found in fewer(fits, strata, seed):
         if turned(fits, found.recipe.weights, seed) is None:
             others = [other for other in fits.candidates if other.share < found.share - TIED]
             return replace(fits, candidates=(found, *others))
