@@ -81,6 +81,44 @@ class UnreadableFileError(ModelprovError):
     """The operating system refused to read or write a file."""
 
 
+class RemoteError(ModelprovError):
+    """A checkpoint that is not on this machine could not be read: the base of what can go wrong on the way."""
+
+
+class RemoteNotFoundError(RemoteError, CheckpointNotFoundError):
+    """The server has no such repository, revision or file."""
+
+
+class GatedError(RemoteError):
+    """The repository asks for an agreement that this account has not made."""
+
+
+class PrivateError(RemoteError):
+    """The server shows this to nobody without an account: it is private, or not there."""
+
+
+class TokenRejectedError(RemoteError):
+    """The server does not take the token."""
+
+
+class OfflineError(RemoteError, CheckpointNotFoundError):
+    """Only what is on this machine may be read, and this is not."""
+
+
+class UnreachableError(RemoteError, CheckpointNotFoundError):
+    """No answer, or none that makes sense, however often the server was asked."""
+
+
+class NoRangesError(RemoteError):
+    """The server sends whole files only, or other bytes than those asked for."""
+
+
+class BudgetSpentError(RemoteError):
+    """The run would fetch more than it was allowed to; nothing was concluded."""
+
+    exit_code = 3
+
+
 class MergeError(ModelprovError):
     """The models of a recipe cannot be merged as it says (missing tensor, other shape, too little memory or disk)."""
 

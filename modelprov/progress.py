@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 
 class Progress(Protocol):
@@ -15,6 +15,21 @@ class Progress(Protocol):
     def advance(self, done: int, /) -> None:
         """So many more bytes (or answers) of the stage are done."""
         ...
+
+
+@runtime_checkable
+class Telling(Progress, Protocol):
+    """A `Progress` that hears sentences too: what a run is about to do, and what it did."""
+
+    def tell(self, text: str, /) -> None:
+        """A sentence that stays."""
+        ...
+
+
+def tell(progress: Progress, text: str) -> None:
+    """Tell it to whoever hears sentences."""
+    if isinstance(progress, Telling):
+        progress.tell(text)
 
 
 class Silent:

@@ -6,6 +6,8 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: pytest-xdist spreads tests over the cores already
 
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before huggingface_hub: no test asks the real Hub
+
 from hypothesis import Phase, settings
 
 settings.register_profile("modelprov", deadline=None, derandomize=True)

@@ -137,18 +137,18 @@ def _without_gates(make: Make) -> Make:
 
 
 def _transposed(make: Make) -> Make:
-    """MLPs without gates, stored the other way round under the names of GPT-2."""
-    words = {"mlp.up_proj": "mlp.c_fc", "mlp.down_proj": "mlp.c_proj"}
+    """MLPs without gates, stored the other way round."""
+    return lambda rng: tuple(stored_transposed(model) for model in make(rng))
 
-    def renamed(model: Weights) -> Weights:
-        made = {name: held for name, held in model.items() if "mlp" not in name}
-        for name, (values, dtype) in model.items():
-            for word, other in words.items():
-                if word in name:
-                    made[name.replace(word, other)] = np.ascontiguousarray(values.T), dtype
-        return made
 
-    return lambda rng: tuple(renamed(model) for model in make(rng))
+def stored_transposed(model: Weights) -> Weights:
+    """A model without its gates, and with the rest of its MLPs stored under the names of GPT-2 and as there."""
+    made = {name: held for name, held in model.items() if "mlp" not in name}
+    for name, (values, dtype) in model.items():
+        for word, other in (("mlp.up_proj", "mlp.c_fc"), ("mlp.down_proj", "mlp.c_proj")):
+            if word in name:
+                made[name.replace(word, other)] = np.ascontiguousarray(values.T), dtype
+    return made
 
 
 def _with_attention_of_the_parent(rng: Rng) -> Models:
@@ -248,7 +248,7 @@ BEYOND: tuple[Disguise, ...] = (
     ),
     Disguise("embeddings replaced, no gates, all orders", RELATED, _without_gates(_transplanted(*ORDERS))),
     Disguise("embeddings replaced, noise as large as weights", RELATED, _transplanted(*ANYHOW, changed=_noise(1.0))),
-    Disguise("MLPs stored transposed, all orders", RELATED, _transposed(_of("copy", *ORDERS))),
+    Disguise("MLPs stored transposed, all orders", COPY, _transposed(_of("copy", *ORDERS))),
     Disguise(
         "stranger with the parent's attention and embeddings",
         STRANGER | {"inconclusive"},

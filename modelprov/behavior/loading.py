@@ -52,7 +52,7 @@ def load_model(location: str, label: str | None = None, device: str = "auto", dt
     given = Path(location).expanduser()
     if given.is_dir():
         refuse_fetched_code(given)  # before anything else can be wrong with the folder
-    checkpoint = open_checkpoint(location, label)
+    checkpoint = open_checkpoint(location, label, near=True)
     folder = checkpoint.home
     if folder != given:
         refuse_fetched_code(folder)

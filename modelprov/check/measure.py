@@ -23,6 +23,7 @@ from modelprov.check.results import Input, Location
 from modelprov.checkpoints.digests import MANIFEST_COVERS, WEIGHTS_COVER, manifest_digest, weights_digest
 from modelprov.checkpoints.labels import default_label, unique_labels
 from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.checkpoints.remote.source import is_far
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CheckpointNotFoundError, InvalidCheckpointError, ModelprovError, UsageError
 from modelprov.forensics.compare import Comparison, Options
@@ -50,6 +51,13 @@ class Taken:
     measured: Measured
     inputs: tuple[Input, ...]
     comparison: Comparison | None
+
+
+def _sampled(request: Request, compared: Sequence[Checkpoint]) -> Request:
+    """The request, for a sample where anything that the model is compared with is not on this machine."""
+    if not any(is_far(checkpoint.source) for checkpoint in compared):
+        return request
+    return replace(request, options=replace(request.options, sample=True))
 
 
 def measure(location: str, claims: Claims, request: Request, progress: Progress) -> Taken:
@@ -80,6 +88,7 @@ def measure(location: str, claims: Claims, request: Request, progress: Progress)
     ancestry = Ancestry(None, {})
     remade = Remade()
     digest: str | None = None
+    request = _sampled(request, [*(checkpoint for _, checkpoint in opened), *controls])
     if model is not None:
         model = replace(model, label=unique_labels([location, *(one.label for one in candidates)])[0])
         ancestry = measure_lineage(model, opened, controls, request.options, progress)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from modelprov.checkpoints.digests import MANIFEST_COVERS, manifest_digest
-from modelprov.checkpoints.files import unreadable
 from modelprov.checkpoints.layouts.components import component_of
 from modelprov.checkpoints.layouts.files import PICKLES
 from modelprov.checkpoints.layouts.naming import canonical_name, canonical_views, tied_head
@@ -178,10 +176,11 @@ def _folder_warnings(checkpoint: Checkpoint) -> list[str]:
     code: set[str] = set()
     pickles: set[str] = set()
     custom = False
-    home = checkpoint.folder
-    folders = {(home / shard.name).parent for shard in checkpoint.shards} if home is not None else set()
-    for folder in sorted(folders):
-        for name in _names(folder):
+    home = checkpoint.beside
+    inside = {name for shard in checkpoint.shards if (name := shard.name.rpartition("/")[0])}
+    listed = [] if home is None else [home.names(), *(home.sub(name).names() for name in sorted(inside))]
+    for names in listed:
+        for name in names:
             if name.endswith(".py"):
                 code.add(name)
             elif name.endswith(PICKLES):
@@ -195,13 +194,6 @@ def _folder_warnings(checkpoint: Checkpoint) -> list[str]:
     if pickles:
         warnings.append(f"pickles lie beside the safetensors files ({_few(pickles)}); they were not opened")
     return warnings
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return [entry.name for entry in folder.iterdir()]
-    except OSError as error:
-        raise unreadable(folder, error) from error
 
 
 def _few(names: set[str]) -> str:

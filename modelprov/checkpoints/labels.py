@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from modelprov.checkpoints.remote.locations import name_of
+
 MAX_LABEL = 40
 
 
@@ -57,6 +59,8 @@ def _differ(parts: Sequence[Sequence[str]], numbers: Sequence[int]) -> bool:
 
 def _parts(location: str) -> tuple[str, ...]:
     """The parts of a path that mean something to a reader; cache folders and commit hashes do not."""
+    if (named := name_of(location)) is not None:
+        location = named
     path = Path(location)
     if location.count("/") == 1 and "@" in location and not path.exists():
         path = Path(location.rsplit("@", 1)[0])

@@ -1,21 +1,21 @@
 """Opens a checkpoint: finds its shards, reads their headers and config. No tensor data is read here, nothing decoded.
 
-A location is a folder (with an index or without), one `.safetensors` file, an index file, or a Hugging Face repository
-id that is already in the local cache. Which files of a folder make its model is decided in `layouts/`.
+A location is a folder (with an index or without), one `.safetensors` file, an index file, a repository of the Hugging
+Face Hub (the copy in the local cache, if one is there), or an address (`remote/`). Which files of a folder make its
+model is decided in `layouts/`.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from modelprov.checkpoints.files import Folder, unreadable
+from modelprov.checkpoints.files import unreadable
 from modelprov.checkpoints.header import Header, read_headers
-from modelprov.checkpoints.json_files import read_json_object
+from modelprov.checkpoints.homes import Home, LocalHome, json_in
 from modelprov.checkpoints.labels import default_label
 from modelprov.checkpoints.layouts.files import (
     PICKLES,
@@ -28,47 +28,45 @@ from modelprov.checkpoints.layouts.files import (
     is_training_state,
     left_out,
 )
-from modelprov.checkpoints.layouts.folders import folders_with_weights, listed, model_folder
+from modelprov.checkpoints.layouts.folders import folders_with_weights, model_home
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
 from modelprov.checkpoints.mistaken import CONVERT
+from modelprov.checkpoints.remote.locations import InBucket, OnHub, OnWeb, is_remote, parse, shown
 from modelprov.checkpoints.single_file import beside_index
-from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, TensorRef
 from modelprov.errors import (
     CheckpointNotFoundError,
     DuplicateTensorError,
     InvalidCheckpointError,
     MissingShardError,
+    OfflineError,
+    RemoteError,
     UnsupportedFormatError,
 )
 from modelprov.foreign.shown import quoted
 
-REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
-COMMIT = re.compile(r"[0-9a-f]{40}")
 MERGE_ADAPTER = (
     "Merge the LoRA into its base first, e.g. with peft: "
     "`AutoPeftModelForCausalLM.from_pretrained(folder).merge_and_unload().save_pretrained(new_folder)`."
 )
 
 
-def open_checkpoint(location: str, label: str | None = None) -> Checkpoint:
+def open_checkpoint(location: str, label: str | None = None, *, near: bool = False) -> Checkpoint:
     """The checkpoint at `location`, by its headers alone; `label` names it in tables (default: the path's last part).
 
-    Raises `CheckpointNotFoundError`, `UnsupportedFormatError`, `UnreadableFileError`, or an `InvalidCheckpointError`
-    that says which rule is broken (`ForeignLinkError` for links out of the folder; what `location` names may be one).
+    With `near` nothing is asked of any network. Raises a `RemoteError` for what is elsewhere,
+    `CheckpointNotFoundError`, `UnsupportedFormatError`, `UnreadableFileError`, or an `InvalidCheckpointError` that says
+    which rule is broken (`ForeignLinkError` for links out of the folder; what `location` names may be one).
     """
     notes: list[str] = []
-    path = _locate(location)
-    root = path if path.is_dir() else path.parent
-    path = model_folder(path, notes) if path.is_dir() else path
-    home = Folder.of(path if path.is_dir() else path.parent)
-    if home.path != root:
-        Folder.of(root).check(home.path, folder=True)
-    names, index = _shards(path, home, notes)
-    config = _config(home)
-    if path.is_dir():
-        _check_named_weights(config, path, names, index)
-    source = LocalFiles(home.path, names)  # before anything is read: whatever changes from here on shows
+    home, name = _located(location, near)
+    if name is None:
+        home = model_home(home, notes)
+    names, index = _shards(home, name, notes)
+    config = json_in(home, CONFIG) if home.has(CONFIG) else None
+    if name is None:
+        _check_named_weights(config, home, names, index)
+    source = home.source(names)  # before anything is read: whatever changes from here on shows
     headers = read_headers(source)
     source.close()
     tensors, refused = _collect(headers)
@@ -82,111 +80,141 @@ def open_checkpoint(location: str, label: str | None = None) -> Checkpoint:
         metadata |= header.metadata
     return Checkpoint(
         label=label or default_label(location),
-        location=location,
+        location=shown(location),
         tensors=tensors,
         shards=tuple(header.shard for header in headers),
         source=source,
         config=config,
-        revision=_revision(home.path),
+        revision=home.revision,
         metadata=metadata,
         refused=refused,
         notes=tuple(notes),
-        folder=home.path,
+        folder=home.folder,
+        files=home,
     )
 
 
 def _check_named_weights(
-    config: dict[str, Any] | None, folder: Path, names: Sequence[str], index: Mapping[str, str] | None
+    config: dict[str, Any] | None, home: Home, names: Sequence[str], index: Mapping[str, str] | None
 ) -> None:
     """Refuse a folder whose config names other weights than those that its files' names say."""
     named = (config or {}).get("transformers_weights")
     if isinstance(named, str) and named not in names and not (index is not None and is_index(named)):
         raise UnsupportedFormatError(
-            f"the config in {folder} names {quoted(named)} as the weights, the files' own names say {quoted(names[0])}",
+            f"the config in {home.place()} names {quoted(named)} as the weights, "
+            f"the files' own names say {quoted(names[0])}",
             "Give the path of the one you mean.",
         )
 
 
-def _locate(location: str) -> Path:
-    """The file or folder meant by `location`; a repository id is looked up in the local Hugging Face cache."""
+def _located(location: str, near: bool) -> tuple[Home, str | None]:
+    """The folder meant by `location`, and the file of it that was named, if one was; what is here comes first."""
+    path = _path(location)
+    if path is not None:
+        return (LocalHome(path), None) if path.is_dir() else (LocalHome(path.parent), path.name)
+    meant = parse(location)
+    if meant is None:
+        raise CheckpointNotFoundError(
+            f"nothing is at {location!r}",
+            "Give a folder, a .safetensors file, org/name on the Hugging Face Hub, or an address (https://, s3://).",
+        )
+    if is_remote(location):
+        if near:
+            raise CheckpointNotFoundError(f"{shown(location)} is not on this machine", "Download it, give its folder.")
+        return _remote(meant)
+    try:
+        return _cached_snapshot(location), None
+    except CheckpointNotFoundError as error:
+        if near:
+            raise
+        missing = error
+    try:
+        return _remote(meant)
+    except OfflineError as error:
+        raise missing from error
+    except RemoteError as error:
+        here = f"{location!r} is no path here, and not in the local Hugging Face cache"
+        raise type(error)(f"{here}; on the Hub: {error.message}", error.advice) from error
+
+
+def _remote(meant: OnHub | OnWeb | InBucket) -> tuple[Home, str | None]:
+    from modelprov.checkpoints.remote.door import remote_home  # HTTP is loaded when something is elsewhere
+
+    return remote_home(meant)
+
+
+def _path(location: str) -> Path | None:
+    """What is at `location` on this machine; None where nothing is."""
     path = Path(location)
     with suppress(RuntimeError):  # a home that nobody has: then the name is taken as it stands
         path = path.expanduser()
     try:
-        if path.exists():
-            return path
+        return path if path.exists() else None
     except ValueError as error:
         raise CheckpointNotFoundError(f"{location!r} is not a usable path ({error})", "Check the spelling.") from error
     except OSError as error:
+        if is_remote(location):  # too long for a path, as signed addresses are
+            return None
         raise unreadable(path, error) from error
-    if REPOSITORY.fullmatch(location):
-        return _cached_snapshot(location)
-    raise CheckpointNotFoundError(
-        f"nothing is at {location!r}", "Give a folder, a .safetensors file, or a repository id (org/name) in the cache."
-    )
 
 
-def _cached_snapshot(location: str) -> Path:
-    """The cached folder of `org/name[@revision]`; nothing is downloaded."""
+def _cached_snapshot(location: str) -> LocalHome:
+    """The cached folder of `org/name[@revision]`, if its weights are all there; nothing is downloaded."""
     from huggingface_hub import snapshot_download
 
     repository, _, revision = location.partition("@")
+    failure: Exception | None = None
     try:
-        return Path(snapshot_download(repository, revision=revision or None, local_files_only=True))
+        home = LocalHome(Path(snapshot_download(repository, revision=revision or None, local_files_only=True)))
+        _shards(home, None, [])
+        return home
     # LocalEntryNotFoundError is an OSError and HFValidationError a ValueError, in every version of the library.
-    except (OSError, ValueError) as error:
-        command = f"hf download {repository}" + (f" --revision {revision}" if revision else "")
-        raise CheckpointNotFoundError(
-            f"{location!r} is neither a local path nor in the local Hugging Face cache",
-            f"Download it first: `{command}`. Reading straight from the Hub is not built yet.",
-        ) from error
+    except (OSError, ValueError, CheckpointNotFoundError, MissingShardError) as error:
+        failure = error
+    command = f"hf download {repository}" + (f" --revision {revision}" if revision else "")
+    raise CheckpointNotFoundError(
+        f"{location!r} is neither a local path nor in the local Hugging Face cache",
+        f"Download it first: `{command}`. (HF_HUB_OFFLINE keeps it from being read on the Hub.)",
+    ) from failure
 
 
-def _shards(path: Path, home: Folder, notes: list[str]) -> tuple[list[str], Mapping[str, str] | None]:
-    """The names of all shards in the folder, and the index's map from tensor to shard where there is one."""
-    if not path.is_dir() and not is_index(path.name):
-        if path.suffix != WEIGHTS:
-            raise _not_safetensors(path, [path])
-        if is_adapter(path.name):
-            raise UnsupportedFormatError(f"{path} is a LoRA adapter, not a model", MERGE_ADAPTER)
-        return [path.name], None
-    files = listed(home.path)
-    names = [file.name for file in files]
+def _shards(home: Home, name: str | None, notes: list[str]) -> tuple[list[str], Mapping[str, str] | None]:
+    """The names of all shards in the folder, and the index's map from tensor to shard where there is one.
+
+    `name` is that of the only one, or of the index, where it was given.
+    """
+    if name is not None and not is_index(name):
+        if not name.endswith(WEIGHTS):
+            raise _not_safetensors(home, name)
+        if is_adapter(name):
+            raise UnsupportedFormatError(f"{home.place(name)} is a LoRA adapter, not a model", MERGE_ADAPTER)
+        home.check(name)
+        return [name], None
+    names = home.names()
     index: dict[str, str] | None = None
-    choice = choose(path, names) if path.is_dir() else Choice(path.name, ())
+    choice = choose(home.place(), names) if name is None else Choice(name, ())
     if choice is None:
-        raise _not_safetensors(path, files)
+        raise _not_safetensors(home)
     if choice.index is None:
         shards = list(choice.weights)
     else:
-        index_path = home.path / choice.index
-        if path.is_dir():
-            home.check(index_path)
-        index = _read_index(index_path)
+        index = _read_index(home, choice.index)
         shards = sorted(set(index.values()), key=PurePosixPath)
         for shard in shards:
-            if not _exists(home.path / shard):
+            if not home.has(shard):
                 raise MissingShardError(
-                    f"{index_path} names {quoted(_last(shard))}, which is missing",
+                    f"{home.place(choice.index)} names {quoted(_last(shard))}, which is missing",
                     "Download the missing file, or all of them.",
                 )
     for shard in shards:
-        home.check(home.path / shard)
+        home.check(shard)
     notes += [*choice.notes, *left_out(names, list(map(_last, shards)), choice.index)]
     return shards, index
 
 
-def _exists(shard: Path) -> bool:
-    """Whether a file is there; a name that no system can hold names none."""
-    try:
-        return shard.exists()
-    except (OSError, ValueError):
-        return False
-
-
-def _read_index(path: Path) -> dict[str, str]:
+def _read_index(home: Home, name: str) -> dict[str, str]:
     """Tensor name to shard's name, which stays inside the folder."""
-    weight_map = read_json_object(path).get("weight_map")
+    path, weight_map = home.place(name), json_in(home, name).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise InvalidCheckpointError(f"{path} has no weight_map", "Download this file again.")
     if not all(isinstance(file, str) for file in weight_map.values()):
@@ -247,10 +275,10 @@ def _check_index(index: Mapping[str, str], headers: Sequence[Header], notes: lis
         )
 
 
-def _not_safetensors(place: Path, files: list[Path]) -> UnsupportedFormatError | CheckpointNotFoundError:
-    """Why there is nothing to read: what the folder holds instead."""
-    kinds = Counter(file.suffix.lower() for file in files)
-    names = {file.name for file in files}
+def _not_safetensors(home: Home, name: str | None = None) -> UnsupportedFormatError | CheckpointNotFoundError:
+    """Why there is nothing to read: what the folder holds instead, or the file that was named."""
+    place, names = home.place(name or ""), {name} if name is not None else set(home.names())
+    kinds = Counter(PurePosixPath(each).suffix.lower() for each in names)
     if names & {ADAPTER_CONFIG, "adapter_model.bin"} or any(map(is_adapter, names)):
         return UnsupportedFormatError(f"{place} holds a LoRA adapter, not a model", MERGE_ADAPTER)
     if training := sorted(filter(is_training_state, names)):
@@ -266,25 +294,9 @@ def _not_safetensors(place: Path, files: list[Path]) -> UnsupportedFormatError |
         return UnsupportedFormatError(
             f"{place} holds pickled weights, which can run code when opened; they are never opened here", CONVERT
         )
-    inside = folders_with_weights(place) if place.is_dir() else []
+    inside = folders_with_weights(home) if name is None else []
     return CheckpointNotFoundError(
         f"no .safetensors file in {place}" + (f"; some are in its sub-folders {few(inside, 12)}" if inside else ""),
-        f"Give the folder that holds the weights{f', e.g. {place / inside[0]}' if inside else ''}, "
+        f"Give the folder that holds the weights{f', e.g. {home.place(inside[0])}' if inside else ''}, "
         "or one .safetensors file.",
     )
-
-
-def _config(home: Folder) -> dict[str, Any] | None:
-    path = home.path / CONFIG
-    if not path.exists():
-        return None
-    home.check(path)
-    return read_json_object(path)
-
-
-def _revision(folder: Path) -> str | None:
-    """The commit, when the folder is a snapshot in a Hugging Face cache."""
-    for path in (folder.absolute(), folder.resolve()):
-        if path.parent.name == "snapshots" and COMMIT.fullmatch(path.name):
-            return path.name
-    return None

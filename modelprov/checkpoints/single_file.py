@@ -5,13 +5,11 @@ The index is followed. What the other file holds is said from its header; none o
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 
-from modelprov.checkpoints.files import Folder
 from modelprov.checkpoints.header import read_headers
+from modelprov.checkpoints.homes import Home
 from modelprov.checkpoints.layouts.files import SINGLE
-from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.types import RefusedTensor, TensorRef
 from modelprov.errors import ModelprovError
 from modelprov.foreign.shown import quoted
@@ -22,12 +20,12 @@ TAKEN_FIRST = f"transformers would take {SINGLE} first"
 Stored = Mapping[str, TensorRef | RefusedTensor]
 
 
-def beside_index(home: Folder, read: Sequence[str], stored: Stored) -> list[str]:
+def beside_index(home: Home, read: Sequence[str], stored: Stored) -> list[str]:
     """The note on the single file of a folder whose index was followed; none without one.
 
     `read` are the names of the files that the index names, `stored` their tensors.
     """
-    if SINGLE in read or not os.path.lexists(home.path / SINGLE):
+    if SINGLE in read or SINGLE not in home.names():
         return []
     return [
         f"{SINGLE}, not named by the index and not read, {_what_it_holds(home, stored)}: {TAKEN_FIRST}, vLLM takes "
@@ -35,10 +33,10 @@ def beside_index(home: Folder, read: Sequence[str], stored: Stored) -> list[str]
     ]
 
 
-def _what_it_holds(home: Folder, stored: Stored) -> str:
+def _what_it_holds(home: Home, stored: Stored) -> str:
     try:
-        home.check(home.path / SINGLE)
-        source = LocalFiles(home.path, [SINGLE])
+        home.check(SINGLE)
+        source = home.source([SINGLE])
         try:
             (header,) = read_headers(source)
         finally:

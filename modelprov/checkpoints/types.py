@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.homes import Home, LocalHome
 from modelprov.checkpoints.sources.interface import Source
 from modelprov.errors import CheckpointNotFoundError
 
@@ -89,7 +90,8 @@ class Checkpoint:
     `label` is short and unique within a run (it appears in tables), `location` is what the user typed.
     `config` is the parsed `config.json` or None. `tensors` is in file order: by shard, then by offset; `refused` holds
     the stored tensors that are not floats we can compare. `notes` says what opening left out or found odd. `folder` is
-    the local folder that its files lie in, or would be written to; None where there is none.
+    the local folder that its files lie in, or would be written to; None where there is none. `files` has those
+    beside the weights; a merge that exists only on paper has none.
     """
 
     label: str
@@ -103,6 +105,7 @@ class Checkpoint:
     refused: Mapping[str, RefusedTensor] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     folder: Path | None = None
+    files: Home | None = None
 
     @property
     def home(self) -> Path:
@@ -110,6 +113,11 @@ class Checkpoint:
         if self.folder is None:
             raise CheckpointNotFoundError(f"{self.location} is in no folder of this machine", "Download it first.")
         return self.folder
+
+    @property
+    def beside(self) -> Home | None:
+        """Where files beside the weights are looked for: `files`, else the folder that they would be written to."""
+        return self.files or (None if self.folder is None else LocalHome(self.folder))
 
     @property
     def parameters(self) -> int:

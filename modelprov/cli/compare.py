@@ -15,7 +15,8 @@ def compare(
     checkpoints: options.Checkpoints, reference: options.Reference = None, control: options.Control = None,
     candidates: options.Candidates = None, json_file: shared.Json = None, markdown: shared.Markdown = None,
     html: shared.Html = None, open_it: shared.Open = False, sample: options.Sample = False,
-    sample_size: options.SampleSize = options.SAMPLE_SIZE, thorough: options.Thorough = False,
+    sample_size: options.SampleSize = options.SAMPLE_SIZE, full: options.Full = False, budget: options.Budget = None,
+    thorough: options.Thorough = False,
     alignment: options.Alignment = None, save_alignment: options.SaveAlignment = None, part: options.Part = None,
     output: options.Output = None, resume: options.Resume = None, memory: shared.Memory = shared.MEMORY,
     threads: shared.Threads = None, device: shared.Device = "auto", seed: options.Seed = 0,
@@ -53,7 +54,7 @@ def compare(
         sum_part(checkpoints, part, output, given, {**beside, **outputs.files}, quiet=quiet)
     with Bar(terminal(error=True), quiet) as bar:
         report = job(
-            *checkpoints, sample=sample, sample_size=sample_size, save_alignment=save_alignment, progress=bar,
-            engine=engine, address=address, command=typed(), **given,
+            *checkpoints, sample=sample, sample_size=sample_size, full=full, budget=budget,
+            save_alignment=save_alignment, progress=bar, engine=engine, address=address, command=typed(), **given,
         )  # fmt: skip
     publish(report, outputs, save_alignment, quiet=quiet)

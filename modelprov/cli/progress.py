@@ -25,6 +25,7 @@ class _Line:
     """One line that says the stage and how much of it is done; silent where nobody watches."""
 
     def __init__(self, console: Console, quiet: bool, *columns: ProgressColumn) -> None:
+        self._quiet = quiet
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
@@ -51,6 +52,11 @@ class _Line:
     def advance(self, done: int) -> None:
         """Count what was done."""
         self._progress.advance(self._task, done)
+
+    def tell(self, text: str) -> None:
+        """A sentence that stays above the line, also where no line is drawn."""
+        if not self._quiet:
+            self._progress.console.print(clean(text), soft_wrap=True)
 
 
 class Bar(_Line):

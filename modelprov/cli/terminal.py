@@ -51,8 +51,10 @@ def say_exact(text: str) -> None:
 
 
 def typed() -> str:
-    """The command as it was typed, quoted for a shell."""
-    return shlex.join(["modelprov", *sys.argv[1:]])
+    """The command as it was typed, quoted for a shell, without signatures of addresses: it stands in reports."""
+    from modelprov.checkpoints.remote.locations import without_secrets
+
+    return shlex.join(["modelprov", *map(without_secrets, sys.argv[1:])])
 
 
 def ask_passphrase() -> str:

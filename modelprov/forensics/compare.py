@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from modelprov.checkpoints.layouts.alignment_file import AlignmentFile
 from modelprov.checkpoints.layouts.quantised import refuse_quantised
 from modelprov.checkpoints.layouts.realignment import Realignment
+from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.judging.beyond import describe_beyond
@@ -89,6 +90,7 @@ class _Run:
     ledger: Ledger | None
     known: tuple[tuple[str, Findings], ...] = ()
     beside: Beside | None = None
+    before: Callable[[Alignment, Plan], None] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,11 +111,13 @@ class Comparison:
 def compare(
     checkpoints: Sequence[Checkpoint], options: Options, progress: Progress, controls: Sequence[Checkpoint] = (),
     candidates: Sequence[Checkpoint] = (), ledger: Ledger | None = None,
+    before: Callable[[Alignment, Plan], None] | None = None,
 ) -> Comparison:  # fmt: skip
     """Compare a suspect with one or more parents, the reference last, and with controls on the same parents.
 
     What is left beyond the parents is held against the `candidates`, with the controls for comparison. Sums that the
-    `ledger` knows are taken from there.
+    `ledger` knows are taken from there. `before` hears of every plan before anything of it is read.
+
     Raises `CouldNotJudgeError` where nothing can be compared, and what opening and reading raise.
     """
     for checkpoint in (*checkpoints, *controls, *candidates):
@@ -124,7 +128,7 @@ def compare(
         wanted = "cpu" if by_others else options.device
         size = 0 if options.sample else _size(checkpoints)
         device = aside.submit(copy_context().run, pick_device, wanted, size, _threads(options))
-        run = _Run(options, device, progress, ledger)
+        run = _Run(options, device, progress, ledger, before=before)
         for control in controls:
             progress.stage(f"control {control.label}")
             result = _measure((control, *checkpoints[1:]), run)
@@ -141,6 +145,30 @@ def compare(
             if options.thorough or options.alignment is not None or leaves_open(result.findings, result.alignment):
                 result = _elsewhere_too(result, _look(checkpoints, controls, run), checkpoints, run)
     return replace(result, controls=tuple(controls), candidates=tuple(candidates))
+
+
+def _at_their_places(checkpoints: tuple[Checkpoint, ...], run: _Run) -> Comparison:
+    """The comparison under the names that tensors have, or of a stack with the layers that it is made of.
+
+    Layers are looked for under other numbers where the models have not equally many, or where their places leave
+    something open; only if every tensor is then found, bit by bit, does that stand for the comparison.
+    """
+    first = run.ledger is not None or not depths_differ(checkpoints)  # a ledger's sums are those of their places
+    result = _measure(checkpoints, run) if first else None
+    if result is not None and not leaves_open(result.findings, result.alignment):
+        return result
+    run.progress.stage("looking for the same layers under other numbers")
+    stack = find_stack(checkpoints, run.options.seed)
+    read = 0 if result is None else result.bytes_read
+    if stack is not None:
+        again = _measure(stack_views(checkpoints, stack), run, _Restacked(checkpoints, stack))
+        read += again.bytes_read
+        if again.findings.facts.stacked is not None:
+            return replace(again, bytes_read=read)
+    if result is None:
+        result = _measure(checkpoints, run)
+        read += result.bytes_read
+    return replace(result, bytes_read=read)
 
 
 def sum_part(
@@ -166,29 +194,6 @@ def sum_part(
 
 def _size(checkpoints: Sequence[Checkpoint]) -> int:
     return sum(ref.count * ref.dtype.size for checkpoint in checkpoints for ref in checkpoint.tensors.values())
-
-
-def _at_their_places(checkpoints: tuple[Checkpoint, ...], run: _Run) -> Comparison:
-    """The comparison under the names that tensors have, or of a stack with the layers that it is made of.
-
-    Layers are looked for under other numbers where the models have not equally many, or where their places leave
-    something open; only if every tensor is then found, bit by bit, does that stand for the comparison.
-    """
-    result = None if depths_differ(checkpoints) else _measure(checkpoints, run)
-    if result is not None and not leaves_open(result.findings, result.alignment):
-        return result
-    run.progress.stage("looking for the same layers under other numbers")
-    stack = find_stack(checkpoints, run.options.seed)
-    read = 0 if result is None else result.bytes_read
-    if stack is not None:
-        again = _measure(stack_views(checkpoints, stack), run, _Restacked(checkpoints, stack))
-        read += again.bytes_read
-        if again.findings.facts.stacked is not None:
-            return replace(again, bytes_read=read)
-    if result is None:
-        result = _measure(checkpoints, run)
-        read += result.bytes_read
-    return replace(result, bytes_read=read)
 
 
 def _elsewhere_too(result: Comparison, found: Found | None, checkpoints: Sequence[Checkpoint], run: _Run) -> Comparison:
@@ -245,6 +250,7 @@ class _Restacked:
 
     checkpoints: Sequence[Checkpoint]
     stack: Stack
+    seen = "layer by layer"
 
     def alignment(self, aligned: Alignment) -> Alignment:
         """The alignment of the checkpoints themselves."""
@@ -257,6 +263,7 @@ class _Undone:
 
     checkpoints: Sequence[Checkpoint]
     found: Found
+    seen = "in other coordinates"
 
     def alignment(self, aligned: Alignment) -> Alignment:
         """The alignment of the checkpoints themselves."""
@@ -267,13 +274,13 @@ class _Undone:
 def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | _Restacked | None = None) -> Comparison:
     """One suspect against the parents: scout, then sweep. `undone` says what these are views of."""
     options, progress, beside = run.options, run.progress, run.beside
-    found = scouted(checkpoints, options.sample_elements, options.seed, progress)
+    found = scouted(checkpoints, options.sample_elements, options.seed, progress, lambda a, plan: _told(run, a, plan))
     alignment = found.alignment
     whole = alignment if undone is None else undone.alignment(alignment)
     if not run.device.done():
         progress.stage("preparing the GPU")
     device = run.device.result()
-    name = checkpoints[0].label if undone is None else f"{checkpoints[0].label} in other coordinates"
+    name = checkpoints[0].label + ("" if undone is None else f" {undone.seen}")
     moments, read = summed(
         found, name, device, progress,
         memory=options.memory, threads=options.threads, method=options.method, sampled=options.sample,
@@ -293,6 +300,12 @@ def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | _
     )  # fmt: skip
     words = (None if run.ledger is None else run.ledger.device) or device.description
     return Comparison(whole, findings, options, f"{words}{CLUSTER if options.engine == 'ray' else ''}", read)
+
+
+def _told(run: _Run, alignment: Alignment, scout: Plan) -> None:
+    """Tell whoever asked what is about to be read."""
+    if run.before is not None:
+        run.before(alignment, scout if run.options.sample else plan_pass(alignment))
 
 
 def _threads(options: Options) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -47,8 +48,11 @@ class Scouted:
     precision: Int64 | None
 
 
-def scouted(checkpoints: tuple[Checkpoint, ...], elements: int, seed: int, progress: Progress) -> Scouted:
-    """Align, and look at about `elements` elements of each checkpoint.
+def scouted(
+    checkpoints: tuple[Checkpoint, ...], elements: int, seed: int, progress: Progress,
+    before: Callable[[Alignment, Plan], None] | None = None,
+) -> Scouted:  # fmt: skip
+    """Align, and look at about `elements` elements of each checkpoint; `before` hears of the plan, and may refuse it.
 
     Raises `CouldNotJudgeError` where nothing aligns, `UsageError` where two of several parents are the same, and what
     reading raises.
@@ -64,6 +68,8 @@ def scouted(checkpoints: tuple[Checkpoint, ...], elements: int, seed: int, progr
     progress.stage("preparing kernels (compiled once, on the first run)")
     compile_kernel()
     plan = plan_sample(alignment, strata, elements, seed)
+    if before is not None:
+        before(alignment, plan)
     progress.stage("scouting: precision and candidate recipes, from a sample")
     sample, fits = _scout(alignment, strata, plan, seed)
     recipes = _recipe_plan(fits, strata, len(checkpoints) - 1)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from modelprov.called import called
+from modelprov.checkpoints.remote.locations import canonical, without_secrets
 from modelprov.errors import UsageError
 
 Location = str | os.PathLike[str]
@@ -19,9 +20,7 @@ FORMATS: Final = ("in-toto", "cyclonedx", "spdx")
 DTYPES: Final = ("auto", "float32", "bfloat16", "float16")
 MISSING: Final = ("base", "copy", "drop", "error")
 READINGS: Final = ("auto", "map", "direct", "buffered")
-WHERE: Final = (
-    "Give a folder, a .safetensors file, an org/name in the local cache, or a recipe; a saved report by its file."
-)
+WHERE: Final = "Give a folder, a .safetensors file, org/name, an address, or a recipe; a saved report by its file."
 UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -65,8 +64,9 @@ def several(given: Location | Iterable[Location]) -> list[str]:
 
 
 def place(location: str) -> str:
-    """The same text for the same file or folder, however it is written; never fails (links may go in circles)."""
-    return os.path.realpath(os.path.expanduser(location))
+    """The same text for the same file, folder or address, however it is written; never fails (links may go round)."""
+    path = os.path.expanduser(location)
+    return canonical(location) if not os.path.exists(path) else os.path.realpath(path)
 
 
 def refuse_repeated(locations: Sequence[str]) -> None:
@@ -109,4 +109,4 @@ def command_line(job: str, words: Iterable[str], options: Iterable[tuple[str, ob
             line += (
                 [option] if each is True else [option, os.fspath(each) if isinstance(each, os.PathLike) else str(each)]
             )
-    return shlex.join(line)
+    return shlex.join(map(without_secrets, line))

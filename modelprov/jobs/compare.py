@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,17 +13,20 @@ from modelprov.called import called
 from modelprov.checkpoints.layouts.alignment_file import alignment_bytes
 from modelprov.engines.ray import cluster
 from modelprov.errors import UsageError
-from modelprov.forensics.compare import Options
+from modelprov.forensics.compare import Comparison, Options
 from modelprov.forensics.compare import compare as compare_checkpoints
 from modelprov.forensics.sums.ledger import Ledger
-from modelprov.jobs.arguments import Location, command_line, path_of
-from modelprov.jobs.asked import Asked, asked, opened
+from modelprov.jobs.arguments import Location, command_line, path_of, refuse_below
+from modelprov.jobs.asked import SMALLEST_SAMPLE, Asked, asked, opened
 from modelprov.jobs.kept import kept
 from modelprov.jobs.notebooks import shown_in_notebooks
+from modelprov.jobs.reach import Before, Reach, compared
 from modelprov.progress import SILENT, Progress
 from modelprov.reports.comparison.build import build_report
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.writing import refuse_weights, write_atomically
+
+REACH = Reach(8 << 20)
 
 
 @shown_in_notebooks
@@ -34,6 +38,8 @@ def compare(
     candidates: Location | Sequence[Location] = (),
     sample: bool = False,
     sample_size: int = 16 << 20,
+    full: bool = False,
+    budget: int | None = None,
     thorough: bool = False,
     alignment: Location | None = None,
     save_alignment: Location | None = None,
@@ -53,15 +59,19 @@ def compare(
     Reads every weight once, in bounded memory. The same as `modelprov compare`, with the same numbers.
 
     Args:
-        suspect: The model in question: a folder, a .safetensors file, an org/name in the local Hugging Face cache, or a
-            merge recipe (.yml).
+        suspect: The model in question: a folder, a .safetensors file, an org/name on the Hugging Face Hub (or in its
+            local cache), an address (https://, s3://, gs://), or a merge recipe (.yml).
         *parents: One or more possible sources; the last is the reference, usually the common base.
         reference: Which parent is the reference, if not the last.
         control: One or more unsuspected finetunes of the same base; each gets the same numbers.
         candidates: One or more models that may be in it beside the parents: what no mixture of the parents explains is
             held against what is only theirs (`report.beyond`).
-        sample: Read only about `sample_size` of each checkpoint, and say what share that is.
-        sample_size: Bytes that `sample` reads of each checkpoint, about.
+        sample: Read only about `sample_size` of each checkpoint, and say what share that is. The default where any is
+            not on this machine.
+        sample_size: Bytes that `sample` reads of each checkpoint, about; of those elsewhere at most, as a smaller one
+            may settle it.
+        full: Read every weight of checkpoints that are elsewhere too.
+        budget: Most bytes to fetch over the network; None for any number.
         thorough: Look for the suspect in other coordinates whatever the weights say at their places.
         alignment: A file that `save_alignment` wrote: other coordinates are undone as it says. Whether the models are
             related is tested all the same.
@@ -111,28 +121,45 @@ def compare(
         refuse_weights(saved)
     if sample and resume is not None:
         raise UsageError(f"{called('sample')} reads too little to be stopped: it leaves nothing to go on from")
-    line = command or command_for(given, saved)
+    refuse_below(1, budget=budget)
+    if sample and full:
+        raise UsageError(f"{called('sample')} and {called('full')} exclude each other", "Keep one of them.")
+    reach = Reach(max(SMALLEST_SAMPLE, sample_size // 2), full or resume is not None, budget)
+    line = command or command_for(given, saved, replace(reach, full=full))
     if address is not None and engine != "ray":
         raise UsageError(f"{called('address')} is that of a cluster", f"Give {called('engine', 'ray')} with it.")
     with cluster(address) if engine == "ray" else nullcontext(), kept(resume) as ledger:
         return run(
-            given.locations, given.controls, given.options, line, progress, given.candidates, saved, ledger=ledger
+            given.locations,
+            given.controls,
+            given.options,
+            line,
+            progress,
+            given.candidates,
+            saved,
+            ledger=ledger,
+            reach=reach,
         )
 
 
 def run(
     locations: Sequence[str], controls: Sequence[str], options: Options, command: str, progress: Progress = SILENT,
     candidates: Sequence[str] = (), save_alignment: Path | None = None, ledger: Ledger | None = None,
+    reach: Reach = REACH,
 ) -> Report:  # fmt: skip
     """Open, compare and assemble the report. `locations` are the suspect and its parents, the reference last.
 
     What was undone, if anything, is written to `save_alignment`; sums that the `ledger` knows are not made again.
+    `reach` is about what is elsewhere.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     suspect_and_parents, beside = opened(locations, [*controls, *candidates], progress)
-    comparison = compare_checkpoints(
-        suspect_and_parents, options, progress, beside[: len(controls)], beside[len(controls) :], ledger=ledger
-    )
+    unsuspected, possible = beside[: len(controls)], beside[len(controls) :]
+
+    def job(chosen: Options, before: Before | None) -> Comparison:
+        return compare_checkpoints(suspect_and_parents, chosen, progress, unsuspected, possible, ledger, before)
+
+    comparison = compared(job, [*suspect_and_parents, *beside], options, reach, progress)
     if save_alignment is not None and comparison.realignment is not None and comparison.coordinates is not None:
         parent = next(each for each in suspect_and_parents if each.label == comparison.coordinates.parent)
         content = alignment_bytes(comparison.realignment, suspect_and_parents[0].location, parent.location)
@@ -141,7 +168,7 @@ def run(
     return build_report(comparison, suspect_and_parents, command, started, time.perf_counter() - clock)
 
 
-def command_for(given: Asked, save_alignment: Location | None = None) -> str:
+def command_for(given: Asked, save_alignment: Location | None = None, reach: Reach = REACH) -> str:
     """The command that does the same; what is the default is left out."""
     options, usual = given.options, Options()
     return command_line(
@@ -151,7 +178,9 @@ def command_for(given: Asked, save_alignment: Location | None = None) -> str:
             ("--control", given.controls, ()),
             ("--candidates", given.candidates, ()),
             ("--sample", options.sample, False),
-            ("--sample-size", 2 * options.sample_elements if options.sample else None, None),
+            ("--sample-size", 2 * reach.elements, None if options.sample else 2 * REACH.elements),
+            ("--full", reach.full, False),
+            ("--budget", reach.budget, None),
             ("--thorough", options.thorough, False),
             ("--alignment", given.alignment, None),
             ("--save-alignment", save_alignment, None),

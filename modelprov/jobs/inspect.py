@@ -15,7 +15,8 @@ def inspect(checkpoint: Location, *, digest: bool = False, progress: Progress = 
     """Say what a checkpoint is: parameters, formats, layers, experts, shards, digests. Reads headers only.
 
     Args:
-        checkpoint: A folder, a .safetensors file, an org/name in the local Hugging Face cache, or a merge recipe.
+        checkpoint: A folder, a .safetensors file, an org/name on the Hugging Face Hub (or in its local cache), an
+            address (https://, s3://, gs://), or a merge recipe.
         digest: Also hash every byte of the weights (reads all of them), for `weights_digest`.
         progress: Hears how far the hashing has come; by default nobody does, and in a notebook a bar.
 

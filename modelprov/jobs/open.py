@@ -11,8 +11,8 @@ def open(checkpoint: Location, *, label: str | None = None) -> Checkpoint:  # no
     """Open a checkpoint: which tensors it has, in which shards, and where their bytes are. Reads headers only.
 
     Args:
-        checkpoint: A folder, a .safetensors file, an org/name in the local Hugging Face cache, or a merge recipe, which
-            opens as the merge it describes.
+        checkpoint: A folder, a .safetensors file, an org/name on the Hugging Face Hub (or in its local cache), an
+            address (https://, s3://, gs://), or a merge recipe, which opens as the merge it describes.
         label: What to call it; None for its name.
 
     Returns:

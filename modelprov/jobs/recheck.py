@@ -10,7 +10,7 @@ from pathlib import Path
 
 from modelprov.called import DEVICES, called, refuse_other
 from modelprov.checkpoints.layouts.alignment_file import AlignmentFile, open_alignment
-from modelprov.checkpoints.opening import REPOSITORY
+from modelprov.checkpoints.remote.locations import pinned
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CheckpointNotFoundError, CouldNotJudgeError, ModelprovError, UsageError
 from modelprov.foreign.shown import clean
@@ -168,12 +168,9 @@ def _open_input(recorded: Input, moved: str | None, folder: Path) -> Checkpoint:
     if moved is not None:
         return open_any(moved, recorded.label)
     places = [recorded.location, str(folder / recorded.location)]
-    if (
-        recorded.revision is not None
-        and REPOSITORY.fullmatch(recorded.location)
-        and not Path(recorded.location).exists()
-    ):
-        places = [f"{recorded.location.partition('@')[0]}@{recorded.revision}"]  # another revision is another model
+    if recorded.revision is not None and not Path(recorded.location).exists():
+        there = pinned(recorded.location, recorded.revision)
+        places = places if there == recorded.location else [there]  # another revision is another model
     failure: ModelprovError | None = None
     for place in places:
         try:

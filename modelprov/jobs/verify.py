@@ -40,7 +40,8 @@ def verify(
     Computes the recipe's output block by block and compares it with every weight of the suspect.
 
     Args:
-        suspect: A folder, a .safetensors file, or an org/name in the local Hugging Face cache.
+        suspect: A folder, a .safetensors file, an org/name on the Hugging Face Hub (or in its local cache), or an
+            address; of what is elsewhere every weight is fetched.
         recipe: The file of a merge recipe (.yml): mergekit's YAML, or what `compare` found.
         arithmetic: By name, instead of the recipe's.
         missing: A tensor that not every model has: base, copy, drop or error, instead of the recipe's.

@@ -92,6 +92,11 @@ class VirtualSource:
         self._recent = Recent(memory // 4)
 
     @property
+    def models(self) -> tuple[Checkpoint, ...]:
+        """What its bytes are computed from."""
+        return self._plan.checkpoints
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names that the files would have."""
         return tuple(shard.name for shard in self._shards)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from modelprov.checkpoints.inspection import inspect_checkpoint
-from modelprov.checkpoints.opening import open_checkpoint, read_json_object
+from modelprov.checkpoints.json_files import read_json_object
+from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.errors import InvalidCheckpointError, ModelprovError
 from tests import factories
 

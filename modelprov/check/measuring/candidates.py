@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath
+from tempfile import TemporaryDirectory
 
 from modelprov.check.interface import ITSELF, Candidate, Claims
-from modelprov.check.read_claims import read_claims
+from modelprov.check.read_claims import CARD, MAX_CARD, read_claims
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Checkpoint
@@ -40,12 +41,23 @@ def open_candidates(
             missing[label] = why
             candidates.append(Candidate(name, label, None, declared))
             continue
-        card = read_claims(checkpoint.home)
+        card = _card(checkpoint)
         licence = card.license.value if card.license is not None else None
         scores = tuple(one for one in card.scores if one.model is None)
         candidates.append(Candidate(name, label, place, declared, licence, scores))
         opened.append((candidates[-1], checkpoint))
     return candidates, opened
+
+
+def _card(checkpoint: Checkpoint) -> Claims:
+    """What the checkpoint's own card says, wherever it lies; of one that is elsewhere, the card alone."""
+    files = checkpoint.files
+    if checkpoint.folder is not None or files is None:
+        return read_claims(checkpoint.home)
+    with TemporaryDirectory(prefix="modelprov-") as folder:
+        if files.has(CARD):
+            (Path(folder) / CARD).write_bytes(files.read(CARD, MAX_CARD))
+        return read_claims(Path(folder))
 
 
 def open_controls(given: Sequence[str], taken: Sequence[str]) -> list[Checkpoint]:
@@ -87,7 +99,7 @@ def _opened(name: str, place: str, label: str, declared: bool) -> tuple[Checkpoi
     if by_card and (PurePath(name).is_absolute() or ".." in PurePath(name).parts or name.startswith(("~", "."))):
         return None, f"{name} is a path in the card, not a name; say where it is: --candidates {name}=PATH"
     try:
-        return open_checkpoint(place, label), ""
+        return open_checkpoint(place, label, near=by_card), ""  # whom to ask is not for a card to say
     except CheckpointNotFoundError as error:
         if not by_card:
             raise UsageError(f"the candidate {place} is not there: {error.message}", error.advice) from error

@@ -30,8 +30,8 @@ WORDS: dict[Component, dict[str, tuple[str, ...]]] = {
     },
     Component.MLP: {
         "gate": ("gate_proj", "w1"),
-        "up": ("up_proj", "w3", "fc1", "fc_in", "dense_h_to_4h"),
-        "down": ("down_proj", "w2", "fc2", "fc_out", "dense_4h_to_h"),
+        "up": ("up_proj", "w3", "fc1", "fc_in", "dense_h_to_4h", "c_fc"),
+        "down": ("down_proj", "w2", "fc2", "fc_out", "dense_4h_to_h", "c_proj"),
     },
 }
 UNITS = (Component.MLP, Component.EXPERTS, Component.SHARED_EXPERT)
@@ -49,7 +49,8 @@ class Place:
     """A tensor in its decoder: `kind` is q, k, v, o, gate, up, down, router, embeddings, head, norm or other.
 
     `rows` and `columns` are the keys of its axes, None where nothing is known; `norm` the tensor whose gains stand
-    before its columns. Of a vector only `rows` is meant.
+    before its columns. Of a vector only `rows` is meant. A matrix that is `flipped` is stored the other way round
+    (GPT-2): its rows are what it reads from, and the norm stands before them.
     """
 
     name: str
@@ -62,6 +63,12 @@ class Place:
     rows: str | None
     columns: str | None
     norm: str | None
+    flipped: bool = False
+
+    @property
+    def inner(self) -> str | None:
+        """The key of the axis that is not the residual stream: of units, queries, keys or values."""
+        return self.columns if self.flipped is not (self.kind in ("o", "down")) else self.rows
 
 
 Key = tuple[int | None, str, int | None, bool]
@@ -177,6 +184,9 @@ def _place(name: str, view: TensorView, shape: Shape, shapes: Mapping[str, Shape
     writes = kind in ("o", "down")
     norms = MLP_NORMS if component in (*UNITS, Component.ROUTER) else ATTENTION_NORMS
     norm = next((found for word in norms if shapes.get(found := f"{block}{word}.weight") == (hidden,)), None)
+    if name.endswith((".c_fc.weight", ".c_proj.weight")) and kind != "other" and _flipped(shape, hidden, writes):
+        sides = (f"{axis}units", RESIDUAL) if writes else (RESIDUAL, f"{axis}units")
+        return Place(name, view, shape, kind, layer, expert, shared, *sides, None if writes else norm, flipped=True)
     if kind == "other" or shape[0 if writes else 1] != hidden:
         reads, into = shape[1] == hidden != shape[0], shape[0] == hidden != shape[1]
         rows, columns = RESIDUAL if into else None, RESIDUAL if reads else None
@@ -185,6 +195,11 @@ def _place(name: str, view: TensorView, shape: Shape, shapes: Mapping[str, Shape
         inner = f"{axis}units" if kind == "down" else f"{axis}mixed"
         return Place(name, view, shape, kind, layer, expert, shared, RESIDUAL, inner, None)
     return Place(name, view, shape, kind, layer, expert, shared, axis + AXES.get(kind, "units"), RESIDUAL, norm)
+
+
+def _flipped(shape: Shape, hidden: int, writes: bool) -> bool:
+    """Whether the side of the residual stream is where the other one should be, and only there."""
+    return shape[1 if writes else 0] == hidden != shape[0 if writes else 1]
 
 
 def _kind(name: str, component: Component) -> str:

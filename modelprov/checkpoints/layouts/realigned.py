@@ -248,7 +248,8 @@ def _view(checkpoint: Checkpoint, held: Held, realignment: Realignment, theirs: 
     return Checkpoint(
         checkpoint.label, checkpoint.location,
         {one.name: TensorRef(one.name, one.dtype, one.shape, 0, one.start, one.start + one.size) for one in seen},
-        (Shard(source.names[0], source.size(0), ""),), source, config=None, folder=checkpoint.folder,
+        (Shard(source.names[0], source.size(0), ""),), source,
+        config=None, folder=checkpoint.folder, files=checkpoint.files,
     )  # fmt: skip
 
 

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.json_files import read_json_object
+from modelprov.checkpoints.homes import json_in
+from modelprov.checkpoints.layouts.side_files import VOCABULARY
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import ModelprovError
 
@@ -48,10 +49,11 @@ def shared_tokens(first: Checkpoint, second: Checkpoint, rows: tuple[int, int]) 
 
 def _tokens(checkpoint: Checkpoint, rows: int) -> dict[str, int]:
     """Row by token; nothing where no tokenizer can be read."""
-    if checkpoint.folder is None or not (path := checkpoint.folder / "tokenizer.json").is_file():
+    beside = checkpoint.beside
+    if beside is None or not beside.has(VOCABULARY):
         return {}
     try:
-        whole = read_json_object(path)
+        whole = json_in(beside, VOCABULARY)
     except ModelprovError:
         return {}
     model = whole.get("model")

@@ -15,8 +15,8 @@ Checkpoints = Annotated[
     typer.Argument(
         metavar="SUSPECT PARENT [PARENT ...]",
         help="The model in question, then one or more possible sources. The last is the reference, usually the "
-        "common base. Each is a folder, a .safetensors file, an org/name in the local Hugging Face cache, or a "
-        "merge recipe (.yml).",
+        "common base. Each is a folder, a .safetensors file, an org/name on the Hugging Face Hub, an address "
+        "(https://, s3://, gs://), or a merge recipe (.yml). Of what is not on this machine a sample is read.",
         show_default=False,
     ),
 ]
@@ -36,6 +36,15 @@ Sample = Annotated[bool, typer.Option("--sample", help="Read only a few MB of ea
 SampleSize = Annotated[
     int,
     typer.Option(metavar="SIZE", parser=size("--sample-size"), help="What --sample reads of each checkpoint, about."),
+]
+Full = Annotated[
+    bool, typer.Option("--full", help="Read every weight, also of checkpoints that are not on this machine.")
+]
+Budget = Annotated[
+    int | None,
+    typer.Option(
+        metavar="SIZE", parser=size("--budget"), help="Most to fetch over the network, e.g. 500M (default: any)."
+    ),
 ]
 Thorough = Annotated[
     bool, typer.Option("--thorough", help="Look for other coordinates (reordered, rotated, stacked) in any case.")

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-Suspect = Annotated[str, typer.Argument(metavar="SUSPECT", help="A folder, a .safetensors file, or org/name.")]
+Suspect = Annotated[
+    str, typer.Argument(metavar="SUSPECT", help="A folder, a .safetensors file, org/name, or an address.")
+]
 Recipe = Annotated[
     Path, typer.Option(metavar="RECIPE.yml", help="A merge recipe: mergekit's YAML, or what `compare` found.")
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.cases.side_by_side import stored_transposed
 from modelprov.checkpoints.formats.dtypes import decode
 from modelprov.checkpoints.layouts.realigned import parent_view, suspect_view
 from modelprov.checkpoints.types import Checkpoint
@@ -14,6 +15,7 @@ from modelprov.forensics.search.coordinates.undoing import Undone, undo
 from tests.forensics.coordinates.family import (
     KEEPING_BITS,
     OF_EXPERTS,
+    ROUNDED,
     STRUCTURE,
     decoder,
     family,
@@ -135,3 +137,25 @@ def test_layers_of_a_stranger_are_not_paired() -> None:
     found = undone(family().stranger, family().base)
     assert not found.realignment.layers
     assert not any("layers" in tensor.name for tensor in found.realignment.tensors)
+
+
+@pytest.mark.parametrize("name", KEEPING_BITS)
+def test_mlps_that_are_stored_transposed_are_undone_bit_for_bit(name: str) -> None:
+    suspect, parent, base = (
+        stored_transposed(model) for model in (made(name, KEEPING_BITS, family().first), family().first, family().base)
+    )
+    found = undone(suspect, base)
+    assert found.realignment.layers == {0: 0, 1: 1, 2: 2, 3: 3}
+    own, theirs = views(suspect, parent, found)
+    assert set(own.tensors) == set(suspect)
+    assert share_of_equal_bits(own, theirs) == 1.0
+
+
+def test_gains_that_cannot_be_folded_into_transposed_rows_leave_these_out() -> None:
+    suspect, base = (
+        stored_transposed(model) for model in (made("scaled anyhow", ROUNDED, family().first), family().base)
+    )
+    left_out = set(suspect) - {tensor.name for tensor in undone(suspect, base).realignment.tensors}
+    assert {name for name in left_out if "c_fc" in name} == {
+        f"model.layers.{layer}.mlp.c_fc.weight" for layer in range(4)
+    }

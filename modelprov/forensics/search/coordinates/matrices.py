@@ -25,8 +25,12 @@ class Matrices:
     _gains: dict[str, Float32] = field(default_factory=dict)
 
     def read(self, place: Place) -> Float32:
-        """The stored values, of the tensor's shape; what is not finite is 0. Raises what reading raises."""
-        return self.rows(place, np.arange(place.shape[0])).reshape(place.shape)
+        """The stored values, of the tensor's shape, flipped ones transposed; what is not finite is 0.
+
+        Raises what reading raises.
+        """
+        values = self.rows(place, np.arange(place.shape[0])).reshape(place.shape)
+        return np.ascontiguousarray(values.T) if place.flipped else values
 
     def rows(self, place: Place, chosen: Int64) -> Float32:
         """Some rows of a tensor in any order, [n, width]; neighbours are read together."""

@@ -145,7 +145,7 @@ def _units(work: _Work, mine: tuple[int, Part], other: tuple[int, Part], add: Ad
     }
     sides: dict[str, tuple[Float32, Float32, bool]] = {}
     for kind, (own, theirs) in places.items():
-        if own is None or theirs is None:
+        if own is None or theirs is None or own.flipped is not theirs.flipped:
             continue
         if kind == "down":
             sides[kind] = work.own.read(own).T, work.frame.turned(work.theirs.read(theirs).T), False
@@ -165,13 +165,14 @@ def _units(work: _Work, mine: tuple[int, Part], other: tuple[int, Part], add: Ad
         up = down = axis
     for kind, held in (("gate", gates), ("up", up), ("down", down)):
         own, theirs = places[kind]
-        if own is None or theirs is None:
+        if own is None or theirs is None or kind not in sides:
             continue
-        base = own.columns if kind == "down" else own.rows
+        base = own.inner
         key = f"{base}, {kind}" if held.factors is not None else str(base)
         work.axes[key] = held
         if kind == "down":
-            work.tensors.append(PairedTensor(own.name, theirs.name, RESIDUAL, key))
+            keys = (key, RESIDUAL) if own.flipped else (RESIDUAL, key)
+            work.tensors.append(PairedTensor(own.name, theirs.name, *keys))
             paired.add(own.name)
         else:
             add(own, theirs, key)
@@ -211,7 +212,10 @@ def _with_norm(work: _Work, readers: list[_Reader]) -> None:
     elif work.frame.basis is not None and (own_norm or their_norm):
         return
     for own, theirs, rows in readers:
-        work.tensors.append(PairedTensor(own.name, theirs.name, rows, columns, folded))
+        if not own.flipped:
+            work.tensors.append(PairedTensor(own.name, theirs.name, rows, columns, folded))
+        elif folded is None:  # gains before rows cannot be folded into a view: not compared
+            work.tensors.append(PairedTensor(own.name, theirs.name, columns, rows))
 
 
 def _gains(work: _Work, own_norm: str, their_norm: str, readers: list[_Reader]) -> Float64 | None:

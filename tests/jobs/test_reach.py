@@ -1,0 +1,171 @@
+"""Comparisons of checkpoints that are elsewhere: sampled, announced, within a budget, and the same numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from modelprov.errors import BudgetSpentError, UsageError
+from modelprov.forensics.compare import Options
+from modelprov.forensics.results import VerdictClass
+from modelprov.jobs import reach as reach_job
+from modelprov.jobs.compare import compare
+from modelprov.jobs.inspect import inspect
+from modelprov.jobs.reach import Ahead, Reach, compared
+from modelprov.jobs.verify import verify
+from modelprov.progress import SILENT
+from modelprov.reports.comparison.as_json import render_json
+from modelprov.reports.comparison.report import Report
+from tests.checkpoints.remote.conftest import reach
+from tests.checkpoints.remote.hub import COMMIT, Hub, serving
+from tests.memory import Silence
+
+NAMES = ("org/rio", "org/nex", "org/qwen")
+
+
+class Heard(Silence):
+    """What a run told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def tell(self, text: str, /) -> None:
+        self.said.append(text)
+
+
+@pytest.fixture
+def hub(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    state = Hub()
+    for name in ("rio", "rio-trained", "nex", "qwen", "sibling"):
+        if (models / name).is_dir():
+            state.add(f"org/{name}", models / name)
+    with serving(state):
+        reach(state, tmp_path, monkeypatch)
+        yield state
+
+
+def numbers(report: Report) -> dict[str, Any]:
+    """Everything but what is of the run and of the place."""
+    found: dict[str, Any] = json.loads(render_json(report))
+    for key in ("command", "environment", "inputs", "settings"):
+        del found[key]
+    del found["reproduction"]["yaml"]
+    return found
+
+
+def test_a_remote_comparison_is_the_sampled_comparison_of_the_folders_and_is_fetched_once(
+    hub: Hub, models: Path
+) -> None:
+    heard = Heard()
+    remote = compare(*NAMES, device="cpu", progress=heard)
+    assert remote.settings is not None
+    folders = (models / name.removeprefix("org/") for name in NAMES)
+    local = compare(*folders, device="cpu", sample=True, sample_size=2 * remote.settings.sample_elements)
+    assert remote.mode == "sample"
+    assert numbers(remote) == numbers(local)
+    assert [each.revision for each in remote.inputs] == [COMMIT] * 3
+    assert [each.digest for each in remote.inputs] == [each.digest for each in local.inputs]
+    assert heard.said[0].startswith("reading a sample of what is elsewhere: at most ")
+    assert "fetched" in heard.said[-1]
+    sent = hub.sent
+    assert numbers(compare(*NAMES, device="cpu")) == numbers(remote)
+    assert hub.sent == sent
+
+
+def test_folders_and_repositories_are_compared_whole_where_that_is_asked_for(hub: Hub, models: Path) -> None:
+    mixed = compare(
+        models / "rio", "https://huggingface.co/org/nex/tree/main", models / "qwen", full=True, device="cpu"
+    )
+    assert mixed.mode == "full"
+    assert mixed.verdict.class_ == "merge"
+    weights = sum(len(data) for file, data in hub.repositories["org/nex"].items() if "safetensors" in file)
+    assert weights < hub.sent < 1.5 * weights
+
+
+@pytest.mark.usefixtures("hub")
+def test_what_is_over_the_budget_is_refused_before_it_is_read() -> None:
+    heard = Heard()
+    with pytest.raises(BudgetSpentError, match="nothing was read") as caught:
+        compare(*NAMES, full=True, budget=20_000, device="cpu", progress=heard)
+    assert caught.value.exit_code == 3
+    assert "budget" in caught.value.advice
+    assert "budget: 20.0 kB" in heard.said[0]
+
+
+def test_a_sample_and_everything_cannot_both_be_asked_for() -> None:
+    with pytest.raises(UsageError, match="exclude each other"):
+        compare("a", "b", sample=True, full=True)
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_repository_is_inspected_and_verified_like_a_folder(models: Path, tmp_path: Path) -> None:
+    assert inspect("org/rio", digest=True).weights_digest == inspect(models / "rio", digest=True).weights_digest
+    recipe = tmp_path / "claim.yml"
+    recipe.write_text(
+        "merge_method: linear\nmodels:\n  - {model: org/rio, parameters: {weight: 1.0}}\ndtype: bfloat16\n"
+    )
+    assert verify("hf://org/rio", recipe).verification.bit_equal > 0.99
+
+
+def found(verdict: VerdictClass, bit_equal: float | None) -> Any:
+    """As much of a comparison as says whether it is settled."""
+    overall = SimpleNamespace(equal={"nex": bit_equal or 0.0})
+    reproduction = SimpleNamespace(bit_equal=bit_equal)
+    verdict_ = SimpleNamespace(class_=verdict)
+    return SimpleNamespace(findings=SimpleNamespace(verdict=verdict_, overall=overall, reproduction=reproduction))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "bit_equal", "samples"),
+    [
+        (VerdictClass.MERGE, 1.0, [1 << 20]),
+        (VerdictClass.COPY, 1.0, [1 << 20]),
+        (VerdictClass.MERGE, 0.5, [1 << 20, 8 << 20]),
+        (VerdictClass.MERGE, None, [1 << 20, 8 << 20]),
+        (VerdictClass.UNRELATED, None, [1 << 20, 8 << 20]),
+        (VerdictClass.SAME_ORIGIN, None, [1 << 20, 8 << 20]),
+        (VerdictClass.INCONCLUSIVE, None, [1 << 20, 8 << 20]),
+    ],
+)
+def test_only_bits_settle_it_on_the_small_sample(
+    verdict: VerdictClass, bit_equal: float | None, samples: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def job(options: Options, _before: object) -> Any:
+        assert options.sample
+        asked.append(options.sample_elements)
+        return found(verdict, bit_equal)
+
+    monkeypatch.setattr(reach_job, "far", lambda checkpoints: checkpoints)
+    compared(job, [None], Options(), Reach(8 << 20), SILENT)  # type: ignore[list-item]
+    assert asked == samples
+
+
+def test_a_sample_over_the_budget_is_made_smaller_and_the_small_one_stands_where_the_whole_would_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(reach_job, "far", lambda checkpoints: checkpoints)
+    monkeypatch.setattr(reach_job, "ahead", lambda _alignment, plan: Ahead(10, plan, 1.0))
+
+    def job(options: Options, before: Any) -> Any:
+        before(None, 2 * options.sample_elements)
+        asked.append(options.sample_elements)
+        return found(VerdictClass.UNRELATED, None)
+
+    heard = Heard()
+    compared(job, [None], Options(), Reach(8 << 20, budget=3 << 20), heard)  # type: ignore[list-item]
+    assert asked == [1 << 20]
+    assert any("the small one stands" in said for said in heard.said)
+    asked.clear()
+    compared(job, [None], Options(), Reach(8 << 20, budget=1 << 20), heard)  # type: ignore[list-item]
+    assert len(asked) == 1
+    assert 1 << 16 <= asked[0] < 1 << 19
+    with pytest.raises(BudgetSpentError):
+        compared(job, [None], Options(), Reach(8 << 20, budget=100_000), heard)  # type: ignore[list-item]
