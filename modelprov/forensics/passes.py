@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.plan import Plan, plan_pass, tensor_bytes
 from modelprov.checkpoints.types import Alignment, Checkpoint
-from modelprov.errors import CouldNotJudgeError
+from modelprov.errors import CouldNotJudgeError, UsageError
 from modelprov.forensics.estimators.precision import effective, suspect_formats
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata, load_sample, plan_sample, stratify
@@ -53,7 +54,8 @@ def scouted(
 ) -> Scouted:  # fmt: skip
     """Align, and look at about `elements` elements of each checkpoint; `before` hears of the plan, and may refuse it.
 
-    Raises `CouldNotJudgeError` where nothing aligns, and what reading raises.
+    Raises `CouldNotJudgeError` where nothing aligns, `UsageError` where two of several parents are the same, and what
+    reading raises.
     """
     progress.stage("aligning tensors")
     alignment = align(checkpoints)
@@ -138,17 +140,34 @@ def _scout(alignment: Alignment, strata: Strata, plan: Plan, seed: int) -> tuple
     sample = effective(sample)
     if len(sample.parents) < 2:
         return sample, None
-    return sample, _of_fewer(fit_sample(sample, strata.of_tensor[sample.group], len(strata.names), seed), seed)
+    _refuse_equal(sample, [checkpoint.label for checkpoint in alignment.checkpoints])
+    fits = fit_sample(sample, strata.of_tensor[sample.group], len(strata.names), seed)
+    return sample, _of_fewer(fits, len(strata.names), seed)
 
 
-def _of_fewer(fits: Fits, seed: int) -> Fits:
+def _refuse_equal(sample: Sample, labels: list[str]) -> None:
+    """Raise `UsageError` where two of several parents are one: any share of one can be the other's.
+
+    Where they are the suspect as well that is what has to be said, and no mixture is fitted.
+    """
+    parents = sample.parents
+    for first, second in combinations(range(len(parents)), 2) if len(parents) > 2 else ():
+        if np.array_equal(parents[first], parents[second]) and not np.array_equal(parents[first], sample.suspect):
+            raise UsageError(
+                f"{labels[first + 1]} and {labels[second + 1]} hold the same numbers in all {sample.elements:,} sampled"
+                " weights",
+                "Leave one out: what each has in the suspect cannot be told apart.",
+            )
+
+
+def _of_fewer(fits: Fits, strata: int, seed: int) -> Fits:
     """Where all parents together give no recipe that stands, one of fewer of them that does, in place of the best."""
     best = fits.candidates[0] if fits.candidates else None
     if len(fits.sample.parents) < 3 or (
         best is not None and best.share >= REPRODUCED and turned(fits, best.recipe.weights, seed) is None
     ):
         return fits
-    for found in fewer(fits, seed):
+    for found in fewer(fits, strata, seed):
         if turned(fits, found.recipe.weights, seed) is None:
             others = [other for other in fits.candidates if other.share < found.share - TIED]
             return replace(fits, candidates=(found, *others))

@@ -11,7 +11,7 @@ from modelprov.check.interface import EQUAL, Candidate
 from modelprov.check.results import Lineage
 from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.types import Checkpoint
-from modelprov.errors import CouldNotJudgeError, UnsupportedFormatError
+from modelprov.errors import CouldNotJudgeError, UnsupportedFormatError, UsageError
 from modelprov.forensics.compare import Comparison, Options, compare
 from modelprov.forensics.judging.findings import MERGES
 from modelprov.forensics.results import VerdictClass
@@ -78,7 +78,7 @@ def measure_lineage(
     names = tuple(one.label for one in strangers)
     try:
         found = compare((model, *(checkpoint for _, checkpoint in kin)), options, progress, controls)
-    except (CouldNotJudgeError, UnsupportedFormatError) as error:
+    except (CouldNotJudgeError, UnsupportedFormatError, UsageError) as error:
         missing["lineage"] = error.message
         return Ancestry(None, missing)
     return Ancestry(_lineage(found, model, kin, names, controls), missing, found)

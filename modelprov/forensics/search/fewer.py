@@ -38,13 +38,12 @@ def of_parents(fits: Fits, parents: Sequence[int]) -> Fits:
     return replace(fits, sample=_sample(fits.sample, parents))
 
 
-def fewer(fits: Fits, seed: int) -> Iterator[Scored]:
+def fewer(fits: Fits, strata: int, seed: int) -> Iterator[Scored]:
     """Recipes of at least two parents, not all, that give every bit of the sample; the fewest parents first.
 
-    Their weights are those of all parents, 0 for the others.
+    Their weights are those of all parents, 0 for the others, for so many `strata`.
     """
-    strata, k = int(fits.stratum.max()) + 1, len(fits.sample.parents)
-    scorer, tried = Scorer(fits.sample, fits.stratum), 0
+    k, scorer, tried = len(fits.sample.parents), Scorer(fits.sample, fits.stratum), 0
     look = subsample(fits.sample, LOOK, seed)
     for size in range(2, k if k <= 2 * SIZES else SIZES + 1):
         for parents in combinations(range(k), size):

@@ -35,6 +35,8 @@ def turned(fits: Fits, weights: Float64, seed: int) -> int | None:
     What else was given cannot have been needed for it: whoever makes one more file from the suspect changes nothing.
     """
     parents = used(weights)
+    if len(parents) < 2:
+        return None
     part, own = of_parents(fits, parents), weights[:, list(parents)]
     found = extrapolated(part, own) if short(fits.sample) else None
     found = centred(part, own, seed) if found is None else found

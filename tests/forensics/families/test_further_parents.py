@@ -8,6 +8,7 @@ import pytest
 from benchmarks.cases.planting import mixture
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
+from modelprov.errors import UsageError
 from tests.forensics.families.family import family, named
 from tests.generated import apply, change, merge
 from tests.memory import judge
@@ -33,3 +34,11 @@ def test_an_honest_model_is_no_merge_whatever_is_given_beside_a_file_made_from_i
     parts = [(2.0, suspect), (-1.0, base)] if planted == "Z" else [(2.0, suspect), (-0.5, sibling), (-0.5, base)]
     found = judge(suspect, mixture(parts, DType.F32), sibling, third, base)
     assert named(found) == ("inconclusive", "extrapolated")
+
+
+def test_the_same_parent_given_twice_is_refused_unless_the_suspect_is_its_copy() -> None:
+    first, second, base = family()
+    suspect = merge([first, second], [0.6, 0.4])
+    with pytest.raises(UsageError, match="P2 and P3 hold the same numbers in all"):
+        judge(suspect, first, second, second)
+    assert named(judge(first, first, first, base)) == ("copy", "identical")
