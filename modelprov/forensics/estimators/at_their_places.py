@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.sampling.sample import Sample
+from modelprov.forensics.thresholds import DISTINCT
 
 SMALL, LARGE = (0.05, 0.2), (0.5, 0.95)  # quantiles of the sizes of a tensor's weights
 
@@ -41,14 +42,19 @@ def change_by_size(sample: Sample, parent: int) -> tuple[float, float] | None:
     """How much more small weights changed than large ones, both over their size, and the change of the large ones.
 
     Sizes are the parent's, by tensor. Rounding, scaling and noise that follows the size change all alike, in
-    proportion (1); training moves small weights as far as large ones. None where nothing changed.
+    proportion (1); training moves small weights as far as large ones. A parent inside the suspect's rounding cell did
+    not change. None where too few did to tell.
     """
     theirs = np.abs(sample.parents[parent])
     order = np.lexsort((theirs, sample.group))
     first = np.flatnonzero(np.diff(sample.group[order], prepend=-1))
     counts = np.diff(np.append(first, len(order)))
     rank = (np.arange(len(order)) - np.repeat(first, counts)) / np.repeat(counts, counts)
-    change, size = np.abs(sample.suspect - sample.parents[parent])[order], theirs[order]
+    inside = (sample.lower <= sample.parents[parent]) & (sample.parents[parent] <= sample.upper)
+    change = np.where(inside, 0.0, np.abs(sample.suspect - sample.parents[parent]))[order]
+    size = theirs[order]
+    if int(np.count_nonzero(change)) < DISTINCT:
+        return None
 
     def moved(between: tuple[float, float]) -> float:
         chosen = (rank >= between[0]) & (rank < between[1])
