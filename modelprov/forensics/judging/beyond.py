@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypedDict
 
-from modelprov.forensics.judging.verdict import Decision, pointing_elsewhere, rounded_copy
+from modelprov.forensics.judging.verdict import Decision, parent_rounded, pointing_elsewhere
 from modelprov.forensics.results import Beyond, LayerShare, Likeness
 from modelprov.forensics.search import beyond as measured
 from modelprov.forensics.thresholds import (
@@ -81,7 +81,7 @@ def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str])
     if beyond is None or decision.rule not in ("near-one-parent", "near-copy"):
         return decision
     if beyond.same_steps and beyond.lattice_matrices >= NEARLY_ALL * beyond.matrices:
-        return rounded_copy(
+        return parent_rounded(
             list(labels).index(beyond.same_steps[0]),
             f"in {beyond.lattice} those of {beyond.same_steps[0]} are the same in {beyond.lattice_matrices} of "
             f"{beyond.matrices} matrices read",

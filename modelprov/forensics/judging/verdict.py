@@ -153,9 +153,9 @@ def by_method() -> Decision:
     return Decision(VerdictClass.MERGE, "method")
 
 
-def rounded_copy(parent: int, reason: str) -> Decision:
+def parent_rounded(parent: int, reason: str) -> Decision:
     """What the suspect's own few numbers decide, where they are the parent's, rounded (`beyond.py` says when)."""
-    return Decision(VerdictClass.COPY, "rounded", parent, reason)
+    return _inconclusive("rounded", reason, parent)
 
 
 def pointing_elsewhere(parent: int, reason: str) -> Decision:

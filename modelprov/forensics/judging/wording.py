@@ -57,8 +57,6 @@ def _summary(
     kind, suspect = decision.class_, _compared(facts, labels[0])
     alone = " A merge was not tested: that takes a second parent." if len(labels) == 2 else ""
     parent = labels[decision.parent] if decision.parent else ""
-    if decision.rule == "rounded":
-        return f"{suspect} is a copy of {parent}, rounded: {decision.reason}; who copied whom is open.{alone}"
     if kind is VerdictClass.COPY:
         return f"{_copied(facts, suspect, labels[0], parent, decision.parent or 1)}{_alike(facts, labels)}{alone}"
     if kind is VerdictClass.MERGE:
@@ -99,6 +97,11 @@ def _open(decision: Decision, facts: Facts, labels: Sequence[str], alone: str) -
         return (
             f"{suspect} is perhaps {parent}, or a descendant, in other coordinates: {decision.reason}. That is no "
             "finding and no all-clear."
+        )
+    if decision.rule == "rounded" and decision.parent:
+        return (
+            f"{suspect} is {parent}, rounded: {decision.reason}. Which of them was made from which is open; that is no "
+            f"all-clear.{alone}"
         )
     if decision.rule == "near-copy" and decision.parent:
         return (

@@ -14,7 +14,7 @@ from modelprov.recipes.weights_in_words import weighting
 from modelprov.reports.comparison.report import Report
 
 RULES: Final[Mapping[VerdictClass, frozenset[str]]] = {
-    VerdictClass.COPY: frozenset({"identical", "rounded"}),
+    VerdictClass.COPY: frozenset({"identical"}),
     VerdictClass.MERGE: frozenset({"reproduced", "exact-to-rounding", "partly-exact", "method"}),
     VerdictClass.ON_LINE: frozenset({"near-the-line", "traced"}),
     VerdictClass.SAME_ORIGIN: frozenset({"near-one-parent"}),
