@@ -16,6 +16,7 @@ from benchmarks.cases import (  # noqa: I001  (the order of the table)
     methods,
     headlines,
     opponent,
+    opponent_again,
     limits,
 )
 
@@ -31,6 +32,7 @@ __all__ = [
     "merges",
     "methods",
     "opponent",
+    "opponent_again",
     "precision",
     "reversals",
     "siblings",

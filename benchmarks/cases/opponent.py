@@ -16,7 +16,6 @@ from modelprov.demo.writing import Weights
 from tests.generated import Rng, apply, change, combine, distance
 
 NAMED_ALONE = (r"a copy of P1", r"those of P1, to the precision")
-SAME_BITS_HIDDEN = (r"^(?!.*bit for bit)",)
 WHOLE = (r"is a copy of (?!.*%)",)
 
 
@@ -95,9 +94,9 @@ def copy_with_a_norm_touched(rng: Rng) -> Case:
     return Case((suspect, parent, base) if rng.random() < 0.5 else (suspect, parent))
 
 
-@kind(40, "positive", "same-origin", "inconclusive", "copy", never=frozenset({"unrelated"}), unsaid=SAME_BITS_HIDDEN)
+@kind(40, "positive", "copy", never=frozenset({"unrelated", "same-origin", "merge"}))
 def copy_with_single_elements_changed(rng: Rng) -> Case:
-    """One element a matrix doubled: a finetune with tiny steps may look so. The sentence says how much is the same."""
+    """One element a matrix doubled: training, however little, changes more."""
     parent, base = family(rng, 1, 2e-4)
     suspect = {name: (values.copy(), dtype) for name, (values, dtype) in parent.items()}
     for values, _ in suspect.values():
