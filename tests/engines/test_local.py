@@ -56,7 +56,7 @@ def test_the_first_error_is_raised_and_stops_the_rest() -> None:
     with pytest.raises(TruncatedShardError, match="cut short"):
         run_tasks(2000, lambda: worker, 4)
     assert len(done) < 200
-    assert threading.active_count() == 1 or not any(t.name.startswith("modelprov") for t in threading.enumerate())
+    assert threading.active_count() == 1 or not any(t.name.startswith("modelprov_") for t in threading.enumerate())
 
 
 def test_an_error_while_a_worker_is_made_is_raised() -> None:
