@@ -1,4 +1,4 @@
-"""Two cases of every kind that is calibrated, through the whole pipeline: none may be an error.
+"""A case of every kind that is calibrated, through the whole pipeline: none may be an error.
 
 The kinds stand in `benchmarks/cases/`: frame-ups, disguises, methods, headlines and the plain histories. How often each
 is right is measured by `python -m benchmarks.calibration`; here a change that breaks a kind is seen at once.
@@ -24,9 +24,8 @@ SEED = 20261127
     "kind", [kind for kind in KINDS if kind.truth != "limit"], ids=lambda kind: kind.name.replace(" ", "-")
 )
 def test_no_kind_of_history_is_answered_with_an_error(kind: Kind) -> None:
-    for number in range(2):
-        case = kind.make(np.random.default_rng([SEED, crc32(kind.name.encode()), number]))
-        verdict = run(case.models, case.controls, OPTIONS).findings.verdict
-        said = str(verdict.class_)
-        assert said not in case.never, (case.about, said, verdict.summary)
-        assert not kind.error(said, verdict.summary), (case.about, said, verdict.summary)
+    case = kind.make(np.random.default_rng([SEED, crc32(kind.name.encode()), 0]))
+    verdict = run(case.models, case.controls, OPTIONS).findings.verdict
+    said = str(verdict.class_)
+    assert said not in case.never, (case.about, said, verdict.summary)
+    assert not kind.error(said, verdict.summary), (case.about, said, verdict.summary)
