@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,6 +34,21 @@ class Described(Protocol):
     def size(self) -> int:
         """Its bytes."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A tensor with its bytes, `Described` as it is written."""
+
+    name: str
+    format: str
+    shape: tuple[int, ...]
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return len(self.data)
 
 
 def header(tensors: Iterable[Described], metadata: Mapping[str, str] | None = None) -> bytes:

@@ -22,26 +22,13 @@ from modelprov.checkpoints.header import read_headers
 from modelprov.checkpoints.layouts.realignment import Axis, PairedTensor, Realignment
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.types import RefusedTensor, TensorRef
-from modelprov.checkpoints.writing import header
+from modelprov.checkpoints.writing import Held, header
 from modelprov.errors import InvalidCheckpointError
 from modelprov.foreign.json_text import JsonError, parse_json
 
 KEY, VERSION = "modelprov_alignment", 1
 FORMATS = {"own": "I64", "theirs": "I64", "factors": "F64", "basis": "F32", "blocks": "F32"}
 NUMPY = {"I64": "<i8", "F64": "<f8", "F32": "<f4"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    name: str
-    format: str
-    shape: tuple[int, ...]
-    data: bytes
-
-    @property
-    def size(self) -> int:
-        """Its bytes."""
-        return len(self.data)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +49,7 @@ def alignment_bytes(realignment: Realignment, suspect: str, parent: str) -> byte
             values = getattr(axis, part)
             if values is not None:
                 data = np.ascontiguousarray(values, NUMPY[form])
-                stored.append(_Stored(f"{number}.{part}", form, data.shape, data.tobytes()))
+                stored.append(Held(f"{number}.{part}", form, data.shape, data.tobytes()))
     told = {
         "version": VERSION,
         "suspect": suspect,

@@ -15,6 +15,7 @@ from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.thresholds import DISTINCT
 
+Int64 = npt.NDArray[np.int64]
 SMALL, LARGE = (0.05, 0.2), (0.5, 0.95)  # quantiles of the sizes of a tensor's weights
 
 
@@ -46,9 +47,7 @@ def change_by_size(sample: Sample, parent: int) -> tuple[float, float] | None:
     not change. None where too few did to tell.
     """
     theirs = np.abs(sample.parents[parent])
-    order = np.lexsort((theirs, sample.group))
-    first = np.flatnonzero(np.diff(sample.group[order], prepend=-1))
-    counts = np.diff(np.append(first, len(order)))
+    order, first, counts = _sorted_by_tensor(theirs, sample.group)
     rank = (np.arange(len(order)) - np.repeat(first, counts)) / np.repeat(counts, counts)
     inside = (sample.lower <= sample.parents[parent]) & (sample.parents[parent] <= sample.upper)
     change = np.where(inside, 0.0, np.abs(sample.suspect - sample.parents[parent]))[order]
@@ -67,10 +66,15 @@ def change_by_size(sample: Sample, parent: int) -> tuple[float, float] | None:
 
 def _sides(values: Float64, group: npt.NDArray[np.int32]) -> npt.NDArray[np.int8]:
     """On which side of its tensor's median each value lies: -1, 0 or 1."""
-    order = np.lexsort((values, group))
-    first = np.flatnonzero(np.diff(group[order], prepend=-1))
-    middle = (first + np.append(first[1:], len(order))) // 2
-    medians = np.repeat(values[order][middle], np.diff(np.append(first, len(order))))
+    order, first, counts = _sorted_by_tensor(values, group)
+    medians = np.repeat(values[order][first + counts // 2], counts)
     sides = np.empty(len(order), np.int8)
     sides[order] = np.sign(values[order] - medians)
     return sides
+
+
+def _sorted_by_tensor(values: Float64, group: npt.NDArray[np.int32]) -> tuple[Int64, Int64, Int64]:
+    """Places in the order of tensor and value, and of each tensor where it begins there and its elements."""
+    order = np.lexsort((values, group))
+    first = np.flatnonzero(np.diff(group[order], prepend=-1))
+    return order, first, np.diff(np.append(first, len(order)))

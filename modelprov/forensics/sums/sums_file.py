@@ -23,7 +23,7 @@ from modelprov import __version__
 from modelprov.checkpoints.header import Header, read_headers
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.types import RefusedTensor, TensorRef
-from modelprov.checkpoints.writing import header
+from modelprov.checkpoints.writing import Held, header
 from modelprov.errors import InvalidCheckpointError, InvalidSumsError
 from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.forensics.sums.moments import Moments, layout
@@ -45,19 +45,6 @@ class Sums:
     asked: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    name: str
-    format: str
-    shape: tuple[int, ...]
-    data: bytes
-
-    @property
-    def size(self) -> int:
-        """Its bytes."""
-        return len(self.data)
-
-
 def sums_bytes(sums: Sums) -> bytes:
     """The content of the file."""
     stored, passes = [], []
@@ -66,7 +53,7 @@ def sums_bytes(sums: Sums) -> bytes:
         for part, values in columns.items():
             form = "F64" if part == "sums" else "I64"
             data = np.ascontiguousarray(values, NUMPY[form])
-            stored.append(_Stored(f"{number}.{part}", form, data.shape, data.tobytes()))
+            stored.append(Held(f"{number}.{part}", form, data.shape, data.tobytes()))
         passes.append({
             "name": held.name, "key": held.key, "read": held.read, "total": held.total, "checkpoints": held.moments.n,
         })  # fmt: skip
