@@ -30,18 +30,9 @@ class BucketStore:
 
     bucket: str
     prefix: str
-    stored: Mapping[str, Stored]
+    files: Mapping[str, Stored]
     etags: Mapping[str, str | None] = field(default_factory=dict)
-
-    @property
-    def files(self) -> Mapping[str, Stored]:
-        """See `Store`."""
-        return self.stored
-
-    @property
-    def revision(self) -> None:
-        """There are no commits."""
-        return None
+    revision: None = None  # there are no commits
 
     def place(self, name: str = "") -> str:
         """See `Store`."""
@@ -55,7 +46,7 @@ class BucketStore:
         options: Any = {"range": (start, stop)}
         if self.etags.get(name):
             options["if_match"] = self.etags[name]
-        size = self.stored[name].size
+        size = self.files[name].size
 
         def ask() -> bytes:
             answer = obstore.get(_store(self.bucket), self.prefix + name, options=options)
@@ -76,7 +67,7 @@ class BucketStore:
         import obstore
 
         now = _said(lambda: obstore.head(_store(self.bucket), self.prefix + name), self.place(name))
-        if (now["size"], now["e_tag"]) != (self.stored[name].size, self.etags.get(name)):
+        if (now["size"], now["e_tag"]) != (self.files[name].size, self.etags.get(name)):
             raise ChangedFileError(f"{self.place(name)} is another object than when it was opened", CHANGED)
 
 

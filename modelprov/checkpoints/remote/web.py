@@ -42,17 +42,8 @@ class WebStore:
 
     url: str
     query: str
-    stored: Mapping[str, Stored]
-
-    @property
-    def files(self) -> Mapping[str, Stored]:
-        """See `Store`."""
-        return self.stored
-
-    @property
-    def revision(self) -> None:
-        """There are no commits."""
-        return None
+    files: Mapping[str, Stored]
+    revision: None = None  # there are no commits
 
     def place(self, name: str = "") -> str:
         """See `Store`."""
@@ -60,7 +51,7 @@ class WebStore:
 
     def fetch(self, name: str, start: int, stop: int) -> bytes:
         """See `Store`."""
-        known = self.stored[name]
+        known = self.files[name]
 
         def same(answer: Answer) -> None:
             now = _identity(self.place(name), answer)
@@ -74,7 +65,7 @@ class WebStore:
 
     def check_unchanged(self, names: Sequence[str]) -> None:
         """See `Store`; one byte of each is asked for."""
-        list(TRAFFIC.pool().map(self._check, [name for name in names if self.stored[name].size]))
+        list(TRAFFIC.pool().map(self._check, [name for name in names if self.files[name].size]))
 
     def _check(self, name: str) -> None:
         self.fetch(name, 0, 1)
@@ -84,9 +75,9 @@ class WebStore:
 
     def with_files(self, names: Iterable[str]) -> WebStore:
         """The same with those of the files that are there."""
-        asked = [name for name in dict.fromkeys(names) if name not in self.stored]
+        asked = [name for name in dict.fromkeys(names) if name not in self.files]
         found = TRAFFIC.pool().map(self._probe, asked)
-        return replace(self, stored={**self.stored, **{n: each for n, each in zip(asked, found, strict=True) if each}})
+        return replace(self, files={**self.files, **{n: each for n, each in zip(asked, found, strict=True) if each}})
 
     def _probe(self, name: str) -> Stored | None:
         """What a file is, by its first byte; None where the server does not have it."""
