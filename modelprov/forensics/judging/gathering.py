@@ -31,6 +31,7 @@ from modelprov.forensics.search.reversal import beside, centred, extrapolated
 from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.forensics.sums.moments import ALL_EQUAL, ELEMENTS, FIRST_PAIR, NONFINITE, PARENTS_AGREE, Moments, layout
 from modelprov.forensics.thresholds import (
+    BEYOND,
     BLENDED,
     COMPLETE,
     DISTINCT,
@@ -39,6 +40,7 @@ from modelprov.forensics.thresholds import (
     LAYERS_MEASURED,
     MISSED,
     MISSED_FEW,
+    NEAR,
     REPRODUCED,
     SINGLE,
     SINGLE_SHARE,
@@ -128,14 +130,14 @@ def _exactness(of: Evidence, decisive: Sequence[int], rows: Sequence[int]) -> Fa
     weights = _best_weights(of, facts)
     if weights is None or not rows:
         return facts
-    used = np.unique(weights[np.unique(of.strata.of_tensor[list(rows)])], axis=0)
+    rows_used = np.unique(weights[np.unique(of.strata.of_tensor[list(rows)])], axis=0)
     blended = [row for row in rows if int((weights[of.strata.of_tensor[row]] != 0).sum()) > 1]
     return replace(
         facts,
-        mixes=int((np.abs(used) > 0).any(axis=0).sum()) > 1,
+        mixes=int((rows_used != 0).any(axis=0).sum()) > 1,
         blends=_blends(part, table.rows(blended)) if blended else False,
-        pieces=len(used),
-        interior=bool(used.min() >= 0),
+        pieces=len(rows_used),
+        interior=bool(rows_used.min() >= 0),
     )
 
 
@@ -170,7 +172,7 @@ def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
         alike=everything.equal(0, same[0]) / everything.elements if same else 1.0,
         equal=tuple(total.equal(0, parent) / elements if elements else 0.0 for parent in range(1, n)),
         correlations=correlated,
-        **_at_their_places(of, correlated),
+        **_at_their_places(of, correlated, weights),
         kin_tensors=_kin_tensors(table, decisive),
         between=between(total),
         other_exact=_other_exact(total, fits),
@@ -226,15 +228,19 @@ class _AtPlaces(TypedDict, total=False):
     proportional: tuple[float, float] | None
 
 
-def _at_their_places(of: Evidence, correlated: Sequence[float | None]) -> _AtPlaces:
-    """What raw correlations hide: of strangers signs and equal bits, of relatives how their weights changed."""
+def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: tuple[float, ...] | None) -> _AtPlaces:
+    """What raw correlations hide: of strangers signs and equal bits, of a parent's neighbour how its weights changed.
+
+    Measured where a rule asks for it: each takes a sort of the whole sample.
+    """
     known = [value for value in correlated if value is not None]
     if of.sample is None or not known:
         return {}
     parents = range(len(of.sample.parents))
     if max(known) >= KIN:
-        nearest = max(parents, key=lambda parent: correlated[parent] or 0.0)
-        return {"proportional": change_by_size(of.sample, nearest)}
+        shares = (1.0,) if len(parents) == 1 else weights or (0.0,)
+        near = NEAR < max(shares) <= BEYOND
+        return {"proportional": change_by_size(of.sample, shares.index(max(shares)))} if near else {}
     return {
         "signs": tuple(quadrant(of.sample, parent) for parent in parents),
         "beyond_chance": tuple(equal_beyond_chance(of.sample, parent) for parent in parents),
