@@ -163,26 +163,37 @@ def with_decoded(checkpoint: Checkpoint, tensors: Sequence[PackedTensor]) -> Che
     source = DecodedSource(checkpoint.source, tensors)
     refs = source.refs
     packings = {tensor.name: packing for tensor in tensors if (packing := tensor.packing) is not None}
+    loose = by_format({name: packing for name, packing in packings.items() if not packing.nearest})
+    notes = [f"tensors stored as {', '.join(by_format(packings))} were decoded when they were read"] if packings else []
+    if loose:
+        notes.append(
+            f"numbers stored as {', '.join(loose)} need not be the nearest to what they were made from: nothing bounds "
+            "what they were before"
+        )
     return replace(
         checkpoint,
         tensors={**checkpoint.tensors, **refs},
         refused={name: tensor for name, tensor in checkpoint.refused.items() if name not in refs},
         source=source,
         packings={**checkpoint.packings, **packings},
+        notes=(*checkpoint.notes, *notes),
     )
 
 
-def cells_at(source: Source, shard: int, start: int, count: int) -> tuple[Float64, Float64] | None:
+def cells_at(
+    source: Source, shard: int, start: int, count: int, *, before: bool = True
+) -> tuple[Float64, Float64] | None:
     """The rounding cells of elements that were decoded from a packed form, float64 [count] each; None for any other.
 
-    They hold all numbers that a quantiser given these as 16-bit numbers may have seen: half a step of bf16, whose
-    numbers most models are, is added on either side. NaN where a form says nothing of an element.
+    They hold what the quantiser may have seen, and with `before` what those numbers may have been before they were
+    rounded to bf16, as most models are: half a step of it is added on either side. NaN where a form says nothing of an
+    element.
     """
     if not isinstance(source, DecodedSource) or shard != source.shard:
         return None
     found = source.cells(start, count)
-    if found is None:
-        return None
+    if found is None or not before:
+        return found
     lower, upper = found
     with np.errstate(all="ignore"):
         largest = np.maximum(np.abs(lower), np.abs(upper))

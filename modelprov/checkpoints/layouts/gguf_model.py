@@ -156,7 +156,7 @@ def open_gguf(home: Home, names: Sequence[str], label: str, location: str, notes
         source=source, config=_config(keys, architecture, {*plain, *(each.name for each in packed)}),
         revision=home.revision, metadata=_metadata(keys), refused=refused, folder=home.folder, files=home,
     )  # fmt: skip
-    return replace(with_decoded(checkpoint, packed), notes=tuple(told))
+    return with_decoded(replace(checkpoint, notes=tuple(told)), packed)
 
 
 def _sorted(
