@@ -59,6 +59,8 @@ Where the test of units (`search/coordinates/`) finds the suspect in other coord
 rules look at what is then there. Rules 2 and 6, which speak of bits, hold as ever if no bit was lost in undoing and at
 least half of the weights that may carry a verdict could be compared; whatever else the rules say becomes
     other-coordinates                                                                         -> other-coordinates
+but where the weights then correlate below 0.5, and fewer than half of them are in tensors above it
+    coordinates-open                                                                          -> inconclusive
 
 A control that fares as the suspect does turns rules 6 to 8 into inconclusive, and so does, for every class, a suspect
 of whose weights that may carry a verdict less than half could be compared, nine tenths for a copy and for unrelated
@@ -145,6 +147,8 @@ def _enough(decision: Decision, facts: Facts) -> bool:
         and min(facts.compared, facts.compared_decisive) < NEARLY_ALL
     ):
         return False
+    if decision.class_ is VerdictClass.UNRELATED and facts.compared_decisive * facts.finite < NEARLY_ALL:
+        return False
     return facts.compared_decisive * held(decision, facts) >= HALF
 
 
@@ -165,7 +169,12 @@ def pointing_elsewhere(parent: int, reason: str) -> Decision:
 
 def held(decision: Decision, facts: Facts) -> float:
     """The share of the weights compared that the class is about, 0 to 1: less than all where it holds in a part."""
-    return {"partly-exact": facts.explained, "identical": facts.alike * facts.finite}.get(decision.rule, 1.0)
+    shares = {
+        "partly-exact": facts.explained,
+        "identical": facts.alike * facts.finite,
+        "unrelated": facts.finite,
+    }
+    return shares.get(decision.rule, 1.0)
 
 
 def _stacked(decision: Decision, stacked: Stacked) -> Decision:
@@ -193,6 +202,14 @@ def _undone(decision: Decision, facts: Facts, paired: PairedUnits) -> Decision:
         f"{paired.agreeing:,} of {paired.units:,} units are paired alike by their gates and by their ups, where chance "
         f"gives {paired.expected:.2g}, and {paired.kin} of {paired.layers} layers are related so"
     )
+    reached = max((value for value in facts.correlations if value is not None), default=0.0)
+    if reached < KIN and facts.kin_tensors < HALF:
+        return _inconclusive(
+            "coordinates-open",
+            f"{reason}; but once other coordinates are undone the raw weights correlate at {reached:.2f}, less than a "
+            "descendant's do, and undoing alone brings strangers as far in small models",
+            paired.parent,
+        )
     return Decision(VerdictClass.OTHER_COORDINATES, "other-coordinates", paired.parent, reason)
 
 
