@@ -12,7 +12,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
 3.  unrelated           mean-centred correlation with every parent below 0.1, by signs too, and in no single tensor
                         above 0.5                                                             -> unrelated
     coordinates-open    the same, but sorted sizes of rows and columns are a parent's beyond chance, or could not be
-                        compared                                                              -> inconclusive
+                        compared; or a quarter of the heads of attention have singular values that are a
+                        parent's                                                              -> inconclusive
 4.  weak-kinship        the correlation below 0.5 for every parent, or below 0.1 though signs or units are akin
                                                                                               -> inconclusive
 5.  other-child         another argument is an exact mixture of the suspect and the rest, and the suspect is not one
@@ -240,6 +241,16 @@ def _by_rules(facts: Facts) -> Decision:
                 "weight by weight they share nothing, but sorted by size the rows and columns agree more closely than "
                 "chance allows, as after reordering, rotating or rescaling a model inside",
                 facts.elsewhere,
+            )
+        like = max(range(len(facts.heads)), key=lambda number: facts.heads[number].alike, default=None)
+        if like is not None and facts.heads[like].related:
+            alike = facts.heads[like]
+            return _inconclusive(
+                "coordinates-open",
+                "weight by weight they share nothing, but by their singular values, which no other coordinates "
+                f"change, {alike.alike:,} of {alike.heads:,} heads of attention are less than half as far from one of "
+                "that model's as heads of one model are from each other",
+                like + 1,
             )
         if facts.untested:
             return _inconclusive(

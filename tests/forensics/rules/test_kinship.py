@@ -8,6 +8,7 @@ import pytest
 
 from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.verdict import decide
+from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, TRAINED, outcome
 
 
@@ -79,6 +80,14 @@ def test_there_is_no_all_clear_while_a_parent_has_the_same_sizes_in_another_orde
     assert outcome(stranger) == ("unrelated", "unrelated")
     assert outcome(stranger, elsewhere=1) == ("inconclusive", "coordinates-open")
     assert decide(replace(stranger, elsewhere=2)).parent == 2
+
+
+def test_there_is_no_all_clear_while_a_quarter_of_the_heads_are_a_parents() -> None:
+    stranger = replace(SIBLING, correlations=(0.01, 0.0))
+    assert outcome(stranger, heads=(HeadsAlike(), HeadsAlike(15, 64))) == ("unrelated", "unrelated")
+    assert outcome(stranger, heads=(HeadsAlike(3, 4),)) == ("unrelated", "unrelated")  # a handful
+    found = decide(replace(stranger, heads=(HeadsAlike(), HeadsAlike(16, 64))))
+    assert (found.rule, found.parent) == ("coordinates-open", 2)
 
 
 UNDONE = PairedUnits(2, 512, 512, 4.0, 4, 4, 1e-200, ("64 residual dimensions in another order",))
