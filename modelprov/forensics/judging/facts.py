@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from modelprov.forensics.estimators.precision import Precision
 from modelprov.forensics.judging.roles import Between
 from modelprov.forensics.judging.trace import Trace
+from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
 from modelprov.forensics.thresholds import MINIMUM_ELEMENTS
 
 
@@ -63,7 +64,8 @@ class Facts:
     their size, and the change of the large ones. `elsewhere`: the parent whose rows and columns have the suspect's
     sizes in another order (`profiles.py`); `untested` where too few could be compared; of so many `profiles`,
     `rare` by parent are closer than chance makes one in a thousand, which `by_chance` would be of independent
-    models.
+    models; `heads` by parent those of attention that are its own by their singular values
+    (`search/coordinates/head_spectra.py`).
 
     `paired`: what the units say, where they were asked. `patched`: whether every decisive tensor holds all bits of some
     parent, though no parent holds all; `stacked` what that is, where it is so layer by layer.
@@ -116,6 +118,7 @@ class Facts:
     profiles: int = 0
     rare: tuple[int, ...] = ()
     by_chance: float = 0.0
+    heads: tuple[HeadsAlike, ...] = ()
     between: tuple[Between, ...] = ()
     other_exact: int | None = None
     extrapolated: int | None = None

@@ -101,6 +101,7 @@ def collect(
         facts = replace(
             facts, elsewhere=found.parent, untested=not found.tested,
             profiles=found.profiles, rare=found.rare, by_chance=found.by_chance,
+            heads=found.heads,
         )  # fmt: skip
     decision, method = decide(facts), None
     found_method = methods() if methods is not None and open_to_methods(decision, facts.parents) else None

@@ -14,7 +14,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
 3.  unrelated           mean-centred correlation with every parent below 0.1, by signs too, and in no single tensor
                         above 0.5                                                             -> unrelated
     coordinates-open    the same, but sorted sizes of rows and columns are a parent's beyond chance, or could not be
-                        compared                                                              -> inconclusive
+                        compared; or a quarter of the heads of attention have singular values that are a
+                        parent's                                                              -> inconclusive
 4.  weak-kinship        the correlation below 0.5 for every parent, or below 0.1 though signs or units are akin
                                                                                               -> inconclusive
 5.  other-child         another argument is an exact mixture of the suspect and the rest, and the suspect is not one
@@ -61,6 +62,8 @@ Where the test of units (`search/coordinates/`) finds the suspect in other coord
 rules look at what is then there. Rules 2 and 6, which speak of bits, hold as ever if no bit was lost in undoing and at
 least half of the weights that may carry a verdict could be compared; whatever else the rules say becomes
     other-coordinates                                                                         -> other-coordinates
+but where the weights then correlate below 0.5, and fewer than half of them are in tensors above it
+    coordinates-open                                                                          -> inconclusive
 
 A control that fares as the suspect does turns rules 6 to 8 into inconclusive, and so does, for every class, a suspect
 of whose weights that may carry a verdict less than half could be compared, nine tenths for a copy and for unrelated
@@ -147,6 +150,8 @@ def _enough(decision: Decision, facts: Facts) -> bool:
         and min(facts.compared, facts.compared_decisive) < NEARLY_ALL
     ):
         return False
+    if decision.class_ is VerdictClass.UNRELATED and facts.compared_decisive * facts.finite < NEARLY_ALL:
+        return False
     return facts.compared_decisive * held(decision, facts) >= HALF
 
 
@@ -167,7 +172,12 @@ def pointing_elsewhere(parent: int, reason: str) -> Decision:
 
 def held(decision: Decision, facts: Facts) -> float:
     """The share of the weights compared that the class is about, 0 to 1: less than all where it holds in a part."""
-    return {"partly-exact": facts.explained, "identical": facts.alike * facts.finite}.get(decision.rule, 1.0)
+    shares = {
+        "partly-exact": facts.explained,
+        "identical": facts.alike * facts.finite,
+        "unrelated": facts.finite,
+    }
+    return shares.get(decision.rule, 1.0)
 
 
 def _stacked(decision: Decision, stacked: Stacked) -> Decision:
@@ -195,6 +205,14 @@ def _undone(decision: Decision, facts: Facts, paired: PairedUnits) -> Decision:
         f"{paired.agreeing:,} of {paired.units:,} units are paired alike by their gates and by their ups, where chance "
         f"gives {paired.expected:.2g}, and {paired.kin} of {paired.layers} layers are related so"
     )
+    reached = max((value for value in facts.correlations if value is not None), default=0.0)
+    if reached < KIN and facts.kin_tensors < HALF:
+        return _inconclusive(
+            "coordinates-open",
+            f"{reason}; but once other coordinates are undone the raw weights correlate at {reached:.2f}, less than a "
+            "descendant's do, and undoing alone brings strangers as far in small models",
+            paired.parent,
+        )
     return Decision(VerdictClass.OTHER_COORDINATES, "other-coordinates", paired.parent, reason)
 
 
@@ -225,6 +243,16 @@ def _by_rules(facts: Facts) -> Decision:
                 "weight by weight they share nothing, but sorted by size the rows and columns agree more closely than "
                 "chance allows, as after reordering, rotating or rescaling a model inside",
                 facts.elsewhere,
+            )
+        like = max(range(len(facts.heads)), key=lambda number: facts.heads[number].alike, default=None)
+        if like is not None and facts.heads[like].related:
+            alike = facts.heads[like]
+            return _inconclusive(
+                "coordinates-open",
+                "weight by weight they share nothing, but by their singular values, which no other coordinates "
+                f"change, {alike.alike:,} of {alike.heads:,} heads of attention are less than half as far from one of "
+                "that model's as heads of one model are from each other",
+                like + 1,
             )
         if facts.untested:
             return _inconclusive(
