@@ -9,6 +9,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         for at most 3 elements of a matrix, or 0.01 %
                                                                                               -> copy
                         (norms, biases and other vectors may differ: the share says so)
+    beneath-rounding    the same, but the parent's numbers are finer, and lie nearer the suspect's than numbers that
+                        were rounded to these                                                 -> inconclusive
 3.  unrelated           mean-centred correlation with every parent below 0.1, by signs too, and in no single tensor
                         above 0.5                                                             -> unrelated
     coordinates-open    the same, but sorted sizes of rows and columns are a parent's beyond chance, or could not be
@@ -54,7 +56,7 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     near-copy           the same, but all that differs is of the size of rounding, and follows the weights' own size
                         as rounding, scaling and noise do                                     -> inconclusive
     two-directions      the same, but a second one has at least 0.1, or three quarters of what differs from the first
-                        moved towards the second                                              -> inconclusive
+                        moved towards the second, or most of a component by itself is its     -> inconclusive
 10. shared-direction    anything else                                                         -> inconclusive
 
 Where the test of units (`search/coordinates/`) finds the suspect in other coordinates, these are undone first, and the
@@ -241,7 +243,7 @@ def _by_rules(facts: Facts) -> Decision:
     if facts.finite < HALF:
         return _inconclusive("no-evidence", "more than half of the matrix elements are not finite")
     if facts.identical:
-        return Decision(VerdictClass.COPY, "identical", facts.identical[0])
+        return _identical(facts)
     known = [value for value in facts.correlations if value is not None]
     if not known:
         return _inconclusive("no-evidence", "the matrices of the suspect or of the parents do not vary")
@@ -284,13 +286,26 @@ def _by_rules(facts: Facts) -> Decision:
         parent = facts.correlations.index(related)
         return _inconclusive(
             "weak-kinship",
-            f"the raw weights correlate at {related:.2f}, but by their signs at {facts.signs[parent]:.2f} only: a few "
-            "large numbers own it, as where matrices of both began as the identity",
+            f"the raw weights correlate at {related:.2f}, but by their signs at {facts.signs[parent] or 0:.2f} only: a "
+            "few large numbers own it, as where matrices of both began as the identity",
             parent + 1,
         )
     if facts.parents == 1:
         return _near(facts, 1)
     return _among_parents(facts)
+
+
+def _identical(facts: Facts) -> Decision:
+    """A copy of a parent whose numbers these are, rounded or not, unless that parent was made from these."""
+    copied = [parent for parent in facts.identical if parent not in facts.beneath]
+    if copied:
+        return Decision(VerdictClass.COPY, "identical", copied[0])
+    return _inconclusive(
+        "beneath-rounding",
+        "the finer numbers of that parent lie nearer the suspect's than numbers that were rounded to these lie, as "
+        "after training by less than one rounding step",
+        facts.identical[0],
+    )
 
 
 def _near(facts: Facts, parent: int) -> Decision:
@@ -474,6 +489,13 @@ def _second_direction(facts: Facts, weights: tuple[float, ...], heaviest: int) -
             "two-directions",
             f"{words}, as in merges that drop, pick or swap elements",
             parent + 1,
+        )
+    if facts.follows is not None:
+        parent, component = facts.follows
+        return _inconclusive(
+            "two-directions",
+            f"the {component} by itself is mostly that parent's, as where a part was taken from it",
+            parent,
         )
     return None
 

@@ -28,6 +28,12 @@ def test_the_bits_of_a_parent_are_a_copy_and_with_other_norms_a_finetune() -> No
     assert outcome(SIBLING, identical=(2,), alike=0.99) == ("copy", "identical")
 
 
+def test_a_finer_parent_too_near_to_have_been_rounded_is_no_original_unless_another_is() -> None:
+    assert outcome(SIBLING, identical=(2,), beneath=(2,)) == ("inconclusive", "beneath-rounding")
+    assert outcome(SIBLING, identical=(2, 1), beneath=(2,)) == ("copy", "identical")
+    assert decide(replace(SIBLING, identical=(2, 1), beneath=(2,))).parent == 1
+
+
 def test_a_finding_about_less_than_half_of_the_suspect_is_not_one_about_the_suspect() -> None:
     for facts in (REPRODUCED, EXACT, TRAINED, SIBLING):
         assert outcome(facts, compared_decisive=0.4) == ("inconclusive", "partial")
