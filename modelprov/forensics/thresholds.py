@@ -12,6 +12,9 @@ PROPORTIONAL = 2.0  # change over size, of small weights as of large ones: noise
 ROUNDING_SIZED = 0.01  # of a weight; one step of bf16 is half of it
 # Kinship: mean-centred correlation of raw weights.
 UNRELATED, KIN = 0.1, 0.5
+KIN_BY_SIGNS = (
+    0.25  # the same by signs, without which a few numbers of one design own it; trained relatives have it all
+)
 SHARED_BITS = 0.02  # share of equal bits beyond chance, of strangers at most 0.002
 # The format that values show.
 ON_LATTICE = 0.999  # share of the values that must be numbers of a coarser format; true merges in F32 reach 0.45

@@ -58,13 +58,13 @@ class Facts:
     nearer the suspect's than numbers that were rounded to these do; `alike` the share of all elements, vectors too,
     in which that first one has the suspect's bits; `equal` by parent the share of decisive elements in which it has
     them. `correlations`: mean-centred raw correlation by parent (None: no variance); `kin_tensors` the share of
-    decisive elements in tensors where one of them exceeds 0.5; `signs` the same by signs, where raw correlations
-    show no kinship (`at_their_places.py`), `beyond_chance` by parent the share of equal bits there less what chance
-    gives. `proportional`: of the nearest parent, how much more its small weights changed than its large ones, over
-    their size, and the change of the large ones. `elsewhere`: the parent whose rows and columns have the suspect's
-    sizes in another order (`profiles.py`); `untested` where too few could be compared; of so many `profiles`,
-    `rare` by parent are closer than chance makes one in a thousand, which `by_chance` would be of independent
-    models; `heads` by parent those of attention that are its own by their singular values
+    decisive elements in tensors where one of them exceeds 0.5; `signs` the same as `correlations` by signs
+    (`at_their_places.py`), `beyond_chance` by parent, where raw correlations show no kinship, the share of equal bits
+    less what chance gives. `proportional`: of the nearest parent, how much more its small weights changed than its
+    large ones, over their size, and the change of the large ones. `elsewhere`: the parent whose rows and columns have
+    the suspect's sizes in another order (`profiles.py`); `untested` where too few could be compared; of so many
+    `profiles`, `rare` by parent are closer than chance makes one in a thousand, which `by_chance` would be of
+    independent models; `heads` by parent those of attention that are its own by their singular values
     (`search/coordinates/head_spectra.py`).
 
     `paired`: what the units say, where they were asked. `patched`: whether every decisive tensor holds all bits of some

@@ -236,7 +236,7 @@ class _AtPlaces(TypedDict, total=False):
 
 
 def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: tuple[float, ...] | None) -> _AtPlaces:
-    """What raw correlations hide: of strangers signs and equal bits, of a parent's neighbour how its weights changed.
+    """What raw correlations hide: signs, of strangers equal bits, of a parent's neighbour how its weights changed.
 
     Measured where a rule asks for it: each takes a sort of the whole sample.
     """
@@ -247,7 +247,11 @@ def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: 
     if max(known) >= KIN:
         shares = (1.0,) if len(parents) == 1 else weights or (0.0,)
         near = NEAR < max(shares) <= BEYOND
-        return {"proportional": change_by_size(of.sample, shares.index(max(shares)))} if near else {}
+        some = subsample(of.sample, ROLES_ELEMENTS, 0)
+        measured: _AtPlaces = {"signs": tuple(quadrant(some, parent) for parent in parents)}
+        if near:
+            measured["proportional"] = change_by_size(of.sample, shares.index(max(shares)))
+        return measured
     return {
         "signs": tuple(quadrant(of.sample, parent) for parent in parents),
         "beyond_chance": tuple(equal_beyond_chance(of.sample, parent) for parent in parents),

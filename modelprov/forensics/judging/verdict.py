@@ -16,7 +16,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     coordinates-open    the same, but sorted sizes of rows and columns are a parent's beyond chance, or could not be
                         compared; or a quarter of the heads of attention have singular values that are a
                         parent's                                                              -> inconclusive
-4.  weak-kinship        the correlation below 0.5 for every parent, or below 0.1 though signs or units are akin
+4.  weak-kinship        the correlation below 0.5 for every parent, or below 0.1 though signs or units are akin, or
+                        above though signs are not (below 0.25)
                                                                                               -> inconclusive
 5.  other-child         another argument is an exact mixture of the suspect and the rest, and the suspect is not one
                                                                                               -> inconclusive
@@ -85,6 +86,7 @@ from modelprov.forensics.thresholds import (
     HALF,
     INTERIOR,
     KIN,
+    KIN_BY_SIGNS,
     KNOWN,
     MINIMUM_ELEMENTS,
     MISSED,
@@ -218,7 +220,20 @@ def _undone(decision: Decision, facts: Facts, paired: PairedUnits) -> Decision:
 
 def akin(facts: Facts) -> bool:
     """Whether the suspect's weights are, at their places, a relative's: only then does a mixture mean anything."""
-    return bool(facts.identical) or max((value for value in facts.correlations if value is not None), default=0) >= KIN
+    highest = max((value for value in facts.correlations if value is not None), default=0)
+    return bool(facts.identical) or (highest >= KIN and not by_design(facts))
+
+
+def by_design(facts: Facts) -> bool:
+    """Whether a few numbers own what correlates, where all numbers' signs do not: a common start, such as the identity.
+
+    Of relatives, merges and whatever was trained signs correlate as numbers do.
+    """
+    if not facts.signs or (facts.bit_equal or 0) >= REPRODUCED:
+        return False
+    known = [(value, number) for number, value in enumerate(facts.correlations) if value is not None]
+    highest, parent = max(known, default=(0.0, 0))
+    return highest >= KIN and (facts.signs[parent] or 0.0) < KIN_BY_SIGNS
 
 
 def _by_rules(facts: Facts) -> Decision:
@@ -266,6 +281,14 @@ def _by_rules(facts: Facts) -> Decision:
             "weak-kinship",
             f"the raw weights correlate at {related:.2f}, in {facts.kin_tensors:.1%} of them above {KIN}: more than "
             "chance, less than a descendant does",
+        )
+    if by_design(facts):
+        parent = facts.correlations.index(related)
+        return _inconclusive(
+            "weak-kinship",
+            f"the raw weights correlate at {related:.2f}, but by their signs at {facts.signs[parent] or 0:.2f} only: a "
+            "few large numbers own it, as where matrices of both began as the identity",
+            parent + 1,
         )
     if facts.parents == 1:
         return _near(facts, 1)
