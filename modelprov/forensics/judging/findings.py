@@ -106,7 +106,7 @@ def collect(
     decision, method = decide(facts), None
     found_method = methods() if methods is not None and open_to_methods(decision, facts.parents) else None
     found_method = found_method if claimed(found_method) else None
-    if found_method is not None and decision_of(decision, found_method).rule == "method":
+    if found_method is not None and decision_of(decision, found_method).rule in ("method", "picked"):
         method = named(found_method, table, locations)
     elif pieces is not None:
         method = stacked.named(pieces, table, locations, compared[1])
@@ -132,7 +132,7 @@ def collect(
         verdict = stacked.told(verdict, method)
     elif method is not None and decision.rule == "method":
         verdict = told(verdict, method, table.labels[0])
-    elif found_method is not None and decision.rule == "extrapolated":
+    elif found_method is not None and decision.rule in ("extrapolated", "picked"):
         verdict = told_open(verdict, found_method, decision, table.labels)
     return Findings(
         verdict, facts, held(decision, facts), mix, remade, after, method,

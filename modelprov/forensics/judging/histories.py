@@ -154,6 +154,11 @@ FITTING: Final = MappingProxyType({
         History(history="{suspect} was merged from {parents}", settled_by=RECIPE),
         History(history="a parent was made by carrying {suspect} on beyond itself", settled_by=DATES),
     ),
+    "picked": (
+        History(history="{suspect} was merged so", settled_by=RECIPE),
+        History(history="{suspect} was trained from one of them, and another was made from {suspect}, or trained on "
+                "from it, in such weights as the method drops", settled_by=DATES),
+    ),
     "ties": (
         History(history="each weight was picked from one parent or another", settled_by=RECIPE),
         History(history="a sibling of a parent: the same data and order, at a fraction of the learning rate",

@@ -42,7 +42,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     method              what no weighted sum explains, after rules 7 to 10: a merge method, computed again in whole
                         tensors, gives the bits as rule 6 asks for (`named_method.py`), or, where its masks are random,
                         the survivors are what some mask makes of them, and no parent was made for it (else
-                        extrapolated); or every layer is a parent's, and one is there
+                        extrapolated) nor could have been: 200 elements at least are mixtures of two parents, and no
+                        parent's number (else picked); or every layer is a parent's, and one is there
                         as two related parents have it (`stacked.py`)                         -> merge
 8.  traced              a recipe of several parents, in steps of 16 bits: where it gives another number than the mixture
                         rounded once, and no parent's, 0.8 of what holds either hold the recipe's, at least 500
