@@ -30,6 +30,7 @@ from modelprov.checkpoints.layouts.files import (
 )
 from modelprov.checkpoints.layouts.folders import folders_with_weights, model_home
 from modelprov.checkpoints.layouts.gguf_model import gguf_files, open_gguf
+from modelprov.checkpoints.layouts.scaled import with_scaled
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
 from modelprov.checkpoints.mistaken import CONVERT
 from modelprov.checkpoints.remote.locations import InBucket, OnHub, OnWeb, is_remote, parse, shown
@@ -81,7 +82,7 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
     metadata: dict[str, str] = {}
     for header in headers:
         metadata |= header.metadata
-    return Checkpoint(
+    opened = Checkpoint(
         label=label or default_label(location),
         location=shown(location),
         tensors=tensors,
@@ -95,6 +96,7 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
         folder=home.folder,
         files=home,
     )
+    return with_scaled(opened)
 
 
 def _check_named_weights(
