@@ -44,14 +44,19 @@ def packing_of(checkpoint: Checkpoint) -> Packing | None:
 def with_width(facts: Facts, fits: Fits | None) -> Facts:
     """The same facts with the weights that all cells allow, if any do, and the half width of their interval as error.
 
-    In cells so wide the likelihood is flat between their borders, and its maximum is any place between them.
+    In cells so wide the likelihood is flat between their borders: its maximum is any place between them, where it is
+    found at all. What lies in every cell is straight, as far as the cells show.
     """
     if not facts.packed or facts.packed[0] is None or fits is None or fits.exact is None:
         return facts
     exact = fits.exact
     error = float((exact.high - exact.low)[exact.explained].max(initial=0.0)) / 2
     rows = np.unique(exact.weights, axis=0)
-    return replace(facts, weights=tuple(map(float, rows[0])) if len(rows) == 1 else facts.weights, weight_error=error)
+    if len(rows) > 1 or not exact.explained.all():
+        return replace(facts, weight_error=error)
+    weights = tuple(map(float, rows[0]))
+    inside = any(0 < weight < 1 for weight in weights)
+    return replace(facts, weights=weights, weight_error=error, straightness=1.0 if inside else facts.straightness)
 
 
 def in_view_of_packing(decision: Decision, facts: Facts, labels: Sequence[str]) -> Decision:
