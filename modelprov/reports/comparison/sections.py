@@ -30,7 +30,7 @@ def headline(report: Report) -> str:
         labels = [label for label in labels if label in used]
     whole = share == 1 or class_ is VerdictClass.INCONCLUSIVE
     said = words.VERDICTS[class_].headline.format(
-        suspect=suspect(report) if whole else f"{n.share(share)} of {suspect(report)}",
+        suspect=suspect(report) if whole else f"{n.at_least(share)} of {suspect(report)}",
         parent=verdict.parent or labels[0],
         parents=(" or " if class_ is VerdictClass.UNRELATED else " and ").join(labels),
     )
@@ -38,7 +38,7 @@ def headline(report: Report) -> str:
         said += _place(report)
     same = report.overall.equal.get(verdict.parent or "", 0.0)
     if class_ is VerdictClass.SAME_ORIGIN and same >= MOST_BITS:
-        said += f", and {n.share(same)} of its bits"
+        said += f", and {n.at_least(same)} of its bits"
     return n.clean(said)
 
 
