@@ -36,6 +36,12 @@ MERGED = (
 )  # fmt: skip
 FITTING: Final = MappingProxyType({
     "identical": COPIED,
+    "beneath-rounding": (
+        History(history="{parent} was made from {suspect}, and changed by less than one rounding step",
+                settled_by=DATES),
+        History(history="{suspect} is {parent}, rounded, and {parent} was rounded before in another way",
+                settled_by=DATES),
+    ),
     "reproduced": MERGED,
     "exact-to-rounding": MERGED,
     "partly-exact": (
@@ -147,6 +153,11 @@ FITTING: Final = MappingProxyType({
     "extrapolated": (
         History(history="{suspect} was merged from {parents}", settled_by=RECIPE),
         History(history="a parent was made by carrying {suspect} on beyond itself", settled_by=DATES),
+    ),
+    "picked": (
+        History(history="{suspect} was merged so", settled_by=RECIPE),
+        History(history="{suspect} was trained from one of them, and another was made from {suspect}, or trained on "
+                "from it, in such weights as the method drops", settled_by=DATES),
     ),
     "ties": (
         History(history="each weight was picked from one parent or another", settled_by=RECIPE),

@@ -61,8 +61,8 @@ def merge(inputs: Inputs) -> Float32:
     return merged if compiled and arithmetic is not Arithmetic.STEPWISE else stored(merged, inputs.out_dtype)
 
 
-def _direct(dtype: DType) -> DType:
-    return DType.F32 if dtype is DType.F64 else dtype
+def _direct(dtype: DType | None) -> DType:
+    return DType.F32 if dtype is None or dtype is DType.F64 else dtype
 
 
 def _cast(values: Float32, dtype: DType) -> Any:

@@ -181,9 +181,12 @@ def based(inputs: Inputs, step: Steps) -> tuple[list[Real], Real]:
     return tensors, base
 
 
-def stored(values: Real, dtype: DType) -> Float32:
-    """The merged values rounded once to the stored format, as float32 [n]."""
+def stored(values: Real, dtype: DType | None) -> Float32:
+    """The merged values rounded once to the stored format, as float32 [n]; as they are, float64, without a format."""
     flat = np.ravel(values)
+    if dtype is None:
+        unrounded: Any = flat.astype(np.float64)  # for who asks for it, not for what is stored
+        return unrounded  # type: ignore[no-any-return]
     if flat.dtype == np.float64:
         single = DType.F32 if dtype is DType.F64 else dtype
         return round_to(flat.astype(np.float64, copy=False), single).astype(np.float32)
