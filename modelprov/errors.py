@@ -53,6 +53,14 @@ class DuplicateTensorError(InvalidCheckpointError):
     """Two shards claim the same tensor."""
 
 
+class InvalidFingerprintError(InvalidCheckpointError):
+    """A file is no fingerprint, or it was cut short, changed, or written by another version."""
+
+
+class NotInFingerprintError(ModelprovError):
+    """Weights were asked for that a fingerprint does not hold."""
+
+
 class ForeignLinkError(InvalidCheckpointError):
     """A file of a checkpoint is a link that leads out of the checkpoint's folder."""
 

@@ -41,3 +41,8 @@ def floor_percent(share: float | None) -> str:
     if share is None:
         return "an unknown share"
     return "100 %" if share == 1 else f"{math.floor(share * 1e4) / 1e2:.2f} %"
+
+
+def rough_percent(share: float) -> str:
+    """A share in percent, to two digits, however small."""
+    return f"{100 * share:.2g} %" if share < 0.095 else f"{100 * share:.0f} %"
