@@ -44,15 +44,13 @@ class Fingerprinted:
 
     def said(self) -> tuple[str, ...]:
         """What was written, and what whoever has it learns, in lines."""
-        beside = [
-            word for word, there in (("its config", self.config), ("its tokenizer's hash", self.tokenizer)) if there
-        ]
+        told = (("its config", self.config), ("its tokenizer's hash", self.tokenizer))
+        beside = "".join(f", {word}" for word, there in told if there)
         return (
             f"wrote {self.file}: {self.bytes:,} bytes",
             f"whoever has it learns {rough_percent(self.share)} of the weights ({self.weight_bytes:,} bytes in "
-            f"{self.blocks:,} blocks), the sizes of {self.profiles:,} rows and columns, the names and shapes of all tensors"
-            + "".join(f", {word}" for word in beside)
-            + "; with it nobody can run the model",
+            f"{self.blocks:,} blocks), the sizes of {self.profiles:,} rows and columns, the names and shapes of all "
+            f"tensors{beside}; with it nobody can run the model",
         )
 
 
