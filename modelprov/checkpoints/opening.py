@@ -14,10 +14,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from modelprov.checkpoints.files import unreadable
+from modelprov.checkpoints.fingerprint_file import read_fingerprint
 from modelprov.checkpoints.header import Header, read_headers
 from modelprov.checkpoints.homes import Home, LocalHome, json_in
 from modelprov.checkpoints.labels import default_label
 from modelprov.checkpoints.layouts.files import (
+    FINGERPRINT,
     PICKLES,
     WEIGHTS,
     Choice,
@@ -44,6 +46,7 @@ from modelprov.errors import (
     UnsupportedFormatError,
 )
 from modelprov.foreign.shown import quoted
+from modelprov.shares import rough_percent
 
 MERGE_ADAPTER = (
     "Merge the LoRA into its base first, e.g. with peft: "
@@ -60,6 +63,8 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
     """
     notes: list[str] = []
     home, name = _located(location, near)
+    if name is not None and name.endswith(FINGERPRINT):
+        return _of_fingerprint(home, name, label, location)
     if name is None:
         home = model_home(home, notes)
     names, index = _shards(home, name, notes)
@@ -91,6 +96,33 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
         notes=tuple(notes),
         folder=home.folder,
         files=home,
+    )
+
+
+def _of_fingerprint(home: Home, name: str, label: str | None, location: str) -> Checkpoint:
+    """The checkpoint that a fingerprint is of, with what is there of it."""
+    label = label or default_label(location)
+    opened = read_fingerprint(home.source([name]), label)
+    tensors, refused = _collect(opened.headers)
+    metadata: dict[str, str] = {}
+    for header in opened.headers:
+        metadata |= header.metadata
+    share = opened.fingerprint.share
+    return Checkpoint(
+        label=label,
+        location=shown(location),
+        tensors=tensors,
+        shards=tuple(header.shard for header in opened.headers),
+        source=opened.source,
+        config=opened.manifest.config,
+        revision=opened.manifest.revision,
+        metadata=metadata,
+        refused=refused,
+        notes=(
+            f"a fingerprint of {quoted(opened.manifest.name)}: it holds {rough_percent(share)} of the weights, in "
+            f"blocks that seed {opened.manifest.seed} chose; the checkpoint itself would add all others",
+        ),
+        fingerprint=opened.fingerprint,
     )
 
 

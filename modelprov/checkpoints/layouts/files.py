@@ -16,6 +16,7 @@ from modelprov.errors import InvalidCheckpointError
 from modelprov.foreign.shown import quoted
 
 WEIGHTS = ".safetensors"
+FINGERPRINT = ".mpf"  # of what `modelprov fingerprint` writes
 ADAPTER = "adapter_model.safetensors"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 DEFAULTS = ("model", "diffusion_pytorch_model", "pytorch_model")
