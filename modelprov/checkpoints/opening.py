@@ -1,8 +1,8 @@
 """Opens a checkpoint: finds its shards, reads their headers and config. No tensor data is read here, nothing decoded.
 
-A location is a folder (with an index or without), one `.safetensors` file, an index file, a repository of the Hugging
-Face Hub (the copy in the local cache, if one is there), or an address (`remote/`). Which files of a folder make its
-model is decided in `layouts/`.
+A location is a folder (with an index or without), one `.safetensors` or `.gguf` file, an index file, a repository of
+the Hugging Face Hub (the copy in the local cache, if one is there), or an address (`remote/`). Which files of a folder
+make its model is decided in `layouts/`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from modelprov.checkpoints.layouts.files import (
     left_out,
 )
 from modelprov.checkpoints.layouts.folders import folders_with_weights, model_home
+from modelprov.checkpoints.layouts.gguf_model import gguf_files, open_gguf
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
 from modelprov.checkpoints.mistaken import CONVERT
 from modelprov.checkpoints.remote.locations import InBucket, OnHub, OnWeb, is_remote, parse, shown
@@ -67,6 +68,8 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
         return _of_fingerprint(home, name, label, location)
     if name is None:
         home = model_home(home, notes)
+    if blocks := gguf_files(home, name):
+        return open_gguf(home, blocks, label or default_label(location), shown(location), notes)
     names, index = _shards(home, name, notes)
     config = json_in(home, CONFIG) if home.has(CONFIG) else None
     if name is None:
@@ -148,7 +151,7 @@ def _located(location: str, near: bool) -> tuple[Home, str | None]:
     if meant is None:
         raise CheckpointNotFoundError(
             f"nothing is at {location!r}",
-            "Give a folder, a .safetensors file, org/name on the Hugging Face Hub, or an address (https://, s3://).",
+            "Give a folder, a .safetensors or .gguf file, org/name on the Hugging Face Hub, or an address (https://, s3://).",
         )
     if is_remote(location):
         if near:
@@ -317,10 +320,6 @@ def _not_safetensors(home: Home, name: str | None = None) -> UnsupportedFormatEr
         return UnsupportedFormatError(
             f"{place} holds the state of a training run ({few(training)}), not a model",
             "Give the folder of the weights that were trained.",
-        )
-    if kinds[".gguf"]:
-        return UnsupportedFormatError(
-            f"{place} holds GGUF weights, which are quantised or reordered", "Compare the safetensors release instead."
         )
     if any(kinds[suffix] for suffix in PICKLES):
         return UnsupportedFormatError(

@@ -25,6 +25,7 @@ from modelprov.forensics.judging.coordinates import (
     with_units,
 )
 from modelprov.forensics.judging.findings import Findings, collect
+from modelprov.forensics.judging.packed import packing_of
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.passes import scouted, summed
 from modelprov.forensics.results import Beyond, Coordinates, VerdictClass
@@ -324,6 +325,7 @@ def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | _
         None if beside is None or blocks else lambda: _left(alignment, beside, options, progress),
         undone.stack if isinstance(undone, _Restacked) else None,
         lambda row, parent: scale_of(Wholes(alignment, options.seed, options.memory).load(row), parent),
+        tuple(map(packing_of, whole.checkpoints)),
     )  # fmt: skip
     words = (None if run.ledger is None else run.ledger.device) or device.description
     return Comparison(whole, findings, options, f"{words}{CLUSTER if options.engine == 'ray' else ''}", read)

@@ -67,6 +67,10 @@ least half of the weights that may carry a verdict could be compared; whatever e
 but where the weights then correlate below 0.5, and fewer than half of them are in tensors above it
     coordinates-open                                                                          -> inconclusive
 
+Of a suspect that was decoded from a packed form, whose bits are its quantiser's, rules 6 and 7 say nothing, nor rule 8
+where cells are not known or leave the shares open by more than 0.05; of a parent that was, none of the three
+    quantised                                                                                 -> inconclusive
+
 A control that fares as the suspect does turns rules 6 to 8 into inconclusive, and so does, for every class, a suspect
 of whose weights that may carry a verdict less than half could be compared, nine tenths for a copy and for unrelated
 (rule partial).
@@ -166,6 +170,11 @@ def by_method() -> Decision:
 def parent_rounded(parent: int, reason: str) -> Decision:
     """What the suspect's own few numbers decide, where they are the parent's, rounded (`beyond.py` says when)."""
     return _inconclusive("rounded", reason, parent)
+
+
+def of_packed_numbers(reason: str, parent: int | None = None) -> Decision:
+    """What remains where numbers that a quantiser rounded do not carry the class (`packed.py` says when)."""
+    return _inconclusive("quantised", reason, parent)
 
 
 def pointing_elsewhere(parent: int, reason: str) -> Decision:
