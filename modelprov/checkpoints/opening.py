@@ -30,9 +30,9 @@ from modelprov.checkpoints.layouts.files import (
 )
 from modelprov.checkpoints.layouts.folders import folders_with_weights, model_home
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
-from modelprov.checkpoints.mistaken import CONVERT
 from modelprov.checkpoints.remote.locations import InBucket, OnHub, OnWeb, is_remote, parse, shown
 from modelprov.checkpoints.single_file import beside_index
+from modelprov.checkpoints.torch_files import read_torch_headers
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, TensorRef
 from modelprov.errors import (
     CheckpointNotFoundError,
@@ -67,7 +67,8 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
     if name is None:
         _check_named_weights(config, home, names, index)
     source = home.source(names)  # before anything is read: whatever changes from here on shows
-    headers = read_headers(source)
+    pickled = any(shard.endswith(PICKLES) for shard in names)
+    headers = read_torch_headers(source, notes) if pickled else read_headers(source)
     source.close()
     tensors, refused = _collect(headers)
     if index is not None:
@@ -184,7 +185,7 @@ def _shards(home: Home, name: str | None, notes: list[str]) -> tuple[list[str], 
     `name` is that of the only one, or of the index, where it was given.
     """
     if name is not None and not is_index(name):
-        if not name.endswith(WEIGHTS):
+        if not name.endswith((WEIGHTS, *PICKLES)):
             raise _not_safetensors(home, name)
         if is_adapter(name):
             raise UnsupportedFormatError(f"{home.place(name)} is a LoRA adapter, not a model", MERGE_ADAPTER)
@@ -289,10 +290,6 @@ def _not_safetensors(home: Home, name: str | None = None) -> UnsupportedFormatEr
     if kinds[".gguf"]:
         return UnsupportedFormatError(
             f"{place} holds GGUF weights, which are quantised or reordered", "Compare the safetensors release instead."
-        )
-    if any(kinds[suffix] for suffix in PICKLES):
-        return UnsupportedFormatError(
-            f"{place} holds pickled weights, which can run code when opened; they are never opened here", CONVERT
         )
     inside = folders_with_weights(home) if name is None else []
     return CheckpointNotFoundError(

@@ -122,7 +122,7 @@ class Checkpoint:
     @property
     def parameters(self) -> int:
         """Number of stored elements, refused formats included (tied tensors counted once)."""
-        stored = sum(ref.count for ref in self.tensors.values())
+        stored = sum({(ref.shard, ref.start, ref.stop): ref.count for ref in self.tensors.values()}.values())
         return stored + sum(tensor.count for tensor in self.refused.values())
 
 
