@@ -1,7 +1,8 @@
 """Opens a checkpoint: finds its shards, reads their headers and config. No tensor data is read here, nothing decoded.
 
 A location is a folder (with an index or without), one `.safetensors` file, an index file, a repository of the Hugging
-Face Hub (the copy in the local cache, if one is there), or an address (`remote/`). Which files of a folder make its
+Face Hub (the copy in the local cache, if one is there), an address (`remote/`), an adapter on the base that its config
+names, or `BASE+ADAPTER`. Which files of a folder make its
 model is decided in `layouts/`.
 """
 
@@ -13,6 +14,15 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from modelprov.checkpoints.adapters.config import MERGE
+from modelprov.checkpoints.adapters.joining import (
+    base_and_adapter,
+    base_of,
+    holds_adapter,
+    is_adapter_alone,
+    read_adapter_config,
+    with_adapter,
+)
 from modelprov.checkpoints.files import unreadable
 from modelprov.checkpoints.header import Header, read_headers
 from modelprov.checkpoints.homes import Home, LocalHome, json_in
@@ -45,11 +55,6 @@ from modelprov.errors import (
 )
 from modelprov.foreign.shown import quoted
 
-MERGE_ADAPTER = (
-    "Merge the LoRA into its base first, e.g. with peft: "
-    "`AutoPeftModelForCausalLM.from_pretrained(folder).merge_and_unload().save_pretrained(new_folder)`."
-)
-
 
 def open_checkpoint(location: str, label: str | None = None, *, near: bool = False) -> Checkpoint:
     """The checkpoint at `location`, by its headers alone; `label` names it in tables (default: the path's last part).
@@ -58,8 +63,16 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
     `CheckpointNotFoundError`, `UnsupportedFormatError`, `UnreadableFileError`, or an `InvalidCheckpointError` that says
     which rule is broken (`ForeignLinkError` for links out of the folder; what `location` names may be one).
     """
+    parts = None if _path(location) is not None else base_and_adapter(location, is_remote(location))
+    if parts is not None:
+        adapter, name = _located(parts[1], near)
+        base = open_checkpoint(parts[0], near=near)
+        return with_adapter(base, adapter, label or default_label(location), shown(location))
     notes: list[str] = []
     home, name = _located(location, near)
+    if is_adapter_alone(home, name):
+        base = base_of(read_adapter_config(home), home.place(), _open_near)
+        return with_adapter(base, home, label or default_label(location), shown(location))
     if name is None:
         home = model_home(home, notes)
     names, index = _shards(home, name, notes)
@@ -75,7 +88,7 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
         _check_index(index, headers, notes)
         notes += beside_index(home, names, {**tensors, **refused})
     if tensors and all("lora_" in name for name in tensors):
-        raise UnsupportedFormatError(f"{location} holds a LoRA adapter, not a model", MERGE_ADAPTER)
+        raise UnsupportedFormatError(f"{location} holds a LoRA adapter without {ADAPTER_CONFIG}, not a model", MERGE)
     metadata: dict[str, str] = {}
     for header in headers:
         metadata |= header.metadata
@@ -93,6 +106,10 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
         folder=home.folder,
         files=home,
     )
+
+
+def _open_near(location: str) -> Checkpoint:
+    return open_checkpoint(location, near=True)
 
 
 def _check_named_weights(
@@ -167,7 +184,8 @@ def _cached_snapshot(location: str) -> LocalHome:
     failure: Exception | None = None
     try:
         home = LocalHome(Path(snapshot_download(repository, revision=revision or None, local_files_only=True)))
-        _shards(home, None, [])
+        if not holds_adapter(home):
+            _shards(home, None, [])
         return home
     # LocalEntryNotFoundError is an OSError and HFValidationError a ValueError, in every version of the library.
     except (OSError, ValueError, CheckpointNotFoundError, MissingShardError) as error:
@@ -188,7 +206,9 @@ def _shards(home: Home, name: str | None, notes: list[str]) -> tuple[list[str], 
         if not name.endswith((WEIGHTS, *PICKLES)):
             raise _not_safetensors(home, name)
         if is_adapter(name):
-            raise UnsupportedFormatError(f"{home.place(name)} is a LoRA adapter, not a model", MERGE_ADAPTER)
+            raise UnsupportedFormatError(
+                f"{home.place(name)} is a LoRA adapter without {ADAPTER_CONFIG}, not a model", MERGE
+            )
         home.check(name)
         return [name], None
     names = home.names()
@@ -281,7 +301,7 @@ def _not_safetensors(home: Home, name: str | None = None) -> UnsupportedFormatEr
     place, names = home.place(name or ""), {name} if name is not None else set(home.names())
     kinds = Counter(PurePosixPath(each).suffix.lower() for each in names)
     if names & {ADAPTER_CONFIG, "adapter_model.bin"} or any(map(is_adapter, names)):
-        return UnsupportedFormatError(f"{place} holds a LoRA adapter, not a model", MERGE_ADAPTER)
+        return UnsupportedFormatError(f"{place} holds a LoRA adapter without {ADAPTER_CONFIG}, not a model", MERGE)
     if training := sorted(filter(is_training_state, names)):
         return UnsupportedFormatError(
             f"{place} holds the state of a training run ({few(training)}), not a model",

@@ -91,7 +91,8 @@ class Checkpoint:
     `config` is the parsed `config.json` or None. `tensors` is in file order: by shard, then by offset; `refused` holds
     the stored tensors that are not floats we can compare. `notes` says what opening left out or found odd. `folder` is
     the local folder that its files lie in, or would be written to; None where there is none. `files` has those
-    beside the weights; a merge that exists only on paper has none.
+    beside the weights; a merge that exists only on paper has none. `adapter_on` is the base that an adapter's config
+    names, or the location of the one that it was put on; None for a model of its own.
     """
 
     label: str
@@ -106,6 +107,7 @@ class Checkpoint:
     notes: tuple[str, ...] = ()
     folder: Path | None = None
     files: Home | None = None
+    adapter_on: str | None = None
 
     @property
     def home(self) -> Path:
