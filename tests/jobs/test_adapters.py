@@ -18,7 +18,7 @@ from modelprov.checkpoints.types import MIN_MATRIX_SIDE
 from modelprov.forensics.compare import Options
 from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT
-from tests.checkpoints.adapted import write_adapter
+from tests.checkpoints.adapted import values_of, write_adapter
 from tests.factories import write_checkpoint
 
 WIDTH, ROWS = 32, 64
