@@ -29,6 +29,7 @@ from modelprov.forensics.passes import scouted, summed
 from modelprov.forensics.results import Beyond, Coordinates, VerdictClass
 from modelprov.forensics.sampling.matrices import BUDGET
 from modelprov.forensics.search.beyond import measure_beyond
+from modelprov.forensics.search.coordinates.head_spectra import heads_alike
 from modelprov.forensics.search.coordinates.looking import Found, look, of_originals, views
 from modelprov.forensics.search.methods.find import FoundMethod, find
 from modelprov.forensics.search.methods.stacks import Stack, depths_differ
@@ -317,7 +318,9 @@ def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Re
     chosen = choose(alignment, options.seed)
     size = sum(view.count * view.ref.dtype.size for number in chosen for view in alignment.tensors[number].views)
     progress.stage("looking for the same sizes of rows and columns in another order", size)
-    return resemblance(alignment, chosen, progress.advance)
+    sizes = resemblance(alignment, chosen, progress.advance)
+    progress.stage("looking for the same heads of attention in other coordinates")
+    return replace(sizes, heads=heads_alike(alignment.checkpoints, progress.advance))
 
 
 def _left(alignment: Alignment, beside: Beside, options: Options, progress: Progress) -> Beyond:

@@ -101,6 +101,7 @@ def collect(
         facts = replace(
             facts, elsewhere=found.parent, untested=not found.tested,
             profiles=found.profiles, rare=found.rare, by_chance=found.by_chance,
+            heads=found.heads,
         )  # fmt: skip
     decision, method = decide(facts), None
     found_method = methods() if methods is not None and open_to_methods(decision, facts.parents) else None
@@ -109,9 +110,10 @@ def collect(
         method = named(found_method, table, locations)
     elif pieces is not None:
         method = stacked.named(pieces, table, locations, compared[1])
-    decision = _check_controls(decision_of(decision, found_method), facts, controls)
     reproduced = facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and facts.explained == 1
     kin = akin(facts)
+    tensors = rows.measure_each(table, mixed=kin)
+    decision = _check_controls(decision_of(decision, found_method), facts, tensors, controls)
     mix, remade, after = Mixing(reason=NOT_KIN), Reproduction(reason=NOT_KIN), AfterMerge(reason=NOT_KIN)
     best = fits.candidates[slots[0]] if fits and slots and (facts.bit_equal or 0) >= REPRODUCED else None
     if kin:
@@ -134,7 +136,7 @@ def collect(
         verdict = told_open(verdict, found_method, decision, table.labels)
     return Findings(
         verdict, facts, held(decision, facts), mix, remade, after, method,
-        *_rows(table, parts if kin else {}, reproduced, kin), beyond,
+        *_rows(table, parts if kin else {}, reproduced, kin), tensors, beyond,
     )  # fmt: skip
 
 
@@ -171,8 +173,8 @@ def _parts(
 
 def _rows(
     table: Table, parts: Parts, reproduced: bool, kin: bool
-) -> tuple[Measures, tuple[Measures, ...], tuple[Measures, ...], tuple[Measures, ...], tuple[Measures, ...]]:
-    """Overall, components, layers, cells, tensors; without figures of a mixture where the models are not `kin`."""
+) -> tuple[Measures, tuple[Measures, ...], tuple[Measures, ...], tuple[Measures, ...]]:
+    """Overall, components, layers, cells; without figures of a mixture where the models are not `kin`."""
 
     def measure(table: Table, name: str, members: Sequence[int], **fields: object) -> Measures:
         return rows.measure(table, name, members, mixed=kin, **fields)
@@ -203,7 +205,6 @@ def _rows(
             measure(table, f"layer {key[0]}, {key[1]}", rows, layer=key[0], component=str(key[1]), **fixed("cell", key))  # type: ignore[index]
             for key, rows in table.groups(cell).items()
         ),
-        rows.measure_each(table, mixed=kin),
     )
 
 
@@ -222,13 +223,15 @@ def _control(label: str, findings: Findings) -> Control:
     )
 
 
-def _check_controls(decision: Decision, facts: Facts, controls: Sequence[tuple[str, Findings]]) -> Decision:
+def _check_controls(
+    decision: Decision, facts: Facts, tensors: tuple[Measures, ...], controls: Sequence[tuple[str, Findings]]
+) -> Decision:
     """A finding that an unsuspected checkpoint shares says nothing about the suspect."""
     whole = decision.class_ is VerdictClass.COPY and facts.alike == 1 and facts.compared == 1
     if whole or decision.class_ not in (*MERGES, VerdictClass.COPY):
         return decision
     for label, findings in controls:
-        if findings.facts == facts:
+        if findings.tensors == tensors:
             continue  # the suspect's own numbers under another name: no control
         if findings.verdict.class_ in (MERGES if decision.class_ in MERGES else (VerdictClass.COPY,)):
             return Decision(

@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.forensics.estimators import interval
-from modelprov.forensics.estimators.at_their_places import change_by_size, equal_beyond_chance, quadrant
+from modelprov.forensics.estimators.at_their_places import change_by_size, equal_beyond_chance, inner_share, quadrant
+from modelprov.forensics.estimators.likelihood import Likelihood
 from modelprov.forensics.estimators.precision import Precision, precisions, short
+from modelprov.forensics.judging.components import follows_another, held_whole
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.line import collinearity, straightness, weights_of
 from modelprov.forensics.judging.part_alphas import PartAlpha, part_weights, spread, spread_of_weights
@@ -42,6 +44,7 @@ from modelprov.forensics.thresholds import (
     MISSED_FEW,
     NEAR,
     REPRODUCED,
+    SCATTERED,
     SINGLE,
     SINGLE_SHARE,
 )
@@ -161,6 +164,7 @@ def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
     # of equals the last comes first, as it is the reference, usually the base that the others are made from too
     same.sort(key=lambda parent: (-everything.equal(0, parent), -parent))
     weights, error = weights_of(total, fits)
+    components = _fitted_components(of)
     correlated = tuple(mean_correlation(table, decisive, 0, parent) for parent in range(1, n))
     return replace(
         facts,
@@ -168,6 +172,7 @@ def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
         compared=of.compared[0],
         compared_decisive=of.compared[1],
         identical=tuple(same),
+        beneath=_beneath(of.sample, same),
         patched=not same and _patched(table, decisive),
         alike=everything.equal(0, same[0]) / everything.elements if same else 1.0,
         equal=tuple(total.equal(0, parent) / elements if elements else 0.0 for parent in range(1, n)),
@@ -181,7 +186,9 @@ def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
         weight_error=error,
         collinearity=collinearity(total, fits),
         straightness=straightness(total, fits, weights),
-        spread=_spread(of),
+        spread=_spread(of, components),
+        whole=held_whole(table),
+        follows=follows_another({**of.parts.get("component", {}), **components}, weights),
         boundary=fits is not None and fits.likelihood.sigma_at_boundary,
         trace=trace(fits, None if table.slot is None else of.recipes[table.slot]),
     )
@@ -254,6 +261,12 @@ def _same(table: Table, decisive: Sequence[int], parent: int) -> bool:
     return bool((others <= np.maximum(SINGLE, SINGLE_SHARE * counts[:, ELEMENTS])).all())
 
 
+def _beneath(sample: Sample | None, same: Sequence[int]) -> tuple[int, ...]:
+    """Of the parents whose bits the suspect holds, those that are too near to have been rounded to it."""
+    shares = {} if sample is None else {parent: inner_share(sample, parent - 1) for parent in same}
+    return tuple(parent for parent, share in shares.items() if (share or 0) > SCATTERED)
+
+
 def _precision(of: Evidence) -> tuple[Precision, ...]:
     if of.sample is None:
         return ()
@@ -309,22 +322,26 @@ def _other_exact(total: Moments, fits: Fits | None) -> int | None:
     return None
 
 
-def _spread(of: Evidence) -> float | None:
+def _fitted_components(of: Evidence) -> dict[object, Likelihood]:
+    """What the likelihood says of each component by itself; `of.parts` says it of one parent beside the reference."""
+    if of.fits is None or len(of.fits.sample.parents) == 2:
+        return {}
+    components = {int(stratum): of.table.tensors[row].component for row, stratum in enumerate(of.strata.of_tensor)}
+    return part_weights(of.fits, components, of.seed)
+
+
+def _spread(of: Evidence, components: Mapping[object, Likelihood]) -> float | None:
     """How much a parent's weight varies between layers or between components, beyond errors.
 
     None below three measured layers: two that happen to agree are no sign that all do.
     """
     if of.fits is None:
         return None
-    layers = {stratum: layer for stratum, layer in enumerate(of.strata.layers) if layer is not None}
-    components = {int(stratum): of.table.tensors[row].component for row, stratum in enumerate(of.strata.of_tensor)}
     if len(of.fits.sample.parents) == 2:
-        by_layer, by_component = (
-            spread(of.parts.get(kind, {}), least) for kind, least in (("layer", LAYERS_MEASURED), ("component", 2))
-        )
+        over_layers = spread(of.parts.get("layer", {}), LAYERS_MEASURED)
+        over_components = spread(of.parts.get("component", {}))
     else:
-        by_layer, by_component = (
-            spread_of_weights(part_weights(of.fits, keys, of.seed), least)
-            for keys, least in ((layers, LAYERS_MEASURED), (components, 2))
-        )
-    return None if by_layer is None else max(by_layer, by_component or 0.0)
+        layers = {stratum: layer for stratum, layer in enumerate(of.strata.layers) if layer is not None}
+        over_layers = spread_of_weights(part_weights(of.fits, layers, of.seed).values(), LAYERS_MEASURED)
+        over_components = spread_of_weights(components.values())
+    return None if over_layers is None else max(over_layers, over_components or 0.0)

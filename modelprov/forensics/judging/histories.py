@@ -36,6 +36,12 @@ MERGED = (
 )  # fmt: skip
 FITTING: Final = MappingProxyType({
     "identical": COPIED,
+    "beneath-rounding": (
+        History(history="{parent} was made from {suspect}, and changed by less than one rounding step",
+                settled_by=DATES),
+        History(history="{suspect} is {parent}, rounded, and {parent} was rounded before in another way",
+                settled_by=DATES),
+    ),
     "reproduced": MERGED,
     "exact-to-rounding": MERGED,
     "partly-exact": (

@@ -9,10 +9,13 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         for at most 3 elements of a matrix, or 0.01 %
                                                                                               -> copy
                         (norms, biases and other vectors may differ: the share says so)
+    beneath-rounding    the same, but the parent's numbers are finer, and lie nearer the suspect's than numbers that
+                        were rounded to these                                                 -> inconclusive
 3.  unrelated           mean-centred correlation with every parent below 0.1, by signs too, and in no single tensor
                         above 0.5                                                             -> unrelated
     coordinates-open    the same, but sorted sizes of rows and columns are a parent's beyond chance, or could not be
-                        compared                                                              -> inconclusive
+                        compared; or a quarter of the heads of attention have singular values that are a
+                        parent's                                                              -> inconclusive
 4.  weak-kinship        the correlation below 0.5 for every parent, or below 0.1 though signs or units are akin
                                                                                               -> inconclusive
 5.  other-child         another argument is an exact mixture of the suspect and the rest, and the suspect is not one
@@ -52,13 +55,15 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     near-copy           the same, but all that differs is of the size of rounding, and follows the weights' own size
                         as rounding, scaling and noise do                                     -> inconclusive
     two-directions      the same, but a second one has at least 0.1, or three quarters of what differs from the first
-                        moved towards the second                                              -> inconclusive
+                        moved towards the second, or most of a component by itself is its     -> inconclusive
 10. shared-direction    anything else                                                         -> inconclusive
 
 Where the test of units (`search/coordinates/`) finds the suspect in other coordinates, these are undone first, and the
 rules look at what is then there. Rules 2 and 6, which speak of bits, hold as ever if no bit was lost in undoing and at
 least half of the weights that may carry a verdict could be compared; whatever else the rules say becomes
     other-coordinates                                                                         -> other-coordinates
+but where the weights then correlate below 0.5, and fewer than half of them are in tensors above it
+    coordinates-open                                                                          -> inconclusive
 
 A control that fares as the suspect does turns rules 6 to 8 into inconclusive, and so does, for every class, a suspect
 of whose weights that may carry a verdict less than half could be compared, nine tenths for a copy and for unrelated
@@ -145,6 +150,8 @@ def _enough(decision: Decision, facts: Facts) -> bool:
         and min(facts.compared, facts.compared_decisive) < NEARLY_ALL
     ):
         return False
+    if decision.class_ is VerdictClass.UNRELATED and facts.compared_decisive * facts.finite < NEARLY_ALL:
+        return False
     return facts.compared_decisive * held(decision, facts) >= HALF
 
 
@@ -165,7 +172,12 @@ def pointing_elsewhere(parent: int, reason: str) -> Decision:
 
 def held(decision: Decision, facts: Facts) -> float:
     """The share of the weights compared that the class is about, 0 to 1: less than all where it holds in a part."""
-    return {"partly-exact": facts.explained, "identical": facts.alike * facts.finite}.get(decision.rule, 1.0)
+    shares = {
+        "partly-exact": facts.explained,
+        "identical": facts.alike * facts.finite,
+        "unrelated": facts.finite,
+    }
+    return shares.get(decision.rule, 1.0)
 
 
 def _stacked(decision: Decision, stacked: Stacked) -> Decision:
@@ -193,6 +205,14 @@ def _undone(decision: Decision, facts: Facts, paired: PairedUnits) -> Decision:
         f"{paired.agreeing:,} of {paired.units:,} units are paired alike by their gates and by their ups, where chance "
         f"gives {paired.expected:.2g}, and {paired.kin} of {paired.layers} layers are related so"
     )
+    reached = max((value for value in facts.correlations if value is not None), default=0.0)
+    if reached < KIN and facts.kin_tensors < HALF:
+        return _inconclusive(
+            "coordinates-open",
+            f"{reason}; but once other coordinates are undone the raw weights correlate at {reached:.2f}, less than a "
+            "descendant's do, and undoing alone brings strangers as far in small models",
+            paired.parent,
+        )
     return Decision(VerdictClass.OTHER_COORDINATES, "other-coordinates", paired.parent, reason)
 
 
@@ -208,7 +228,7 @@ def _by_rules(facts: Facts) -> Decision:
     if facts.finite < HALF:
         return _inconclusive("no-evidence", "more than half of the matrix elements are not finite")
     if facts.identical:
-        return Decision(VerdictClass.COPY, "identical", facts.identical[0])
+        return _identical(facts)
     known = [value for value in facts.correlations if value is not None]
     if not known:
         return _inconclusive("no-evidence", "the matrices of the suspect or of the parents do not vary")
@@ -223,6 +243,16 @@ def _by_rules(facts: Facts) -> Decision:
                 "weight by weight they share nothing, but sorted by size the rows and columns agree more closely than "
                 "chance allows, as after reordering, rotating or rescaling a model inside",
                 facts.elsewhere,
+            )
+        like = max(range(len(facts.heads)), key=lambda number: facts.heads[number].alike, default=None)
+        if like is not None and facts.heads[like].related:
+            alike = facts.heads[like]
+            return _inconclusive(
+                "coordinates-open",
+                "weight by weight they share nothing, but by their singular values, which no other coordinates "
+                f"change, {alike.alike:,} of {alike.heads:,} heads of attention are less than half as far from one of "
+                "that model's as heads of one model are from each other",
+                like + 1,
             )
         if facts.untested:
             return _inconclusive(
@@ -240,6 +270,19 @@ def _by_rules(facts: Facts) -> Decision:
     if facts.parents == 1:
         return _near(facts, 1)
     return _among_parents(facts)
+
+
+def _identical(facts: Facts) -> Decision:
+    """A copy of a parent whose numbers these are, rounded or not, unless that parent was made from these."""
+    copied = [parent for parent in facts.identical if parent not in facts.beneath]
+    if copied:
+        return Decision(VerdictClass.COPY, "identical", copied[0])
+    return _inconclusive(
+        "beneath-rounding",
+        "the finer numbers of that parent lie nearer the suspect's than numbers that were rounded to these lie, as "
+        "after training by less than one rounding step",
+        facts.identical[0],
+    )
 
 
 def _near(facts: Facts, parent: int) -> Decision:
@@ -423,6 +466,13 @@ def _second_direction(facts: Facts, weights: tuple[float, ...], heaviest: int) -
             "two-directions",
             f"{words}, as in merges that drop, pick or swap elements",
             parent + 1,
+        )
+    if facts.follows is not None:
+        parent, component = facts.follows
+        return _inconclusive(
+            "two-directions",
+            f"the {component} by itself is mostly that parent's, as where a part was taken from it",
+            parent,
         )
     return None
 
