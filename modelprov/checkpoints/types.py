@@ -129,7 +129,8 @@ class Checkpoint:
     when they are read. `notes` says what opening left out or found odd. `folder` is
     the local folder that its files lie in, or would be written to; None where there is none. `files` has those
     beside the weights; a merge that exists only on paper has none. `fingerprint` is set where only some blocks of the
-    weights are there: whatever reads others raises `NotInFingerprintError`.
+    weights are there: whatever reads others raises `NotInFingerprintError`. `adapter_on` is the base that an adapter's
+    config names, or the location of the one that it was put on; None for a model of its own.
     """
 
     label: str
@@ -146,6 +147,7 @@ class Checkpoint:
     folder: Path | None = None
     files: Home | None = None
     fingerprint: Fingerprint | None = None
+    adapter_on: str | None = None
 
     @property
     def home(self) -> Path:
@@ -162,7 +164,7 @@ class Checkpoint:
     @property
     def parameters(self) -> int:
         """Number of stored elements, refused formats included (tied tensors counted once)."""
-        stored = sum(ref.count for ref in self.tensors.values())
+        stored = sum({(ref.shard, ref.start, ref.stop): ref.count for ref in self.tensors.values()}.values())
         return stored + sum(tensor.count for tensor in self.refused.values())
 
 

@@ -221,7 +221,7 @@ def test_an_empty_folder_is_not_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.pth", "model.ckpt"])
-def test_pickles_are_never_opened(tmp_path: Path, name: str) -> None:
+def test_bare_pickles_are_never_opened(tmp_path: Path, name: str) -> None:
     # A pickle that would make a file when opened.
     made = tmp_path / "made"
     (tmp_path / name).write_bytes(f"cos\nsystem\n(S'touch {made}'\ntR.".encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelprov.checkpoints.adapters.joining import AS_MERGED
 from modelprov.checkpoints.single_file import TAKEN_FIRST
 from modelprov.forensics.results import Evidence, History, VerdictClass
 from modelprov.reports import numbers as n
@@ -73,7 +74,7 @@ def verdict_notes(report: Report) -> tuple[str, ...]:
         notes.append(n.clean(report.beyond.words or ""))
     if report.mode == "sample":
         notes.append(f"{words.SAMPLED} ({n.share(report.coverage.read_share)} of the suspect.)")
-    notes += [f"{n.clean(note)}." for note in report.coverage.notes if TAKEN_FIRST in note]
+    notes += [f"{n.clean(note)}." for note in report.coverage.notes if TAKEN_FIRST in note or AS_MERGED in note]
     return tuple(notes)
 
 
