@@ -160,7 +160,7 @@ def _listed(row: object, place: str) -> Listed:
     if not all(isinstance(value, str) and value for value in row.values()) or "location" not in row:
         raise UsageError(f"{place} has a model without a location, or with one that is no text", LIST)
     location = row["location"]
-    return Listed(row["name"] if "name" in row else location, location, row.get("revision"))
+    return Listed(str(row.get("name", location)), location, row.get("revision"))
 
 
 def pull(source: Location, library: Location, *, progress: Progress = SILENT) -> tuple[str, ...]:
