@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from modelprov.jobs.compare_part import compare_part
     from modelprov.jobs.evaluate import evaluate
     from modelprov.jobs.fingerprint import fingerprint
+    from modelprov.jobs.identify import identify
     from modelprov.jobs.inspect import inspect
     from modelprov.jobs.merge import merge
     from modelprov.jobs.open import open  # noqa: A004  (the public name)
@@ -35,6 +36,7 @@ __all__ = [
     "compare_part",
     "evaluate",
     "fingerprint",
+    "identify",
     "inspect",
     "merge",
     "open",

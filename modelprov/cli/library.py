@@ -66,8 +66,8 @@ def build(
 ) -> None:  # fmt: skip
     """Take the fingerprints of a list of models into the library. Run it again to go on.
 
-    The list is TOML: [[model]] with location, and where you know them revision and name. Without one it is that of
-    public base models which comes along. A model that cannot be read is told and left out.
+    The list is TOML: tables called model, with location, and revision and name where you know them. Without one it is
+    that of public base models which comes along. A model that cannot be read is told and left out.
 
     Exit codes: 0 all are there, 2 bad usage, 3 some could not be read.
 

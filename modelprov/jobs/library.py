@@ -159,7 +159,7 @@ def _listed(row: object, place: str) -> Listed:
         raise UsageError(f"{place} has a model with other fields than name, location, revision", LIST)
     if not all(isinstance(value, str) and value for value in row.values()) or "location" not in row:
         raise UsageError(f"{place} has a model without a location, or with one that is no text", LIST)
-    location = row["location"]
+    location = str(row["location"])
     return Listed(str(row.get("name", location)), location, row.get("revision"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -56,8 +57,14 @@ class HeldBytes:
                 f"{self.name} is a fingerprint: it holds some blocks of the weights, and others were asked for",
                 "Give the checkpoint itself. Of fingerprints `inspect`, `identify` and plain `compare` say something.",
             )
-        offset = int((self.stops[:at] - self.starts[:at]).sum()) + first - int(self.starts[at])
+        offset = int(self._offsets[at]) + first - int(self.starts[at])
         view[:] = self.data.data[offset : offset + len(view)]
+
+    @cached_property
+    def _offsets(self) -> Int64:
+        """Where each stretch begins in `data`."""
+        lengths = self.stops - self.starts
+        return np.asarray(np.cumsum(lengths) - lengths, np.int64)
 
     def versions(self) -> tuple[str, ...]:
         """The digest of what is there."""

@@ -38,3 +38,7 @@ Models = Annotated[
 Limit = Annotated[int | None, typer.Option(min=1, help="Make at most so many now; run it again to go on.")]
 Source = Annotated[str, typer.Argument(metavar="FROM", help="A folder with a library, or its web address.")]
 Target = Annotated[str, typer.Argument(metavar="TO", help="The folder that gets it.")]
+LeaveOut = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="An entry to leave out, such as the suspect's own. Repeat.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Chooses what is drawn; written into the answer.")]

@@ -104,6 +104,14 @@ def held_plan(alignment: Alignment) -> Plan:
     return plan_segments(alignment, *_cut(tensor, first, stop), BLOCK_BYTES)
 
 
+def own_segments(alignment: Alignment) -> tuple[Int64, Int64, Int64]:
+    """What a fingerprint, aligned alone, holds, in runs: the tensors, first elements and counts, int64 [s] each."""
+    ends = np.cumsum([0, *(tensor.count for tensor in alignment.tensors)])
+    held = _held(alignment, 0, ends)
+    tensor = np.searchsorted(ends, held[:, 0], "right") - 1
+    return _cut(tensor, held[:, 0] - ends[tensor], held[:, 1] - ends[tensor])
+
+
 def _held(alignment: Alignment, number: int, ends: Int64) -> Int64:
     """The elements that fingerprint `number` holds, int64 [n, 2], counted through all tensors one after the other."""
     fingerprint = alignment.checkpoints[number].fingerprint

@@ -74,16 +74,23 @@ def resemblance(
     Raises what reading raises.
     """
     sizes = (_sizes_in_part if partial(alignment.checkpoints) else sizes_of)(alignment, chosen, on_bytes)
+    tensors = {number: alignment.tensors[number] for number in chosen}
+    return resemblance_of(tensors, sizes, len(alignment.checkpoints) - 1)
+
+
+def resemblance_of(
+    tensors: Mapping[int, AlignedTensor], sizes: Mapping[int, Mapping[str, Float64]], parents: int = 1
+) -> Resemblance:
+    """The same of sizes that are known, by tensor and side, float64 [1 + parents, n] each, the suspect's first."""
     found: dict[tuple[int | None, str, str], list[Float64]] = defaultdict(list)
-    for number in chosen:
-        tensor = alignment.tensors[number]
+    for number, tensor in tensors.items():
         for side, squares in sizes[number].items():
             if _speaks(tensor, side) and _varied(squares, tensor):
                 found[tensor.layer, kind_of(tensor.name), side].append(squares)
     profiles = [np.concatenate(parts, axis=1) for parts in found.values()]
     profiles = [profile for profile in profiles if profile.shape[1] >= PROFILE_ROWS]
     chances = np.array([[closer(p[0], p[j]) for j in range(1, len(p))] for p in profiles]).reshape(
-        len(profiles), len(alignment.checkpoints) - 1
+        len(profiles), parents
     )
     matching = tuple(_beyond_chance(column) for column in chances.T)
     rare = tuple(int((column < np.log(RARE)).sum()) for column in chances.T)
