@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,6 +24,7 @@ from modelprov.checkpoints.adapters.joining import (
     read_adapter_config,
     with_adapter,
 )
+from modelprov.checkpoints.composed import composed
 from modelprov.checkpoints.files import unreadable
 from modelprov.checkpoints.header import Header, read_headers
 from modelprov.checkpoints.homes import Home, LocalHome, json_in
@@ -38,8 +40,9 @@ from modelprov.checkpoints.layouts.files import (
     is_training_state,
     left_out,
 )
-from modelprov.checkpoints.layouts.folders import folders_with_weights, model_home
+from modelprov.checkpoints.layouts.folders import folders_with_weights, model_parts
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
+from modelprov.checkpoints.mistaken import OTHER_KINDS
 from modelprov.checkpoints.remote.locations import InBucket, OnHub, OnWeb, is_remote, parse, shown
 from modelprov.checkpoints.single_file import beside_index
 from modelprov.checkpoints.torch_files import read_torch_headers
@@ -63,18 +66,31 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
     `CheckpointNotFoundError`, `UnsupportedFormatError`, `UnreadableFileError`, or an `InvalidCheckpointError` that says
     which rule is broken (`ForeignLinkError` for links out of the folder; what `location` names may be one).
     """
-    parts = None if _path(location) is not None else base_and_adapter(location, is_remote(location))
-    if parts is not None:
-        adapter, name = _located(parts[1], near)
-        base = open_checkpoint(parts[0], near=near)
+    joined = None if _path(location) is not None else base_and_adapter(location, is_remote(location))
+    if joined is not None:
+        adapter, _ = _located(joined[1], near)
+        base = open_checkpoint(joined[0], near=near)
         return with_adapter(base, adapter, label or default_label(location), shown(location))
     notes: list[str] = []
     home, name = _located(location, near)
     if is_adapter_alone(home, name):
         base = base_of(read_adapter_config(home), home.place(), _open_near)
         return with_adapter(base, home, label or default_label(location), shown(location))
-    if name is None:
-        home = model_home(home, notes)
+    if name is not None:
+        return _opened(home, name, label or default_label(location), location, notes)
+    parts = model_parts(home, notes)
+    homes = [home.sub(part.folder) if part.folder else home for part in parts]
+    if len(parts) == 1:
+        return _opened(homes[0], None, label or default_label(location), location, notes)
+    opened = [_opened(each, None, label or default_label(location), location, []) for each in homes]
+    whole = composed(list(zip(parts, opened, strict=True)))
+    if not parts[0].prefix:  # the first is the model proper
+        return replace(whole, notes=(*notes, *whole.notes))
+    return replace(whole, config=None, folder=home.folder, files=home, notes=(*notes, *whole.notes))
+
+
+def _opened(home: Home, name: str | None, label: str, location: str, notes: list[str]) -> Checkpoint:
+    """What lies in one folder, or is the file `name` of it; `notes` grows."""
     names, index = _shards(home, name, notes)
     config = json_in(home, CONFIG) if home.has(CONFIG) else None
     if name is None:
@@ -93,7 +109,7 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
     for header in headers:
         metadata |= header.metadata
     return Checkpoint(
-        label=label or default_label(location),
+        label=label,
         location=shown(location),
         tensors=tensors,
         shards=tuple(header.shard for header in headers),
@@ -311,6 +327,8 @@ def _not_safetensors(home: Home, name: str | None = None) -> UnsupportedFormatEr
         return UnsupportedFormatError(
             f"{place} holds GGUF weights, which are quantised or reordered", "Compare the safetensors release instead."
         )
+    if other := next((each for ending, each in OTHER_KINDS.items() if kinds[ending]), None):
+        return UnsupportedFormatError(f"{place} holds {other[0]}, which cannot be read", other[1])
     inside = folders_with_weights(home) if name is None else []
     return CheckpointNotFoundError(
         f"no .safetensors file in {place}" + (f"; some are in its sub-folders {few(inside, 12)}" if inside else ""),
