@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from modelprov.jobs.compare import compare
     from modelprov.jobs.compare_part import compare_part
     from modelprov.jobs.evaluate import evaluate
+    from modelprov.jobs.fingerprint import fingerprint
     from modelprov.jobs.inspect import inspect
     from modelprov.jobs.merge import merge
     from modelprov.jobs.open import open  # noqa: A004  (the public name)
@@ -33,6 +34,7 @@ __all__ = [
     "compare",
     "compare_part",
     "evaluate",
+    "fingerprint",
     "inspect",
     "merge",
     "open",

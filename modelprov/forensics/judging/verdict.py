@@ -67,6 +67,10 @@ least half of the weights that may carry a verdict could be compared; whatever e
 but where the weights then correlate below 0.5, and fewer than half of them are in tensors above it
     coordinates-open                                                                          -> inconclusive
 
+Of a suspect that was decoded from a packed form, whose bits are its quantiser's, rules 6 and 7 say nothing, nor rule 8
+where cells are not known or leave the shares open by more than 0.05; of a parent that was, none of the three
+    quantised                                                                                 -> inconclusive
+
 A control that fares as the suspect does turns rules 6 to 8 into inconclusive, and so does, for every class, a suspect
 of whose weights that may carry a verdict less than half could be compared, nine tenths for a copy and for unrelated
 (rule partial).
@@ -168,6 +172,11 @@ def parent_rounded(parent: int, reason: str) -> Decision:
     return _inconclusive("rounded", reason, parent)
 
 
+def of_packed_numbers(reason: str, parent: int | None = None) -> Decision:
+    """What remains where numbers that a quantiser rounded do not carry the class (`packed.py` says when)."""
+    return _inconclusive("quantised", reason, parent)
+
+
 def pointing_elsewhere(parent: int, reason: str) -> Decision:
     """What a candidate decides that stands out in what a parent leaves (`beyond.py` says when)."""
     return _inconclusive("points-elsewhere", reason, parent)
@@ -239,10 +248,13 @@ def by_design(facts: Facts) -> bool:
 
 def _by_rules(facts: Facts) -> Decision:
     """Rules 1 to 4, then the rest."""
+    if facts.finite < HALF:
+        return _inconclusive(
+            "no-evidence",
+            "more than half of the matrix elements are not finite in one file or another: compare again without it",
+        )
     if facts.elements < MINIMUM_ELEMENTS:
         return _inconclusive("no-evidence", "too few comparable matrix elements; norms and biases decide nothing")
-    if facts.finite < HALF:
-        return _inconclusive("no-evidence", "more than half of the matrix elements are not finite")
     if facts.identical:
         return _identical(facts)
     known = [value for value in facts.correlations if value is not None]
