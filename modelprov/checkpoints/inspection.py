@@ -202,13 +202,16 @@ def _folder_warnings(checkpoint: Checkpoint) -> list[str]:
     pickles: set[str] = set()
     custom = False
     home = checkpoint.beside
+    read = {shard.file_name for shard in checkpoint.shards}
     inside = {name for shard in checkpoint.shards if (name := shard.name.rpartition("/")[0])}
-    listed = [] if home is None else [home.names(), *(home.sub(name).names() for name in sorted(inside))]
+    listed = []
+    if home is not None:
+        listed = [home.names(), *(home.sub(name).names() for name in sorted(inside) if home.has(name))]
     for names in listed:
         for name in names:
             if name.endswith(".py"):
                 code.add(name)
-            elif name.endswith(PICKLES):
+            elif name.endswith(PICKLES) and name not in read:
                 pickles.add(name)
             custom |= name == "custom_generate"
     warnings = []
@@ -217,7 +220,7 @@ def _folder_warnings(checkpoint: Checkpoint) -> list[str]:
     if custom:
         warnings.append("the folder holds custom generation code (custom_generate); nothing here runs it")
     if pickles:
-        warnings.append(f"pickles lie beside the safetensors files ({_few(pickles)}); they were not opened")
+        warnings.append(f"pickles lie beside the weights that were read ({_few(pickles)}); they were not opened")
     return warnings
 
 

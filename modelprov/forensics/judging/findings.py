@@ -131,8 +131,9 @@ def collect(
     whole = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
     beyond = left() if left is not None and kin and not whole else None
     decision = in_view_of(decision, beyond, table.labels)
-    known = tuple(_control(label, one) for label, one in controls)
-    verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
+    verdict = wording.verdict(
+        decision, facts, mix, remade, after, table.labels, tuple(_control(label, found) for label, found in controls)
+    )
     if method is not None and pieces is not None and decision.rule != "method":
         verdict = stacked.told(verdict, method)
     elif method is not None and decision.rule == "method":

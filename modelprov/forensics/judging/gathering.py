@@ -262,10 +262,15 @@ def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: 
 
 
 def _same(table: Table, decisive: Sequence[int], parent: int) -> bool:
-    """Whether every decisive tensor is that parent's, but for single elements: training leaves none so."""
+    """Whether every decisive tensor is that parent's, but for single elements: training leaves none so.
+
+    Of a tensor that was read in part, as many fewer: three of 512 are no single elements of a million.
+    """
     counts = table.moments.counts[np.asarray(decisive)]
     others = counts[:, ELEMENTS] - counts[:, FIRST_PAIR + layout(table.moments.n).pairs.index((0, parent))]
-    return bool((others <= np.maximum(SINGLE, SINGLE_SHARE * counts[:, ELEMENTS])).all())
+    whole = np.array([table.tensors[row].count for row in decisive])
+    single = SINGLE * np.minimum((counts[:, ELEMENTS] + counts[:, NONFINITE]) / whole, 1.0)
+    return bool((others <= np.maximum(single, SINGLE_SHARE * counts[:, ELEMENTS])).all())
 
 
 def _beneath(sample: Sample | None, same: Sequence[int]) -> tuple[int, ...]:

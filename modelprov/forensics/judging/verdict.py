@@ -248,10 +248,13 @@ def by_design(facts: Facts) -> bool:
 
 def _by_rules(facts: Facts) -> Decision:
     """Rules 1 to 4, then the rest."""
+    if facts.finite < HALF:
+        return _inconclusive(
+            "no-evidence",
+            "more than half of the matrix elements are not finite in one file or another: compare again without it",
+        )
     if facts.elements < MINIMUM_ELEMENTS:
         return _inconclusive("no-evidence", "too few comparable matrix elements; norms and biases decide nothing")
-    if facts.finite < HALF:
-        return _inconclusive("no-evidence", "more than half of the matrix elements are not finite")
     if facts.identical:
         return _identical(facts)
     known = [value for value in facts.correlations if value is not None]
