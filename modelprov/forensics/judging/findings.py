@@ -11,7 +11,7 @@ from modelprov.forensics.judging.beyond import in_view_of
 from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather
 from modelprov.forensics.judging.named_method import claimed, decision_of, named, open_to_methods, told, told_open
-from modelprov.forensics.judging.packed import in_view_of_packing, shown, with_width
+from modelprov.forensics.judging.packed import bounded, in_view_of_packing, shown, with_width
 from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas, same_bits_alphas
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
@@ -93,7 +93,7 @@ def collect(
     table = Table(table.tensors, table.moments, table.labels, slots[0] if slots else None)
     total = table.rows(decisive)
     parts = _parts(fits, strata, table.tensors, seed)
-    evidence = Evidence(table, strata, fits, recipes, parts, seed, compared, sample, packed)
+    evidence = Evidence(table, strata, fits, recipes, parts, seed, compared, sample, bounded(packed, sample))
     facts = with_width(replace(gather(evidence), paired=paired), fits)
     pieces = None
     if stack is not None or facts.patched:

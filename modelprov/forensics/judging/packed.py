@@ -17,6 +17,7 @@ from modelprov.checkpoints.types import Checkpoint, Packing, is_decisive
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.verdict import Decision, of_packed_numbers
 from modelprov.forensics.results import LeastSquares, Mixing, VerdictClass
+from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.fits import Fits
 from modelprov.forensics.thresholds import KNOWN
 
@@ -39,6 +40,13 @@ def packing_of(checkpoint: Checkpoint) -> Packing | None:
     bits = sum(packing.bits * count for packing, count in found) / max(total, 1)
     formats = ", ".join(name for name, _ in elements.most_common())
     return Packing(formats, bits, all(packing.nearest for packing, _ in found))
+
+
+def bounded(packed: tuple[Packing | None, ...], sample: Sample | None) -> tuple[Packing | None, ...]:
+    """The same, with nothing said to bound a suspect's numbers whose cells did not come with the sample."""
+    if not packed or packed[0] is None or (sample is not None and sample.given is not None):
+        return packed
+    return (replace(packed[0], nearest=False), *packed[1:])
 
 
 def with_width(facts: Facts, fits: Fits | None) -> Facts:

@@ -11,7 +11,7 @@ import pytest
 
 from modelprov.checkpoints.types import Packing
 from modelprov.forensics.judging.facts import Facts
-from modelprov.forensics.judging.packed import in_view_of_packing, shown, with_width
+from modelprov.forensics.judging.packed import bounded, in_view_of_packing, shown, with_width
 from modelprov.forensics.judging.verdict import Decision
 from modelprov.forensics.results import LeastSquares, Mixing, VerdictClass
 from modelprov.forensics.search.fits import Exact, Fits
@@ -76,3 +76,9 @@ def test_what_lies_in_every_cell_has_its_weights_from_there_and_is_straight() ->
     assert with_width(plain, fits) == plain
     ends = cast("Fits", SimpleNamespace(exact=replace(exact, weights=np.tile([1.0, 0.0], (3, 1)))))
     assert with_width(replace(facts(Q8, None, None), straightness=None), ends).straightness is None
+
+
+def test_without_cells_in_the_sample_nothing_bounds_a_suspect() -> None:
+    assert bounded((Q8, None), None) == (replace(Q8, nearest=False), None)
+    assert bounded((None, Q8), None) == (None, Q8)
+    assert bounded((), None) == ()
