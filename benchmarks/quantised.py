@@ -1,8 +1,7 @@
-"""What is said of quantised copies: of the demo's merge in every format, and of innocent models, all quantised.
+"""What is said of innocent models that were quantised: every negative and limit of the calibration, judged so.
 
-Run from the repository: `python -m benchmarks.quantised [--cases 3] [--formats Q8_0 Q4_0]`. Every negative and limit of
-the calibration (`benchmarks/cases/`) is judged with its suspect quantised: nobody may be accused. Then the demo's merge
-is written in each format, and read again. Writes `benchmarks/results/quantised.json` where everything ran.
+Run from the repository: `python -m benchmarks.quantised [--cases 3] [--formats Q8_0 Q4_0]`. The cases are those of
+`benchmarks/cases/`, from a seed of their own, each with its suspect packed in a format: nobody may be accused.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -32,7 +30,6 @@ from tests.packed import packed
 SEED = 20261128
 FORMATS = ("Q8_0", "Q5_1", "Q4_0", "Q6_K", "Q4_K")
 TRUTHS = ("negative", "limit")
-RESULTS = Path(__file__).parent / "results" / "quantised.json"
 
 
 def judge(task: tuple[int, int, str]) -> dict[str, Any]:

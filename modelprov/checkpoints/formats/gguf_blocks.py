@@ -101,7 +101,8 @@ def decode(raw: Bytes, kind: Kind) -> Float32:
     from gguf import GGMLQuantizationType, dequantize
 
     with np.errstate(all="ignore"):  # scales that are infinite or NaN: whoever reads counts them
-        values = dequantize(np.ascontiguousarray(raw), GGMLQuantizationType(NUMBERS[kind.name]))
+        row = np.ascontiguousarray(raw).reshape(1, -1)  # the library walks over rows, sixteen at a time
+        values = dequantize(row, GGMLQuantizationType(NUMBERS[kind.name]))
     return np.asarray(values, np.float32).reshape(len(raw), kind.elements)
 
 
