@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from modelprov.checkpoints.types import Packing
+from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.packed import in_view_of_packing, shown
-from modelprov.forensics.judging.verdict import Decision
 from modelprov.forensics.results import LeastSquares, Mixing, VerdictClass
 
 Q8, LOOSE = Packing("GGUF Q8_0", 8.5, True), Packing("GGUF IQ4_XS", 4.25, False)
