@@ -33,6 +33,14 @@ class UnsupportedFormatError(ModelprovError):
     """The weights are in a form that cannot be compared honestly (pickle, FP8 without scales, GPTQ, ...)."""
 
 
+class MissingBaseError(UnsupportedFormatError):
+    """An adapter's base is not named, or not on this machine: without it there are no weights. `base` is its name."""
+
+    def __init__(self, message: str, advice: str = "", *, base: str = "") -> None:
+        super().__init__(message, advice)
+        self.base = base
+
+
 class InvalidCheckpointError(ModelprovError):
     """A checkpoint contradicts itself: lying header, truncated shard, missing shard, duplicate tensor."""
 

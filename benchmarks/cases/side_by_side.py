@@ -31,6 +31,7 @@ Models = tuple[Weights, ...]
 Make = Callable[[Rng], Models]
 Change = Callable[[Arrays, Rng], Arrays]
 COPY, MERGE, RELATED = frozenset({"copy"}), frozenset({"merge"}), frozenset({"other-coordinates"})
+OPEN = RELATED | {"inconclusive"}
 STRANGER = frozenset({"unrelated"})
 
 
@@ -203,7 +204,11 @@ LISTED: tuple[Disguise, ...] = (
     Disguise("norms folded into readers", RELATED, _of("copy", C.fold_norms)),
     Disguise("finetune, all orders changed", RELATED, _of("finetune", *ORDERS)),
     Disguise("finetune, everything changed", RELATED, _of("finetune", *ANYHOW)),
-    Disguise("noise of twice its size, rotated", RELATED, _of("copy", C.rotate_residual, changed=_noise(2.0))),
+    Disguise(
+        "noise of twice its size, rotated",
+        RELATED | {"inconclusive"},
+        _of("copy", C.rotate_residual, changed=_noise(2.0)),
+    ),
     Disguise("merge behind all orders", MERGE, _of("merge", *ORDERS)),
     Disguise("merge behind a rotation", RELATED, _of("merge", C.rotate_residual)),
     Disguise("layers stacked", COPY, _restructured(_layers(*STACK))),

@@ -1,18 +1,26 @@
 """Opens a checkpoint: finds its shards, reads their headers and config. No tensor data is read here, nothing decoded.
 
-A location is a folder (with an index or without), one `.safetensors` file, an index file, a repository of the Hugging
-Face Hub (the copy in the local cache, if one is there), or an address (`remote/`). Which files of a folder make its
-model is decided in `layouts/`.
+A location is a folder (with an index or without), one `.safetensors` or `.gguf` file, an index file, a fingerprint, a
+repository of the Hugging Face Hub (the copy in the local cache, if one is there), an address (`remote/`), an adapter on
+the base that its config names, or `BASE+ADAPTER`. Which files of a folder make its model is decided in `layouts/`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from modelprov.checkpoints.adapters.config import MERGE
+from modelprov.checkpoints.adapters.joining import (
+    base_and_adapter,
+    base_of,
+    holds_adapter,
+    is_adapter_alone,
+    read_adapter_config,
+    with_adapter,
+)
 from modelprov.checkpoints.files import unreadable
 from modelprov.checkpoints.fingerprint_file import read_fingerprint
 from modelprov.checkpoints.header import Header, read_headers
@@ -31,10 +39,11 @@ from modelprov.checkpoints.layouts.files import (
     left_out,
 )
 from modelprov.checkpoints.layouts.folders import folders_with_weights, model_home
+from modelprov.checkpoints.layouts.gguf_model import gguf_files, open_gguf
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
-from modelprov.checkpoints.mistaken import CONVERT
 from modelprov.checkpoints.remote.locations import InBucket, OnHub, OnWeb, is_remote, parse, shown
 from modelprov.checkpoints.single_file import beside_index
+from modelprov.checkpoints.torch_files import read_torch_headers
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, TensorRef
 from modelprov.errors import (
     CheckpointNotFoundError,
@@ -48,11 +57,6 @@ from modelprov.errors import (
 from modelprov.foreign.shown import quoted
 from modelprov.shares import rough_percent
 
-MERGE_ADAPTER = (
-    "Merge the LoRA into its base first, e.g. with peft: "
-    "`AutoPeftModelForCausalLM.from_pretrained(folder).merge_and_unload().save_pretrained(new_folder)`."
-)
-
 
 def open_checkpoint(location: str, label: str | None = None, *, near: bool = False) -> Checkpoint:
     """The checkpoint at `location`, by its headers alone; `label` names it in tables (default: the path's last part).
@@ -61,25 +65,36 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
     `CheckpointNotFoundError`, `UnsupportedFormatError`, `UnreadableFileError`, or an `InvalidCheckpointError` that says
     which rule is broken (`ForeignLinkError` for links out of the folder; what `location` names may be one).
     """
+    parts = None if _path(location) is not None else base_and_adapter(location, is_remote(location))
+    if parts is not None:
+        adapter, name = _located(parts[1], near)
+        base = open_checkpoint(parts[0], near=near)
+        return with_adapter(base, adapter, label or default_label(location), shown(location))
     notes: list[str] = []
     home, name = _located(location, near)
     if name is not None and name.endswith(FINGERPRINT):
         return _of_fingerprint(home, name, label, location)
+    if is_adapter_alone(home, name):
+        base = base_of(read_adapter_config(home), home.place(), _open_near)
+        return with_adapter(base, home, label or default_label(location), shown(location))
     if name is None:
         home = model_home(home, notes)
+    if blocks := gguf_files(home, name):
+        return open_gguf(home, blocks, label or default_label(location), shown(location), notes)
     names, index = _shards(home, name, notes)
     config = json_in(home, CONFIG) if home.has(CONFIG) else None
     if name is None:
         _check_named_weights(config, home, names, index)
     source = home.source(names)  # before anything is read: whatever changes from here on shows
-    headers = read_headers(source)
+    pickled = any(shard.endswith(PICKLES) for shard in names)
+    headers = read_torch_headers(source, notes) if pickled else read_headers(source)
     source.close()
     tensors, refused = _collect(headers)
     if index is not None:
         _check_index(index, headers, notes)
         notes += beside_index(home, names, {**tensors, **refused})
     if tensors and all("lora_" in name for name in tensors):
-        raise UnsupportedFormatError(f"{location} holds a LoRA adapter, not a model", MERGE_ADAPTER)
+        raise UnsupportedFormatError(f"{location} holds a LoRA adapter without {ADAPTER_CONFIG}, not a model", MERGE)
     metadata: dict[str, str] = {}
     for header in headers:
         metadata |= header.metadata
@@ -126,6 +141,10 @@ def _of_fingerprint(home: Home, name: str, label: str | None, location: str) -> 
     )
 
 
+def _open_near(location: str) -> Checkpoint:
+    return open_checkpoint(location, near=True)
+
+
 def _check_named_weights(
     config: dict[str, Any] | None, home: Home, names: Sequence[str], index: Mapping[str, str] | None
 ) -> None:
@@ -148,7 +167,7 @@ def _located(location: str, near: bool) -> tuple[Home, str | None]:
     if meant is None:
         raise CheckpointNotFoundError(
             f"nothing is at {location!r}",
-            "Give a folder, a .safetensors file, org/name on the Hugging Face Hub, or an address (https://, s3://).",
+            "Give a folder, a .safetensors or .gguf file, org/name on the Hugging Face Hub, or an address (https://, s3://).",
         )
     if is_remote(location):
         if near:
@@ -198,7 +217,8 @@ def _cached_snapshot(location: str) -> LocalHome:
     failure: Exception | None = None
     try:
         home = LocalHome(Path(snapshot_download(repository, revision=revision or None, local_files_only=True)))
-        _shards(home, None, [])
+        if not holds_adapter(home):
+            _shards(home, None, [])
         return home
     # LocalEntryNotFoundError is an OSError and HFValidationError a ValueError, in every version of the library.
     except (OSError, ValueError, CheckpointNotFoundError, MissingShardError) as error:
@@ -216,10 +236,12 @@ def _shards(home: Home, name: str | None, notes: list[str]) -> tuple[list[str], 
     `name` is that of the only one, or of the index, where it was given.
     """
     if name is not None and not is_index(name):
-        if not name.endswith(WEIGHTS):
+        if not name.endswith((WEIGHTS, *PICKLES)):
             raise _not_safetensors(home, name)
         if is_adapter(name):
-            raise UnsupportedFormatError(f"{home.place(name)} is a LoRA adapter, not a model", MERGE_ADAPTER)
+            raise UnsupportedFormatError(
+                f"{home.place(name)} is a LoRA adapter without {ADAPTER_CONFIG}, not a model", MERGE
+            )
         home.check(name)
         return [name], None
     names = home.names()
@@ -310,21 +332,12 @@ def _check_index(index: Mapping[str, str], headers: Sequence[Header], notes: lis
 def _not_safetensors(home: Home, name: str | None = None) -> UnsupportedFormatError | CheckpointNotFoundError:
     """Why there is nothing to read: what the folder holds instead, or the file that was named."""
     place, names = home.place(name or ""), {name} if name is not None else set(home.names())
-    kinds = Counter(PurePosixPath(each).suffix.lower() for each in names)
     if names & {ADAPTER_CONFIG, "adapter_model.bin"} or any(map(is_adapter, names)):
-        return UnsupportedFormatError(f"{place} holds a LoRA adapter, not a model", MERGE_ADAPTER)
+        return UnsupportedFormatError(f"{place} holds a LoRA adapter without {ADAPTER_CONFIG}, not a model", MERGE)
     if training := sorted(filter(is_training_state, names)):
         return UnsupportedFormatError(
             f"{place} holds the state of a training run ({few(training)}), not a model",
             "Give the folder of the weights that were trained.",
-        )
-    if kinds[".gguf"]:
-        return UnsupportedFormatError(
-            f"{place} holds GGUF weights, which are quantised or reordered", "Compare the safetensors release instead."
-        )
-    if any(kinds[suffix] for suffix in PICKLES):
-        return UnsupportedFormatError(
-            f"{place} holds pickled weights, which can run code when opened; they are never opened here", CONVERT
         )
     inside = folders_with_weights(home) if name is None else []
     return CheckpointNotFoundError(

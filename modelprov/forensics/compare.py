@@ -25,12 +25,14 @@ from modelprov.forensics.judging.coordinates import (
     with_units,
 )
 from modelprov.forensics.judging.findings import Findings, collect
+from modelprov.forensics.judging.packed import packing_of
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.passes import scouted, summed
 from modelprov.forensics.results import Beyond, Coordinates, VerdictClass
 from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sampling.matrices import BUDGET
 from modelprov.forensics.search.beyond import measure_beyond
+from modelprov.forensics.search.coordinates.head_spectra import heads_alike
 from modelprov.forensics.search.coordinates.looking import Found, look, of_originals, views
 from modelprov.forensics.search.methods.find import FoundMethod, find
 from modelprov.forensics.search.methods.stacks import Stack, depths_differ
@@ -323,6 +325,7 @@ def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | _
         None if beside is None or blocks else lambda: _left(alignment, beside, options, progress),
         undone.stack if isinstance(undone, _Restacked) else None,
         lambda row, parent: scale_of(Wholes(alignment, options.seed, options.memory).load(row), parent),
+        tuple(map(packing_of, whole.checkpoints)),
     )  # fmt: skip
     words = (None if run.ledger is None else run.ledger.device) or device.description
     return Comparison(whole, findings, options, f"{words}{CLUSTER if options.engine == 'ray' else ''}", read)
@@ -343,7 +346,9 @@ def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Re
     chosen = choose(alignment, options.seed)
     size = sum(view.count * view.ref.dtype.size for number in chosen for view in alignment.tensors[number].views)
     progress.stage("looking for the same sizes of rows and columns in another order", size)
-    return resemblance(alignment, chosen, progress.advance)
+    sizes = resemblance(alignment, chosen, progress.advance)
+    progress.stage("looking for the same heads of attention in other coordinates")
+    return replace(sizes, heads=heads_alike(alignment.checkpoints, progress.advance))
 
 
 def _left(alignment: Alignment, beside: Beside, options: Options, progress: Progress) -> Beyond:

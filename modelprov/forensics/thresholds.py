@@ -15,6 +15,9 @@ PROPORTIONAL = 2.0  # change over size, of small weights as of large ones: noise
 ROUNDING_SIZED = 0.01  # of a weight; one step of bf16 is half of it
 # Kinship: mean-centred correlation of raw weights.
 UNRELATED, KIN = 0.1, 0.5
+KIN_BY_SIGNS = (
+    0.25  # the same by signs, without which a few numbers of one design own it; trained relatives have it all
+)
 SHARED_BITS = 0.02  # share of equal bits beyond chance, of strangers at most 0.002
 # The format that values show.
 ON_LATTICE = 0.999  # share of the values that must be numbers of a coarser format; true merges in F32 reach 0.45
@@ -73,6 +76,10 @@ PROFILE_ROWS = 24  # rows or columns below which a profile says nothing
 VARIED = 0.3  # of the spread that independent weights give the sizes: less is a design (weights kept at one norm)
 RARE = 1e-3  # chance of a profile that counts as a match where matches are counted
 BEYOND_CHANCE = 1e-6  # chance of so many profiles as rare as the least rare of them
+# Heads of attention by their singular values, which no coordinates change.
+HEADS_CLOSER = 0.5  # of the distance between heads of one model, below which a parent's head is the suspect's
+HEADS_ALIKE = 0.25  # of the heads: trained strangers have at most 0.06, descendants 0.7 and more
+HEADS_LEAST = 4  # heads
 # Units paired by content: two pairings, from gates and from ups, that agree.
 FRAME_CERTAIN = 0.9  # mean cosine of paired embedding columns from which their order needs no basis
 FRAME_PERMUTED = 0.5  # mean entry of a basis, in the places of an order, from which it is that order

@@ -15,6 +15,7 @@ from modelprov.errors import (
     DuplicateTensorError,
     InvalidCheckpointError,
     MissingShardError,
+    TruncatedShardError,
     UnreadableFileError,
     UnsupportedFormatError,
 )
@@ -220,7 +221,7 @@ def test_an_empty_folder_is_not_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.pth", "model.ckpt"])
-def test_pickles_are_never_opened(tmp_path: Path, name: str) -> None:
+def test_bare_pickles_are_never_opened(tmp_path: Path, name: str) -> None:
     # A pickle that would make a file when opened.
     made = tmp_path / "made"
     (tmp_path / name).write_bytes(f"cos\nsystem\n(S'touch {made}'\ntR.".encode())
@@ -231,9 +232,9 @@ def test_pickles_are_never_opened(tmp_path: Path, name: str) -> None:
     assert not made.exists()
 
 
-def test_gguf_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_gguf_file_that_ends_in_its_header_is_truncated(tmp_path: Path) -> None:
     (tmp_path / "model.gguf").write_bytes(b"GGUF")
-    with pytest.raises(UnsupportedFormatError, match="GGUF"):
+    with pytest.raises(TruncatedShardError, match="header"):
         open_checkpoint(str(tmp_path))
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.sampling.sample import Sample
-from modelprov.forensics.thresholds import DISTINCT
+from modelprov.forensics.thresholds import CENTRED_ELEMENTS, DISTINCT
 
 Int64 = npt.NDArray[np.int64]
 SMALL, LARGE = (0.05, 0.2), (0.5, 0.95)  # quantiles of the sizes of a tensor's weights
@@ -37,6 +37,19 @@ def equal_beyond_chance(sample: Sample, parent: int) -> float:
     place = np.minimum(np.searchsorted(values, theirs), len(values) - 1)
     by_chance = float(own_counts[place[values[place] == theirs]].sum()) / sample.elements**2
     return float((own == theirs).mean()) - by_chance
+
+
+def inner_share(sample: Sample, parent: int) -> float | None:
+    """Share of a finer parent's numbers in the inner half of the suspect's rounding cells, 0 to 1.
+
+    Numbers that were rounded to the suspect's lie anywhere in its cells: a half. A finetune by less than a step lies
+    near the middle. Numbers that are the suspect's own say nothing; None where fewer than `CENTRED_ELEMENTS` are left.
+    """
+    away = np.abs(sample.parents[parent] - sample.suspect)
+    telling = (away > 0) & (sample.lower <= sample.parents[parent]) & (sample.parents[parent] <= sample.upper)
+    if int(np.count_nonzero(telling)) < CENTRED_ELEMENTS:
+        return None
+    return float((away[telling] <= (sample.upper - sample.lower)[telling] / 4).mean())
 
 
 def change_by_size(sample: Sample, parent: int) -> tuple[float, float] | None:

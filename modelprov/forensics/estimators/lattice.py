@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64
-from modelprov.forensics.thresholds import STEPS, STEPS_DISTINCT, STEPS_SHARE
+from modelprov.forensics.thresholds import NEARLY_ALL, STEPS, STEPS_DISTINCT, STEPS_SHARE
 
 INTEGERS = {"int8": 127, "int4": 7}
 SHORT = {"FP8 (E4M3)": (3, 448.0, -6), "FP8 (E5M2)": (2, 57344.0, -14)}
 """Mantissa bits, the largest number, the smallest normal exponent."""
 BLOCKS = (None, 128, 64, 32)
 LOOK = 64  # rows of a first look
+GLIMPSE = 256  # values, to see which scales are worth a look
 CLEAR = 0.1  # of a step: numbers that storing moved by more tell nothing
 
 
@@ -75,12 +76,22 @@ def _one_scale(values: Float64, error: float) -> Lattice | None:
     """One scale for the whole matrix, of which perhaps not all rows were read: the largest value is some multiple."""
     few = values.ravel()[:: max(1, values.size // 4096)]
     largest = float(np.abs(values).max(initial=0.0))
-    for multiple in range(2, INTEGERS["int8"] + 1):  # the coarsest first
+    for multiple in _likely(few, largest, error):
         scale = np.array(largest / multiple)
         if _on(few, scale, error) and (found := _cells(values, scale, error, values.shape)) is not None:
             name = "int4" if multiple <= INTEGERS["int4"] else "int8"
             return Lattice(f"{name} with one scale for each tensor", *found)
     return None
+
+
+def _likely(values: Float64, largest: float, error: float) -> list[int]:
+    """The multiples that the largest value may be, the coarsest first, at a glimpse of a few values."""
+    multiples = np.arange(2, INTEGERS["int8"] + 1)
+    numbers = np.multiply.outer(multiples, values[:: max(1, values.size // GLIMPSE)] / (largest or 1.0))
+    steps = np.round(numbers)
+    tells = error * np.abs(steps) < CLEAR
+    on = tells & (np.abs(numbers - steps) <= error * np.abs(steps) + 1e-9)
+    return [int(multiple) for multiple in multiples[on.sum(axis=1) >= NEARLY_ALL * tells.sum(axis=1)]]
 
 
 def _cells(values: Float64, scale: Float64, error: float, shape: tuple[int, ...]) -> tuple[Float64, Float64] | None:

@@ -11,9 +11,11 @@ import numpy as np
 from modelprov.checkpoints.layouts.decoder import RESIDUAL, VOCABULARY
 from modelprov.checkpoints.layouts.realignment import Axis, Realignment
 from modelprov.checkpoints.types import Alignment, Component
+from modelprov.forensics.judging import wording
 from modelprov.forensics.judging.facts import PairedUnits
 from modelprov.forensics.judging.findings import Findings
 from modelprov.forensics.judging.grounds import units
+from modelprov.forensics.judging.verdict import decide, held
 from modelprov.forensics.results import Coordinates, LayerPair, Measures, VerdictClass
 from modelprov.forensics.search.coordinates.looking import Found
 from modelprov.forensics.thresholds import ALIKE, CLOSER, GAIN, KIN
@@ -88,14 +90,18 @@ def with_left(told: Coordinates, findings: Findings) -> Coordinates:
 
 
 def with_units(findings: Findings, found: Found, labels: Sequence[str]) -> Findings:
-    """Findings about weights at their places, with what the units say beside them."""
-    facts = replace(paired_units(found), undone=(), exact=True)
-    rests_on = (*findings.verdict.rests_on, units(facts, labels))
-    return replace(
-        findings,
-        facts=replace(findings.facts, paired=facts),
-        verdict=findings.verdict.model_copy(update={"rests_on": rests_on}),
-    )
+    """Findings about weights at their places, with what the units say beside them: they can take back an all-clear."""
+    said = replace(paired_units(found), undone=(), exact=True)
+    facts = replace(findings.facts, paired=said)
+    decision = decide(facts)
+    if findings.verdict.class_ is VerdictClass.UNRELATED and decision.class_ is not VerdictClass.UNRELATED:
+        known = tuple(control for control in findings.verdict.controls if control.kind == "checkpoint")
+        verdict = wording.verdict(
+            decision, facts, findings.mixing, findings.reproduction, findings.after_merge, labels, known
+        )
+        return replace(findings, facts=facts, held=held(decision, facts), verdict=verdict)
+    rests_on = (*findings.verdict.rests_on, units(said, labels))
+    return replace(findings, facts=facts, verdict=findings.verdict.model_copy(update={"rests_on": rests_on}))
 
 
 def leaves_open(findings: Findings, alignment: Alignment) -> bool:

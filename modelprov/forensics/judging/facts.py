@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modelprov.checkpoints.types import Packing
 from modelprov.forensics.estimators.precision import Precision
 from modelprov.forensics.judging.roles import Between
 from modelprov.forensics.judging.trace import Trace
+from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
 from modelprov.forensics.thresholds import MINIMUM_ELEMENTS
 
 
@@ -52,16 +54,19 @@ class Facts:
     """What the rules look at; parents are numbered 1 ... k as arguments, the reference last.
 
     `finite` is the share of decisive elements that are finite everywhere; `compared` that of the suspect's weights
-    which could be compared, `compared_decisive` that of those which may carry a verdict. `identical`: the parents whose
-    bits every decisive element holds, the most alike first; `alike` the share of all elements, vectors too, in which
-    that first one has the suspect's bits; `equal` by parent the share of decisive elements in which it has them.
-    `correlations`: mean-centred raw correlation by parent (None: no variance); `kin_tensors` the share of decisive
-    elements in tensors where one of them exceeds 0.5; `signs` the same by signs, where raw correlations show no kinship
-    (`at_their_places.py`), `beyond_chance` by parent the share of equal bits there less what chance gives.
-    `proportional`: of the nearest parent, how much more its small weights changed than its large ones, over their size,
-    and the change of the large ones. `elsewhere`: the parent whose rows and columns have the suspect's
-    sizes in another order (`profiles.py`); `untested` where too few could be compared; of so many `profiles`, `rare` by
-    parent are closer than chance makes one in a thousand, which `by_chance` would be of independent models.
+    which could be compared, `compared_decisive` that of those which may carry a verdict. `identical`: the parents
+    whose bits every decisive element holds, the most alike first; `beneath` those of them whose finer numbers lie
+    nearer the suspect's than numbers that were rounded to these do; `alike` the share of all elements, vectors too,
+    in which that first one has the suspect's bits; `equal` by parent the share of decisive elements in which it has
+    them. `correlations`: mean-centred raw correlation by parent (None: no variance); `kin_tensors` the share of
+    decisive elements in tensors where one of them exceeds 0.5; `signs` the same as `correlations` by signs
+    (`at_their_places.py`), `beyond_chance` by parent, where raw correlations show no kinship, the share of equal bits
+    less what chance gives. `proportional`: of the nearest parent, how much more its small weights changed than its
+    large ones, over their size, and the change of the large ones. `elsewhere`: the parent whose rows and columns have
+    the suspect's sizes in another order (`profiles.py`); `untested` where too few could be compared; of so many
+    `profiles`, `rare` by parent are closer than chance makes one in a thousand, which `by_chance` would be of
+    independent models; `heads` by parent those of attention that are its own by their singular values
+    (`search/coordinates/head_spectra.py`).
 
     `paired`: what the units say, where they were asked. `patched`: whether every decisive tensor holds all bits of some
     parent, though no parent holds all; `stacked` what that is, where it is so layer by layer.
@@ -77,6 +82,8 @@ class Facts:
     many lie strictly between, of those that the mixture would put there; `towards` by parent: the share of what differs
     from the heaviest parent that moved its way (`sides.py`).
 
+    `packed`: of every argument, the suspect first, how it is packed, if its matrices are decoded when they are read.
+
     `bit_equal`: the best recipe's share where parents differ, at worst; `mixes` whether that recipe, or else the exact
     weighting, uses more than one parent, in `pieces` pieces, and `blends` whether any piece by itself does; `interior`
     whether none of its weights is negative.
@@ -87,7 +94,9 @@ class Facts:
     `weights` by parent (likelihood, else least squares), with the largest standard error `weight_error`;
     `straightness`: minus the cosine of the angle at the suspect, freed of rounding. `spread`: standard deviation of a
     weight over layers or components beyond its own error. `boundary`: nothing beyond rounding was added. `trace`:
-    whose rounding it has, where a recipe's is telling (`trace.py`).
+    whose rounding it has, where a recipe's is telling (`trace.py`). `whole` by parent: the components of which every
+    bit is its, where that is not so of every parent; `follows` a parent and a component that is mostly that parent's,
+    though another is the heaviest over all (`components.py`).
     """
 
     elements: int
@@ -96,6 +105,7 @@ class Facts:
     compared: float = 1.0
     compared_decisive: float = 1.0
     identical: tuple[int, ...] = ()
+    beneath: tuple[int, ...] = ()
     alike: float = 1.0
     equal: tuple[float, ...] = ()
     correlations: tuple[float | None, ...] = ()
@@ -111,6 +121,7 @@ class Facts:
     profiles: int = 0
     rare: tuple[int, ...] = ()
     by_chance: float = 0.0
+    heads: tuple[HeadsAlike, ...] = ()
     between: tuple[Between, ...] = ()
     other_exact: int | None = None
     extrapolated: int | None = None
@@ -118,6 +129,7 @@ class Facts:
     made_from: int | None = None
     short: bool = True
     precision: tuple[Precision, ...] = ()
+    packed: tuple[Packing | None, ...] = ()
     ties: int = 0
     ties_even: float | None = None
     ties_firm: bool = False
@@ -143,3 +155,5 @@ class Facts:
     spread: float | None = None
     boundary: bool = False
     trace: Trace | None = None
+    whole: tuple[tuple[str, ...], ...] = ()
+    follows: tuple[int, str] | None = None

@@ -12,9 +12,12 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from modelprov.checkpoints.types import Packing
 from modelprov.forensics.estimators import interval
-from modelprov.forensics.estimators.at_their_places import change_by_size, equal_beyond_chance, quadrant
+from modelprov.forensics.estimators.at_their_places import change_by_size, equal_beyond_chance, inner_share, quadrant
+from modelprov.forensics.estimators.likelihood import Likelihood
 from modelprov.forensics.estimators.precision import Precision, precisions, short
+from modelprov.forensics.judging.components import follows_another, held_whole
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.line import collinearity, straightness, weights_of
 from modelprov.forensics.judging.part_alphas import PartAlpha, part_weights, spread, spread_of_weights
@@ -42,6 +45,7 @@ from modelprov.forensics.thresholds import (
     MISSED_FEW,
     NEAR,
     REPRODUCED,
+    SCATTERED,
     SINGLE,
     SINGLE_SHARE,
 )
@@ -56,7 +60,7 @@ class Evidence:
     """What the facts are drawn from: sums, fits, swept recipes, the coefficients of parts, the shares compared.
 
     Those are the shares of all the suspect's weights, and of those that may carry a verdict. `sample` is the decisive
-    part of the sample, also where a single parent leaves nothing to fit.
+    part of the sample, also where a single parent leaves nothing to fit. `packed`: how each argument is packed.
     """
 
     table: Table
@@ -67,6 +71,7 @@ class Evidence:
     seed: int
     compared: tuple[float, float] = (1.0, 1.0)
     sample: Sample | None = None
+    packed: tuple[Packing | None, ...] = ()
 
 
 def gather(of: Evidence) -> Facts:
@@ -161,6 +166,7 @@ def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
     # of equals the last comes first, as it is the reference, usually the base that the others are made from too
     same.sort(key=lambda parent: (-everything.equal(0, parent), -parent))
     weights, error = weights_of(total, fits)
+    components = _fitted_components(of)
     correlated = tuple(mean_correlation(table, decisive, 0, parent) for parent in range(1, n))
     return replace(
         facts,
@@ -168,6 +174,7 @@ def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
         compared=of.compared[0],
         compared_decisive=of.compared[1],
         identical=tuple(same),
+        beneath=_beneath(of.sample, same),
         patched=not same and _patched(table, decisive),
         alike=everything.equal(0, same[0]) / everything.elements if same else 1.0,
         equal=tuple(total.equal(0, parent) / elements if elements else 0.0 for parent in range(1, n)),
@@ -181,7 +188,9 @@ def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
         weight_error=error,
         collinearity=collinearity(total, fits),
         straightness=straightness(total, fits, weights),
-        spread=_spread(of),
+        spread=_spread(of, components),
+        whole=held_whole(table),
+        follows=follows_another({**of.parts.get("component", {}), **components}, weights),
         boundary=fits is not None and fits.likelihood.sigma_at_boundary,
         trace=trace(fits, None if table.slot is None else of.recipes[table.slot]),
     )
@@ -208,6 +217,7 @@ def _guarded(of: Evidence, facts: Facts, rows: Sequence[int]) -> Facts:
         made_from=back,
         short=judged is None or short(judged.sample),
         precision=_precision(of),
+        packed=of.packed,
         ties=side.ties,
         ties_even=side.even / side.ties if side.ties else None,
         ties_firm=side.firm,
@@ -229,7 +239,7 @@ class _AtPlaces(TypedDict, total=False):
 
 
 def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: tuple[float, ...] | None) -> _AtPlaces:
-    """What raw correlations hide: of strangers signs and equal bits, of a parent's neighbour how its weights changed.
+    """What raw correlations hide: signs, of strangers equal bits, of a parent's neighbour how its weights changed.
 
     Measured where a rule asks for it: each takes a sort of the whole sample.
     """
@@ -240,7 +250,11 @@ def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: 
     if max(known) >= KIN:
         shares = (1.0,) if len(parents) == 1 else weights or (0.0,)
         near = NEAR < max(shares) <= BEYOND
-        return {"proportional": change_by_size(of.sample, shares.index(max(shares)))} if near else {}
+        some = subsample(of.sample, ROLES_ELEMENTS, 0)
+        measured: _AtPlaces = {"signs": tuple(quadrant(some, parent) for parent in parents)}
+        if near:
+            measured["proportional"] = change_by_size(of.sample, shares.index(max(shares)))
+        return measured
     return {
         "signs": tuple(quadrant(of.sample, parent) for parent in parents),
         "beyond_chance": tuple(equal_beyond_chance(of.sample, parent) for parent in parents),
@@ -259,12 +273,22 @@ def _same(table: Table, decisive: Sequence[int], parent: int) -> bool:
     return bool((others <= np.maximum(single, SINGLE_SHARE * counts[:, ELEMENTS])).all())
 
 
+def _beneath(sample: Sample | None, same: Sequence[int]) -> tuple[int, ...]:
+    """Of the parents whose bits the suspect holds, those that are too near to have been rounded to it."""
+    shares = {} if sample is None else {parent: inner_share(sample, parent - 1) for parent in same}
+    return tuple(parent for parent, share in shares.items() if (share or 0) > SCATTERED)
+
+
 def _precision(of: Evidence) -> tuple[Precision, ...]:
     if of.sample is None:
         return ()
     tensors = of.table.tensors
     declared = [[tensor.views[number].ref.dtype.code for tensor in tensors] for number in range(len(of.table.labels))]
-    return precisions(of.sample, np.array(declared, np.int64))
+    found = precisions(of.sample, np.array(declared, np.int64))
+    if not of.packed:
+        return found
+    forms = (None if packing is None else Precision(packing.format, packing.format) for packing in of.packed)
+    return tuple(form or measured for form, measured in zip(forms, found, strict=True))
 
 
 def _bit_equal(moments: Moments, slot: int | None) -> float | None:
@@ -314,22 +338,26 @@ def _other_exact(total: Moments, fits: Fits | None) -> int | None:
     return None
 
 
-def _spread(of: Evidence) -> float | None:
+def _fitted_components(of: Evidence) -> dict[object, Likelihood]:
+    """What the likelihood says of each component by itself; `of.parts` says it of one parent beside the reference."""
+    if of.fits is None or len(of.fits.sample.parents) == 2:
+        return {}
+    components = {int(stratum): of.table.tensors[row].component for row, stratum in enumerate(of.strata.of_tensor)}
+    return part_weights(of.fits, components, of.seed)
+
+
+def _spread(of: Evidence, components: Mapping[object, Likelihood]) -> float | None:
     """How much a parent's weight varies between layers or between components, beyond errors.
 
     None below three measured layers: two that happen to agree are no sign that all do.
     """
     if of.fits is None:
         return None
-    layers = {stratum: layer for stratum, layer in enumerate(of.strata.layers) if layer is not None}
-    components = {int(stratum): of.table.tensors[row].component for row, stratum in enumerate(of.strata.of_tensor)}
     if len(of.fits.sample.parents) == 2:
-        by_layer, by_component = (
-            spread(of.parts.get(kind, {}), least) for kind, least in (("layer", LAYERS_MEASURED), ("component", 2))
-        )
+        over_layers = spread(of.parts.get("layer", {}), LAYERS_MEASURED)
+        over_components = spread(of.parts.get("component", {}))
     else:
-        by_layer, by_component = (
-            spread_of_weights(part_weights(of.fits, keys, of.seed), least)
-            for keys, least in ((layers, LAYERS_MEASURED), (components, 2))
-        )
-    return None if by_layer is None else max(by_layer, by_component or 0.0)
+        layers = {stratum: layer for stratum, layer in enumerate(of.strata.layers) if layer is not None}
+        over_layers = spread_of_weights(part_weights(of.fits, layers, of.seed).values(), LAYERS_MEASURED)
+        over_components = spread_of_weights(components.values())
+    return None if over_layers is None else max(over_layers, over_components or 0.0)

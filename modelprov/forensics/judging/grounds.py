@@ -42,16 +42,8 @@ def grounds(
             )
     if facts.paired is not None:
         found.append(units(facts.paired, labels))
-    for parent, rare in enumerate(facts.rare, 1):
-        found.append(
-            Evidence(
-                measure=f"sorted sizes of rows and columns that are closer to those of {labels[parent]} than chance "
-                "makes one in a thousand (other coordinates)",
-                value=f"{rare} of {facts.profiles}",
-                null=f"{facts.by_chance:.1g} of {facts.profiles}",
-            )
-        )
-    if facts.precision:
+    found += _elsewhere(facts, labels)
+    if facts.precision and (facts.paired is None or facts.paired.exact):  # else of numbers that were rounded anew
         found.append(_precision(facts, labels))
     if akin(facts):
         found += _rounded(facts, reproduction)
@@ -119,6 +111,24 @@ def grounds(
                 )
             )
     return found
+
+
+def _elsewhere(facts: Facts, labels: Sequence[str]) -> Iterator[Evidence]:
+    """What was looked for before an all-clear, and how little of it there was."""
+    for parent, rare in enumerate(facts.rare, 1):
+        yield Evidence(
+            measure=f"sorted sizes of rows and columns that are closer to those of {labels[parent]} than chance "
+            "makes one in a thousand (other coordinates)",
+            value=f"{rare} of {facts.profiles}",
+            null=f"{facts.by_chance:.1g} of {facts.profiles}",
+        )
+    for parent, found in enumerate(facts.heads, 1):
+        yield Evidence(
+            measure="heads of attention whose singular values are less than half as far from those of a head of "
+            f"{labels[parent]} as heads of one model are from each other (other coordinates)",
+            value=f"{found.alike:,} of {found.heads:,}" if found.heads else "not tested: no heads were found",
+            null="at most 6 % of models trained apart" if found.heads else None,
+        )
 
 
 def _precision(facts: Facts, labels: Sequence[str]) -> Evidence:

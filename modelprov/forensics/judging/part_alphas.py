@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -120,15 +120,15 @@ def _by_likelihood(
     return PartAlpha(alpha, alpha - half, alpha + half, coverage, error, ml.sigma_relative)
 
 
-def part_weights(fits: Fits, part_of_stratum: Mapping[int, object], seed: int) -> list[Likelihood]:
+def part_weights(fits: Fits, part_of_stratum: Mapping[int, object], seed: int) -> dict[object, Likelihood]:
     """Fit the likelihood of each part, for any number of parents; parts without enough elements are left out."""
-    found = []
+    found = {}
     for part in dict.fromkeys(part_of_stratum.values()):
         strata = [stratum for stratum, own in part_of_stratum.items() if own == part]
         members = np.flatnonzero(np.isin(fits.stratum, strata))
         if members.size >= PART_ELEMENTS:
-            found.append(likelihood.fit(subsample(fits.sample.take(members), PER_PART, seed)))
-    return [one for one in found if one.converged and one.alphas is not None]
+            found[part] = likelihood.fit(subsample(fits.sample.take(members), PER_PART, seed))
+    return {part: fit for part, fit in found.items() if fit.converged and fit.alphas is not None}
 
 
 def spread(parts: Mapping[object, PartAlpha], least: int = 2) -> float | None:
@@ -142,10 +142,10 @@ def spread(parts: Mapping[object, PartAlpha], least: int = 2) -> float | None:
     return _beyond_errors(pairs, least)
 
 
-def spread_of_weights(parts: Sequence[Likelihood], least: int = 2) -> float | None:
+def spread_of_weights(parts: Collection[Likelihood], least: int = 2) -> float | None:
     """The same over likelihoods of parts, of the coefficient that varies most."""
-    alphas = [one.alphas for one in parts if one.alphas is not None]
-    errors = [one.standard_errors or (0.0,) * len(one.alphas or ()) for one in parts if one.alphas is not None]
+    alphas = [part.alphas for part in parts if part.alphas is not None]
+    errors = [part.standard_errors or (0.0,) * len(part.alphas or ()) for part in parts if part.alphas is not None]
     found = [
         _beyond_errors([(alpha[i], error[i]) for alpha, error in zip(alphas, errors, strict=True)], least)
         for i in range(len(alphas[0]) if alphas else 0)

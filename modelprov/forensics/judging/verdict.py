@@ -9,11 +9,15 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         for at most 3 elements of a matrix, or 0.01 %
                                                                                               -> copy
                         (norms, biases and other vectors may differ: the share says so)
+    beneath-rounding    the same, but the parent's numbers are finer, and lie nearer the suspect's than numbers that
+                        were rounded to these                                                 -> inconclusive
 3.  unrelated           mean-centred correlation with every parent below 0.1, by signs too, and in no single tensor
                         above 0.5                                                             -> unrelated
     coordinates-open    the same, but sorted sizes of rows and columns are a parent's beyond chance, or could not be
-                        compared                                                              -> inconclusive
-4.  weak-kinship        the correlation below 0.5 for every parent, or below 0.1 though signs or units are akin
+                        compared; or a quarter of the heads of attention have singular values that are a
+                        parent's                                                              -> inconclusive
+4.  weak-kinship        the correlation below 0.5 for every parent, or below 0.1 though signs or units are akin, or
+                        above though signs are not (below 0.25)
                                                                                               -> inconclusive
 5.  other-child         another argument is an exact mixture of the suspect and the rest, and the suspect is not one
                                                                                               -> inconclusive
@@ -38,7 +42,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     method              what no weighted sum explains, after rules 7 to 10: a merge method, computed again in whole
                         tensors, gives the bits as rule 6 asks for (`named_method.py`), or, where its masks are random,
                         the survivors are what some mask makes of them, and no parent was made for it (else
-                        extrapolated); or every layer is a parent's, and one is there
+                        extrapolated) nor could have been: 200 elements at least are mixtures of two parents, and no
+                        parent's number (else picked); or every layer is a parent's, and one is there
                         as two related parents have it (`stacked.py`)                         -> merge
 8.  traced              a recipe of several parents, in steps of 16 bits: where it gives another number than the mixture
                         rounded once, and no parent's, 0.8 of what holds either hold the recipe's, at least 500
@@ -52,13 +57,19 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     near-copy           the same, but all that differs is of the size of rounding, and follows the weights' own size
                         as rounding, scaling and noise do                                     -> inconclusive
     two-directions      the same, but a second one has at least 0.1, or three quarters of what differs from the first
-                        moved towards the second                                              -> inconclusive
+                        moved towards the second, or most of a component by itself is its     -> inconclusive
 10. shared-direction    anything else                                                         -> inconclusive
 
 Where the test of units (`search/coordinates/`) finds the suspect in other coordinates, these are undone first, and the
 rules look at what is then there. Rules 2 and 6, which speak of bits, hold as ever if no bit was lost in undoing and at
 least half of the weights that may carry a verdict could be compared; whatever else the rules say becomes
     other-coordinates                                                                         -> other-coordinates
+but where the weights then correlate below 0.5, and fewer than half of them are in tensors above it
+    coordinates-open                                                                          -> inconclusive
+
+Of a suspect that was decoded from a packed form, whose bits are its quantiser's, rules 6 and 7 say nothing, nor rule 8
+where cells are not known or leave the shares open by more than 0.05; of a parent that was, none of the three
+    quantised                                                                                 -> inconclusive
 
 A control that fares as the suspect does turns rules 6 to 8 into inconclusive, and so does, for every class, a suspect
 of whose weights that may carry a verdict less than half could be compared, nine tenths for a copy and for unrelated
@@ -80,6 +91,7 @@ from modelprov.forensics.thresholds import (
     HALF,
     INTERIOR,
     KIN,
+    KIN_BY_SIGNS,
     KNOWN,
     MINIMUM_ELEMENTS,
     MISSED,
@@ -145,6 +157,8 @@ def _enough(decision: Decision, facts: Facts) -> bool:
         and min(facts.compared, facts.compared_decisive) < NEARLY_ALL
     ):
         return False
+    if decision.class_ is VerdictClass.UNRELATED and facts.compared_decisive * facts.finite < NEARLY_ALL:
+        return False
     return facts.compared_decisive * held(decision, facts) >= HALF
 
 
@@ -158,6 +172,11 @@ def parent_rounded(parent: int, reason: str) -> Decision:
     return _inconclusive("rounded", reason, parent)
 
 
+def of_packed_numbers(reason: str, parent: int | None = None) -> Decision:
+    """What remains where numbers that a quantiser rounded do not carry the class (`packed.py` says when)."""
+    return _inconclusive("quantised", reason, parent)
+
+
 def pointing_elsewhere(parent: int, reason: str) -> Decision:
     """What a candidate decides that stands out in what a parent leaves (`beyond.py` says when)."""
     return _inconclusive("points-elsewhere", reason, parent)
@@ -165,7 +184,12 @@ def pointing_elsewhere(parent: int, reason: str) -> Decision:
 
 def held(decision: Decision, facts: Facts) -> float:
     """The share of the weights compared that the class is about, 0 to 1: less than all where it holds in a part."""
-    return {"partly-exact": facts.explained, "identical": facts.alike * facts.finite}.get(decision.rule, 1.0)
+    shares = {
+        "partly-exact": facts.explained,
+        "identical": facts.alike * facts.finite,
+        "unrelated": facts.finite,
+    }
+    return shares.get(decision.rule, 1.0)
 
 
 def _stacked(decision: Decision, stacked: Stacked) -> Decision:
@@ -193,22 +217,46 @@ def _undone(decision: Decision, facts: Facts, paired: PairedUnits) -> Decision:
         f"{paired.agreeing:,} of {paired.units:,} units are paired alike by their gates and by their ups, where chance "
         f"gives {paired.expected:.2g}, and {paired.kin} of {paired.layers} layers are related so"
     )
+    reached = max((value for value in facts.correlations if value is not None), default=0.0)
+    if reached < KIN and facts.kin_tensors < HALF:
+        return _inconclusive(
+            "coordinates-open",
+            f"{reason}; but once other coordinates are undone the raw weights correlate at {reached:.2f}, less than a "
+            "descendant's do, and undoing alone brings strangers as far in small models",
+            paired.parent,
+        )
     return Decision(VerdictClass.OTHER_COORDINATES, "other-coordinates", paired.parent, reason)
 
 
 def akin(facts: Facts) -> bool:
     """Whether the suspect's weights are, at their places, a relative's: only then does a mixture mean anything."""
-    return bool(facts.identical) or max((value for value in facts.correlations if value is not None), default=0) >= KIN
+    highest = max((value for value in facts.correlations if value is not None), default=0)
+    return bool(facts.identical) or (highest >= KIN and not by_design(facts))
+
+
+def by_design(facts: Facts) -> bool:
+    """Whether a few numbers own what correlates, where all numbers' signs do not: a common start, such as the identity.
+
+    Of relatives, merges and whatever was trained signs correlate as numbers do.
+    """
+    if not facts.signs or (facts.bit_equal or 0) >= REPRODUCED:
+        return False
+    known = [(value, number) for number, value in enumerate(facts.correlations) if value is not None]
+    highest, parent = max(known, default=(0.0, 0))
+    return highest >= KIN and (facts.signs[parent] or 0.0) < KIN_BY_SIGNS
 
 
 def _by_rules(facts: Facts) -> Decision:
     """Rules 1 to 4, then the rest."""
+    if facts.finite < HALF:
+        return _inconclusive(
+            "no-evidence",
+            "more than half of the matrix elements are not finite in one file or another: compare again without it",
+        )
     if facts.elements < MINIMUM_ELEMENTS:
         return _inconclusive("no-evidence", "too few comparable matrix elements; norms and biases decide nothing")
-    if facts.finite < HALF:
-        return _inconclusive("no-evidence", "more than half of the matrix elements are not finite")
     if facts.identical:
-        return Decision(VerdictClass.COPY, "identical", facts.identical[0])
+        return _identical(facts)
     known = [value for value in facts.correlations if value is not None]
     if not known:
         return _inconclusive("no-evidence", "the matrices of the suspect or of the parents do not vary")
@@ -224,6 +272,16 @@ def _by_rules(facts: Facts) -> Decision:
                 "chance allows, as after reordering, rotating or rescaling a model inside",
                 facts.elsewhere,
             )
+        like = max(range(len(facts.heads)), key=lambda number: facts.heads[number].alike, default=None)
+        if like is not None and facts.heads[like].related:
+            alike = facts.heads[like]
+            return _inconclusive(
+                "coordinates-open",
+                "weight by weight they share nothing, but by their singular values, which no other coordinates "
+                f"change, {alike.alike:,} of {alike.heads:,} heads of attention are less than half as far from one of "
+                "that model's as heads of one model are from each other",
+                like + 1,
+            )
         if facts.untested:
             return _inconclusive(
                 "coordinates-open",
@@ -237,9 +295,30 @@ def _by_rules(facts: Facts) -> Decision:
             f"the raw weights correlate at {related:.2f}, in {facts.kin_tensors:.1%} of them above {KIN}: more than "
             "chance, less than a descendant does",
         )
+    if by_design(facts):
+        parent = facts.correlations.index(related)
+        return _inconclusive(
+            "weak-kinship",
+            f"the raw weights correlate at {related:.2f}, but by their signs at {facts.signs[parent] or 0:.2f} only: a "
+            "few large numbers own it, as where matrices of both began as the identity",
+            parent + 1,
+        )
     if facts.parents == 1:
         return _near(facts, 1)
     return _among_parents(facts)
+
+
+def _identical(facts: Facts) -> Decision:
+    """A copy of a parent whose numbers these are, rounded or not, unless that parent was made from these."""
+    copied = [parent for parent in facts.identical if parent not in facts.beneath]
+    if copied:
+        return Decision(VerdictClass.COPY, "identical", copied[0])
+    return _inconclusive(
+        "beneath-rounding",
+        "the finer numbers of that parent lie nearer the suspect's than numbers that were rounded to these lie, as "
+        "after training by less than one rounding step",
+        facts.identical[0],
+    )
 
 
 def _near(facts: Facts, parent: int) -> Decision:
@@ -423,6 +502,13 @@ def _second_direction(facts: Facts, weights: tuple[float, ...], heaviest: int) -
             "two-directions",
             f"{words}, as in merges that drop, pick or swap elements",
             parent + 1,
+        )
+    if facts.follows is not None:
+        parent, component = facts.follows
+        return _inconclusive(
+            "two-directions",
+            f"the {component} by itself is mostly that parent's, as where a part was taken from it",
+            parent,
         )
     return None
 

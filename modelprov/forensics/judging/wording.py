@@ -58,7 +58,8 @@ def _summary(
     alone = " A merge was not tested: that takes a second parent." if len(labels) == 2 else ""
     parent = labels[decision.parent] if decision.parent else ""
     if kind is VerdictClass.COPY:
-        return f"{_copied(facts, suspect, labels[0], parent, decision.parent or 1)}{_alike(facts, labels)}{alone}"
+        copied = _copied(facts, suspect, labels[0], parent, decision.parent or 1)
+        return f"{copied}{_alike(decision, facts, labels)}{alone}"
     if kind is VerdictClass.MERGE:
         return _merge_summary(decision, facts, mixing, reproduction, [suspect, *labels[1:]])
     if kind is VerdictClass.ON_LINE:
@@ -70,7 +71,7 @@ def _summary(
         )
     if kind is VerdictClass.SAME_ORIGIN:
         return (
-            f"{suspect} shares its origin with {parent}; who came first is open.{_same_bits(decision, facts, parent)}"
+            f"{suspect} shares its origin with {parent}; who came first is open.{_same_bits(decision, facts, labels)}"
             f"{_others(decision, facts, labels)}{alone}"
         )
     if kind is VerdictClass.UNRELATED:
@@ -98,6 +99,11 @@ def _open(decision: Decision, facts: Facts, labels: Sequence[str], alone: str) -
             f"{suspect} is perhaps {parent}, or a descendant, in other coordinates: {decision.reason}. That is no "
             "finding and no all-clear."
         )
+    if decision.rule == "beneath-rounding" and decision.parent:
+        return (
+            f"{parent} rounds to {suspect}, number by number, but was perhaps made from it: {decision.reason}. That is "
+            f"no copy and no all-clear.{alone}"
+        )
     if decision.rule == "rounded" and decision.parent:
         return (
             f"{suspect} is {parent}, rounded: {decision.reason}. Which of them was made from which is open; that is no "
@@ -109,10 +115,7 @@ def _open(decision: Decision, facts: Facts, labels: Sequence[str], alone: str) -
             f"is no all-clear.{alone}"
         )
     if decision.rule == "points-elsewhere" and decision.parent:
-        return (
-            f"{suspect} is near {parent}, and {decision.reason}: named as a further parent, that one "
-            "may settle it. Which of them was made from which is open."
-        )
+        return f"{suspect} is near {parent}, and {decision.reason}. Which of them was made from which is open."
     if decision.rule == "two-directions" and decision.parent and facts.weights:
         near = labels[1 + max(range(len(facts.weights)), key=lambda number: (facts.weights or ())[number])]
         return f"{suspect} is near {near} and has the direction of {parent} in it too: {decision.reason}."
@@ -149,9 +152,9 @@ def _compared(facts: Facts, suspect: str) -> str:
     return suspect if facts.compared == 1 else f"The {floor_percent(facts.compared)} of {suspect} that can be compared"
 
 
-def _alike(facts: Facts, labels: Sequence[str]) -> str:
+def _alike(decision: Decision, facts: Facts, labels: Sequence[str]) -> str:
     """That other parents have the same matrices, so that the one named is one of several."""
-    others = [labels[parent] for parent in facts.identical[1:]]
+    others = [labels[parent] for parent in facts.identical if parent != decision.parent]
     return (
         f" The matrices of {' and '.join(others)} are the same ones, so it may come from there as well."
         if others
@@ -159,14 +162,14 @@ def _alike(facts: Facts, labels: Sequence[str]) -> str:
     )
 
 
-def _same_bits(decision: Decision, facts: Facts, parent: str) -> str:
-    """How much is the very same, where that is most of it: little changed is no model of its own."""
-    share = facts.equal[(decision.parent or 1) - 1] if facts.equal else 0.0
-    return (
-        f" {floor_percent(share)} of the matrix weights compared are those of {parent}, bit for bit."
-        if share >= HALF
-        else ""
-    )
+def _same_bits(decision: Decision, facts: Facts, labels: Sequence[str]) -> str:
+    """What is the very same: how much, where that is most of it, and which components as a whole."""
+    nearest = decision.parent or 1
+    share = facts.equal[nearest - 1] if facts.equal else 0.0
+    said = f" {floor_percent(share)} of the matrix weights compared are those of {labels[nearest]}, bit for bit."
+    whole = [(names, labels[parent]) for parent, names in enumerate(facts.whole, 1) if names]
+    parts = "".join(f" All bits of its {' and '.join(names)} are those of {label}." for names, label in whole)
+    return (said if share >= HALF else "") + parts
 
 
 def _others(decision: Decision, facts: Facts, labels: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from modelprov.checkpoints.plan import plan_segments
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Component
 from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sampling.segments import decoded
+from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
 from modelprov.forensics.thresholds import BEYOND_CHANCE, PROFILE_ROWS, PROFILES, RARE, VARIED
 from modelprov.recipes.tensor_groups import kind_of
 
@@ -44,13 +45,14 @@ READERS = (
 class Resemblance:
     """For each parent (1 ... k): whether it matches, and how many of the `profiles` are rarer than `RARE`.
 
-    `by_chance` is how many that would be among independent models.
+    `by_chance` is how many that would be among independent models. `heads` says the same of attention, by parent.
     """
 
     matching: tuple[bool, ...]
     rare: tuple[int, ...]
     profiles: int
     by_chance: float
+    heads: tuple[HeadsAlike, ...] = ()
 
     @property
     def tested(self) -> bool:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from modelprov.checkpoints.layouts.tokens import SharedTokens
 from modelprov.forensics.compare import Comparison, Options
+from modelprov.forensics.judging.coordinates import with_units
 from modelprov.forensics.results import VerdictClass
+from modelprov.forensics.search.coordinates.frame import same
+from modelprov.forensics.search.coordinates.kinship import Kinship, LayerTest
+from modelprov.forensics.search.coordinates.looking import Found
 from tests.forensics.coordinates.family import (
     KEEPING_BITS,
     OF_EXPERTS,
@@ -103,6 +109,18 @@ def test_a_stranger_stays_unrelated_and_is_told_how_many_units_agree(style: int)
     assert found.coordinates is not None
     assert not found.coordinates.related
     assert any("units that gates and ups" in item.measure for item in found.findings.verdict.rests_on)
+
+
+def test_units_that_agree_take_back_an_all_clear_even_where_nothing_was_undone() -> None:
+    findings = seen(strangers(1)[0], strangers(2)[0]).findings
+    assert findings.verdict.class_ is VerdictClass.UNRELATED
+    tests = tuple(LayerTest(layer, layer, 200, 256, 1.0, 1e-80) for layer in range(4))
+    tokens = SharedTokens(np.arange(9), np.arange(9), "numbers")
+    kin = Kinship(same(64), tokens, tests, 1, {})
+    told = with_units(findings, Found(1, kin, tests, None), ("S", "P"))
+    assert (told.verdict.class_, told.verdict.rule) == (VerdictClass.INCONCLUSIVE, "weak-kinship")
+    assert "800 of 1,024 units" in told.verdict.reason
+    assert any("800 of 1,024" in evidence.value for evidence in told.verdict.rests_on)
 
 
 def test_a_model_at_its_own_places_keeps_its_verdict_also_when_everything_is_looked_for() -> None:

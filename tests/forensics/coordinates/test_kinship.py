@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks.cases import structure
+from benchmarks.cases.coordinates import Arrays
 from modelprov.checkpoints.layouts.decoder import decoder_of
 from modelprov.forensics.search.coordinates.kinship import kinship
 from modelprov.forensics.search.coordinates.pairing import agreements, assigned, chance, nearest
@@ -19,6 +21,7 @@ from tests.forensics.coordinates.family import (
     ROUNDED,
     SHAPE,
     STRUCTURE,
+    decoder,
     family,
     kin_of,
     made,
@@ -80,6 +83,48 @@ def test_siblings_whose_embeddings_learnt_the_same_data_are_strangers(share: flo
     for name in ("model.embed_tokens.weight", "lm_head.weight"):
         other[name] = share * own[name] + (1 - share) * other[name]
     assert not kin_of(structure.stored(other, family().first), family().base).related
+
+
+def _not_finite(values: Arrays, name: str) -> None:
+    values[name][:] = np.nan
+
+
+def _all_alike(values: Arrays, name: str) -> None:
+    values[name][:] = values[name][:1]
+
+
+def _ups_are_gates(values: Arrays, name: str) -> None:
+    values[name] = values[name.replace("up_proj", "gate_proj")].copy()
+
+
+def _ups_began_as_gates(values: Arrays, name: str) -> None:
+    values[name] = values[name] + 3 * values[name.replace("up_proj", "gate_proj")]
+
+
+@pytest.mark.parametrize(
+    ("how", "sides"),
+    [(_not_finite, 1), (_all_alike, 1), (_all_alike, 2), (_ups_are_gates, 2), (_ups_began_as_gates, 2)],
+)
+def test_two_pairings_of_the_same_or_of_nothing_are_no_kinship(how: Callable[[Arrays, str], None], sides: int) -> None:
+    """Where every row is as good as any, or one witness is asked twice, both assignments agree in strangers too."""
+    models = []
+    for number, weights in enumerate((family().base, family().stranger)):
+        values = structure.arrays_of(weights)
+        for name in [name for name in values if "up_proj" in name or "gate_proj" in name]:
+            if number < sides and ("up_proj" in name or how in (_not_finite, _all_alike)):
+                how(values, name)
+        models.append(structure.stored(values, weights))
+    found = kinship(*(decoder(label, model) for label, model in zip("SP", models[::-1], strict=True)), seed=0)
+    assert found is None or not any(test.related for test in found.tests)
+
+
+def test_units_that_stand_twice_count_once() -> None:
+    """A model that was widened by doubling its units is related all the same."""
+    values = structure.arrays_of(family().first)
+    for name in [name for name in values if ".mlp." in name]:
+        values[name] = np.concatenate([values[name]] * 2, axis=1 if "down_proj" in name else 0)
+    found = kin_of(structure.stored(values, family().first), family().base)
+    assert [test.share for test in found.tests] == [1.0] * 4
 
 
 def test_half_of_the_layers_must_be_the_parents() -> None:

@@ -129,3 +129,45 @@ def test_a_control_on_the_same_frozen_part_takes_the_copy_away() -> None:
 
     assert named(judge(headed(1), headed(2))) == ("copy", "identical")
     assert named(judge(headed(1), headed(2), controls=[headed(3)])) == ("inconclusive", "identical")
+
+
+def cast(of: Weights, dtype: DType) -> Weights:
+    return {name: (store(values, dtype), dtype) for name, (values, _) in of.items()}
+
+
+def test_a_base_is_no_copy_of_a_finetune_that_moved_by_less_than_a_step() -> None:
+    base, _, rng = tuned(11)
+    finer = {
+        name: (np.asarray(values * (1 + 3e-4 * rng.standard_normal(values.shape)), np.float32), DType.F32)
+        for name, (values, _) in base.items()
+    }
+    beneath = {
+        name: (np.where(store(values, DType.BF16) == base[name][0], values, base[name][0]), DType.F32)
+        for name, (values, _) in finer.items()
+    }
+    found = judge(base, beneath).verdict
+    assert (str(found.class_), found.rule) == ("inconclusive", "beneath-rounding"), found.summary
+
+
+@pytest.mark.parametrize("dtype", [DType.F32, DType.F16])
+def test_the_finer_original_of_a_rounded_copy_is_what_it_was_copied_from(dtype: DType) -> None:
+    original = cast(model(np.random.default_rng(12), SIZE, DType.F32), dtype)
+    copied = cast(original, DType.BF16)
+    assert named(judge(copied, original)) == ("copy", "identical")
+
+
+def test_a_part_that_is_another_parent_s_is_no_all_clear() -> None:
+    base = model(np.random.default_rng(13), SIZE, DType.BF16)
+    rng = np.random.default_rng(14)
+    first, second = (apply(base, change(base, rng, 8e-4)) for _ in range(2))
+    suspect = stepped(first | {"lm_head.weight": second["lm_head.weight"]}, rng)
+    found = judge(suspect, first, second, base).verdict
+    assert (str(found.class_), found.rule) == ("inconclusive", "two-directions"), found.summary
+    assert "head" in found.summary
+
+
+def test_a_component_that_is_a_parent_s_to_the_bit_is_said_to_be() -> None:
+    parent, base, rng = tuned(15)
+    own = apply(base, change(base, rng, 5e-4))
+    suspect = {name: parent[name] if "embed" in name or "lm_head" in name else own[name] for name in own}
+    assert "All bits of its embeddings and head are those of P1." in judge(suspect, parent).verdict.summary

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from modelprov.forensics.judging.facts import Facts, PairedUnits
-from modelprov.forensics.judging.verdict import decide
+from modelprov.forensics.judging.verdict import akin, decide
+from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, TRAINED, outcome
 
 
@@ -27,6 +28,12 @@ def test_the_bits_of_a_parent_are_a_copy_and_with_other_norms_a_finetune() -> No
     assert outcome(SIBLING, identical=(2,), alike=0.99) == ("copy", "identical")
 
 
+def test_a_finer_parent_too_near_to_have_been_rounded_is_no_original_unless_another_is() -> None:
+    assert outcome(SIBLING, identical=(2,), beneath=(2,)) == ("inconclusive", "beneath-rounding")
+    assert outcome(SIBLING, identical=(2, 1), beneath=(2,)) == ("copy", "identical")
+    assert decide(replace(SIBLING, identical=(2, 1), beneath=(2,))).parent == 1
+
+
 def test_a_finding_about_less_than_half_of_the_suspect_is_not_one_about_the_suspect() -> None:
     for facts in (REPRODUCED, EXACT, TRAINED, SIBLING):
         assert outcome(facts, compared_decisive=0.4) == ("inconclusive", "partial")
@@ -42,6 +49,12 @@ def test_a_copy_and_an_all_clear_are_about_nearly_all_of_the_suspect(facts: Fact
     assert outcome(facts, compared=0.9, compared_decisive=0.9)[1] in ("identical", "unrelated")
 
 
+def test_nobody_is_cleared_of_weights_that_are_not_numbers() -> None:
+    stranger = replace(SIBLING, correlations=(0.01, 0.0))
+    assert outcome(stranger, finite=0.89) == ("inconclusive", "partial")
+    assert outcome(stranger, finite=0.9) == ("unrelated", "unrelated")
+
+
 def test_neither_giants_nor_anything_else_hide_what_signs_bits_and_units_share() -> None:
     stranger = replace(SIBLING, correlations=(0.01, 0.02))
     assert outcome(stranger, signs=(0.0, 0.09), beyond_chance=(0.0, 0.019)) == ("unrelated", "unrelated")
@@ -50,6 +63,16 @@ def test_neither_giants_nor_anything_else_hide_what_signs_bits_and_units_share()
         assert decide(replace(stranger, **changes)).parent == 2  # type: ignore[arg-type]
     few = replace(UNDONE, undone=(), kin=1)
     assert outcome(stranger, paired=few) == ("unrelated", "unrelated")
+
+
+def test_a_few_large_numbers_that_two_models_began_with_make_no_kin() -> None:
+    for facts in (SIBLING, TRAINED, EXACT, replace(SIBLING, parents=1)):
+        begun = {"correlations": (0.86, 0.3), "signs": (0.24, 0.9)}
+        assert outcome(facts, **begun) == ("inconclusive", "weak-kinship")
+        assert not akin(replace(facts, **begun))  # type: ignore[arg-type]
+        kin = replace(facts, correlations=(0.86, 0.3))
+        assert outcome(facts, **begun | {"signs": (0.25, 0.0)}) == outcome(kin)
+    assert outcome(REPRODUCED, correlations=(0.86, 0.3), signs=(0.2, 0.2)) == ("merge", "reproduced")
 
 
 def test_changes_of_the_size_and_kind_of_rounding_are_no_all_clear() -> None:
@@ -75,6 +98,14 @@ def test_there_is_no_all_clear_while_a_parent_has_the_same_sizes_in_another_orde
     assert decide(replace(stranger, elsewhere=2)).parent == 2
 
 
+def test_there_is_no_all_clear_while_a_quarter_of_the_heads_are_a_parents() -> None:
+    stranger = replace(SIBLING, correlations=(0.01, 0.0))
+    assert outcome(stranger, heads=(HeadsAlike(), HeadsAlike(15, 64))) == ("unrelated", "unrelated")
+    assert outcome(stranger, heads=(HeadsAlike(3, 4),)) == ("unrelated", "unrelated")  # a handful
+    found = decide(replace(stranger, heads=(HeadsAlike(), HeadsAlike(16, 64))))
+    assert (found.rule, found.parent) == ("coordinates-open", 2)
+
+
 UNDONE = PairedUnits(2, 512, 512, 4.0, 4, 4, 1e-200, ("64 residual dimensions in another order",))
 
 
@@ -87,6 +118,15 @@ def test_what_is_not_told_by_bits_is_told_as_other_coordinates_where_such_were_u
         "512 of 512 units are paired alike by their gates and by their ups, where chance gives 4, and 4 of 4 layers "
         "are related so"
     )
+
+
+def test_what_was_undone_must_bring_the_weights_as_near_as_a_descendants_are() -> None:
+    """Pairing brings strangers near, in small models to 0.3: units alone are then no kinship."""
+    far = replace(SIBLING, correlations=(0.2, 0.49), paired=UNDONE)
+    assert outcome(far) == ("inconclusive", "coordinates-open")
+    assert "correlate at 0.49" in (decide(far).reason or "")
+    assert outcome(far, correlations=(0.2, 0.5))[0] == "other-coordinates"
+    assert outcome(far, kin_tensors=0.5)[0] == "other-coordinates"  # half of the layers another's
 
 
 def test_bits_are_bits_in_other_coordinates_too() -> None:

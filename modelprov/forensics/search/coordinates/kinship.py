@@ -21,7 +21,7 @@ from modelprov.checkpoints.layouts.tokens import SharedTokens, shared_tokens
 from modelprov.forensics.search.coordinates.frame import Frame, find_frame, same, told_by
 from modelprov.forensics.search.coordinates.layers import proposed
 from modelprov.forensics.search.coordinates.matrices import Matrices
-from modelprov.forensics.search.coordinates.pairing import agreements, assigned, chance, unit_rows
+from modelprov.forensics.search.coordinates.pairing import agreements, assigned, chance, clear, unit_rows, units_apart
 from modelprov.forensics.search.coordinates.unit_frame import layers_alike, unit_frame
 from modelprov.forensics.thresholds import HALF, UNITS_AGREE, UNITS_CHANCE
 
@@ -231,16 +231,19 @@ def _units(
     sides = _sides(own, theirs, frame, mine, other)
     if len(sides) < 2 or not alike_in_rows(sides):
         return 0, 0, 0.0
-    count, of = sides[0][0].shape[0], sides[0][1].shape[0]
+    (mine_gate, their_gate, _), (mine_up, their_up, _) = sides[:2]
+    own_rows, their_rows = units_apart(mine_gate, mine_up), units_apart(their_gate, their_up)
+    count, of = own_rows[0].shape[0], their_rows[0].shape[0]
     rows = np.arange(count)
     if count > UNITS:
         rows = np.sort(np.random.default_rng(seed).choice(count, UNITS, replace=False))
     found = []
-    for first, second, signed in sides[:2]:
-        cosines = unit_rows(first[rows]) @ unit_rows(second).T
-        found.append(assigned(cosines if signed else np.abs(cosines)))
+    for number, (_, _, signed) in enumerate(sides[:2]):
+        cosines = own_rows[number][rows] @ their_rows[number].T
+        scores = cosines if signed else np.abs(cosines)
+        found.append(clear(scores, assigned(scores)))
     agreeing, units = agreements(found[0], found[1])
-    return agreeing, units, min(rows.size, of) / max(rows.size, of)
+    return agreeing, units, units / max(rows.size, of, 1)
 
 
 Side = tuple[np.ndarray, np.ndarray, bool]

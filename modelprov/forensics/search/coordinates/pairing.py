@@ -10,6 +10,10 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.dtypes import Float32
 
 Int64 = npt.NDArray[np.int64]
+ALIKE_TO = 1e-6
+"""Cosines that are no further apart come from rows that are alike; float32 leaves 1e-7."""
+LEAST_BESIDE = 0.01
+"""Of its length that a row must have beside another; two roundings to 16 bits leave 0.003."""
 BLOCK = 1024
 LEFT = 4096
 """Rows that are left when the obvious pairs are taken, up to which they are assigned together."""
@@ -29,6 +33,39 @@ def assigned(scores: Float32) -> Int64:
     rows, columns = linear_sum_assignment(scores, maximize=True)
     found[rows] = columns
     return found
+
+
+def clear(scores: Float32, places: Int64) -> Int64:
+    """The places of an assignment that nothing else could as well have had, -1 for the rest.
+
+    Rows that are alike, or hold nothing, score alike: whatever the assignment then does follows their order, and two
+    assignments that know nothing of each other would follow the same one.
+    """
+    rows = np.flatnonzero(places >= 0)
+    reached = scores[rows, places[rows]]
+    beside = (np.abs(scores[rows] - reached[:, None]) <= ALIKE_TO).sum(axis=1)
+    below = (np.abs(scores[:, places[rows]] - reached) <= ALIKE_TO).sum(axis=0)
+    found = np.full(places.size, -1, np.int64)
+    alone = rows[(beside == 1) & (below == 1)]
+    found[alone] = places[alone]
+    return found
+
+
+def units_apart(first: Float32, second: Float32) -> tuple[Float32, Float32]:
+    """Rows [n, d] of two kinds for the same units, of length 1: the first, and what the second has beside it.
+
+    Where ups began as a copy of the gates, pairing them would be pairing gates twice. What a rotation does to both, it
+    does to this. Rows that have next to nothing beside become zero; units that repeat another in both are left out.
+    """
+    own = unit_rows(first)
+    others = unit_rows(second)
+    beside = others - (own * others).sum(axis=1, keepdims=True) * own
+    beside[np.linalg.norm(beside, axis=1) < LEAST_BESIDE] = 0
+    seen: dict[bytes, int] = {}
+    for unit in range(own.shape[0]):
+        seen.setdefault(own[unit].tobytes() + others[unit].tobytes(), unit)
+    kept = np.fromiter(seen.values(), np.int64, len(seen))
+    return own[kept], unit_rows(beside[kept])
 
 
 def agreements(first: Int64, second: Int64) -> tuple[int, int]:
