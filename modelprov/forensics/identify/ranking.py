@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64
-from modelprov.forensics.identify.places import Int64, Shared
+from modelprov.checkpoints.plan import Int64
+from modelprov.forensics.identify.places import Shared
 from modelprov.forensics.thresholds import FALSE_DISCOVERIES
 
 Mask = npt.NDArray[np.bool_]
