@@ -1,9 +1,9 @@
 """`identify` on a library of generated models: right, abstained, wrong, by kind of suspect; and seconds of its search.
 
-Run: `python -m benchmarks.identify [--families 20] [--cases 6] [--seed 1]`. Writes nothing but what it prints. The
-library: families of a base and its finetunes, of two layouts. Suspects: copies of entries, merges of two and of three,
-and innocents: siblings of entries, finetunes, strangers, and merges with a parent that the library does not hold. Named
-is who stands in a verdict of copy or merge, or on a line between two.
+Run: `python -m benchmarks.identify [--families 20] [--cases 6] [--seed 1]`. Writes nothing but what it prints. A
+library of families (a base and its finetunes) of a few layouts, and suspects that are copies of entries, merges of
+two and of three, and innocents: siblings of entries, strangers, and merges with a parent that the library does not
+hold. Named is who stands in a verdict of copy or merge, or on a line between two.
 """
 
 from __future__ import annotations

@@ -185,7 +185,9 @@ def _folder_warnings(checkpoint: Checkpoint) -> list[str]:
     home = checkpoint.beside
     read = {shard.file_name for shard in checkpoint.shards}
     inside = {name for shard in checkpoint.shards if (name := shard.name.rpartition("/")[0])}
-    listed = [] if home is None else [home.names(), *(home.sub(name).names() for name in sorted(inside))]
+    listed = []
+    if home is not None:
+        listed = [home.names(), *(home.sub(name).names() for name in sorted(inside) if home.has(name))]
     for names in listed:
         for name in names:
             if name.endswith(".py"):

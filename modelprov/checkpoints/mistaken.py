@@ -22,6 +22,27 @@ CONVERT = (
     "Convert it to safetensors in a place you trust, e.g. with transformers: "
     "`AutoModelForCausalLM.from_pretrained(folder).save_pretrained(new_folder)`."
 )
+FROM_KERAS = "Convert it to safetensors, e.g. with transformers 4: `AutoModel.from_pretrained(folder, from_tf=True)`."
+FROM_FLAX = "Convert it to safetensors, e.g. with transformers 4: `AutoModel.from_pretrained(folder, from_flax=True)`."
+OTHER_KINDS = {
+    ".distcp": (
+        "a distributed checkpoint of PyTorch (DCP)",
+        "Make one file of it: `python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER model.pt`.",
+    ),
+    ".onnx": (
+        "ONNX, a graph in which weights are folded and renamed",
+        "Give the weights that it was exported from.",
+    ),
+    ".onnx_data": (
+        "the weights of an ONNX graph, folded and renamed", "Give the weights that it was exported from."
+    ),
+    ".h5": ("weights of Keras (HDF5)", FROM_KERAS),
+    ".keras": ("weights of Keras", FROM_KERAS),
+    ".msgpack": ("weights of Flax", FROM_FLAX),
+    ".tflite": ("a TFLite model", "Give the weights that it was converted from."),
+    ".npz": ("arrays of NumPy", "Convert them: `safetensors.numpy.save_file(dict(numpy.load(path)), new)`."),
+}  # fmt: skip
+"""By the ending of a file, in small letters: what weights of other programs are, and the way to what can be read."""
 UNPACK = "Unpack it first, and give what was in it."
 
 # The first bytes by which systems know a file (libmagic's table; the formats' own documents).

@@ -7,8 +7,10 @@ the base that its config names, or `BASE+ADAPTER`. Which files of a folder make 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,6 +23,7 @@ from modelprov.checkpoints.adapters.joining import (
     read_adapter_config,
     with_adapter,
 )
+from modelprov.checkpoints.composed import composed
 from modelprov.checkpoints.files import unreadable
 from modelprov.checkpoints.fingerprint_file import read_fingerprint
 from modelprov.checkpoints.header import Header, read_headers
@@ -38,9 +41,10 @@ from modelprov.checkpoints.layouts.files import (
     is_training_state,
     left_out,
 )
-from modelprov.checkpoints.layouts.folders import folders_with_weights, model_home
+from modelprov.checkpoints.layouts.folders import folders_with_weights, model_parts
 from modelprov.checkpoints.layouts.gguf_model import gguf_files, open_gguf
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
+from modelprov.checkpoints.mistaken import OTHER_KINDS
 from modelprov.checkpoints.remote.locations import InBucket, OnHub, OnWeb, is_remote, parse, shown
 from modelprov.checkpoints.single_file import beside_index
 from modelprov.checkpoints.torch_files import read_torch_headers
@@ -65,10 +69,10 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
     `CheckpointNotFoundError`, `UnsupportedFormatError`, `UnreadableFileError`, or an `InvalidCheckpointError` that says
     which rule is broken (`ForeignLinkError` for links out of the folder; what `location` names may be one).
     """
-    parts = None if _path(location) is not None else base_and_adapter(location, is_remote(location))
-    if parts is not None:
-        adapter, name = _located(parts[1], near)
-        base = open_checkpoint(parts[0], near=near)
+    joined = None if _path(location) is not None else base_and_adapter(location, is_remote(location))
+    if joined is not None:
+        adapter, _ = _located(joined[1], near)
+        base = open_checkpoint(joined[0], near=near)
         return with_adapter(base, adapter, label or default_label(location), shown(location))
     notes: list[str] = []
     home, name = _located(location, near)
@@ -77,10 +81,23 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
     if is_adapter_alone(home, name):
         base = base_of(read_adapter_config(home), home.place(), _open_near)
         return with_adapter(base, home, label or default_label(location), shown(location))
-    if name is None:
-        home = model_home(home, notes)
+    if name is not None:
+        return _opened(home, name, label or default_label(location), location, notes)
+    parts = model_parts(home, notes)
+    homes = [home.sub(part.folder) if part.folder else home for part in parts]
+    if len(parts) == 1:
+        return _opened(homes[0], None, label or default_label(location), location, notes)
+    opened = [_opened(each, None, label or default_label(location), location, []) for each in homes]
+    whole = composed(list(zip(parts, opened, strict=True)))
+    if not parts[0].prefix:  # the first is the model proper
+        return replace(whole, notes=(*notes, *whole.notes))
+    return replace(whole, config=None, folder=home.folder, files=home, notes=(*notes, *whole.notes))
+
+
+def _opened(home: Home, name: str | None, label: str, location: str, notes: list[str]) -> Checkpoint:
+    """What lies in one folder, or is the file `name` of it; `notes` grows."""
     if blocks := gguf_files(home, name):
-        return open_gguf(home, blocks, label or default_label(location), shown(location), notes)
+        return open_gguf(home, blocks, label, shown(location), notes)
     names, index = _shards(home, name, notes)
     config = json_in(home, CONFIG) if home.has(CONFIG) else None
     if name is None:
@@ -99,7 +116,7 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
     for header in headers:
         metadata |= header.metadata
     return Checkpoint(
-        label=label or default_label(location),
+        label=label,
         location=shown(location),
         tensors=tensors,
         shards=tuple(header.shard for header in headers),
@@ -332,6 +349,7 @@ def _check_index(index: Mapping[str, str], headers: Sequence[Header], notes: lis
 def _not_safetensors(home: Home, name: str | None = None) -> UnsupportedFormatError | CheckpointNotFoundError:
     """Why there is nothing to read: what the folder holds instead, or the file that was named."""
     place, names = home.place(name or ""), {name} if name is not None else set(home.names())
+    kinds = Counter(PurePosixPath(each).suffix.lower() for each in names)
     if names & {ADAPTER_CONFIG, "adapter_model.bin"} or any(map(is_adapter, names)):
         return UnsupportedFormatError(f"{place} holds a LoRA adapter without {ADAPTER_CONFIG}, not a model", MERGE)
     if training := sorted(filter(is_training_state, names)):
@@ -339,6 +357,8 @@ def _not_safetensors(home: Home, name: str | None = None) -> UnsupportedFormatEr
             f"{place} holds the state of a training run ({few(training)}), not a model",
             "Give the folder of the weights that were trained.",
         )
+    if other := next((each for ending, each in OTHER_KINDS.items() if kinds[ending]), None):
+        return UnsupportedFormatError(f"{place} holds {other[0]}, which cannot be read", other[1])
     inside = folders_with_weights(home) if name is None else []
     return CheckpointNotFoundError(
         f"no .safetensors file in {place}" + (f"; some are in its sub-folders {few(inside, 12)}" if inside else ""),

@@ -232,6 +232,24 @@ def test_bare_pickles_are_never_opened(tmp_path: Path, name: str) -> None:
     assert not made.exists()
 
 
+@pytest.mark.parametrize(
+    ("file", "what", "advice"),
+    [
+        ("__0_0.distcp", "DCP", "dcp_to_torch"), ("model.onnx", "ONNX", "exported"),
+        ("tf_model.h5", "Keras", "from_tf"),
+        ("flax_model.msgpack", "Flax", "from_flax"), ("weights.npz", "NumPy", "save_file"),
+    ],
+)  # fmt: skip
+def test_weights_of_other_programs_are_refused_by_name_with_the_way_to_convert_them(
+    tmp_path: Path, file: str, what: str, advice: str
+) -> None:
+    (tmp_path / file).write_bytes(b"x")
+    for location in (tmp_path, tmp_path / file):
+        with pytest.raises(UnsupportedFormatError, match=what) as caught:
+            open_checkpoint(str(location))
+        assert advice in caught.value.advice
+
+
 def test_a_gguf_file_that_ends_in_its_header_is_truncated(tmp_path: Path) -> None:
     (tmp_path / "model.gguf").write_bytes(b"GGUF")
     with pytest.raises(TruncatedShardError, match="header"):

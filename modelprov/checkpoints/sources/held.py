@@ -63,7 +63,8 @@ class HeldBytes:
     @cached_property
     def _offsets(self) -> Int64:
         """Where each stretch begins in `data`."""
-        return np.cumsum(self.stops - self.starts) - (self.stops - self.starts)
+        lengths = self.stops - self.starts
+        return np.asarray(np.cumsum(lengths) - lengths, np.int64)
 
     def versions(self) -> tuple[str, ...]:
         """The digest of what is there."""

@@ -180,7 +180,7 @@ def _resembling(
             own[row] = {side: sizes[name, side] for side in ("rows", "columns") if (name, side) in sizes}
     found = {}
     for number, fingerprint in zip(comparable, held, strict=True):
-        common: dict[int, dict[str, Float64]] = {}
+        compared: dict[int, dict[str, Float64]] = {}
         for row in sorted(own):
             name = alignment.tensors[row].name
             both = {
@@ -189,6 +189,6 @@ def _resembling(
                 if fingerprint is not None and len(fingerprint.sizes.get((name, side), ())) == len(values)
             }
             if both:
-                common[row] = both
-        found[number] = resemblance_of({row: alignment.tensors[row] for row in common}, common)
+                compared[row] = both
+        found[number] = resemblance_of({row: alignment.tensors[row] for row in compared}, compared)
     return found
