@@ -15,6 +15,7 @@ from modelprov.checkpoints.adapters.source import AdaptedSource
 from modelprov.checkpoints.header import Header, read_headers
 from modelprov.checkpoints.homes import Home, json_in
 from modelprov.checkpoints.layouts.files import ADAPTER, PICKLES, choose
+from modelprov.checkpoints.layouts.quantised import refuse_decoded
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG
 from modelprov.checkpoints.sources.interface import Source
 from modelprov.checkpoints.torch_files import read_torch_headers
@@ -67,6 +68,7 @@ def with_adapter(base: Checkpoint, home: Home, label: str, location: str) -> Che
 
     Raises `UnsupportedFormatError` and `InvalidCheckpointError` as `adapter_config` and `matched` do.
     """
+    refuse_decoded(base, "the base of an adapter")
     file = next((name for name in FILES if home.has(name)), None)
     if file is None or not home.has(ADAPTER_CONFIG):
         raise CheckpointNotFoundError(
