@@ -61,6 +61,18 @@ class DuplicateTensorError(InvalidCheckpointError):
     """Two shards claim the same tensor."""
 
 
+class InvalidFingerprintError(InvalidCheckpointError):
+    """A file is no fingerprint, or it was cut short, changed, or written by another version."""
+
+
+class InvalidLibraryError(ModelprovError):
+    """The index of a library cannot be followed, or a file is another one than it says."""
+
+
+class NotInFingerprintError(ModelprovError):
+    """Weights were asked for that a fingerprint does not hold."""
+
+
 class ForeignLinkError(InvalidCheckpointError):
     """A file of a checkpoint is a link that leads out of the checkpoint's folder."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
 from statistics import NormalDist
 
 
@@ -40,4 +41,10 @@ def floor_percent(share: float | None) -> str:
     """A share in percent, rounded down, so that only a full 1 reads 100 %."""
     if share is None:
         return "an unknown share"
-    return "100 %" if share == 1 else f"{math.floor(share * 1e4) / 1e2:.2f} %"
+    percent = Decimal(repr(float(share))).scaleb(2)
+    return "100 %" if share == 1 else f"{percent.quantize(Decimal('0.01'), ROUND_FLOOR):f} %"
+
+
+def rough_percent(share: float) -> str:
+    """A share in percent, to two digits, however small."""
+    return f"{100 * share:.2g} %" if share < 0.095 else f"{100 * share:.0f} %"

@@ -12,7 +12,7 @@ from modelprov.checkpoints.layouts.files import PICKLES
 from modelprov.checkpoints.layouts.naming import canonical_name, canonical_views, tied_head
 from modelprov.checkpoints.layouts.quantised import quantisation
 from modelprov.checkpoints.layouts.roles import roles_of, text_config
-from modelprov.checkpoints.types import Checkpoint, Component
+from modelprov.checkpoints.types import Checkpoint, Component, TensorRef
 from modelprov.records import Frozen
 from modelprov.savable import Page
 
@@ -139,15 +139,21 @@ def architecture(config: Mapping[str, Any] | None) -> str | None:
 def dtype_elements(checkpoint: Checkpoint) -> dict[str, int]:
     """Elements by stored format, most first."""
     counts: Counter[str] = Counter()
-    for ref in checkpoint.tensors.values():
-        counts[str(ref.dtype)] += ref.count
+    for name, ref in checkpoint.tensors.items():
+        counts[_format(checkpoint, name, ref)] += ref.count
     for tensor in checkpoint.refused.values():
         counts[tensor.format] += tensor.count
     return dict(counts.most_common())
 
 
+def _format(checkpoint: Checkpoint, name: str, ref: TensorRef) -> str:
+    """What a tensor is stored as, whatever it is decoded to."""
+    packing = checkpoint.packings.get(name)
+    return str(ref.dtype) if packing is None else packing.format
+
+
 def _dtypes(checkpoint: Checkpoint) -> tuple[DTypeCount, ...]:
-    tensors = Counter(str(ref.dtype) for ref in checkpoint.tensors.values())
+    tensors = Counter(_format(checkpoint, name, ref) for name, ref in checkpoint.tensors.items())
     refused = Counter(tensor.format for tensor in checkpoint.refused.values())
     return tuple(
         DTypeCount(dtype=name, tensors=(tensors + refused)[name], elements=count, comparable=name in tensors)

@@ -56,7 +56,7 @@ BINARY = (
     (b"\x04\x22\x4d\x18", "compressed with lz4", UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
     (b"Rar!\x1a\x07", "a rar archive", UNPACK),
-    (b"GGUF", "a GGUF file", "Compare the safetensors release instead."),
+    (b"GGUF", "a GGUF file", "Give it a name that ends in .gguf."),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes weights", CONVERT),
     (b"\x93NUMPY", "a NumPy array", CONVERT),
     (b"PAR1", "a Parquet file, which holds data", "Give the weights of the model."),

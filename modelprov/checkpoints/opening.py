@@ -1,9 +1,8 @@
 """Opens a checkpoint: finds its shards, reads their headers and config. No tensor data is read here, nothing decoded.
 
-A location is a folder (with an index or without), one `.safetensors` file, an index file, a repository of the Hugging
-Face Hub (the copy in the local cache, if one is there), an address (`remote/`), an adapter on the base that its config
-names, or `BASE+ADAPTER`. Which files of a folder make its
-model is decided in `layouts/`.
+A location is a folder (with an index or without), one `.safetensors` or `.gguf` file, an index file, a fingerprint, a
+repository of the Hugging Face Hub (the copy in the local cache, if one is there), an address (`remote/`), an adapter on
+the base that its config names, or `BASE+ADAPTER`. Which files of a folder make its model is decided in `layouts/`.
 """
 
 from __future__ import annotations
@@ -26,10 +25,12 @@ from modelprov.checkpoints.adapters.joining import (
 )
 from modelprov.checkpoints.composed import composed
 from modelprov.checkpoints.files import unreadable
+from modelprov.checkpoints.fingerprint_file import read_fingerprint
 from modelprov.checkpoints.header import Header, read_headers
 from modelprov.checkpoints.homes import Home, LocalHome, json_in
 from modelprov.checkpoints.labels import default_label
 from modelprov.checkpoints.layouts.files import (
+    FINGERPRINT,
     PICKLES,
     WEIGHTS,
     Choice,
@@ -41,6 +42,7 @@ from modelprov.checkpoints.layouts.files import (
     left_out,
 )
 from modelprov.checkpoints.layouts.folders import folders_with_weights, model_parts
+from modelprov.checkpoints.layouts.gguf_model import gguf_files, open_gguf
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
 from modelprov.checkpoints.mistaken import OTHER_KINDS
 from modelprov.checkpoints.remote.locations import InBucket, OnHub, OnWeb, is_remote, parse, shown
@@ -57,6 +59,7 @@ from modelprov.errors import (
     UnsupportedFormatError,
 )
 from modelprov.foreign.shown import quoted
+from modelprov.shares import rough_percent
 
 
 def open_checkpoint(location: str, label: str | None = None, *, near: bool = False) -> Checkpoint:
@@ -73,6 +76,8 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
         return with_adapter(base, adapter, label or default_label(location), shown(location))
     notes: list[str] = []
     home, name = _located(location, near)
+    if name is not None and name.endswith(FINGERPRINT):
+        return _of_fingerprint(home, name, label, location)
     if is_adapter_alone(home, name):
         base = base_of(read_adapter_config(home), home.place(), _open_near)
         return with_adapter(base, home, label or default_label(location), shown(location))
@@ -91,6 +96,8 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
 
 def _opened(home: Home, name: str | None, label: str, location: str, notes: list[str]) -> Checkpoint:
     """What lies in one folder, or is the file `name` of it; `notes` grows."""
+    if blocks := gguf_files(home, name):
+        return open_gguf(home, blocks, label, shown(location), notes)
     names, index = _shards(home, name, notes)
     config = json_in(home, CONFIG) if home.has(CONFIG) else None
     if name is None:
@@ -124,6 +131,33 @@ def _opened(home: Home, name: str | None, label: str, location: str, notes: list
     )
 
 
+def _of_fingerprint(home: Home, name: str, label: str | None, location: str) -> Checkpoint:
+    """The checkpoint that a fingerprint is of, with what is there of it."""
+    label = label or default_label(location)
+    opened = read_fingerprint(home.source([name]), label)
+    tensors, refused = _collect(opened.headers)
+    metadata: dict[str, str] = {}
+    for header in opened.headers:
+        metadata |= header.metadata
+    share = opened.fingerprint.share
+    return Checkpoint(
+        label=label,
+        location=shown(location),
+        tensors=tensors,
+        shards=tuple(header.shard for header in opened.headers),
+        source=opened.source,
+        config=opened.manifest.config,
+        revision=opened.manifest.revision,
+        metadata=metadata,
+        refused=refused,
+        notes=(
+            f"a fingerprint of {quoted(opened.manifest.name)}: it holds {rough_percent(share)} of the weights, in "
+            f"blocks that seed {opened.manifest.seed} chose; the checkpoint itself would add all others",
+        ),
+        fingerprint=opened.fingerprint,
+    )
+
+
 def _open_near(location: str) -> Checkpoint:
     return open_checkpoint(location, near=True)
 
@@ -150,7 +184,7 @@ def _located(location: str, near: bool) -> tuple[Home, str | None]:
     if meant is None:
         raise CheckpointNotFoundError(
             f"nothing is at {location!r}",
-            "Give a folder, a .safetensors file, org/name on the Hugging Face Hub, or an address (https://, s3://).",
+            "Give a folder, a .safetensors or .gguf file, org/name on the Hugging Face Hub, or an address (https://, s3://).",
         )
     if is_remote(location):
         if near:
@@ -322,10 +356,6 @@ def _not_safetensors(home: Home, name: str | None = None) -> UnsupportedFormatEr
         return UnsupportedFormatError(
             f"{place} holds the state of a training run ({few(training)}), not a model",
             "Give the folder of the weights that were trained.",
-        )
-    if kinds[".gguf"]:
-        return UnsupportedFormatError(
-            f"{place} holds GGUF weights, which are quantised or reordered", "Compare the safetensors release instead."
         )
     if other := next((each for ending, each in OTHER_KINDS.items() if kinds[ending]), None):
         return UnsupportedFormatError(f"{place} holds {other[0]}, which cannot be read", other[1])

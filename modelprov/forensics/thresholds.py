@@ -4,6 +4,9 @@ How a measure is taken (sizes of samples, steps, digits) stands beside the measu
 families of `benchmarks/calibration.py`; the table in `docs/method.md` says what each one guards against.
 """
 
+# Proposed by `identify`, and judged by all rules below.
+FALSE_DISCOVERIES = 1e-3  # expected share of chance among the entries that are called kin
+PROPOSED = 0.1  # of what one entry fewer leaves, that one more must explain
 # Evidence at all.
 MINIMUM_ELEMENTS = 1_000
 HALF, NEARLY_ALL = 0.5, 0.9
@@ -12,6 +15,9 @@ PROPORTIONAL = 2.0  # change over size, of small weights as of large ones: noise
 ROUNDING_SIZED = 0.01  # of a weight; one step of bf16 is half of it
 # Kinship: mean-centred correlation of raw weights.
 UNRELATED, KIN = 0.1, 0.5
+KIN_BY_SIGNS = (
+    0.25  # the same by signs, without which a few numbers of one design own it; trained relatives have it all
+)
 SHARED_BITS = 0.02  # share of equal bits beyond chance, of strangers at most 0.002
 # The format that values show.
 ON_LATTICE = 0.999  # share of the values that must be numbers of a coarser format; true merges in F32 reach 0.45

@@ -56,20 +56,25 @@ def _decimals(value: float, places: int, rounding: str) -> str:
     return text.removeprefix("-") if not text.strip("-0.") else text
 
 
-def share(value: float | None, places: int = 2) -> str:
+def share(value: float | None, places: int = 2, rounding: str = ROUND_HALF_EVEN) -> str:
     """Return a share between 0 and 1 as a percentage; 0.99996 is ">99.99 %", never "100 %"."""
     value = finite(value)
     if value is None:
         return MISSING
     if value in {0.0, 1.0}:
         return f"{value:.0%}".replace("%", " %")
-    text = _decimals(100 * value, places, ROUND_HALF_EVEN)
+    text = f"{Decimal(repr(float(value))).scaleb(2).quantize(Decimal(1).scaleb(-places), rounding=rounding):f}"
     smallest = 10.0**-places
-    if value < 1 and float(text) >= 100:
+    if 100 - smallest < 100 * value < 100:
         return f">{100 - smallest:.{places}f} %"
     if value > 0 and float(text) <= 0:
         return f"<{smallest:.{places}f} %"
     return f"{text} %"
+
+
+def at_least(value: float | None) -> str:
+    """Return a share of weights as a percentage, rounded down as in every headline."""
+    return share(value, rounding=ROUND_FLOOR)
 
 
 def cosine(value: float | None, places: int = 4) -> str:

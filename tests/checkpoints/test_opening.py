@@ -15,6 +15,7 @@ from modelprov.errors import (
     DuplicateTensorError,
     InvalidCheckpointError,
     MissingShardError,
+    TruncatedShardError,
     UnreadableFileError,
     UnsupportedFormatError,
 )
@@ -249,9 +250,9 @@ def test_weights_of_other_programs_are_refused_by_name_with_the_way_to_convert_t
         assert advice in caught.value.advice
 
 
-def test_gguf_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_gguf_file_that_ends_in_its_header_is_truncated(tmp_path: Path) -> None:
     (tmp_path / "model.gguf").write_bytes(b"GGUF")
-    with pytest.raises(UnsupportedFormatError, match="GGUF"):
+    with pytest.raises(TruncatedShardError, match="header"):
         open_checkpoint(str(tmp_path))
 
 

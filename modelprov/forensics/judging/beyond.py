@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypedDict
 
 from modelprov.forensics.judging.verdict import Decision, parent_rounded, pointing_elsewhere
@@ -74,11 +75,15 @@ def describe_beyond(
 
 
 def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str]) -> Decision:
-    """What near one parent is said of a suspect whose rest was looked at: a copy of it, rounded, or like a candidate.
+    """What is said of a suspect whose rest was looked at: near one parent, a copy of it, rounded, or like a candidate.
 
-    `labels` of suspect and parents.
+    Where nothing was settled, the candidate that may settle it is named. `labels` of suspect and parents.
     """
-    if beyond is None or decision.rule not in ("near-one-parent", "near-copy"):
+    if beyond is None:
+        return decision
+    if decision.rule in ("shared-direction", "two-directions") and beyond.named:
+        return replace(decision, reason=f"{decision.reason}; {_pointing(beyond, 'what is left beyond the parents')}")
+    if decision.rule not in ("near-one-parent", "near-copy"):
         return decision
     if beyond.same_steps and beyond.lattice_matrices >= NEARLY_ALL * beyond.matrices:
         return parent_rounded(
@@ -87,13 +92,14 @@ def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str])
             f"{beyond.matrices} matrices read",
         )
     if beyond.named and decision.parent:
-        known = {one.label: one.correlation or 0.0 for one in beyond.likenesses}
-        named = " and ".join(f"{label} ({known[label]:.2f})" for label in beyond.named)
-        return pointing_elsewhere(
-            decision.parent,
-            f"what it has beyond {labels[decision.parent]} points the way of what is only in {named}",
-        )
+        return pointing_elsewhere(decision.parent, _pointing(beyond, f"what it has beyond {labels[decision.parent]}"))
     return decision
+
+
+def _pointing(beyond: Beyond, rest: str) -> str:
+    known = {like.label: like.correlation or 0.0 for like in beyond.likenesses}
+    named = " and ".join(f"{label} ({known[label]:.2f})" for label in beyond.named)
+    return f"{rest} points the way of what is only in {named}: named as a further parent, that one may settle it"
 
 
 class _Rounded(TypedDict, total=False):
@@ -164,8 +170,9 @@ def _where(found: Beyond, kinds: int) -> str:
     shares = [one.relative for one in found.layers]
     spread = f", from {min(shares):.2g} to {max(shares):.2g} over the layers" if len(shares) > 1 else ""
     if 0 < len(found.kinds) < kinds:
-        named = ", ".join(found.kinds[:MOST_KINDS]) + (" and others" if len(found.kinds) > MOST_KINDS else "")
-        return f", in {named} only{spread}"
+        if len(found.kinds) > MOST_KINDS:
+            return f", in {len(found.kinds)} of {kinds} kinds of matrices{spread}"
+        return f", in {', '.join(found.kinds)} only{spread}"
     return spread
 
 

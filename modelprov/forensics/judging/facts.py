@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modelprov.checkpoints.types import Packing
 from modelprov.forensics.estimators.precision import Precision
 from modelprov.forensics.judging.roles import Between
 from modelprov.forensics.judging.trace import Trace
@@ -58,13 +59,13 @@ class Facts:
     nearer the suspect's than numbers that were rounded to these do; `alike` the share of all elements, vectors too,
     in which that first one has the suspect's bits; `equal` by parent the share of decisive elements in which it has
     them. `correlations`: mean-centred raw correlation by parent (None: no variance); `kin_tensors` the share of
-    decisive elements in tensors where one of them exceeds 0.5; `signs` the same by signs, where raw correlations
-    show no kinship (`at_their_places.py`), `beyond_chance` by parent the share of equal bits there less what chance
-    gives. `proportional`: of the nearest parent, how much more its small weights changed than its large ones, over
-    their size, and the change of the large ones. `elsewhere`: the parent whose rows and columns have the suspect's
-    sizes in another order (`profiles.py`); `untested` where too few could be compared; of so many `profiles`,
-    `rare` by parent are closer than chance makes one in a thousand, which `by_chance` would be of independent
-    models; `heads` by parent those of attention that are its own by their singular values
+    decisive elements in tensors where one of them exceeds 0.5; `signs` the same as `correlations` by signs
+    (`at_their_places.py`), `beyond_chance` by parent, where raw correlations show no kinship, the share of equal bits
+    less what chance gives. `proportional`: of the nearest parent, how much more its small weights changed than its
+    large ones, over their size, and the change of the large ones. `elsewhere`: the parent whose rows and columns have
+    the suspect's sizes in another order (`profiles.py`); `untested` where too few could be compared; of so many
+    `profiles`, `rare` by parent are closer than chance makes one in a thousand, which `by_chance` would be of
+    independent models; `heads` by parent those of attention that are its own by their singular values
     (`search/coordinates/head_spectra.py`).
 
     `paired`: what the units say, where they were asked. `patched`: whether every decisive tensor holds all bits of some
@@ -80,6 +81,8 @@ class Facts:
     was scaled; `roomy`: elements with another number between the parents, `strictly` how
     many lie strictly between, of those that the mixture would put there; `towards` by parent: the share of what differs
     from the heaviest parent that moved its way (`sides.py`).
+
+    `packed`: of every argument, the suspect first, how it is packed, if its matrices are decoded when they are read.
 
     `bit_equal`: the best recipe's share where parents differ, at worst; `mixes` whether that recipe, or else the exact
     weighting, uses more than one parent, in `pieces` pieces, and `blends` whether any piece by itself does; `interior`
@@ -126,6 +129,7 @@ class Facts:
     made_from: int | None = None
     short: bool = True
     precision: tuple[Precision, ...] = ()
+    packed: tuple[Packing | None, ...] = ()
     ties: int = 0
     ties_even: float | None = None
     ties_firm: bool = False

@@ -12,6 +12,7 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from modelprov.checkpoints.types import Packing
 from modelprov.forensics.estimators import interval
 from modelprov.forensics.estimators.at_their_places import change_by_size, equal_beyond_chance, inner_share, quadrant
 from modelprov.forensics.estimators.likelihood import Likelihood
@@ -59,7 +60,7 @@ class Evidence:
     """What the facts are drawn from: sums, fits, swept recipes, the coefficients of parts, the shares compared.
 
     Those are the shares of all the suspect's weights, and of those that may carry a verdict. `sample` is the decisive
-    part of the sample, also where a single parent leaves nothing to fit.
+    part of the sample, also where a single parent leaves nothing to fit. `packed`: how each argument is packed.
     """
 
     table: Table
@@ -70,6 +71,7 @@ class Evidence:
     seed: int
     compared: tuple[float, float] = (1.0, 1.0)
     sample: Sample | None = None
+    packed: tuple[Packing | None, ...] = ()
 
 
 def gather(of: Evidence) -> Facts:
@@ -215,6 +217,7 @@ def _guarded(of: Evidence, facts: Facts, rows: Sequence[int]) -> Facts:
         made_from=back,
         short=judged is None or short(judged.sample),
         precision=_precision(of),
+        packed=of.packed,
         ties=side.ties,
         ties_even=side.even / side.ties if side.ties else None,
         ties_firm=side.firm,
@@ -236,7 +239,7 @@ class _AtPlaces(TypedDict, total=False):
 
 
 def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: tuple[float, ...] | None) -> _AtPlaces:
-    """What raw correlations hide: of strangers signs and equal bits, of a parent's neighbour how its weights changed.
+    """What raw correlations hide: signs, of strangers equal bits, of a parent's neighbour how its weights changed.
 
     Measured where a rule asks for it: each takes a sort of the whole sample.
     """
@@ -247,7 +250,11 @@ def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: 
     if max(known) >= KIN:
         shares = (1.0,) if len(parents) == 1 else weights or (0.0,)
         near = NEAR < max(shares) <= BEYOND
-        return {"proportional": change_by_size(of.sample, shares.index(max(shares)))} if near else {}
+        some = subsample(of.sample, ROLES_ELEMENTS, 0)
+        measured: _AtPlaces = {"signs": tuple(quadrant(some, parent) for parent in parents)}
+        if near:
+            measured["proportional"] = change_by_size(of.sample, shares.index(max(shares)))
+        return measured
     return {
         "signs": tuple(quadrant(of.sample, parent) for parent in parents),
         "beyond_chance": tuple(equal_beyond_chance(of.sample, parent) for parent in parents),
@@ -255,10 +262,15 @@ def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: 
 
 
 def _same(table: Table, decisive: Sequence[int], parent: int) -> bool:
-    """Whether every decisive tensor is that parent's, but for single elements: training leaves none so."""
+    """Whether every decisive tensor is that parent's, but for single elements: training leaves none so.
+
+    Of a tensor that was read in part, as many fewer: three of 512 are no single elements of a million.
+    """
     counts = table.moments.counts[np.asarray(decisive)]
     others = counts[:, ELEMENTS] - counts[:, FIRST_PAIR + layout(table.moments.n).pairs.index((0, parent))]
-    return bool((others <= np.maximum(SINGLE, SINGLE_SHARE * counts[:, ELEMENTS])).all())
+    whole = np.array([table.tensors[row].count for row in decisive])
+    single = SINGLE * np.minimum((counts[:, ELEMENTS] + counts[:, NONFINITE]) / whole, 1.0)
+    return bool((others <= np.maximum(single, SINGLE_SHARE * counts[:, ELEMENTS])).all())
 
 
 def _beneath(sample: Sample | None, same: Sequence[int]) -> tuple[int, ...]:
@@ -272,7 +284,11 @@ def _precision(of: Evidence) -> tuple[Precision, ...]:
         return ()
     tensors = of.table.tensors
     declared = [[tensor.views[number].ref.dtype.code for tensor in tensors] for number in range(len(of.table.labels))]
-    return precisions(of.sample, np.array(declared, np.int64))
+    found = precisions(of.sample, np.array(declared, np.int64))
+    if not of.packed:
+        return found
+    forms = (None if packing is None else Precision(packing.format, packing.format) for packing in of.packed)
+    return tuple(form or measured for form, measured in zip(forms, found, strict=True))
 
 
 def _bit_equal(moments: Moments, slot: int | None) -> float | None:

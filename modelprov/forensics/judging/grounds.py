@@ -43,7 +43,7 @@ def grounds(
     if facts.paired is not None:
         found.append(units(facts.paired, labels))
     found += _elsewhere(facts, labels)
-    if facts.precision:
+    if facts.precision and (facts.paired is None or facts.paired.exact):  # else of numbers that were rounded anew
         found.append(_precision(facts, labels))
     if akin(facts):
         found += _rounded(facts, reproduction)

@@ -102,6 +102,13 @@ FITTING: Final = MappingProxyType({
         History(history="{parent} was made from {suspect}, with something between its steps", settled_by=DATES),
         History(history="both were rounded from a third, more finely stored model", settled_by=NAMED),
     ),
+    "quantised": (
+        History(history="a merge of {parents}, quantised, or with a quantised parent",
+                settled_by="the weights as they were before they were quantised: a recipe gives every bit of them"),
+        History(history="training, adapters or averages that lead to the same numbers but for the steps",
+                settled_by="the weights as they were before they were quantised"),
+        History(history="a stage or a sibling of a parent, quantised; nothing was merged", settled_by=LOGS),
+    ),
     "near-copy": (
         History(history="{suspect} was copied from {parent}, and rounded, scaled or given noise", settled_by=DATES),
         History(history="{parent} was made from {suspect} so", settled_by=DATES),
@@ -153,6 +160,11 @@ FITTING: Final = MappingProxyType({
     "extrapolated": (
         History(history="{suspect} was merged from {parents}", settled_by=RECIPE),
         History(history="a parent was made by carrying {suspect} on beyond itself", settled_by=DATES),
+    ),
+    "picked": (
+        History(history="{suspect} was merged so", settled_by=RECIPE),
+        History(history="{suspect} was trained from one of them, and another was made from {suspect}, or trained on "
+                "from it, in such weights as the method drops", settled_by=DATES),
     ),
     "ties": (
         History(history="each weight was picked from one parent or another", settled_by=RECIPE),

@@ -21,6 +21,7 @@ from modelprov.recipes.methods import METHODS
 from modelprov.recipes.recipe import Extension, Recipe, SourceModel
 from modelprov.shares import floor_percent
 
+MIXED = 2  # parents that numbers of the suspect have to be mixed of
 LATER = frozenset(
     {
         "no-evidence", "unrelated", "coordinates-open", "other-coordinates", "weak-kinship", "other-child",
@@ -36,6 +37,13 @@ MADE_FOR_IT = (
 TOO_FINE = (
     "a parent holds finer numbers than the suspect and could have been made to fit; whether it was, too few elements "
     "tell, or the arithmetic rounds at every step"
+)
+
+
+PICKED = (
+    "hardly a number of the suspect is a mixture of two parents: they are one parent's or another's, or hang on one "
+    "alone, so that a parent made from the suspect gives the bits as well, and nothing in the rounding tells which "
+    "came first"
 )
 
 
@@ -151,6 +159,8 @@ def _carried_on(found: FoundMethod) -> Decision | None:
     finer = [middle for middle in found.middles if middle.finer]
     if finer and not any(middle.told for middle in finer):
         return Decision(VerdictClass.INCONCLUSIVE, "extrapolated", None, TOO_FINE)
+    if sum(middle.told for middle in found.middles) < MIXED:
+        return Decision(VerdictClass.INCONCLUSIVE, "picked", None, PICKED)
     return None
 
 

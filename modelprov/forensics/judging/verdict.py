@@ -16,7 +16,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     coordinates-open    the same, but sorted sizes of rows and columns are a parent's beyond chance, or could not be
                         compared; or a quarter of the heads of attention have singular values that are a
                         parent's                                                              -> inconclusive
-4.  weak-kinship        the correlation below 0.5 for every parent, or below 0.1 though signs or units are akin
+4.  weak-kinship        the correlation below 0.5 for every parent, or below 0.1 though signs or units are akin, or
+                        above though signs are not (below 0.25)
                                                                                               -> inconclusive
 5.  other-child         another argument is an exact mixture of the suspect and the rest, and the suspect is not one
                                                                                               -> inconclusive
@@ -41,7 +42,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     method              what no weighted sum explains, after rules 7 to 10: a merge method, computed again in whole
                         tensors, gives the bits as rule 6 asks for (`named_method.py`), or, where its masks are random,
                         the survivors are what some mask makes of them, and no parent was made for it (else
-                        extrapolated); or every layer is a parent's, and one is there
+                        extrapolated) nor could have been: 200 elements at least are mixtures of two parents, and no
+                        parent's number (else picked); or every layer is a parent's, and one is there
                         as two related parents have it (`stacked.py`)                         -> merge
 8.  traced              a recipe of several parents, in steps of 16 bits: where it gives another number than the mixture
                         rounded once, and no parent's, 0.8 of what holds either hold the recipe's, at least 500
@@ -65,6 +67,10 @@ least half of the weights that may carry a verdict could be compared; whatever e
 but where the weights then correlate below 0.5, and fewer than half of them are in tensors above it
     coordinates-open                                                                          -> inconclusive
 
+Of a suspect that was decoded from a packed form, whose bits are its quantiser's, rules 6 and 7 say nothing, nor rule 8
+where cells are not known or leave the shares open by more than 0.05; of a parent that was, none of the three
+    quantised                                                                                 -> inconclusive
+
 A control that fares as the suspect does turns rules 6 to 8 into inconclusive, and so does, for every class, a suspect
 of whose weights that may carry a verdict less than half could be compared, nine tenths for a copy and for unrelated
 (rule partial).
@@ -85,6 +91,7 @@ from modelprov.forensics.thresholds import (
     HALF,
     INTERIOR,
     KIN,
+    KIN_BY_SIGNS,
     KNOWN,
     MINIMUM_ELEMENTS,
     MISSED,
@@ -165,6 +172,11 @@ def parent_rounded(parent: int, reason: str) -> Decision:
     return _inconclusive("rounded", reason, parent)
 
 
+def of_packed_numbers(reason: str, parent: int | None = None) -> Decision:
+    """What remains where numbers that a quantiser rounded do not carry the class (`packed.py` says when)."""
+    return _inconclusive("quantised", reason, parent)
+
+
 def pointing_elsewhere(parent: int, reason: str) -> Decision:
     """What a candidate decides that stands out in what a parent leaves (`beyond.py` says when)."""
     return _inconclusive("points-elsewhere", reason, parent)
@@ -218,15 +230,31 @@ def _undone(decision: Decision, facts: Facts, paired: PairedUnits) -> Decision:
 
 def akin(facts: Facts) -> bool:
     """Whether the suspect's weights are, at their places, a relative's: only then does a mixture mean anything."""
-    return bool(facts.identical) or max((value for value in facts.correlations if value is not None), default=0) >= KIN
+    highest = max((value for value in facts.correlations if value is not None), default=0)
+    return bool(facts.identical) or (highest >= KIN and not by_design(facts))
+
+
+def by_design(facts: Facts) -> bool:
+    """Whether a few numbers own what correlates, where all numbers' signs do not: a common start, such as the identity.
+
+    Of relatives, merges and whatever was trained signs correlate as numbers do.
+    """
+    if not facts.signs or (facts.bit_equal or 0) >= REPRODUCED:
+        return False
+    known = [(value, number) for number, value in enumerate(facts.correlations) if value is not None]
+    highest, parent = max(known, default=(0.0, 0))
+    return highest >= KIN and (facts.signs[parent] or 0.0) < KIN_BY_SIGNS
 
 
 def _by_rules(facts: Facts) -> Decision:
     """Rules 1 to 4, then the rest."""
+    if facts.finite < HALF:
+        return _inconclusive(
+            "no-evidence",
+            "more than half of the matrix elements are not finite in one file or another: compare again without it",
+        )
     if facts.elements < MINIMUM_ELEMENTS:
         return _inconclusive("no-evidence", "too few comparable matrix elements; norms and biases decide nothing")
-    if facts.finite < HALF:
-        return _inconclusive("no-evidence", "more than half of the matrix elements are not finite")
     if facts.identical:
         return _identical(facts)
     known = [value for value in facts.correlations if value is not None]
@@ -266,6 +294,14 @@ def _by_rules(facts: Facts) -> Decision:
             "weak-kinship",
             f"the raw weights correlate at {related:.2f}, in {facts.kin_tensors:.1%} of them above {KIN}: more than "
             "chance, less than a descendant does",
+        )
+    if by_design(facts):
+        parent = facts.correlations.index(related)
+        return _inconclusive(
+            "weak-kinship",
+            f"the raw weights correlate at {related:.2f}, but by their signs at {facts.signs[parent] or 0:.2f} only: a "
+            "few large numbers own it, as where matrices of both began as the identity",
+            parent + 1,
         )
     if facts.parents == 1:
         return _near(facts, 1)

@@ -115,10 +115,7 @@ def _open(decision: Decision, facts: Facts, labels: Sequence[str], alone: str) -
             f"is no all-clear.{alone}"
         )
     if decision.rule == "points-elsewhere" and decision.parent:
-        return (
-            f"{suspect} is near {parent}, and {decision.reason}: named as a further parent, that one "
-            "may settle it. Which of them was made from which is open."
-        )
+        return f"{suspect} is near {parent}, and {decision.reason}. Which of them was made from which is open."
     if decision.rule == "two-directions" and decision.parent and facts.weights:
         near = labels[1 + max(range(len(facts.weights)), key=lambda number: (facts.weights or ())[number])]
         return f"{suspect} is near {near} and has the direction of {parent} in it too: {decision.reason}."

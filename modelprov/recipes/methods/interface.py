@@ -69,7 +69,8 @@ class Inputs:
     finite, exact images of what is stored. `shape` is the whole tensor's shape; an elementwise method may get any
     block of its elements. `models` has one dictionary of per-model parameters for each of `tensors`, `options` the
     global ones; both complete (defaults filled in). `arithmetic` is one of `ARITHMETICS`; `dtype` the format that the
-    recipe computes in (`dtype:`, else the stored one), `out_dtype` the one to store. `rng` is for random methods only.
+    recipe computes in (`dtype:`, else the stored one), `out_dtype` the one to store (None, but not of linear: none, the
+    values come as float64 before that rounding). `rng` is for random methods only.
     """
 
     tensors: list[Float32]
@@ -79,7 +80,7 @@ class Inputs:
     options: dict[str, Any] = field(default_factory=dict)
     arithmetic: str = "float32"
     dtype: DType = DType.F32
-    out_dtype: DType = DType.BF16
+    out_dtype: DType | None = DType.BF16
     rng: np.random.Generator | None = None
 
 

@@ -38,14 +38,14 @@ def merge(inputs: Inputs, sparsifier: Sparsify | None, vote: bool) -> Float32:
     deltas = [step(tensor - base) for tensor in tensors]
     if sparsifier is not None:
         deltas = [sparsifier(delta, inputs, model, step) for delta, model in zip(deltas, inputs.models, strict=True)]
-    merged = np.empty(len(base), np.float32)
+    merged: Real = np.empty(len(base), np.float64 if inputs.out_dtype is None else np.float32)
     for at in range(0, len(base), BLOCK):
         block = slice(at, at + BLOCK)
         change = _combined([delta[block] for delta in deltas], weights, normalize, vote, step)
         if scale != 1:
             change = step(change * step.exact(scale))
         merged[block] = stored(step(base[block] + change), inputs.out_dtype)
-    return merged
+    return merged  # float64 only for who asks for it, not for what is stored
 
 
 def _plain_sum(inputs: Inputs, tensors: list[Real], base: Real, weights: Real, step: Steps) -> Float32:
@@ -53,8 +53,9 @@ def _plain_sum(inputs: Inputs, tensors: list[Real], base: Real, weights: Real, s
     arithmetic = Arithmetic.FLOAT32_DELTA if step.dtype is DType.F32 else Arithmetic.STEPWISE_DELTA
     if inputs.arithmetic == "float32-fused":
         arithmetic = Arithmetic.FLOAT32_DELTA_FUSED
-    direct = step.dtype is DType.F32 and inputs.out_dtype in WITHIN_FLOAT32
-    code = (inputs.out_dtype if direct else step.dtype).code
+    out_dtype = inputs.out_dtype
+    direct = step.dtype is DType.F32 and out_dtype in WITHIN_FLOAT32
+    code = (out_dtype if direct and out_dtype else step.dtype).code
     rows = [*tensors, base]
     factors = np.append(weights.astype(np.float64), 0.0)
     order = np.arange(len(rows))

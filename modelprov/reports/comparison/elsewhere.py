@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -84,14 +85,20 @@ def _facts(found: Coordinates) -> tuple[Fact, ...]:
     related = [one for one in found.layers if one.related]
     return facts(
         ("Agreeing units", f"{n.count(agreeing)} of {n.count(units)}"),
-        ("By chance", f"{n.number(sum(one.expected for one in found.layers))}: {found.null}"),
+        ("By chance", f"{n.number(sum(one.expected for one in found.layers), 1)}: {found.null}"),
         ("Related layers", f"{len(related)} of {len(found.layers)} looked at"),
-        ("Chance in the weakest of them", n.scientific(max((one.chance for one in related), default=None))),
+        ("Chance in the weakest of them", _chance([one.chance for one in related])),
         ("Residual stream", FRAMES[found.frame]),
         ("Found from", GIVEN_BY[found.given_by]),
         ("Cosine of the embeddings in it (decides nothing)", n.cosine(found.embedding_cosine)),
         ("Tokens paired by", TOKENS[found.tokens]),
     )
+
+
+def _chance(related: Sequence[float]) -> str:
+    """The largest, which may be smaller than any number."""
+    largest = max(related, default=None)
+    return "< 1e-300" if largest is not None and largest < 1e-300 else n.scientific(largest)
 
 
 def runs(found: Coordinates) -> str:

@@ -31,7 +31,7 @@ def headline(report: Report) -> str:
         labels = [label for label in labels if label in used]
     whole = share == 1 or class_ is VerdictClass.INCONCLUSIVE
     said = words.VERDICTS[class_].headline.format(
-        suspect=suspect(report) if whole else f"{n.share(share)} of {suspect(report)}",
+        suspect=suspect(report) if whole else f"{n.at_least(share)} of {suspect(report)}",
         parent=verdict.parent or labels[0],
         parents=(" or " if class_ is VerdictClass.UNRELATED else " and ").join(labels),
     )
@@ -39,7 +39,7 @@ def headline(report: Report) -> str:
         said += _place(report)
     same = report.overall.equal.get(verdict.parent or "", 0.0)
     if class_ is VerdictClass.SAME_ORIGIN and same >= MOST_BITS:
-        said += f", and {n.share(same)} of its bits"
+        said += f", and {n.at_least(same)} of its bits"
     return n.clean(said)
 
 
@@ -83,7 +83,7 @@ def key_figures(report: Report) -> tuple[Figure, ...]:
     after, row = report.after_merge, report.overall
     mixed = report.verdict.class_ in MIXED
     compared = Figure(
-        "Weights compared", n.share(report.coverage.share), f"{n.compact(report.coverage.elements)} of the suspect's"
+        "Weights compared", n.at_least(report.coverage.share), f"{n.compact(report.coverage.elements)} of the suspect's"
     )
     found: list[Figure] = []
     if mixed:
@@ -93,7 +93,7 @@ def key_figures(report: Report) -> tuple[Figure, ...]:
     if report.verdict.class_ is VerdictClass.ON_LINE:
         found.append(Figure("Beside the line", n.share(after.sigma_relative), "of the distance between the parents"))
     equal = [
-        Figure(f"Bit-equal to {label}", n.share(row.equal.get(label)), f"of {n.compact(row.elements)} weights")
+        Figure(f"Bit-equal to {label}", n.at_least(row.equal.get(label)), f"of {n.compact(row.elements)} weights")
         for _, label in parents(report)
     ]
     correlated = [
@@ -105,7 +105,8 @@ def key_figures(report: Report) -> tuple[Figure, ...]:
         found.extend(equal)
     if mixed:
         found.append(Figure("Agreement", n.share(after.agreement), "kept where the parents are equal"))
-    found.extend([cosine, *correlated, *equal])
+    undone = report.coordinates is not None and report.coordinates.undone and not report.coordinates.exact
+    found.extend([cosine, *correlated, *([] if undone else equal)])
     kept = [item for item in found if item.value != n.MISSING][: MOST_FIGURES - 1]
     return tuple(Figure(*map(n.clean, item)) for item in (*kept, compared))
 
@@ -115,9 +116,9 @@ def _reproduced(report: Report) -> Figure:
     recipe, method = report.reproduction, report.method
     if method is None or report.verdict.rule != "method":
         of = f"of {n.compact(recipe.elements)} by one recipe"
-        return Figure("Weights reproduced bit for bit", n.share(recipe.bit_equal), of)
+        return Figure("Weights reproduced bit for bit", n.at_least(recipe.bit_equal), of)
     name = "Weights reproduced bit for bit" if method.by_chance is None else "Changed weights that some draw explains"
-    return Figure(name, n.share(method.bit_equal), f"of {n.compact(method.elements)} by {method.name}")
+    return Figure(name, n.at_least(method.bit_equal), f"of {n.compact(method.elements)} by {method.name}")
 
 
 def _mix_figures(report: Report) -> list[Figure]:
@@ -209,7 +210,7 @@ def recipe_facts(report: Report) -> tuple[Fact, ...]:
         return facts(
             ("Method", n.clean(method.words)),
             ("Arithmetic", method.arithmetic),
-            ("Bit-equal", n.share(method.bit_equal)),
+            ("Bit-equal", n.at_least(method.bit_equal)),
             ("Of weights", n.count(method.elements)),
             ("Tensors computed again", f"{n.count(method.tensors)} of {n.count(method.recomputed)} as they are stored"),
             ("Gives as much", n.clean("; ".join(method.alternatives))),
@@ -218,7 +219,7 @@ def recipe_facts(report: Report) -> tuple[Fact, ...]:
         ("Recipe", found.recipe or ""),
         ("Arithmetic", found.arithmetic or ""),
         ("Known to compute so", (found.programs or "") if report.verdict.class_ is VerdictClass.MERGE else ""),
-        ("Bit-equal", n.share(found.bit_equal)),
+        ("Bit-equal", n.at_least(found.bit_equal)),
         ("Of weights", n.count(found.elements) if found.elements else ""),
     )
 

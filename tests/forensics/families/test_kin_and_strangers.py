@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType, store
 from modelprov.demo.writing import Weights
 from tests.forensics.families.family import family, named, noise
 from tests.generated import Size, apply, cast, combine, layer_of, merge, model, quantised, sparse
@@ -115,3 +115,20 @@ def test_a_suspect_of_which_most_is_not_a_number_is_not_judged() -> None:
         name: (np.full_like(v, np.nan) if layer_of(name) != 0 else v, dtype) for name, (v, dtype) in parent.items()
     }
     assert named(judge(broken, parent, base)) == ("inconclusive", "no-evidence")
+
+
+def test_strangers_whose_matrices_began_as_the_identity_are_no_kin() -> None:
+    """The diagonal owns the correlation; all other numbers are each model's own."""
+
+    def begun(seed: int) -> Weights:
+        made = model(np.random.default_rng(seed), Size(4, 64, 64, 64, head=False), DType.BF16)
+        return {
+            name: (store((values + 0.5 * np.eye(64)).astype(np.float32), dtype), dtype)
+            if values.shape == (64, 64) and "layers" in name
+            else (values, dtype)
+            for name, (values, dtype) in made.items()
+        }
+
+    found = judge(begun(1), begun(2))
+    assert named(found) == ("inconclusive", "weak-kinship")
+    assert "by their signs at 0.0" in found.verdict.summary

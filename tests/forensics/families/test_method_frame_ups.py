@@ -7,9 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from benchmarks.cases import frame_ups_picking as picking
 from benchmarks.cases.frame_ups_methods import planted_near_and_far, planted_on_the_arc, planted_thinned_out
 from benchmarks.cases.kinds import Case
 from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.demo.writing import Weights
 from modelprov.forensics.search.methods import middles
 from tests.forensics.families.family import named
 from tests.forensics.methods.making import family, merged, search
@@ -53,10 +55,46 @@ def test_a_true_merge_fills_its_cells_whatever_its_parents_precision(
     assert all(middle.told for middle in found.middles) or given is DType.BF16
 
 
-def test_finer_parents_of_which_too_few_elements_tell_are_no_merge(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be tested is not claimed; parents as coarse as the suspect could not have been made to fit so."""
+@pytest.mark.parametrize(
+    ("make", "method"),
+    [
+        (picking.where_it_moved, "ties"),
+        (picking.between_two_ranks, "breadcrumbs"),
+        (picking.above_a_threshold, "arcee_fusion"),
+        (picking.beyond_a_step, "nearswap"),
+    ],
+)
+def test_numbers_that_are_taken_over_accuse_nobody(make: Callable[[Rng], tuple[Weights, ...]], method: str) -> None:
+    """In files of 16 bits too: the parent was set around an honest finetune, and the method gives every bit."""
+    found = judge(*make(np.random.default_rng([5, 2])))
+    assert named(found) == ("inconclusive", "picked")
+    assert found.method is not None
+    assert found.method.name == method
+    assert f"comes out again as {method} of P1" in found.verdict.summary
+    assert "a parent made from the suspect gives the bits as well" in found.verdict.summary
+
+
+@pytest.mark.parametrize("method", ["nearswap", "arcee_fusion"])
+def test_a_true_swap_is_named_with_its_recipe_and_stays_open(method: str) -> None:
+    first, second, base = family()
+    suspect = merged(method, [second], first, options={"t": 5e-4} if method == "nearswap" else {})
+    found = judge(suspect, first, second, base)
+    assert named(found) == ("inconclusive", "picked")
+    assert found.method is not None
+    assert (found.method.name, found.method.bit_equal) == (method, 1)
+
+
+@pytest.mark.parametrize("stored", [DType.BF16, DType.F16, DType.F32])
+def test_a_true_merge_of_mixed_numbers_is_a_merge_in_steps_of_every_format(stored: DType) -> None:
+    first, second, base = family(stored)
+    each = {"weight": [0.7, 0.5], "density": [0.5, 0.5]}
+    found = judge(merged("ties", [first, second], base, each=each), first, second, base)
+    assert named(found) == ("merge", "method")
+
+
+def test_where_too_few_elements_tell_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(middles, "CENTRED_ELEMENTS", 1 << 40)
-    for given, rule in ((DType.F32, "extrapolated"), (DType.BF16, "method")):
+    for given, rule in ((DType.F32, "extrapolated"), (DType.BF16, "picked")):
         first, second, _ = family(given)
         suspect = cast(merged("slerp", [second], first, options={"t": 0.35}, **ONCE), DType.BF16)
         found = judge(suspect, first, second)

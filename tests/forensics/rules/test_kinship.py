@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from modelprov.forensics.judging.facts import Facts, PairedUnits
-from modelprov.forensics.judging.verdict import decide
+from modelprov.forensics.judging.verdict import akin, decide
 from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, TRAINED, outcome
 
@@ -63,6 +63,16 @@ def test_neither_giants_nor_anything_else_hide_what_signs_bits_and_units_share()
         assert decide(replace(stranger, **changes)).parent == 2  # type: ignore[arg-type]
     few = replace(UNDONE, undone=(), kin=1)
     assert outcome(stranger, paired=few) == ("unrelated", "unrelated")
+
+
+def test_a_few_large_numbers_that_two_models_began_with_make_no_kin() -> None:
+    for facts in (SIBLING, TRAINED, EXACT, replace(SIBLING, parents=1)):
+        begun = {"correlations": (0.86, 0.3), "signs": (0.24, 0.9)}
+        assert outcome(facts, **begun) == ("inconclusive", "weak-kinship")
+        assert not akin(replace(facts, **begun))  # type: ignore[arg-type]
+        kin = replace(facts, correlations=(0.86, 0.3))
+        assert outcome(facts, **begun | {"signs": (0.25, 0.0)}) == outcome(kin)
+    assert outcome(REPRODUCED, correlations=(0.86, 0.3), signs=(0.2, 0.2)) == ("merge", "reproduced")
 
 
 def test_changes_of_the_size_and_kind_of_rounding_are_no_all_clear() -> None:

@@ -1,7 +1,8 @@
 """Where a method's result, not yet rounded, lies in the suspect's cells: in the middle, if a parent was made from it.
 
-The test that `search/reversal.py` makes of weighted sums, for methods that are none. The suspect's own cells are the
-measure, so it needs a suspect that was rounded to 16 bits, by an arithmetic that rounds once. Measures; judges nothing.
+The test that `search/reversal.py` makes of weighted sums, for methods that are none. Only an element that is mixed, no
+parent's number, has such a place: of elements that are picked from one parent or another there is nothing to measure.
+Measures; judges nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from modelprov.forensics.thresholds import CENTRED_ELEMENTS, FAR
 ELEMENTS = 200_000  # that are enough
 LEAST_WEIGHT = 0.02  # of the parent in an element, for its place in the cell to hang on the parent
 SMOOTH = 0.1  # of a weight, that it may differ by between a cell up and a cell down
-ROUNDS_ONCE = ("slerp",)  # in every format: read in it, computed in float32
 Lines = Callable[[Whole, int], Line | None]
 Places = npt.NDArray[np.int64]
 
@@ -33,7 +33,8 @@ class Middle:
     """Of `elements` that hang on a parent (0 ...), the `share` nearer the middle of the suspect's cells than by chance.
 
     `finer`: the parent holds finer numbers than the suspect, so that it could have been made to fit; `told`: whether
-    the elements are enough to see it.
+    the elements are enough to see it. Of parents coarser than the suspect the elements are counted alone: what such
+    a parent gives, mixed, is hardly ever the number that somebody wants.
     """
 
     parent: int
@@ -76,52 +77,52 @@ def _measured(
     parents: Sequence[int], wholes: Callable[[], Iterable[Whole]], line: Lines, seed: int
 ) -> tuple[Middle, ...]:
     lines: dict[int, list[Line]] = {parent: [] for parent in parents}
-    finer = dict.fromkeys(parents, False)
+    coarse, finer = dict.fromkeys(parents, 0), dict.fromkeys(parents, False)
     for whole in wholes():
         for parent, found in lines.items():
-            finer[parent] |= whole.formats[parent].mantissa_bits > whole.stored.mantissa_bits
-            if sum(part.suspect.size for part in found) < ELEMENTS and (part := line(whole, parent)) is not None:
-                found.append(part)
-        if all(sum(part.suspect.size for part in found) >= ELEMENTS for found in lines.values()):
+            bits = whole.formats[parent].mantissa_bits
+            finer[parent] |= bits > whole.stored.mantissa_bits
+            if _counted(found) + coarse[parent] < ELEMENTS and (part := line(whole, parent)) is not None:
+                if bits < whole.stored.mantissa_bits:
+                    coarse[parent] += part.suspect.size
+                else:
+                    found.append(part)
+        if all(_counted(found) + coarse[parent] >= ELEMENTS for parent, found in lines.items()):
             break
-    return tuple(_middle(parent, found, finer[parent], seed) for parent, found in lines.items())
+    return tuple(
+        Middle(
+            parent, nearer(Line.joined(found), seed) if found else 0.0, _counted(found) + coarse[parent], finer[parent]
+        )
+        for parent, found in lines.items()
+    )
 
 
-def _middle(parent: int, lines: Sequence[Line], finer: bool, seed: int) -> Middle:
-    if not lines:
-        return Middle(parent, 0.0, 0, finer)
-    whole = Line.joined(lines)
-    return Middle(parent, nearer(whole, seed), whole.suspect.size, finer)
+def _counted(lines: Sequence[Line]) -> int:
+    return sum(line.suspect.size for line in lines)
 
 
 def _line(made: Made, whole: Whole, parent: int) -> Line | None:
     """The elements that hang on a parent, by computing them with it as it is, a cell up and a cell down."""
-    dtype = made.dtype or whole.formats[_parents(made)[-1]]
-    if dtype is not DType.F32 and made.method not in ROUNDS_ONCE:
-        return None
-    read = _read(whole, dtype)
-    if read.formats[parent].mantissa_bits < whole.stored.mantissa_bits or whole.stored is DType.F32:
-        return None
-    unrounded = replace(made, arithmetic="float32", dtype=DType.F32)
+    read = _read(whole, made.dtype or whole.formats[_parents(made)[-1]])
     low, high = rounding_cell(read.parents[parent].astype(np.float64), read.formats[parent])
     lower, upper = whole.cell
     steps = np.maximum(1, np.round((upper - lower) / (high - low)))
-    exact = unrounded.of(replace(read, stored=DType.F32))
+    exact = made.unrounded(read)
     if exact is None:
         return None
     weights = []
     for way in (steps, -steps):
         moved = read.parents.copy()
         moved[parent] = read.parents[parent] + way * (high - low)
-        beside = unrounded.of(replace(read, stored=DType.F32, parents=moved))
+        beside = made.unrounded(replace(read, parents=moved))
         if beside is None:
             return None
         by = moved[parent].astype(np.float64) - read.parents[parent]
         with np.errstate(divide="ignore", invalid="ignore"):
-            weights.append(np.where(by != 0, (beside.astype(np.float64) - exact) / by, 0.0))
+            weights.append(np.where(by != 0, (beside - exact) / by, 0.0))
     # next to a threshold of the method the parent has another part on either side, and no weight
     weight = np.where(np.abs(weights[0] - weights[1]) <= SMOOTH * np.abs(weights[0]), weights[0], 0.0)
-    return _far(read, parent, _parents(made), np.arange(whole.elements), exact.astype(np.float64), weight)
+    return _far(read, parent, _parents(made), np.arange(whole.elements), exact, weight)
 
 
 def _read(whole: Whole, dtype: DType) -> Whole:
@@ -142,8 +143,6 @@ def _far(
     From the parent too, unless its own cells are so fine that they say nothing: near an end that is as coarse as the
     suspect the place in the cell is no matter of chance.
     """
-    if whole.formats[parent].mantissa_bits < whole.stored.mantissa_bits or whole.stored is DType.F32:
-        return None
     suspect = whole.suspect[which].astype(np.float64)
     lower, upper = (end[which] for end in whole.cell)
     own = whole.parents[:, which].astype(np.float64)

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import DType, Float64
 from modelprov.errors import ModelprovError
 from modelprov.forensics.search.methods.whole import Float32, Whole
 from modelprov.recipes.gradients import resolve
 from modelprov.recipes.methods import METHODS, Inputs
+from modelprov.recipes.methods.steps import Real
 
 PRESETS = (("mergekit-0.1.5", None), ("mergekit-0.1.4", None), ("mergekit-0.1.5", DType.F32))
 """Arithmetic, and the format that is computed in (None: the stored one): what programs in use do."""
@@ -46,6 +47,16 @@ class Made:
 
     def of(self, whole: Whole) -> Float32 | None:
         """The merged tensor as it is stored, float32 [n]; None where the method refuses these parameters."""
+        found = self._merged(whole, self.arithmetic, whole.stored)
+        return None if found is None else np.asarray(found, np.float32)
+
+    def unrounded(self, whole: Whole) -> Float64 | None:
+        """The merged tensor computed without any rounding (of linear: in float32), float64 [n]; None likewise."""
+        arithmetic, out = ("float32", DType.F32) if self.method == "linear" else ("float64", None)
+        found = self._merged(whole, arithmetic, out)
+        return None if found is None else np.asarray(found, np.float64)
+
+    def _merged(self, whole: Whole, arithmetic: str, out: DType | None) -> Real | None:
         method = METHODS[self.method]
         own = [parameter for parameter in method.parameters if parameter.per_model]
         each = self.each or ({},) * len(self.models)
@@ -56,13 +67,13 @@ class Made:
             shape=whole.shape,
             models=[{one.name: _value(one, given, whole) for one in own} for given in each],
             options={one.name: _value(one, self.options, whole) for one in method.parameters if not one.per_model},
-            arithmetic=self.arithmetic,
+            arithmetic=arithmetic,
             dtype=self.dtype or stored,
-            out_dtype=whole.stored,
+            out_dtype=out,
         )
         try:
             with np.errstate(all="ignore"):
-                return np.asarray(method.merge(inputs), np.float32).ravel()
+                return np.asarray(method.merge(inputs)).ravel()
         except (ModelprovError, ValueError, ZeroDivisionError):
             return None
 
