@@ -9,7 +9,7 @@ from modelprov.checkpoints.layouts.folders import Part
 from modelprov.checkpoints.layouts.quantised import refuse_decoded
 from modelprov.checkpoints.sources.joined import JoinedSource
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, Shard, TensorRef
-from modelprov.errors import DuplicateTensorError
+from modelprov.errors import DuplicateTensorError, UnsupportedFormatError
 from modelprov.foreign.shown import quoted
 
 
@@ -27,6 +27,11 @@ def composed(parts: Sequence[tuple[Part, Checkpoint]]) -> Checkpoint:
         if len(parts) > 1:
             refuse_decoded(opened, "read as one of several parts")
         first = len(shards)
+        if opened.packings:  # their cells are known to the part's own source alone
+            raise UnsupportedFormatError(
+                f"{part.folder or 'the model'} of {opened.location} is quantised, a part among others",
+                "Give the folder of one part.",
+            )
         for name in (*opened.tensors, *opened.refused):
             if part.prefix + name in tensors or part.prefix + name in refused:
                 raise DuplicateTensorError(

@@ -75,6 +75,12 @@ def with_adapter(base: Checkpoint, home: Home, label: str, location: str) -> Che
             f"{home.place()} holds no adapter: it takes {ADAPTER_CONFIG} and {FILES[0]}", "Give the adapter's folder."
         )
     config = read_adapter_config(home)
+    if base.packings or base.fingerprint is not None:  # what is known of a packed number's cell is not of its sum
+        what = "is quantised" if base.packings else "is a fingerprint"
+        raise UnsupportedFormatError(
+            f"{base.location} {what}: an adapter cannot be put on it",
+            "Give the release in BF16 or F16 that it was made of, as BASE+ADAPTER.",
+        )
     home.check(file)
     notes: list[str] = []
     source = home.source([file])

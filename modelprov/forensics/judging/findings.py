@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from modelprov.checkpoints.types import AlignedTensor, Component, Packing
 from modelprov.forensics.judging import rows, stacked, wording
 from modelprov.forensics.judging.beyond import in_view_of
+from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather
 from modelprov.forensics.judging.named_method import claimed, decision_of, named, open_to_methods, told, told_open
@@ -16,7 +17,7 @@ from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
 from modelprov.forensics.judging.stacked import ScaleOf, pieces_of
-from modelprov.forensics.judging.verdict import Decision, akin, decide, held
+from modelprov.forensics.judging.verdict import akin, decide, held
 from modelprov.forensics.results import (
     AfterMerge,
     Beyond,

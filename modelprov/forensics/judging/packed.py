@@ -14,8 +14,9 @@ import numpy as np
 
 from modelprov.checkpoints.layouts.components import component_of
 from modelprov.checkpoints.types import Checkpoint, Packing, is_decisive
+from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
-from modelprov.forensics.judging.verdict import Decision, of_packed_numbers
+from modelprov.forensics.judging.verdict import of_packed_numbers
 from modelprov.forensics.results import LeastSquares, Mixing, VerdictClass
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.fits import Fits

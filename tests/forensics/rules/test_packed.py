@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from modelprov.checkpoints.types import Packing
+from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.packed import bounded, in_view_of_packing, shown, with_width
-from modelprov.forensics.judging.verdict import Decision
 from modelprov.forensics.results import LeastSquares, Mixing, VerdictClass
 from modelprov.forensics.search.fits import Exact, Fits
 
