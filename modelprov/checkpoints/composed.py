@@ -24,14 +24,13 @@ def composed(parts: Sequence[tuple[Part, Checkpoint]]) -> Checkpoint:
     shards: list[Shard] = []
     notes: list[str] = []
     for part, opened in parts:
-        if len(parts) > 1:
-            refuse_decoded(opened, "read as one of several parts")
         first = len(shards)
         if opened.packings:  # their cells are known to the part's own source alone
             raise UnsupportedFormatError(
                 f"{part.folder or 'the model'} of {opened.location} is quantised, a part among others",
                 "Give the folder of one part.",
             )
+        refuse_decoded(opened, "read as one of several parts")
         for name in (*opened.tensors, *opened.refused):
             if part.prefix + name in tensors or part.prefix + name in refused:
                 raise DuplicateTensorError(

@@ -68,7 +68,6 @@ def with_adapter(base: Checkpoint, home: Home, label: str, location: str) -> Che
 
     Raises `UnsupportedFormatError` and `InvalidCheckpointError` as `adapter_config` and `matched` do.
     """
-    refuse_decoded(base, "the base of an adapter")
     file = next((name for name in FILES if home.has(name)), None)
     if file is None or not home.has(ADAPTER_CONFIG):
         raise CheckpointNotFoundError(
@@ -81,6 +80,7 @@ def with_adapter(base: Checkpoint, home: Home, label: str, location: str) -> Che
             f"{base.location} {what}: an adapter cannot be put on it",
             "Give the release in BF16 or F16 that it was made of, as BASE+ADAPTER.",
         )
+    refuse_decoded(base, "the base of an adapter")
     home.check(file)
     notes: list[str] = []
     source = home.source([file])
