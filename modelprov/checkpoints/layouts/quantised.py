@@ -55,7 +55,7 @@ def refuse_packed(checkpoint: Checkpoint, what: str) -> None:
 
 
 def refuse_decoded(checkpoint: Checkpoint, what: str) -> None:
-    """For whoever asks where weights lie: refuses what is decoded when it is read, and GGUF, which has its own order."""
+    """For whoever asks where weights lie: refuses what is decoded when it is read, and GGUF with its own order."""
     if checkpoint.packings:
         refuse_packed(checkpoint, what)
     if ARCHITECTURE in checkpoint.metadata:
