@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from modelprov.called import called
@@ -73,6 +74,8 @@ def identify(
     progress.stage("opening the suspect and the library")
     opened = open_any(location)
     entries, models, skipped = _opened(folder, [entry for entry in index.entries if entry.name not in without])
+    if opened.label in {entry.name for entry in entries}:
+        opened = replace(opened, label=f"{opened.label} (the suspect)")
     if not models:
         raise CouldNotJudgeError("no entry of the library can be read", "Fetch the library again, or build it anew.")
     options = Options(threads=threads, seed=seed, sample=True, device="cpu")

@@ -71,9 +71,10 @@ def test_a_merge_of_three_is_named_with_all(family: dict[str, Weights], known: P
 def test_a_copy_is_named_alone(family: dict[str, Weights], known: Path, tmp_path: Path) -> None:
     found = asked(family["two"], known, tmp_path)
     assert (found.verdict, found.members) == ("copy", ("two",))
-    held = fingerprint(tmp_path / "suspect", tmp_path / "suspect.mpf", size=120_000).file
+    held = fingerprint(tmp_path / "suspect", tmp_path / "two.mpf", size=120_000).file
     again = identify(held, library=known, threads=1)
     assert (again.verdict, again.members) == ("copy", ("two",))
+    assert again.suspect == "two (the suspect)"
     without = identify(held, library=known, leave_out="two", threads=1)
     assert without.verdict == "same-origin"
 
