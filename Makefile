@@ -21,7 +21,8 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 # torch first and pinned: the demo's models run on it, it is an oracle in tests, and unpinned it pulls gigabytes.
-$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+# The C kernels are built by the installation where there is a compiler (hatch_build.py).
+$(VENV)/.installed: pyproject.toml constraints.txt hatch_build.py $(wildcard modelprov/native/*.[ch]) modelprov/native/build.py | $(VENV)/bin/python
 	$(PIP) install -q -c constraints.txt torch==2.13.0
 	$(PIP) install -q -c constraints.txt -e ".[behavior]"
 	touch $@

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from modelprov.jobs.compare import compare
     from modelprov.jobs.compare_part import compare_part
     from modelprov.jobs.evaluate import evaluate
+    from modelprov.jobs.fingerprint import fingerprint
+    from modelprov.jobs.identify import identify
     from modelprov.jobs.inspect import inspect
     from modelprov.jobs.merge import merge
     from modelprov.jobs.open import open  # noqa: A004  (the public name)
@@ -33,6 +35,8 @@ __all__ = [
     "compare",
     "compare_part",
     "evaluate",
+    "fingerprint",
+    "identify",
     "inspect",
     "merge",
     "open",

@@ -19,13 +19,12 @@ HOME = Path(__file__).parent
 SOURCES = (
     "checkpoints/formats/compiled.py",
     "checkpoints/formats/dtypes.py",
-    "recipes/arithmetics.py",
-    "forensics/sums/kernels/cpu.py",
+    "recipes/arithmetics_compiled.py",
+    "forensics/sums/kernels/numba_loops.py",
     "forensics/sums/kernels/bf16.py",
-    "forensics/estimators/normal.py",
+    "forensics/estimators/normal_compiled.py",
     "merge/fused.py",
-    "recipes/methods/linear.py",
-    "recipes/methods/steps.py",
+    "recipes/methods/loops.py",
 )
 
 

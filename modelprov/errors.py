@@ -33,6 +33,14 @@ class UnsupportedFormatError(ModelprovError):
     """The weights are in a form that cannot be compared honestly (pickle, FP8 without scales, GPTQ, ...)."""
 
 
+class MissingBaseError(UnsupportedFormatError):
+    """An adapter's base is not named, or not on this machine: without it there are no weights. `base` is its name."""
+
+    def __init__(self, message: str, advice: str = "", *, base: str = "") -> None:
+        super().__init__(message, advice)
+        self.base = base
+
+
 class InvalidCheckpointError(ModelprovError):
     """A checkpoint contradicts itself: lying header, truncated shard, missing shard, duplicate tensor."""
 
@@ -51,6 +59,18 @@ class MissingShardError(InvalidCheckpointError):
 
 class DuplicateTensorError(InvalidCheckpointError):
     """Two shards claim the same tensor."""
+
+
+class InvalidFingerprintError(InvalidCheckpointError):
+    """A file is no fingerprint, or it was cut short, changed, or written by another version."""
+
+
+class InvalidLibraryError(ModelprovError):
+    """The index of a library cannot be followed, or a file is another one than it says."""
+
+
+class NotInFingerprintError(ModelprovError):
+    """Weights were asked for that a fingerprint does not hold."""
 
 
 class ForeignLinkError(InvalidCheckpointError):

@@ -43,3 +43,8 @@ def floor_percent(share: float | None) -> str:
         return "an unknown share"
     percent = Decimal(repr(float(share))).scaleb(2)
     return "100 %" if share == 1 else f"{percent.quantize(Decimal('0.01'), ROUND_FLOOR):f} %"
+
+
+def rough_percent(share: float) -> str:
+    """A share in percent, to two digits, however small."""
+    return f"{100 * share:.2g} %" if share < 0.095 else f"{100 * share:.0f} %"

@@ -28,6 +28,7 @@ PURPOSE = {
     "foreign": "text that others wrote",
     "called": "what messages call an argument",
     "locking": "one writer at a time",
+    "native": "C kernels, built where there is a compiler",
     "savable": "results that save and show themselves",
 }
 INK, QUIET, WALL, FILL = "#1f2937", "#6b7280", "#9ca3af", "#f3f4f6"

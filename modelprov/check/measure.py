@@ -14,7 +14,7 @@ from typing import Literal
 from modelprov.behavior.probing.template_files import code_in
 from modelprov.called import called
 from modelprov.check.interface import Candidate, Claims, Measured, Problem
-from modelprov.check.measuring.candidates import open_candidates, open_controls
+from modelprov.check.measuring.candidates import name_and_place, open_candidates, open_controls
 from modelprov.check.measuring.config import config_problems, tokenizer_problems
 from modelprov.check.measuring.lineage import Ancestry, measure_lineage
 from modelprov.check.measuring.recipes import Remade, measure_recipes
@@ -25,12 +25,23 @@ from modelprov.checkpoints.labels import default_label, unique_labels
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.remote.source import is_far
 from modelprov.checkpoints.types import Checkpoint
-from modelprov.errors import CheckpointNotFoundError, InvalidCheckpointError, ModelprovError, UsageError
+from modelprov.errors import (
+    CheckpointNotFoundError,
+    InvalidCheckpointError,
+    MissingBaseError,
+    ModelprovError,
+    UsageError,
+)
+from modelprov.foreign.shown import quoted
 from modelprov.forensics.compare import Comparison, Options
 from modelprov.forensics.search.reproduce import Limits
 from modelprov.progress import Progress
 
 PICKLE = "pickle"
+ADAPTED = (
+    "the model is an adapter, trained on {base} by its config: put on a base, its weights are that base's whatever it "
+    "was trained on, so that they show no origin"
+)
 Role = Literal["model", "candidate", "control"]
 
 
@@ -71,7 +82,7 @@ def measure(location: str, claims: Claims, request: Request, progress: Progress)
     problems: list[Problem] = []
     progress.stage("opening checkpoints")
     try:
-        model: Checkpoint | None = open_checkpoint(location)
+        model: Checkpoint | None = _opened(location, request.candidates)
     except CheckpointNotFoundError:
         raise
     except InvalidCheckpointError as error:
@@ -91,10 +102,7 @@ def measure(location: str, claims: Claims, request: Request, progress: Progress)
     request = _sampled(request, [*(checkpoint for _, checkpoint in opened), *controls])
     if model is not None:
         model = replace(model, label=unique_labels([location, *(one.label for one in candidates)])[0])
-        ancestry = measure_lineage(model, opened, controls, request.options, progress)
-        places = {one.name: one.location for one in candidates if one.location is not None}
-        limits = Limits(request.options.memory, request.options.threads, request.options.seed)
-        remade = measure_recipes(model, claims.recipes, places, folder, limits, progress)
+        ancestry, remade = _origin(model, (candidates, opened, controls), claims, folder, request, progress)
         missing |= ancestry.missing | remade.missing
         problems += config_problems(model)
         digest = _digest(model, expected, problems, progress)
@@ -126,6 +134,32 @@ def measure(location: str, claims: Claims, request: Request, progress: Progress)
         recipe_doubts=remade.doubts,
     )
     return Taken(measured, _inputs(model, digest, opened, controls), ancestry.comparison)
+
+
+def _origin(
+    model: Checkpoint, others: tuple[list[Candidate], list[tuple[Candidate, Checkpoint]], list[Checkpoint]],
+    claims: Claims, folder: Path, request: Request, progress: Progress,
+) -> tuple[Ancestry, Remade]:  # fmt: skip
+    """Where the weights came from, and the recipes made again; `others` are the candidates, those opened, controls."""
+    candidates, opened, controls = others
+    if model.adapter_on is not None:
+        why = ADAPTED.format(base=quoted(model.adapter_on))
+        return Ancestry(None, {"lineage": why}), Remade(missing={"recipe": why})
+    ancestry = measure_lineage(model, opened, controls, request.options, progress)
+    places = {one.name: one.location for one in candidates if one.location is not None}
+    limits = Limits(request.options.memory, request.options.threads, request.options.seed)
+    return ancestry, measure_recipes(model, claims.recipes, places, folder, limits, progress)
+
+
+def _opened(location: str, candidates: Sequence[str]) -> Checkpoint:
+    """The model; an adapter on the base that its config names, here or where a candidate of that name is."""
+    try:
+        return open_checkpoint(location)
+    except MissingBaseError as error:
+        for name, place in map(name_and_place, candidates):
+            if name.casefold() == error.base.casefold():
+                return open_checkpoint(f"{place}+{location}")
+        raise
 
 
 def _expected(given: str | None) -> str | None:

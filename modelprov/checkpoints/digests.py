@@ -57,7 +57,7 @@ def hash_weights(checkpoint: Checkpoint, on_bytes: Callable[[int], None] | None 
             digest.update(piece)
             if on_bytes is not None:
                 on_bytes(len(piece))
-        shards[shard.file_name] = digest.hexdigest()
+        shards[shard.name if shard.file_name in shards else shard.file_name] = digest.hexdigest()
         lines.append(f"{shard.file_name}\t{shard.size}\t{digest.hexdigest()}\n")
     checkpoint.source.check_unchanged()
     return HashedWeights(shards, hashlib.sha256("".join(sorted(lines)).encode()).hexdigest())

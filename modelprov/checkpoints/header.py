@@ -56,11 +56,11 @@ def read_headers(source: Source) -> tuple[Header, ...]:
     missing = [(shard, min(len(begun[shard]), ends[shard]), ends[shard]) for shard in shards]
     headers = {}
     for shard, piece in source.read_ranges(missing):
-        headers[shard] = _header(source, shard, begun[shard][LENGTH_BYTES : ends[shard]] + bytes(piece))
+        headers[shard] = header_of(source, shard, begun[shard][LENGTH_BYTES : ends[shard]] + bytes(piece))
     return tuple(headers[shard] for shard in shards)
 
 
-def _header(source: Source, shard: int, text: bytes) -> Header:
+def header_of(source: Source, shard: int, text: bytes) -> Header:
     """What the header `text` of a shard says, every rule of the format checked."""
     place, size = source.place(shard), source.size(shard)
     data_start = LENGTH_BYTES + len(text)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from modelprov.checkpoints.layouts.files import FINGERPRINT, WEIGHTS
 from modelprov.checkpoints.remote.locations import name_of
 
 MAX_LABEL = 40
@@ -67,8 +68,8 @@ def _parts(location: str) -> tuple[str, ...]:
     if path.name in {"", "..", "."}:
         path = path.resolve()
     parts = [part for part in path.parts if part not in {"/", "."}] or [location]
-    if parts[-1].endswith(".safetensors"):
-        parts[-1] = parts[-1].removesuffix(".safetensors")
+    for ending in (WEIGHTS, FINGERPRINT):
+        parts[-1] = parts[-1].removesuffix(ending) or parts[-1]
     cached = [part for part in parts if part.startswith("models--")]
     if cached and "snapshots" in parts:
         return tuple(cached[-1].split("--")[1:])

@@ -22,6 +22,27 @@ CONVERT = (
     "Convert it to safetensors in a place you trust, e.g. with transformers: "
     "`AutoModelForCausalLM.from_pretrained(folder).save_pretrained(new_folder)`."
 )
+FROM_KERAS = "Convert it to safetensors, e.g. with transformers 4: `AutoModel.from_pretrained(folder, from_tf=True)`."
+FROM_FLAX = "Convert it to safetensors, e.g. with transformers 4: `AutoModel.from_pretrained(folder, from_flax=True)`."
+OTHER_KINDS = {
+    ".distcp": (
+        "a distributed checkpoint of PyTorch (DCP)",
+        "Make one file of it: `python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER model.pt`.",
+    ),
+    ".onnx": (
+        "ONNX, a graph in which weights are folded and renamed",
+        "Give the weights that it was exported from.",
+    ),
+    ".onnx_data": (
+        "the weights of an ONNX graph, folded and renamed", "Give the weights that it was exported from."
+    ),
+    ".h5": ("weights of Keras (HDF5)", FROM_KERAS),
+    ".keras": ("weights of Keras", FROM_KERAS),
+    ".msgpack": ("weights of Flax", FROM_FLAX),
+    ".tflite": ("a TFLite model", "Give the weights that it was converted from."),
+    ".npz": ("arrays of NumPy", "Convert them: `safetensors.numpy.save_file(dict(numpy.load(path)), new)`."),
+}  # fmt: skip
+"""By the ending of a file, in small letters: what weights of other programs are, and the way to what can be read."""
 UNPACK = "Unpack it first, and give what was in it."
 
 # The first bytes by which systems know a file (libmagic's table; the formats' own documents).
@@ -35,7 +56,7 @@ BINARY = (
     (b"\x04\x22\x4d\x18", "compressed with lz4", UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
     (b"Rar!\x1a\x07", "a rar archive", UNPACK),
-    (b"GGUF", "a GGUF file", "Compare the safetensors release instead."),
+    (b"GGUF", "a GGUF file", "Give it a name that ends in .gguf."),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes weights", CONVERT),
     (b"\x93NUMPY", "a NumPy array", CONVERT),
     (b"PAR1", "a Parquet file, which holds data", "Give the weights of the model."),

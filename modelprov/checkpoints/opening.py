@@ -1,8 +1,8 @@
 """Opens a checkpoint: finds its shards, reads their headers and config. No tensor data is read here, nothing decoded.
 
-A location is a folder (with an index or without), one `.safetensors` file, an index file, a repository of the Hugging
-Face Hub (the copy in the local cache, if one is there), or an address (`remote/`). Which files of a folder make its
-model is decided in `layouts/`.
+A location is a folder (with an index or without), one `.safetensors` or `.gguf` file, an index file, a fingerprint, a
+repository of the Hugging Face Hub (the copy in the local cache, if one is there), an address (`remote/`), an adapter on
+the base that its config names, or `BASE+ADAPTER`. Which files of a folder make its model is decided in `layouts/`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from modelprov.checkpoints.adapters.config import MERGE
+from modelprov.checkpoints.adapters.joining import (
+    base_and_adapter,
+    base_of,
+    holds_adapter,
+    is_adapter_alone,
+    read_adapter_config,
+    with_adapter,
+)
+from modelprov.checkpoints.composed import composed
 from modelprov.checkpoints.files import unreadable
+from modelprov.checkpoints.fingerprint_file import read_fingerprint
 from modelprov.checkpoints.header import Header, read_headers
 from modelprov.checkpoints.homes import Home, LocalHome, json_in
 from modelprov.checkpoints.labels import default_label
 from modelprov.checkpoints.layouts.files import (
+    FINGERPRINT,
     PICKLES,
     WEIGHTS,
     Choice,
@@ -28,11 +41,14 @@ from modelprov.checkpoints.layouts.files import (
     is_training_state,
     left_out,
 )
-from modelprov.checkpoints.layouts.folders import folders_with_weights, model_home
+from modelprov.checkpoints.layouts.folders import folders_with_weights, model_parts
+from modelprov.checkpoints.layouts.gguf_model import gguf_files, open_gguf
+from modelprov.checkpoints.layouts.scaled import with_scaled
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
-from modelprov.checkpoints.mistaken import CONVERT
+from modelprov.checkpoints.mistaken import OTHER_KINDS
 from modelprov.checkpoints.remote.locations import InBucket, OnHub, OnWeb, is_remote, parse, shown
 from modelprov.checkpoints.single_file import beside_index
+from modelprov.checkpoints.torch_files import read_torch_headers
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, TensorRef
 from modelprov.errors import (
     CheckpointNotFoundError,
@@ -44,11 +60,7 @@ from modelprov.errors import (
     UnsupportedFormatError,
 )
 from modelprov.foreign.shown import quoted
-
-MERGE_ADAPTER = (
-    "Merge the LoRA into its base first, e.g. with peft: "
-    "`AutoPeftModelForCausalLM.from_pretrained(folder).merge_and_unload().save_pretrained(new_folder)`."
-)
+from modelprov.shares import rough_percent
 
 
 def open_checkpoint(location: str, label: str | None = None, *, near: bool = False) -> Checkpoint:
@@ -58,28 +70,54 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
     `CheckpointNotFoundError`, `UnsupportedFormatError`, `UnreadableFileError`, or an `InvalidCheckpointError` that says
     which rule is broken (`ForeignLinkError` for links out of the folder; what `location` names may be one).
     """
+    joined = None if _path(location) is not None else base_and_adapter(location, is_remote(location))
+    if joined is not None:
+        adapter, _ = _located(joined[1], near)
+        base = open_checkpoint(joined[0], near=near)
+        return with_adapter(base, adapter, label or default_label(location), shown(location))
     notes: list[str] = []
     home, name = _located(location, near)
-    if name is None:
-        home = model_home(home, notes)
+    if name is not None and name.endswith(FINGERPRINT):
+        return _of_fingerprint(home, name, label, location)
+    if is_adapter_alone(home, name):
+        base = base_of(read_adapter_config(home), home.place(), _open_near)
+        return with_adapter(base, home, label or default_label(location), shown(location))
+    if name is not None:
+        return _opened(home, name, label or default_label(location), location, notes)
+    parts = model_parts(home, notes)
+    homes = [home.sub(part.folder) if part.folder else home for part in parts]
+    if len(parts) == 1:
+        return _opened(homes[0], None, label or default_label(location), location, notes)
+    opened = [_opened(each, None, label or default_label(location), location, []) for each in homes]
+    whole = composed(list(zip(parts, opened, strict=True)))
+    if not parts[0].prefix:  # the first is the model proper
+        return replace(whole, notes=(*notes, *whole.notes))
+    return replace(whole, config=None, folder=home.folder, files=home, notes=(*notes, *whole.notes))
+
+
+def _opened(home: Home, name: str | None, label: str, location: str, notes: list[str]) -> Checkpoint:
+    """What lies in one folder, or is the file `name` of it; `notes` grows."""
+    if blocks := gguf_files(home, name):
+        return open_gguf(home, blocks, label, shown(location), notes)
     names, index = _shards(home, name, notes)
     config = json_in(home, CONFIG) if home.has(CONFIG) else None
     if name is None:
         _check_named_weights(config, home, names, index)
     source = home.source(names)  # before anything is read: whatever changes from here on shows
-    headers = read_headers(source)
+    pickled = any(shard.endswith(PICKLES) for shard in names)
+    headers = read_torch_headers(source, notes) if pickled else read_headers(source)
     source.close()
     tensors, refused = _collect(headers)
     if index is not None:
         _check_index(index, headers, notes)
         notes += beside_index(home, names, {**tensors, **refused})
     if tensors and all("lora_" in name for name in tensors):
-        raise UnsupportedFormatError(f"{location} holds a LoRA adapter, not a model", MERGE_ADAPTER)
+        raise UnsupportedFormatError(f"{location} holds a LoRA adapter without {ADAPTER_CONFIG}, not a model", MERGE)
     metadata: dict[str, str] = {}
     for header in headers:
         metadata |= header.metadata
-    return Checkpoint(
-        label=label or default_label(location),
+    opened = Checkpoint(
+        label=label,
         location=shown(location),
         tensors=tensors,
         shards=tuple(header.shard for header in headers),
@@ -92,6 +130,38 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
         folder=home.folder,
         files=home,
     )
+    return with_scaled(opened)
+
+
+def _of_fingerprint(home: Home, name: str, label: str | None, location: str) -> Checkpoint:
+    """The checkpoint that a fingerprint is of, with what is there of it."""
+    label = label or default_label(location)
+    opened = read_fingerprint(home.source([name]), label)
+    tensors, refused = _collect(opened.headers)
+    metadata: dict[str, str] = {}
+    for header in opened.headers:
+        metadata |= header.metadata
+    share = opened.fingerprint.share
+    return Checkpoint(
+        label=label,
+        location=shown(location),
+        tensors=tensors,
+        shards=tuple(header.shard for header in opened.headers),
+        source=opened.source,
+        config=opened.manifest.config,
+        revision=opened.manifest.revision,
+        metadata=metadata,
+        refused=refused,
+        notes=(
+            f"a fingerprint of {quoted(opened.manifest.name)}: it holds {rough_percent(share)} of the weights, in "
+            f"blocks that seed {opened.manifest.seed} chose; the checkpoint itself would add all others",
+        ),
+        fingerprint=opened.fingerprint,
+    )
+
+
+def _open_near(location: str) -> Checkpoint:
+    return open_checkpoint(location, near=True)
 
 
 def _check_named_weights(
@@ -116,7 +186,7 @@ def _located(location: str, near: bool) -> tuple[Home, str | None]:
     if meant is None:
         raise CheckpointNotFoundError(
             f"nothing is at {location!r}",
-            "Give a folder, a .safetensors file, org/name on the Hugging Face Hub, or an address (https://, s3://).",
+            "Give a folder, a .safetensors or .gguf file, org/name on the Hugging Face Hub, or an address (https://, s3://).",
         )
     if is_remote(location):
         if near:
@@ -166,7 +236,8 @@ def _cached_snapshot(location: str) -> LocalHome:
     failure: Exception | None = None
     try:
         home = LocalHome(Path(snapshot_download(repository, revision=revision or None, local_files_only=True)))
-        _shards(home, None, [])
+        if not holds_adapter(home):
+            _shards(home, None, [])
         return home
     # LocalEntryNotFoundError is an OSError and HFValidationError a ValueError, in every version of the library.
     except (OSError, ValueError, CheckpointNotFoundError, MissingShardError) as error:
@@ -184,10 +255,12 @@ def _shards(home: Home, name: str | None, notes: list[str]) -> tuple[list[str], 
     `name` is that of the only one, or of the index, where it was given.
     """
     if name is not None and not is_index(name):
-        if not name.endswith(WEIGHTS):
+        if not name.endswith((WEIGHTS, *PICKLES)):
             raise _not_safetensors(home, name)
         if is_adapter(name):
-            raise UnsupportedFormatError(f"{home.place(name)} is a LoRA adapter, not a model", MERGE_ADAPTER)
+            raise UnsupportedFormatError(
+                f"{home.place(name)} is a LoRA adapter without {ADAPTER_CONFIG}, not a model", MERGE
+            )
         home.check(name)
         return [name], None
     names = home.names()
@@ -280,20 +353,14 @@ def _not_safetensors(home: Home, name: str | None = None) -> UnsupportedFormatEr
     place, names = home.place(name or ""), {name} if name is not None else set(home.names())
     kinds = Counter(PurePosixPath(each).suffix.lower() for each in names)
     if names & {ADAPTER_CONFIG, "adapter_model.bin"} or any(map(is_adapter, names)):
-        return UnsupportedFormatError(f"{place} holds a LoRA adapter, not a model", MERGE_ADAPTER)
+        return UnsupportedFormatError(f"{place} holds a LoRA adapter without {ADAPTER_CONFIG}, not a model", MERGE)
     if training := sorted(filter(is_training_state, names)):
         return UnsupportedFormatError(
             f"{place} holds the state of a training run ({few(training)}), not a model",
             "Give the folder of the weights that were trained.",
         )
-    if kinds[".gguf"]:
-        return UnsupportedFormatError(
-            f"{place} holds GGUF weights, which are quantised or reordered", "Compare the safetensors release instead."
-        )
-    if any(kinds[suffix] for suffix in PICKLES):
-        return UnsupportedFormatError(
-            f"{place} holds pickled weights, which can run code when opened; they are never opened here", CONVERT
-        )
+    if other := next((each for ending, each in OTHER_KINDS.items() if kinds[ending]), None):
+        return UnsupportedFormatError(f"{place} holds {other[0]}, which cannot be read", other[1])
     inside = folders_with_weights(home) if name is None else []
     return CheckpointNotFoundError(
         f"no .safetensors file in {place}" + (f"; some are in its sub-folders {few(inside, 12)}" if inside else ""),

@@ -19,6 +19,7 @@ from modelprov.checkpoints.types import Alignment
 
 QUANTUM = 4096
 SMALLEST_BLOCK = 1 << 20  # bytes of the first checkpoint; below this a block may span shards
+GAP = 64 << 10  # bytes that are read rather than asked around
 
 Int64 = npt.NDArray[np.int64]
 
@@ -112,7 +113,7 @@ def _cuts(sizes: Int64, moves: npt.NDArray[np.bool_], block_bytes: int) -> Itera
         held += size
 
 
-def byte_ranges(plan: Plan, block: slice, checkpoint: int, gap: int = 64 << 10) -> list[tuple[int, int, int]]:
+def byte_ranges(plan: Plan, block: slice, checkpoint: int, gap: int = GAP) -> list[tuple[int, int, int]]:
     """The (shard, start, stop) runs of bytes that hold a block in one checkpoint, gaps up to `gap` bytes included."""
     shard, start = plan.shard[checkpoint, block], plan.start[checkpoint, block]
     stop = start + plan.sizes[checkpoint, block]

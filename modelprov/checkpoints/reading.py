@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.plan import Plan, byte_ranges
+from modelprov.checkpoints.plan import GAP, Plan, byte_ranges
 from modelprov.checkpoints.sources.interface import Access, Bytes, Range, Source, View
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.sources.local_access import LocalAccess
@@ -56,12 +56,14 @@ class PlainAccess:
 class Sources:
     """The sources of the checkpoints of a pass, held open for its threads.
 
-    `method` is how local files are read: auto, map, direct or buffered.
+    `method` is how local files are read: auto, map, direct or buffered. `gaps` are bytes between two segments up to
+    which both are read as a piece of each; a fingerprint has nothing there.
     """
 
     def __init__(self, checkpoints: Sequence[Checkpoint], method: str = "auto") -> None:
         room = max(1, MAX_OPEN_FILES // max(1, len(checkpoints)))
         self.access = tuple(_access(checkpoint.source, method, room) for checkpoint in checkpoints)
+        self.gaps = tuple(GAP if checkpoint.fingerprint is None else 0 for checkpoint in checkpoints)
 
     def close(self) -> None:
         """Let go of everything; what a reader still holds closes with the reader."""
@@ -82,7 +84,7 @@ class Reader:
     """
 
     def __init__(self, plan: Plan, sources: Sources, allocate: Callable[[int], Bytes] | None = None) -> None:
-        self._plan, self._access = plan, sources.access
+        self._plan, self._access, self._gaps = plan, sources.access, sources.gaps
         self._maps, self._allocate = allocate is None, allocate or aligned_buffer
         self._buffers: list[Bytes] = [aligned_buffer(1) for _ in self._access]
         self._behind: list[View] = []
@@ -101,7 +103,7 @@ class Reader:
         self._behind.clear()
 
     def _load(self, checkpoint: int, block: slice) -> tuple[Bytes, npt.NDArray[np.int64]]:
-        runs = byte_ranges(self._plan, block, checkpoint)
+        runs = byte_ranges(self._plan, block, checkpoint, self._gaps[checkpoint])
         start = self._plan.start[checkpoint, block]
         view = None if not self._maps or (start % 4).any() else self._access[checkpoint].view(runs)
         if view is not None:

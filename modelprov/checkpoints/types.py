@@ -10,6 +10,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.homes import Home, LocalHome
 from modelprov.checkpoints.sources.interface import Source
@@ -83,15 +86,51 @@ class RefusedTensor:
         return math.prod(self.shape)
 
 
+@dataclass(frozen=True, eq=False)
+class Fingerprint:
+    """What is there of a checkpoint of which only some blocks are: the `share` of its elements, 0 to 1, and profiles.
+
+    `starts`, `stops` int64 [b]: the bytes that are there, as places in all shards laid one after the other, `begins`
+    where each shard begins there; sorted, and apart from each other. `sizes`: sums of squares of the rows and columns
+    of some whole matrices by canonical name and side, float64 [n]. `seed` and `run` (elements of a block) chose the
+    places; `tokenizer` is the SHA-256 of its file, where the model has one.
+    """
+
+    begins: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    stops: npt.NDArray[np.int64]
+    sizes: Mapping[tuple[str, str], npt.NDArray[np.float64]]
+    share: float
+    seed: int
+    run: int
+    tokenizer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How a tensor is stored that is decoded when it is read: the `format` by its usual name, and its `bits` a weight.
+
+    `nearest` says whether its numbers are known to be the nearest to what they were rounded from: where scales were
+    searched, or numbers moved on purpose, they are not, and nothing bounds what was there before.
+    """
+
+    format: str
+    bits: float
+    nearest: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A model's weights, opened by headers only.
 
     `label` is short and unique within a run (it appears in tables), `location` is what the user typed.
     `config` is the parsed `config.json` or None. `tensors` is in file order: by shard, then by offset; `refused` holds
-    the stored tensors that are not floats we can compare. `notes` says what opening left out or found odd. `folder` is
+    the stored tensors that are not floats we can compare, `packings` how those of `tensors` are stored that are decoded
+    when they are read. `notes` says what opening left out or found odd. `folder` is
     the local folder that its files lie in, or would be written to; None where there is none. `files` has those
-    beside the weights; a merge that exists only on paper has none.
+    beside the weights; a merge that exists only on paper has none. `fingerprint` is set where only some blocks of the
+    weights are there: whatever reads others raises `NotInFingerprintError`. `adapter_on` is the base that an adapter's
+    config names, or the location of the one that it was put on; None for a model of its own.
     """
 
     label: str
@@ -103,9 +142,12 @@ class Checkpoint:
     revision: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, RefusedTensor] = field(default_factory=dict)
+    packings: Mapping[str, Packing] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     folder: Path | None = None
     files: Home | None = None
+    fingerprint: Fingerprint | None = None
+    adapter_on: str | None = None
 
     @property
     def home(self) -> Path:
@@ -122,7 +164,7 @@ class Checkpoint:
     @property
     def parameters(self) -> int:
         """Number of stored elements, refused formats included (tied tensors counted once)."""
-        stored = sum(ref.count for ref in self.tensors.values())
+        stored = sum({(ref.shard, ref.start, ref.stop): ref.count for ref in self.tensors.values()}.values())
         return stored + sum(tensor.count for tensor in self.refused.values())
 
 

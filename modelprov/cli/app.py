@@ -30,7 +30,11 @@ COMMANDS: Final = {
     "compare": "Compare a model with its possible parents: copy, merge, on a line, same origin, or unrelated.",
     "demo": "Settle a case on small models: where the weights came from, what the model says it is, how it scores.",
     "eval": "Ask models the questions of a task, with one or several ways to think, and test the differences.",
+    "fingerprint": "Take the fingerprint of a model: a file of a few MB that `compare` and `inspect` take in the "
+    "model's place.",
+    "identify": "Say which known models a suspect is made of: one, two or three of a library's, or none of them.",
     "inspect": "Show what a checkpoint is: parameters, formats, layers, experts, shards, digests. Reads headers only.",
+    "library": "Keep fingerprints of known models in a folder, for `identify`: add, list, build, pull, push.",
     "merge": "Merge models exactly, streaming: memory stays within --memory however large they are.",
     "probe": "Ask a model who it is, with and without the prompts hidden in its files, beside its possible sources.",
     "report": "Check what reports say, or put them on one page.",

@@ -31,10 +31,13 @@ def compare(
     Example: modelprov compare ./rio ./nex ./qwen --control ./other-finetune --html report.html
     """
     from modelprov.cli.progress import Bar
-    from modelprov.compiled import without_linear_algebra
     from modelprov.jobs.compare import compare as job
+    from modelprov.native import native
 
-    without_linear_algebra()
+    if native() is None:
+        from modelprov.compiled import without_linear_algebra
+
+        without_linear_algebra()
 
     outputs = asked({"json": json_file, "markdown": markdown, "html": html}, open_it=open_it)
     asked({"save-alignment": save_alignment, "resume": resume})

@@ -7,12 +7,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 
+from modelprov.called import called
 from modelprov.checkpoints.layouts.alignment_file import AlignmentFile
 from modelprov.checkpoints.layouts.quantised import refuse_quantised
 from modelprov.checkpoints.layouts.realignment import Realignment
 from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import Alignment, Checkpoint
-from modelprov.errors import CouldNotJudgeError
+from modelprov.errors import CouldNotJudgeError, UsageError
 from modelprov.forensics.judging.beyond import describe_beyond
 from modelprov.forensics.judging.coordinates import (
     coordinates,
@@ -24,9 +25,11 @@ from modelprov.forensics.judging.coordinates import (
     with_units,
 )
 from modelprov.forensics.judging.findings import Findings, collect
+from modelprov.forensics.judging.packed import packing_of
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.passes import scouted, summed
 from modelprov.forensics.results import Beyond, Coordinates, VerdictClass
+from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sampling.matrices import BUDGET
 from modelprov.forensics.search.beyond import measure_beyond
 from modelprov.forensics.search.coordinates.head_spectra import heads_alike
@@ -123,6 +126,10 @@ def compare(
     """
     for checkpoint in (*checkpoints, *controls, *candidates):
         refuse_quantised(checkpoint)
+    given = partial((*checkpoints, *controls, *candidates))
+    if given:
+        _refuse_whole(options, candidates, ledger)
+        options = replace(options, sample=True)
     measured = []
     with ThreadPoolExecutor(1) as aside:  # a GPU takes seconds to get ready: meanwhile, align and scout
         by_others = options.engine == "ray" or (ledger is not None and ledger.device is not None)
@@ -135,6 +142,8 @@ def compare(
             result = _measure((control, *checkpoints[1:]), run)
             measured.append((control.label, result.findings))
         run = replace(run, known=tuple(measured), beside=Beside(tuple(candidates), tuple(controls)))
+        if given:
+            return replace(_measure(tuple(checkpoints), run), controls=tuple(controls))
         try:
             result = _at_their_places(tuple(checkpoints), run)
         except CouldNotJudgeError:
@@ -146,6 +155,20 @@ def compare(
             if options.thorough or options.alignment is not None or leaves_open(result.findings, result.alignment):
                 result = _elsewhere_too(result, _look(checkpoints, controls, run), checkpoints, run)
     return replace(result, controls=tuple(controls), candidates=tuple(candidates))
+
+
+def _refuse_whole(options: Options, candidates: Sequence[Checkpoint], ledger: Ledger | None) -> None:
+    """Refuse what a fingerprint cannot answer: whatever needs whole tensors, or every weight."""
+    wanted = {
+        "candidates": bool(candidates), "thorough": options.thorough, "alignment": options.alignment is not None,
+        "resume": ledger is not None,
+    }  # fmt: skip
+    for name, asked in wanted.items():
+        if asked:
+            raise UsageError(
+                f"{called(name)} needs whole tensors, and a fingerprint holds some blocks of each",
+                "Give the checkpoints themselves, or leave it out.",
+            )
 
 
 def _at_their_places(checkpoints: tuple[Checkpoint, ...], run: _Run) -> Comparison:
@@ -183,6 +206,10 @@ def sum_part(
     """
     for checkpoint in (*checkpoints, *controls):
         refuse_quantised(checkpoint)
+    if partial((*checkpoints, *controls)):
+        raise UsageError(
+            "a part is of all weights, and a fingerprint holds some blocks", "Give the checkpoints themselves."
+        )
     device = pick_device(options.device, _size(checkpoints), _threads(options))
     for suspect in (*controls, checkpoints[0]):
         found = scouted((suspect, *checkpoints[1:]), options.sample_elements, options.seed, progress)
@@ -276,7 +303,7 @@ def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | _
     """One suspect against the parents: scout, then sweep. `undone` says what these are views of."""
     options, progress, beside = run.options, run.progress, run.beside
     found = scouted(checkpoints, options.sample_elements, options.seed, progress, lambda a, plan: _told(run, a, plan))
-    alignment = found.alignment
+    alignment, blocks = found.alignment, partial(checkpoints)
     whole = alignment if undone is None else undone.alignment(alignment)
     if not run.device.done():
         progress.stage("preparing the GPU")
@@ -294,10 +321,11 @@ def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | _
         (whole.share(), whole.decisive_share()),
         (lambda: _elsewhere(alignment, options, progress)) if undone is None else None, found.sample,
         paired_units(undone.found) if isinstance(undone, _Undone) else None,
-        None if isinstance(undone, _Restacked) else lambda: _method(alignment, options, progress),
-        None if beside is None else lambda: _left(alignment, beside, options, progress),
+        None if isinstance(undone, _Restacked) or blocks else lambda: _method(alignment, options, progress),
+        None if beside is None or blocks else lambda: _left(alignment, beside, options, progress),
         undone.stack if isinstance(undone, _Restacked) else None,
         lambda row, parent: scale_of(Wholes(alignment, options.seed, options.memory).load(row), parent),
+        tuple(map(packing_of, whole.checkpoints)),
     )  # fmt: skip
     words = (None if run.ledger is None else run.ledger.device) or device.description
     return Comparison(whole, findings, options, f"{words}{CLUSTER if options.engine == 'ray' else ''}", read)

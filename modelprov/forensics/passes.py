@@ -14,6 +14,7 @@ from modelprov.checkpoints.plan import Plan, plan_pass, tensor_bytes
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError, UsageError
 from modelprov.forensics.estimators.precision import effective, suspect_formats
+from modelprov.forensics.sampling.blocks import held_plan, partial
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata, load_sample, plan_sample, stratify
 from modelprov.forensics.search.fewer import fewer
@@ -54,6 +55,8 @@ def scouted(
 ) -> Scouted:  # fmt: skip
     """Align, and look at about `elements` elements of each checkpoint; `before` hears of the plan, and may refuse it.
 
+    With fingerprints among them, at the places that all of these hold.
+
     Raises `CouldNotJudgeError` where nothing aligns, `UsageError` where two of several parents are the same, and what
     reading raises.
     """
@@ -67,7 +70,7 @@ def scouted(
     strata = stratify(alignment)
     progress.stage("preparing kernels (compiled once, on the first run)")
     compile_kernel()
-    plan = plan_sample(alignment, strata, elements, seed)
+    plan = held_plan(alignment) if partial(checkpoints) else plan_sample(alignment, strata, elements, seed)
     if before is not None:
         before(alignment, plan)
     progress.stage("scouting: precision and candidate recipes, from a sample")

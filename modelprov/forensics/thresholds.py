@@ -4,6 +4,9 @@ How a measure is taken (sizes of samples, steps, digits) stands beside the measu
 families of `benchmarks/calibration.py`; the table in `docs/method.md` says what each one guards against.
 """
 
+# Proposed by `identify`, and judged by all rules below.
+FALSE_DISCOVERIES = 1e-3  # expected share of chance among the entries that are called kin
+PROPOSED = 0.1  # of what one entry fewer leaves, that one more must explain
 # Evidence at all.
 MINIMUM_ELEMENTS = 1_000
 HALF, NEARLY_ALL = 0.5, 0.9

@@ -20,7 +20,9 @@ FORMATS: Final = ("in-toto", "cyclonedx", "spdx")
 DTYPES: Final = ("auto", "float32", "bfloat16", "float16")
 MISSING: Final = ("base", "copy", "drop", "error")
 READINGS: Final = ("auto", "map", "direct", "buffered")
-WHERE: Final = "Give a folder, a .safetensors file, org/name, an address, or a recipe; a saved report by its file."
+WHERE: Final = (
+    "Give a folder, a .safetensors file, org/name, an address, BASE+ADAPTER, or a recipe; a saved report by its file."
+)
 UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 

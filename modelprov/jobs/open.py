@@ -12,7 +12,7 @@ def open(checkpoint: Location, *, label: str | None = None) -> Checkpoint:  # no
 
     Args:
         checkpoint: A folder, a .safetensors file, an org/name on the Hugging Face Hub (or in its local cache), an
-            address (https://, s3://, gs://), or a merge recipe, which opens as the merge it describes.
+            address (https://, s3://, gs://), BASE+ADAPTER, or a merge recipe, which opens as the merge it describes.
         label: What to call it; None for its name.
 
     Returns:

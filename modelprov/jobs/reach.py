@@ -13,9 +13,10 @@ from modelprov.checkpoints.plan import Plan, byte_ranges
 from modelprov.checkpoints.remote.source import grouped, is_far
 from modelprov.checkpoints.remote.traffic import TRAFFIC, connections, size_in
 from modelprov.checkpoints.types import Alignment, Checkpoint
-from modelprov.errors import BudgetSpentError
+from modelprov.errors import BudgetSpentError, UsageError
 from modelprov.forensics.compare import Comparison, Options
 from modelprov.forensics.results import VerdictClass
+from modelprov.forensics.sampling.blocks import partial
 from modelprov.progress import Progress, tell
 
 FIRST_ELEMENTS = 1 << 20
@@ -76,14 +77,20 @@ def compared(
 
     Raises `BudgetSpentError`, before anything is read where that can be known, and what the job raises.
     """
-    distant = far(checkpoints)
+    distant, blocks = far(checkpoints), partial(checkpoints)
+    if blocks and reach.full:
+        raise UsageError(
+            f"{called('full')} and {called('resume')} are about every weight, and a fingerprint holds some blocks",
+            "Give the checkpoints themselves, or leave it out.",
+        )
     if not distant:
         return job(options, None)
     if not reach.full:
         options = replace(options, sample=True, sample_elements=reach.elements)
     before = TRAFFIC.so_far
     with TRAFFIC.within(reach.budget):
-        found = _adapted(job, options, progress) if options.sample else job(options, _hearing(options, progress))
+        adapts = options.sample and not blocks  # the blocks of a fingerprint are neither more nor less
+        found = _adapted(job, options, progress) if adapts else job(options, _hearing(options, progress))
     spent = TRAFFIC.so_far.since(before)
     cached = f"; {_size(spent.cached)} were in the cache of this machine" if spent.cached else ""
     tell(progress, f"fetched {_size(spent.bytes)} in {spent.requests:,} requests{cached}")

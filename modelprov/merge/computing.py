@@ -15,16 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.called import called
-from modelprov.checkpoints.formats.compiled import any_nonfinite
 from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, decode, pack
 from modelprov.checkpoints.types import TensorView
 from modelprov.errors import InvalidCheckpointError, NonFiniteOutputError, UnsupportedFormatError
-from modelprov.merge.fused import CHUNK, weighted
 from modelprov.merge.planned import MergePlan, Piece, Planned
 from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic
 from modelprov.recipes.methods.interface import Inputs
 from modelprov.recipes.recipe import DTYPES
 
+CHUNK = 4096  # elements that are decoded, merged and encoded at a time
 READ = 1 << 18  # elements of each model that are read at a time: small enough to stay in the processor's cache
 Bytes = npt.NDArray[np.uint8]
 BY_NAME = {one.name: arithmetic for arithmetic, one in DESCRIPTIONS.items()}
@@ -86,6 +85,8 @@ class Computer:
 
         `first` is the place in the tensor of the first element that was `made`.
         """
+        from modelprov.checkpoints.formats.compiled import any_nonfinite
+
         dtype = DType(tensor.format)
         if not self._only_finite or not any_nonfinite(made, dtype.code, len(made) // dtype.size):
             return
@@ -125,6 +126,8 @@ class Computer:
     def _sum(
         self, arithmetic: Arithmetic, tensor: Planned, piece: Piece, first: int, count: int, out: memoryview
     ) -> None:
+        from modelprov.merge.fused import weighted
+
         rows = list(range(len(piece.views)))
         order = list(rows)
         if arithmetic in WITH_REFERENCE:  # the compiled function takes the reference last, and adds in the given order

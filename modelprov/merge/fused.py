@@ -1,6 +1,6 @@
 """The compiled loop of weighted sums: stored bytes in, stored bytes out, in one pass over cache-sized chunks.
 
-The arithmetic itself is `modelprov.recipes.arithmetics.evaluate`; here it is given what `formats.compiled` decodes.
+The arithmetic itself is `recipes.arithmetics_compiled.evaluate`; here it is given what `formats.compiled` decodes.
 """
 
 from __future__ import annotations
@@ -8,19 +8,18 @@ from __future__ import annotations
 from numba import njit
 
 from modelprov.checkpoints.formats.compiled import decode_into, encode_into, size_of
-from modelprov.recipes.arithmetics import evaluate
-
-CHUNK = 4096
+from modelprov.recipes.arithmetics_compiled import evaluate
 
 
 @njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def weighted(arithmetic, raw, codes, weights, order, out_code, count, parents, row, out):
     """Merge `count` elements: `raw` uint8 [k, bytes] of formats `codes` [k] into `out` uint8 [bytes].
 
-    `weights` float64 [k], `order` int64 [k]; `parents` float32 [k, CHUNK] and `row` float32 [CHUNK] are scratch.
+    `weights` float64 [k], `order` int64 [k]; `parents` float32 [k, chunk] and `row` float32 [chunk] are scratch.
     """
-    for first in range(0, count, CHUNK):
-        m = min(CHUNK, count - first)
+    chunk = len(row)
+    for first in range(0, count, chunk):
+        m = min(chunk, count - first)
         for j in range(len(codes)):
             size = size_of(codes[j])
             decode_into(raw[j, size * first : size * (first + m)], codes[j], parents[j])

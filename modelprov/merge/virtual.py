@@ -13,10 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from modelprov.checkpoints.adapters.joining import base_and_adapter
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.header import BITS, COMPARABLE
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.checkpoints.remote.locations import is_remote
 from modelprov.checkpoints.sources.interface import Piece, Range, one_after_another
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, Shard, TensorRef
 from modelprov.checkpoints.writing import OF, header
@@ -28,7 +30,6 @@ from modelprov.merge.config import merged_config
 from modelprov.merge.memory import Budget, Recent
 from modelprov.merge.plan import plan_merge
 from modelprov.merge.planned import MergePlan, Planned
-from modelprov.recipes.notation import refuse_adapter
 from modelprov.recipes.reading import is_recipe, load
 from modelprov.recipes.recipe import Recipe
 
@@ -235,10 +236,17 @@ def open_models(recipe: Recipe, folder: Path | None = None, inside: tuple[str, .
             if beside is not None and os.path.exists(beside):
                 found[where] = open_any(str(beside), label, inside=inside)
                 continue
-            if not there:
-                refuse_adapter(where)
-            found[where] = open_any(where, label, inside=inside)
+            parts = None if there or folder is None else base_and_adapter(where, is_remote(where))
+            placed = where if parts is None else "+".join(_beside(part, folder) for part in parts)
+            found[where] = open_any(placed, label, inside=inside)
     return found
+
+
+def _beside(location: str, folder: Path | None) -> str:
+    """A relative path as it stands, or where only that is there, from the recipe's folder."""
+    there = os.path.exists(os.path.expanduser(location))
+    beside = None if there or folder is None else folder / location
+    return str(beside) if beside is not None and os.path.exists(beside) else location
 
 
 def open_any(

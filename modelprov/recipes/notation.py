@@ -55,15 +55,3 @@ def hint(key: str, place: tuple[int | str, ...]) -> str:
     if key == "base_model" and place and place[0] == "slices":
         return BASE_OF_SLICE
     return KEYS.get(key, "")
-
-
-def refuse_adapter(location: str) -> None:
-    """Raise `UsageError` for a model with an adapter on it, `BASE+LORA`. To be asked only where no such file is."""
-    base, plus, adapter = location.partition("+")
-    if plus and base and adapter:
-        raise UsageError(
-            f"{location!r} is mergekit's notation for the LoRA adapter {adapter!r} on the model {base!r}, which is not "
-            "built",
-            "Merge the adapter into its base first, e.g. with peft: `AutoPeftModelForCausalLM.from_pretrained(adapter)"
-            ".merge_and_unload().save_pretrained(folder)`, and name that folder.",
-        )

@@ -12,6 +12,7 @@ from modelprov.behavior.probing.results import ProbeReport
 from modelprov.check.results import CheckReport
 from modelprov.checkpoints.inspection import Inspection
 from modelprov.errors import UsageError
+from modelprov.forensics.identify.results import Identified
 from modelprov.reports.case import telling as case
 from modelprov.reports.case.parts import Case
 from modelprov.reports.checking import telling as checking
@@ -23,6 +24,7 @@ from modelprov.reports.evidence import attestation_telling as attested
 from modelprov.reports.evidence import rechecking_telling as rechecking
 from modelprov.reports.evidence.attestation_check import Confirmed
 from modelprov.reports.evidence.rechecking import Rechecked
+from modelprov.reports.identifying import telling as identifying
 from modelprov.reports.inspecting import telling as inspecting
 from modelprov.reports.probing import telling as probing
 from modelprov.reports.verifying import telling as verifying
@@ -33,7 +35,9 @@ from modelprov.savable import Saved
 if TYPE_CHECKING:
     from rich.console import Console
 
-Measured = Report | CheckReport | ProbeReport | EvaluationReport | Inspection | Verified | Rechecked | Confirmed
+Measured = (
+    Report | CheckReport | ProbeReport | EvaluationReport | Inspection | Verified | Rechecked | Confirmed | Identified
+)
 Result = Measured | Case
 FRAME_HEIGHT = 900  # pixels
 
@@ -51,6 +55,8 @@ def told(result: Result) -> Document:
             return evaluation.tell(result)
         case Case():
             return case.tell(result)
+        case Identified():
+            return identifying.tell(result)
         case Inspection():
             return inspecting.tell(result)
         case Verified():

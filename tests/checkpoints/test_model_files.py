@@ -227,6 +227,28 @@ def test_weights_in_sub_folders_are_named_and_not_read(tmp_path: Path, inside: s
     assert any(inside in note for note in notes)
 
 
+def test_a_pipeline_is_all_of_its_models_each_under_its_name(tmp_path: Path) -> None:
+    index = {
+        "_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"], "text_encoder": ["transformers", "CLIPTextModel"],
+        "safety_checker": [None, None],
+    }  # fmt: skip
+    (tmp_path / "model_index.json").write_text(json.dumps(index))
+    write(tmp_path / "unet", *(f"diffusion_pytorch_model-0000{n}-of-00002.safetensors" for n in (1, 2)), value=BEST)
+    write(tmp_path / "vae", "diffusion_pytorch_model.fp16.safetensors", value=OTHER)
+    write(tmp_path / "text_encoder", "model.safetensors", value=3.0)
+    write(tmp_path / "safety_checker", "model.safetensors", value=4.0)
+    write(tmp_path, "all.safetensors", value=5.0)
+    values, elements, notes = read(tmp_path)
+    assert (values, elements) == ({BEST, OTHER, 3.0}, 3 * 6 * len(NAMES))
+    opened = open_checkpoint(str(tmp_path))
+    assert opened.tensors.keys() == {f"{part}.{name}" for part in ("unet", "vae", "text_encoder") for name in NAMES}
+    assert {shard.name.partition("/")[0] for shard in opened.shards} == {"unet", "vae", "text_encoder"}
+    assert any(note.startswith("vae: the variant 'fp16' is all that is here") for note in notes)
+    assert any("does not name, not read: 'safety_checker'" in note for note in notes)
+    assert any("beside the pipeline, not read: 'all.safetensors'" in note for note in notes)
+
+
 def sentence_transformer(folder: Path, transformer: str) -> None:
     modules = [
         {"idx": 0, "name": "0", "path": transformer, "type": "sentence_transformers.models.Transformer"},
@@ -242,10 +264,14 @@ def test_the_transformer_of_a_sentence_transformer_is_the_model(tmp_path: Path, 
     sentence_transformer(tmp_path, transformer)
     write_checkpoint(tmp_path / transformer, weights(BEST), config={"model_type": "bert"})
     write(tmp_path / "2_Dense", "model.safetensors", value=OTHER)
+    write(tmp_path / "3_Other", "model.safetensors", value=OTHER)
     values, _, notes = read(tmp_path)
-    assert values == {BEST}
-    assert open_checkpoint(str(tmp_path)).config == {"model_type": "bert"}
-    assert any("2_Dense" in note for note in notes)
+    assert values == {BEST, OTHER}
+    opened = open_checkpoint(str(tmp_path))
+    assert opened.config == {"model_type": "bert"}
+    assert opened.tensors.keys() == {*NAMES, *(f"2_Dense.{name}" for name in NAMES)}
+    assert any("read with the modules '2_Dense'" in note for note in notes)
+    assert any("not read: '3_Other'" in note for note in notes)
     assert any(f"read from the sub-folder '{transformer}'" in note for note in notes) == bool(transformer)
 
 

@@ -15,6 +15,7 @@ from modelprov.errors import (
     DuplicateTensorError,
     InvalidCheckpointError,
     MissingShardError,
+    TruncatedShardError,
     UnreadableFileError,
     UnsupportedFormatError,
 )
@@ -220,7 +221,7 @@ def test_an_empty_folder_is_not_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.pth", "model.ckpt"])
-def test_pickles_are_never_opened(tmp_path: Path, name: str) -> None:
+def test_bare_pickles_are_never_opened(tmp_path: Path, name: str) -> None:
     # A pickle that would make a file when opened.
     made = tmp_path / "made"
     (tmp_path / name).write_bytes(f"cos\nsystem\n(S'touch {made}'\ntR.".encode())
@@ -231,9 +232,27 @@ def test_pickles_are_never_opened(tmp_path: Path, name: str) -> None:
     assert not made.exists()
 
 
-def test_gguf_is_refused_by_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "what", "advice"),
+    [
+        ("__0_0.distcp", "DCP", "dcp_to_torch"), ("model.onnx", "ONNX", "exported"),
+        ("tf_model.h5", "Keras", "from_tf"),
+        ("flax_model.msgpack", "Flax", "from_flax"), ("weights.npz", "NumPy", "save_file"),
+    ],
+)  # fmt: skip
+def test_weights_of_other_programs_are_refused_by_name_with_the_way_to_convert_them(
+    tmp_path: Path, file: str, what: str, advice: str
+) -> None:
+    (tmp_path / file).write_bytes(b"x")
+    for location in (tmp_path, tmp_path / file):
+        with pytest.raises(UnsupportedFormatError, match=what) as caught:
+            open_checkpoint(str(location))
+        assert advice in caught.value.advice
+
+
+def test_a_gguf_file_that_ends_in_its_header_is_truncated(tmp_path: Path) -> None:
     (tmp_path / "model.gguf").write_bytes(b"GGUF")
-    with pytest.raises(UnsupportedFormatError, match="GGUF"):
+    with pytest.raises(TruncatedShardError, match="header"):
         open_checkpoint(str(tmp_path))
 
 

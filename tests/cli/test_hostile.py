@@ -148,7 +148,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "a missing shard": (missing_shard, "missing"),
     "a tensor in two shards": (duplicate_tensor, "model-copy.safetensors"),
     "an empty folder": (nothing_in_it, "no .safetensors file"),
-    "only a pickle": (pickles_only, "pickled weights"),
+    "only a pickle": (pickles_only, "bare pickle"),
     "FP8 without scales": (fp8_without_scales, "F8_E4M3 without scales"),
     "a header nested too deep": (not_json, "not"),
     "an index that is no JSON": (broken_index, "not valid JSON"),

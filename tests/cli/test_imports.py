@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from modelprov.forensics.sums.kernels.cpu import description
+from modelprov.native import native, why_not
 from tests.cli.conftest import MAIN, program
 
 NO_TORCH = """
@@ -76,7 +79,7 @@ def test_without_a_gpu_auto_never_imports_torch_either(models: Path) -> None:
     running = program(AT_THE_END + hidden + MAIN, "compare", models / "nex", models / "qwen")
     _, err = running.communicate(timeout=120)
     assert running.returncode == 0
-    assert "numba" in err
+    assert ("numba" in err) is (native() is None)
     assert "torch" not in err
 
 
@@ -97,3 +100,27 @@ def test_a_comparison_loads_nothing_heavy_for_its_verdict(models: Path) -> None:
     _, err = running.communicate(timeout=120)
     assert running.returncode == 1
     assert err.strip() == "[]"
+
+
+@pytest.mark.skipif(native() is None, reason=f"no C kernels: {why_not()}")
+@pytest.mark.parametrize("suspect", ["rio", "rio-trained", "stranger"])
+def test_with_the_c_kernels_a_comparison_never_imports_numba(models: Path, suspect: str) -> None:
+    after = "import atexit, sys\n"
+    after += "atexit.register(lambda: print([n for n in ('numba', 'llvmlite') if n in sys.modules], file=sys.stderr))\n"
+    running = program(after + MAIN, "compare", models / suspect, models / "nex", models / "qwen", "--quiet")
+    _, err = running.communicate(timeout=120)
+    assert running.returncode in (0, 1)
+    assert err.strip() == "[]"
+
+
+def test_without_them_numba_gives_the_same_verdict_and_the_report_says_what_computed(models: Path) -> None:
+    where = [models / name for name in ("rio", "nex", "qwen")]
+    asked = "import os; os.environ['MODELPROV_KERNEL'] = 'numba'\n"
+    told = []
+    for before in (asked, ""):
+        running = program(before + MAIN, "compare", *where, "--quiet", "--json", "-")
+        out, _ = running.communicate(timeout=120)
+        told.append(json.loads(out))
+    assert told[0]["environment"]["device"] == "processor (numba)"
+    assert told[1]["environment"]["device"] == description()
+    assert told[0]["verdict"] == told[1]["verdict"]

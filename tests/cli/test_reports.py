@@ -182,7 +182,7 @@ def test_the_command_and_the_machine_are_written_down(report: Any, models: Path)
     found = report("rio", "nex", "qwen")
     assert found["command"].startswith(f"modelprov compare {models / 'rio'} ")
     environment = found["environment"]
-    assert environment["device"] == "processor (numba)"
+    assert environment["device"].startswith("processor (")
     assert environment["bytes_read"] >= 3 * 2 * found["coverage"]["elements_read"]
     assert environment["seconds"] > 0
 

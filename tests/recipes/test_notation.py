@@ -66,11 +66,8 @@ def test_a_base_that_is_a_third_model_is_named_as_such(method: str) -> None:
         check_recipe(parse(text))
 
 
-def test_an_adapter_on_a_base_is_named_unless_it_is_a_folder(tmp_path: Path) -> None:
+def test_a_folder_with_a_plus_in_its_name_is_no_base_with_an_adapter(tmp_path: Path) -> None:
     a = model(tmp_path / "a")
-    for wanted in ("org/base+org/lora", f"{a}+{tmp_path / 'lora'}"):
-        with pytest.raises(UsageError, match="notation for the LoRA adapter"):
-            open_models(linear({str(a): 0.5, wanted: 0.5}))
     plus = model(tmp_path / "b+c")
     assert len(open_models(linear({str(a): 0.5, str(plus): 0.5}))) == 2
     assert len(open_models(linear({str(a): 0.5, "b+c": 0.5}), tmp_path)) == 2

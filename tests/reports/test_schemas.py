@@ -10,6 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from modelprov.forensics.identify.results import Identified, Ranked, Skipped
+from modelprov.forensics.results import VerdictClass
 from modelprov.reports.saving import Result, rendered
 from modelprov.reports.schemas import KINDS, schema_text
 from tests.reports import checks, pages, samples
@@ -20,8 +22,20 @@ WRITTEN: dict[str, list[Callable[[], Result]]] = {
     "report": [samples.same_origin],
     "probe": [probe_report, lambda: probe_report(hostile=True)],
     "eval": [pages.scores, lambda: pages.scores(hostile=True)],
+    "identify": [lambda: IDENTIFIED],
     "check": [checks.found, checks.could_not_judge, checks.hostile],
 }
+IDENTIFIED = Identified(
+    command="modelprov identify a --library b", suspect="a", location="a", library="b", entries=2, share=0.5,
+    seconds=1.0,
+    verdict=VerdictClass.UNRELATED, rule="unrelated", summary="It is made of none of them.", alone=True,
+    ranked=(
+        Ranked(
+            name="<b>x</b>", revision=None, elements=9, correlation=0.0, equal=0.0, chance=1.0, found=False, kin=False
+        ),
+    ),
+    skipped=(Skipped(name="y", reason="other shapes"),),
+)  # fmt: skip
 
 
 def schema(name: str) -> Any:

@@ -14,7 +14,7 @@ from modelprov.behavior.evaluation.answer_text import last_boxed
 from modelprov.behavior.evaluation.numbers_said import MARK
 from modelprov.behavior.evaluation.units_said import without_unit
 from modelprov.behavior.extra import require
-from modelprov.behavior.limited_process import EndedError, LimitedProcess
+from modelprov.foreign.limited_process import EndedError, LimitedProcess
 
 CHILD = Path(__file__).with_name("mathematics_child.py")
 MEMORY = 3 << 30

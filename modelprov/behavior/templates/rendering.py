@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from modelprov.behavior.limited_process import EndedError, LimitedProcess
 from modelprov.errors import ModelprovError
+from modelprov.foreign.limited_process import EndedError, LimitedProcess
 
 CHILD = Path(__file__).with_name("render_child.py")
 LONGEST_TEMPLATE = 2_000_000

@@ -4,6 +4,7 @@ Loaders agree on the rules: an index names the files; else the default file of a
 transformers, `diffusion_pytorch_model.safetensors` in diffusers) is the whole model; else every file belongs. Second
 copies (`consolidated*`, as Mistral and Meta ship them), variants (`model.fp16.safetensors`; transformers and diffusers
 call them so), adapters and the state of a training run are no part of it: they are named aloud and never added up.
+Files of torch.save are taken only where no safetensors are, and of those only what is named as a model is.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from modelprov.errors import InvalidCheckpointError
 from modelprov.foreign.shown import quoted
 
 WEIGHTS = ".safetensors"
+FINGERPRINT = ".mpf"  # of what `modelprov fingerprint` writes
 ADAPTER = "adapter_model.safetensors"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+"""Endings of what torch.save writes (`checkpoints.torch_files`): read where there is nothing else."""
 DEFAULTS = ("model", "diffusion_pytorch_model", "pytorch_model")
 """Stems of the files that loaders take unasked, the usual one first."""
 SINGLE = f"{DEFAULTS[0]}{WEIGHTS}"
@@ -27,9 +30,11 @@ VARIANT = r"(?:non_|no_)?ema|b?f(?:p|loat)?(?:8|16|32|64)|bfloat16|half|fp8_\w+|
 NAME = re.compile(
     rf"(?P<stem>.+?)(?:\.(?P<early>{VARIANT}))?(?:-(?P<number>\d+)(?:-of-(?P<total>\d+))?)?"
     rf"(?:\.(?P<late>{VARIANT}))?"
-    r"\.safetensors"
+    r"(?P<ending>\.safetensors|\.bin|\.pth?|\.ckpt|\.pkl|\.pickle)"
 )
-INDEX = re.compile(r"(?P<stem>.+?)(?:\.(?P<early>" + VARIANT + r"))?\.safetensors\.index(?:\.(?P<late>[\w-]+))?\.json")
+INDEX = re.compile(
+    rf"(?P<stem>.+?)(?:\.(?P<early>{VARIANT}))?(?P<ending>\.safetensors|\.bin)\.index(?:\.(?P<late>[\w-]+))?\.json"
+)
 ADAPTERS = re.compile(r"adapter_model\b.*|(?:pytorch_)?lora(?:_weights)?\b.*|.+_lora", re.IGNORECASE)
 TRAINING = re.compile(
     r"(?:optim(?:izer)?|scheduler|lr_scheduler|random_states?|rng_states?|training_(?:state|args)|trainer_state"
@@ -56,6 +61,7 @@ class _File:
     variant: str | None
     number: str | None
     total: str | None
+    ending: str = WEIGHTS
 
     @property
     def second(self) -> bool:
@@ -70,12 +76,12 @@ def is_index(name: str) -> bool:
 
 def is_adapter(name: str) -> bool:
     """Whether a weights file of this name holds an adapter, not a model."""
-    return name.endswith(WEIGHTS) and ADAPTERS.fullmatch(name.removesuffix(WEIGHTS)) is not None
+    return name.endswith((WEIGHTS, *PICKLES)) and ADAPTERS.fullmatch(name.rpartition(".")[0]) is not None
 
 
 def is_training_state(name: str) -> bool:
     """Whether a weights file of this name holds what a training run needs to go on, not a model."""
-    return name.endswith(WEIGHTS) and TRAINING.fullmatch(name.removesuffix(WEIGHTS)) is not None
+    return name.endswith((WEIGHTS, *PICKLES)) and TRAINING.fullmatch(name.rpartition(".")[0]) is not None
 
 
 def choose(folder: object, names: Iterable[str]) -> Choice | None:
@@ -84,8 +90,12 @@ def choose(folder: object, names: Iterable[str]) -> Choice | None:
     Raises `InvalidCheckpointError` where several could be meant and none is the default.
     """
     ordered = sorted(names)
-    indexes = [_index(name) for name in ordered if is_index(name)]
-    files = [_file(name) for name in ordered if name.endswith(WEIGHTS)]
+    return _choose(folder, ordered, (WEIGHTS,)) or _choose(folder, ordered, PICKLES)
+
+
+def _choose(folder: object, ordered: Sequence[str], endings: tuple[str, ...]) -> Choice | None:
+    indexes = [index for name in ordered if is_index(name) and (index := _index(name)).ending in endings]
+    files = [_file(name) for name in ordered if name.endswith(endings)]
     files = [file for file in files if not is_adapter(file.name) and not is_training_state(file.name)]
     plain = [index for index in indexes if index.variant is None and not index.second]
     if plain:
@@ -93,8 +103,10 @@ def choose(folder: object, names: Iterable[str]) -> Choice | None:
     if default := _usual([file for file in files if file.variant is None and file.number is None]):
         return Choice(None, (default.name,))
     whole = [file for file in files if file.variant is None and not file.second]
+    if whole and endings == PICKLES:  # anything may be in a pickle: a table of words, data
+        whole = [file for file in whole if file.stem in DEFAULTS] or [_only(folder, "files of torch.save", whole)]
     if whole:
-        return _together(files, whole)
+        return _together(files if endings != PICKLES else whole, whole)
     for second in (True, False):
         for found, what in ((indexes, "indexes"), (files, "variants of the weights")):
             of_kind = [file for file in found if file.second is second]
@@ -105,12 +117,13 @@ def choose(folder: object, names: Iterable[str]) -> Choice | None:
     return None
 
 
-def left_out(names: Iterable[str], used: Iterable[str], index: str | None = None) -> list[str]:
+def left_out(names: Iterable[str], used: Sequence[str], index: str | None = None) -> list[str]:
     """Sentences that name the weights files of a folder that were not read, by what they are.
 
     `SINGLE` beside an index is left to whoever reads its header.
     """
-    others = sorted({name for name in names if name.endswith(WEIGHTS)} - set(used))
+    endings = (WEIGHTS,) if all(name.endswith(WEIGHTS) for name in used) else (WEIGHTS, *PICKLES)
+    others = sorted({name for name in names if name.endswith(endings)} - set(used))
     notes = []
     adapters = [name for name in others if is_adapter(name)]
     training = [name for name in others if is_training_state(name)]
@@ -197,11 +210,12 @@ def _only(folder: object, what: str, files: Sequence[_File]) -> _File:
 def _file(name: str) -> _File:
     found = NAME.fullmatch(name)
     if found is None:  # a line break in a name, for one
-        return _File(name, name.removesuffix(WEIGHTS), None, None, None)
-    return _File(name, found["stem"], found["early"] or found["late"], found["number"], found["total"])
+        return _File(name, name.rpartition(".")[0], None, None, None)
+    variant = found["early"] or found["late"]
+    return _File(name, found["stem"], variant, found["number"], found["total"], found["ending"])
 
 
 def _index(name: str) -> _File:
     found = INDEX.fullmatch(name)
     assert found is not None
-    return _File(name, found["stem"], found["early"] or found["late"], None, None)
+    return _File(name, found["stem"], found["early"] or found["late"], None, None, found["ending"])

@@ -1,14 +1,16 @@
-"""Which folder is the model, where a folder holds several parts: sentence-transformers' modules, diffusers' pipelines.
+"""Which folders are the model, where a folder holds several: sentence-transformers' modules, diffusers' pipelines.
 
-Looks at names and at `modules.json`; opens no weights. A part is never chosen where several could be meant.
+Looks at names, `modules.json` and `model_index.json`; opens no weights. A part is never chosen where several could be
+meant.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from modelprov.checkpoints.homes import Home
+from modelprov.checkpoints.homes import Home, json_in
 from modelprov.checkpoints.json_files import MAX_JSON_BYTES, json_value
 from modelprov.checkpoints.layouts.files import WEIGHTS, few
 from modelprov.errors import InvalidCheckpointError, UnsupportedFormatError
@@ -19,23 +21,28 @@ MODULES = "modules.json"
 SHOWN = 12
 
 
-def model_home(home: Home, notes: list[str]) -> Home:
-    """The folder in which the model of a folder lies, mostly itself; what is left out is added to `notes`.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A folder of a model ("" is the model's own) and what stands before the names of its tensors in the whole."""
 
-    Raises `UnsupportedFormatError` for a pipeline of several models, `InvalidCheckpointError` for a `modules.json` that
-    is none or leads elsewhere, `ForeignLinkError` for a sub-folder that does.
+    folder: str
+    prefix: str
+
+
+def model_parts(home: Home, notes: list[str]) -> list[Part]:
+    """The folders in which the model of a folder lies, mostly itself alone; what is left out is added to `notes`.
+
+    A pipeline of diffusers is all of its models; a model of sentence-transformers its transformer, under its own names,
+    and the other modules that have weights. Raises `UnsupportedFormatError` where several could be meant,
+    `InvalidCheckpointError` for a `modules.json` or `model_index.json` that is none or leads elsewhere.
     """
     others = folders_with_weights(home)
     if others and home.has(PIPELINE):
-        raise UnsupportedFormatError(
-            f"{home.place()} holds a pipeline of several models ({PIPELINE}), each in its sub-folder: "
-            f"{few(others, SHOWN)}",
-            f"Give the folder of one of them, e.g. {home.place(others[0])}.",
-        )
+        return _pipeline(home, others, notes)
     if not home.has(MODULES):
         if others:
             notes.append(f"weights in sub-folders, not read: {few(others, SHOWN)}")
-        return home
+        return [Part("", "")]
     modules = _modules(home)
     chosen = next((place for place, kind in modules.items() if kind.endswith("Transformer")), "")
     chosen = chosen if chosen and home.has(chosen) else ""
@@ -47,10 +54,30 @@ def model_home(home: Home, notes: list[str]) -> Home:
     if chosen:
         notes.append(f"read from the sub-folder {chosen!r}, as {MODULES} says")
     others = [name for name in others if name != chosen]
-    if others:
-        named = f", some of them modules of {MODULES}" if set(others) & set(modules) else ""
-        notes.append(f"weights in sub-folders{named}, not read: {few(others, SHOWN)}")
-    return home.sub(chosen) if chosen else home
+    more = [name for name in others if name in modules]
+    if more:
+        notes.append(f"read with the modules {few(more, SHOWN)}, as {MODULES} says")
+    if rest := [name for name in others if name not in modules]:
+        notes.append(f"weights in sub-folders, not read: {few(rest, SHOWN)}")
+    return [Part(chosen, ""), *(Part(name, f"{name}.") for name in more)]
+
+
+def _pipeline(home: Home, others: list[str], notes: list[str]) -> list[Part]:
+    """The models that a pipeline names and that have weights, in the order of their names."""
+    index = json_in(home, PIPELINE)
+    named = [name for name in others if isinstance(index.get(name), list) and any(index[name])]
+    if not named:
+        raise UnsupportedFormatError(
+            f"{home.place()} holds several models, each in its sub-folder, and {PIPELINE} names none of them: "
+            f"{few(others, SHOWN)}",
+            f"Give the folder of one of them, e.g. {home.place(others[0])}.",
+        )
+    notes.append(f"a pipeline of {few(named, SHOWN)}, each read under its name, as {PIPELINE} says")
+    if rest := [name for name in others if name not in named]:
+        notes.append(f"weights in sub-folders that {PIPELINE} does not name, not read: {few(rest, SHOWN)}")
+    if beside := [name for name in home.names() if name.endswith(WEIGHTS)]:
+        notes.append(f"weights beside the pipeline, not read: {few(beside, SHOWN)}; give the path of the one you mean")
+    return [Part(name, f"{name}.") for name in named]
 
 
 def folders_with_weights(home: Home) -> list[str]:

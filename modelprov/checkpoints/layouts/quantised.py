@@ -1,9 +1,10 @@
-"""Says which checkpoints cannot be compared because their weights are quantised. Decides by names; decodes nothing."""
+"""Says how a checkpoint is quantised, and which ones cannot be read for it. Decides by names; decodes nothing."""
 
 from __future__ import annotations
 
 from collections import Counter
 
+from modelprov.checkpoints.layouts.decoded import by_format
 from modelprov.checkpoints.layouts.roles import text_config
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import UnsupportedFormatError
@@ -27,24 +28,47 @@ PACKED = (
     ("_proj_blocks", "MXFP4"),
 )
 SCALES = ("weight_scale", "weight_scale_inv")
-ADVICE = "Compare the BF16 or F16 release instead: quantised weights no longer show how they were made."
+ADVICE = "Compare the BF16 or F16 release instead, or convert this one: how is in docs/formats.md."
+UNPACK = "Give the BF16 or F16 release, in safetensors: what a quantiser rounded away is not in its copies."
+ARCHITECTURE = "general.architecture"
+"""The key that every GGUF file has, and no other."""
 
 
 def refuse_quantised(checkpoint: Checkpoint) -> None:
-    """Return when the weights are plain floats; else raise `UnsupportedFormatError` that names the format.
+    """Return when the weights are plain floats, or are decoded when they are read; else raise `UnsupportedFormatError`.
 
-    `compare` calls this; `inspect` does not, since a header can be listed without being decoded.
+    The error names the format. `compare` calls this; `inspect` does not, since a header can be listed without being
+    decoded.
     """
-    method = quantisation(checkpoint)
+    method = None if checkpoint.packings else quantisation(checkpoint)
     if method is not None:
         raise UnsupportedFormatError(
             f"{checkpoint.location} is quantised ({method}), which cannot be compared yet", ADVICE
         )
 
 
+def refuse_packed(checkpoint: Checkpoint, what: str) -> None:
+    """The same for what hangs on bits, as `what` says: weights that are decoded when they are read are refused too."""
+    method = quantisation(checkpoint)
+    if method is not None:
+        raise UnsupportedFormatError(f"{checkpoint.location} is quantised ({method}), which cannot be {what}", UNPACK)
+
+
+def refuse_decoded(checkpoint: Checkpoint, what: str) -> None:
+    """For whoever asks where weights lie: refuses what is decoded when it is read, and GGUF with its own order."""
+    if checkpoint.packings:
+        refuse_packed(checkpoint, what)
+    if ARCHITECTURE in checkpoint.metadata:
+        raise UnsupportedFormatError(f"{checkpoint.location} is a GGUF file, which cannot be {what} yet", UNPACK)
+
+
 def quantisation(checkpoint: Checkpoint) -> str | None:
-    """The quantisation by name, from the config, the tensors' names or their dtypes; None for plain floats."""
-    return _configured(checkpoint) or _packed(checkpoint) or _by_dtype(checkpoint)
+    """The quantisation by name, from how tensors are packed, the config, names or dtypes; None for plain floats."""
+    return _decoded(checkpoint) or _configured(checkpoint) or _packed(checkpoint) or _by_dtype(checkpoint)
+
+
+def _decoded(checkpoint: Checkpoint) -> str | None:
+    return ", ".join(by_format(checkpoint.packings)) or None
 
 
 def _configured(checkpoint: Checkpoint) -> str | None:

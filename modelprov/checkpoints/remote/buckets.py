@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from modelprov.checkpoints.remote.http import CHANGED
 from modelprov.checkpoints.remote.hub import refuse_offline
-from modelprov.checkpoints.remote.locations import InBucket, shown
+from modelprov.checkpoints.remote.locations import LAST_PARTS, InBucket, shown
 from modelprov.checkpoints.remote.store import Stored
 from modelprov.checkpoints.remote.traffic import TRAFFIC
 from modelprov.errors import (
@@ -85,7 +85,7 @@ def open_bucket(meant: InBucket) -> tuple[BucketStore, str | None]:
         ) from error
     scheme, _, rest = meant.url.partition("://")
     host, _, path = rest.partition("/")
-    name = path.rpartition("/")[2] if path.endswith((".safetensors", ".safetensors.index.json")) else None
+    name = path.rpartition("/")[2] if path.endswith(LAST_PARTS) else None
     folder = path.rpartition("/")[0] if name is not None else path
     prefix = f"{folder.rstrip('/')}/" if folder else ""
     bucket = f"{scheme}://{host}"

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
+from modelprov.checkpoints.layouts.files import FINGERPRINT
 from modelprov.errors import UsageError
 
 ENDPOINT = "https://huggingface.co"
@@ -16,7 +17,7 @@ SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 ADDRESS = re.compile(r"(?:https?|s3a?|gs|az|azure|abfss?)://", re.IGNORECASE)
 BUCKETS = frozenset({"s3", "s3a", "gs", "az", "azure", "abfs", "abfss"})
 OTHER_KINDS = frozenset({"datasets", "spaces", "buckets", "kernels", "docs", "blog", "collections", "papers"})
-LAST_PARTS = (".safetensors", ".safetensors.index.json")
+LAST_PARTS = (".safetensors", ".safetensors.index.json", FINGERPRINT)
 
 
 @dataclass(frozen=True, slots=True)

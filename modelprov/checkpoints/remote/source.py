@@ -140,6 +140,7 @@ def grouped(ranges: Sequence[Range]) -> Iterator[Group]:
 
 
 def is_far(source: Source) -> bool:
-    """Whether bytes of a source cross a network: its own, or of a model that it is computed from."""
+    """Whether bytes of a source cross a network: its own, or of a model or source that it is computed from."""
     models: tuple[Checkpoint, ...] = getattr(source, "models", ())
-    return isinstance(source, RemoteFiles) or any(is_far(model.source) for model in models)
+    parts: tuple[Source, ...] = (*(model.source for model in models), *getattr(source, "parts", ()))
+    return isinstance(source, RemoteFiles) or any(map(is_far, parts))

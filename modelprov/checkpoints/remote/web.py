@@ -12,12 +12,12 @@ from typing import Final
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from modelprov.checkpoints.json_files import MAX_JSON_BYTES, json_object
-from modelprov.checkpoints.layouts.files import DEFAULTS, WEIGHTS, is_index
+from modelprov.checkpoints.layouts.files import DEFAULTS, FINGERPRINT, WEIGHTS, is_index
 from modelprov.checkpoints.layouts.side_files import CONFIG, GENERATION, PROCESSORS, TOKENIZER
 from modelprov.checkpoints.remote.asking import File, fetch
 from modelprov.checkpoints.remote.http import CHANGED, Address, Answer, RefusedRequestError
 from modelprov.checkpoints.remote.hub import refuse_offline
-from modelprov.checkpoints.remote.locations import OnWeb, shown
+from modelprov.checkpoints.remote.locations import LAST_PARTS, OnWeb, shown
 from modelprov.checkpoints.remote.store import Stored
 from modelprov.checkpoints.remote.traffic import TRAFFIC
 from modelprov.errors import (
@@ -99,13 +99,15 @@ def open_web(meant: OnWeb) -> tuple[WebStore, str | None]:
     parts = urlsplit(meant.url)
     refuse_offline(shown(meant.url))
     folder, _, last = parts.path.rpartition("/")
-    name = unquote(last) if last.endswith((WEIGHTS, INDEX_ENDS)) else None
+    name = unquote(last) if last.endswith(LAST_PARTS) else None
     folder = folder if name is not None else parts.path.rstrip("/")
     store = WebStore(urlunsplit((parts.scheme, parts.netloc, f"{folder}/", "", "")), parts.query, {})
     if name is not None:
         store = store.with_files([name])
         if name not in store.files:
             raise RemoteNotFoundError(f"{store.place(name)} is not there, or not shown", "Check the address.")
+        if name.endswith(FINGERPRINT):
+            return store, name
         return (store.with_files([CONFIG]), name) if name.endswith(WEIGHTS) else (_with_shards(store, name), name)
     store = store.with_files(ASKED)
     indexes = [each for each in store.files if is_index(each)]

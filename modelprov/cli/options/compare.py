@@ -16,7 +16,8 @@ Checkpoints = Annotated[
         metavar="SUSPECT PARENT [PARENT ...]",
         help="The model in question, then one or more possible sources. The last is the reference, usually the "
         "common base. Each is a folder, a .safetensors file, an org/name on the Hugging Face Hub, an address "
-        "(https://, s3://, gs://), or a merge recipe (.yml). Of what is not on this machine a sample is read.",
+        "(https://, s3://, gs://), BASE+ADAPTER, or a merge recipe (.yml). Of what is not on this machine a sample is "
+        "read.",
         show_default=False,
     ),
 ]

@@ -9,7 +9,8 @@ import typer
 Checkpoint = Annotated[
     str,
     typer.Argument(
-        metavar="CKPT", help="A folder, a .safetensors file, org/name, an address, or a merge recipe (.yml)."
+        metavar="CKPT",
+        help="A folder, a .safetensors file, org/name, an address, BASE+ADAPTER, or a merge recipe (.yml).",
     ),
 ]
 Digest = Annotated[bool, typer.Option("--digest", help="Also hash every byte of the weights (reads all of them).")]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 Suspect = Annotated[
-    str, typer.Argument(metavar="SUSPECT", help="A folder, a .safetensors file, org/name, or an address.")
+    str, typer.Argument(metavar="SUSPECT", help="A folder, a .safetensors file, org/name, an address, or BASE+ADAPTER.")
 ]
 Recipe = Annotated[
     Path, typer.Option(metavar="RECIPE.yml", help="A merge recipe: mergekit's YAML, or what `compare` found.")

@@ -8,35 +8,27 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-import modelprov.compiled  # noqa: F401  (says where compiled code is kept, before any of it is made)
 from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.native import native
 
 TERMS = 12
 LARGE = 400
 """Degrees of freedom from which the quantile's expansion in their inverse is exact in float64."""
 _PROBABILITY = 0.975
-_ROOT_HALF = math.sqrt(0.5)
 
 
 def cumulative(values: Float64) -> Float64:
     """Phi, the share of the standard normal distribution below each value of float64 [n]; relative error 1e-15."""
     out = np.empty(values.shape)
-    _cumulative(np.ascontiguousarray(values), out)
+    library = native()
+    if library is not None:
+        library.cumulative(np.ascontiguousarray(values, np.float64), out)
+    else:
+        from modelprov.forensics.estimators.normal_compiled import fill_cumulative
+
+        fill_cumulative(np.ascontiguousarray(values), out)
     return out
-
-
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
-def _cumulative(values, out):
-    for i in range(len(values)):
-        scaled = values[i] * _ROOT_HALF
-        if abs(scaled) < 1.0:
-            out[i] = 0.5 + 0.5 * math.erf(scaled)
-        elif scaled < 0.0:
-            out[i] = 0.5 * math.erfc(-scaled)
-        else:
-            out[i] = 1.0 - 0.5 * math.erfc(scaled)
 
 
 def scaled_tail(values: Float64) -> Float64:

@@ -43,9 +43,13 @@ def effective(sample: Sample) -> Sample:
             for values, declared in zip((sample.suspect, *sample.parents), sample.formats, strict=True)
         ]
     )
+    if sample.given is not None:  # steps of a packed form decided these values, whatever format holds them
+        formats[0] = np.where(sample.given, sample.formats[0], formats[0])
     if np.array_equal(formats, sample.formats):
         return sample
     lower, upper = rounding_cells(sample.suspect, formats[0])
+    if sample.given is not None:
+        lower, upper = np.where(sample.given, sample.lower, lower), np.where(sample.given, sample.upper, upper)
     return replace(sample, lower=lower, upper=upper, formats=formats)
 
 

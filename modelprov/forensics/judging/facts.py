@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modelprov.checkpoints.types import Packing
 from modelprov.forensics.estimators.precision import Precision
 from modelprov.forensics.judging.roles import Between
 from modelprov.forensics.judging.trace import Trace
@@ -81,6 +82,8 @@ class Facts:
     many lie strictly between, of those that the mixture would put there; `towards` by parent: the share of what differs
     from the heaviest parent that moved its way (`sides.py`).
 
+    `packed`: of every argument, the suspect first, how it is packed, if its matrices are decoded when they are read.
+
     `bit_equal`: the best recipe's share where parents differ, at worst; `mixes` whether that recipe, or else the exact
     weighting, uses more than one parent, in `pieces` pieces, and `blends` whether any piece by itself does; `interior`
     whether none of its weights is negative.
@@ -126,6 +129,7 @@ class Facts:
     made_from: int | None = None
     short: bool = True
     precision: tuple[Precision, ...] = ()
+    packed: tuple[Packing | None, ...] = ()
     ties: int = 0
     ties_even: float | None = None
     ties_firm: bool = False

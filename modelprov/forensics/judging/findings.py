@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from modelprov.checkpoints.types import AlignedTensor, Component
+from modelprov.checkpoints.types import AlignedTensor, Component, Packing
 from modelprov.forensics.judging import rows, stacked, wording
 from modelprov.forensics.judging.beyond import in_view_of
+from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather
 from modelprov.forensics.judging.named_method import claimed, decision_of, named, open_to_methods, told, told_open
+from modelprov.forensics.judging.packed import bounded, in_view_of_packing, shown, with_width
 from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas, same_bits_alphas
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
 from modelprov.forensics.judging.stacked import ScaleOf, pieces_of
-from modelprov.forensics.judging.verdict import Decision, akin, decide, held
+from modelprov.forensics.judging.verdict import akin, decide, held
 from modelprov.forensics.results import (
     AfterMerge,
     Beyond,
@@ -70,6 +72,7 @@ def collect(
     elsewhere: Callable[[], Resemblance] | None = None, sample: Sample | None = None,
     paired: PairedUnits | None = None, methods: Callable[[], FoundMethod | None] | None = None,
     left: Callable[[], Beyond] | None = None, stack: Stack | None = None, scale: ScaleOf | None = None,
+    packed: tuple[Packing | None, ...] = (),
 ) -> Findings:  # fmt: skip
     """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before.
 
@@ -79,7 +82,8 @@ def collect(
     undone before. `methods` looks for a method that is no weighted sum; it is asked where no weighted sum explains a
     relative. `left` measures what is left beyond the parents; it is asked where no recipe explains everything. `stack`
     says which layers the parents are seen as, where other ones than those of their own numbers; `scale` is asked then
-    whether a tensor is a parent's times a factor.
+    whether a tensor is a parent's times a factor. `packed` is how each argument is packed that was decoded when it was
+    read; no method is looked for in what a quantiser left.
     """
     decisive = [row for row, tensor in enumerate(table.tensors) if tensor.decisive]
     swept = tied(fits.candidates) if fits else 0
@@ -90,7 +94,8 @@ def collect(
     table = Table(table.tensors, table.moments, table.labels, slots[0] if slots else None)
     total = table.rows(decisive)
     parts = _parts(fits, strata, table.tensors, seed)
-    facts = replace(gather(Evidence(table, strata, fits, recipes, parts, seed, compared, sample)), paired=paired)
+    evidence = Evidence(table, strata, fits, recipes, parts, seed, compared, sample, bounded(packed, sample))
+    facts = with_width(replace(gather(evidence), paired=paired), fits)
     pieces = None
     if stack is not None or facts.patched:
         pieces = pieces_of(table, stack, None if stack is None else scale)
@@ -104,7 +109,7 @@ def collect(
             heads=found.heads,
         )  # fmt: skip
     decision, method = decide(facts), None
-    found_method = methods() if methods is not None and open_to_methods(decision, facts.parents) else None
+    found_method = methods() if methods and not any(packed) and open_to_methods(decision, facts.parents) else None
     found_method = found_method if claimed(found_method) else None
     if found_method is not None and decision_of(decision, found_method).rule in ("method", "picked"):
         method = named(found_method, table, locations)
@@ -113,12 +118,13 @@ def collect(
     reproduced = facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and facts.explained == 1
     kin = akin(facts)
     tensors = rows.measure_each(table, mixed=kin)
-    decision = _check_controls(decision_of(decision, found_method), facts, tensors, controls)
+    decision = decision_of(decision, found_method)
+    decision = _check_controls(in_view_of_packing(decision, facts, table.labels), facts, tensors, controls)
     mix, remade, after = Mixing(reason=NOT_KIN), Reproduction(reason=NOT_KIN), AfterMerge(reason=NOT_KIN)
     best = fits.candidates[slots[0]] if fits and slots and (facts.bit_equal or 0) >= REPRODUCED else None
     if kin:
         parts = _parts(fits, strata, table.tensors, seed, best, parts) if best else parts
-        mix = mixing(total, fits, table.labels, best)
+        mix = shown(mixing(total, fits, table.labels, best), facts)
         remade = reproduction(table, strata, recipes, slots, runners_up, locations)
         after = after_merge(
             total, fits, reproduced or method is not None, facts.trace if decision.rule == "traced" else None
@@ -126,8 +132,9 @@ def collect(
     whole = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
     beyond = left() if left is not None and kin and not whole else None
     decision = in_view_of(decision, beyond, table.labels)
-    known = tuple(_control(label, one) for label, one in controls)
-    verdict = wording.verdict(decision, facts, mix, remade, after, table.labels, known)
+    verdict = wording.verdict(
+        decision, facts, mix, remade, after, table.labels, tuple(_control(label, found) for label, found in controls)
+    )
     if method is not None and pieces is not None and decision.rule != "method":
         verdict = stacked.told(verdict, method)
     elif method is not None and decision.rule == "method":

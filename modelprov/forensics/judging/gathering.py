@@ -12,6 +12,7 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from modelprov.checkpoints.types import Packing
 from modelprov.forensics.estimators import interval
 from modelprov.forensics.estimators.at_their_places import change_by_size, equal_beyond_chance, inner_share, quadrant
 from modelprov.forensics.estimators.likelihood import Likelihood
@@ -19,12 +20,12 @@ from modelprov.forensics.estimators.precision import Precision, precisions, shor
 from modelprov.forensics.judging.components import follows_another, held_whole
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.line import collinearity, straightness, weights_of
+from modelprov.forensics.judging.mixtures import exact_rule
 from modelprov.forensics.judging.part_alphas import PartAlpha, part_weights, spread, spread_of_weights
 from modelprov.forensics.judging.roles import between
 from modelprov.forensics.judging.rows import Table, agreement, betweenness, mean_correlation
 from modelprov.forensics.judging.sides import sides, towards
 from modelprov.forensics.judging.trace import trace
-from modelprov.forensics.judging.verdict import exact_rule
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fewer import of_parents, used
@@ -59,7 +60,7 @@ class Evidence:
     """What the facts are drawn from: sums, fits, swept recipes, the coefficients of parts, the shares compared.
 
     Those are the shares of all the suspect's weights, and of those that may carry a verdict. `sample` is the decisive
-    part of the sample, also where a single parent leaves nothing to fit.
+    part of the sample, also where a single parent leaves nothing to fit. `packed`: how each argument is packed.
     """
 
     table: Table
@@ -70,6 +71,7 @@ class Evidence:
     seed: int
     compared: tuple[float, float] = (1.0, 1.0)
     sample: Sample | None = None
+    packed: tuple[Packing | None, ...] = ()
 
 
 def gather(of: Evidence) -> Facts:
@@ -215,6 +217,7 @@ def _guarded(of: Evidence, facts: Facts, rows: Sequence[int]) -> Facts:
         made_from=back,
         short=judged is None or short(judged.sample),
         precision=_precision(of),
+        packed=of.packed,
         ties=side.ties,
         ties_even=side.even / side.ties if side.ties else None,
         ties_firm=side.firm,
@@ -259,10 +262,15 @@ def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: 
 
 
 def _same(table: Table, decisive: Sequence[int], parent: int) -> bool:
-    """Whether every decisive tensor is that parent's, but for single elements: training leaves none so."""
+    """Whether every decisive tensor is that parent's, but for single elements: training leaves none so.
+
+    Of a tensor that was read in part, as many fewer: three of 512 are no single elements of a million.
+    """
     counts = table.moments.counts[np.asarray(decisive)]
     others = counts[:, ELEMENTS] - counts[:, FIRST_PAIR + layout(table.moments.n).pairs.index((0, parent))]
-    return bool((others <= np.maximum(SINGLE, SINGLE_SHARE * counts[:, ELEMENTS])).all())
+    whole = np.array([table.tensors[row].count for row in decisive])
+    single = SINGLE * np.minimum((counts[:, ELEMENTS] + counts[:, NONFINITE]) / whole, 1.0)
+    return bool((others <= np.maximum(single, SINGLE_SHARE * counts[:, ELEMENTS])).all())
 
 
 def _beneath(sample: Sample | None, same: Sequence[int]) -> tuple[int, ...]:
@@ -276,7 +284,11 @@ def _precision(of: Evidence) -> tuple[Precision, ...]:
         return ()
     tensors = of.table.tensors
     declared = [[tensor.views[number].ref.dtype.code for tensor in tensors] for number in range(len(of.table.labels))]
-    return precisions(of.sample, np.array(declared, np.int64))
+    found = precisions(of.sample, np.array(declared, np.int64))
+    if not of.packed:
+        return found
+    forms = (None if packing is None else Precision(packing.format, packing.format) for packing in of.packed)
+    return tuple(form or measured for form, measured in zip(forms, found, strict=True))
 
 
 def _bit_equal(moments: Moments, slot: int | None) -> float | None:

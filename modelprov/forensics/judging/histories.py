@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
 
+from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
-from modelprov.forensics.judging.verdict import Decision, held
+from modelprov.forensics.judging.verdict import held
 from modelprov.forensics.results import History
 
 DATES = "dates and digests of both files, from whoever stored or published them first"
@@ -101,6 +102,13 @@ FITTING: Final = MappingProxyType({
         History(history="{suspect} is {parent}, stored in fewer bits and unpacked again", settled_by=DATES),
         History(history="{parent} was made from {suspect}, with something between its steps", settled_by=DATES),
         History(history="both were rounded from a third, more finely stored model", settled_by=NAMED),
+    ),
+    "quantised": (
+        History(history="a merge of {parents}, quantised, or with a quantised parent",
+                settled_by="the weights as they were before they were quantised: a recipe gives every bit of them"),
+        History(history="training, adapters or averages that lead to the same numbers but for the steps",
+                settled_by="the weights as they were before they were quantised"),
+        History(history="a stage or a sibling of a parent, quantised; nothing was merged", settled_by=LOGS),
     ),
     "near-copy": (
         History(history="{suspect} was copied from {parent}, and rounded, scaled or given noise", settled_by=DATES),

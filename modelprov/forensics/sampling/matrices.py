@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import FORMATS, DType, Float64, rounding_cells
+from modelprov.checkpoints.layouts.decoded import cells_at
 from modelprov.checkpoints.plan import plan_segments
-from modelprov.checkpoints.types import AlignedTensor, Alignment
+from modelprov.checkpoints.types import AlignedTensor, Alignment, Checkpoint
 from modelprov.forensics.sampling.segments import decoded
 from modelprov.recipes.tensor_groups import kind_of
 
@@ -37,13 +38,16 @@ class Rows:
 class Matrix:
     """The same rows of every checkpoint, float64 [1 + k, rows, columns], and the suspect's rounding cells' widths.
 
-    `format` is the one that the suspect is stored in.
+    `format` is the one that the suspect is stored in. Where it was decoded from the packed form `packing`, `bounds` are
+    those of what its quantiser saw, NaN where nothing is known, and the widths are of those.
     """
 
     tensor: AlignedTensor
     values: Float64
     widths: Float64
     format: DType
+    packing: str | None = None
+    bounds: tuple[Float64, Float64] | None = None
 
 
 def choose_rows(alignment: Alignment, seed: int, budget: int = BUDGET) -> list[Rows]:
@@ -72,20 +76,23 @@ def read_matrices(alignment: Alignment, chosen: list[Rows]) -> Iterator[Matrix]:
 
     Raises what reading raises.
     """
-    place = {tensor.name: number for number, tensor in enumerate(alignment.tensors)}
-    known = [rows for rows in chosen if rows.name in place]
-    known = [rows for rows in known if rows.first + rows.count <= alignment.tensors[place[rows.name]].shape[0]]
+    rows_of = {tensor.name: number for number, tensor in enumerate(alignment.tensors)}
+    known = [rows for rows in chosen if rows.name in rows_of]
+    known = [rows for rows in known if rows.first + rows.count <= alignment.tensors[rows_of[rows.name]].shape[0]]
     columns = np.array(
         [
-            (place[rows.name], rows.first * width, rows.count * width)
+            (rows_of[rows.name], rows.first * width, rows.count * width)
             for rows in known
-            for width in (alignment.tensors[place[rows.name]].shape[1],)
+            for width in (alignment.tensors[rows_of[rows.name]].shape[1],)
         ],
         np.int64,
     ).reshape(-1, 3)
     plan = plan_segments(alignment, columns[:, 0], columns[:, 1], columns[:, 2], 8 << 20)
     for position, values in decoded(alignment.checkpoints, plan):
-        yield _matrix(alignment.tensors[int(plan.tensor[position])], np.stack(values), plan.dtype[:, position])
+        tensor = alignment.tensors[int(plan.tensor[position])]
+        matrix = _matrix(tensor, np.stack(values), plan.dtype[:, position])
+        place = (int(plan.shard[0, position]), int(plan.start[0, position]), int(plan.count[position]))
+        yield _packed(matrix, alignment.checkpoints[0], place)
     for checkpoint in alignment.checkpoints:
         checkpoint.source.check_unchanged()
 
@@ -95,3 +102,17 @@ def _matrix(tensor: AlignedTensor, values: Float64, codes: npt.NDArray[np.int64]
     lower, upper = rounding_cells(values[0], np.full(values.shape[1], codes[0], np.uint8))
     shaped = values.reshape(len(values), -1, tensor.shape[1])
     return Matrix(tensor, shaped, (upper - lower).reshape(shaped.shape[1:]), FORMATS[int(codes[0])])
+
+
+def _packed(matrix: Matrix, suspect: Checkpoint, place: tuple[int, int, int]) -> Matrix:
+    """The same with the cells of the form that the suspect was decoded from, at (shard, start, count)."""
+    packing = suspect.packings.get(matrix.tensor.views[0].ref.name)
+    found = None if packing is None else cells_at(suspect.source, *place, before=False)
+    if packing is None or found is None:
+        return matrix
+    shape = matrix.values.shape[1:]
+    bounds = found[0].reshape(shape), found[1].reshape(shape)
+    widths = bounds[1] - bounds[0]
+    known = np.isfinite(widths)
+    usual = float(widths[known].mean()) if known.any() else 0.0  # where numbers were cut off
+    return replace(matrix, widths=np.where(known, widths, usual), packing=packing.format, bounds=bounds)

@@ -29,7 +29,8 @@ class Sample:
     `suspect`, `lower`, `upper`: float64[n], S and the bounds of its rounding cell. `parents`: float64[k, n], the
     reference last. `group`: int32[n], the index of the canonical tensor an element came from. `formats`:
     uint8[1 + k, n], for each argument (suspect first) the code of each element's storage format (`DType.code`),
-    which is per element because one checkpoint may mix formats.
+    which is per element because one checkpoint may mix formats. `given`: bool[n], where the cell is not that of a
+    storage format but that of the packed form that the suspect was decoded from; None where it is so nowhere.
     """
 
     suspect: Float64
@@ -38,6 +39,7 @@ class Sample:
     parents: Float64
     group: npt.NDArray[np.int32]
     formats: npt.NDArray[np.uint8]
+    given: npt.NDArray[np.bool_] | None = None
 
     @property
     def elements(self) -> int:
@@ -74,6 +76,7 @@ class Sample:
             self.parents[:, index],
             self.group[index],
             self.formats[:, index],
+            None if self.given is None else self.given[index],
         )
 
     def with_roles(self, child: int) -> Sample:
@@ -113,13 +116,25 @@ def from_values(
     return from_formats(values, np.broadcast_to(codes[:, None], values.shape), groups)
 
 
-def from_formats(values: Float64, formats: npt.NDArray[np.uint8], group: npt.NDArray[np.integer]) -> Sample:
-    """The same of float64 [1 + k, n], the suspect first, with a format and a tensor of every element."""
-    finite = np.isfinite(values).all(axis=0)
-    if not finite.all():
-        values, formats, group = values[:, finite], formats[:, finite], group[finite]
+def from_formats(
+    values: Float64, formats: npt.NDArray[np.uint8], group: npt.NDArray[np.integer],
+    cells: tuple[Float64, Float64, npt.NDArray[np.bool_]] | None = None,
+) -> Sample:  # fmt: skip
+    """The same of float64 [1 + k, n], the suspect first, with a format and a tensor of every element.
+
+    `cells` are bounds float64 [n] that hold where the mask is true; an element of which they are not known is left out.
+    """
+    kept = np.isfinite(values).all(axis=0)
+    if cells is not None:
+        kept &= ~cells[2] | (np.isfinite(cells[0]) & np.isfinite(cells[1]))
+    if not kept.all():
+        values, formats, group = values[:, kept], formats[:, kept], group[kept]
     lower, upper = rounding_cells(values[0], formats[0])
-    return Sample(values[0], lower, upper, values[1:], np.asarray(group, np.int32), formats)
+    given = None
+    if cells is not None:
+        given = cells[2][kept]
+        lower, upper = np.where(given, cells[0][kept], lower), np.where(given, cells[1][kept], upper)
+    return Sample(values[0], lower, upper, values[1:], np.asarray(group, np.int32), formats, given)
 
 
 def concatenate(samples: Sequence[Sample]) -> Sample:
@@ -135,6 +150,9 @@ def concatenate(samples: Sequence[Sample]) -> Sample:
         np.concatenate([one.parents for one in samples], axis=1),
         np.concatenate([one.group for one in samples]),
         np.concatenate([one.formats for one in samples], axis=1),
+        None
+        if all(one.given is None for one in samples)
+        else np.concatenate([np.zeros(one.elements, bool) if one.given is None else one.given for one in samples]),
     )
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.checkpoints.layouts.decoded import cells_at
 from modelprov.checkpoints.plan import Plan, plan_segments
 from modelprov.checkpoints.types import Alignment
 from modelprov.forensics.sampling.sample import Sample, from_formats
@@ -87,6 +89,26 @@ def load_sample(alignment: Alignment, plan: Plan) -> Sample:
     for position, read in decoded(alignment.checkpoints, plan):
         for row, own in zip(values, read, strict=True):
             row[ends[position] - own.size : ends[position]] = own
-    return from_formats(
-        values, np.repeat(plan.dtype.astype(np.uint8), plan.count, axis=1), np.repeat(plan.tensor, plan.count)
-    )
+    formats = np.repeat(plan.dtype.astype(np.uint8), plan.count, axis=1)
+    return from_formats(values, formats, np.repeat(plan.tensor, plan.count), suspect_cells(alignment, plan))
+
+
+def suspect_cells(alignment: Alignment, plan: Plan) -> tuple[Float64, Float64, npt.NDArray[np.bool_]] | None:
+    """The cells of the planned runs of a suspect that was decoded from a packed form: bounds, and where they hold.
+
+    None where it was not. Raises what reading raises.
+    """
+    suspect = alignment.checkpoints[0]
+    if not any(packing.nearest for packing in suspect.packings.values()):
+        return None
+    lower, upper = np.full((2, int(plan.count.sum())), np.nan)
+    given = np.zeros(lower.size, bool)
+    ends = np.cumsum(plan.count)
+    for position in range(len(plan.count)):
+        count = int(plan.count[position])
+        found = cells_at(suspect.source, int(plan.shard[0, position]), int(plan.start[0, position]), count)
+        if found is not None:
+            own = slice(int(ends[position]) - count, int(ends[position]))
+            lower[own], upper[own] = found
+            given[own] = True
+    return lower, upper, given

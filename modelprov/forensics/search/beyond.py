@@ -19,6 +19,7 @@ from modelprov.recipes.tensor_groups import kind_of
 
 BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
 """Whose changes have the rank of however many tokens were trained."""
+ENDS = (-np.inf, np.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ def measure_beyond(alignment: Alignment, others: Sequence[Checkpoint], seed: int
     matrices = []
     for matrix in read_matrices(alignment, chosen):
         tensor, lattice = matrix.tensor, _lattice(matrix)
-        found = residual(matrix.values, matrix.widths if lattice is None else lattice.upper - lattice.lower)
+        own = lattice is None or matrix.bounds is not None
+        found = residual(matrix.values, matrix.widths if own or lattice is None else lattice.upper - lattice.lower)
         mixtures = (*matrix.values[1:], matrix.values[0] - found.left)
         ranked = found.changed and tensor.component not in BY_TOKEN
         matrices.append(
@@ -82,7 +84,10 @@ def measure_beyond(alignment: Alignment, others: Sequence[Checkpoint], seed: int
 
 
 def _lattice(matrix: Matrix) -> Lattice | None:
-    """The lattice of the suspect's values, stored as exactly as they show."""
+    """The lattice of the suspect's values, stored as exactly as they show; of a packed form, the form's own."""
+    if matrix.bounds is not None and matrix.packing is not None:
+        lower, upper = (np.where(np.isnan(bound), end, bound) for bound, end in zip(matrix.bounds, ENDS, strict=True))
+        return Lattice(matrix.packing, lower, upper)
     values = matrix.values[0]
     coarse = bool((round_to(values, DType.BF16) == values).all())
     return find_lattice(values, (DType.BF16 if coarse else matrix.format).mantissa_bits)

@@ -12,13 +12,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.checkpoints.plan import plan_segments
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Component
+from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sampling.segments import decoded
 from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
 from modelprov.forensics.thresholds import BEYOND_CHANCE, PROFILE_ROWS, PROFILES, RARE, VARIED
@@ -72,17 +73,24 @@ def resemblance(
 
     Raises what reading raises.
     """
-    sizes = _sizes(alignment, chosen, on_bytes)
+    sizes = (_sizes_in_part if partial(alignment.checkpoints) else sizes_of)(alignment, chosen, on_bytes)
+    tensors = {number: alignment.tensors[number] for number in chosen}
+    return resemblance_of(tensors, sizes, len(alignment.checkpoints) - 1)
+
+
+def resemblance_of(
+    tensors: Mapping[int, AlignedTensor], sizes: Mapping[int, Mapping[str, Float64]], parents: int = 1
+) -> Resemblance:
+    """The same of sizes that are known, by tensor and side, float64 [1 + parents, n] each, the suspect's first."""
     found: dict[tuple[int | None, str, str], list[Float64]] = defaultdict(list)
-    for number in chosen:
-        tensor = alignment.tensors[number]
+    for number, tensor in tensors.items():
         for side, squares in sizes[number].items():
             if _speaks(tensor, side) and _varied(squares, tensor):
                 found[tensor.layer, kind_of(tensor.name), side].append(squares)
     profiles = [np.concatenate(parts, axis=1) for parts in found.values()]
     profiles = [profile for profile in profiles if profile.shape[1] >= PROFILE_ROWS]
     chances = np.array([[closer(p[0], p[j]) for j in range(1, len(p))] for p in profiles]).reshape(
-        len(profiles), len(alignment.checkpoints) - 1
+        len(profiles), parents
     )
     matching = tuple(_beyond_chance(column) for column in chances.T)
     rare = tuple(int((column < np.log(RARE)).sum()) for column in chances.T)
@@ -119,15 +127,21 @@ def _beyond_chance(chances: Float64) -> bool:
     return bool((together[1:] < BEYOND_CHANCE).any())
 
 
-def choose(alignment: Alignment, seed: int) -> list[int]:
-    """Whole matrices up to a budget: layers in a seeded order, each with half of it at most, telling kinds first."""
+def choose(alignment: Alignment, seed: int, budget: int | None = None) -> list[int]:
+    """Whole matrices up to a budget: layers in a seeded order, each with half of it at most, telling kinds first.
+
+    With fingerprints among the checkpoints those matrices of which all of them hold the sizes.
+    """
+    if partial(alignment.checkpoints):
+        return [number for number, tensor in enumerate(alignment.tensors) if _held(alignment, tensor)]
     by_layer: dict[int | None, list[int]] = defaultdict(list)
     for number, tensor in enumerate(alignment.tensors):
         if tensor.decisive and len(tensor.shape) == 2:
             by_layer[tensor.layer].append(number)
     layers = sorted(layer for layer in by_layer if layer is not None)
     order: list[int | None] = [layers[place] for place in np.random.default_rng(seed).permutation(len(layers))]
-    budget = max(ELEMENTS, int(SHARE * sum(tensor.count for tensor in alignment.tensors)))
+    if budget is None:
+        budget = max(ELEMENTS, int(SHARE * sum(tensor.count for tensor in alignment.tensors)))
     chosen, left = [], budget
     for layer in [*order, None]:
         here = min(left, budget // 2)
@@ -146,7 +160,37 @@ def _telling(tensor: AlignedTensor) -> tuple[int, int]:
     return rank, tensor.count
 
 
-def _sizes(
+def _held(alignment: Alignment, tensor: AlignedTensor) -> bool:
+    """Whether every fingerprint holds the sizes of a matrix, whole."""
+    if not tensor.decisive or len(tensor.shape) != 2:
+        return False
+    held = [each.fingerprint.sizes for each in alignment.checkpoints if each.fingerprint is not None]
+    sides = (("rows", tensor.shape[0]), ("columns", tensor.shape[1]))
+    return all(len(sizes.get((tensor.name, side), ())) == count for sizes in held for side, count in sides)
+
+
+def _sizes_in_part(
+    alignment: Alignment, chosen: Sequence[int], on_bytes: Callable[[int], None]
+) -> dict[int, dict[str, Float64]]:
+    """The same as `sizes_of` with fingerprints among the checkpoints: theirs are held, the others are read."""
+    full = [number for number, each in enumerate(alignment.checkpoints) if each.fingerprint is None]
+    tensors = tuple(replace(each, views=tuple(each.views[number] for number in full)) for each in alignment.tensors)
+    checkpoints = tuple(alignment.checkpoints[number] for number in full)
+    own = sizes_of(replace(alignment, checkpoints=checkpoints, tensors=tensors), chosen, on_bytes) if full else {}
+    found: dict[int, dict[str, Float64]] = {}
+    for number in chosen:
+        rows: dict[str, list[Float64]] = {"rows": [], "columns": []}
+        for place, checkpoint in enumerate(alignment.checkpoints):
+            for side, values in rows.items():
+                if checkpoint.fingerprint is None:
+                    values.append(own[number][side][full.index(place)])
+                else:
+                    values.append(checkpoint.fingerprint.sizes[alignment.tensors[number].name, side])
+        found[number] = {side: np.stack(values) for side, values in rows.items()}
+    return found
+
+
+def sizes_of(
     alignment: Alignment, chosen: Sequence[int], on_bytes: Callable[[int], None]
 ) -> dict[int, dict[str, Float64]]:
     """Sums of squares of rows and columns of the chosen tensors, by side, float64 [1 + k, n], suspect first."""

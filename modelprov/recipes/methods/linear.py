@@ -11,29 +11,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.recipes.arithmetics import Arithmetic, evaluate, fma32
+from modelprov.recipes.arithmetics import Arithmetic, evaluate
 from modelprov.recipes.methods.choosing import steps_of
 from modelprov.recipes.methods.interface import Float32, Inputs, Method, Parameter, weights_doubt
 from modelprov.recipes.methods.steps import FLOAT64, Steps, stored
 
 BLOCK = 1 << 15  # elements that stay in the processor's cache with a few models
-
-
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _weighted_sum(parents: Any, weights: Any, fused: bool, out: Any) -> None:
-    """Fill `out` float32 [m] with the sum of `parents` float32 [k, m] times `weights` float32 [k], in their order."""
-    for i in range(len(out)):
-        out[i] = parents[0, i] * weights[0]
-    for j in range(1, len(weights)):
-        if fused:
-            for i in range(len(out)):
-                out[i] = fma32(parents[j, i], weights[j], out[i])
-        else:
-            for i in range(len(out)):
-                out[i] = out[i] + np.float32(parents[j, i] * weights[j])
 
 
 def arithmetic_of(inputs: Inputs, step: Steps) -> Arithmetic:
@@ -70,7 +55,9 @@ def merge(inputs: Inputs) -> Float32:
         if compiled:
             evaluate(int(arithmetic), part, weights, order, code, out)
         else:
-            _weighted_sum(part, single, arithmetic is Arithmetic.FLOAT32_FUSED, out)
+            from modelprov.recipes.methods.loops import weighted_sum
+
+            weighted_sum(part, single, arithmetic is Arithmetic.FLOAT32_FUSED, out)
     return merged if compiled and arithmetic is not Arithmetic.STEPWISE else stored(merged, inputs.out_dtype)
 
 

@@ -12,42 +12,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-from modelprov.checkpoints.formats.compiled import to_bf16
 from modelprov.checkpoints.formats.dtypes import DType, round_to
 from modelprov.errors import UsageError
+from modelprov.native import native
 from modelprov.recipes.methods.interface import Float32, Inputs
 
 Real = npt.NDArray[np.floating[Any]]
 Mask = npt.NDArray[np.bool_]
 BLOCK = 1 << 20
-
-
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _to_bf16(values: Any, out: Any) -> None:
-    """Fill `out` float32 [n] with `values` rounded to bf16; what is not finite stays as it is."""
-    for i in range(len(values)):
-        value = values[i]
-        out[i] = to_bf16(value) if abs(value) < np.inf else value
-
-
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _lane_squares(rows: Any, out: Any) -> None:
-    """Fill `out` float32 [k] with the sums of squares of `rows` float32 [k, n] as eight float32 lanes add them."""
-    for row in range(len(rows)):
-        values = rows[row]
-        lanes = np.zeros(8, np.float32)
-        whole = len(values) - len(values) % 8
-        for i in range(0, whole, 8):
-            for j in range(8):
-                lanes[j] += np.float32(values[i + j] * values[i + j])
-        total = np.float32(0)
-        for j in range(8):
-            total = np.float32(total + lanes[j])
-        for i in range(whole, len(values)):
-            total = np.float32(total + np.float32(values[i] * values[i]))
-        out[row] = total
 
 
 @dataclass(frozen=True)
@@ -64,7 +37,7 @@ class Steps:
         if self.dtype is DType.BF16:
             flat = np.ravel(result).astype(np.float32, copy=False)
             rounded = np.empty(flat.shape, np.float32)
-            _to_bf16(flat, rounded)
+            _round_bf16(np.ascontiguousarray(flat), rounded)
             return rounded.reshape(result.shape)
         if self.dtype is DType.F16:
             return result.astype(np.float16).astype(self.working)
@@ -104,7 +77,9 @@ class Steps:
         """
         if self.lanes:
             squares = np.empty(int(np.prod(values.shape[:-1])), np.float32)
-            _lane_squares(np.ascontiguousarray(values, np.float32).reshape(len(squares), -1), squares)
+            from modelprov.recipes.methods.loops import lane_squares
+
+            lane_squares(np.ascontiguousarray(values, np.float32).reshape(len(squares), -1), squares)
             return self(np.sqrt(squares).reshape(*values.shape[:-1], 1))
         total = np.zeros((*values.shape[:-1], 1), np.float64)
         for at in range(0, values.shape[-1], BLOCK):
@@ -177,6 +152,16 @@ class Steps:
     def divide(self, a: Real, b: Real) -> Real:
         """`a / b` rounded; 0 where `b` is 0."""
         return self(np.divide(a, b, out=np.zeros(np.broadcast_shapes(a.shape, b.shape), self.working), where=b != 0))
+
+
+def _round_bf16(values: Float32, out: Float32) -> None:
+    library = native()
+    if library is not None:
+        library.round_bf16(values, out)
+        return
+    from modelprov.recipes.methods.loops import fill_bf16
+
+    fill_bf16(values, out)
 
 
 FLOAT32 = Steps(np.float32, DType.F32)

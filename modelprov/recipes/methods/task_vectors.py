@@ -38,14 +38,14 @@ def merge(inputs: Inputs, sparsifier: Sparsify | None, vote: bool) -> Float32:
     deltas = [step(tensor - base) for tensor in tensors]
     if sparsifier is not None:
         deltas = [sparsifier(delta, inputs, model, step) for delta, model in zip(deltas, inputs.models, strict=True)]
-    merged = np.empty(len(base), np.float64 if inputs.out_dtype is None else np.float32)
+    merged: Real = np.empty(len(base), np.float64 if inputs.out_dtype is None else np.float32)
     for at in range(0, len(base), BLOCK):
         block = slice(at, at + BLOCK)
         change = _combined([delta[block] for delta in deltas], weights, normalize, vote, step)
         if scale != 1:
             change = step(change * step.exact(scale))
         merged[block] = stored(step(base[block] + change), inputs.out_dtype)
-    return merged
+    return merged  # float64 only for who asks for it, not for what is stored
 
 
 def _plain_sum(inputs: Inputs, tensors: list[Real], base: Real, weights: Real, step: Steps) -> Float32:

@@ -85,7 +85,7 @@ def _facts(found: Coordinates) -> tuple[Fact, ...]:
     related = [one for one in found.layers if one.related]
     return facts(
         ("Agreeing units", f"{n.count(agreeing)} of {n.count(units)}"),
-        ("By chance", f"{n.number(sum(one.expected for one in found.layers))}: {found.null}"),
+        ("By chance", f"{n.number(sum(one.expected for one in found.layers), 1)}: {found.null}"),
         ("Related layers", f"{len(related)} of {len(found.layers)} looked at"),
         ("Chance in the weakest of them", _chance([one.chance for one in related])),
         ("Residual stream", FRAMES[found.frame]),

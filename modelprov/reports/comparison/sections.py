@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelprov.checkpoints.adapters.joining import AS_MERGED
 from modelprov.checkpoints.single_file import TAKEN_FIRST
 from modelprov.forensics.results import Evidence, History, VerdictClass
 from modelprov.reports import numbers as n
@@ -30,7 +31,7 @@ def headline(report: Report) -> str:
         labels = [label for label in labels if label in used]
     whole = share == 1 or class_ is VerdictClass.INCONCLUSIVE
     said = words.VERDICTS[class_].headline.format(
-        suspect=suspect(report) if whole else f"{n.share(share)} of {suspect(report)}",
+        suspect=suspect(report) if whole else f"{n.at_least(share)} of {suspect(report)}",
         parent=verdict.parent or labels[0],
         parents=(" or " if class_ is VerdictClass.UNRELATED else " and ").join(labels),
     )
@@ -38,7 +39,7 @@ def headline(report: Report) -> str:
         said += _place(report)
     same = report.overall.equal.get(verdict.parent or "", 0.0)
     if class_ is VerdictClass.SAME_ORIGIN and same >= MOST_BITS:
-        said += f", and {n.share(same)} of its bits"
+        said += f", and {n.at_least(same)} of its bits"
     return n.clean(said)
 
 
@@ -73,7 +74,7 @@ def verdict_notes(report: Report) -> tuple[str, ...]:
         notes.append(n.clean(report.beyond.words or ""))
     if report.mode == "sample":
         notes.append(f"{words.SAMPLED} ({n.share(report.coverage.read_share)} of the suspect.)")
-    notes += [f"{n.clean(note)}." for note in report.coverage.notes if TAKEN_FIRST in note]
+    notes += [f"{n.clean(note)}." for note in report.coverage.notes if TAKEN_FIRST in note or AS_MERGED in note]
     return tuple(notes)
 
 

@@ -127,7 +127,7 @@ def evidence_table(report: Report) -> Table:
         Column("Value", "value", numeric=False),
         Column("Uncertainty", "uncertainty", numeric=False),
         Column("Weights", "weights"),
-        Column("By chance alone", "by chance", numeric=False),
+        Column("To compare", "to compare", numeric=False),
     )
     rows = [
         (item.measure, item.value, item.uncertainty or "", n.compact(item.elements), item.null or "")

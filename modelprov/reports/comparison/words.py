@@ -159,6 +159,6 @@ NO_RECIPE = "No exact recipe was tried."
 NO_AFTER = "Whether anything was added after mixing can only be asked of a mix; none was found here."
 NO_LAYERS = "No tensor of this comparison belongs to a numbered layer, so there is nothing to show by layer."
 NO_CONTROLS = (
-    "No control was run: give a model of the same family that nobody suspects with --control, and see how it fares."
+    "No control was run: give a model of the same family that nobody suspects as a control, and see how it fares."
 )
 SAMPLED = "Only a seeded sample of the weights was read; shares refer to that sample."

@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.forensics.sums.kernels.cpu import _segments, cpu_kernel
+from modelprov.forensics.sums.kernels import numba_loops
+from modelprov.forensics.sums.kernels.cpu import c_kernel, compile_kernel, cpu_kernel, description, numba_kernel
 from modelprov.forensics.sums.kernels.interface import Kernel, RecipePlan, Segments
 from modelprov.forensics.sums.kernels.reference import reference_kernel
 from modelprov.forensics.sums.kernels.self_check import Example, example, quick_example
 from modelprov.forensics.sums.moments import layout
+from modelprov.native import native, why_not
 from modelprov.recipes.arithmetics import Arithmetic
 
 pytest.importorskip("torch")
@@ -27,9 +29,18 @@ TOLERANCE = 4 * 2.0**-23
 """Four float32 roundings: of a delta, its square, and the sums inside a run."""
 EXACT = 1e-13
 
+WITH_C = pytest.mark.skipif(native() is None, reason=f"no C kernels: {why_not()}")
+PROCESSOR = (pytest.param(numba_kernel, id="numba"), pytest.param(c_kernel, id="c", marks=WITH_C))
 KERNELS = pytest.mark.parametrize(
-    ("kernel", "tolerance"), [(cpu_kernel, TOLERANCE), (reference_kernel, EXACT)], ids=["cpu", "reference"]
+    ("kernel", "tolerance"),
+    [
+        pytest.param(numba_kernel, TOLERANCE, id="numba"),
+        pytest.param(c_kernel, TOLERANCE, id="c", marks=WITH_C),
+        pytest.param(reference_kernel, EXACT, id="reference"),
+    ],
 )
+BOTH = pytest.mark.parametrize("kernel", PROCESSOR)
+EACH = pytest.mark.parametrize("kernel", [*PROCESSOR, pytest.param(reference_kernel, id="reference")])
 
 
 def family(n: int, count: int, seed: int = 0, scale: float = 0.02, change: float = 0.1) -> list[np.ndarray]:
@@ -49,9 +60,9 @@ def check(kernel: Kernel, tolerance: float, case: Example) -> None:
         assert jackknife_error(found, right, segment) <= 4 * tolerance
 
 
-def agree(case: Example) -> None:
+def agree(kernel: Kernel, case: Example) -> None:
     """Both kernels, recipes included: the same counts, sums as close as float32 allows."""
-    fast = cpu_kernel(case.buffers, case.segments, case.recipes)
+    fast = kernel(case.buffers, case.segments, case.recipes)
     slow = reference_kernel(case.buffers, case.segments, case.recipes)
     assert fast.counts.tolist() == slow.counts.tolist()
     for segment in range(len(case.segments.count)):
@@ -138,41 +149,44 @@ def test_what_the_suspects_format_cannot_hold_is_infinite_there_but_counted(kern
     assert found[0].equal(1, 2) == 2  # 1e6 and 65520 are both infinite in half precision
 
 
+@BOTH
 @pytest.mark.parametrize("dtype", [BF16, F32])
-def test_tiny_deltas_that_cancel_are_not_lost(dtype: DType) -> None:
+def test_tiny_deltas_that_cancel_are_not_lost(kernel: Kernel, dtype: DType) -> None:
     tiny = np.array([1e-30, -1e-30] * 32)
     base = family(1, 64)[0]
-    check(cpu_kernel, TOLERANCE, on([np.r_[base, tiny], np.r_[base, -tiny], np.r_[base, 0 * tiny]], [dtype] * 3))
+    check(kernel, TOLERANCE, on([np.r_[base, tiny], np.r_[base, -tiny], np.r_[base, 0 * tiny]], [dtype] * 3))
 
 
-def test_tiny_deltas_that_the_suspects_format_cannot_tell_are_not_lost() -> None:
+@BOTH
+def test_tiny_deltas_that_the_suspects_format_cannot_tell_are_not_lost(kernel: Kernel) -> None:
     tiny = np.array([1e-25, -1e-25] * 32)
     base = np.round(family(1, 64)[0] * 1024) / 1024
-    check(
-        cpu_kernel, TOLERANCE, on([np.r_[base, tiny], np.r_[base, 1.0001 * tiny], np.r_[base, tiny]], [BF16, F32, F32])
-    )
+    check(kernel, TOLERANCE, on([np.r_[base, tiny], np.r_[base, 1.0001 * tiny], np.r_[base, tiny]], [BF16, F32, F32]))
 
 
+@BOTH
 @pytest.mark.parametrize("n", [2, 3, 4])
 @pytest.mark.parametrize("dtype", [BF16, F16, F32])
-def test_both_kernels_agree_on_every_arithmetic(n: int, dtype: DType) -> None:
+def test_fast_and_slow_kernels_agree_on_every_arithmetic(kernel: Kernel, n: int, dtype: DType) -> None:
     arithmetics = ALL if n == 3 else [one for one in ALL if one is not Arithmetic.FLOAT32_LERP]
     for part in (arithmetics[:5], arithmetics[5:]):
         for nonfinite in (0.0, 0.001):
-            agree(example([4096, 1, 9001, 64], [[dtype] * 4] * n, part, nonfinite=nonfinite, seed=n))
+            agree(kernel, example([4096, 1, 9001, 64], [[dtype] * 4] * n, part, nonfinite=nonfinite, seed=n))
 
 
+@BOTH
 @pytest.mark.parametrize(
     ("dtype", "scale"),
     [(F16, 1e-6), (F16, 1e4), *((dtype, scale) for dtype in (BF16, F32) for scale in (1e-40, 1e-20, 1e-6, 1e25))],
 )
-def test_both_kernels_agree_at_the_ends_of_the_range(dtype: DType, scale: float) -> None:
-    agree(example([5001, 70], [[dtype] * 2] * 3, ALL[:8], scale=scale))
+def test_fast_and_slow_kernels_agree_at_the_ends_of_the_range(kernel: Kernel, dtype: DType, scale: float) -> None:
+    agree(kernel, example([5001, 70], [[dtype] * 2] * 3, ALL[:8], scale=scale))
 
 
-def test_both_kernels_agree_when_every_segment_has_its_own_formats() -> None:
+@BOTH
+def test_fast_and_slow_kernels_agree_when_every_segment_has_its_own_formats(kernel: Kernel) -> None:
     formats = [[(BF16, F16, F32)[(i + s) % 3] for s in range(6)] for i in range(3)]
-    agree(example([64, 4097, 9, 1, 8200, 130], formats, ALL[:8], nonfinite=0.001))
+    agree(kernel, example([64, 4097, 9, 1, 8200, 130], formats, ALL[:8], nonfinite=0.001))
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
@@ -194,7 +208,7 @@ def test_a_recipe_counts_the_elements_it_reproduces(k: int) -> None:
     for suspect, count in ((merged, 6000), (changed, 5400)):
         rows = [row.double().numpy() for row in (suspect, *parents)]
         case = on(rows, [BF16] * (k + 1), plan)
-        for kernel in (cpu_kernel, reference_kernel):
+        for kernel in (numba_kernel, cpu_kernel, reference_kernel):
             assert kernel(case.buffers, case.segments, plan)[0].recipe(0) == count
 
 
@@ -209,7 +223,7 @@ def test_weights_and_order_belong_to_their_tensor_and_recipe() -> None:
     )
     weights = np.array([[[0.25, 0.75], [0.5, 0.5]], [[0.5, 0.5], [0.25, 0.75]]])
     plan = RecipePlan(np.array([0, 0]), np.array([[0, 1], [1, 0]]), weights)
-    for kernel in (cpu_kernel, reference_kernel):
+    for kernel in (numba_kernel, cpu_kernel, reference_kernel):
         found = kernel(one.buffers, segments, plan)
         assert [found[s].recipe(0) for s in (0, 1)] == [300, 300]
         assert max(found[s].recipe(1) for s in (0, 1)) < 30
@@ -232,13 +246,13 @@ def segments_of_anything(draw: st.DrawFn) -> Example:
 
 @given(segments_of_anything())
 def test_any_elements_are_counted_as_defined(case: Example) -> None:
-    for kernel in (cpu_kernel, reference_kernel):
+    for kernel in (numba_kernel, cpu_kernel, reference_kernel):
         found = kernel(case.buffers, case.segments, case.recipes)
         right = expected(case)
         assert named_counts(found) == right.counts
 
 
-@pytest.mark.parametrize("kernel", [cpu_kernel, reference_kernel])
+@EACH
 def test_splitting_a_segment_at_a_run_changes_no_count_and_no_sum(kernel: Kernel) -> None:
     whole = on(family(3, 3 * 4096 + 77), [BF16] * 3)
     cuts = np.array([0, 4096, 3 * 4096])
@@ -250,7 +264,7 @@ def test_splitting_a_segment_at_a_run_changes_no_count_and_no_sum(kernel: Kernel
     np.testing.assert_allclose(several.sums, one.sums, rtol=1e-13)
 
 
-@pytest.mark.parametrize("kernel", [cpu_kernel, reference_kernel])
+@EACH
 def test_no_segments_and_empty_segments_leave_nothing(kernel: Kernel) -> None:
     none = example([], [[], [], []], ALL[:2])
     assert kernel(none.buffers, none.segments, none.recipes).counts.shape == (0, layout(3).counts)
@@ -258,7 +272,7 @@ def test_no_segments_and_empty_segments_leave_nothing(kernel: Kernel) -> None:
     assert not kernel(empty.buffers, empty.segments, empty.recipes).counts.any()
 
 
-@pytest.mark.parametrize("kernel", [cpu_kernel, reference_kernel])
+@EACH
 def test_the_buffers_may_be_read_only_and_are_never_written(kernel: Kernel) -> None:
     case = quick_example()
     for buffer in case.buffers:
@@ -268,14 +282,15 @@ def test_the_buffers_may_be_read_only_and_are_never_written(kernel: Kernel) -> N
     assert all(np.array_equal(a, b) for a, b in zip(before, case.buffers, strict=True))
 
 
-def test_threads_share_the_kernel_without_sharing_numbers() -> None:
+@BOTH
+def test_threads_share_the_kernel_without_sharing_numbers(kernel: Kernel) -> None:
     case = quick_example()
-    alone = cpu_kernel(case.buffers, case.segments, case.recipes)
+    alone = kernel(case.buffers, case.segments, case.recipes)
     results: list[bool] = []
 
     def work() -> None:
         for _ in range(20):
-            found = cpu_kernel(case.buffers, case.segments, case.recipes)
+            found = kernel(case.buffers, case.segments, case.recipes)
             results.append(np.array_equal(found.counts, alone.counts) and np.array_equal(found.sums, alone.sums))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -293,5 +308,43 @@ def test_one_compiled_kernel_serves_every_number_of_checkpoints_and_every_layout
         for segments in (case.segments, replace(case.segments, dtype=apart)):
             for buffer in case.buffers:
                 buffer.setflags(write=not buffer.flags.writeable)
-            cpu_kernel(case.buffers, segments, case.recipes)
-    assert len(_segments.signatures) == 1
+            numba_kernel(case.buffers, segments, case.recipes)
+    assert len(numba_loops.segments.signatures) == 1
+
+
+@WITH_C
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_what_memory_holds_behind_a_segment_changes_nothing(n: int) -> None:
+    """The last elements, fewer than a vector, are taken with what is not theirs."""
+    for count in (1, 31, 33, 4095):
+        case = example([count], [[BF16]] * n, ALL[:2])
+        longer = [
+            np.concatenate([buffer, np.full(64, fill, np.uint8)])
+            for buffer, fill in zip(case.buffers, (0, 0x7F, 0xFF, 1), strict=False)
+        ]
+        apart = c_kernel(longer, case.segments, case.recipes)
+        alone = c_kernel(case.buffers, case.segments, case.recipes)
+        assert (apart.counts.tolist(), apart.sums.tolist()) == (alone.counts.tolist(), alone.sums.tolist())
+
+
+@WITH_C
+@pytest.mark.parametrize("weights", [(-1.5, 2.5), (2.5, -1.5), (-0.0, 1.0)])
+def test_negative_weights_make_no_equal_elements_of_what_fills_the_last_vector(weights: tuple[float, float]) -> None:
+    case = on(
+        family(3, 37), [BF16] * 3, RecipePlan(np.array([0, 1]), np.array([[0, 1]] * 2), np.array([[weights]] * 2))
+    )
+    agree(c_kernel, case)
+
+
+@WITH_C
+@pytest.mark.parametrize(("start", "count"), [(0, 9), (1, 8), (-1, 4), (2, 1 << 40)])
+def test_a_segment_that_is_not_within_its_buffer_is_refused(start: int, count: int) -> None:
+    buffers = [np.zeros(16, np.uint8)] * 2
+    codes = np.zeros((2, 1), np.int64)
+    with pytest.raises(ValueError, match="within"):
+        c_kernel(buffers, Segments(codes[0], np.array([count]), codes + start, codes), RecipePlan.none(1, 1))
+
+
+def test_what_computes_on_the_processor_is_named() -> None:
+    compile_kernel()
+    assert description() == ("processor (numba)" if native() is None else f"processor (C, {native().variant})")  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Inner loops for three bf16 checkpoints, two elements a 32-bit word. Called by `cpu.py` on one run at a time."""
+"""Inner loops for three bf16 checkpoints, two elements a 32-bit word. Called by `numba_loops.py` on a run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from modelprov.checkpoints.formats.compiled import bf16_bits, high_bf16, low_bf16
-from modelprov.recipes.arithmetics import fma32
+from modelprov.recipes.arithmetics_compiled import fma32
 
 CHUNK = 1024  # elements: three streams of 2 KiB stay in the first-level cache between the loops
 

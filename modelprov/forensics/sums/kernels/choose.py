@@ -11,11 +11,10 @@ from pathlib import Path
 
 from modelprov.called import DEVICES, called, refuse_other
 from modelprov.errors import UsageError
-from modelprov.forensics.sums.kernels.cpu import cpu_kernel
+from modelprov.forensics.sums.kernels.cpu import cpu_kernel, description
 from modelprov.forensics.sums.kernels.interface import Device
 
 DEVICE_FILES = ("nvidia[0-9]*", "nvidiactl", "dxg")  # the last: Windows' GPUs as Linux under it sees them
-PROCESSOR = "processor (numba)"
 
 # Bytes a second of a pass over files in memory, and seconds before the first byte: see `benchmarks/results/gpu.json`.
 THREAD_RATE, PROCESSOR_RATE, GPU_RATE, GPU_START = 1e9, 15e9, 17e9, 6.0
@@ -30,15 +29,15 @@ def pick_device(device: str = "auto", size: int = 0, threads: int = 1) -> Device
     """
     refuse_other("device", device, DEVICES)
     if device == "cpu" or (device == "auto" and not _gpu_possible()):
-        return Device(cpu_kernel, PROCESSOR)
+        return Device(cpu_kernel, description())
     if device == "auto" and not worth_starting(size, threads):
-        return Device(cpu_kernel, f"{PROCESSOR}; not the GPU, which would take longer to start than it saves")
+        return Device(cpu_kernel, f"{description()}; not the GPU, which would take longer to start than it saves")
     try:
         return _checked_gpu()
     except UsageError as error:
         if device == "cuda":
             raise
-        return Device(cpu_kernel, f"{PROCESSOR}; no GPU: {error.message}")
+        return Device(cpu_kernel, f"{description()}; no GPU: {error.message}")
 
 
 def worth_starting(size: int, threads: int) -> bool:

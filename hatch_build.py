@@ -1,0 +1,41 @@
+"""What an installation does beside copying files: it builds the C kernels where there is a compiler. No rules.
+
+Without one the package is pure Python, and numba computes (docs/adr/0018-a-c-kernel-where-there-is-a-compiler.md).
+"""
+
+from __future__ import annotations
+
+import runpy
+import sysconfig
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+NATIVE = Path(__file__).parent / "modelprov" / "native"
+
+
+class KernelsHook(BuildHookInterface[Any]):
+    """Adds the library to a wheel, which is then for one kind of machine; in place for an editable installation."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build, or leave the wheel as it is."""
+        native = runpy.run_path(str(NATIVE / "build.py"))
+        name = native["LIBRARY"]
+        self.scratch = tempfile.TemporaryDirectory()
+        target = (NATIVE if version == "editable" else Path(self.scratch.name)) / name
+        try:
+            made = native["build"](target)
+        except native["CannotBuildError"] as reason:
+            self.app.display_warning(f"modelprov: no C kernels, numba will compute: {reason}")
+            return
+        self.app.display_info(f"modelprov: C kernels built: {made}")
+        if version != "editable":
+            build_data["force_include"][str(target)] = f"modelprov/native/{name}"
+            build_data["pure_python"] = False
+            build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
+        """Leave nothing behind."""
+        self.scratch.cleanup()

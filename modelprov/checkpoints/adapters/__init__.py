@@ -1,0 +1,1 @@
+"""Adapters on a base model: what a config asks for, which tensors it changes, and their bytes as merging makes them."""

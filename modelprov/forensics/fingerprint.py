@@ -1,0 +1,137 @@
+"""Makes fingerprints: some blocks of a model's weights, and sizes of rows and columns. Compares nothing.
+
+What a fingerprint is for, and what it gives away, is in `docs/fingerprints.md`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from modelprov.checkpoints.fingerprint_file import Contents, Sizes, header_texts
+from modelprov.checkpoints.layouts.alignment import align
+from modelprov.checkpoints.layouts.quantised import refuse_decoded, refuse_packed
+from modelprov.checkpoints.layouts.side_files import VOCABULARY
+from modelprov.checkpoints.plan import Int64
+from modelprov.checkpoints.types import Alignment, Checkpoint
+from modelprov.errors import CouldNotJudgeError, ModelprovError, UsageError
+from modelprov.forensics.sampling.blocks import RUN, choose_blocks
+from modelprov.forensics.search.profiles import BY_TOKEN, choose, sizes_of
+from modelprov.progress import SILENT, Progress
+from modelprov.recipes.tensor_groups import kind_of
+
+SMALLEST, USUAL = 256 << 10, 4 << 20
+"""Bytes of blocks, where no size is asked for: of small models a hundredth, within these bounds."""
+SHARE = 100
+SIZES_SHARE = 4  # at most so many times fewer bytes of sizes than of blocks
+ALIKE = 4  # matrices of one kind in one layer
+SIZES_ELEMENTS = 1 << 27  # of whole matrices that are read for them
+LARGEST_TOKENIZER = 256 << 20
+PRIVATE = ("_name_or_path",)
+"""What a config says of the machine that it was written on."""
+
+
+def usual_size(checkpoint: Checkpoint) -> int:
+    """Bytes of blocks that a fingerprint of this model holds, unless another size is asked for."""
+    return max(SMALLEST, min(USUAL, sum(ref.stop - ref.start for ref in checkpoint.tensors.values()) // SHARE))
+
+
+def take(checkpoint: Checkpoint, name: str, size: int | None, seed: int, progress: Progress = SILENT) -> Contents:
+    """What a fingerprint of a model holds, blocks of about `size` bytes in all; `name` is what it says it is of.
+
+    Raises `CouldNotJudgeError` where there is nothing to compare, `UsageError` for the fingerprint of a fingerprint,
+    and what reading raises.
+    """
+    if checkpoint.fingerprint is not None:
+        raise UsageError(f"{checkpoint.label} is a fingerprint already", "Give the checkpoint itself.")
+    refuse_packed(checkpoint, "fingerprinted")
+    refuse_decoded(checkpoint, "fingerprinted")
+    progress.stage("reading headers")
+    alignment = align((checkpoint,))
+    if not alignment.tensors:
+        raise CouldNotJudgeError(
+            f"{checkpoint.label} holds no tensor that can be compared", "See `modelprov inspect` for what it holds."
+        )
+    headers = header_texts(checkpoint)
+    wanted = size or usual_size(checkpoint)
+    width = sum(tensor.count * tensor.views[0].ref.dtype.size for tensor in alignment.tensors)
+    mean = width / sum(tensor.count for tensor in alignment.tensors)
+    blocks = _bytes_of(alignment, choose_blocks(alignment, int(wanted / mean), seed))
+    progress.stage("reading blocks", int(blocks[:, 2].sum()))
+    ranges = [(shard, start, start + count) for shard, start, count in blocks.tolist()]
+    pieces: dict[int, bytes] = {}
+    for number, piece in checkpoint.source.read_ranges(ranges):
+        pieces[number] = bytes(piece)
+        progress.advance(len(piece))
+    sizes = _sizes(alignment, seed, wanted // SIZES_SHARE, progress)
+    checkpoint.source.check_unchanged()
+    return Contents(
+        name=name,
+        revision=checkpoint.revision,
+        seed=seed,
+        run=RUN,
+        shards=[(shard.name, shard.size) for shard in checkpoint.shards],
+        headers=headers,
+        blocks=blocks,
+        weights=b"".join(pieces[number] for number in range(len(ranges))),
+        sizes=sizes,
+        config=_config(checkpoint.config),
+        tokenizer=_tokenizer(checkpoint),
+    )
+
+
+def _bytes_of(alignment: Alignment, chosen: list[tuple[int, int, int]]) -> Int64:
+    """Where the chosen segments lie, int64 [b, 3] (shard, first byte, bytes), in the order of the files, once each."""
+    found = set()
+    for number, first, count in chosen:
+        view = alignment.tensors[number].views[0]
+        found.add((view.ref.shard, view.start + first * view.ref.dtype.size, count * view.ref.dtype.size))
+    merged: list[tuple[int, int, int]] = []
+    for shard, start, count in sorted(found):
+        before = merged[-1] if merged else (shard, start, 0)
+        if before[0] == shard and start < before[1] + before[2]:  # two names for the same weights
+            merged[-1] = (shard, before[1], max(before[1] + before[2], start + count) - before[1])
+        else:
+            merged.append((shard, start, count))
+    return np.array(merged, np.int64).reshape(-1, 3)
+
+
+def _sizes(alignment: Alignment, seed: int, size: int, progress: Progress) -> Sizes:
+    """Sums of squares of the rows and columns of some whole matrices, at most `size` bytes of them.
+
+    None of those that have a row for each token, which say little and are large; of a layer's experts a few.
+    """
+    chosen, left = [], size
+    kinds: Counter[tuple[int | None, str]] = Counter()
+    for number in choose(alignment, seed, SIZES_ELEMENTS):
+        tensor = alignment.tensors[number]
+        kind, cost = (tensor.layer, kind_of(tensor.name)), 8 * sum(tensor.shape)
+        if tensor.component not in BY_TOKEN and kinds[kind] < ALIKE and cost <= left:
+            chosen.append(number)
+            kinds[kind] += 1
+            left -= cost
+    whole = [alignment.tensors[number].views[0] for number in chosen]
+    progress.stage("measuring rows and columns", sum(view.count * view.ref.dtype.size for view in whole))
+    found = sizes_of(alignment, chosen, progress.advance)
+    return {
+        (alignment.tensors[number].name, side): found[number][side][0] for number in chosen for side in found[number]
+    }
+
+
+def _config(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if config is None else {key: value for key, value in config.items() if key not in PRIVATE}
+
+
+def _tokenizer(checkpoint: Checkpoint) -> str | None:
+    """SHA-256 of the tokenizer's file; None where there is none, or none that can be read."""
+    beside = checkpoint.beside
+    try:
+        if beside is None or not beside.has(VOCABULARY):
+            return None
+        return hashlib.sha256(beside.read(VOCABULARY, LARGEST_TOKENIZER)).hexdigest()
+    except ModelprovError:
+        return None

@@ -1,0 +1,111 @@
+"""What may be said where a checkpoint was decoded from a packed form: less than its bits would say, never more.
+
+A quantised copy shows its maker's numbers to within a step. A mixture of the parents is then on the line, if cells are
+known and confine its share; its bits are the quantiser's, and no recipe is proved by them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from modelprov.checkpoints.layouts.components import component_of
+from modelprov.checkpoints.types import Checkpoint, Packing, is_decisive
+from modelprov.forensics.judging.decision import Decision
+from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.verdict import of_packed_numbers
+from modelprov.forensics.results import LeastSquares, Mixing, VerdictClass
+from modelprov.forensics.sampling.sample import Sample
+from modelprov.forensics.search.fits import Fits
+from modelprov.forensics.thresholds import KNOWN
+
+UNBOUNDED = "its quantiser did not keep the nearest numbers, so that nothing bounds what they were: no share is given"
+
+
+def packing_of(checkpoint: Checkpoint) -> Packing | None:
+    """How the decisive tensors of a checkpoint are packed, the commonest form first; None where none of them is."""
+    found = []
+    for name, packing in checkpoint.packings.items():
+        shape = checkpoint.tensors[name].shape
+        if is_decisive(component_of(name, shape)[1], shape):
+            found.append((packing, checkpoint.tensors[name].count))
+    if not found:
+        return None
+    elements: Counter[str] = Counter()
+    for packing, count in found:
+        elements[packing.format] += count
+    total = sum(count for _, count in found)
+    bits = sum(packing.bits * count for packing, count in found) / max(total, 1)
+    formats = ", ".join(name for name, _ in elements.most_common())
+    return Packing(formats, bits, all(packing.nearest for packing, _ in found))
+
+
+def bounded(packed: tuple[Packing | None, ...], sample: Sample | None) -> tuple[Packing | None, ...]:
+    """The same, with nothing said to bound a suspect's numbers whose cells did not come with the sample."""
+    if not packed or packed[0] is None or (sample is not None and sample.given is not None):
+        return packed
+    return (replace(packed[0], nearest=False), *packed[1:])
+
+
+def with_width(facts: Facts, fits: Fits | None) -> Facts:
+    """The same facts with the weights that all cells allow, if any do, and the half width of their interval as error.
+
+    In cells so wide the likelihood is flat between their borders: its maximum is any place between them, where it is
+    found at all. What lies in every cell is straight, as far as the cells show.
+    """
+    if not facts.packed or facts.packed[0] is None or fits is None or fits.exact is None:
+        return facts
+    exact = fits.exact
+    error = float((exact.high - exact.low)[exact.explained].max(initial=0.0)) / 2
+    rows = np.unique(exact.weights, axis=0)
+    if len(rows) > 1 or not exact.explained.all():
+        return replace(facts, weight_error=error)
+    weights = tuple(map(float, rows[0]))
+    inside = any(0 < weight < 1 for weight in weights)
+    return replace(facts, weights=weights, weight_error=error, straightness=1.0 if inside else facts.straightness)
+
+
+def in_view_of_packing(decision: Decision, facts: Facts, labels: Sequence[str]) -> Decision:
+    """The decision, or inconclusive where numbers that were rounded to steps do not carry it."""
+    if not any(facts.packed) or decision.class_ not in (VerdictClass.MERGE, VerdictClass.ON_LINE):
+        return decision
+    suspect, *parents = facts.packed
+    number = next((number for number, packing in enumerate(parents, 1) if packing is not None), None)
+    if number is not None:
+        form = parents[number - 1]
+        assert form is not None
+        return of_packed_numbers(
+            f"{labels[number]} is quantised ({form.format}): what lies between parents is known only where they are",
+            number,
+        )
+    assert suspect is not None
+    if decision.class_ is VerdictClass.MERGE:
+        return of_packed_numbers(f"its bits are those that quantising to {suspect.format} left, and prove no recipe")
+    if not suspect.nearest:
+        return of_packed_numbers(f"in {suspect.format} {UNBOUNDED}")
+    if facts.weight_error is None or facts.weight_error > KNOWN:
+        width = "not known" if facts.weight_error is None else f"known to ±{facts.weight_error:.2f} only"
+        return of_packed_numbers(
+            f"the steps of {suspect.format} are wide beside what differs between the parents: their shares are {width}"
+        )
+    return decision
+
+
+def shown(mixing: Mixing, facts: Facts) -> Mixing:
+    """The mixture as it may be told: none where nothing bounds the suspect's numbers, as any figure would be sure."""
+    if not facts.packed or facts.packed[0] is None or facts.packed[0].nearest:
+        return mixing
+    bare = [
+        one.model_copy(update={"alpha": None, "low": None, "high": None, "least_squares": None, "simplex": None})
+        for one in mixing.coefficients
+    ]
+    return mixing.model_copy(
+        update={
+            "alpha": None, "low": None, "high": None, "method": None, "assumes": None, "coefficients": tuple(bare),
+            "least_squares": LeastSquares(collinearity=mixing.least_squares.collinearity),
+            "coverage": None, "null_coverage": None, "coverage_curve": (), "reason": UNBOUNDED,
+        }
+    )  # fmt: skip

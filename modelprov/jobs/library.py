@@ -1,0 +1,255 @@
+"""The jobs of `modelprov library`: fingerprints put into a folder, listed, built from a list, fetched and handed on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from modelprov.called import called
+from modelprov.checkpoints.files import read_small_file
+from modelprov.checkpoints.library_folder import (
+    INDEX,
+    LARGEST_FILE,
+    LARGEST_INDEX,
+    Entry,
+    Library,
+    checked,
+    file_of,
+    library_bytes,
+    parse_library,
+    path_in,
+    read_library,
+)
+from modelprov.checkpoints.remote.locations import OnWeb, is_remote, parse, pinned, shown, without_secrets
+from modelprov.errors import InvalidLibraryError, ModelprovError, RemoteNotFoundError, UsageError
+from modelprov.foreign.shown import quoted
+from modelprov.forensics.fingerprint import take
+from modelprov.jobs.arguments import Location, path_of, refuse_below, text_of
+from modelprov.jobs.fingerprint import Fingerprinted, name_for, written
+from modelprov.locking import only_writer
+from modelprov.merge.virtual import open_any
+from modelprov.progress import SILENT, Progress, tell
+from modelprov.reports.writing import write_atomically
+
+KNOWN = "known-models.toml"
+LARGEST_LIST = 4 << 20
+SEED = 0
+"""Of every fingerprint in a library: only those of one seed share their places."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A model of a list: what it is called, where it is, and its revision; None where nobody pinned it."""
+
+    name: str
+    location: str
+    revision: str | None
+
+
+@dataclass(frozen=True)
+class Built:
+    """What came of a list: entries made now, there already, and the models that could not be read, with the reason."""
+
+    made: tuple[str, ...]
+    kept: tuple[str, ...]
+    failed: tuple[tuple[str, str], ...]
+    pinned: tuple[tuple[str, str], ...]
+
+
+def add(
+    model: Location, library: Location, *, name: str | None = None, size: int | None = None,
+    progress: Progress = SILENT,
+) -> Fingerprinted:  # fmt: skip
+    """Take a model's fingerprint into a library; one of the same name makes room.
+
+    Raises what `fingerprint` raises, and `InvalidLibraryError` where the folder holds a library that cannot be read.
+    """
+    refuse_below(1, size=size)
+    location = text_of(model)
+    progress.stage("opening the checkpoint")
+    opened = open_any(location)
+    called_so = name or name_for(location, opened)
+    folder = _folder(library)
+    path = folder / file_of(called_so)
+    made = written(take(opened, called_so, size, SEED, progress), opened, path)
+    _enter(folder, Entry(
+        name=called_so, file=path.name, location=_public(location), revision=opened.revision,
+        sha256=_digest(path), bytes=made.bytes,
+    ))  # fmt: skip
+    return made
+
+
+def listed(library: Location) -> Library:
+    """What a library holds. Raises `CheckpointNotFoundError` and `InvalidLibraryError`."""
+    return read_library(path_of(library))
+
+
+def build(
+    models: Location | None, library: Location, *, size: int | None = None, limit: int | None = None,
+    progress: Progress = SILENT,
+) -> Built:  # fmt: skip
+    """Take the fingerprints of a list of models (TOML; None for the one that comes along) into a library.
+
+    What is there at the revision that the list says, or at any where it says none, is kept: run it again to go on. A
+    model that cannot be read is told and left out. `limit` is how many are made at most.
+    """
+    refuse_below(1, size=size, limit=limit)
+    folder = _folder(library)
+    wanted = read_list(models)
+    known = read_library(folder) if (folder / INDEX).exists() else Library()
+    made: list[str] = []
+    kept: list[str] = []
+    failed: list[tuple[str, str]] = []
+    pins: list[tuple[str, str]] = []
+    for model in wanted:
+        held = known.named(model.name)
+        if held is not None and model.revision in (None, held.revision) and path_in(folder, held).exists():
+            kept.append(model.name)
+            continue
+        if limit is not None and len(made) >= limit:
+            break
+        where = model.location if model.revision is None else pinned(model.location, model.revision)
+        try:
+            add(where, folder, name=model.name, size=size, progress=progress)
+        except ModelprovError as error:
+            failed.append((model.name, error.message))
+            tell(progress, f"{model.name}: {error.message}")
+            continue
+        made.append(model.name)
+        entry = read_library(folder).named(model.name)
+        if model.revision is None and entry is not None and entry.revision is not None:
+            pins.append((model.name, entry.revision))
+            tell(progress, f"{model.name}: the list pins no revision; taken at {entry.revision}")
+    return Built(tuple(made), tuple(kept), tuple(failed), tuple(pins))
+
+
+def read_list(models: Location | None) -> tuple[Listed, ...]:
+    """The models of a list; `UsageError` for a file that is none."""
+    if models is None:
+        place, content = KNOWN, (files("modelprov.jobs") / KNOWN).read_bytes()
+    else:
+        place, content = text_of(models), read_small_file(path_of(models), LARGEST_LIST)
+    try:
+        told = tomllib.loads(content.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{place} is not TOML ({error})", LIST) from error
+    rows = told.get("model")
+    if not isinstance(rows, list) or not rows or not set(told) <= {"model"}:
+        raise UsageError(f"{place} lists no models", LIST)
+    found = [_listed(row, place) for row in rows]
+    names = [model.name for model in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"{place} lists {quoted(twice)} twice", LIST)
+    return tuple(found)
+
+
+LIST = 'Write [[model]] with location = "org/name", and revision and name where you know them.'
+
+
+def _listed(row: object, place: str) -> Listed:
+    if not isinstance(row, dict) or not set(row) <= {"name", "location", "revision"}:
+        raise UsageError(f"{place} has a model with other fields than name, location, revision", LIST)
+    if not all(isinstance(value, str) and value for value in row.values()) or "location" not in row:
+        raise UsageError(f"{place} has a model without a location, or with one that is no text", LIST)
+    location = str(row["location"])
+    return Listed(str(row.get("name", location)), location, row.get("revision"))
+
+
+def pull(source: Location, library: Location, *, progress: Progress = SILENT) -> tuple[str, ...]:
+    """Fetch what a library elsewhere (a folder, or an address of a folder) has and this one has not; their names.
+
+    Every file is held against the digest in the index. Raises `InvalidLibraryError`, and what fetching raises.
+    """
+    read = _reader(text_of(source))
+    folder = _folder(library)
+    theirs = parse_library(read(INDEX, LARGEST_INDEX), f"{shown(text_of(source))}/{INDEX}")
+    own = read_library(folder) if (folder / INDEX).exists() else Library()
+    fetched = []
+    for entry in theirs.entries:
+        held = own.named(entry.name)
+        if held is not None and held.sha256 == entry.sha256:
+            continue
+        progress.stage(f"fetching {entry.name}", entry.bytes)
+        content = checked(read(entry.file, LARGEST_FILE), entry, entry.file)
+        write_atomically(folder / entry.file, content)
+        _enter(folder, entry)
+        fetched.append(entry.name)
+    return tuple(fetched)
+
+
+def push(library: Location, target: Location, *, progress: Progress = SILENT) -> tuple[str, ...]:
+    """Hand what this library has to one in another folder; the names of what was new there.
+
+    Raises `UsageError` for addresses: what serves a library is a copy of the folder.
+    """
+    if is_remote(text_of(target)):
+        raise UsageError(
+            "a library is pushed to a folder only",
+            "Copy the folder to the server; for the Hub: `hf upload org/name FOLDER --repo-type dataset`.",
+        )
+    return pull(library, target, progress=progress)
+
+
+def _reader(source: str) -> Callable[[str, int], bytes]:
+    """Reads a file of a library that is elsewhere, by its name."""
+    if not is_remote(source):
+        folder = Path(os.path.expanduser(source))
+        return lambda name, limit: read_small_file(folder / name, limit)
+    if not isinstance(parse(source), OnWeb):
+        raise UsageError(
+            f"a library is fetched from a folder or a web address, not from {shown(source)}",
+            "Of a dataset on the Hub: `hf download org/name --repo-type dataset --local-dir FOLDER`, then give FOLDER.",
+        )
+    return partial(_from_web, source)
+
+
+def _from_web(source: str, name: str, limit: int) -> bytes:
+    from modelprov.checkpoints.remote.hub import refuse_offline
+    from modelprov.checkpoints.remote.web import WebStore
+
+    refuse_offline(shown(source))
+    parts = urlsplit(source)
+    folder = urlunsplit((parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/", "", ""))
+    store = WebStore(folder, parts.query, {}).with_files([name])
+    if name not in store.files:
+        raise RemoteNotFoundError(f"{store.place(name)} is not there, or not shown", "Check the address.")
+    if store.files[name].size > limit:
+        raise InvalidLibraryError(f"{store.place(name)} is larger than {limit:,} bytes", "Do not trust this library.")
+    return store.fetch(name, 0, store.files[name].size)
+
+
+def _folder(library: Location) -> Path:
+    folder = path_of(library)
+    if is_remote(text_of(library)):
+        raise UsageError(
+            f"a library that is changed is a folder of this machine, not {shown(text_of(library))}",
+            "Fetch it first: `modelprov library pull ADDRESS --library FOLDER`.",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _enter(folder: Path, entry: Entry) -> None:
+    """Add an entry to the index, whoever else does so at the same time."""
+    with only_writer(folder / f".{INDEX}.lock", folder / INDEX, f"Wait for it, or use another {called('library')}."):
+        known = read_library(folder) if (folder / INDEX).exists() else Library()
+        write_atomically(folder / INDEX, library_bytes(known.with_entries([entry])))
+
+
+def _public(location: str) -> str:
+    """A location as it may be handed on: repositories and addresses as they are, paths by their last part."""
+    if is_remote(location) or (not os.path.exists(os.path.expanduser(location)) and parse(location) is not None):
+        return shown(without_secrets(location))
+    return Path(location).resolve().name
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

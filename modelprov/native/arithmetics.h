@@ -1,0 +1,147 @@
+/* The exact arithmetics of known merging programs in C; the same bits as `recipes/arithmetics_compiled.py`, its oracle.
+ *
+ * Compiled without contraction and without fast-math: a product and a sum are fused where `fmaf` says so, nowhere else.
+ * `parents` float32 [k, stride] (the reference last), `weights` double [k], `order` int64 [k], `out` float32 [m]. */
+#ifndef MODELPROV_ARITHMETICS_H
+#define MODELPROV_ARITHMETICS_H
+
+#include "formats.h"
+
+enum {
+    FLOAT32, FLOAT32_FUSED, FLOAT32_DELTA, FLOAT32_DELTA_FUSED, FLOAT64, STEPWISE, STEPWISE_UNNORMALISED,
+    STEPWISE_DELTA, FLOAT32_LERP
+};
+
+typedef struct {
+    const float *parents;
+    int64_t stride, k;
+    const double *weights;
+    const int64_t *order;
+} Merge;
+
+static inline const float *row_of(const Merge *of, int64_t j) { return of->parents + j * of->stride; }
+
+static inline float total_of(const double *weights, const int64_t *order, int64_t k) {
+    float total = 0;
+    for (int64_t j = 0; j < k; j++) total = total + (float)weights[order[j]];
+    return total;
+}
+
+static void weighted_sum(const Merge *of, int fused, int64_t code, float *restrict out, int64_t m) {
+    for (int64_t step = 0; step < of->k; step++) {
+        const float *restrict row = row_of(of, of->order[step]);
+        const float weight = (float)of->weights[of->order[step]];
+        if (step == 0)
+            for (int64_t i = 0; i < m; i++) out[i] = row[i] * weight;
+        else if (fused)
+            for (int64_t i = 0; i < m; i++) out[i] = fmaf(row[i], weight, out[i]);
+        else
+            for (int64_t i = 0; i < m; i++) out[i] = row[i] * weight + out[i];
+    }
+    const float total = total_of(of->weights, of->order, of->k);
+    if (total != 1.0f)
+        for (int64_t i = 0; i < m; i++) out[i] = out[i] / total;
+    round_all(out, m, code);
+}
+
+static void reference_plus_deltas(const Merge *of, int fused, int64_t code, float *restrict out, int64_t m) {
+    const int64_t last = of->k - 1;
+    const float *restrict reference = row_of(of, last);
+    const int single = fused && of->k == 2;
+    for (int64_t i = 0; i < m; i++) out[i] = single ? reference[i] : 0.0f;
+    for (int64_t step = 0; step < of->k; step++) {
+        const int64_t j = of->order[step];
+        if (j == last) continue;
+        const float *restrict row = row_of(of, j);
+        const float weight = (float)of->weights[j];
+        if (fused)
+            for (int64_t i = 0; i < m; i++) out[i] = fmaf(row[i] - reference[i], weight, out[i]);
+        else
+            for (int64_t i = 0; i < m; i++) out[i] = out[i] + (row[i] - reference[i]) * weight;
+    }
+    if (!single)
+        for (int64_t i = 0; i < m; i++) out[i] = reference[i] + out[i];
+    round_all(out, m, code);
+}
+
+static void weighted_double(const Merge *of, int64_t code, float *restrict out, int64_t m) {
+    for (int64_t i = 0; i < m; i++) {
+        double total = 0;
+        for (int64_t step = 0; step < of->k; step++) {
+            const int64_t j = of->order[step];
+            total += (double)row_of(of, j)[i] * of->weights[j];
+        }
+        out[i] = code == F32 ? (float)total : store(to_odd(total), code);
+    }
+}
+
+/* The usual case of the same, in a form that vectorises. */
+static void weighted_double_of_two(const Merge *of, int64_t code, float *restrict out, int64_t m) {
+    const float *restrict first = row_of(of, of->order[0]), *restrict second = row_of(of, of->order[1]);
+    const double a = of->weights[of->order[0]], b = of->weights[of->order[1]];
+    for (int64_t i = 0; i < m; i++) {
+        double total = (0.0 + (double)first[i] * a) + (double)second[i] * b;
+        out[i] = code == F32 ? (float)total : to_odd(total);
+    }
+    round_all(out, m, code);
+}
+
+static void stepwise(const Merge *of, int normalise, int64_t code, float *restrict out, int64_t m) {
+    float total = 0;
+    for (int64_t step = 0; step < of->k; step++) total = total + store((float)of->weights[of->order[step]], code);
+    total = store(total, code);
+    for (int64_t i = 0; i < m; i++) out[i] = 0;
+    for (int64_t step = 0; step < of->k; step++) {
+        const float *restrict row = row_of(of, of->order[step]);
+        const float weight = store((float)of->weights[of->order[step]], code);
+        for (int64_t i = 0; i < m; i++) out[i] = out[i] + store(row[i] * weight, code);
+    }
+    round_all(out, m, code);
+    if (normalise && total != 1.0f) {
+        for (int64_t i = 0; i < m; i++) out[i] = out[i] / total;
+        round_all(out, m, code);
+    }
+}
+
+static void stepwise_delta(const Merge *of, int64_t code, float *restrict out, int64_t m) {
+    const int64_t last = of->k - 1;
+    const float *restrict reference = row_of(of, last);
+    for (int64_t i = 0; i < m; i++) out[i] = 0;
+    for (int64_t step = 0; step < of->k; step++) {
+        const int64_t j = of->order[step];
+        if (j == last) continue;
+        const float *restrict row = row_of(of, j);
+        const float weight = store((float)of->weights[j], code);
+        for (int64_t i = 0; i < m; i++) out[i] = out[i] + store(store(row[i] - reference[i], code) * weight, code);
+    }
+    round_all(out, m, code);
+    for (int64_t i = 0; i < m; i++) out[i] = reference[i] + out[i];
+    round_all(out, m, code);
+}
+
+static void interpolated(const Merge *of, int64_t code, float *restrict out, int64_t m) {
+    const float *restrict first = row_of(of, 0), *restrict second = row_of(of, 1);
+    float weight = (float)of->weights[0];
+    const int near_first = !(weight < 0.5f);
+    const float *restrict base = near_first ? first : second;
+    if (near_first) weight = -(1.0f - weight);
+    for (int64_t i = 0; i < m; i++) out[i] = base[i] + weight * (first[i] - second[i]);
+    round_all(out, m, code);
+}
+
+static void evaluate(int64_t arithmetic, const Merge *of, int64_t code, float *out, int64_t m) {
+    switch (arithmetic) {
+    case FLOAT32: case FLOAT32_FUSED: weighted_sum(of, arithmetic == FLOAT32_FUSED, code, out, m); break;
+    case FLOAT32_DELTA: case FLOAT32_DELTA_FUSED:
+        reference_plus_deltas(of, arithmetic == FLOAT32_DELTA_FUSED, code, out, m); break;
+    case FLOAT64:
+        if (of->k == 2) weighted_double_of_two(of, code, out, m);
+        else weighted_double(of, code, out, m);
+        break;
+    case STEPWISE: case STEPWISE_UNNORMALISED: stepwise(of, arithmetic == STEPWISE, code, out, m); break;
+    case STEPWISE_DELTA: stepwise_delta(of, code, out, m); break;
+    default: interpolated(of, code, out, m);
+    }
+}
+
+#endif

@@ -1,0 +1,97 @@
+"""Whether the C kernels return the bits that they must, on numbers made here. Their meaning is held by the tests.
+
+All variants return the same, and so does every compiler that keeps to IEEE 754; where bits are others, something is
+wrong that a tolerance might hide. After a change of what the sources compute `python -m modelprov.native.check` says
+the new digest, and the tests whether it may be believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from modelprov.native import Native
+
+EXPECTED = "d75c8622c0093a94f53c19ecec25815a4af8deb51a5dcc4d28967b8ddcfc305f"
+COUNT = 4203  # a run of 4,096 elements and a part of another, whose length is that of no vector
+INFINITE = 4150
+BF16, F16, F32 = range(3)
+ARITHMETICS = 9
+KEPT = {BF16: 0x80FF0000, F16: 0x80FFE000, F32: 0x80FFFFFF}
+"""Bits of a float32 between 0.0078 and 0.0313, of either sign, that a format holds."""
+SEGMENTS = ((BF16,) * 3, (F16,) * 3, (F32,) * 3, (BF16,) * 2, (BF16, F32, F16, BF16), (F16, F32))
+WEIGHTS = {1: (1.0,), 2: (0.565, 0.435), 3: (0.5, 0.25, 0.25)}
+
+
+def _words(salt: int) -> npt.NDArray[np.uint32]:
+    """Words uint32 [COUNT] that look random, by multiplying and shifting: no generator that may change."""
+    words = (np.arange(COUNT, dtype=np.uint32) + np.uint32(salt * COUNT)) * np.uint32(0x9E3779B9)
+    for factor in (0x21F0AAAD, 0x735A2D97):
+        words = (words ^ (words >> np.uint32(15))) * np.uint32(factor)
+    return words ^ (words >> np.uint32(16))
+
+
+def _values(number: int, code: int) -> npt.NDArray[np.float32]:
+    """Of a checkpoint that has every third element in common with the others, float32 [COUNT], exact in a format."""
+    words = np.where(np.arange(COUNT) % 3 == 0, _words(0), _words(number + 1))
+    return ((words & np.uint32(KEPT[code])) | np.uint32(0x3C000000)).view(np.float32)
+
+
+def _stored(values: npt.NDArray[np.float32], code: int) -> npt.NDArray[np.uint8]:
+    if code == BF16:
+        return (values.view(np.uint32) >> np.uint32(16)).astype(np.uint16).view(np.uint8)
+    return np.ascontiguousarray(values if code == F32 else values.astype(np.float16)).view(np.uint8)
+
+
+def digest(of: Native) -> str:
+    """Of what the functions return for such numbers, in every format and arithmetic."""
+    seen = hashlib.sha256()
+    for codes in SEGMENTS:
+        seen.update(_moments(of, codes))
+    for code in (BF16, F16, F32):
+        parents = np.stack([_values(1, code), _values(2, code)])
+        out = np.empty(COUNT, np.float32)
+        for arithmetic in range(ARITHMETICS):
+            weights, order = np.array(WEIGHTS[2]) * (1 + arithmetic % 2), np.array([1, 0], np.int64)
+            of.evaluate(arithmetic, parents, weights, order, code, out)
+            seen.update(out.tobytes())
+    return seen.hexdigest()
+
+
+def _moments(of: Native, codes: tuple[int, ...]) -> bytes:
+    """Counts and sums of one segment, with two recipes, and an infinity in its second run."""
+    n = len(codes)
+    values = [_values(number, code) for number, code in enumerate(codes)]
+    weights = np.array([[WEIGHTS[n - 1]]] * 2)
+    values[0][::4] = values[-1][::4]
+    values[-1][INFINITE] = np.inf
+    held = [_stored(row, code) for row, code in zip(values, codes, strict=True)]
+    counts = np.zeros((1, 6 + n * (n - 1) // 2 + 8), np.int64)
+    sums = np.zeros((1, (n + 1) * (n + 2) // 2 - 1 + 3 * (n - 2)))
+    zero, format_codes = np.zeros(1, np.int64), np.array(codes, np.int64)[:, None]
+    of.moments(
+        np.array([row.ctypes.data for row in held]), np.array([row.size for row in held]), zero, zero + COUNT,
+        np.zeros((n, 1), np.int64), format_codes, format_codes[0], np.array([0, 1]),
+        np.array([np.arange(n - 1)] * 2), weights, counts, sums,
+    )  # fmt: skip
+    return counts.tobytes() + sums.tobytes()
+
+
+def same_bits(of: Native) -> bool:
+    """Whether the library can be trusted."""
+    return digest(of) == EXPECTED
+
+
+def main() -> None:
+    """Say the digest of the library that is here."""
+    from modelprov import native
+
+    print(digest(native.opened(native.PLACE)))
+
+
+if __name__ == "__main__":
+    main()

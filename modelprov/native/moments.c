@@ -1,0 +1,383 @@
+/* Moments of segments in memory, in C; the loops of `forensics/sums/kernels/numba_loops.py`, which is its oracle.
+ *
+ * Compiled once a kind of processor (VARIANT names it, `build.py` has their flags) from plain C and the compilers'
+ * vectors. Runs of 4,096 elements in chunks of 1,024: float32 lanes within a chunk, float64 across. Nothing is fused
+ * in the sums, so that every variant returns the same bits. */
+#include <stdlib.h>
+
+#include "arithmetics.h"
+#include "bf16.h"
+
+#define JOINED(a, b) a##_##b
+#define NAMED(a, b) JOINED(a, b)
+#define EXPORT(name) NAMED(modelprov_##name, VARIANT)
+
+enum { RUN = 4096, FIRST_PAIR = 6 };
+static const double TINY = 1e-27; /* below this, squares may have been lost to underflow: add in float64 instead */
+
+typedef struct {
+    int64_t n, segments, tensors, recipes;
+    const uint8_t *const *address;
+    const int64_t *size, *tensor, *count, *start, *dtype, *rounded_to, *arithmetic, *order;
+    const double *weights;
+    int64_t *counts;
+    double *sums;
+} Work;
+
+typedef struct {
+    float *values, *stored, *deltas, *out; /* [n, RUN], [n, CHUNK], [n - 1, CHUNK], [RUN] */
+    int32_t *low, *high, *agree;           /* [CHUNK] */
+    double *part;
+    int64_t *run;
+    int *in_words; /* [recipes] */
+} Scratch;
+
+static int64_t pairs(int64_t n) { return n * (n - 1) / 2; }
+
+static int64_t gram_columns(int64_t n) { return (n + 1) * (n + 2) / 2 - 1; }
+
+static double dot(const float *a, const float *b, int64_t m) {
+    Floats total[PARTS] = {{0}};
+    for (int64_t i = 0; i < m; i += LANES)
+        for (int part = 0; part < PARTS; part++) {
+            const int64_t at = i + part * WIDE;
+            total[part] = fused(floats_at(a + at), floats_at(b + at), total[part]);
+        }
+    return lanes_added(total, 1);
+}
+
+static double sum(const float *a, int64_t m) {
+    Floats total[PARTS] = {{0}};
+    for (int64_t i = 0; i < m; i += LANES)
+        for (int part = 0; part < PARTS; part++) total[part] += floats_at(a + i + part * WIDE);
+    return lanes_added(total, 1);
+}
+
+/* Gram of one chunk added to `part`; rows float32 [n, RUN] of which m elements count, m a multiple of 8. */
+static void gram(const float *rows, int64_t n, int64_t m, float *deltas, double *part) {
+    const float *r = rows + (n - 1) * RUN;
+    if (n == 3) {
+        Three sums[PARTS];
+        memset(sums, 0, sizeof sums);
+        for (int64_t i = 0; i < m; i += WIDE) {
+            const Floats z = floats_at(r + i);
+            add_three(sums + i / WIDE % PARTS, floats_at(rows + i) - z, floats_at(rows + RUN + i) - z, z);
+        }
+        put((const Floats *)sums, 9, part);
+        return;
+    }
+    for (int64_t i = 0; i < n - 1; i++)
+        for (int64_t t = 0; t < m; t++) deltas[i * CHUNK + t] = rows[i * RUN + t] - r[t];
+    for (int64_t i = 0; i < n; i++) {
+        const float *a = i < n - 1 ? deltas + i * CHUNK : r;
+        for (int64_t j = i; j < n; j++) *part++ += dot(a, j < n - 1 ? deltas + j * CHUNK : r, m);
+        *part++ += sum(a, m);
+    }
+}
+
+static void gram_double(const float *rows, int64_t n, int64_t m, double *part) {
+    const float *r = rows + (n - 1) * RUN;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = i; j <= n; j++) {
+            const float *x = rows + i * RUN, *y = rows + (j < n ? j : 0) * RUN;
+            double total = 0;
+            for (int64_t t = 0; t < m; t++) {
+                const double a = i < n - 1 ? (double)x[t] - (double)r[t] : (double)x[t];
+                const double b = j == n ? 1.0 : j < n - 1 ? (double)y[t] - (double)r[t] : (double)y[t];
+                total += a * b;
+            }
+            *part++ = total;
+        }
+}
+
+static int64_t same(const float *a, const float *b, int64_t m) {
+    int32_t total = 0;
+    for (int64_t t = 0; t < m; t++) total += bits_of(a[t]) == bits_of(b[t]);
+    return total;
+}
+
+/* An integer in the order of the float with these bits; -0 comes just below +0. */
+static inline int32_t key(float value) {
+    const int32_t bits = (int32_t)bits_of(value);
+    return bits ^ (int32_t)((uint32_t)(bits >> 31) >> 1);
+}
+
+/* Equality and betweenness of a chunk, parents rounded to the suspect's format where they do not hold its very bits. */
+static void counts_of(const Work *work, int64_t s, const float *rows, int64_t m, Scratch *scratch) {
+    const int64_t n = work->n, code = work->rounded_to[s];
+    int64_t *counts = scratch->run;
+    const float *held[2];
+    float *stored = scratch->stored;
+    for (int64_t i = 0; i < n; i++) {
+        const float *row = rows + i * RUN;
+        float *kept = stored + i * CHUNK;
+        if (i == 0 || work->dtype[i * work->segments + s] == code)
+            memcpy(kept, row, (size_t)m * sizeof *kept);
+        else if (code == BF16)
+            for (int64_t t = 0; t < m; t++) kept[t] = bits_of(row[t]) == bits_of(rows[t]) ? row[t] : to_bf16(row[t]);
+        else
+            for (int64_t t = 0; t < m; t++) kept[t] = bits_of(row[t]) == bits_of(rows[t]) ? row[t] : store(row[t], code);
+    }
+    int64_t *column = counts + FIRST_PAIR;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = i + 1; j < n; j++) *column++ += same(stored + i * CHUNK, stored + j * CHUNK, m);
+    held[0] = stored + (n - 1) * CHUNK;
+    int32_t *restrict low = scratch->low, *restrict high = scratch->high, *restrict agree = scratch->agree;
+    for (int64_t t = 0; t < m; t++) {
+        low[t] = high[t] = key(held[0][t]);
+        agree[t] = 1;
+    }
+    for (int64_t i = 1; i < n - 1; i++) {
+        held[1] = stored + i * CHUNK;
+        for (int64_t t = 0; t < m; t++) {
+            const int32_t at = key(held[1][t]);
+            low[t] = at < low[t] ? at : low[t];
+            high[t] = at > high[t] ? at : high[t];
+            agree[t] &= bits_of(held[1][t]) == bits_of(held[0][t]);
+        }
+    }
+    int32_t everywhere = 0, parents = 0, between = 0;
+    for (int64_t t = 0; t < m; t++) {
+        const int32_t suspect = key(stored[t]);
+        parents += agree[t];
+        everywhere += agree[t] & (bits_of(stored[t]) == bits_of(held[0][t]));
+        between += (low[t] <= suspect) & (suspect <= high[t]);
+    }
+    counts[0] += m;
+    counts[3] += everywhere;
+    counts[4] += parents;
+    counts[5] += between;
+}
+
+static void decode_all(const Work *work, int64_t s, int64_t first, int64_t m, float *values) {
+    for (int64_t i = 0; i < work->n; i++) {
+        const int64_t at = i * work->segments + s, code = work->dtype[at];
+        decode(work->address[i] + work->start[at] + size_of(code) * first, code, m, values + i * RUN);
+    }
+}
+
+/* Move the elements that are finite in every checkpoint to the front; how many there are. */
+static int64_t drop_nonfinite(float *values, int64_t n, int64_t m) {
+    int64_t kept = 0;
+    for (int64_t t = 0; t < m; t++) {
+        int finite = 1;
+        for (int64_t i = 0; i < n; i++) finite &= (bits_of(values[i * RUN + t]) & 0x7F800000u) != 0x7F800000u;
+        if (!finite) continue;
+        for (int64_t i = 0; i < n; i++) values[i * RUN + kept] = values[i * RUN + t];
+        kept++;
+    }
+    return kept;
+}
+
+/* Whether the float32 sums of a run can be trusted: all finite, and no sum of squares lost to underflow.
+ *
+ * A delta's squares may add up to nothing only where all its elements are equal, by the counts of the run; those are
+ * taken in the suspect's format, so with several formats (not `one_format`) they prove nothing. */
+static int in_range(const Scratch *scratch, int64_t n, int64_t m, int one_format) {
+    const double *part = scratch->part;
+    for (int64_t c = 0; c < gram_columns(n); c++)
+        if (!isfinite(part[c])) return 0;
+    int64_t column = 0, pair = FIRST_PAIR - 1;
+    for (int64_t i = 0; i < n; i++) {
+        pair += n - 1 - i; /* the column that counts where checkpoint i equals the last */
+        if (part[column] < TINY && (i == n - 1 || part[column] != 0 || scratch->run[pair] != m || !one_format)) return 0;
+        column += n + 1 - i;
+    }
+    return m > 0;
+}
+
+/* Products of a run's own sums: <u_i,u_i>, <u_i,v>. */
+static void jackknife(double *part, int64_t n) {
+    double *to = part + gram_columns(n);
+    int64_t row = n + 1;
+    for (int64_t parent = 1; parent < n - 1; parent++) {
+        const double a = part[row], c = part[parent];
+        *to++ = a * a;
+        *to++ = a * c;
+        *to++ = c * c;
+        row += n + 1 - parent;
+    }
+}
+
+static Merge merge_of(const Work *work, int64_t s, int64_t k, const float *values) {
+    const int64_t parents = work->n - 1;
+    return (Merge){
+        values + RUN, RUN, parents,
+        work->weights + (k * work->tensors + work->tensor[s]) * parents, work->order + k * parents,
+    };
+}
+
+static void count_recipes(const Work *work, int64_t s, int64_t m, int words_too, Scratch *scratch) {
+    for (int64_t k = 0; k < work->recipes; k++) {
+        if (!words_too && scratch->in_words[k]) continue;
+        const Merge merge = merge_of(work, s, k, scratch->values);
+        evaluate(work->arithmetic[k], &merge, work->rounded_to[s], scratch->out, m);
+        scratch->run[FIRST_PAIR + pairs(work->n) + k] += same(scratch->values, scratch->out, m);
+    }
+}
+
+/* One chunk of a run of bf16 checkpoints, two or three of them: `m` elements from `at`, a multiple of 32. */
+static void count_words(const Work *work, int64_t s, const uint8_t *const *at, int64_t m, Scratch *scratch) {
+    if (work->n == 2) {
+        counts_of_two(at[0], at[1], m, scratch->run);
+        return;
+    }
+    counts_of_three(at[0], at[1], at[2], m, scratch->run);
+    for (int64_t k = 0; k < work->recipes; k++) {
+        if (!scratch->in_words[k]) continue;
+        const Merge merge = merge_of(work, s, k, scratch->values);
+        const uint8_t *x = at[1 + merge.order[0]], *y = at[1 + merge.order[1]];
+        const float one = (float)merge.weights[merge.order[0]], other = (float)merge.weights[merge.order[1]];
+        int64_t *to = scratch->run + FIRST_PAIR + pairs(3) + k;
+        *to += recipe_of_three(at[0], x, y, m, one, other, work->arithmetic[k] == FLOAT32_FUSED);
+    }
+}
+
+static void add_words(const uint8_t *const *at, int64_t n, int64_t m, double *part) {
+    if (n == 3) sums_of_three(at[0], at[1], at[2], m, part);
+    else sums_of_two(at[0], at[1], m, part);
+}
+
+/* A run of such checkpoints from their bytes. What the last chunk lacks of 32 elements is filled up: with zeros to be
+ * added; to be counted, with a suspect that nothing equals, outside of parents that differ. */
+static void words_run(const Work *work, int64_t s, int64_t first, int64_t m, Scratch *scratch) {
+    const int64_t n = work->n;
+    for (int64_t done = 0; done < m; done += CHUNK) {
+        const int64_t taken = m - done < CHUNK ? m - done : CHUNK, whole = taken / STEP * STEP, rest = taken - whole;
+        const uint8_t *at[3];
+        for (int64_t i = 0; i < n; i++)
+            at[i] = work->address[i] + work->start[i * work->segments + s] + 2 * (first + done);
+        add_words(at, n, whole, scratch->part);
+        count_words(work, s, at, whole, scratch);
+        if (rest == 0) continue;
+        uint16_t last[3][STEP] = {{0}};
+        for (int64_t i = 0; i < n; i++) {
+            memcpy(last[i], at[i] + 2 * whole, (size_t)(2 * rest));
+            at[i] = (const uint8_t *)last[i];
+        }
+        add_words(at, n, STEP, scratch->part);
+        for (int64_t t = rest; t < STEP; t++) {
+            last[0][t] = 0xFFFF;
+            last[1][t] = 1;
+            last[2][t] = 2;
+        }
+        count_words(work, s, at, STEP, scratch);
+    }
+    scratch->run[0] += m;
+    if (n == 2) scratch->run[4] += m;
+}
+
+static void plain_run(const Work *work, int64_t s, int64_t first, int64_t m, Scratch *scratch) {
+    float *values = scratch->values;
+    decode_all(work, s, first, m, values);
+    const int64_t whole = (m + LANES - 1) / LANES * LANES;
+    for (int64_t i = 0; i < work->n; i++)
+        for (int64_t t = m; t < whole; t++) values[i * RUN + t] = 0;
+    for (int64_t done = 0; done < m; done += CHUNK) {
+        const int64_t taken = m - done < CHUNK ? m - done : CHUNK;
+        gram(values + done, work->n, (taken + LANES - 1) / LANES * LANES, scratch->deltas, scratch->part);
+        counts_of(work, s, values + done, taken, scratch);
+    }
+}
+
+static void exact_run(const Work *work, int64_t s, int64_t first, int64_t m, Scratch *scratch, int64_t *counts) {
+    const int64_t n = work->n;
+    decode_all(work, s, first, m, scratch->values);
+    const int64_t kept = drop_nonfinite(scratch->values, n, m);
+    memset(scratch->part, 0, (size_t)(gram_columns(n) + 3 * (n - 2)) * sizeof *scratch->part);
+    memset(scratch->run, 0, (size_t)(FIRST_PAIR + pairs(n) + work->recipes) * sizeof *scratch->run);
+    counts[1] += m - kept;
+    if (kept == 0) return;
+    gram_double(scratch->values, n, kept, scratch->part);
+    for (int64_t done = 0; done < kept; done += CHUNK)
+        counts_of(work, s, scratch->values + done, kept - done < CHUNK ? kept - done : CHUNK, scratch);
+    count_recipes(work, s, kept, 1, scratch);
+    scratch->run[2] += 1;
+}
+
+static void segment(const Work *work, int64_t s, int64_t columns, int64_t row, Scratch *scratch) {
+    const int64_t n = work->n;
+    int64_t *counts = work->counts + s * columns;
+    double *sums = work->sums + s * row;
+    int one_format = 1;
+    for (int64_t i = 0; i < n; i++) one_format &= work->dtype[i * work->segments + s] == work->rounded_to[s];
+    const int words = n <= 3 && one_format && work->rounded_to[s] == BF16;
+    for (int64_t k = 0; k < work->recipes; k++) {
+        const Merge merge = merge_of(work, s, k, scratch->values);
+        scratch->in_words[k] = words && n == 3 && work->arithmetic[k] <= FLOAT32_FUSED
+                               && total_of(merge.weights, merge.order, merge.k) == 1.0f;
+    }
+    for (int64_t first = 0; first < work->count[s]; first += RUN) {
+        const int64_t m = work->count[s] - first < RUN ? work->count[s] - first : RUN;
+        memset(scratch->part, 0, (size_t)row * sizeof *scratch->part);
+        memset(scratch->run, 0, (size_t)columns * sizeof *scratch->run);
+        (words ? words_run : plain_run)(work, s, first, m, scratch);
+        if (in_range(scratch, n, m, one_format)) {
+            int rest = 0;
+            for (int64_t k = 0; k < work->recipes; k++) rest |= !scratch->in_words[k];
+            if (words && rest) decode_all(work, s, first, m, scratch->values);
+            count_recipes(work, s, m, 0, scratch);
+            scratch->run[2] += 1;
+        } else {
+            exact_run(work, s, first, m, scratch, counts);
+        }
+        jackknife(scratch->part, n);
+        for (int64_t c = 0; c < row; c++) sums[c] += scratch->part[c];
+        for (int64_t c = 0; c < columns; c++) counts[c] += scratch->run[c];
+    }
+}
+
+/* Adds every segment's moments to its row of `counts` and `sums`; 1 where there is no memory, 2 where a segment is not
+ * within its buffer. Layouts of the arrays: `kernels/interface.py`. */
+int EXPORT(moments)(const Work *work) {
+    const int64_t n = work->n, columns = FIRST_PAIR + pairs(n) + 8, row = gram_columns(n) + 3 * (n - 2);
+    for (int64_t s = 0; s < work->segments; s++)
+        for (int64_t i = 0; i < n; i++) {
+            const int64_t at = i * work->segments + s, start = work->start[at];
+            if (start < 0 || start + size_of(work->dtype[at]) * work->count[s] > work->size[i]) return 2;
+        }
+    const size_t floats = (size_t)(n * RUN + n * CHUNK + (n - 1) * CHUNK + RUN) * sizeof(float);
+    const size_t integers = 3 * CHUNK * sizeof(int32_t), wide = (size_t)(columns + row) * 8;
+    uint8_t *held = malloc(wide + floats + integers + (size_t)(work->recipes + 1) * sizeof(int));
+    if (held == NULL) return 1;
+    Scratch scratch;
+    scratch.part = (double *)held;
+    scratch.run = (int64_t *)(scratch.part + row);
+    scratch.values = (float *)(scratch.run + columns);
+    scratch.stored = scratch.values + n * RUN;
+    scratch.deltas = scratch.stored + n * CHUNK;
+    scratch.out = scratch.deltas + (n - 1) * CHUNK;
+    scratch.low = (int32_t *)(scratch.out + RUN);
+    scratch.high = scratch.low + CHUNK;
+    scratch.agree = scratch.high + CHUNK;
+    scratch.in_words = (int *)(scratch.agree + CHUNK);
+    for (int64_t s = 0; s < work->segments; s++) segment(work, s, columns, row, &scratch);
+    free(held);
+    return 0;
+}
+
+/* `evaluate` of `arithmetics.h` on whole arrays. */
+void EXPORT(evaluate)(
+    int64_t arithmetic, const float *parents, int64_t k, int64_t stride, const double *weights, const int64_t *order,
+    int64_t code, float *out, int64_t m
+) {
+    const Merge merge = {parents, stride, k, weights, order};
+    evaluate(arithmetic, &merge, code, out, m);
+}
+
+/* The share of the standard normal distribution below each value; relative error 1e-15 (`estimators/normal.py`). */
+void EXPORT(cumulative)(const double *values, double *out, int64_t m) {
+    for (int64_t i = 0; i < m; i++) {
+        const double scaled = values[i] * 0.70710678118654757;
+        if (fabs(scaled) < 1.0) out[i] = 0.5 + 0.5 * erf(scaled);
+        else out[i] = scaled < 0.0 ? 0.5 * erfc(-scaled) : 1.0 - 0.5 * erfc(scaled);
+    }
+}
+
+/* `values` rounded to bf16, as float32; what is not finite stays as it is. */
+void EXPORT(round_bf16)(const float *values, float *out, int64_t m) {
+    for (int64_t i = 0; i < m; i++) {
+        const uint32_t bits = bits_of(values[i]), nearest = bf16_bits(values[i]);
+        out[i] = float_of((bits & 0x7F800000u) == 0x7F800000u ? bits : nearest);
+    }
+}

@@ -1,0 +1,1 @@
+"""What a suspect is made of, of all that a library holds: told once."""

@@ -1,0 +1,84 @@
+"""What rules say of numbers that a quantiser rounded: less than of bits, and nothing of what nothing bounds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pytest
+
+from modelprov.checkpoints.types import Packing
+from modelprov.forensics.judging.decision import Decision
+from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.packed import bounded, in_view_of_packing, shown, with_width
+from modelprov.forensics.results import LeastSquares, Mixing, VerdictClass
+from modelprov.forensics.search.fits import Exact, Fits
+
+Q8, LOOSE = Packing("GGUF Q8_0", 8.5, True), Packing("GGUF IQ4_XS", 4.25, False)
+LABELS = ("S", "A", "B")
+LINE, MERGE = Decision(VerdictClass.ON_LINE, "near-the-line"), Decision(VerdictClass.MERGE, "reproduced")
+
+
+def facts(*packed: Packing | None, error: float | None = 0.001) -> Facts:
+    return Facts(elements=10_000, parents=2, packed=packed, weight_error=error)
+
+
+@pytest.mark.parametrize(
+    ("decision", "of", "words"),
+    [
+        (MERGE, facts(Q8, None, None), "prove no recipe"),
+        (MERGE, facts(None, None, Q8), "B is quantised"),
+        (LINE, facts(None, Q8, None), "A is quantised"),
+        (LINE, facts(LOOSE, None, None), "nothing bounds"),
+        (LINE, facts(Q8, None, None, error=0.2), "±0.20 only"),
+        (LINE, facts(Q8, None, None, error=None), "not known"),
+    ],
+)
+def test_what_steps_do_not_carry_is_inconclusive(decision: Decision, of: Facts, words: str) -> None:
+    found = in_view_of_packing(decision, of, LABELS)
+    assert (found.class_, found.rule) == (VerdictClass.INCONCLUSIVE, "quantised")
+    assert words in (found.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("decision", "of"),
+    [
+        (LINE, facts(Q8, None, None)),
+        (MERGE, facts(None, None, None)),
+        (MERGE, facts()),
+        (Decision(VerdictClass.UNRELATED, "unrelated"), facts(LOOSE, None, None)),
+        (Decision(VerdictClass.COPY, "identical", 1), facts(Q8, Q8)),
+    ],
+)
+def test_what_they_do_carry_stands(decision: Decision, of: Facts) -> None:
+    assert in_view_of_packing(decision, of, LABELS) == decision
+
+
+def test_no_share_is_told_where_nothing_bounds_it() -> None:
+    told = Mixing(alpha=0.6, low=0.59, high=0.61, least_squares=LeastSquares(alpha=0.6, collinearity=0.9))
+    bare = shown(told, facts(LOOSE, None, None))
+    assert (bare.alpha, bare.low, bare.high, bare.least_squares.alpha) == (None, None, None, None)
+    assert "nothing bounds" in (bare.reason or "")
+    assert shown(told, facts(Q8, None, None)) == told
+    assert np.isclose(bare.least_squares.collinearity or 0, 0.9)
+
+
+def test_what_lies_in_every_cell_has_its_weights_from_there_and_is_straight() -> None:
+    exact = Exact(np.tile([0.565, 0.435], (3, 1)), np.full((3, 1), 0.56), np.full((3, 1), 0.57), 600, np.ones(3, bool))
+    fits = cast("Fits", SimpleNamespace(exact=exact))
+    found = with_width(replace(facts(Q8, None, None), weights=(0.7, 0.3), straightness=0.2), fits)
+    assert found.weights == (0.565, 0.435)
+    assert found.straightness == 1.0
+    assert np.isclose(found.weight_error or 0, 0.005)
+    plain = facts(None, None, None)
+    assert with_width(plain, fits) == plain
+    ends = cast("Fits", SimpleNamespace(exact=replace(exact, weights=np.tile([1.0, 0.0], (3, 1)))))
+    assert with_width(replace(facts(Q8, None, None), straightness=None), ends).straightness is None
+
+
+def test_without_cells_in_the_sample_nothing_bounds_a_suspect() -> None:
+    assert bounded((Q8, None), None) == (replace(Q8, nearest=False), None)
+    assert bounded((None, Q8), None) == (None, Q8)
+    assert bounded((), None) == ()
