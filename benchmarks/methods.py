@@ -2,7 +2,7 @@
 
 Run from the repository: `python -m benchmarks.methods [--cases 6] [METHOD ...]`. Generated suspects
 (`method_cases.py`) go through the whole pipeline; case i of a kind is made from (SEED, kind, i). Without names of
-methods the results are written to `benchmarks/results/methods.json`.
+methods the results are written to `benchmarks/results/methods.json`, and the table of them into `docs/method.md`.
 
 `named`: the method, or one that it is among those of the same bits. `whole`: with all its parameters, likewise.
 `merge`: called a merge; what only picks numbers is named and stays open. `made`: the recipe found, through `verify`,
@@ -22,6 +22,7 @@ import re
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -32,10 +33,11 @@ from modelprov.demo.writing import as_stored, write_checkpoint
 from modelprov.forensics.compare import Options
 from modelprov.forensics.judging.findings import Findings
 from modelprov.forensics.results import NamedMethod
+from modelprov.shares import wilson
 from tests.memory import run
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results" / "methods.json"
+RESULTS, METHOD = ROOT / "benchmarks" / "results" / "methods.json", ROOT / "docs" / "method.md"
 SEED = 20261129
 OPTIONS = Options(threads=1, device="cpu", sample_elements=1 << 15)
 NEAR = 0.03  # how far estimates of random methods may be off
@@ -43,6 +45,8 @@ RANDOM = ("dare_linear", "dare_ties", "della", "della_linear")
 DIVIDED = ("ties", "della", "nuslerp", "multislerp")  # by the sum of the weights: their ratio counts
 COUNTS = ("named", "whole", "merge", "made")
 Seen = dict[str, bool | float | None]
+HEAD = "| made by | cases | named | with parameters | merge | recipe gives it |\n"
+HEAD += f"| :--- |{' ---: |' * (1 + len(COUNTS))}\n"
 
 
 def named(case: Case, found: Findings) -> bool:
@@ -139,6 +143,26 @@ def row(kind: str, seen: list[Seen]) -> dict[str, object]:
     return {"kind": kind, "cases": len(seen), **counts, "bits": least}
 
 
+def table(result: dict[str, list[dict[str, Any]]]) -> str:
+    """The results as `docs/method.md` has them, with totals."""
+    keys = ("cases", *COUNTS)
+    rows = [*result["methods"], {"kind": "all", **{key: sum(one[key] for one in result["methods"]) for key in keys}}]
+    lines = [f"| {one['kind']} | {' | '.join(str(one[key]) for key in keys)} |\n" for one in rows]
+    none, of = (sum(one[key] for one in result["none"]) for key in ("named", "cases"))
+    kinds = ", ".join(one["kind"] for one in result["none"])
+    up_to = f"95 % up to {wilson(none, of).high:.1%}"
+    return f"{HEAD}{''.join(lines)}\nNamed for what no method made ({kinds}): {none} of {of} ({up_to}).\n"
+
+
+def written(text: str) -> str:
+    """`docs/method.md` with the table as the results have it."""
+    made_of = table(json.loads(RESULTS.read_text(encoding="utf-8")))
+    text, count = re.subn(r"\| made by \|[^\n]*\n(?:\|[^\n]*\n)+\n[^\n]*\n", lambda _: made_of, text)
+    if count != 1:
+        raise SystemExit(f"docs/method.md has {count} tables of methods")
+    return text
+
+
 def main() -> None:
     """Make, judge, print, write: a case of every kind, then another of every kind, so that it may be stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -161,6 +185,7 @@ def main() -> None:
         }
         if not arguments.methods:
             RESULTS.write_text(json.dumps({"seed": SEED, **result}, indent=1) + "\n", encoding="utf-8")
+            METHOD.write_text(written(METHOD.read_text(encoding="utf-8")), encoding="utf-8")
     print(f"{'made by':24} {'cases':>5} {' '.join(f'{name:>6}' for name in COUNTS)} {'bits':>9}")
     for one in result["methods"]:
         counts = " ".join(f"{one[name]:6}" for name in COUNTS)

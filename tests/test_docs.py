@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from benchmarks import calibration_tables, disguises
+from benchmarks import calibration_tables, disguises, methods
 from benchmarks.trained import tables as trained_tables
 from modelprov import __version__
 from modelprov.cli import app
@@ -140,6 +140,11 @@ def test_no_other_file_of_the_verdict_has_numbers_of_its_own():
 def test_the_tables_of_the_calibration_are_those_of_its_results():
     text = text_of(ROOT / "docs" / "method.md")
     assert calibration_tables.written(text) == text, "run: python -m benchmarks.calibration_tables"
+
+
+def test_the_table_of_named_methods_is_that_of_its_results():
+    text = text_of(ROOT / "docs" / "method.md")
+    assert methods.written(text) == text, "run: python -m benchmarks.methods"
 
 
 def test_the_tables_of_the_trained_families_are_those_of_their_results():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +45,17 @@ def test_thinned_task_vectors_are_named_with_weights_and_densities(
     for name, values in each.items():
         assert [own[name] for own in found.made.each] == values
     assert found.bits.equal == found.bits.elements
+
+
+def test_the_program_is_the_one_that_gives_the_small_tensors_too() -> None:
+    """Where no outlier is to be dropped mergekit 0.1.4 keeps nothing: matrices are the same in both, norms are not."""
+    first, second, base = family()
+    each = {"weight": [0.6, 0.5], "density": [0.9, 0.9], "gamma": [0.02, 0.02]}
+    program: dict[str, Any] = {"arithmetic": "mergekit-0.1.4", "dtype": DType.F32}
+    found = search(merged("breadcrumbs", [first, second], base, each=each, **program), first, second, base)
+    assert found is not None
+    assert found.made.arithmetic == "mergekit-0.1.4"
+    assert found.small_whole == found.small > 0
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.6])

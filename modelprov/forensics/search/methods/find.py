@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.forensics.search.methods import arcs, graded, means, swaps, voted
 from modelprov.forensics.search.methods.middles import Middle, of_masks, of_method
 from modelprov.forensics.search.methods.random_masks import thinned
 from modelprov.forensics.search.methods.remake import Bits, Made, bits, total
 from modelprov.forensics.search.methods.whole import THIN, Whole, Wholes
 from modelprov.forensics.thresholds import MISSED, MISSED_FEW, REPRODUCED
+from modelprov.recipes.methods.interface import PRESETS as PROGRAMS
 
 MIDDLING = 1 << 20
 LOOKS, LOOK_ELEMENTS = 4, 1 << 16  # tensors that are looked at first, and their best size
@@ -64,16 +67,37 @@ def find(wholes: Wholes) -> FoundMethod | None:
     if not counted:
         return _of_chance(wholes, first)
     counted.sort(key=lambda found: -found.bits.share)
-    best, decisive = counted[0], set(wholes.decisive)
+    best = _with_small_ones(counted[0], wholes)
     others = tuple(found.made for found in counted[1:] if found.bits.share >= REPRODUCED)
-    small = [bits(best.made, whole) for whole in _loaded(wholes, (row for row in wholes.rows if row not in decisive))]
     return replace(
         best,
         others=others,
-        small=len(small),
-        small_whole=sum(one.missed == 0 for one in small),
         middles=of_method(best.made, lambda: _loaded(wholes, _smaller_first(wholes)), SEED),
     )
+
+
+def _with_small_ones(found: FoundMethod, wholes: Wholes) -> FoundMethod:
+    """The merge in the program's arithmetic that gives most of the small tensors, of those that give the large ones.
+
+    Programs differ in what they make of a few elements: one keeps nothing where no outlier is to be dropped.
+    """
+    decisive = set(wholes.decisive)
+
+    def held(made: Made) -> list[bool]:
+        return [
+            bits(made, whole).missed == 0
+            for whole in _loaded(wholes, (row for row in wholes.rows if row not in decisive))
+        ]
+
+    told = held(found.made)
+    for arithmetic, dtype in product(PROGRAMS, (found.made.dtype, None, DType.F32)):
+        if all(told):
+            break
+        made = replace(found.made, arithmetic=arithmetic, dtype=dtype)
+        own = held(made)
+        if sum(own) > sum(told) and (again := _counted(made, wholes)).bits.equal >= found.bits.equal:
+            found, told = again, own
+    return replace(found, small=len(told), small_whole=sum(told))
 
 
 def _of_chance(wholes: Wholes, first: Whole) -> FoundMethod | None:
