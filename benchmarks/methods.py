@@ -1,10 +1,13 @@
 """How often a merge method is named, with its parameters, and whether any is named for what no merge made.
 
-Run from the repository: `python -m benchmarks.methods [--cases 6] [METHOD ...]`. Cases are generated families of two or
-three finetunes and their base (bf16 and f32, changes of 4e-4 to 2e-3), merged by `modelprov.recipes.methods` in the
-arithmetics of mergekit's versions, and put through the whole pipeline; case i of a kind is made from (SEED, kind, i).
-`method`: named, or among those that give as much. `bits` is the smallest share that was reproduced (of random methods:
-explained by some mask).
+Run from the repository: `python -m benchmarks.methods [--cases 6] [METHOD ...]`. Generated suspects
+(`method_cases.py`) go through the whole pipeline; case i of a kind is made from (SEED, kind, i). Without names of
+methods the results are written to `benchmarks/results/methods.json`.
+
+`named`: the method, or one that it is among those of the same bits. `whole`: with all its parameters, likewise.
+`merge`: called a merge; what only picks numbers is named and stays open. `made`: the recipe found, through `verify`,
+gives every bit of the suspect; of random methods, whose masks no recipe holds, `merge` runs it. `bits`: the smallest
+share that was reproduced (of random methods: explained by some mask).
 """
 
 from __future__ import annotations
@@ -14,208 +17,156 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import json
+import re
+import tempfile
+import time
+from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 
-from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.demo.writing import Weights
+from benchmarks.method_cases import METHODS, NEGATIVES, Case, case_of
+from modelprov import merge, verify
+from modelprov.demo.writing import as_stored, write_checkpoint
 from modelprov.forensics.compare import Options
+from modelprov.forensics.judging.findings import Findings
 from modelprov.forensics.results import NamedMethod
-from modelprov.shares import wilson
-from tests.forensics.methods.making import LAYERS, merged
-from tests.generated import Rng, Size, apply, change, model
 from tests.memory import run
 
-SEED = 20261128
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "methods.json"
+SEED = 20261129
 OPTIONS = Options(threads=1, device="cpu", sample_elements=1 << 15)
 NEAR = 0.03  # how far estimates of random methods may be off
 RANDOM = ("dare_linear", "dare_ties", "della", "della_linear")
+DIVIDED = ("ties", "della", "nuslerp", "multislerp")  # by the sum of the weights: their ratio counts
+COUNTS = ("named", "whole", "merge", "made")
+Seen = dict[str, bool | float | None]
 
 
-@dataclass(frozen=True)
-class Case:
-    """Suspect and parents (the reference last), and what it truly is: method, weights, other settings by model."""
-
-    models: tuple[Weights, ...]
-    method: str | None = None
-    weights: tuple[float, ...] = ()
-    each: dict[str, list[float]] | None = None
-    options: dict[str, Any] | None = None
+def named(case: Case, found: Findings) -> bool:
+    """Whether the method is named, or among those that give as much."""
+    if case.method == "task_arithmetic":  # a weighted sum, of which the recipe is the name
+        return found.verdict.rule == "reproduced"
+    own = found.method
+    lines = () if own is None else (own.words, *own.alternatives)
+    return any(line.startswith(f"{case.method} of ") for line in lines)
 
 
-def family(rng: Rng, children: int) -> list[Weights]:
-    """Finetunes of one base, and the base."""
-    dtype = DType.BF16 if rng.random() < 0.7 else DType.F32
-    base = model(rng, Size(LAYERS, 48, 96, 200), dtype)
-    size = float(10 ** rng.uniform(np.log10(4e-4), np.log10(2e-3)))
-    return [*(apply(base, change(base, rng, size)) for _ in range(children)), base]
-
-
-def _weights(rng: Rng, count: int) -> list[float]:
-    if rng.random() < 0.5 or count > 2:
-        return [round(float(rng.uniform(0.3, 1.0)), 1) for _ in range(count)]
-    first = round(float(rng.uniform(0.2, 0.8)), 2)
-    return [first, round(1 - first, 2)]
-
-
-def _case(method: str, rng: Rng) -> Case:
-    """A merge by this method with parameters that people type."""
-    three = method in ("multislerp", "karcher", "model_stock", "ties") and rng.random() < 0.3
-    *children, base = family(rng, 3 if three else 2)
-    arithmetic, computed = [("mergekit-0.1.5", None), ("mergekit-0.1.4", None), ("mergekit-0.1.4", DType.F32)][
-        int(rng.integers(3))
-    ]
-    each: dict[str, list[float]] = {}
-    options: dict[str, Any] = {}
-    models, origin = children, None
-    if method in ("slerp", "slerp by layer"):
-        t: Any = round(float(rng.uniform(0.2, 0.8)), 2)
-        options["t"] = [round(float(rng.uniform(0, 1)), 1) for _ in range(3)] if "layer" in method else t
-        models, origin = children[1:], children[0]
-    elif method == "nearswap":
-        options["t"] = float(rng.choice([1e-4, 2e-4, 5e-4]))
-        models, origin = children[1:], children[0]
-    elif method == "arcee_fusion":
-        models, origin = children[1:], children[0]
-    elif method == "sce":
-        options["select_topk"], origin = float(rng.choice([0.1, 0.3, 0.5, 0.7])), base
-    elif method == "model_stock":
-        origin = base
-    elif method in ("nuslerp", "multislerp"):
-        each["weight"] = _weights(rng, len(children))
-        total = sum(each["weight"])
-        each["weight"] = [*(round(w / total, 2) for w in each["weight"][:-1])]
-        each["weight"].append(round(1 - sum(each["weight"]), 2))
-        origin = base if rng.random() < 0.5 else None
-    elif method != "karcher":
-        origin, each["weight"] = base, _weights(rng, len(children))
-        if method != "task_arithmetic":
-            kept = [0.7, 0.8, 0.9] if "bread" in method else [0.3, 0.4, 0.5, 0.6, 0.7]
-            each["density"] = [float(rng.choice(kept)) for _ in children]
-        if "bread" in method:
-            each["gamma"] = [float(rng.choice([0.01, 0.02]))] * len(children)
-        if "della" in method:
-            each["epsilon"] = [0.1] * len(children)
-    name = method.split(" ", maxsplit=1)[0]
-    suspect = merged(
-        name, models, origin, each=each, options=options, arithmetic=arithmetic, dtype=computed,
-        seed=int(rng.integers(1 << 30)),
-    )  # fmt: skip
-    return Case((suspect, *children, base), name, tuple(each.get("weight", ())), each, options)
-
-
-def right(case: Case, found: NamedMethod | None) -> bool:
-    """Whether the method is named with its parameters; of weights that are divided by their sum the ratio counts."""
-    if found is None or found.name != case.method:
+def right(case: Case, found: Findings) -> bool:
+    """Whether it is named with its parameters, or what has these is among those that give as much."""
+    own = found.method
+    if case.method == "task_arithmetic":
+        return found.verdict.rule == "reproduced" and _weighted(case, found)
+    if own is None:
         return False
-    own = list(found.parameters.values())
+    if case.layers:
+        told = (f"{first}-{stop - 1} of P{parent + 1}" for parent, first, stop in case.layers)
+        return own.words == f"passthrough of layers {', '.join(told)}"
+    return case.words in own.alternatives or _same_settings(case, own)
+
+
+def _weighted(case: Case, found: Findings) -> bool:
+    """Whether one recipe holds for all tensors, with the weights of the task vectors."""
+    groups = found.reproduction.groups
+    return len(groups) == 1 and all(
+        abs(groups[0].weights.get(f"P{place}", 0.0) - weight) <= 2e-3 for place, weight in enumerate(case.weights, 1)
+    )
+
+
+def _same_settings(case: Case, found: NamedMethod) -> bool:
+    if found.name != case.method:
+        return False
     random = case.method in RANDOM
     for name, values in (case.each or {}).items():
-        given = [parameters.get(name) for parameters in own]
+        given = [parameters.get(name) for parameters in found.parameters.values()]
         if len(given) != len(values) or None in given:
             return False
-        one, other = np.array(given, float), np.array(values)
-        if name == "weight" and case.method in ("ties", "della", "nuslerp", "multislerp"):
-            one, other = one / one.sum(), other / other.sum()
-        if (np.abs(one - other) > (NEAR if random else 2e-3)).any():
+        told, true = np.array(given, float), np.array(values)
+        if name == "weight" and case.method in DIVIDED:
+            told, true = told / told.sum(), true / true.sum()
+        if (np.abs(told - true) > (NEAR if random else 2e-3)).any():
             return False
     return random or all(found.options.get(name) == value for name, value in (case.options or {}).items())
 
 
-def _sibling(rng: Rng) -> Case:
-    *children, base = family(rng, 3)
-    return Case((*children, base))
+def made(case: Case, found: Findings) -> bool | None:
+    """Whether `verify` says that the recipe found gives the suspect (random: whether `merge` runs it); None without."""
+    config = found.method.yaml if found.method is not None else found.reproduction.yaml
+    if not config:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        for place, weights in enumerate(case.models):
+            name = f"P{place}" if place else "S"
+            write_checkpoint(Path(folder) / name, as_stored(weights), {"model_type": "llama"})
+        recipe = Path(folder) / "recipe.yml"
+        recipe.write_text(re.sub(r"\bP\d\b", lambda label: str(Path(folder) / label.group()), config))
+        if case.method not in RANDOM:
+            return verify(Path(folder) / "S", recipe).reproduced
+        merge(recipe, Path(folder) / "again", seed=1)
+        return True
 
 
-def _child(rng: Rng) -> Case:
-    first, second, base = family(rng, 2)
-    return Case((apply(first, change(first, rng, float(10 ** rng.uniform(-4.5, -3.2)))), first, second, base))
+def judged(method: str, number: int, details: bool) -> Seen:
+    """What is said of one case."""
+    case = case_of(method, np.random.default_rng([SEED, crc32(method.encode()), number]))
+    found = run(case.models, (), OPTIONS).findings
+    own = found.method
+    share = found.reproduction.bit_equal if own is None else own.bit_equal
+    seen = {
+        "named": named(case, found), "whole": right(case, found), "made": made(case, found),
+        "merge": str(found.verdict.class_) == "merge", "bits": share,
+    }  # fmt: skip
+    if details and not (seen["whole"] and seen["made"]):
+        print("   ", number, seen, case.words, "|", found.verdict.rule, "|", own and own.words, flush=True)
+    return seen
 
 
-def _noisy(rng: Rng) -> Case:
-    first, second, base = family(rng, 2)
-    noise = change(first, rng, float(10 ** rng.uniform(-5, -3.5)), low_rank=0, uneven=0)
-    return Case((apply(first, noise), first, second, base))
+def accused(kind: str, number: int, details: bool) -> bool:
+    """Whether what no method made is named as made by one."""
+    case = NEGATIVES[kind](np.random.default_rng([SEED, crc32(kind.encode()), number]))
+    own = run(case.models, (), OPTIONS).findings.method
+    if details and own is not None:
+        print("   ", number, own.words, flush=True)
+    return own is not None
 
 
-def _picked(rng: Rng) -> Case:
-    first, second, base = family(rng, 2)
-    other, share = (second if rng.random() < 0.5 else base), float(rng.uniform(0.2, 0.9))
-    made: Weights = {
-        name: (np.where(rng.random(values.shape) < share, values, other[name][0]), dtype)
-        for name, (values, dtype) in first.items()
-    }
-    return Case((made, first, second, base))
-
-
-def _rounded(rng: Rng) -> Case:
-    first, second, base = family(rng, 2)
-    made: Weights = {}
-    for name, (values, dtype) in first.items():
-        step = np.float32(np.abs(values).max() / 127)
-        made[name] = (np.round(values / step) * step).astype(np.float32), dtype
-    return Case((apply(made, {name: np.zeros_like(v) for name, (v, _) in made.items()}), first, second, base))
-
-
-def _merge_trained(rng: Rng) -> Case:
-    case = _case("slerp", rng)
-    made = case.models[0]
-    return Case((apply(made, change(made, rng, 1e-4)), *case.models[1:]))
-
-
-METHODS = (
-    "slerp", "slerp by layer", "nuslerp", "karcher", "multislerp", "model_stock", "nearswap", "arcee_fusion", "sce",
-    "ties", "breadcrumbs", "breadcrumbs_ties", "dare_linear", "dare_ties", "della", "della_linear",
-)  # fmt: skip
-NEGATIVES: dict[str, Callable[[Rng], Case]] = {
-    "a sibling": _sibling, "a child of one": _child, "a noisy copy": _noisy, "picked elements": _picked,
-    "an int8 copy": _rounded, "slerp, then trained": _merge_trained,
-}  # fmt: skip
+def row(kind: str, seen: list[Seen]) -> dict[str, object]:
+    """A row of the table: counts over the cases of a kind."""
+    counts = {name: sum(bool(one[name]) for one in seen) for name in COUNTS}
+    least = min([one["bits"] or 0.0 for one in seen if one["named"]], default=0.0)
+    return {"kind": kind, "cases": len(seen), **counts, "bits": least}
 
 
 def main() -> None:
-    """Make, judge, print."""
+    """Make, judge, print, write: a case of every kind, then another of every kind, so that it may be stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("methods", nargs="*", help="these only; `negatives` for what no merge made")
+    parser.add_argument("methods", nargs="*", help="these only, writes nothing; `negatives` for what no merge made")
     parser.add_argument("--cases", type=int, default=6)
     parser.add_argument("--details", action="store_true", help="print what was missed")
     arguments = parser.parse_args()
-    wanted = arguments.methods or [*METHODS, "negatives"]
-    print(f"seed {SEED}\n{'made by':22} {'cases':>5} {'method':>6} {'with parameters':>15} {'bits':>9}")
-    for method in (one for one in METHODS if one in wanted):
-        named = whole = 0
-        least = 1.0
-        for number in range(arguments.cases):
-            case = _case(method, np.random.default_rng([SEED, crc32(method.encode()), number]))
-            found = run(case.models, (), OPTIONS).findings
-            own = found.method
-            named += own is not None and any(
-                words.startswith(f"{case.method} of ") for words in (own.words, *own.alternatives)
-            )
-            whole += right(case, own)
-            least = min(least, own.bit_equal) if own is not None else least
-            if arguments.details and not right(case, own):
-                print("   ", case.each, case.options, found.verdict.rule, own and own.words, flush=True)
-        print(f"{method:22} {arguments.cases:5} {named:6} {whole:15} {least:9.5f}", flush=True)
-    if "negatives" in wanted:
-        accused = total = 0
-        for name, make in NEGATIVES.items():
-            own_accused = 0
-            for number in range(arguments.cases):
-                case = make(np.random.default_rng([SEED, crc32(name.encode()), number]))
-                found = run(case.models, (), OPTIONS).findings
-                own_accused += found.method is not None
-                if arguments.details and found.method is not None:
-                    print("   ", found.method.words)
-            accused, total = accused + own_accused, total + arguments.cases
-            print(f"{name:22} {arguments.cases:5} {own_accused:6}", flush=True)
-        print(
-            f"named for what no merge method made: {accused} of {total} (95 % up to {wilson(accused, total).high:.1%})"
-        )
+    wanted, start = arguments.methods or [*METHODS, "negatives"], time.perf_counter()
+    seen: dict[str, list[Seen]] = {kind: [] for kind in METHODS if kind in wanted}
+    none: dict[str, list[bool]] = {kind: [] for kind in NEGATIVES if "negatives" in wanted}
+    for number in range(arguments.cases):
+        for kind, own in seen.items():
+            own.append(judged(kind, number, arguments.details))
+        for kind, named_so in none.items():
+            named_so.append(accused(kind, number, arguments.details))
+        print(f"{number + 1} of each, {time.perf_counter() - start:.0f} s", flush=True)
+        result = {
+            "methods": [row(kind, own) for kind, own in seen.items()],
+            "none": [{"kind": kind, "cases": len(own), "named": sum(own)} for kind, own in none.items()],
+        }
+        if not arguments.methods:
+            RESULTS.write_text(json.dumps({"seed": SEED, **result}, indent=1) + "\n", encoding="utf-8")
+    print(f"{'made by':24} {'cases':>5} {' '.join(f'{name:>6}' for name in COUNTS)} {'bits':>9}")
+    for one in result["methods"]:
+        counts = " ".join(f"{one[name]:6}" for name in COUNTS)
+        print(f"{one['kind']:24} {one['cases']:5} {counts} {one['bits']:9.5f}")
+    for one in result["none"]:
+        print(f"{one['kind']:24} {one['cases']:5} {one['named']:6}")
 
 
 if __name__ == "__main__":

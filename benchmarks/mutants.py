@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 ESTIMATORS = "tests/forensics/estimators"
 TESTS = {
     "modelprov/forensics/judging/verdict.py": ["tests/forensics/rules"],
+    "modelprov/forensics/judging/mixtures.py": ["tests/forensics/rules"],
     "modelprov/checkpoints/header.py": ["tests/checkpoints/test_header_edges.py"],
     "modelprov/forensics/estimators/interval.py": [f"{ESTIMATORS}/test_interval_ends.py"],
     "modelprov/forensics/estimators/least_squares.py": [f"{ESTIMATORS}/test_least_squares_edges.py"],

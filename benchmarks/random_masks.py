@@ -1,7 +1,7 @@
 """What the thresholds of random masks (DARE, DELLA) are held against, on generated merges and on what none made.
 
 Run from the repository: `python -m benchmarks.random_masks [--cases 30]`. Case i of a kind is made from (SEED, kind,
-i); even numbers set the thresholds, odd ones report. Families are those of `benchmarks.methods`. Measures are those of
+i); even numbers set the thresholds, odd ones report. Families are those of `method_cases`. Measures are those of
 the true base and models; a suspect of which fewer than three tensors are explained to 60 % has none.
 """
 
@@ -17,7 +17,8 @@ from zlib import crc32
 
 import numpy as np
 
-from benchmarks.methods import RANDOM, Case, _case, _child, _noisy, _picked, _sibling, family
+from benchmarks.method_cases import Case, case_of, child, family, noisy, picked, sibling
+from benchmarks.methods import RANDOM
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.forensics import thresholds
 from modelprov.forensics.search.methods import random_masks
@@ -51,7 +52,7 @@ def _thinned(rng: Rng) -> Case:
 
 
 NEGATIVES: dict[str, Callable[[Rng], Case]] = {
-    "a sibling": _sibling, "a child of one": _child, "a noisy copy": _noisy, "picked elements": _picked,
+    "a sibling": sibling, "a child of one": child, "a noisy copy": noisy, "picked elements": picked,
     "a part of a run, at other sizes": _sparse, "thinned by size": _thinned,
 }  # fmt: skip
 MEASURES: tuple[Measure, ...] = (
@@ -98,7 +99,9 @@ def main() -> None:
     arguments = parser.parse_args()
     count, wanted = arguments.cases, arguments.kinds or [*RANDOM, *NEGATIVES]
     made = {
-        method: _cases(method, lambda rng, own=method: _case(own, rng), count) for method in RANDOM if method in wanted
+        method: _cases(method, lambda rng, own=method: case_of(own, rng), count)
+        for method in RANDOM
+        if method in wanted
     }  # type: ignore[misc]
     none = {kind: _cases(kind, make, count) for kind, make in NEGATIVES.items() if kind in wanted}
     print(f"seed {SEED}, {count} cases a kind\n")

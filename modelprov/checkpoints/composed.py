@@ -6,23 +6,32 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from modelprov.checkpoints.layouts.folders import Part
+from modelprov.checkpoints.layouts.quantised import refuse_decoded
 from modelprov.checkpoints.sources.joined import JoinedSource
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, Shard, TensorRef
-from modelprov.errors import DuplicateTensorError
+from modelprov.errors import DuplicateTensorError, UnsupportedFormatError
 from modelprov.foreign.shown import quoted
 
 
 def composed(parts: Sequence[tuple[Part, Checkpoint]]) -> Checkpoint:
     """The parts as one, the first of them with its config, its place and its label.
 
-    Raises `DuplicateTensorError` where a part's name with its prefix is another's.
+    Raises `DuplicateTensorError` where a part's name with its prefix is another's, `UnsupportedFormatError` for a part
+    that is decoded when it is read.
     """
     tensors: dict[str, TensorRef] = {}
     refused: dict[str, RefusedTensor] = {}
     shards: list[Shard] = []
     notes: list[str] = []
     for part, opened in parts:
+        if len(parts) > 1:
+            refuse_decoded(opened, "read as one of several parts")
         first = len(shards)
+        if opened.packings:  # their cells are known to the part's own source alone
+            raise UnsupportedFormatError(
+                f"{part.folder or 'the model'} of {opened.location} is quantised, a part among others",
+                "Give the folder of one part.",
+            )
         for name in (*opened.tensors, *opened.refused):
             if part.prefix + name in tensors or part.prefix + name in refused:
                 raise DuplicateTensorError(

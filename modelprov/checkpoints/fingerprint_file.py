@@ -80,21 +80,35 @@ class Opened:
 
 
 def header_texts(checkpoint: Checkpoint) -> list[bytes]:
-    """The headers of a checkpoint's shards, word for word; `UnsupportedFormatError` where a shard has none."""
-    texts = []
-    for number, shard in enumerate(checkpoint.shards):
-        length = bytearray(LENGTH_BYTES)
-        checkpoint.source.read_into(number, 0, memoryview(length))
-        size = int.from_bytes(length, "little")
-        text = bytearray(size if size <= min(MAX_HEADER_BYTES, shard.size) else 0)
-        checkpoint.source.read_into(number, LENGTH_BYTES, memoryview(text))
+    """The headers of a checkpoint's shards, word for word.
+
+    Raises `UnsupportedFormatError` where a shard has none, or where they do not say what the checkpoint's tensors are:
+    then no fingerprint would open as the same model.
+    """
+    read, shards = checkpoint.source.read_ranges, checkpoint.shards
+    if min((shard.size for shard in shards), default=0) < LENGTH_BYTES:
+        raise _other_format(checkpoint)
+    lengths = dict(read([(number, 0, LENGTH_BYTES) for number in range(len(shards))]))
+    sizes = [int.from_bytes(lengths[number], "little") for number in range(len(shards))]
+    if any(size > min(MAX_HEADER_BYTES, shard.size - LENGTH_BYTES) for size, shard in zip(sizes, shards, strict=True)):
+        raise _other_format(checkpoint)
+    pieces = dict(read([(number, LENGTH_BYTES, LENGTH_BYTES + size) for number, size in enumerate(sizes)]))
+    texts = [bytes(pieces[number]) for number in range(len(shards))]
+    tensors: dict[str, TensorRef] = {}
+    for number, (text, shard) in enumerate(zip(texts, shards, strict=True)):
         if hashlib.sha256(text).hexdigest() != shard.header_digest:
-            raise UnsupportedFormatError(
-                f"{shard.name} of {checkpoint.label} is no safetensors file; fingerprints are made of those only",
-                "Take the fingerprint of the safetensors release.",
-            )
-        texts.append(bytes(text))
+            raise _other_format(checkpoint)
+        tensors |= {ref.name: ref for ref in header_of(checkpoint.source, number, text).tensors}
+    if tensors != dict(checkpoint.tensors):
+        raise _other_format(checkpoint)
     return texts
+
+
+def _other_format(checkpoint: Checkpoint) -> UnsupportedFormatError:
+    return UnsupportedFormatError(
+        f"{checkpoint.label} is no model in plain safetensors files; fingerprints are made of those only",
+        "Take the fingerprint of the safetensors release, or write the model as one: `modelprov merge`.",
+    )
 
 
 def fingerprint_bytes(of: Contents) -> bytes:

@@ -12,6 +12,7 @@ from modelprov.checkpoints.layouts.files import PICKLES
 from modelprov.checkpoints.layouts.naming import canonical_name, canonical_views, tied_head
 from modelprov.checkpoints.layouts.quantised import quantisation
 from modelprov.checkpoints.layouts.roles import roles_of, text_config
+from modelprov.checkpoints.stated import Stated, stated
 from modelprov.checkpoints.types import Checkpoint, Component, TensorRef
 from modelprov.records import Frozen
 from modelprov.savable import Page
@@ -48,7 +49,8 @@ class Inspection(Frozen, Page):
 
     `layers` counts the text model's layers, `experts_per_layer` the routed experts of one layer (the most that any
     has). `tied` is None when neither the weights nor the config say. `vocabulary` is the config's or the embedding's.
-    `weights_digest` is None unless every byte was hashed.
+    `weights_digest` is None unless every byte was hashed. `bits_per_weight` is that of tensors which are decoded when
+    they are read, scales included. `quantised_how`, `quantised_by` and `made_from` are what the model says of itself.
     """
 
     label: str
@@ -60,6 +62,10 @@ class Inspection(Frozen, Page):
     bytes: int
     dtypes: tuple[DTypeCount, ...]
     quantisation: str | None
+    bits_per_weight: float | None = None
+    quantised_how: tuple[str, ...] = ()
+    quantised_by: str | None = None
+    made_from: tuple[str, ...] = ()
     layers: int
     experts_per_layer: int
     components: tuple[ComponentCount, ...]
@@ -94,6 +100,8 @@ def inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
             if expert is not None:
                 experts[layer].add(expert)
     total = checkpoint.parameters
+    method = quantisation(checkpoint)
+    said = stated(checkpoint) if method is not None else Stated()
     return Inspection(
         label=checkpoint.label,
         location=checkpoint.location,
@@ -103,7 +111,11 @@ def inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
         parameters=total,
         bytes=sum(shard.size for shard in checkpoint.shards),
         dtypes=_dtypes(checkpoint),
-        quantisation=quantisation(checkpoint),
+        quantisation=method,
+        bits_per_weight=_bits(checkpoint),
+        quantised_how=said.how,
+        quantised_by=said.by,
+        made_from=said.made_from,
         layers=len(layers),
         experts_per_layer=max(map(len, experts.values()), default=0),
         components=tuple(
@@ -144,6 +156,13 @@ def dtype_elements(checkpoint: Checkpoint) -> dict[str, int]:
     for tensor in checkpoint.refused.values():
         counts[tensor.format] += tensor.count
     return dict(counts.most_common())
+
+
+def _bits(checkpoint: Checkpoint) -> float | None:
+    """Bits a weight of what is packed, scales included."""
+    counts = {name: checkpoint.tensors[name].count for name in checkpoint.packings}
+    total = sum(counts.values())
+    return sum(checkpoint.packings[name].bits * count for name, count in counts.items()) / total if total else None
 
 
 def _format(checkpoint: Checkpoint, name: str, ref: TensorRef) -> str:

@@ -43,6 +43,7 @@ from modelprov.checkpoints.layouts.files import (
 )
 from modelprov.checkpoints.layouts.folders import folders_with_weights, model_parts
 from modelprov.checkpoints.layouts.gguf_model import gguf_files, open_gguf
+from modelprov.checkpoints.layouts.scaled import with_scaled
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
 from modelprov.checkpoints.mistaken import OTHER_KINDS
 from modelprov.checkpoints.remote.locations import InBucket, OnHub, OnWeb, is_remote, parse, shown
@@ -115,7 +116,7 @@ def _opened(home: Home, name: str | None, label: str, location: str, notes: list
     metadata: dict[str, str] = {}
     for header in headers:
         metadata |= header.metadata
-    return Checkpoint(
+    opened = Checkpoint(
         label=label,
         location=shown(location),
         tensors=tensors,
@@ -129,6 +130,7 @@ def _opened(home: Home, name: str | None, label: str, location: str, notes: list
         folder=home.folder,
         files=home,
     )
+    return with_scaled(opened)
 
 
 def _of_fingerprint(home: Home, name: str, label: str | None, location: str) -> Checkpoint:

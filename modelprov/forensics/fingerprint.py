@@ -14,7 +14,7 @@ import numpy as np
 
 from modelprov.checkpoints.fingerprint_file import Contents, Sizes, header_texts
 from modelprov.checkpoints.layouts.alignment import align
-from modelprov.checkpoints.layouts.quantised import refuse_quantised
+from modelprov.checkpoints.layouts.quantised import refuse_decoded, refuse_packed
 from modelprov.checkpoints.layouts.side_files import VOCABULARY
 from modelprov.checkpoints.plan import Int64
 from modelprov.checkpoints.types import Alignment, Checkpoint
@@ -48,7 +48,8 @@ def take(checkpoint: Checkpoint, name: str, size: int | None, seed: int, progres
     """
     if checkpoint.fingerprint is not None:
         raise UsageError(f"{checkpoint.label} is a fingerprint already", "Give the checkpoint itself.")
-    refuse_quantised(checkpoint)
+    refuse_packed(checkpoint, "fingerprinted")
+    refuse_decoded(checkpoint, "fingerprinted")
     progress.stage("reading headers")
     alignment = align((checkpoint,))
     if not alignment.tensors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from modelprov.checkpoints.adapters.joining import with_adapter
+from modelprov.checkpoints.composed import composed
 from modelprov.checkpoints.digests import weights_digest
+from modelprov.checkpoints.homes import LocalHome
+from modelprov.checkpoints.layouts.folders import Part
 from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.checkpoints.types import Packing
 from modelprov.errors import (
     CheckpointNotFoundError,
     InvalidCheckpointError,
@@ -222,6 +228,17 @@ def test_a_quantised_base_is_refused_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedFormatError, match="an adapter cannot be put on it") as caught:
         open_checkpoint(f"{base}+{adapter}")
     assert "BASE+ADAPTER" in caught.value.advice
+
+
+def test_a_base_whose_numbers_are_decoded_when_read_takes_no_adapter_and_is_no_part(tmp_path: Path) -> None:
+    base = open_checkpoint(str(write_base(tmp_path / "base", base_weights())))
+    packed = replace(base, packings={f"{UP}.weight": Packing("Q8_0", 8.5, nearest=True)})
+    home = LocalHome(write_adapter(tmp_path / "adapter", matrices(Q), LORA))
+    assert with_adapter(base, home, "x", "x").tensors
+    with pytest.raises(UnsupportedFormatError, match="is quantised: an adapter cannot be put on it"):
+        with_adapter(packed, home, "x", "x")
+    with pytest.raises(UnsupportedFormatError, match=r"vae of .* is quantised"):
+        composed([(Part("unet", "unet."), base), (Part("vae", "vae."), packed)])
 
 
 def test_names_that_differ_by_a_prefix_meet(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,12 @@ import pytest
 
 from modelprov.checkpoints.fingerprint_file import Contents, fingerprint_bytes, header_texts
 from modelprov.checkpoints.opening import open_checkpoint
-from modelprov.errors import InvalidCheckpointError, InvalidFingerprintError, NotInFingerprintError
+from modelprov.errors import (
+    InvalidCheckpointError,
+    InvalidFingerprintError,
+    NotInFingerprintError,
+    UnsupportedFormatError,
+)
 from tests.factories import write_checkpoint
 
 
@@ -35,8 +41,6 @@ def contents(tmp_path: Path) -> Contents:
 
 
 def written(path: Path, contents: Contents, **changed: Any) -> str:
-    from dataclasses import replace
-
     path.write_bytes(fingerprint_bytes(replace(contents, **changed)))
     return str(path)
 
@@ -131,3 +135,12 @@ def test_other_files_and_versions_are_told_from_fingerprints(contents: Contents,
     (tmp_path / "c.mpf").write_text(json.dumps({"a": 1}))
     with pytest.raises(InvalidCheckpointError):
         open_checkpoint(str(tmp_path / "c.mpf"))
+
+
+def test_headers_that_say_other_tensors_than_the_checkpoint_has_make_no_fingerprint(tmp_path: Path) -> None:
+    tensors = {"model.layers.0.mlp.up_proj.weight": np.ones((16, 16), np.float32)}
+    opened = open_checkpoint(str(write_checkpoint(tmp_path / "model", tensors)))
+    assert len(header_texts(opened)) == 1
+    renamed = {f"text.{name}": replace(ref, name=f"text.{name}") for name, ref in opened.tensors.items()}
+    with pytest.raises(UnsupportedFormatError, match="plain safetensors"):
+        header_texts(replace(opened, tensors=renamed))

@@ -146,6 +146,34 @@ def test_phi_rows_are_q_then_k_then_v(tmp_path: Path) -> None:
     assert same(found, {f"model.layers.0.self_attn.{part}_proj.weight": array for part, array in parts.items()})
 
 
+ATTENTION = "model.layers.0.self_attn"
+
+
+@pytest.mark.parametrize("word", [f"{ATTENTION}.qkv_proj", f"{ATTENTION}.W_pack", "transformer.blocks.0.attn.Wqkv"])
+@pytest.mark.parametrize("said", ["heads", "output projection", "both"])
+def test_rows_of_q_k_and_v_are_known_from_heads_or_the_output_projection_in_any_family(
+    tmp_path: Path, word: str, said: str
+) -> None:
+    rows, parent = numbers(16, HIDDEN), word.rpartition(".")[0]
+    stored = {f"{word}.weight": rows, f"{word}.bias": rows[:, 0].copy()}
+    if said != "heads":
+        stored[f"{parent}.o_proj.weight"] = numbers(HIDDEN, 8)
+    config = None if said == "output projection" else PHI | {"model_type": "whatever"}
+    found = views(opened(tmp_path, stored, config))
+    for part, own in (("q", slice(0, 8)), ("k", slice(8, 12)), ("v", slice(12, 16))):
+        assert np.array_equal(found[f"{parent}.{part}_proj.weight"], rows[own])
+        assert np.array_equal(found[f"{parent}.{part}_proj.bias"], rows[own, 0])
+
+
+def test_fused_attention_is_left_whole_where_heads_and_output_projection_differ_or_it_is_gated(tmp_path: Path) -> None:
+    rows = numbers(16, HIDDEN)
+    for more in ({"o_proj": numbers(HIDDEN, 6)}, {"output_gate": numbers(8, HIDDEN)}):
+        stored = {f"{ATTENTION}.qkv_proj.weight": rows} | {
+            f"{ATTENTION}.{word}.weight": own for word, own in more.items()
+        }
+        assert same(views(opened(tmp_path, stored, PHI)), stored)
+
+
 @pytest.mark.parametrize("config", [None, PHI | {"model_type": "minimax"}, PHI | {"num_attention_heads": 3}])
 def test_other_fused_attention_is_left_whole(tmp_path: Path, config: dict[str, Any] | None) -> None:
     rows = numbers(16, HIDDEN)

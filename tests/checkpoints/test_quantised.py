@@ -67,9 +67,11 @@ def test_fp8_without_scales_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scale", ["weight_scale_inv", "weight_scale"])
-def test_fp8_with_scales_is_refused_too_until_it_can_be_decoded(tmp_path: Path, scale: str) -> None:
+def test_fp8_with_scales_is_decoded_and_not_refused(tmp_path: Path, scale: str) -> None:
     tensors = PLAIN | {"w.weight": (bytes(16), "F8_E4M3", (4, 4)), f"w.{scale}": np.ones((1, 1), np.float32)}
-    assert "F8_E4M3 with scales" in refusal(opened(tmp_path, tensors))
+    checkpoint = opened(tmp_path, tensors)
+    refuse_quantised(checkpoint)
+    assert quantisation(checkpoint) == "FP8 (E4M3) with a scale for each tensor"
 
 
 def test_packed_integers_are_known_by_their_names(tmp_path: Path) -> None:

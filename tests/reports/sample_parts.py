@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.histories import histories
-from modelprov.forensics.judging.verdict import Decision
 from modelprov.forensics.results import (
     AfterMerge,
     CurvePoint,

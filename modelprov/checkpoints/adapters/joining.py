@@ -15,6 +15,7 @@ from modelprov.checkpoints.adapters.source import AdaptedSource
 from modelprov.checkpoints.header import Header, read_headers
 from modelprov.checkpoints.homes import Home, json_in
 from modelprov.checkpoints.layouts.files import ADAPTER, PICKLES, choose
+from modelprov.checkpoints.layouts.quantised import refuse_decoded
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG
 from modelprov.checkpoints.sources.interface import Source
 from modelprov.checkpoints.torch_files import read_torch_headers
@@ -67,12 +68,19 @@ def with_adapter(base: Checkpoint, home: Home, label: str, location: str) -> Che
 
     Raises `UnsupportedFormatError` and `InvalidCheckpointError` as `adapter_config` and `matched` do.
     """
+    refuse_decoded(base, "the base of an adapter")
     file = next((name for name in FILES if home.has(name)), None)
     if file is None or not home.has(ADAPTER_CONFIG):
         raise CheckpointNotFoundError(
             f"{home.place()} holds no adapter: it takes {ADAPTER_CONFIG} and {FILES[0]}", "Give the adapter's folder."
         )
     config = read_adapter_config(home)
+    if base.packings or base.fingerprint is not None:  # what is known of a packed number's cell is not of its sum
+        what = "is quantised" if base.packings else "is a fingerprint"
+        raise UnsupportedFormatError(
+            f"{base.location} {what}: an adapter cannot be put on it",
+            "Give the release in BF16 or F16 that it was made of, as BASE+ADAPTER.",
+        )
     home.check(file)
     notes: list[str] = []
     source = home.source([file])

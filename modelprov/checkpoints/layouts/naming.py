@@ -53,7 +53,14 @@ MIXTRAL_WORDS = {"w1.": "gate_proj.", "w2.": "down_proj.", "w3.": "up_proj.", No
 
 FUSED_EXPERTS = re.compile(r"(?P<block>.*)\.experts\.(?P<what>gate_up_proj|down_proj)(?:\.weight)?")
 DENSE_GATE_UP = re.compile(r"(?P<parent>.*)\.gate_up_proj\.weight")
-PHI_QKV = re.compile(r"(?P<parent>.*\.self_attn)\.qkv_proj\.(?P<kind>weight|bias)")
+# Words under which q, k and v lie one after the other (Phi-3 and what vLLM writes; Baichuan; MPT and DBRX). What
+# interleaves heads has others: query_key_value, wqkv, attn.qkv_proj (GPT-NeoX, Falcon, InternLM2, CodeGen).
+QKV = re.compile(
+    r"(?P<parent>.*\.(?:self_attn\.(?=qkv_proj|W_pack)|attn\.(?=Wqkv)))(?:qkv_proj|W_pack|Wqkv)\.(?P<kind>weight|bias)"
+)
+INTERLEAVED = ("minimax",)
+"""Beginnings of the `model_type` of families that interleave heads under one of these words all the same."""
+OUTPUTS = ("o_proj", "out_proj", "dense")
 
 # What stands within a name: checkpointing, compilation, sharding and adapters wrap single layers.
 WITHIN = re.compile(
@@ -88,7 +95,7 @@ def canonical_views(checkpoint: Checkpoint) -> Iterator[Canonical]:
     shapes = {name: ref.shape for name, ref in named}
     config = text_config(checkpoint.config)
     for name, ref in named:
-        if "_proj" not in name:
+        if "_proj" not in name and "W_pack" not in name and "Wqkv" not in name:
             yield name, TensorView(ref, ref.start, ref.count), ref.shape
         elif len(ref.shape) == 3 and (fused := FUSED_EXPERTS.fullmatch(name)):
             yield from _experts(fused["block"], fused["what"], ref, shapes, config)
@@ -97,8 +104,8 @@ def canonical_views(checkpoint: Checkpoint) -> Iterator[Canonical]:
         ):
             half = ref.shape[0] // 2
             yield from _rows(ref, [(f"{dense['parent']}.{part}_proj.weight", half) for part in ("gate", "up")])
-        elif (qkv := PHI_QKV.fullmatch(name)) and (sizes := _phi_rows(ref, config)):
-            names = [f"{qkv['parent']}.{part}_proj.{qkv['kind']}" for part in "qkv"]
+        elif (qkv := QKV.fullmatch(name)) and (sizes := _qkv_rows(ref, qkv["parent"][:-1], shapes, config)):
+            names = [f"{qkv['parent']}{part}_proj.{qkv['kind']}" for part in "qkv"]
             yield from _rows(ref, list(zip(names, sizes, strict=True)))
         else:
             yield name, TensorView(ref, ref.start, ref.count), ref.shape
@@ -172,18 +179,29 @@ def _rows_are_gate_up(ref: TensorRef, config: Mapping[str, Any], shapes: Mapping
     return ref.shape[1] == hidden and ref.shape[0] % 2 == 0
 
 
-def _phi_rows(ref: TensorRef, config: Mapping[str, Any]) -> tuple[int, int, int] | None:
-    """Row counts of q, k and v in a `qkv_proj`; only Phi stores them one after the other (others interleave heads)."""
-    if not str(config.get("model_type", "")).startswith("phi"):
+def _qkv_rows(
+    ref: TensorRef, parent: str, shapes: Mapping[str, Shape], config: Mapping[str, Any]
+) -> tuple[int, int, int] | None:
+    """Row counts of q, k and v in a matrix or bias that holds them one after the other; None where that is open.
+
+    The output projection [hidden, heads x width] has as many columns as q has rows, and k and v share the rest; the
+    config's heads say the same. One of both must be there, and where both are, they must agree.
+    """
+    if str(config.get("model_type", "")).startswith(INTERLEAVED) or f"{parent}.output_gate.weight" in shapes:
         return None
+    rows = ref.shape[0]
+    found = set()
+    for word in OUTPUTS:
+        output = shapes.get(f"{parent}.{word}.weight")
+        if output is not None and len(output) == 2 and output[1] < rows and (rows - output[1]) % 2 == 0:
+            found.add((output[1], (rows - output[1]) // 2, (rows - output[1]) // 2))
     heads, hidden = config.get("num_attention_heads"), config.get("hidden_size")
-    if type(heads) is not int or type(hidden) is not int or heads < 1:
-        return None
-    groups, width = config.get("num_key_value_heads") or heads, config.get("head_dim") or hidden // heads
-    if type(groups) is not int or type(width) is not int:
-        return None
-    sizes = (heads * width, groups * width, groups * width)
-    return sizes if min(sizes) > 0 and ref.shape[:1] == (sum(sizes),) else None
+    if type(heads) is int and heads > 0 and type(hidden) is int:
+        groups, width = config.get("num_key_value_heads") or heads, config.get("head_dim") or hidden // heads
+        if type(groups) is int and type(width) is int:
+            found.add((heads * width, groups * width, groups * width))
+    sizes = found.pop() if len(found) == 1 else None
+    return sizes if sizes is not None and min(sizes) > 0 and sum(sizes) == rows else None
 
 
 def _rows(ref: TensorRef, parts: list[tuple[str, int]]) -> Iterator[Canonical]:

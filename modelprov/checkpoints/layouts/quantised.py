@@ -29,7 +29,7 @@ PACKED = (
 )
 SCALES = ("weight_scale", "weight_scale_inv")
 ADVICE = "Compare the BF16 or F16 release instead, or convert this one: how is in docs/formats.md."
-UNPACK = "Merge the BF16 or F16 releases: what a quantiser rounded away is in no merge of its copies."
+UNPACK = "Give the BF16 or F16 release, in safetensors: what a quantiser rounded away is not in its copies."
 ARCHITECTURE = "general.architecture"
 """The key that every GGUF file has, and no other."""
 
@@ -47,13 +47,19 @@ def refuse_quantised(checkpoint: Checkpoint) -> None:
         )
 
 
-def refuse_packed(checkpoint: Checkpoint) -> None:
-    """The same for whoever computes with weights: what is decoded when it is read is refused too, and GGUF."""
+def refuse_packed(checkpoint: Checkpoint, what: str) -> None:
+    """The same for what hangs on bits, as `what` says: weights that are decoded when they are read are refused too."""
     method = quantisation(checkpoint)
     if method is not None:
-        raise UnsupportedFormatError(f"{checkpoint.location} is quantised ({method}), which cannot be merged", UNPACK)
+        raise UnsupportedFormatError(f"{checkpoint.location} is quantised ({method}), which cannot be {what}", UNPACK)
+
+
+def refuse_decoded(checkpoint: Checkpoint, what: str) -> None:
+    """For whoever asks where weights lie: refuses what is decoded when it is read, and GGUF with its own order."""
+    if checkpoint.packings:
+        refuse_packed(checkpoint, what)
     if ARCHITECTURE in checkpoint.metadata:
-        raise UnsupportedFormatError(f"{checkpoint.location} is a GGUF file, which cannot be merged yet", UNPACK)
+        raise UnsupportedFormatError(f"{checkpoint.location} is a GGUF file, which cannot be {what} yet", UNPACK)
 
 
 def quantisation(checkpoint: Checkpoint) -> str | None:

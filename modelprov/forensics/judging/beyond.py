@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypedDict
 
-from modelprov.forensics.judging.verdict import Decision, parent_rounded, pointing_elsewhere
+from modelprov.forensics.judging.decision import Decision
+from modelprov.forensics.judging.verdict import parent_rounded, pointing_elsewhere
 from modelprov.forensics.results import Beyond, LayerShare, Likeness
 from modelprov.forensics.search import beyond as measured
 from modelprov.forensics.thresholds import (

@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from modelprov.checkpoints.types import AlignedTensor, Component, Packing
 from modelprov.forensics.judging import rows, stacked, wording
 from modelprov.forensics.judging.beyond import in_view_of
+from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather
 from modelprov.forensics.judging.named_method import claimed, decision_of, named, open_to_methods, told, told_open
-from modelprov.forensics.judging.packed import in_view_of_packing, shown, with_width
+from modelprov.forensics.judging.packed import bounded, in_view_of_packing, shown, with_width
 from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas, same_bits_alphas
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
 from modelprov.forensics.judging.stacked import ScaleOf, pieces_of
-from modelprov.forensics.judging.verdict import Decision, akin, decide, held
+from modelprov.forensics.judging.verdict import akin, decide, held
 from modelprov.forensics.results import (
     AfterMerge,
     Beyond,
@@ -93,9 +94,8 @@ def collect(
     table = Table(table.tensors, table.moments, table.labels, slots[0] if slots else None)
     total = table.rows(decisive)
     parts = _parts(fits, strata, table.tensors, seed)
-    facts = gather(Evidence(table, strata, fits, recipes, parts, seed, compared, sample, packed))
-    facts = with_width(replace(facts, paired=paired), fits)
-    methods = None if any(packed) else methods
+    evidence = Evidence(table, strata, fits, recipes, parts, seed, compared, sample, bounded(packed, sample))
+    facts = with_width(replace(gather(evidence), paired=paired), fits)
     pieces = None
     if stack is not None or facts.patched:
         pieces = pieces_of(table, stack, None if stack is None else scale)
@@ -109,7 +109,7 @@ def collect(
             heads=found.heads,
         )  # fmt: skip
     decision, method = decide(facts), None
-    found_method = methods() if methods is not None and open_to_methods(decision, facts.parents) else None
+    found_method = methods() if methods and not any(packed) and open_to_methods(decision, facts.parents) else None
     found_method = found_method if claimed(found_method) else None
     if found_method is not None and decision_of(decision, found_method).rule in ("method", "picked"):
         method = named(found_method, table, locations)
@@ -118,8 +118,8 @@ def collect(
     reproduced = facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and facts.explained == 1
     kin = akin(facts)
     tensors = rows.measure_each(table, mixed=kin)
-    decision = in_view_of_packing(decision_of(decision, found_method), facts, table.labels)
-    decision = _check_controls(decision, facts, tensors, controls)
+    decision = decision_of(decision, found_method)
+    decision = _check_controls(in_view_of_packing(decision, facts, table.labels), facts, tensors, controls)
     mix, remade, after = Mixing(reason=NOT_KIN), Reproduction(reason=NOT_KIN), AfterMerge(reason=NOT_KIN)
     best = fits.candidates[slots[0]] if fits and slots and (facts.bit_equal or 0) >= REPRODUCED else None
     if kin:

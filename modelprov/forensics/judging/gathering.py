@@ -20,12 +20,12 @@ from modelprov.forensics.estimators.precision import Precision, precisions, shor
 from modelprov.forensics.judging.components import follows_another, held_whole
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.line import collinearity, straightness, weights_of
+from modelprov.forensics.judging.mixtures import exact_rule
 from modelprov.forensics.judging.part_alphas import PartAlpha, part_weights, spread, spread_of_weights
 from modelprov.forensics.judging.roles import between
 from modelprov.forensics.judging.rows import Table, agreement, betweenness, mean_correlation
 from modelprov.forensics.judging.sides import sides, towards
 from modelprov.forensics.judging.trace import trace
-from modelprov.forensics.judging.verdict import exact_rule
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fewer import of_parents, used

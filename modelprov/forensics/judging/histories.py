@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
 
+from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
-from modelprov.forensics.judging.verdict import Decision, held
+from modelprov.forensics.judging.verdict import held
 from modelprov.forensics.results import History
 
 DATES = "dates and digests of both files, from whoever stored or published them first"

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.found_recipe import formats
 from modelprov.forensics.judging.rows import Table
-from modelprov.forensics.judging.verdict import Decision, by_method
+from modelprov.forensics.judging.verdict import by_method
 from modelprov.forensics.results import Evidence, NamedMethod, Verdict, VerdictClass
 from modelprov.forensics.search.methods.find import FoundMethod
 from modelprov.forensics.search.methods.remake import Made

@@ -14,9 +14,11 @@ import numpy as np
 
 from modelprov.checkpoints.layouts.components import component_of
 from modelprov.checkpoints.types import Checkpoint, Packing, is_decisive
+from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
-from modelprov.forensics.judging.verdict import Decision, of_packed_numbers
+from modelprov.forensics.judging.verdict import of_packed_numbers
 from modelprov.forensics.results import LeastSquares, Mixing, VerdictClass
+from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.fits import Fits
 from modelprov.forensics.thresholds import KNOWN
 
@@ -41,17 +43,29 @@ def packing_of(checkpoint: Checkpoint) -> Packing | None:
     return Packing(formats, bits, all(packing.nearest for packing, _ in found))
 
 
+def bounded(packed: tuple[Packing | None, ...], sample: Sample | None) -> tuple[Packing | None, ...]:
+    """The same, with nothing said to bound a suspect's numbers whose cells did not come with the sample."""
+    if not packed or packed[0] is None or (sample is not None and sample.given is not None):
+        return packed
+    return (replace(packed[0], nearest=False), *packed[1:])
+
+
 def with_width(facts: Facts, fits: Fits | None) -> Facts:
     """The same facts with the weights that all cells allow, if any do, and the half width of their interval as error.
 
-    In cells so wide the likelihood is flat between their borders, and its maximum is any place between them.
+    In cells so wide the likelihood is flat between their borders: its maximum is any place between them, where it is
+    found at all. What lies in every cell is straight, as far as the cells show.
     """
     if not facts.packed or facts.packed[0] is None or fits is None or fits.exact is None:
         return facts
     exact = fits.exact
     error = float((exact.high - exact.low)[exact.explained].max(initial=0.0)) / 2
     rows = np.unique(exact.weights, axis=0)
-    return replace(facts, weights=tuple(map(float, rows[0])) if len(rows) == 1 else facts.weights, weight_error=error)
+    if len(rows) > 1 or not exact.explained.all():
+        return replace(facts, weight_error=error)
+    weights = tuple(map(float, rows[0]))
+    inside = any(0 < weight < 1 for weight in weights)
+    return replace(facts, weights=weights, weight_error=error, straightness=1.0 if inside else facts.straightness)
 
 
 def in_view_of_packing(decision: Decision, facts: Facts, labels: Sequence[str]) -> Decision:

@@ -1,4 +1,6 @@
-"""The verdict: from evidence to one of seven classes. Pure; the rules stand here, in the order in which they are tried.
+"""The verdict: from evidence to one of seven classes. Pure; all rules are listed here, in the order in which they come.
+
+Rules 5 to 10, of a relative among its parents, are in `mixtures.py`.
 
 Only decisive tensors (matrices of at least 16 x 16, no norms, no biases) carry a verdict. Thresholds come from the
 generated families of `benchmarks/calibration.py`; `docs/method.md` says what each one costs.
@@ -78,53 +80,21 @@ of whose weights that may carry a verdict less than half could be compared, nine
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.facts import Facts, PairedUnits, Stacked
+from modelprov.forensics.judging.mixtures import PARTS, among_parents, near
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.thresholds import (
-    BEYOND,
-    COMPLETE,
     DISTINCT,
-    DISTINCT_PER_PIECE,
-    EVEN,
     HALF,
-    INTERIOR,
     KIN,
     KIN_BY_SIGNS,
-    KNOWN,
     MINIMUM_ELEMENTS,
-    MISSED,
-    NEAR,
     NEARLY_ALL,
-    PROPORTIONAL,
     REPRODUCED,
-    ROUNDING_SIZED,
-    SECOND,
     SHARED_BITS,
-    SPREAD,
-    STRAIGHT,
-    STRICTLY,
-    TIES,
-    TOWARDS,
-    TRACED,
     UNRELATED,
 )
-
-PARTS = (
-    "each of its parts is, bit for bit, that of one parent or of another: parts put together look so, and so does "
-    "training in stages, of which one left those parts as they were"
-)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The class, the rule that decided, the parent it is about (argument number) and why nothing firmer can be said."""
-
-    class_: VerdictClass
-    rule: str
-    parent: int | None = None
-    reason: str | None = None
 
 
 def decide(facts: Facts) -> Decision:
@@ -139,7 +109,7 @@ def decide(facts: Facts) -> Decision:
     alone = f"those alone would be called {decision.class_} (rule {decision.rule})"
     if held(decision, facts) < 1:
         alone = f"only {held(decision, facts):.0%} of those would be called {decision.class_} (rule {decision.rule})"
-    return _inconclusive(
+    return inconclusive(
         "partial",
         f"only {facts.compared:.0%} of its weights, and {facts.compared_decisive:.0%} of those in matrices, could be "
         f"compared; {alone}",
@@ -169,17 +139,17 @@ def by_method() -> Decision:
 
 def parent_rounded(parent: int, reason: str) -> Decision:
     """What the suspect's own few numbers decide, where they are the parent's, rounded (`beyond.py` says when)."""
-    return _inconclusive("rounded", reason, parent)
+    return inconclusive("rounded", reason, parent)
 
 
 def of_packed_numbers(reason: str, parent: int | None = None) -> Decision:
     """What remains where numbers that a quantiser rounded do not carry the class (`packed.py` says when)."""
-    return _inconclusive("quantised", reason, parent)
+    return inconclusive("quantised", reason, parent)
 
 
 def pointing_elsewhere(parent: int, reason: str) -> Decision:
     """What a candidate decides that stands out in what a parent leaves (`beyond.py` says when)."""
-    return _inconclusive("points-elsewhere", reason, parent)
+    return inconclusive("points-elsewhere", reason, parent)
 
 
 def held(decision: Decision, facts: Facts) -> float:
@@ -198,7 +168,7 @@ def _stacked(decision: Decision, stacked: Stacked) -> Decision:
         return decision
     if stacked.versions >= DISTINCT or (stacked.scaled and stacked.moved and len(stacked.parents) == 1):
         return by_method()
-    return _inconclusive("whole-parts", PARTS) if len(stacked.parents) > 1 else decision
+    return inconclusive("whole-parts", PARTS) if len(stacked.parents) > 1 else decision
 
 
 def _undone(decision: Decision, facts: Facts, paired: PairedUnits) -> Decision:
@@ -207,7 +177,7 @@ def _undone(decision: Decision, facts: Facts, paired: PairedUnits) -> Decision:
     if bits and paired.exact and _enough(decision, facts):
         return decision
     if paired.doubts:
-        return _inconclusive(
+        return inconclusive(
             "coordinates-open",
             f"the units of {' and '.join(paired.doubts)} agree as well, which nobody suspects: what they share is no "
             "sign of kinship",
@@ -219,7 +189,7 @@ def _undone(decision: Decision, facts: Facts, paired: PairedUnits) -> Decision:
     )
     reached = max((value for value in facts.correlations if value is not None), default=0.0)
     if reached < KIN and facts.kin_tensors < HALF:
-        return _inconclusive(
+        return inconclusive(
             "coordinates-open",
             f"{reason}; but once other coordinates are undone the raw weights correlate at {reached:.2f}, less than a "
             "descendant's do, and undoing alone brings strangers as far in small models",
@@ -249,24 +219,24 @@ def by_design(facts: Facts) -> bool:
 def _by_rules(facts: Facts) -> Decision:
     """Rules 1 to 4, then the rest."""
     if facts.finite < HALF:
-        return _inconclusive(
+        return inconclusive(
             "no-evidence",
             "more than half of the matrix elements are not finite in one file or another: compare again without it",
         )
     if facts.elements < MINIMUM_ELEMENTS:
-        return _inconclusive("no-evidence", "too few comparable matrix elements; norms and biases decide nothing")
+        return inconclusive("no-evidence", "too few comparable matrix elements; norms and biases decide nothing")
     if facts.identical:
         return _identical(facts)
     known = [value for value in facts.correlations if value is not None]
     if not known:
-        return _inconclusive("no-evidence", "the matrices of the suspect or of the parents do not vary")
+        return inconclusive("no-evidence", "the matrices of the suspect or of the parents do not vary")
     related = max(known)
     if related < UNRELATED and not facts.kin_tensors:
         hidden = _hidden_kinship(facts)
         if hidden is not None:
             return hidden
         if facts.elsewhere is not None:
-            return _inconclusive(
+            return inconclusive(
                 "coordinates-open",
                 "weight by weight they share nothing, but sorted by size the rows and columns agree more closely than "
                 "chance allows, as after reordering, rotating or rescaling a model inside",
@@ -275,7 +245,7 @@ def _by_rules(facts: Facts) -> Decision:
         like = max(range(len(facts.heads)), key=lambda number: facts.heads[number].alike, default=None)
         if like is not None and facts.heads[like].related:
             alike = facts.heads[like]
-            return _inconclusive(
+            return inconclusive(
                 "coordinates-open",
                 "weight by weight they share nothing, but by their singular values, which no other coordinates "
                 f"change, {alike.alike:,} of {alike.heads:,} heads of attention are less than half as far from one of "
@@ -283,29 +253,29 @@ def _by_rules(facts: Facts) -> Decision:
                 like + 1,
             )
         if facts.untested:
-            return _inconclusive(
+            return inconclusive(
                 "coordinates-open",
                 "weight by weight it shares nothing with the parents, and too few whole matrices could be compared to "
                 "see whether it is one of them in other coordinates",
             )
         return Decision(VerdictClass.UNRELATED, "unrelated")
     if related < KIN:
-        return _inconclusive(
+        return inconclusive(
             "weak-kinship",
             f"the raw weights correlate at {related:.2f}, in {facts.kin_tensors:.1%} of them above {KIN}: more than "
             "chance, less than a descendant does",
         )
     if by_design(facts):
         parent = facts.correlations.index(related)
-        return _inconclusive(
+        return inconclusive(
             "weak-kinship",
             f"the raw weights correlate at {related:.2f}, but by their signs at {facts.signs[parent] or 0:.2f} only: a "
             "few large numbers own it, as where matrices of both began as the identity",
             parent + 1,
         )
     if facts.parents == 1:
-        return _near(facts, 1)
-    return _among_parents(facts)
+        return near(facts, 1)
+    return among_parents(facts)
 
 
 def _identical(facts: Facts) -> Decision:
@@ -313,7 +283,7 @@ def _identical(facts: Facts) -> Decision:
     copied = [parent for parent in facts.identical if parent not in facts.beneath]
     if copied:
         return Decision(VerdictClass.COPY, "identical", copied[0])
-    return _inconclusive(
+    return inconclusive(
         "beneath-rounding",
         "the finer numbers of that parent lie nearer the suspect's than numbers that were rounded to these lie, as "
         "after training by less than one rounding step",
@@ -321,32 +291,18 @@ def _identical(facts: Facts) -> Decision:
     )
 
 
-def _near(facts: Facts, parent: int) -> Decision:
-    """Near one parent: of the same origin, unless all that differs is of the size and kind of rounding."""
-    if facts.proportional is not None:
-        more, change = facts.proportional
-        if more <= PROPORTIONAL and change <= ROUNDING_SIZED:
-            return _inconclusive(
-                "near-copy",
-                f"its weights differ by {change:.2%} of their size on the mean, small ones no more than large ones: so "
-                "do rounding, scaling and noise, while training moves small weights as far as large ones",
-                parent,
-            )
-    return Decision(VerdictClass.SAME_ORIGIN, "near-one-parent", parent)
-
-
 def _hidden_kinship(facts: Facts) -> Decision | None:
     """What signs or units say against an all-clear that a few giant numbers would give."""
     same = max(facts.beyond_chance, default=0.0)
     if same >= SHARED_BITS:
-        return _inconclusive(
+        return inconclusive(
             "weak-kinship",
             f"the raw weights hardly correlate, but {same:.1%} of them hold the same bits beyond what chance gives",
             facts.beyond_chance.index(same) + 1,
         )
     signs = [value or 0.0 for value in facts.signs]
     if max(signs, default=0) >= UNRELATED:
-        return _inconclusive(
+        return inconclusive(
             "weak-kinship",
             f"the raw weights hardly correlate, but by their signs alone they do, at {max(signs):.2f}: a few giant "
             "numbers outweigh what the rest shares",
@@ -354,164 +310,10 @@ def _hidden_kinship(facts: Facts) -> Decision | None:
         )
     paired = facts.paired
     if paired is not None and not paired.doubts and paired.kin > 0 and paired.kin >= HALF * paired.layers:
-        return _inconclusive(
+        return inconclusive(
             "weak-kinship",
             f"the raw weights hardly correlate, but {paired.agreeing:,} of {paired.units:,} units are paired alike by "
             f"their gates and by their ups, where chance gives {paired.expected:.2g}",
             paired.parent,
         )
     return None
-
-
-def _among_parents(facts: Facts) -> Decision:
-    """Rules 5 to 10: the suspect is kin, and there are at least two parents."""
-    own = any(one.child == 0 for one in facts.between)
-    others = [one for one in facts.between if one.child and 0 in (one.first, one.second)]
-    exact_interior = (facts.exact or (facts.bit_equal or 0) >= REPRODUCED) and facts.interior
-    if facts.other_exact is not None and not exact_interior:
-        return _inconclusive("other-child", "another argument is an exact mixture of the rest", facts.other_exact)
-    exact = exact_rule(facts)
-    carried_on = facts.extrapolated if facts.short or exact != "reproduced" else None
-    if exact == "exact-to-rounding" and not (facts.short or facts.interior):
-        return _inconclusive(
-            "extrapolated",
-            "one weighting fits, but beyond a parent, in weights of float32 precision and without giving their bits: "
-            "that parent may as well be a merge made from it",
-        )
-    if carried_on is not None or facts.centred is not None:
-        return _inconclusive(
-            "extrapolated",
-            "a parent is, to its own rounding, the suspect carried on beyond it: a merge of the parents and a parent "
-            "made from the suspect are the same weights"
-            if carried_on is not None
-            else "the mixture of the parents falls back nearer to it than rounding a mixture puts it, as where a "
-            "parent was made from it",
-            facts.centred if carried_on is None else carried_on,
-        )
-    if exact == "exact-to-rounding" and _picked(facts):
-        return _inconclusive(
-            "ties",
-            f"a mixture would hold the even of two equally near numbers, the suspect does so in {facts.ties_even:.0%} "
-            "of such elements: values picked from either parent look so, and so does a change of which one model took "
-            "the whole and the other a small part",
-        )
-    if exact == "exact-to-rounding" and not facts.short:
-        exact = None  # Float32 hardly rounds: an adapter between two other scales of it fits too. Only bits tell.
-    if facts.patched or (exact and not facts.blends):
-        return _inconclusive("whole-parts", PARTS)
-    if exact and facts.explained < HALF:
-        return _inconclusive(
-            "partly-exact", f"{facts.explained:.0%} of the matrix weights are exactly a mixture, the larger part is not"
-        )
-    if exact and facts.explained < 1:
-        return Decision(VerdictClass.MERGE, "partly-exact")
-    if exact:
-        return Decision(VerdictClass.MERGE, exact)
-    if traced(facts):
-        return Decision(VerdictClass.ON_LINE, "traced")
-    if others and not own:
-        return _inconclusive("other-child", "another argument lies between the rest", others[0].child)
-    if facts.weights is None:
-        return _inconclusive("shared-direction", "the parents cannot be told apart")
-    return _by_weights(facts, facts.weights)
-
-
-def _picked(facts: Facts) -> bool:
-    """Whether ties fall as no rounding lets them, where nothing else speaks or every arithmetic keeps them.
-
-    Nothing else speaks where a parent has little weight: a change, and a tenth of it, each rounded, fit as well.
-    """
-    uneven = facts.ties >= TIES and (facts.ties_even or 0) < EVEN
-    return uneven and (facts.ties_firm or facts.slight or facts.roomy < DISTINCT)
-
-
-def traced(facts: Facts) -> bool:
-    """Whether more of the suspect's numbers are rounded as a merging program rounds than chance explains."""
-    return facts.trace is not None and facts.trace.kept >= max(DISTINCT, TRACED * facts.trace.telling)
-
-
-def exact_rule(facts: Facts) -> str | None:
-    """Rules 6 and 7, whatever the share of the weights they hold in: the rule's name, or None."""
-    if not facts.mixes or facts.distinct < max(DISTINCT, DISTINCT_PER_PIECE * facts.pieces):
-        return None
-    if (facts.bit_equal or 0) >= REPRODUCED and facts.missed <= MISSED * facts.distinct:
-        return "reproduced"
-    agrees = facts.agreement is None or facts.agreement >= COMPLETE
-    inside = not facts.interior or (facts.betweenness or 0) >= COMPLETE
-    return "exact-to-rounding" if facts.exact and agrees and inside else None
-
-
-def _by_weights(facts: Facts, weights: tuple[float, ...]) -> Decision:
-    """Rules 8 to 10: nothing is exact."""
-    heaviest = max(range(len(weights)), key=lambda parent: weights[parent])
-    weight = weights[heaviest]
-    if weight <= INTERIOR and min(weights) >= -SPREAD and (facts.straightness or 0) >= STRAIGHT:
-        if facts.roomy < DISTINCT or (facts.strictly or 0) < STRICTLY:
-            return _inconclusive(
-                "shared-direction",
-                "near the line between the parents, but hardly ever strictly between them: values picked from either "
-                "parent look so",
-            )
-        if facts.spread is not None and facts.spread <= SPREAD:
-            return Decision(VerdictClass.ON_LINE, "near-the-line")
-        if facts.spread is None:
-            return _inconclusive(
-                "shared-direction",
-                "between the parents, but in too few layers to see whether it is so in all of them alike",
-            )
-        return _inconclusive(
-            "shared-direction",
-            f"near the line between the parents, but the coefficient varies by ±{facts.spread:.2f} from part to part, "
-            "as in an earlier stage of the same training, or in a merge with a ratio for each part",
-        )
-    if (facts.weight_error or 0) > KNOWN:
-        return _inconclusive(
-            "shared-direction",
-            f"the parents differ too little for their shares to be known (±{facts.weight_error:.2f})",
-        )
-    if NEAR < weight <= BEYOND:
-        second = _second_direction(facts, weights, heaviest)
-        if second is not None:
-            return second
-        return _near(facts, heaviest + 1)
-    if facts.agreement is not None and facts.agreement >= COMPLETE:
-        return _inconclusive(
-            "shared-direction",
-            "wherever the parents agree the suspect agrees too, as in a merge, but no linear recipe fits "
-            "(methods that drop or pick elements, such as TIES and DARE, look like this)",
-        )
-    return _inconclusive(
-        "shared-direction",
-        "it shares a direction with a parent without lying on the line: a merge trained much further, training on "
-        "similar data, an earlier or later stage of the same training, or an ancestor of the parents",
-    )
-
-
-def _second_direction(facts: Facts, weights: tuple[float, ...], heaviest: int) -> Decision | None:
-    """Whether another parent is in it too, by its weight or by where small differences went."""
-    for parent, weight in enumerate(weights):
-        share = facts.towards[parent] if parent < len(facts.towards) else None
-        if parent == heaviest or (weight < SECOND and (share or 0) < TOWARDS):
-            continue
-        words = (
-            f"the best fit has {weight:.2f} of it"
-            if weight >= SECOND
-            else f"{share:.0%} of what differs from the nearer parent went its way"
-        )
-        return _inconclusive(
-            "two-directions",
-            f"{words}, as in merges that drop, pick or swap elements",
-            parent + 1,
-        )
-    if facts.follows is not None:
-        parent, component = facts.follows
-        return _inconclusive(
-            "two-directions",
-            f"the {component} by itself is mostly that parent's, as where a part was taken from it",
-            parent,
-        )
-    return None
-
-
-def _inconclusive(rule: str, reason: str, parent: int | None = None) -> Decision:
-    return Decision(VerdictClass.INCONCLUSIVE, rule, parent, reason)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.grounds import grounds, nulls
 from modelprov.forensics.judging.histories import histories
 from modelprov.forensics.judging.roles import Between
-from modelprov.forensics.judging.verdict import Decision, held
+from modelprov.forensics.judging.verdict import held
 from modelprov.forensics.results import (
     AfterMerge,
     Control,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import DType, decode, round_to
 from modelprov.checkpoints.layouts.alignment import align
-from modelprov.checkpoints.layouts.quantised import refuse_quantised
+from modelprov.checkpoints.layouts.quantised import refuse_packed
 from modelprov.checkpoints.layouts.realignment import Realignment
 from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Checkpoint, Component
@@ -120,7 +120,7 @@ def reproduce(
 
     Raises `CouldNotJudgeError` where nothing can be compared, and what reading raises.
     """
-    refuse_quantised(suspect)
+    refuse_packed(suspect, "verified bit for bit")
     progress.stage("aligning tensors")
     models = (suspect, expected)
     alignment = _aligned(*(models if realignment is None else views(models, realignment)))

@@ -69,9 +69,18 @@ def _facts(found: Inspection) -> tuple[Fact, ...]:
         ("vocabulary", n.count(found.vocabulary) if found.vocabulary else ""),
         ("head", HEAD[found.tied]),
         ("quantised", found.quantisation or ""),
+        ("bits a weight", "" if found.bits_per_weight is None else f"{found.bits_per_weight:.2f}, scales included"),
+        ("quantised how", _said(found.quantised_how)),
+        ("quantised by", _said((found.quantised_by,) if found.quantised_by else ())),
+        ("made from", _said(found.made_from)),
         ("manifest digest", found.digest),
         ("weights digest", found.weights_digest or "not computed (--digest reads every byte)"),
     )
+
+
+def _said(texts: tuple[str, ...]) -> str:
+    """What the model claims, marked so."""
+    return f"{', '.join(texts)} (as it says)" if texts else ""
 
 
 def _formats(found: Inspection) -> Table:

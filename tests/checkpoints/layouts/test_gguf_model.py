@@ -10,7 +10,7 @@ import pytest
 from modelprov.checkpoints.formats.dtypes import decode
 from modelprov.checkpoints.inspection import inspect_checkpoint
 from modelprov.checkpoints.layouts.decoded import cells_at
-from modelprov.checkpoints.layouts.quantised import refuse_packed, refuse_quantised
+from modelprov.checkpoints.layouts.quantised import refuse_decoded, refuse_packed, refuse_quantised
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import InvalidCheckpointError, MissingShardError, UnsupportedFormatError
@@ -111,9 +111,13 @@ def test_a_head_that_is_not_stored_is_the_embedding(tmp_path: Path) -> None:
 def test_quantised_models_are_read_by_compare_and_not_merged(tmp_path: Path) -> None:
     packed = open_checkpoint(str(write_gguf(tmp_path / "m.gguf", TENSORS, "Q8_0")))
     refuse_quantised(packed)
-    for checkpoint in (packed, open_checkpoint(str(write_gguf(tmp_path / "n.gguf", TENSORS, "F16")))):
+    plain = open_checkpoint(str(write_gguf(tmp_path / "n.gguf", TENSORS, "F16")))
+    for checkpoint in (packed, plain):
         with pytest.raises(UnsupportedFormatError, match="cannot be merged"):
-            refuse_packed(checkpoint)
+            refuse_decoded(checkpoint, "merged")
+    refuse_packed(plain, "verified")
+    with pytest.raises(UnsupportedFormatError, match="cannot be verified"):
+        refuse_packed(packed, "verified")
 
 
 def test_a_folder_with_several_models_asks_which(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from modelprov.forensics import thresholds
 from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.mixtures import exact_rule
 from modelprov.forensics.judging.trace import Trace
-from modelprov.forensics.judging.verdict import akin, decide, exact_rule
+from modelprov.forensics.judging.verdict import akin, decide
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, TRAINED, outcome
 
 INCONCLUSIVE = "inconclusive"

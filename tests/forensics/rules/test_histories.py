@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+import modelprov.forensics.judging.mixtures
 import modelprov.forensics.judging.verdict
+from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.histories import FITTING, histories
-from modelprov.forensics.judging.verdict import Decision, decide
+from modelprov.forensics.judging.verdict import decide
 from modelprov.forensics.results import VerdictClass
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, TRAINED
 
@@ -18,8 +20,9 @@ LABELS = ("S", "A", "B")
 
 
 def test_every_rule_has_histories_and_every_list_belongs_to_a_rule() -> None:
-    source = Path(modelprov.forensics.judging.verdict.__file__).read_text(encoding="utf-8").split("def decide", 1)[1]
-    rules = set(re.findall(r'(?:_inconclusive\(|Decision\(VerdictClass\.\w+,|return)\s*"([a-z-]+)"', source))
+    rooms = (modelprov.forensics.judging.verdict, modelprov.forensics.judging.mixtures)
+    source = "".join(Path(room.__file__).read_text(encoding="utf-8").split("\ndef ", 1)[1] for room in rooms)
+    rules = set(re.findall(r'(?:inconclusive\(|Decision\(VerdictClass\.\w+,|return)\s*"([a-z-]+)"', source))
     assert set(FITTING) == rules | {"method", "picked"}  # these come from the search for methods
     for rule, fitting in FITTING.items():
         assert len(fitting) > 1 or rule == "no-evidence", rule

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
-from modelprov.forensics.judging.verdict import Decision, decide
+from modelprov.forensics.judging.verdict import decide
 from tests.forensics.rules.facts import SIBLING, TRAINED, outcome
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.mixtures import exact_rule
 from modelprov.forensics.judging.roles import Between
-from modelprov.forensics.judging.verdict import decide, exact_rule
+from modelprov.forensics.judging.verdict import decide
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, TRAINED, outcome
 
 CHILD = Between(child=2, first=0, second=1, cosine=-0.99, position=0.5)

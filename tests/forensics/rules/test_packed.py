@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pytest
 
 from modelprov.checkpoints.types import Packing
+from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
-from modelprov.forensics.judging.packed import in_view_of_packing, shown
-from modelprov.forensics.judging.verdict import Decision
+from modelprov.forensics.judging.packed import bounded, in_view_of_packing, shown, with_width
 from modelprov.forensics.results import LeastSquares, Mixing, VerdictClass
+from modelprov.forensics.search.fits import Exact, Fits
 
 Q8, LOOSE = Packing("GGUF Q8_0", 8.5, True), Packing("GGUF IQ4_XS", 4.25, False)
 LABELS = ("S", "A", "B")
@@ -58,3 +63,22 @@ def test_no_share_is_told_where_nothing_bounds_it() -> None:
     assert "nothing bounds" in (bare.reason or "")
     assert shown(told, facts(Q8, None, None)) == told
     assert np.isclose(bare.least_squares.collinearity or 0, 0.9)
+
+
+def test_what_lies_in_every_cell_has_its_weights_from_there_and_is_straight() -> None:
+    exact = Exact(np.tile([0.565, 0.435], (3, 1)), np.full((3, 1), 0.56), np.full((3, 1), 0.57), 600, np.ones(3, bool))
+    fits = cast("Fits", SimpleNamespace(exact=exact))
+    found = with_width(replace(facts(Q8, None, None), weights=(0.7, 0.3), straightness=0.2), fits)
+    assert found.weights == (0.565, 0.435)
+    assert found.straightness == 1.0
+    assert np.isclose(found.weight_error or 0, 0.005)
+    plain = facts(None, None, None)
+    assert with_width(plain, fits) == plain
+    ends = cast("Fits", SimpleNamespace(exact=replace(exact, weights=np.tile([1.0, 0.0], (3, 1)))))
+    assert with_width(replace(facts(Q8, None, None), straightness=None), ends).straightness is None
+
+
+def test_without_cells_in_the_sample_nothing_bounds_a_suspect() -> None:
+    assert bounded((Q8, None), None) == (replace(Q8, nearest=False), None)
+    assert bounded((None, Q8), None) == (None, Q8)
+    assert bounded((), None) == ()

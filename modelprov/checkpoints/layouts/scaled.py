@@ -1,0 +1,167 @@
+"""Weights of one byte each with scales beside them, in safetensors: found by names and shapes, decoded when read.
+
+FP8 with one scale for a block (`weight_scale_inv`, as DeepSeek and Qwen write it; the number to multiply by, whatever
+its name says), for a row or for a tensor (`weight_scale`, compressed-tensors, FBGEMM, ModelOpt), and int8
+(`weight_scale` of compressed-tensors, `SCB` of bitsandbytes). What does not fit together stays, refused by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from modelprov.checkpoints.formats.dtypes import Bytes, DType, Float64
+from modelprov.checkpoints.formats.scaled_codes import CODES, SCALES, bounds, scaled_bounds, scales_of, values
+from modelprov.checkpoints.layouts.decoded import PackedTensor, with_decoded
+from modelprov.checkpoints.layouts.roles import text_config
+from modelprov.checkpoints.sources.interface import Source
+from modelprov.checkpoints.types import Checkpoint, Packing, RefusedTensor, TensorRef
+
+BLOCK = (128, 128)
+LONGEST_ROW = 1 << 24
+"""Elements; whole rows are decoded."""
+BITSANDBYTES = 127.0
+"""Of a row's largest number, which `SCB` is."""
+Stored = TensorRef | RefusedTensor
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledTensor:
+    """A matrix of codes and its scales, each for a block of rows and columns; all by where they lie."""
+
+    name: str
+    shape: tuple[int, int]
+    code: str
+    codes: tuple[int, int]
+    scale: str
+    scales: tuple[int, int]
+    block: tuple[int, int]
+    by: str
+    divisor: float
+    nearest: bool
+
+    @property
+    def dtype(self) -> DType:
+        """What it is read as."""
+        return DType.F32
+
+    @property
+    def _grid(self) -> tuple[int, int]:
+        """Blocks of rows, blocks of columns."""
+        return -(-self.shape[0] // self.block[0]), -(-self.shape[1] // self.block[1])
+
+    @property
+    def packing(self) -> Packing:
+        """See `PackedTensor`."""
+        width = 1 if self.scale == "F8_E8M0" else DType(self.scale).size
+        scales = self._grid[0] * self._grid[1]
+        bits = 8 * (1 + width * scales / max(self.shape[0] * self.shape[1], 1))
+        return Packing(f"{CODES[self.code]} with a scale for each {self.by}", bits, self.nearest)
+
+    def read(self, source: Source, first: int, count: int) -> Bytes:
+        """See `PackedTensor`."""
+        codes, scale, at = self._rows(source, first, count)
+        with np.errstate(all="ignore"):
+            made = values(codes, self.code) * scale.astype(np.float32)
+        return np.ascontiguousarray(made.reshape(-1)[at : at + count], "<f4").view(np.uint8)
+
+    def cells(self, source: Source, first: int, count: int) -> tuple[Float64, Float64] | None:
+        """See `PackedTensor`."""
+        if not self.nearest:
+            return None
+        codes, scale, at = self._rows(source, first, count)
+        lower, upper = scaled_bounds(*bounds(codes, self.code), scale, self.scale)
+        known = np.isfinite(lower) & np.isfinite(upper) & (scale != 0)
+        return tuple(np.where(known, bound, np.nan).reshape(-1)[at : at + count] for bound in (lower, upper))  # type: ignore[return-value]
+
+    def _rows(self, source: Source, first: int, count: int) -> tuple[Bytes, Float64, int]:
+        """The rows that hold these elements: codes and scales, [rows, columns] each, and where the first one is."""
+        columns, (high, wide) = self.shape[1], self.block
+        begin, end = first // columns, -(-(first + count) // columns)
+        codes = np.empty((end - begin, columns), np.uint8)
+        source.read_into(self.codes[0], self.codes[1] + begin * columns, codes.reshape(-1).data)
+        width = 1 if self.scale == "F8_E8M0" else DType(self.scale).size
+        across = self._grid[1]
+        top, bottom = begin // high, -(-end // high)
+        raw = np.empty((bottom - top) * across * width, np.uint8)
+        source.read_into(self.scales[0], self.scales[1] + top * across * width, raw.data)
+        scale = scales_of(raw, self.scale).reshape(bottom - top, across) / self.divisor
+        rows = scale[np.arange(begin, end) // high - top]
+        spread = rows if across == 1 else np.repeat(rows, wide, axis=1)[:, :columns]
+        return codes, spread, first - begin * columns
+
+
+def with_scaled(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint with its scaled matrices as plain floats, their scales taken out of the tensors."""
+    stored: dict[str, Stored] = {**checkpoint.tensors, **checkpoint.refused}
+    side = _side(checkpoint.config)
+    found: list[PackedTensor] = []
+    used: set[str] = set()
+    for name, tensor in checkpoint.refused.items():
+        if tensor.format not in CODES or len(tensor.shape) != 2 or not 0 < tensor.shape[1] <= LONGEST_ROW:
+            continue
+        for beside in (f"{name}_scale_inv", f"{name}_scale", f"{name.removesuffix('weight')}SCB"):
+            scale = stored.get(beside)
+            made = None if scale is None or beside == name else _scaled(tensor, scale, beside, stored, side)
+            if made is not None:
+                found.append(made)
+                used.add(beside)
+                break
+    if not found:
+        return checkpoint
+    decoded = with_decoded(checkpoint, found)
+    return replace(
+        decoded,
+        tensors={name: ref for name, ref in decoded.tensors.items() if name not in used},
+        refused={name: tensor for name, tensor in decoded.refused.items() if name not in used},
+    )
+
+
+def _scaled(
+    tensor: RefusedTensor, scale: Stored, beside: str, stored: Mapping[str, Stored], side: tuple[int, int]
+) -> ScaledTensor | None:
+    """The matrix with these scales, where their formats and shapes fit together."""
+    form = scale.format if isinstance(scale, RefusedTensor) else str(scale.dtype)
+    named = beside.rpartition(".")[2]
+    asymmetric = f"{tensor.name}_zero_point" in stored
+    if form not in SCALES or asymmetric or (named == "SCB" and tensor.format != "I8"):
+        return None
+    rows, columns = tensor.shape
+    blocks = _blocks((rows, columns), scale.shape, side)
+    if blocks is None:
+        return None
+    block, by = blocks
+    int8 = tensor.format == "I8"
+    return ScaledTensor(
+        tensor.name, (rows, columns), tensor.format, (tensor.shard, tensor.start), form, (scale.shard, scale.start),
+        block, by, BITSANDBYTES if named == "SCB" else 1.0, not int8 or named == "SCB",
+    )  # fmt: skip
+
+
+def _blocks(
+    shape: tuple[int, int], scales: tuple[int, ...], side: tuple[int, int]
+) -> tuple[tuple[int, int], str] | None:
+    """Which elements share a scale, by the scales' shape, and in words; None where they do not fit."""
+    rows, columns = shape
+    if all(length == 1 for length in scales):
+        return (max(rows, 1), columns), "tensor"
+    if scales in ((rows,), (rows, 1)):
+        return (1, columns), "row"
+    if scales == (-(-rows // side[0]), -(-columns // side[1])):
+        return side, f"block of {side[0]} × {side[1]}"
+    if len(scales) == 2 and scales[0] == rows and columns % scales[1] == 0:
+        return (1, columns // scales[1]), f"{columns // scales[1]} values"
+    return None
+
+
+def _side(config: Mapping[str, Any] | None) -> tuple[int, int]:
+    """Rows and columns of a block, as the config says, else as all such models had it so far."""
+    for own in (config or {}, text_config(config)):
+        section = own.get("quantization_config")
+        size = section.get("weight_block_size") if isinstance(section, dict) else None
+        if isinstance(size, list) and len(size) == 2 and all(type(each) is int and 0 < each < 1 << 20 for each in size):
+            return size[0], size[1]
+    return BLOCK
