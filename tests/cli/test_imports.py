@@ -109,7 +109,7 @@ def test_with_the_c_kernels_a_comparison_never_imports_numba(models: Path, suspe
     after += "atexit.register(lambda: print([n for n in ('numba', 'llvmlite') if n in sys.modules], file=sys.stderr))\n"
     running = program(after + MAIN, "compare", models / suspect, models / "nex", models / "qwen", "--quiet")
     _, err = running.communicate(timeout=120)
-    assert running.returncode in (0, 1)
+    assert running.returncode in (0, 1, 3)
     assert err.strip() == "[]"
 
 
