@@ -201,7 +201,7 @@ def test_an_expected_digest_that_cannot_be_taken_is_required_whatever_the_policy
     shard = next(rio.glob("*.safetensors"))
     shard.unlink()
     (rio / "model.safetensors.index.json").unlink()
-    (rio / "pytorch_model.bin").write_bytes(b"x")
+    (rio / "model.onnx").write_bytes(b"x")
     lax = Policy(required=())
     assert check(card(rio, BOTH), policy=lax).report.outcome == "passed"
     report = check(rio, policy=lax, expected_digest="0" * 64).report
