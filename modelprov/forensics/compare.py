@@ -347,6 +347,8 @@ def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Re
     size = sum(view.count * view.ref.dtype.size for number in chosen for view in alignment.tensors[number].views)
     progress.stage("looking for the same sizes of rows and columns in another order", size)
     sizes = resemblance(alignment, chosen, progress.advance)
+    if partial(alignment.checkpoints):  # heads are matrices, of which a fingerprint holds blocks
+        return sizes
     progress.stage("looking for the same heads of attention in other coordinates")
     return replace(sizes, heads=heads_alike(alignment.checkpoints, progress.advance))
 

@@ -193,7 +193,7 @@ def push(library: Location, target: Location, *, progress: Progress = SILENT) ->
     if is_remote(text_of(target)):
         raise UsageError(
             "a library is pushed to a folder only",
-            "Copy the folder to the server; for the Hub: `hf upload org/name FOLDER --repo-type dataset`.",
+            "Copy the folder to the server, or upload it to the Hub as a data set (`hf upload`).",
         )
     return pull(library, target, progress=progress)
 
@@ -206,7 +206,7 @@ def _reader(source: str) -> Callable[[str, int], bytes]:
     if not isinstance(parse(source), OnWeb):
         raise UsageError(
             f"a library is fetched from a folder or a web address, not from {shown(source)}",
-            "Of a dataset on the Hub: `hf download org/name --repo-type dataset --local-dir FOLDER`, then give FOLDER.",
+            "Of a data set on the Hub: download it first (`hf download`), then give the folder.",
         )
     return partial(_from_web, source)
 
@@ -231,7 +231,7 @@ def _folder(library: Location) -> Path:
     if is_remote(text_of(library)):
         raise UsageError(
             f"a library that is changed is a folder of this machine, not {shown(text_of(library))}",
-            "Fetch it first: `modelprov library pull ADDRESS --library FOLDER`.",
+            "Fetch it first (`modelprov library pull`).",
         )
     folder.mkdir(parents=True, exist_ok=True)
     return folder
