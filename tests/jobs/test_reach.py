@@ -143,7 +143,7 @@ def test_only_bits_settle_it_on_the_small_sample(
         return found(verdict, bit_equal)
 
     monkeypatch.setattr(reach_job, "far", lambda checkpoints: checkpoints)
-    monkeypatch.setattr(reach_job, "partial", lambda checkpoints: ())
+    monkeypatch.setattr(reach_job, "partial", lambda _checkpoints: ())
     compared(job, [None], Options(), Reach(8 << 20), SILENT)  # type: ignore[list-item]
     assert asked == samples
 
@@ -153,7 +153,7 @@ def test_a_sample_over_the_budget_is_made_smaller_and_the_small_one_stands_where
 ) -> None:
     asked: list[int] = []
     monkeypatch.setattr(reach_job, "far", lambda checkpoints: checkpoints)
-    monkeypatch.setattr(reach_job, "partial", lambda checkpoints: ())
+    monkeypatch.setattr(reach_job, "partial", lambda _checkpoints: ())
     monkeypatch.setattr(reach_job, "ahead", lambda _alignment, plan: Ahead(10, plan, 1.0))
 
     def job(options: Options, before: Any) -> Any:

@@ -35,7 +35,9 @@ Models = Annotated[
         metavar="[FILE.toml]", help="The models (default: public bases that come along).", show_default=False
     ),
 ]
-Limit = Annotated[int | None, typer.Option(min=1, help="Make at most so many now; run it again to go on.")]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="Make at most so many now, and go on another time (default: all).")
+]
 Source = Annotated[str, typer.Argument(metavar="FROM", help="A folder with a library, or its web address.")]
 Target = Annotated[str, typer.Argument(metavar="TO", help="The folder that gets it.")]
 LeaveOut = Annotated[
