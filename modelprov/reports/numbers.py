@@ -63,7 +63,7 @@ def share(value: float | None, places: int = 2, rounding: str = ROUND_HALF_EVEN)
         return MISSING
     if value in {0.0, 1.0}:
         return f"{value:.0%}".replace("%", " %")
-    text = f"{Decimal(repr(float(value))).scaleb(2).quantize(Decimal(1).scaleb(-places), rounding=rounding):f}"
+    text = _decimals(100 * value, places, rounding)
     smallest = 10.0**-places
     if 100 - smallest < 100 * value < 100:
         return f">{100 - smallest:.{places}f} %"
