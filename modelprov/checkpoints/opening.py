@@ -113,9 +113,6 @@ def _opened(home: Home, name: str | None, label: str, location: str, notes: list
         notes += beside_index(home, names, {**tensors, **refused})
     if tensors and all("lora_" in name for name in tensors):
         raise UnsupportedFormatError(f"{location} holds a LoRA adapter without {ADAPTER_CONFIG}, not a model", MERGE)
-    metadata: dict[str, str] = {}
-    for header in headers:
-        metadata |= header.metadata
     opened = Checkpoint(
         label=label,
         location=shown(location),
@@ -124,7 +121,7 @@ def _opened(home: Home, name: str | None, label: str, location: str, notes: list
         source=source,
         config=config,
         revision=home.revision,
-        metadata=metadata,
+        metadata=_said(headers),
         refused=refused,
         notes=tuple(notes),
         folder=home.folder,
@@ -138,9 +135,6 @@ def _of_fingerprint(home: Home, name: str, label: str | None, location: str) -> 
     label = label or default_label(location)
     opened = read_fingerprint(home.source([name]), label)
     tensors, refused = _collect(opened.headers)
-    metadata: dict[str, str] = {}
-    for header in opened.headers:
-        metadata |= header.metadata
     share = opened.fingerprint.share
     return Checkpoint(
         label=label,
@@ -150,7 +144,7 @@ def _of_fingerprint(home: Home, name: str, label: str | None, location: str) -> 
         source=opened.source,
         config=opened.manifest.config,
         revision=opened.manifest.revision,
-        metadata=metadata,
+        metadata=_said(opened.headers),
         refused=refused,
         notes=(
             f"a fingerprint of {quoted(opened.manifest.name)}: it holds {rough_percent(share)} of the weights, in "
@@ -309,6 +303,11 @@ def _last(name: str) -> str:
 def _stored(header: Header) -> Iterator[TensorRef | RefusedTensor]:
     yield from header.tensors
     yield from header.refused
+
+
+def _said(headers: Sequence[Header]) -> dict[str, str]:
+    """What the headers say beside their tensors; of two words for one thing the later."""
+    return {key: value for header in headers for key, value in header.metadata.items()}
 
 
 def _collect(headers: Sequence[Header]) -> tuple[dict[str, TensorRef], dict[str, RefusedTensor]]:
