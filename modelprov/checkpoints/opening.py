@@ -77,18 +77,19 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
         return with_adapter(base, adapter, label or default_label(location), shown(location))
     notes: list[str] = []
     home, name = _located(location, near)
+    label = label or default_label(location)
     if name is not None and name.endswith(FINGERPRINT):
         return _of_fingerprint(home, name, label, location)
     if is_adapter_alone(home, name):
         base = base_of(read_adapter_config(home), home.place(), _open_near)
-        return with_adapter(base, home, label or default_label(location), shown(location))
+        return with_adapter(base, home, label, shown(location))
     if name is not None:
-        return _opened(home, name, label or default_label(location), location, notes)
+        return _opened(home, name, label, location, notes)
     parts = model_parts(home, notes)
     homes = [home.sub(part.folder) if part.folder else home for part in parts]
     if len(parts) == 1:
-        return _opened(homes[0], None, label or default_label(location), location, notes)
-    opened = [_opened(each, None, label or default_label(location), location, []) for each in homes]
+        return _opened(homes[0], None, label, location, notes)
+    opened = [_opened(each, None, label, location, []) for each in homes]
     whole = composed(list(zip(parts, opened, strict=True)))
     if not parts[0].prefix:  # the first is the model proper
         return replace(whole, notes=(*notes, *whole.notes))
@@ -130,9 +131,8 @@ def _opened(home: Home, name: str | None, label: str, location: str, notes: list
     return with_scaled(opened)
 
 
-def _of_fingerprint(home: Home, name: str, label: str | None, location: str) -> Checkpoint:
+def _of_fingerprint(home: Home, name: str, label: str, location: str) -> Checkpoint:
     """The checkpoint that a fingerprint is of, with what is there of it."""
-    label = label or default_label(location)
     opened = read_fingerprint(home.source([name]), label)
     tensors, refused = _collect(opened.headers)
     share = opened.fingerprint.share
