@@ -130,3 +130,14 @@ def test_a_model_of_other_shapes_is_not_judged(known: Path, tmp_path: Path) -> N
         identify(odd, library=known, threads=1)
     with pytest.raises(UsageError, match="no such entry"):
         identify(odd, library=known, leave_out="nobody", threads=1)
+
+
+def test_a_merge_of_finetunes_that_moved_by_less_than_rounding_is_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(12)
+    base = model(rng, Size(2, 48, 96, 120))
+    entries = {"base": base} | {name: apply(base, change(base, rng, 3e-5)) for name in FINETUNES}
+    for name, weights in entries.items():
+        add(stored(tmp_path / name, weights), tmp_path / "known", size=120_000)
+    suspect = merge([entries["one"], entries["two"]], (0.565, 0.435), Arithmetic.FLOAT32, DType.BF16)
+    found = asked(suspect, tmp_path / "known", tmp_path)
+    assert (found.verdict, set(found.members)) == ("merge", {"one", "two"})

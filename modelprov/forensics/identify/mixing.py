@@ -23,7 +23,10 @@ TRIED = 48  # entries of which all triples are tried: those in the best pairs
 LARGEST = 2.5  # weight that a mixture gives one entry; beyond it two near entries only cancel out
 FEWEST_PLACES = 0.2
 """Of those of the entry that shares most; who has fewer is left out, as all are held where all are. F32 has half."""
-TO_ROUNDING = 1.5  # times rounding's own sum of squares, up to which nothing is left to explain
+NOTHING = 1e-6  # times rounding's own sum of squares
+TO_ROUNDING = 1.5
+"""Times that sum, down to which a mixture explains all. A single that is as near explains nothing: finetunes may have
+moved by less than rounding, and a mixture of them as little."""
 SPREADS = 3.0  # median absolute deviations (as standard deviations) above what the entries themselves gain
 
 
@@ -81,8 +84,8 @@ def mixtures(of: Gram) -> list[Mixture]:
     single = int(np.argmin(np.diag(of.products)))
     before = max(float(of.products[single, single]), 0.0)
     found = [Mixture((int(of.members[single]),), (1.0,), before / of.rounding)]
-    if before <= TO_ROUNDING * of.rounding:
-        return found  # a copy, rounded at most: nothing is left to explain
+    if before <= NOTHING * of.rounding:
+        return found  # the same numbers
     for size in (2, 3):
         best = _best(of.products, size, of.rounding)
         if best is None:
@@ -91,13 +94,13 @@ def mixtures(of: Gram) -> list[Mixture]:
         gain = 1 - after / before
         usual = _usual(of, size)
         price = size * np.log(max(of.runs, 2)) + 2 * np.log(max(len(of.members), 2))
-        enough = gain >= max(PROPOSED, usual) or after <= TO_ROUNDING * of.rounding
+        enough = gain >= max(PROPOSED, usual) or after <= TO_ROUNDING * of.rounding < before
         if of.runs * np.log(max(after, 1e-12 * before) / before) + price > 0 or not enough:
             continue
         members = tuple(int(of.members[each]) for each in chosen)
         found.append(Mixture(members, tuple(map(float, weights)), after / of.rounding, gain, usual))
         before = after
-        if before <= TO_ROUNDING * of.rounding:
+        if before <= NOTHING * of.rounding:
             break
     return found
 
