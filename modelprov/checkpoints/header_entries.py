@@ -85,6 +85,8 @@ def _at_once(header: Mapping[str, Any]) -> Entries | None:
         return None
     begins, ends = (list(map(itemgetter(side), offsets)) for side in (0, 1))
     shapes = list(map(tuple, sides))
+    distinct = {shape: shape for shape in set(shapes)}
+    shapes = [distinct[shape] for shape in shapes]  # a few objects, which are compared at once wherever names agree
     forms = list(zip(dtypes, shapes, strict=True))
     sizes = {form: _size(*form) for form in set(forms)}
     sound = min(begins) >= 0 and max(ends) < MOST and [sizes[form] for form in forms] == list(map(sub, ends, begins))
