@@ -8,12 +8,13 @@ names must be printable (they end up in terminals and HTML), and counts are Pyth
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import compress, repeat
 from typing import Any
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.checkpoints.header_entries import Entries, entries_of, refuse
+from modelprov.checkpoints.header_entries import METADATA, Entries, as_written, entries_of, refuse
 from modelprov.checkpoints.mistaken import HEAD_BYTES, what_it_is
 from modelprov.checkpoints.sources.interface import DOWNLOAD_AGAIN, Source
 from modelprov.checkpoints.types import RefusedTensor, Shard, TensorRef
@@ -24,7 +25,6 @@ from modelprov.foreign.shown import quoted
 MAX_HEADER_BYTES = 100_000_000
 LENGTH_BYTES = 8
 FIRST_READ = 16 << 10  # bytes: small headers end there, the rest of a long one is one more read
-METADATA = "__metadata__"
 COMPARABLE = {str(dtype): dtype for dtype in DType}
 
 
@@ -58,9 +58,7 @@ def header_of(source: Source, shard: int, text: bytes) -> Header:
     """What the header `text` of a shard says, every rule of the format checked."""
     place, size = source.place(shard), source.size(shard)
     data_start = LENGTH_BYTES + len(text)
-    entries = _parse(text, place)
-    metadata = _metadata(entries.pop(METADATA, {}), place)
-    found = entries_of(entries, place)
+    found, metadata = _parse(text, place)
     _check_covering(found, place)
     at = found.ends[-1] if found.ends else 0
     if data_start + at > size:
@@ -122,18 +120,23 @@ def _length(source: Source, shard: int, first: bytes) -> int:
     return length
 
 
-def _parse(text: bytes, place: str) -> dict[str, Any]:
-    """The header as a dictionary, names unique."""
+def _parse(text: bytes, place: str) -> tuple[Entries, dict[str, str]]:
+    """The header's tensors and its metadata, names unique."""
     try:
         decoded = text.decode("utf-8")
         if not decoded.startswith("{"):
             refuse(place, "the header does not start with '{'")
-        entries = parse_json(decoded, unique=True, finite=True)
+        written = as_written(decoded)
+        if written is not None:
+            with suppress(JsonError):  # then the fault is said of the whole text
+                return written[0], _metadata(parse_json(written[1], unique=True, finite=True), place)
+        entries = dict(parse_json(decoded, unique=True, finite=True))
     except UnicodeDecodeError as error:
         refuse(place, f"the header is not UTF-8 ({error.reason} at byte {error.start})")
     except JsonError as error:
         refuse(place, f"the header is not JSON that can be read ({error})")
-    return dict(entries)
+    metadata = _metadata(entries.pop(METADATA, {}), place)
+    return entries_of(entries, place), metadata
 
 
 def _metadata(value: Any, place: str) -> dict[str, str]:

@@ -1,11 +1,13 @@
 """The entries of a safetensors header as columns, every rule about a single tensor checked. Text in, no file, no data.
 
 A header of a hundred thousand tensors is checked column by column. Where any column shows anything unusual, each entry
-is looked at by itself: that says which one breaks which rule, or that none does.
+is looked at by itself: that says which one breaks which rule, or that none does. Text that is written as the format's
+own library writes it need not be parsed as JSON for that; whatever differs in a single character is.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -20,6 +22,8 @@ MOST = 1 << 64
 """Beyond any size, side or offset of a file."""
 MOST_SIDES = 64  # numpy's
 LONGEST_NAME = 10_000
+METADATA = "__metadata__"
+DIGITS = 18  # of an offset: more are looked at with more care
 NOT_WRITTEN_BY_A_LIBRARY = "No safetensors library writes such a file: do not trust it; download it again."
 
 BITS = {str(dtype): 8 * dtype.size for dtype in DType}
@@ -39,6 +43,40 @@ class Entries:
     shapes: Sequence[Shape]
     begins: Sequence[int]
     ends: Sequence[int]
+
+
+WHOLE = r"(?:0|[1-9][0-9]*)"
+SIDES = re.compile(rf"(?:{WHOLE}(?:,{WHOLE})*)?")
+TEXT = r'"[^"\\\x00-\x1f]*"'
+BEGIN = re.compile(rf'\{{(?:"__metadata__":(?P<metadata>\{{(?:{TEXT}:{TEXT}(?:,(?="))?)*\}}),)?(?=")')
+ENTRY = re.compile(
+    r'"([^"\\\x00-\x1f]*)":\{"dtype":"([A-Z0-9_]+)","shape":\[([0-9,]*)\],'
+    rf'"data_offsets":\[({WHOLE}),({WHOLE})\]\}}(?:,(?=")|\}} *\Z)'
+)
+AROUND = len('"":{"dtype":"","shape":[],"data_offsets":[,]},')
+"""Characters of an entry beside those of its parts."""
+
+
+def as_written(text: str) -> tuple[Entries, str] | None:
+    """The entries of a header as the format's own library writes it, each sound, and its metadata as JSON text.
+
+    None for any other text, which may be as good: then it is for a reader of JSON to say.
+    """
+    begin = BEGIN.match(text)
+    found = ENTRY.findall(text, begin.end()) if begin else []
+    if begin is None or not found:
+        return None
+    names, dtypes, sides, begins, ends = zip(*found, strict=True)
+    parts = sum(sum(map(len, column)) for column in (names, dtypes, sides, begins, ends))
+    # Entries are found one after the other: as long together as the text, they are all of it.
+    if begin.end() + parts + AROUND * len(names) != len(text.rstrip(" ")) or len(set(names)) != len(names):
+        return None
+    if METADATA in names or not all(map(SIDES.fullmatch, set(sides))) or max(map(len, begins + ends)) > DIGITS:
+        return None
+    shapes = {text: tuple(map(int, text.split(","))) if text else () for text in set(sides)}
+    columns = list(map(int, begins)), list(map(int, ends))
+    entries = _sound(names, dtypes, [shapes[text] for text in sides], *columns)
+    return None if entries is None else (_in_order(entries), begin["metadata"] or "{}")
 
 
 def entries_of(header: Mapping[str, Any], place: str) -> Entries:
@@ -71,7 +109,7 @@ def _in_order(found: Entries) -> Entries:
 def _at_once(header: Mapping[str, Any]) -> Entries | None:
     """The entries if all of them are sound; None where any might not be."""
     names, entries = list(header), list(header.values())
-    if set(map(type, entries)) != {dict} or not "".join(names).isprintable() or max(map(len, names)) > LONGEST_NAME:
+    if set(map(type, entries)) != {dict}:
         return None
     try:
         dtypes, sides, offsets = zip(*map(itemgetter("dtype", "shape", "data_offsets"), entries), strict=True)
@@ -85,8 +123,16 @@ def _at_once(header: Mapping[str, Any]) -> Entries | None:
         return None
     begins, ends = (list(map(itemgetter(side), offsets)) for side in (0, 1))
     shapes = list(map(tuple, sides))
-    distinct = {shape: shape for shape in set(shapes)}
-    shapes = [distinct[shape] for shape in shapes]  # a few objects, which are compared at once wherever names agree
+    distinct = {shape: shape for shape in set(shapes)}  # a few objects, which are compared at once where names agree
+    return _sound(names, dtypes, [distinct[shape] for shape in shapes], begins, ends)
+
+
+def _sound(
+    names: Sequence[str], dtypes: Sequence[str], shapes: Sequence[Shape], begins: Sequence[int], ends: Sequence[int]
+) -> Entries | None:
+    """These entries, if their names can be shown and every shape fills its bytes; None where any might not."""
+    if not "".join(names).isprintable() or max(map(len, names)) > LONGEST_NAME or not set(dtypes) <= BITS.keys():
+        return None
     forms = list(zip(dtypes, shapes, strict=True))
     sizes = {form: _size(*form) for form in set(forms)}
     sound = min(begins) >= 0 and max(ends) < MOST and [sizes[form] for form in forms] == list(map(sub, ends, begins))

@@ -167,7 +167,8 @@ class Checkpoint:
     @property
     def parameters(self) -> int:
         """Number of stored elements, refused formats included (tied tensors counted once)."""
-        stored = sum({(ref.shard, ref.start, ref.stop): ref.count for ref in self.tensors.values()}.values())
+        counts = {shape: math.prod(shape) for shape in {ref.shape for ref in self.tensors.values()}}
+        stored = sum({(ref.shard, ref.start, ref.stop): counts[ref.shape] for ref in self.tensors.values()}.values())
         return stored + sum(tensor.count for tensor in self.refused.values())
 
 
@@ -242,10 +243,8 @@ class Alignment:
 
     def decisive_share(self, checkpoint: int = 0) -> float:
         """The same among the elements that may carry a verdict; 1 where there are none."""
-        views = {
-            (view.ref.name, view.start): view.count  # a tied head is the embedding once more
-            for view in (tensor.views[checkpoint] for tensor in self.tensors if tensor.decisive)
-        }
+        telling = [each.views[checkpoint] for each in self.tensors if is_decisive(each.component, each.shape)]
+        views = {(view.ref.name, view.start): view.count for view in telling}  # a tied head is the embedding once more
         compared = sum(views.values())
         missing = sum(item.count for item in self.unaligned if item.checkpoint == checkpoint and item.decisive)
         return compared / (compared + missing) if compared + missing else 1.0

@@ -42,7 +42,7 @@ class DType(StrEnum):
     @property
     def code(self) -> int:
         """Its number wherever formats are kept in arrays: plans, samples, compiled loops, accelerators."""
-        return _CODE[self]
+        return CODES[self]
 
     @property
     def torch_name(self) -> str:
@@ -52,7 +52,8 @@ class DType(StrEnum):
 
 FORMATS = tuple(DType)
 """The formats by their codes."""
-_CODE = {dtype: code for code, dtype in enumerate(FORMATS)}
+CODES = {dtype: code for code, dtype in enumerate(FORMATS)}
+"""The codes of the formats."""
 SIZES = np.array([dtype.size for dtype in FORMATS])
 """Bytes per element, by code."""
 WITHIN_FLOAT32 = (DType.BF16, DType.F16, DType.F32)
