@@ -15,16 +15,17 @@ from pathlib import Path
 
 from modelprov.checkpoints.adapters.joining import base_and_adapter
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.checkpoints.header import BITS, COMPARABLE
+from modelprov.checkpoints.header import COMPARABLE
+from modelprov.checkpoints.header_entries import BITS
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.remote.locations import is_remote
 from modelprov.checkpoints.sources.interface import Piece, Range, one_after_another
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, Shard, TensorRef
 from modelprov.checkpoints.writing import OF, header
+from modelprov.collector import paused
 from modelprov.errors import TruncatedShardError, UsageError
 from modelprov.merge.checking import check_recipe
-from modelprov.merge.collector import paused
 from modelprov.merge.computing import Computer
 from modelprov.merge.config import merged_config
 from modelprov.merge.memory import Budget, Recent
