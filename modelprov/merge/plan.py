@@ -15,9 +15,9 @@ from collections.abc import Mapping
 
 from modelprov.checkpoints.layouts.quantised import refuse_decoded, refuse_packed
 from modelprov.checkpoints.types import Checkpoint
+from modelprov.collector import paused
 from modelprov.merge.assembling import Assembly
 from modelprov.merge.checking import check_recipe
-from modelprov.merge.collector import paused
 from modelprov.merge.computing import check_formats
 from modelprov.merge.planned import MergePlan
 from modelprov.recipes.recipe import Recipe

@@ -22,9 +22,9 @@ from modelprov.checkpoints.remote.locations import is_remote
 from modelprov.checkpoints.sources.interface import Piece, Range, one_after_another
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, Shard, TensorRef
 from modelprov.checkpoints.writing import OF, header
+from modelprov.collector import paused
 from modelprov.errors import TruncatedShardError, UsageError
 from modelprov.merge.checking import check_recipe
-from modelprov.merge.collector import paused
 from modelprov.merge.computing import Computer
 from modelprov.merge.config import merged_config
 from modelprov.merge.memory import Budget, Recent
