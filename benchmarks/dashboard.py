@@ -101,11 +101,11 @@ def facts(quick: bool) -> dict[str, str]:
     commit = ["git", "rev-parse", "--short", "HEAD"]
     told = subprocess.run(commit, cwd=HERE, capture_output=True, text=True, check=False).stdout.strip() if git else ""
     found = {
-        "Date": datetime.now(UTC).isoformat(timespec="minutes"),
+        "Date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "Processor": f"{processor_name()}, {processors()} cores",
         "System": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "Version": f"modelprov {__version__}" + (f", commit {told}" if told else ""),
-        "Processes waiting at the start": f"{os.getloadavg()[0]:.1f} (load average)",
+        "Load at the start": f"{os.getloadavg()[0]:.1f} processes on average",
     }
     return found | ({"Mode": "quick: small files, few repeats; not to be quoted"} if quick else {})
 

@@ -20,7 +20,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; mar
 dt { color: var(--quiet); } dd { margin: 0; overflow-wrap: anywhere; }
 ol, ul { list-style: none; padding: 0; margin: 0; }
 li { border-top: 1px solid var(--line); padding: .5rem 0; display: grid; gap: .1rem 1rem;
-  grid-template-columns: minmax(0, 1fr) 6rem 12rem; align-items: baseline; }
+  grid-template-columns: minmax(0, 1fr) 6rem 13rem; align-items: baseline; }
 .value { text-align: right; font-variant-numeric: tabular-nums; font-weight: 600; }
 .against { grid-column: 1 / -1; color: var(--quiet); font-size: .875rem; }
 .bar { grid-column: 1 / -1; position: relative; height: .5rem; background: var(--line); border-radius: .25rem; }
@@ -29,7 +29,8 @@ li { border-top: 1px solid var(--line); padding: .5rem 0; display: grid; gap: .1
 .met { color: var(--met); } .missed { color: var(--missed); font-weight: 600; } .none { color: var(--quiet); }
 .skipped li { display: block; }
 @media (max-width: 40rem) { li { grid-template-columns: minmax(0, 1fr) max-content; }
-  li .state { grid-column: 1 / -1; grid-row: 2; } }
+  li .state { grid-column: 1 / -1; grid-row: 2; }
+  dl { grid-template-columns: minmax(0, 1fr); } dd { margin-bottom: .3rem; } }
 """
 
 
@@ -38,7 +39,7 @@ def page(facts: Mapping[str, str], ratios: Sequence[Ratio], skipped: Sequence[tu
     with_target = [ratio for ratio in ratios if ratio.met is not None]
     reached = sum(bool(ratio.met) for ratio in with_target)
     told = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
-    groups = groupby(sorted(ratios, key=lambda ratio: ratio.about), key=lambda ratio: ratio.about)
+    groups = groupby(ratios, key=lambda ratio: ratio.about)
     parts = "".join(f"<h2>{escape(about)}</h2><ol>{''.join(map(_row, rows))}</ol>" for about, rows in groups)
     left = "".join(f"<li><strong>{escape(name)}</strong>: {escape(why)}</li>" for name, why in skipped)
     unmeasured = f'<h2>Not measured</h2><ul class="skipped">{left}</ul>' if skipped else ""
@@ -47,8 +48,8 @@ def page(facts: Mapping[str, str], ratios: Sequence[Ratio], skipped: Sequence[tu
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>modelprov: ratios to the ceilings</title><style>{STYLE}</style></head><body>"
         f"<h1>Ratios to the ceilings of this machine</h1><p>{reached} of {len(with_target)} targets reached; "
-        f"{len(ratios) - len(with_target)} figures without a target. Each ceiling was measured in the same run as what "
-        "is compared with it. A black mark on a bar is the target.</p>"
+        f"{len(ratios) - len(with_target)} figures without a target. What a figure is measured against was measured in "
+        "the same run. The mark on a bar is the target.</p>"
         f"<dl>{told}</dl>{parts}{unmeasured}</body></html>\n"
     )
 
@@ -56,11 +57,12 @@ def page(facts: Mapping[str, str], ratios: Sequence[Ratio], skipped: Sequence[tu
 def _row(ratio: Ratio) -> str:
     scale = max(1.0 if not ratio.unit else 0.0, ratio.value, 1.1 * (ratio.target or 0.0)) or 1.0
     mark = "" if ratio.target is None else f'<b style="left:{100 * ratio.target / scale:.1f}%"></b>'
+    bar = f'<div class="bar" aria-hidden="true"><i style="width:{100 * ratio.value / scale:.1f}%"></i>{mark}</div>'
     state, kind = {True: ("reached", "met"), False: ("missed", "missed"), None: ("no target", "none")}[ratio.met]
     wanted = f"{state}: {ratio.wanted}" if ratio.target is not None else state
     return (
         f'<li><span>{escape(ratio.name)}</span><span class="value">{ratio.value:.3g}{escape(ratio.unit)}</span>'
         f'<span class="state {kind}">{escape(wanted)}</span>'
-        f'<div class="bar" aria-hidden="true"><i style="width:{100 * ratio.value / scale:.1f}%"></i>{mark}</div>'
-        f'<span class="against">ceiling: {escape(ratio.ceiling)}</span></li>'
+        f"{bar if mark or not ratio.unit else ''}"  # without a target a figure with a unit has nothing to be a share of
+        f'<span class="against">against: {escape(ratio.ceiling)}</span></li>'
     )
