@@ -15,18 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.called import called
-from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, decode, pack
+from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, decode, decode_single, pack
 from modelprov.checkpoints.types import TensorView
 from modelprov.errors import InvalidCheckpointError, NonFiniteOutputError, UnsupportedFormatError
+from modelprov.merge.fused import Scratch, any_nonfinite, weighted
 from modelprov.merge.planned import MergePlan, Piece, Planned
 from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic
 from modelprov.recipes.methods.interface import Inputs, MergeBlock, Whole
 from modelprov.recipes.recipe import DTYPES
 
-CHUNK = 4096  # elements that are decoded, merged and encoded at a time
 READ = 1 << 18  # elements of each model that are read at a time: small enough to stay in the processor's cache
 HOLDING = 4  # float32 copies of a tensor that a method may make beside its inputs
 HOLDING_IN_PASSES = 10  # the same of a block: small things count there, such as the places that counting makes
+LARGE = 1 << 30  # bytes of a merge from which on a faster loop is worth the second that it takes to load
 Bytes = npt.NDArray[np.uint8]
 BY_NAME = {one.name: arithmetic for arithmetic, one in DESCRIPTIONS.items()}
 WITH_REFERENCE = (Arithmetic.FLOAT32_DELTA, Arithmetic.FLOAT32_DELTA_FUSED, Arithmetic.STEPWISE_DELTA)
@@ -40,6 +41,7 @@ class Computer:
         self.plan = plan
         self._only_finite = only_finite
         self._own = threading.local()
+        self._large = plan.bytes > LARGE
         recipe = plan.recipe
         self._compute_in = DTYPES[recipe.dtype] if recipe.dtype else None
         self._options = recipe.modelprov
@@ -138,10 +140,8 @@ class Computer:
 
         `first` is the place in the tensor of the first element that was `made`.
         """
-        from modelprov.checkpoints.formats.compiled import any_nonfinite
-
         dtype = DType(tensor.format)
-        if not self._only_finite or not any_nonfinite(made, dtype.code, len(made) // dtype.size):
+        if not self._only_finite or not any_nonfinite(made, dtype):
             return
         values = decode(made, dtype)
         ours = ~np.isfinite(values)
@@ -179,17 +179,15 @@ class Computer:
     def _sum(
         self, arithmetic: Arithmetic, tensor: Planned, piece: Piece, first: int, count: int, out: memoryview
     ) -> None:
-        from modelprov.merge.fused import weighted
-
         rows = list(range(len(piece.views)))
         order = list(rows)
         if arithmetic in WITH_REFERENCE:  # the compiled function takes the reference last, and adds in the given order
             at = self._reference()
             rows = [row for row in rows if row != at] + [at]
             order = [rows.index(row) for row in range(len(rows))]
-        codes = np.array([piece.views[row].ref.dtype.code for row in rows], np.int64)
+        formats = [piece.views[row].ref.dtype for row in rows]
         weights = np.array([piece.settings.models[row]["weight"] for row in rows], np.float64)
-        raw, parents, line = self._buffers(len(rows))
+        raw, scratch = self._buffers(len(rows))
         for place, row in enumerate(rows):
             view = piece.views[row]
             self._read(tensor.inputs[row], view, first, raw[place].data[: count * view.ref.dtype.size])
@@ -197,8 +195,8 @@ class Computer:
         direct = target.ctypes.data % 8 == 0
         filled = target if direct else np.empty(len(target), np.uint8)
         weighted(
-            int(arithmetic), raw, codes, weights, np.array(order, np.int64), DType(tensor.format).code, count,
-            parents, line, filled,
+            int(arithmetic), raw, formats, weights, np.array(order, np.int64), DType(tensor.format), scratch,
+            filled, large=self._large,
         )  # fmt: skip
         views = [piece.views[row] for row in rows]
         held = [(raw[n, : count * view.ref.dtype.size], view.ref.dtype) for n, view in enumerate(views)]
@@ -252,22 +250,20 @@ class Computer:
             m = min(READ, count - at)
             raw = np.empty(m * dtype.size, np.uint8)
             self._read(number, view, first + at, raw.data)
-            out[at : at + m] = decode(raw, dtype)
+            if dtype in WITHIN_FLOAT32:
+                decode_single(raw, dtype, out[at : at + m])
+            else:
+                out[at : at + m] = decode(raw, dtype)
 
     def _read(self, number: int, view: TensorView, first: int, out: memoryview) -> None:
         start = view.start + first * view.ref.dtype.size
         self.plan.checkpoints[number].source.read_into(view.ref.shard, start, out)
 
-    def _buffers(self, models: int) -> tuple[Bytes, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Scratch of the calling thread for so many models."""
-        held = getattr(self._own, "buffers", None)
+    def _buffers(self, models: int) -> tuple[Bytes, Scratch]:
+        """Buffers of the calling thread for so many models."""
+        held: tuple[Bytes, Scratch] | None = getattr(self._own, "buffers", None)
         if held is None or len(held[0]) != models:
-            held = (
-                np.empty((models, READ * 4), np.uint8),
-                np.zeros((models, CHUNK), np.float32),
-                np.empty(CHUNK, np.float32),
-            )
-            self._own.buffers = held
+            held = self._own.buffers = (np.empty((models, READ * 4), np.uint8), Scratch(models))
         return held
 
 
