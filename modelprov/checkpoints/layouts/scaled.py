@@ -41,7 +41,7 @@ class ScaledTensor:
     block: tuple[int, int]
     by: str
     divisor: float
-    nearest: bool
+    supposed: bool
 
     @property
     def dtype(self) -> DType:
@@ -59,7 +59,7 @@ class ScaledTensor:
         width = 1 if self.scale == "F8_E8M0" else DType(self.scale).size
         scales = self._grid[0] * self._grid[1]
         bits = 8 * (1 + width * scales / max(self.shape[0] * self.shape[1], 1))
-        return Packing(f"{CODES[self.code]} with a scale for each {self.by}", bits, self.nearest)
+        return Packing(f"{CODES[self.code]} with a scale for each {self.by}", bits, True, self.supposed)
 
     def read(self, source: Source, first: int, count: int) -> Bytes:
         """See `PackedTensor`."""
@@ -70,8 +70,6 @@ class ScaledTensor:
 
     def cells(self, source: Source, first: int, count: int) -> tuple[Float64, Float64] | None:
         """See `PackedTensor`."""
-        if not self.nearest:
-            return None
         codes, scale, at = self._rows(source, first, count)
         lower, upper = scaled_bounds(*bounds(codes, self.code), scale, self.scale)
         known = np.isfinite(lower) & np.isfinite(upper) & (scale != 0)
@@ -137,7 +135,7 @@ def _scaled(
     int8 = tensor.format == "I8"
     return ScaledTensor(
         tensor.name, (rows, columns), tensor.format, (tensor.shard, tensor.start), form, (scale.shard, scale.start),
-        block, by, BITSANDBYTES if named == "SCB" else 1.0, not int8 or named == "SCB",
+        block, by, BITSANDBYTES if named == "SCB" else 1.0, int8 and named != "SCB",
     )  # fmt: skip
 
 
@@ -161,7 +159,17 @@ def _side(config: Mapping[str, Any] | None) -> tuple[int, int]:
     """Rows and columns of a block, as the config says, else as all such models had it so far."""
     for own in (config or {}, text_config(config)):
         section = own.get("quantization_config")
-        size = section.get("weight_block_size") if isinstance(section, dict) else None
+        size = _block_size(section) if isinstance(section, dict) else None
         if isinstance(size, list) and len(size) == 2 and all(type(each) is int and 0 < each < 1 << 20 for each in size):
             return size[0], size[1]
     return BLOCK
+
+
+def _block_size(section: Mapping[str, Any]) -> Any:
+    """What a `quantization_config` says of blocks: in a key of its own, or of a group's weights (compressed-tensors)."""
+    groups = section.get("config_groups")
+    for group in groups.values() if isinstance(groups, dict) else ():
+        weights = group.get("weights") if isinstance(group, dict) else None
+        if isinstance(weights, dict) and weights.get("block_structure"):
+            return weights["block_structure"]
+    return section.get("weight_block_size")
