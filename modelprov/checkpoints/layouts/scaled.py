@@ -166,7 +166,7 @@ def _side(config: Mapping[str, Any] | None) -> tuple[int, int]:
 
 
 def _block_size(section: Mapping[str, Any]) -> Any:
-    """What a `quantization_config` says of blocks: in a key of its own, or of a group's weights (compressed-tensors)."""
+    """What a `quantization_config` says of blocks: in a key of its own, or of a group of compressed-tensors."""
     groups = section.get("config_groups")
     for group in groups.values() if isinstance(groups, dict) else ():
         weights = group.get("weights") if isinstance(group, dict) else None

@@ -43,7 +43,8 @@ def packing_of(checkpoint: Checkpoint) -> Packing | None:
     total = sum(count for _, count in found)
     bits = sum(packing.bits * count for packing, count in found) / max(total, 1)
     formats = ", ".join(name for name, _ in elements.most_common())
-    return Packing(formats, bits, all(packing.nearest for packing, _ in found))
+    supposed = any(packing.supposed for packing, _ in found)
+    return Packing(formats, bits, all(packing.nearest for packing, _ in found), supposed)
 
 
 def bounded(packed: tuple[Packing | None, ...], sample: Sample | None) -> tuple[Packing | None, ...]:

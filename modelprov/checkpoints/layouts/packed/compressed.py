@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelprov.checkpoints.formats.grouped import CodeBook, Groups, Order, Slack, integers, unpack
-from modelprov.checkpoints.layouts.packed.stored import LONGEST, QUOTIENT, Found, InUnits, Packed, Stored, sides, window
+from modelprov.checkpoints.formats.scaled_codes import QUOTIENT
+from modelprov.checkpoints.layouts.packed.stored import LONGEST, Found, InUnits, Packed, Stored, sides, window
 from modelprov.checkpoints.sources.interface import Source
 
 

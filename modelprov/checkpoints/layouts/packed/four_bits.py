@@ -85,7 +85,8 @@ class FourBits(InUnits):
     def _largest(self, source: Source, begin: int, end: int) -> Float32:
         raw = self.largest.bytes(source, begin * self.largest.width, end * self.largest.width)
         if self.nested is None:
-            return self.largest.numbers(raw[None])[0]
+            plain: Float32 = self.largest.numbers(raw[None])[0]
+            return plain
         own, first, last = self.nested, begin // self.nested.block, -(-end // self.nested.block)
         table = own.table.numbers(own.table.bytes(source, 0, own.table.count * 4)[None])[0]
         scale = own.scale.numbers(own.scale.bytes(source, 4 * first, 4 * last)[None])[0]

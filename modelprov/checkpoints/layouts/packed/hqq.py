@@ -13,7 +13,8 @@ import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Bytes
 from modelprov.checkpoints.formats.grouped import CodeBook, Groups, Order, Slack, integers
-from modelprov.checkpoints.layouts.packed.stored import LONGEST, QUOTIENT, Found, InUnits, Packed, Stored, sides
+from modelprov.checkpoints.formats.scaled_codes import QUOTIENT
+from modelprov.checkpoints.layouts.packed.stored import LONGEST, Found, InUnits, Packed, Stored, sides
 from modelprov.checkpoints.sources.interface import Source
 
 WIDTHS = (1, 2, 4, 8)

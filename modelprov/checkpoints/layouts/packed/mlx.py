@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelprov.checkpoints.formats.grouped import CodeBook, Groups, Order, Slack, integers, unpack
-from modelprov.checkpoints.layouts.packed.stored import LONGEST, QUOTIENT, Found, InUnits, Packed, Stored
+from modelprov.checkpoints.formats.scaled_codes import QUOTIENT
+from modelprov.checkpoints.layouts.packed.stored import LONGEST, Found, InUnits, Packed, Stored
 from modelprov.checkpoints.sources.interface import Source
 
 WIDTHS = (2, 3, 4, 5, 6, 8)

@@ -13,7 +13,7 @@ import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import OTHER_SIZES, Bytes, DType, Float32, Float64
 from modelprov.checkpoints.formats.grouped import CodeBook, Groups, Slack, bounds, values
-from modelprov.checkpoints.formats.scaled_codes import scales_of
+from modelprov.checkpoints.formats.scaled_codes import QUOTIENT, scales_of
 from modelprov.checkpoints.layouts.decoded import PackedTensor
 from modelprov.checkpoints.sources.interface import Source
 from modelprov.checkpoints.types import Packing, RefusedTensor, TensorRef
@@ -26,8 +26,6 @@ SMALL = 4096
 """Bytes of a tensor that is read when a checkpoint is opened, as it says how others are stored."""
 NARROW = 8
 """Of a row's bytes, the part from which on all rows are read and cut: below it, each range by itself."""
-QUOTIENT = 2.0**-8
-"""How far a quotient may be off, relative: most quantisers divide in bf16, as the weights are."""
 FLOATS = frozenset(map(str, DType))
 
 
