@@ -29,6 +29,7 @@ from benchmarks.calibration import OPTIONS
 from benchmarks.cases.kinds import ACCUSATIONS, KINDS, NAMED
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.demo.writing import Weights
+from modelprov.errors import ModelprovError
 from modelprov.forensics.compare import compare
 from tests.memory import Silence, checkpoint
 from tests.packed import packed
@@ -53,15 +54,17 @@ def judge(task: tuple[int, int, str]) -> dict[str, Any]:
     case = kind.make(rng)
     suspect, *parents = case.models
     models = [in_form(suspect, form), *(checkpoint(f"P{n}", each) for n, each in enumerate(parents, 1))]
+    about = {"kind": kind.name, "truth": kind.truth, "format": form, "number": number, "seed": SEED}
     try:
         found = compare(models, OPTIONS, Silence()).findings
+    except ModelprovError as error:
+        return {**about, "class": "refused", "rule": type(error).__name__, "summary": error.message}
     except Exception as error:
         error.add_note(f"in case {number} of the kind {kind.name}, {form}")
         raise
     told = found.mixing
     return {
-        "kind": kind.name, "truth": kind.truth, "format": form, "number": number, "seed": SEED,
-        "class": str(found.verdict.class_), "rule": found.verdict.rule, "summary": found.verdict.summary,
+        **about, "class": str(found.verdict.class_), "rule": found.verdict.rule, "summary": found.verdict.summary,
         "alpha": case.alpha, "interval": [told.low, told.high], "method": told.method,
     }  # fmt: skip
 

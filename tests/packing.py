@@ -254,7 +254,7 @@ def tensors_of(weights: Weights, form: str) -> dict[str, Tensor]:
         if numbers.ndim != 2 or kind != "weight":
             made[name] = (np.asarray(numbers, np.float32), str(dtype))
             continue
-        plain = np.ascontiguousarray(numbers, np.float32)
+        plain = np.nan_to_num(np.ascontiguousarray(numbers, np.float32), posinf=0, neginf=0)
         parts = FORMS[form](plain) or fp8_row(plain)
         made |= {f"{stem}.{part}": tensor for part, tensor in parts.items()}
     return made

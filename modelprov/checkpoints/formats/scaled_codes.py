@@ -30,7 +30,9 @@ def scales_of(raw: Bytes, dtype: str) -> Float64:
 
 def values(codes: Bytes, code: str) -> Float32:
     """What codes stand for before they are scaled, float32 of the same shape."""
-    return np.take(_table(code)[0], codes)
+    made = np.empty(codes.shape, np.float32)
+    np.take(_table(code)[0], codes, out=made, mode="clip")
+    return made
 
 
 def bounds(codes: Bytes, code: str) -> tuple[Float64, Float64]:

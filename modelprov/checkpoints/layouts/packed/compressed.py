@@ -88,6 +88,7 @@ def find(found: Found) -> Iterator[Packed]:
         rows, columns = shape
         groups = 1 if scale.shape in ((rows,), (rows, 1)) else scale.shape[1] if len(scale.shape) == 2 else 0
         widths = [bits for bits in range(1, 9) if words.shape == (rows, -(-columns * bits // 32))]
+        widths = [bits for bits in widths if columns * bits % 32 == 0] or widths  # a short row fits several
         if len(widths) != 1 or not groups or scale.shape[0] != rows or columns % groups:
             continue
         (width,) = widths
