@@ -44,6 +44,7 @@ from modelprov.checkpoints.layouts.files import (
 )
 from modelprov.checkpoints.layouts.folders import folders_with_weights, model_parts
 from modelprov.checkpoints.layouts.gguf_model import gguf_files, open_gguf
+from modelprov.checkpoints.layouts.packed.finding import with_packed
 from modelprov.checkpoints.layouts.scaled import with_scaled
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
 from modelprov.checkpoints.mistaken import OTHER_KINDS
@@ -131,7 +132,7 @@ def _opened(home: Home, name: str | None, label: str, location: str, notes: list
         folder=home.folder,
         files=home,
     )
-    return with_scaled(opened)
+    return with_packed(with_scaled(opened))
 
 
 def _of_fingerprint(home: Home, name: str, label: str, location: str) -> Checkpoint:
