@@ -12,8 +12,16 @@ from modelprov.forensics.judging import rows, stacked, wording
 from modelprov.forensics.judging.beyond import in_view_of
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts, PairedUnits
-from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather
-from modelprov.forensics.judging.named_method import claimed, decision_of, named, open_to_methods, told, told_open
+from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather, whole_rows
+from modelprov.forensics.judging.named_method import (
+    claimed,
+    decision_of,
+    named,
+    open_to_methods,
+    tells_more_than,
+    told,
+    told_open,
+)
 from modelprov.forensics.judging.packed import bounded, in_view_of_packing, shown, with_width
 from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas, same_bits_alphas
 from modelprov.forensics.judging.rows import Table
@@ -113,7 +121,8 @@ def collect(
         )  # fmt: skip
     decision, method = decide(facts), None
     found_method = methods() if methods and not any(packed) and open_to_methods(decision, facts.parents) else None
-    found_method = found_method if claimed(found_method) else None
+    given = whole_rows(table, recomputed) if decision.rule == "partly-exact" and table.slot is not None else ()
+    found_method = found_method if claimed(found_method) and tells_more_than(found_method, given) else None
     if found_method is not None and decision_of(decision, found_method).rule in ("method", "picked"):
         method = named(found_method, table, locations)
     elif pieces is not None:

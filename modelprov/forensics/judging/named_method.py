@@ -7,7 +7,7 @@ as well, and shows in the rounding, or is so fine that it could.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from modelprov.forensics.judging.decision import Decision
@@ -70,6 +70,11 @@ def claimed(found: FoundMethod | None) -> bool:
         and found.bits.missed <= MISSED * found.distinct
         and found.whole == found.tensors
     )
+
+
+def tells_more_than(found: FoundMethod | None, given: Iterable[int]) -> bool:
+    """Whether it was tried on a tensor that is not among those `given`, whose bits a recipe gives as well."""
+    return found is not None and (not found.rows or not set(found.rows) <= set(map(int, given)))
 
 
 def named(found: FoundMethod, table: Table, locations: Sequence[str]) -> NamedMethod:
