@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from modelprov.checkpoints.plan import Int64
 from modelprov.checkpoints.types import AlignedTensor, Component, Packing
 from modelprov.forensics.judging import rows, stacked, wording
 from modelprov.forensics.judging.beyond import in_view_of
@@ -14,11 +15,10 @@ from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather, whole_rows
 from modelprov.forensics.judging.named_method import (
-    claimed,
+    claim,
     decision_of,
     named,
     open_to_methods,
-    tells_more_than,
     told,
     told_open,
 )
@@ -121,8 +121,7 @@ def collect(
         )  # fmt: skip
     decision, method = decide(facts), None
     found_method = methods() if methods and not any(packed) and open_to_methods(decision, facts.parents) else None
-    given = whole_rows(table, recomputed) if decision.rule == "partly-exact" and table.slot is not None else ()
-    found_method = found_method if claimed(found_method) and tells_more_than(found_method, given) else None
+    found_method = claim(found_method, _given(decision, table, recomputed))
     if found_method is not None and decision_of(decision, found_method).rule in ("method", "picked"):
         method = named(found_method, table, locations)
     elif pieces is not None:
@@ -157,6 +156,11 @@ def collect(
         verdict, facts, held(decision, facts), mix, remade, after, method,
         *_rows(table, parts if kin else {}, reproduced, kin), tensors, beyond,
     )  # fmt: skip
+
+
+def _given(decision: Decision, table: Table, explained: Int64) -> Int64:
+    """The tensors of which a recipe gives the bits, where it is one of a part; else none."""
+    return whole_rows(table, explained) if decision.rule == "partly-exact" and table.slot is not None else explained[:0]
 
 
 def _parts(

@@ -72,9 +72,11 @@ def claimed(found: FoundMethod | None) -> bool:
     )
 
 
-def tells_more_than(found: FoundMethod | None, given: Iterable[int]) -> bool:
-    """Whether it was tried on a tensor that is not among those `given`, whose bits a recipe gives as well."""
-    return found is not None and (not found.rows or not set(found.rows) <= set(map(int, given)))
+def claim(found: FoundMethod | None, given: Iterable[int]) -> FoundMethod | None:
+    """The method where it may be claimed: it was tried on more than the tensors `given`, whose bits a recipe gives."""
+    if found is None or not claimed(found):
+        return None
+    return None if found.rows and set(found.rows) <= set(map(int, given)) else found
 
 
 def named(found: FoundMethod, table: Table, locations: Sequence[str]) -> NamedMethod:
