@@ -122,6 +122,8 @@ def _judge(
         comparison = compare([suspect, *parents], options, progress)
         judged.append(Judged(mixture, comparison))
         if comparison.findings.verdict.class_ not in PROVEN:
+            if each.doubtful:
+                judged.pop()
             continue
         used = _used(comparison, [entries[member].label for member in mixture.members])
         if all(used):
