@@ -16,6 +16,8 @@ import numpy as np
 from modelprov.checkpoints.homes import json_in
 from modelprov.checkpoints.layouts.decoded import DecodedSource
 from modelprov.checkpoints.layouts.makers import (
+    PAIRED,
+    ROOT,
     Geometry,
     Part,
     Reading,
@@ -61,12 +63,26 @@ def in_common_layout(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, ...
         return tuple(checkpoints)
     models = [_model(checkpoint) for checkpoint in checkpoints]
     widths = frozenset(width for checkpoint in checkpoints for width in _widths(checkpoint))
+    usual = _usual(models, widths)
     return tuple(
         model.checkpoint
         if model.checkpoint.packings or model.checkpoint.fingerprint is not None
-        else _relaid(model, [other for other in models if other is not model], widths)
+        else _relaid(model, [other for other in (*models, *usual) if other is not model], widths)
         for model in models
     )
+
+
+def _usual(models: Sequence[_Model], widths: frozenset[int]) -> list[_Model]:
+    """Models of Meta's and Mistral's layout as they are in the usual one, for others beside which nobody has that."""
+    paired = [model for model in models if ROOT in model.shapes and is_makers(model.shapes)]
+    if len(paired) == len(models):
+        return []
+    found = []
+    for model in paired:
+        readings = [(name, makers_reading(name, model.shapes, Geometry(widths))) for name in model.shapes]
+        seen = {part.name: part.shape for _, reading in readings if reading is not None for part in reading.parts}
+        found.append(replace(model, shapes=seen, seen=seen))
+    return found
 
 
 def _stored_shapes(checkpoint: Checkpoint) -> dict[str, Shape]:
@@ -90,12 +106,15 @@ def _relaid(model: _Model, others: Sequence[_Model], widths: frozenset[int]) -> 
     """A model with the tensors in another layout that another model has there."""
     chosen: dict[str, Reading] = {}
     open_: dict[str, Reading] = {}
+    alike: dict[str, Reading] = {}
     for name, reading, other in _readings(model, others, widths):
         if reading.open:
             if reading.wanted in other.seen:
                 open_.setdefault(name, reading)
-        elif name not in chosen and _is_there(model, name, reading, other):
-            chosen[name] = reading
+        elif name not in chosen and _has_parts(reading, other):
+            (alike if _has_it_too(model, name, reading, other) else chosen)[name] = reading
+    if chosen:  # then all of it, under the other names
+        chosen = {name: each for name, each in alike.items() if each.layout == PAIRED} | chosen
     taken = Counter(part.name for reading in chosen.values() for part in reading.parts)
     kept = {
         name for ref_name, names in model.views.items() if ref_name not in _names_of(model, chosen) for name in names
@@ -132,14 +151,15 @@ def _readings(model: _Model, others: Sequence[_Model], widths: frozenset[int]) -
                 yield name, reading, other
 
 
-def _is_there(model: _Model, name: str, reading: Reading, other: _Model) -> bool:
-    """Whether another model has all parts of a reading, and not the tensor as it is stored."""
-    if any(squeezed(other.seen.get(part.name, (0,))) != squeezed(part.shape) for part in reading.parts):
-        return False
-    if reading.forced:
-        return True
-    own = model.views.get(model.stored[name].name, ())
-    return not all(squeezed(other.seen.get(each, (0,))) == squeezed(model.seen[each]) for each in own)
+def _has_parts(reading: Reading, other: _Model) -> bool:
+    """Whether another model has all parts of a reading."""
+    return all(squeezed(other.seen.get(part.name, (0,))) == squeezed(part.shape) for part in reading.parts)
+
+
+def _has_it_too(model: _Model, name: str, reading: Reading, other: _Model) -> bool:
+    """Whether another model has the tensor as it is stored, too."""
+    own = () if reading.forced else model.views.get(model.stored[name].name, ())
+    return bool(own) and all(squeezed(other.seen.get(each, (0,))) == squeezed(model.seen[each]) for each in own)
 
 
 def _with(model: _Model, chosen: Mapping[str, Reading], notes: Sequence[str]) -> Checkpoint:

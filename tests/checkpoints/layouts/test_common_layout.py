@@ -248,6 +248,12 @@ def test_internlm2_and_a_llama_made_of_it_are_the_same(tmp_path: Path) -> None:
     assert all_alike(usual, own)
 
 
+def test_two_layouts_beside_which_nobody_has_the_usual_one_meet_in_it(tmp_path: Path) -> None:
+    _, tensors = in_hf(tmp_path / "usual")
+    first = saved(tmp_path / "first", internlm2(tensors), config=INTERNLM)
+    assert all_alike(first, saved(tmp_path / "second", to_makers(tensors), params=PARAMS))
+
+
 def test_fused_q_k_and_v_of_gpt_neox_are_those_with_which_it_computes(tmp_path: Path) -> None:
     config = transformers.GPTNeoXConfig(
         vocab_size=WORDS, hidden_size=HIDDEN, intermediate_size=UNITS, num_hidden_layers=1, num_attention_heads=HEADS
