@@ -6,7 +6,7 @@ Local files have fast ways of their own (`sources/local_access.py`); every other
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,13 +79,11 @@ def _access(source: Source, method: str, room: int) -> Access:
 class Reader:
     """Loads blocks of a plan for one thread; its buffers are reused, so a block is valid until the next `load`.
 
-    `allocate` makes the memory that everything is read into, page-aligned, by its size in bytes; without it files are
-    mapped where that is cheaper.
+    Files are mapped where that is cheaper than reading them.
     """
 
-    def __init__(self, plan: Plan, sources: Sources, allocate: Callable[[int], Bytes] | None = None) -> None:
+    def __init__(self, plan: Plan, sources: Sources) -> None:
         self._plan, self._access, self._gaps = plan, sources.access, sources.gaps
-        self._maps, self._allocate = allocate is None, allocate or aligned_buffer
         self._buffers: list[Bytes] = [aligned_buffer(1) for _ in self._access]
         self._behind: list[View] = []
 
@@ -105,7 +103,7 @@ class Reader:
     def _load(self, checkpoint: int, block: slice) -> tuple[Bytes, npt.NDArray[np.int64]]:
         runs = byte_ranges(self._plan, block, checkpoint, self._gaps[checkpoint])
         start = self._plan.start[checkpoint, block]
-        view = None if not self._maps or (start % 4).any() else self._access[checkpoint].view(runs)
+        view = None if (start % 4).any() else self._access[checkpoint].view(runs)
         if view is not None:
             self._behind.append(view)
             return view.bytes, start
@@ -118,7 +116,7 @@ class Reader:
             places.append(end + begin % ALIGNMENT)
             end = -(-(places[-1] + stop - begin) // ALIGNMENT) * ALIGNMENT
         if len(self._buffers[checkpoint]) < end:
-            self._buffers[checkpoint] = self._allocate(end)
+            self._buffers[checkpoint] = aligned_buffer(end)
         buffer = self._buffers[checkpoint]
         self._access[checkpoint].fill(runs, places, buffer)
         start = np.empty(block.stop - block.start, np.int64)

@@ -36,8 +36,8 @@ def threads_within(memory: int, threads: int, checkpoints: int) -> int:
 
 def block_bytes(memory: int, threads: int, checkpoints: int, device: Device) -> int:
     """Bytes of each checkpoint in a block, so that all threads' buffers stay within `memory` bytes."""
-    held = BUFFERS_PER_THREAD if device.buffer is None else 1
-    return int(np.clip(memory // max(1, threads * checkpoints * held), SMALLEST_BLOCK, device.block))
+    held = max(1, threads * checkpoints * BUFFERS_PER_THREAD)
+    return int(np.clip(memory // held, SMALLEST_BLOCK, device.block))
 
 
 def sweep(
@@ -58,7 +58,7 @@ def sweep(
     sums = _InOrder(plan, Moments.empty(len(checkpoints), tensors) if total is None else total, on_sums)
 
     def make_worker() -> Callable[[int], None]:
-        reader = Reader(plan, sources, device.buffer)
+        reader = Reader(plan, sources)
 
         def work(number: int) -> None:
             block = plan.block(number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,12 +70,10 @@ class Kernel(Protocol):
 class Device:
     """Where a pass computes: its kernel, words about it for reports, and how it wants weights brought to it.
 
-    `buffer` makes memory for a reader, by its size in bytes; None where any memory will do, maps of files too.
     `threads` at most read at a time, blocks of at most `block` bytes of each checkpoint.
     """
 
     kernel: Kernel
     description: str
-    buffer: Callable[[int], npt.NDArray[np.uint8]] | None = None
     threads: int | None = None
     block: int = 8 << 20
