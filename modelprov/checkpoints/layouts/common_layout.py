@@ -26,6 +26,7 @@ from modelprov.checkpoints.layouts.makers import (
     is_conv1d,
     is_makers,
     makers_reading,
+    may_be_seen_otherwise,
     stack_reading,
     threes_of,
     turned_reading,
@@ -58,8 +59,8 @@ def in_common_layout(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, ...
 
     Quantised ones and fingerprints stay as they are.
     """
-    first = _stored_shapes(checkpoints[0]) if checkpoints else {}
-    if all(_stored_shapes(checkpoint) == first for checkpoint in checkpoints[1:]):
+    stored = [{name: ref.shape for name, ref in checkpoint.tensors.items()} for checkpoint in checkpoints]
+    if all(shapes == stored[0] for shapes in stored[1:]) or not any(map(may_be_seen_otherwise, stored)):
         return tuple(checkpoints)
     models = [_model(checkpoint) for checkpoint in checkpoints]
     widths = frozenset(width for checkpoint in checkpoints for width in _widths(checkpoint))
@@ -83,10 +84,6 @@ def _usual(models: Sequence[_Model], widths: frozenset[int]) -> list[_Model]:
         seen = {part.name: part.shape for _, reading in readings if reading is not None for part in reading.parts}
         found.append(replace(model, shapes=seen, seen=seen))
     return found
-
-
-def _stored_shapes(checkpoint: Checkpoint) -> dict[str, Shape]:
-    return {name: ref.shape for name, ref in checkpoint.tensors.items()}
 
 
 def _model(checkpoint: Checkpoint) -> _Model:

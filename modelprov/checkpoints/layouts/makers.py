@@ -94,6 +94,13 @@ BESIDE = {
     "q_proj": ("k_proj", "v_proj"), "query": ("key", "value"), "q": ("k", "v"), "to_q": ("to_k", "to_v"),
     "q_lin": ("k_lin", "v_lin"),
 }  # fmt: skip
+SIGNS = tuple(
+    f".{word}{kind}"
+    for word in ("attention.wq", "c_fc", "query_key_value", "linear_qkv", "wqkv", "qkv_proj", "qkv", "W_pack", "Wqkv",
+                 "c_attn", "att_proj", "in_proj")
+    for kind in (".weight", "_weight")
+)  # fmt: skip
+"""Endings of names of which a model in one of these layouts has one at least."""
 BY_GROUPS = frozenset({"wqkv", "linear_qkv"})
 """Words under which q, k and v of every group of heads lie together, whoever writes them (InternLM2, Megatron)."""
 IN_A_ROW = frozenset({"qkv_proj", "qkv", "W_pack", "Wqkv", "att_proj", "in_proj"})
@@ -191,6 +198,16 @@ def threes_of(names: Iterable[str]) -> Threes:
         place = (_place(name), query["kind"])
         found[place] = three if place not in found and held.issuperset(three) else None
     return found
+
+
+def may_be_seen_otherwise(shapes: Shapes) -> bool:
+    """Whether any stored name or stack is of a layout that is told here: quickly, for models of many tensors."""
+    if any(name.endswith(SIGNS) for name in shapes):
+        return True
+    stacks = [name for name in shapes if name.endswith(".experts.gate_up_proj")]
+    return any(
+        _inputs_first(shapes[name], shapes.get(f"{name[: -len('gate_up_proj')]}down_proj", ())) for name in stacks
+    )
 
 
 def has_own_order(name: str) -> bool:

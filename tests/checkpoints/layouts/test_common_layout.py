@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.layouts import common_layout
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.layouts.common_layout import in_common_layout
 from modelprov.checkpoints.layouts.naming import canonical_name
@@ -201,6 +202,26 @@ def test_two_models_of_one_layout_stay_as_they_are(tmp_path: Path) -> None:
     first, second = (saved(tmp_path / str(seed), makers_own(seed), params=PARAMS) for seed in (0, 1))
     before = [open_checkpoint(str(folder)) for folder in (first, second)]
     assert in_common_layout(before) == tuple(before)
+
+
+def test_nothing_is_worked_out_for_models_of_usual_layouts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common_layout, "canonical_views", None)
+    _, tensors = in_hf(tmp_path / "usual")
+    fewer = {name: tensor for name, tensor in tensors.items() if "layers.1" not in name}
+    before = [open_checkpoint(str(folder)) for folder in (tmp_path / "usual", saved(tmp_path / "fewer", fewer))]
+    assert in_common_layout(before) == tuple(before)
+
+
+def test_a_mixture_of_experts_in_mistrals_own_layout_is_the_one_in_transformers(tmp_path: Path) -> None:
+    config = transformers.MixtralConfig(
+        vocab_size=WORDS, hidden_size=HIDDEN, intermediate_size=UNITS, num_hidden_layers=1, num_attention_heads=HEADS,
+        num_key_value_heads=GROUPS, num_local_experts=4,
+    )  # fmt: skip
+    transformers.MixtralForCausalLM(config).to(torch.bfloat16).save_pretrained(tmp_path / "usual")
+    stored = load_file(tmp_path / "usual" / "model.safetensors")
+    own = {name.replace("block_sparse_moe", "feed_forward"): tensor for name, tensor in to_makers(stored).items()}
+    assert "layers.0.feed_forward.experts.3.w2.weight" in own
+    assert all_alike(saved(tmp_path / "own", own, params=PARAMS), tmp_path / "usual")
 
 
 def test_heads_that_nobody_states_or_two_state_differently_are_left_unaligned_and_said(tmp_path: Path) -> None:
