@@ -73,17 +73,32 @@ def in_common_layout(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, ...
     )
 
 
+def in_usual_layout(checkpoint: Checkpoint) -> Checkpoint:
+    """A model of Meta's or Mistral's own layout as one in that of transformers, which others have; any other as it is.
+
+    What cannot be told stays under its own name.
+    """
+    plain = not checkpoint.packings and checkpoint.fingerprint is None
+    if not plain or not any(name.endswith(ROOT) for name in checkpoint.tensors):
+        return checkpoint
+    model, widths = _model(checkpoint), frozenset(_widths(checkpoint))
+    usual = _as_usual(model, widths) if is_makers(model.shapes) else None
+    return checkpoint if usual is None else _relaid(model, [usual], widths)
+
+
 def _usual(models: Sequence[_Model], widths: frozenset[int]) -> list[_Model]:
     """Models of Meta's and Mistral's layout as they are in the usual one, for others beside which nobody has that."""
     paired = [model for model in models if ROOT in model.shapes and is_makers(model.shapes)]
     if len(paired) == len(models):
         return []
-    found = []
-    for model in paired:
-        readings = [(name, makers_reading(name, model.shapes, Geometry(widths))) for name in model.shapes]
-        seen = {part.name: part.shape for _, reading in readings if reading is not None for part in reading.parts}
-        found.append(replace(model, shapes=seen, seen=seen))
-    return found
+    return [_as_usual(model, widths) for model in paired]
+
+
+def _as_usual(model: _Model, widths: frozenset[int]) -> _Model:
+    """What of a model of Meta's or Mistral's layout is in the usual one, by names and shapes."""
+    readings = [makers_reading(name, model.shapes, Geometry(widths)) for name in model.shapes]
+    seen = {part.name: part.shape for reading in readings if reading is not None for part in reading.parts}
+    return replace(model, shapes=seen, seen=seen)
 
 
 def _model(checkpoint: Checkpoint) -> _Model:
@@ -201,10 +216,7 @@ def _told(chosen: Mapping[str, Reading]) -> list[str]:
     for layout, count in counts.items():
         name, reading = examples[layout]
         parts = ", ".join(quoted(part.name) for part in reading.parts[:3])
-        told.append(
-            f"{count:,} tensors in a layout {layout} were read in that of the other models, e.g. {quoted(name)} as "
-            f"{parts}"
-        )
+        told.append(f"{count:,} tensors in a layout {layout} were read in another, e.g. {quoted(name)} as {parts}")
     return told
 
 
@@ -213,8 +225,7 @@ def _told_open(open_: Mapping[str, Reading]) -> list[str]:
     counts = Counter((reading.layout, reading.open) for reading in open_.values())
     examples = {(reading.layout, reading.open): name for name, reading in reversed(list(open_.items()))}
     return [
-        f"{count:,} tensors in a layout {layout} were not put into that of the other models and not compared, e.g. "
-        f"{quoted(examples[layout, why])}: {why}"
+        f"{count:,} tensors in a layout {layout} were left in it, e.g. {quoted(examples[layout, why])}: {why}"
         for (layout, why), count in counts.items()
     ]
 

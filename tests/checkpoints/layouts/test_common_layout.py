@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.layouts import common_layout
 from modelprov.checkpoints.layouts.alignment import align
-from modelprov.checkpoints.layouts.common_layout import in_common_layout
+from modelprov.checkpoints.layouts.common_layout import in_common_layout, in_usual_layout
 from modelprov.checkpoints.layouts.naming import canonical_name
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Alignment, Checkpoint
@@ -202,6 +202,19 @@ def test_two_models_of_one_layout_stay_as_they_are(tmp_path: Path) -> None:
     first, second = (saved(tmp_path / str(seed), makers_own(seed), params=PARAMS) for seed in (0, 1))
     before = [open_checkpoint(str(folder)) for folder in (first, second)]
     assert in_common_layout(before) == tuple(before)
+
+
+def test_alone_a_makers_model_is_in_the_usual_layout_and_any_other_in_its_own(tmp_path: Path) -> None:
+    usual, tensors = in_hf(tmp_path / "usual")
+    own = open_checkpoint(str(saved(tmp_path / "own", to_makers(tensors), params=PARAMS)))
+    seen = in_usual_layout(own)
+    assert {canonical_name(name): ref.shape for name, ref in seen.tensors.items()} == {
+        name: tuple(tensor.shape) for name, tensor in tensors.items()
+    }
+    name = "model.layers.1.self_attn.k_proj.weight"
+    assert torch.equal(values(seen, name), tensors[name].flatten())
+    plain = open_checkpoint(str(usual))
+    assert in_usual_layout(plain) is plain
 
 
 def test_nothing_is_worked_out_for_models_of_usual_layouts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
