@@ -13,6 +13,7 @@ import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.checkpoints.layouts.alignment import align
+from modelprov.checkpoints.layouts.common_layout import in_usual_layout
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.compare import Comparison, Options, compare
@@ -72,6 +73,7 @@ def identify(suspect: Checkpoint, entries: Sequence[Checkpoint], options: Option
     Raises `CouldNotJudgeError` where none can be compared, and what reading and `compare` raise.
     """
     progress.stage(f"reading the places of {len(entries):,} entries")
+    suspect = in_usual_layout(suspect)
     values = shared(suspect, entries)
     near = ranking(values)
     comparable = np.flatnonzero(near.elements >= MINIMUM_ELEMENTS)
