@@ -13,6 +13,7 @@ import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.checkpoints.layouts.alignment import align
+from modelprov.checkpoints.layouts.common_layout import in_usual_layout
 from modelprov.checkpoints.remote.source import is_far
 from modelprov.checkpoints.remote.traffic import TRAFFIC
 from modelprov.checkpoints.types import Checkpoint
@@ -74,6 +75,7 @@ def identify(suspect: Checkpoint, entries: Sequence[Checkpoint], options: Option
     Raises `CouldNotJudgeError` where none can be compared, and what reading and `compare` raise.
     """
     progress.stage(f"reading the places of {len(entries):,} entries")
+    suspect = in_usual_layout(suspect)
     values = shared(suspect, entries)
     near = ranking(values)
     comparable = np.flatnonzero(near.elements >= MINIMUM_ELEMENTS)
