@@ -63,12 +63,12 @@ def in_common_layout(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, ...
     if all(shapes == stored[0] for shapes in stored[1:]) or not any(map(may_be_seen_otherwise, stored)):
         return tuple(checkpoints)
     models = [_model(checkpoint) for checkpoint in checkpoints]
-    widths = frozenset(width for checkpoint in checkpoints for width in _widths(checkpoint))
-    usual = _usual(models, widths)
+    heads = _heads(checkpoints)
+    usual = _usual(models, heads)
     return tuple(
         model.checkpoint
         if model.checkpoint.packings or model.checkpoint.fingerprint is not None
-        else _relaid(model, [other for other in (*models, *usual) if other is not model], widths)
+        else _relaid(model, [other for other in (*models, *usual) if other is not model], heads)
         for model in models
     )
 
@@ -81,22 +81,22 @@ def in_usual_layout(checkpoint: Checkpoint) -> Checkpoint:
     plain = not checkpoint.packings and checkpoint.fingerprint is None
     if not plain or not any(name.endswith(ROOT) for name in checkpoint.tensors):
         return checkpoint
-    model, widths = _model(checkpoint), frozenset(_widths(checkpoint))
-    usual = _as_usual(model, widths) if is_makers(model.shapes) else None
-    return checkpoint if usual is None else _relaid(model, [usual], widths)
+    model, heads = _model(checkpoint), _heads([checkpoint])
+    usual = _as_usual(model, heads) if is_makers(model.shapes) else None
+    return checkpoint if usual is None else _relaid(model, [usual], heads)
 
 
-def _usual(models: Sequence[_Model], widths: frozenset[int]) -> list[_Model]:
+def _usual(models: Sequence[_Model], heads: Geometry) -> list[_Model]:
     """Models of Meta's and Mistral's layout as they are in the usual one, for others beside which nobody has that."""
     paired = [model for model in models if ROOT in model.shapes and is_makers(model.shapes)]
     if len(paired) == len(models):
         return []
-    return [_as_usual(model, widths) for model in paired]
+    return [_as_usual(model, heads) for model in paired]
 
 
-def _as_usual(model: _Model, widths: frozenset[int]) -> _Model:
+def _as_usual(model: _Model, heads: Geometry) -> _Model:
     """What of a model of Meta's or Mistral's layout is in the usual one, by names and shapes."""
-    readings = [makers_reading(name, model.shapes, Geometry(widths)) for name in model.shapes]
+    readings = [makers_reading(name, model.shapes, heads) for name in model.shapes]
     seen = {part.name: part.shape for reading in readings if reading is not None for part in reading.parts}
     return replace(model, shapes=seen, seen=seen)
 
@@ -114,12 +114,12 @@ def _model(checkpoint: Checkpoint) -> _Model:
     return _Model(checkpoint, stored, shapes, seen, {name: tuple(names) for name, names in views.items()})
 
 
-def _relaid(model: _Model, others: Sequence[_Model], widths: frozenset[int]) -> Checkpoint:
+def _relaid(model: _Model, others: Sequence[_Model], heads: Geometry) -> Checkpoint:
     """A model with the tensors in another layout that another model has there."""
     chosen: dict[str, Reading] = {}
     open_: dict[str, Reading] = {}
     alike: dict[str, Reading] = {}
-    for name, reading, other in _readings(model, others, widths):
+    for name, reading, other in _readings(model, others, heads):
         if reading.open:
             if reading.wanted in other.seen:
                 open_.setdefault(name, reading)
@@ -146,10 +146,10 @@ def _names_of(model: _Model, chosen: Mapping[str, Reading]) -> set[str]:
     return {model.stored[name].name for name in chosen}
 
 
-def _readings(model: _Model, others: Sequence[_Model], widths: frozenset[int]) -> Iterator[tuple[str, Reading, _Model]]:
+def _readings(model: _Model, others: Sequence[_Model], heads: Geometry) -> Iterator[tuple[str, Reading, _Model]]:
     """Every way to see a stored tensor, by canonical name, in the layout of another model."""
     config = text_config(model.checkpoint.config)
-    geometry = Geometry(widths, str(config.get("model_type", "")).lower())
+    geometry = replace(heads, kind=str(config.get("model_type", "")).lower())
     makers = is_makers(model.shapes)
     for other in others:
         conv1d = is_conv1d(model.shapes, other.shapes)
@@ -230,19 +230,38 @@ def _told_open(open_: Mapping[str, Reading]) -> list[str]:
     ]
 
 
-def _widths(checkpoint: Checkpoint) -> Iterator[int]:
+def _heads(checkpoints: Sequence[Checkpoint]) -> Geometry:
+    """What all of them say of their heads."""
+    told = [(checkpoint, _params(checkpoint)) for checkpoint in checkpoints]
+    return Geometry(
+        frozenset(width for checkpoint, params in told for width in _widths(checkpoint, params)),
+        vision=frozenset(width for checkpoint, params in told for width in _vision_widths(checkpoint, params)),
+    )
+
+
+def _params(checkpoint: Checkpoint) -> Mapping[str, Any]:
+    """Meta's or Mistral's own config; nothing where none can be read."""
+    home = checkpoint.beside
+    try:
+        return json_in(home, PARAMS) if home is not None and home.has(PARAMS) else {}
+    except ModelprovError:
+        return {}
+
+
+def _vision_widths(checkpoint: Checkpoint, params: Mapping[str, Any]) -> Iterator[int]:
+    """Dimensions of a head of the part that sees."""
+    for told in ((checkpoint.config or {}).get("vision_config"), params.get("vision_encoder")):
+        if isinstance(told, dict):
+            yield from _width(told.get("head_dim"), told.get("hidden_size"), told.get("num_attention_heads"))
+
+
+def _widths(checkpoint: Checkpoint, params: Mapping[str, Any]) -> Iterator[int]:
     """Dimensions of a head of attention, as its config, Meta's or Mistral's `params.json` and a stored table say."""
     config = text_config(checkpoint.config)
     yield from _width(config.get("head_dim"), config.get("hidden_size"), config.get("num_attention_heads"))
     if "n_head" in config:  # GPT-2, Bloom
         yield from _width(None, config.get("n_embd", config.get("hidden_size")), config["n_head"])
-    home = checkpoint.beside
-    if home is not None and home.has(PARAMS):
-        try:
-            told = json_in(home, PARAMS)
-        except ModelprovError:
-            told = {}
-        yield from _width(told.get("head_dim"), told.get("dim"), told.get("n_heads"))
+    yield from _width(params.get("head_dim"), params.get("dim"), params.get("n_heads"))
     table = checkpoint.tensors.get("rope.freqs")
     if table is not None and len(table.shape) == 1:
         yield 2 * table.shape[0]

@@ -56,14 +56,17 @@ class Geometry:
 
     widths: frozenset[int]
     kind: str = ""
+    vision: frozenset[int] = frozenset()
+    """The same as `widths`, of the part that sees."""
 
-    def width(self, *rows: int) -> int | str:
+    def width(self, *rows: int, vision: bool = False) -> int | str:
         """Dimensions of a head that divide all of these numbers of rows, or why they are not known."""
-        if not self.widths:
+        widths = self.vision if vision else self.widths
+        if not widths:
             return "nothing says how many heads there are"
-        if len(self.widths) > 1:
-            return f"heads of {' and of '.join(map(str, sorted(self.widths)))} dimensions are said"
-        (width,) = self.widths
+        if len(widths) > 1:
+            return f"heads of {' and of '.join(map(str, sorted(widths)))} dimensions are said"
+        (width,) = widths
         return f"heads of {width} dimensions do not divide it" if any(own % width for own in rows) else width
 
 
@@ -83,6 +86,17 @@ INNER_WORDS = {
     "ffn_norm": "post_attention_layernorm",
 }  # fmt: skip
 MLP_WORDS = {"w1": "gate_proj", "w2": "down_proj", "w3": "up_proj"}
+
+SEES = re.compile(
+    r"vision_encoder\.(?P<before>(?:.+\.)?)(?P<word>attention\.w[qkvo]|feed_forward\.w[123])\.(?P<kind>weight|bias)"
+)
+SEES_WORDS = {"wq": "q_proj", "wk": "k_proj", "wv": "v_proj", "wo": "o_proj"} | MLP_WORDS
+BRIDGES = {
+    "vision_encoder.": "vision_tower.", "vision_language_adapter.w_in.": "multi_modal_projector.linear_1.",
+    "vision_language_adapter.w_out.": "multi_modal_projector.linear_2.",
+    "patch_merger.": "multi_modal_projector.patch_merger.", "pre_mm_projector_norm.": "multi_modal_projector.norm.",
+}  # fmt: skip
+"""Mistral's words around the part that sees, as transformers' own table of conversions has them."""
 
 ATTENTION = r"(?:self_attn|attn|attention|self_attention)"
 FUSED = re.compile(
@@ -134,6 +148,8 @@ def makers_reading(name: str, shapes: Shapes, geometry: Geometry) -> Reading | N
     shape = shapes[name]
     if (outer := OUTER.fullmatch(name)) is not None:
         return _renamed(f"{OUTER_WORDS[outer['word']]}.{outer['kind']}", shape)
+    if (bridge := next((before for before in BRIDGES if name.startswith(before)), None)) is not None:
+        return _seeing(name, f"{BRIDGES[bridge]}{name.removeprefix(bridge)}", shapes, geometry)
     layer = LAYER.fullmatch(name)
     found = INNER.fullmatch(layer["rest"]) if layer is not None else None
     if layer is None or found is None:
@@ -283,12 +299,25 @@ def _renamed(name: str, shape: Shape) -> Reading:
     )
 
 
-def _paired(stored: str, name: str, shapes: Shapes, geometry: Geometry) -> Reading:
-    """Rows of q or k from pairs to halves, within each head."""
+def _seeing(stored: str, name: str, shapes: Shapes, geometry: Geometry) -> Reading:
+    """A tensor of the part that sees, or of what joins it to the text model, called `name` but for the last words."""
+    found = SEES.fullmatch(stored)
+    if found is None:
+        return _renamed(name, shapes[stored])
+    place, _, last = found["word"].rpartition(".")
+    name = f"vision_tower.{found['before']}{place}.{SEES_WORDS[last]}.{found['kind']}"
+    if last in ("wq", "wk"):
+        return _paired(stored, name, shapes, geometry, vision=True)
+    return _renamed(name, shapes[stored])
+
+
+def _paired(stored: str, name: str, shapes: Shapes, geometry: Geometry, vision: bool = False) -> Reading:
+    """Rows of q or k from pairs to halves, within each head; of plain attention alone, with q, k and v of its own."""
     shape = shapes[stored]
     attention = stored.rpartition(".attention.")[0] + ".attention."
-    width = geometry.width(shape[0])
-    if ROOT not in shapes or f"{attention}q_norm.weight" in shapes or f"{attention}k_norm.weight" in shapes:
+    width = geometry.width(shape[0], vision=vision)
+    plain = ROOT in shapes and all(f"{attention}{word}.weight" in shapes for word in ("wq", "wk", "wv"))
+    if not plain or f"{attention}q_norm.weight" in shapes or f"{attention}k_norm.weight" in shapes:
         width = "whether its rows are pairs is not known"
     elif isinstance(width, int) and width % 2:
         width = f"heads of {width} dimensions have no halves"
