@@ -15,23 +15,18 @@ import numpy as np
 
 from modelprov.checkpoints.homes import json_in
 from modelprov.checkpoints.layouts.decoded import DecodedSource
-from modelprov.checkpoints.layouts.makers import (
-    PAIRED,
-    ROOT,
-    Geometry,
-    Part,
-    Reading,
+from modelprov.checkpoints.layouts.families import (
     Threes,
     fused_reading,
     is_conv1d,
-    is_makers,
-    makers_reading,
     may_be_seen_otherwise,
     stack_reading,
     threes_of,
     turned_reading,
 )
+from modelprov.checkpoints.layouts.makers import PAIRED, ROOT, is_makers, makers_reading
 from modelprov.checkpoints.layouts.naming import canonical_name, canonical_views, squeezed
+from modelprov.checkpoints.layouts.readings import Geometry, Part, Reading
 from modelprov.checkpoints.layouts.relaid import RelaidTensor
 from modelprov.checkpoints.layouts.roles import Shape, text_config
 from modelprov.checkpoints.layouts.side_files import PARAMS
