@@ -30,7 +30,7 @@ from benchmarks.gpu_files import on_files
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.errors import UsageError
 from modelprov.forensics.sums.kernels.cuda import Cuda, bindings
-from modelprov.forensics.sums.kernels.gpu import GpuKernel
+from modelprov.forensics.sums.kernels.gpu import GpuKernel, fill
 from modelprov.forensics.sums.kernels.gpu_batches import Limits, batches, recipe_scalars
 from modelprov.forensics.sums.kernels.interpreted import Interpreted
 from modelprov.forensics.sums.kernels.self_check import disagreement, example
@@ -124,11 +124,7 @@ def resident(gpu: Cuda, arithmetics: list[Arithmetic], repeats: int) -> dict[str
     limits = Limits(capacity=read + (16 << 20), runs=segments * SEGMENT // 4096)
     (batch,) = batches(many, np.arange(segments), len(arithmetics), limits)
     lane = gpu.lane(limits)
-    for at, size, parts in batch.windows(lane.size, on.buffers, recipe_scalars(on.recipes)):
-        window = lane.window()
-        for place, data in parts:
-            window[place : place + len(data)] = data
-        lane.send(size, at)
+    fill(lane, batch, on.buffers, recipe_scalars(on.recipes))
     here, there = gpu.allocated(read), gpu.allocated(read)
     stream = gpu.do("cuStreamCreate", 1)
 

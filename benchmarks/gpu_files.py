@@ -197,7 +197,7 @@ def on_files(
         for recipes in (0, 2):
             of = f"{recipes} recipes"
             rates[f"processor, {every} threads, {of}"] = sweeping(places, processor, every, 512 << 20, recipes)
-            for threads, memory in ((8, 512), (12, 512), (16, 512), (12, 1024), (12, 2048)):
+            for threads, memory in ((10, 512), (16, 512), (10, 1024))[: 1 if recipes else 3]:
                 rates[f"GPU, {threads} threads, {memory} MiB, {of}"] = sweeping(
                     places, gpu_device, threads, memory << 20, recipes
                 )

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.plan import GAP, Plan, byte_ranges
-from modelprov.checkpoints.sources.interface import Access, Bytes, Range, Source, View
+from modelprov.checkpoints.sources.interface import Access, Bytes, Range, Source, Stored, View
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.sources.local_access import LocalAccess
 from modelprov.checkpoints.sources.page_cache import ALIGNMENT, aligned_buffer
@@ -31,6 +31,14 @@ class LoadedBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockInPieces:
+    """The same with whole shards in the place of buffers, where the system holds those anyway."""
+
+    buffers: tuple[Bytes | Stored, ...]
+    start: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
 class PlainAccess:
     """Access to any source, by nothing but its interface."""
 
@@ -38,6 +46,9 @@ class PlainAccess:
 
     def view(self, _ranges: Sequence[Range]) -> None:
         """Nothing lies in memory."""
+
+    def stored(self, _shard: int) -> None:
+        """Pieces would be asked for one after the other."""
 
     def fill(self, ranges: Sequence[Range], places: Sequence[int], buffer: Bytes) -> None:
         """One range where it belongs; many together, as some sources answer them faster, at the price of a copy."""
@@ -93,6 +104,18 @@ class Reader:
         block = self._plan.block(number)
         loaded = [self._load(checkpoint, block) for checkpoint in range(len(self._access))]
         return LoadedBlock(tuple(buffer for buffer, _ in loaded), np.stack([start for _, start in loaded]))
+
+    def pieces(self, number: int) -> BlockInPieces:
+        """Block `number` for who reads it piece by piece: in memory only what the system does not hold."""
+        self.release()
+        block = self._plan.block(number)
+        found: list[tuple[Bytes | Stored, npt.NDArray[np.int64]]] = []
+        for checkpoint, access in enumerate(self._access):
+            shards = self._plan.shard[checkpoint, block]
+            stored = access.stored(int(shards[0])) if (shards == shards[0]).all() else None
+            start = self._plan.start[checkpoint, block]
+            found.append(self._load(checkpoint, block) if stored is None else (stored, start))
+        return BlockInPieces(tuple(buffer for buffer, _ in found), np.stack([start for _, start in found]))
 
     def release(self) -> None:
         """Give back what the last block held."""

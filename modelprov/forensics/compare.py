@@ -233,7 +233,7 @@ def sum_part(
 
 
 def _size(checkpoints: Sequence[Checkpoint]) -> int:
-    return sum(ref.count * ref.dtype.size for checkpoint in checkpoints for ref in checkpoint.tensors.values())
+    return sum(ref.stop - ref.start for checkpoint in checkpoints for ref in checkpoint.tensors.values())
 
 
 def _elsewhere_too(result: Comparison, found: Found | None, checkpoints: Sequence[Checkpoint], run: _Run) -> Comparison:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from modelprov.demo.writing import Weights, as_stored, fill_checkpoint
 from modelprov.errors import TruncatedShardError
 from modelprov.forensics.compare import Comparison, Options, compare
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
+from modelprov.forensics.sums.kernels.gpu import on_the_processor
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segments
 from modelprov.forensics.sums.kernels.reference import reference_kernel
 from modelprov.forensics.sums.moments import Moments
@@ -194,6 +195,15 @@ def test_both_kernels_sweep_to_the_same_counts(
     )  # fmt: skip
     assert np.array_equal(by_name((plain, alignment))[1].counts, baseline[1].counts)
     np.testing.assert_allclose(plain.total().gram(), baseline[1].total().gram(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_kernel_that_reads_stored_bytes_itself_adds_the_same(
+    place: Callable[..., Checkpoint], baseline: tuple[list[str], Moments], method: str
+) -> None:
+    device = Device(cpu_kernel, "", by_pieces=partial(on_the_processor, cpu_kernel))
+    found = swept([place(name) for name in NAMES], method=method, device=device, block=300_000)
+    assert same_bits(by_name(found)[1], baseline[1])
 
 
 def test_a_device_may_have_larger_blocks_within_the_same_memory() -> None:

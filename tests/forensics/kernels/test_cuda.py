@@ -37,13 +37,25 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CudaLane, "size", 50_000)
 
 
-def image(batch: Batch, on: Example) -> np.ndarray:
-    """The slab as it should arrive; what lies between pieces is 0."""
-    whole = np.zeros(batch.used, np.uint8)
-    for at, _, parts in batch.windows(batch.used, on.buffers, recipe_scalars(on.recipes)):
-        for place, data in parts:
-            whole[at + place : at + place + len(data)] = data
-    return whole
+def image(batch: Batch, on: Example) -> tuple[np.ndarray, np.ndarray]:
+    """The slab as it should arrive, and which of its bytes are meant: what lies between pieces may be anything."""
+    whole, meant = np.zeros(batch.used, np.uint8), np.zeros(batch.used, bool)
+    everything = [*on.buffers, batch.written_tables(recipe_scalars(on.recipes))]
+    for i, source, at, size in [(-1, 0, 0, batch.tables_end), *batch.stretches()]:
+        whole[at : at + size] = everything[i][source : source + size]
+        meant[at : at + size] = True
+    return whole, meant
+
+
+class Elsewhere:
+    """Stored bytes, and how they were asked for."""
+
+    def __init__(self, data: np.ndarray) -> None:
+        self.data, self.asked = data, list[tuple[int, int]]()
+
+    def read_into(self, start: int, out: memoryview) -> None:
+        self.asked.append((start, len(out)))
+        out[:] = self.data[start : start + len(out)].data
 
 
 def test_what_arrives_is_what_was_to_be_sent_though_windows_are_used_again() -> None:
@@ -58,14 +70,32 @@ def test_what_arrives_is_what_was_to_be_sent_though_windows_are_used_again() -> 
 
     driver.results = results
     GpuKernel([Cuda(driver)], limits=SMALL, lanes=1)(ON.buffers, ON.segments, ON.recipes)
-    expected = image(batch, ON)
-    meant = np.zeros(batch.used, bool)
-    for at, _, parts in batch.windows(batch.used, ON.buffers, recipe_scalars(ON.recipes)):
-        for place, data in parts:
-            meant[at + place : at + place + len(data)] = True
+    expected, meant = image(batch, ON)
     assert batch.used > 10 * 50_000
     assert len(arrived) == 1
     assert np.array_equal(arrived[0][meant], expected[meant])
+
+
+def test_stored_bytes_are_read_once_into_windows_and_what_is_the_processors_is_read_for_it() -> None:
+    driver = ActedDriver()
+    on = example([200_000, 40, 4096], [[DType.BF16] * 3] * 3, [Arithmetic.FLOAT32])
+    batch, *_ = batches(on.segments, np.array([0, 2]), 1, SMALL)
+    arrived: list[np.ndarray] = []
+
+    def results(pointers: list[int], count: int) -> None:
+        arrived.append(np.frombuffer(ctypes.string_at(driver.launches[-2][2][0], batch.used), np.uint8))
+        ctypes.memset(pointers[2], 0, 8 * COLUMNS * count)
+
+    driver.results = results
+    stored = tuple(map(Elsewhere, on.buffers))
+    found = GpuKernel([Cuda(driver)], limits=SMALL, lanes=1)(stored, on.segments, on.recipes)
+    expected, meant = image(batch, on)
+    assert np.array_equal(arrived[0][meant], expected[meant])
+    alone = cpu_kernel(on.buffers, on.segments.select(np.array([1])), on.recipes)
+    assert np.array_equal(found.counts[1], alone.counts[0])
+    for of in stored:
+        assert max(size for _, size in of.asked) <= 50_000
+        assert sum(size for _, size in of.asked) == 2 * (200_000 + 40 + 4096)
 
 
 def test_rows_that_a_gpu_adds_come_back_as_the_sums_of_their_segments() -> None:

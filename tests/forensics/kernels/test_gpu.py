@@ -17,7 +17,7 @@ from modelprov.errors import UsageError
 from modelprov.forensics.sums.kernels import choose, cuda
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel, description
 from modelprov.forensics.sums.kernels.gpu import GpuKernel
-from modelprov.forensics.sums.kernels.gpu_batches import Launch, Limits, batches, recipe_scalars
+from modelprov.forensics.sums.kernels.gpu_batches import Launch, Limits, batches
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segments
 from modelprov.forensics.sums.kernels.interpreted import Interpreted
 from modelprov.forensics.sums.kernels.reference import reference_kernel
@@ -179,9 +179,10 @@ def test_pieces_and_neighbours_lie_in_the_slab_as_they_lie_in_the_buffers() -> N
             assert batch.used <= limits.capacity
             assert len(batch.run_piece) <= limits.runs
             slab = np.zeros(batch.used, np.uint8)
-            for at, _, parts in batch.windows(1000, on.buffers, recipe_scalars(on.recipes)):
-                for place, data in parts:
-                    slab[at + place : at + place + len(data)] = data
+            for begin, _, parts in batch.windows(1000):
+                for i, source, at, size in parts:
+                    if i >= 0:
+                        slab[begin + at : begin + at + size] = on.buffers[i][source : source + size]
             for p in range(len(batch.row)):
                 seen[batch.row[p]] += batch.count[p]
                 for i in range(3):

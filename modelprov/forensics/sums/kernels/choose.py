@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from modelprov.forensics.sums.kernels.cpu import cpu_kernel, description
 from modelprov.forensics.sums.kernels.interface import Device, Kernel, RecipePlan, Segments
 
 DEVICE_FILES = ("nvidia[0-9]*", "nvidiactl", "dxg")  # the last: Windows' GPUs as Linux under it sees them
-GPU_THREADS, GPU_BLOCK = 12, 32 << 20
+GPU_THREADS, GPU_BLOCK = 10, 21 << 20  # three checkpoints' blocks fill a slab
 
 START = 1.0
 """Seconds of the processor that starting a GPU takes, its libraries included; `benchmarks/results/gpu.json`."""
@@ -61,8 +62,8 @@ def faster(processor: Device, gpu: Device, threads: int) -> Device:
     rates = rate(processor.kernel, threads), rate(gpu.kernel, gpu.threads or threads)
     words = f"{rates[1] / 1e9:.1f} GB/s, the processor's {threads} threads {rates[0] / 1e9:.1f}"
     if rates[1] > rates[0]:
-        return Device(gpu.kernel, f"{gpu.description}; measured {words}", gpu.threads, gpu.block)
-    return Device(processor.kernel, f"{processor.description}; not the GPU: it adds {words}")
+        return replace(gpu, description=f"{gpu.description}; measured {words}")
+    return replace(processor, description=f"{processor.description}; not the GPU: it adds {words}")
 
 
 def rate(kernel: Kernel, threads: int, size: int = 16 << 20) -> float:
@@ -114,4 +115,4 @@ def _checked_gpu() -> Device:
         raise UsageError(f"a GPU failed its check: {type(error).__name__}: {error}", advice) from error
     lanes = GPU_THREADS * count
     kernel = GpuKernel(gpus, lanes=lanes)
-    return Device(kernel, kernel.description, lanes, GPU_BLOCK)
+    return Device(kernel, kernel.description, lanes, GPU_BLOCK, kernel)

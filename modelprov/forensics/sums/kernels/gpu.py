@@ -1,9 +1,10 @@
 """The kernel on GPUs: weights travel in small windows of pinned memory, Triton computes, float64 rows come back.
 
 Several threads may call it at once, each in a lane of its own: while one fills a window, another's are on their way,
-and a third's weights are being added. Nothing but windows is held here, whatever the weights lie in: a map of a file or
-a reader's buffer. What a GPU cannot do exactly (F64, a handful of elements, sums that leave float32's range) or was not
-built for (five checkpoints and more) the processor's kernels do.
+and a third's weights are being added. Nothing but windows is held here, whatever the weights lie in: memory, or files
+that the system holds, which are read into windows (mapped pages would cost more to give back than to read). What a GPU
+cannot do exactly (F64, a handful of elements, sums that leave float32's range) or was not built for (five checkpoints
+and more) the processor's kernels do.
 
 Without a GPU all of it runs in tests: the arithmetic in Triton's interpreter (`interpreted.py`), streams and windows
 with a driver that is acted (`tests/forensics/kernels/test_cuda.py`). Speed is for `benchmarks/gpu.py`.
@@ -13,16 +14,18 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.formats.dtypes import SIZES, DType
+from modelprov.checkpoints.sources.interface import Stored
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
-from modelprov.forensics.sums.kernels.gpu_batches import Batch, Limits, Scalars, batches, recipe_scalars
+from modelprov.forensics.sums.kernels.gpu_batches import ALIGNMENT, Batch, Limits, Scalars, batches, recipe_scalars
 from modelprov.forensics.sums.kernels.gpu_columns import CHECKPOINTS, FLAG, columns
-from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
+from modelprov.forensics.sums.kernels.interface import Kernel, RecipePlan, Segments
 from modelprov.forensics.sums.kernels.reference import reference_kernel
 from modelprov.forensics.sums.moments import Moments, layout
 
@@ -91,23 +94,23 @@ class GpuKernel:
         times = f"{len(self._names)} x " if len(self._names) > 1 else ""
         return f"{times}{self._names[0]} (Triton)"
 
-    def __call__(self, buffers: Sequence[Bytes], segments: Segments, recipes: RecipePlan) -> Moments:
-        """Moments with leading axis [segments]; returns when they are there."""
+    def __call__(self, buffers: Sequence[Bytes | Stored], segments: Segments, recipes: RecipePlan) -> Moments:
+        """Moments with leading axis [segments]; returns when they are there. Stored bytes are read window by window."""
         n = len(buffers)
         if n > CHECKPOINTS:
-            return cpu_kernel(buffers, segments, recipes)
+            return on_the_processor(cpu_kernel, buffers, segments, recipes)
         rows = Moments.empty(n, len(segments.count))
         small = (segments.count < FEW) | (segments.dtype == DType.F64.code).any(axis=0)
         if small.any():
             which = np.flatnonzero(small)
-            part = reference_kernel(buffers, segments.select(which), recipes)
+            part = on_the_processor(reference_kernel, buffers, segments.select(which), recipes)
             rows.counts[which], rows.sums[which] = part.counts, part.sums
         if not small.all():
             self._on_a_lane(buffers, segments, np.flatnonzero(~small), recipes, rows)
         return rows
 
     def _on_a_lane(
-        self, buffers: Sequence[Bytes], segments: Segments, which: npt.NDArray[np.int64], recipes: RecipePlan,
+        self, buffers: Sequence[Bytes | Stored], segments: Segments, which: npt.NDArray[np.int64], recipes: RecipePlan,
         rows: Moments,
     ) -> None:  # fmt: skip
         """The segments numbered `which` into their rows."""
@@ -117,13 +120,8 @@ class GpuKernel:
                 lane = accelerator.lane(self._limits)
             lane.enter()
             try:
-                scalars = self._scalars(recipes)
                 for batch in batches(segments, which, len(recipes.arithmetic), self._limits):
-                    for at, size, parts in batch.windows(lane.size, buffers, scalars):
-                        window = lane.window()
-                        for place, data in parts:
-                            window[place : place + len(data)] = data
-                        lane.send(size, at)
+                    fill(lane, batch, buffers, self._scalars(recipes))
                     _add(lane.sums(batch, recipes), batch, buffers, recipes, rows)
             finally:
                 lane.settle()
@@ -139,8 +137,42 @@ class GpuKernel:
         return scalars
 
 
+def fill(lane: Lane, batch: Batch, buffers: Sequence[Bytes | Stored], scalars: Scalars) -> None:
+    """Send a batch on its way, window by window."""
+    everything = [*buffers, batch.written_tables(scalars)]
+    for at, size, parts in batch.windows(lane.size):
+        window = lane.window()
+        for i, start, place, length in parts:
+            _copy(everything[i], start, window[place : place + length])
+        lane.send(size, at)
+
+
+def _copy(source: Bytes | Stored, start: int, out: Bytes) -> None:
+    """Bytes from `start` on, from memory or from where they are stored."""
+    if isinstance(source, np.ndarray):
+        out[:] = source[start : start + len(out)]
+    else:
+        source.read_into(start, out.data)
+
+
+def on_the_processor(
+    kernel: Kernel, buffers: Sequence[Bytes | Stored], segments: Segments, recipes: RecipePlan
+) -> Moments:
+    """What a kernel of the processor makes of segments; what is stored is read first."""
+    here = [buffer for buffer in buffers if isinstance(buffer, np.ndarray)]
+    if len(here) == len(buffers):
+        return kernel(here, segments, recipes)
+    sizes = segments.count * SIZES[segments.dtype]
+    start = np.cumsum(-(-sizes // ALIGNMENT) * ALIGNMENT, axis=1) - -(-sizes // ALIGNMENT) * ALIGNMENT
+    read = [np.zeros(int(begins[-1] + size[-1]), np.uint8) for begins, size in zip(start, sizes, strict=True)]
+    for i, buffer in enumerate(buffers):
+        for source, place, size in zip(segments.start[i].tolist(), start[i].tolist(), sizes[i].tolist(), strict=True):
+            _copy(buffer, source, read[i][place : place + size])
+    return kernel(read, replace(segments, start=start), recipes)
+
+
 def _add(
-    table: npt.NDArray[np.float64], batch: Batch, buffers: Sequence[Bytes], recipes: RecipePlan, rows: Moments
+    table: npt.NDArray[np.float64], batch: Batch, buffers: Sequence[Bytes | Stored], recipes: RecipePlan, rows: Moments
 ) -> None:
     """Add the groups of a batch, float64 [groups, columns], to the rows of their segments."""
     n = len(buffers)
@@ -150,7 +182,7 @@ def _add(
     parts.counts[:, :present] = np.rint(table[:, counts[:present]])
     again = np.flatnonzero(table[:, FLAG] != 0)
     if len(again):
-        exact = cpu_kernel(buffers, batch.groups(again), recipes)
+        exact = on_the_processor(cpu_kernel, buffers, batch.groups(again), recipes)
         parts.counts[again], parts.sums[again] = exact.counts, exact.sums
     row = batch.row[batch.group_piece]
     np.add.at(rows.counts, row, parts.counts)

@@ -7,7 +7,7 @@ checkpoint's pieces at multiples of 16 bytes; it travels in windows, which are a
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -59,8 +59,12 @@ class Launch:
     runs: int
 
 
+TABLES = -1
+"""In the place of a checkpoint: the tables, which lie behind all buffers."""
+
+
 class Stretch(NamedTuple):
-    """Bytes of a checkpoint's buffer from `source` on that belong at `at` in the slab."""
+    """Bytes of a checkpoint's buffer from `source` on that belong at `at` in the slab, or in a window of it."""
 
     checkpoint: int
     source: int
@@ -68,8 +72,12 @@ class Stretch(NamedTuple):
     size: int
 
 
-Window = tuple[int, int, list[tuple[int, Bytes]]]
-"""Bytes of a slab that travel together: where they begin, how many they are, and where in them what is written."""
+class Window(NamedTuple):
+    """Bytes of a slab that travel together: where they begin, how many they are, and what belongs where in them."""
+
+    at: int
+    size: int
+    parts: list[Stretch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +139,18 @@ class Batch:
             found.append(Stretch(i, begin, at, end))
         return found
 
-    def windows(self, size: int, buffers: Sequence[Bytes], scalars: Scalars) -> Iterator[Window]:
-        """The slab in windows of `size` bytes, the last shorter: what each holds, as views of tables and buffers."""
-        parts = [(0, self.written_tables(scalars))]
-        parts += [(at, buffers[i][source : source + length]) for i, source, at, length in self.stretches()]
-        begins = [at for at, _ in parts]
+    def windows(self, size: int) -> Iterator[Window]:
+        """The slab in windows of `size` bytes, the last shorter."""
+        stretches = [Stretch(TABLES, 0, 0, self.tables_end), *self.stretches()]
+        begins = [stretch.at for stretch in stretches]
         for begin in range(0, self.used, size):
             end = min(begin + size, self.used)
-            held = []
-            for place, data in parts[max(0, bisect_right(begins, begin) - 1) : bisect_left(begins, end)]:
-                first, last = max(place, begin), min(place + len(data), end)
+            parts = []
+            for i, source, at, length in stretches[bisect_right(begins, begin) - 1 : bisect_left(begins, end)]:
+                first, last = max(at, begin), min(at + length, end)
                 if first < last:
-                    held.append((first - begin, data[first - place : last - place]))
-            yield begin, end - begin, held
+                    parts.append(Stretch(i, source + first - at, first - begin, last - first))
+            yield Window(begin, end - begin, parts)
 
     def groups(self, which: Int64) -> Segments:
         """The groups numbered `which` as segments of the caller's buffers."""
@@ -176,7 +183,7 @@ def recipe_scalars(recipes: RecipePlan) -> Scalars:
             for j in recipes.order[r]:
                 total = total + weights[:, j].astype(np.float32)
             table[dtype.code, :, r, :parents] = weights
-            table[dtype.code, :, r, -1] = round_to(total, dtype) if arithmetic in STEPWISE else total
+            table[dtype.code, :, r, -1] = round_to(total.astype(np.float64), dtype) if arithmetic in STEPWISE else total
     return table
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from modelprov.checkpoints.sources.interface import Stored
 from modelprov.forensics.sums.moments import Moments
 
 
@@ -66,14 +67,26 @@ class Kernel(Protocol):
         ...
 
 
+class PieceKernel(Protocol):
+    """A kernel that reads stored bytes itself."""
+
+    def __call__(
+        self, buffers: Sequence[npt.NDArray[np.uint8] | Stored], segments: Segments, recipes: RecipePlan
+    ) -> Moments:
+        """As `Kernel`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """Where a pass computes: its kernel, words about it for reports, and how it wants weights brought to it.
 
-    `threads` at most read at a time, blocks of at most `block` bytes of each checkpoint.
+    `threads` at most read at a time, blocks of at most `block` bytes of each checkpoint. What reads `by_pieces`, where
+    there is such, takes the kernel's place and holds little of a block at a time.
     """
 
     kernel: Kernel
     description: str
     threads: int | None = None
     block: int = 8 << 20
+    by_pieces: PieceKernel | None = None
