@@ -25,7 +25,7 @@ from modelprov.checkpoints.layouts.families import (
     turned_reading,
 )
 from modelprov.checkpoints.layouts.makers import PAIRED, ROOT, is_makers, makers_reading
-from modelprov.checkpoints.layouts.naming import canonical_name, canonical_views, squeezed
+from modelprov.checkpoints.layouts.naming import canonical_columns, canonical_name, canonical_names, squeezed
 from modelprov.checkpoints.layouts.readings import Geometry, Part, Reading
 from modelprov.checkpoints.layouts.relaid import RelaidTensor
 from modelprov.checkpoints.layouts.roles import Shape, text_config
@@ -54,18 +54,34 @@ def in_common_layout(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, ...
 
     Quantised ones and fingerprints stay as they are.
     """
-    stored = [{name: ref.shape for name, ref in checkpoint.tensors.items()} for checkpoint in checkpoints]
-    if all(shapes == stored[0] for shapes in stored[1:]) or not any(map(may_be_seen_otherwise, stored)):
+    signs = [may_be_seen_otherwise(checkpoint.tensors) for checkpoint in checkpoints]
+    if not any(signs):
         return tuple(checkpoints)
-    models = [_model(checkpoint) for checkpoint in checkpoints]
+    told = _not_everywhere(checkpoints, signs)
+    if not any(told):
+        return tuple(checkpoints)
+    models = [_model(checkpoint, own) for own, checkpoint in zip(told, checkpoints, strict=True)]
     heads = _heads(checkpoints)
     usual = _usual(models, heads)
     return tuple(
         model.checkpoint
-        if model.checkpoint.packings or model.checkpoint.fingerprint is not None
+        if not own or model.checkpoint.packings or model.checkpoint.fingerprint is not None
         else _relaid(model, [other for other in (*models, *usual) if other is not model], heads)
-        for model in models
+        for own, model in zip(told, models, strict=True)
     )
+
+
+def _not_everywhere(checkpoints: Sequence[Checkpoint], signs: Sequence[Sequence[str]]) -> list[bool]:
+    """Whether others do not store some of these tensors in the same shape, for each of the checkpoints."""
+    held = [
+        dict(zip(canonical_names(tuple(checkpoint.tensors)), checkpoint.tensors.values(), strict=True))
+        for checkpoint in checkpoints
+    ]
+    found = []
+    for checkpoint, names in zip(checkpoints, signs, strict=True):
+        own = [(canonical_name(name), checkpoint.tensors[name].shape) for name in names]
+        found.append(any(name not in other or other[name].shape != shape for name, shape in own for other in held))
+    return found
 
 
 def in_usual_layout(checkpoint: Checkpoint) -> Checkpoint:
@@ -96,17 +112,20 @@ def _as_usual(model: _Model, heads: Geometry) -> _Model:
     return replace(model, shapes=seen, seen=seen)
 
 
-def _model(checkpoint: Checkpoint) -> _Model:
+def _model(checkpoint: Checkpoint, whole: bool = True) -> _Model:
+    """The checkpoint by canonical name; no more than what can be compared unless it is seen otherwise itself."""
+    names, columns, shapes = canonical_columns(checkpoint)
+    seen = dict(zip(reversed(names), reversed(shapes), strict=True))  # of two of a name, the first
+    if not whole:
+        return _Model(checkpoint, {}, seen, seen, {})
     stored: dict[str, TensorRef] = {}
-    for name, ref in checkpoint.tensors.items():
-        stored.setdefault(canonical_name(name), ref)
-    seen: dict[str, Shape] = {}
+    for name, ref in zip(canonical_names(tuple(checkpoint.tensors)), checkpoint.tensors.values(), strict=True):
+        stored.setdefault(name, ref)
     views: dict[str, list[str]] = {}
-    for name, view, shape in canonical_views(checkpoint):
-        seen.setdefault(name, shape)
+    for name, view in zip(names, columns, strict=True):
         views.setdefault(view.ref.name, []).append(name)
-    shapes = {name: ref.shape for name, ref in stored.items()}
-    return _Model(checkpoint, stored, shapes, seen, {name: tuple(names) for name, names in views.items()})
+    own = {name: ref.shape for name, ref in stored.items()}
+    return _Model(checkpoint, stored, own, seen, {name: tuple(of) for name, of in views.items()})
 
 
 def _relaid(model: _Model, others: Sequence[_Model], heads: Geometry) -> Checkpoint:
@@ -123,9 +142,8 @@ def _relaid(model: _Model, others: Sequence[_Model], heads: Geometry) -> Checkpo
     if chosen:  # then all of it, under the other names
         chosen = {name: each for name, each in alike.items() if each.layout == PAIRED} | chosen
     taken = Counter(part.name for reading in chosen.values() for part in reading.parts)
-    kept = {
-        name for ref_name, names in model.views.items() if ref_name not in _names_of(model, chosen) for name in names
-    }
+    seen_otherwise = {model.stored[name].name for name in chosen}
+    kept = {name for ref_name, names in model.views.items() if ref_name not in seen_otherwise for name in names}
     chosen = {
         name: reading
         for name, reading in chosen.items()
@@ -137,17 +155,13 @@ def _relaid(model: _Model, others: Sequence[_Model], heads: Geometry) -> Checkpo
     return _with(model, chosen, notes)
 
 
-def _names_of(model: _Model, chosen: Mapping[str, Reading]) -> set[str]:
-    return {model.stored[name].name for name in chosen}
-
-
 def _readings(model: _Model, others: Sequence[_Model], heads: Geometry) -> Iterator[tuple[str, Reading, _Model]]:
     """Every way to see a stored tensor, by canonical name, in the layout of another model."""
     config = text_config(model.checkpoint.config)
     geometry = replace(heads, kind=str(config.get("model_type", "")).lower())
     makers = is_makers(model.shapes)
     for other in others:
-        conv1d = is_conv1d(model.shapes, other.shapes)
+        conv1d = is_conv1d(model.shapes, other.seen)
         threes: Threes = threes_of(other.seen)
         for name in model.shapes:
             reading = makers_reading(name, model.shapes, geometry) if makers else None

@@ -8,14 +8,16 @@ is not decided here: such a tensor has a reason instead of parts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 import numpy as np
 
 from modelprov.checkpoints.layouts.makers import ROOT
+from modelprov.checkpoints.layouts.numbered import kinds_of
 from modelprov.checkpoints.layouts.readings import Geometry, Int64, Part, Reading, Shapes, span
 from modelprov.checkpoints.layouts.roles import LAYER, MTP, VISION, Shape
+from modelprov.checkpoints.types import TensorRef
 
 ATTENTION = r"(?:self_attn|attn|attention|self_attention)"
 FUSED = re.compile(
@@ -27,6 +29,7 @@ BESIDE = {
     "q_proj": ("k_proj", "v_proj"), "query": ("key", "value"), "q": ("k", "v"), "to_q": ("to_k", "to_v"),
     "q_lin": ("k_lin", "v_lin"),
 }  # fmt: skip
+QUERIES = tuple(f".{word}.{kind}" for word in BESIDE for kind in ("weight", "bias"))
 SIGNS = tuple(
     f".{word}{kind}"
     for word in ("attention.wq", "c_fc", "query_key_value", "linear_qkv", "wqkv", "qkv_proj", "qkv", "W_pack", "Wqkv",
@@ -47,6 +50,7 @@ UNKNOWN_KINDS = ("minimax", "codegen", "moss")
 
 CONV1D = re.compile(r".*\.(?:c_attn|c_proj|c_fc|q_attn)\.weight")
 STACK = re.compile(r"(?P<block>.*\.)experts\.(?P<what>gate_up_proj|down_proj)(?P<bias>_bias)?")
+STACKS = ".experts.gate_up_proj"
 IN_HALVES = ("llama4", "qwen3_vl", "qwen3_omni")
 """Beginnings of the `model_type` of families whose transposed stacks have all gates before all ups."""
 Threes = dict[tuple[str, str], tuple[str, str, str] | None]
@@ -94,7 +98,7 @@ def threes_of(names: Iterable[str]) -> Threes:
     held = set(names)
     found: Threes = {}
     for name in held:
-        query = QUERY.fullmatch(name)
+        query = QUERY.fullmatch(name) if name.endswith(QUERIES) else None
         if query is None:
             continue
         before, (key, value) = name[: query.start("word")], BESIDE[query["word"]]
@@ -104,14 +108,17 @@ def threes_of(names: Iterable[str]) -> Threes:
     return found
 
 
-def may_be_seen_otherwise(shapes: Shapes) -> bool:
-    """Whether any stored name or stack is of a layout that is told here: quickly, for models of many tensors."""
-    if any(name.endswith(SIGNS) for name in shapes):
-        return True
-    stacks = [name for name in shapes if name.endswith(".experts.gate_up_proj")]
-    return any(
-        _inputs_first(shapes[name], shapes.get(f"{name[: -len('gate_up_proj')]}down_proj", ())) for name in stacks
-    )
+def may_be_seen_otherwise(tensors: Mapping[str, TensorRef]) -> list[str]:
+    """The stored names and stacks that are of a layout that is told here: quickly, for models of many tensors."""
+    names = tuple(tensors)
+    kinds = kinds_of(names)
+    signs = {kind for kind in set(kinds) if kind.endswith((*SIGNS, STACKS))}
+    found = []
+    for name in (name for name, kind in zip(names, kinds, strict=True) if kind in signs) if signs else ():
+        down = tensors.get(f"{name.removesuffix('gate_up_proj')}down_proj") if name.endswith(STACKS) else None
+        if not name.endswith(STACKS) or (down is not None and _inputs_first(tensors[name].shape, down.shape)):
+            found.append(name)
+    return found
 
 
 def has_own_order(name: str) -> bool:

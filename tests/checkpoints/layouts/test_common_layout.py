@@ -218,7 +218,7 @@ def test_alone_a_makers_model_is_in_the_usual_layout_and_any_other_in_its_own(tm
 
 
 def test_nothing_is_worked_out_for_models_of_usual_layouts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(common_layout, "canonical_views", None)
+    monkeypatch.setattr(common_layout, "canonical_columns", None)
     _, tensors = in_hf(tmp_path / "usual")
     fewer = {name: tensor for name, tensor in tensors.items() if "layers.1" not in name}
     before = [open_checkpoint(str(folder)) for folder in (tmp_path / "usual", saved(tmp_path / "fewer", fewer))]
