@@ -31,8 +31,9 @@ from modelprov.merge.config import merged_config
 from modelprov.merge.memory import Budget, Recent
 from modelprov.merge.plan import plan_merge
 from modelprov.merge.planned import MergePlan, Planned
-from modelprov.recipes.reading import is_recipe, load
+from modelprov.recipes.reading import load
 from modelprov.recipes.recipe import Recipe
+from modelprov.recipes.suffixes import is_recipe
 
 DEFAULT_MEMORY = 512 << 20
 DEFAULT_SHARD = 5_000_000_000

@@ -72,7 +72,7 @@ def entries(draw: st.DrawFn) -> dict[str, Any]:
             header[name] = wrong
         elif place == 1:
             entry["more"] = wrong
-        elif place == 2:
+        elif place == 2 and entry:
             del entry[draw(st.sampled_from(sorted(entry)))]
         elif place in (3, 4):
             key = ("shape", "data_offsets")[place - 3]
