@@ -39,15 +39,18 @@ from modelprov.checkpoints.layouts.files import (
     few,
     is_adapter,
     is_index,
+    is_second_copy,
     is_training_state,
     left_out,
 )
 from modelprov.checkpoints.layouts.folders import folders_with_weights, model_parts
 from modelprov.checkpoints.layouts.gguf_model import gguf_files, open_gguf
+from modelprov.checkpoints.layouts.packed.finding import with_packed
 from modelprov.checkpoints.layouts.scaled import with_scaled
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
 from modelprov.checkpoints.mistaken import OTHER_KINDS
 from modelprov.checkpoints.remote.locations import InBucket, OnHub, OnWeb, is_remote, parse, shown
+from modelprov.checkpoints.shares_left_out import with_shares
 from modelprov.checkpoints.single_file import beside_index
 from modelprov.checkpoints.torch_files import read_torch_headers
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, TensorRef
@@ -63,6 +66,11 @@ from modelprov.errors import (
 )
 from modelprov.foreign.shown import quoted
 from modelprov.shares import rough_percent
+
+SLICED = (
+    "Where these are the parts of one model for several GPUs, as Meta ships large ones, each has a slice of every "
+    "tensor: give the model in the layout of transformers, or put the slices together first."
+)
 
 
 @paused()
@@ -91,12 +99,12 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
     parts = model_parts(home, notes)
     homes = [home.sub(part.folder) if part.folder else home for part in parts]
     if len(parts) == 1:
-        return _opened(homes[0], None, label, location, notes)
+        return with_shares(_opened(homes[0], None, label, location, notes), home)
     opened = [_opened(each, None, label, location, []) for each in homes]
     whole = composed(list(zip(parts, opened, strict=True)))
-    if not parts[0].prefix:  # the first is the model proper
-        return replace(whole, notes=(*notes, *whole.notes))
-    return replace(whole, config=None, folder=home.folder, files=home, notes=(*notes, *whole.notes))
+    if parts[0].prefix:  # else the first is the model proper
+        whole = replace(whole, config=None, folder=home.folder, files=home)
+    return with_shares(replace(whole, notes=(*notes, *whole.notes)), home)
 
 
 def _opened(home: Home, name: str | None, label: str, location: str, notes: list[str]) -> Checkpoint:
@@ -131,7 +139,7 @@ def _opened(home: Home, name: str | None, label: str, location: str, notes: list
         folder=home.folder,
         files=home,
     )
-    return with_scaled(opened)
+    return with_packed(with_scaled(opened))
 
 
 def _of_fingerprint(home: Home, name: str, label: str, location: str) -> Checkpoint:
@@ -323,9 +331,12 @@ def _collect(headers: Sequence[Header]) -> tuple[dict[str, TensorRef], dict[str,
     for header in headers:
         for stored in _stored(header):
             if stored.name in seen:
+                files = seen[stored.name], header.shard.file_name
                 raise DuplicateTensorError(
-                    f"tensor {quoted(stored.name)} is in {seen[stored.name]} and in {header.shard.file_name}",
-                    "Remove the files that do not belong, or add an index that names the right ones.",
+                    f"tensor {quoted(stored.name)} is in {files[0]} and in {files[1]}",
+                    SLICED
+                    if all(map(is_second_copy, files))
+                    else "Remove the files that do not belong, or add an index that names the right ones.",
                 )
             seen[stored.name] = header.shard.file_name
     raise AssertionError("no name is there twice")
@@ -365,6 +376,10 @@ def _not_safetensors(home: Home, name: str | None = None) -> UnsupportedFormatEr
     if other := next((each for ending, each in OTHER_KINDS.items() if kinds[ending]), None):
         return UnsupportedFormatError(f"{place} holds {other[0]}, which cannot be read", other[1])
     inside = folders_with_weights(home) if name is None else []
+    for folder, held in home.folders().items() if name is None and not inside else ():
+        endings = {PurePosixPath(each).suffix.lower() for each in held}
+        if other := next((each for ending, each in OTHER_KINDS.items() if ending in endings), None):
+            return UnsupportedFormatError(f"{home.place(folder)} holds {other[0]}, which cannot be read", other[1])
     return CheckpointNotFoundError(
         f"no .safetensors file in {place}" + (f"; some are in its sub-folders {few(inside, 12)}" if inside else ""),
         f"Give the folder that holds the weights{f', e.g. {home.place(inside[0])}' if inside else ''}, "

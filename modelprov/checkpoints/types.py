@@ -114,12 +114,14 @@ class Packing:
     """How a tensor is stored that is decoded when it is read: the `format` by its usual name, and its `bits` a weight.
 
     `nearest` says whether its numbers are known to be the nearest to what they were rounded from: where scales were
-    searched, or numbers moved on purpose, they are not, and nothing bounds what was there before.
+    searched, or numbers moved on purpose, they are not, and nothing bounds what was there before. Where it is
+    `supposed` only, the file does not say; then cells say something where all of them agree, and nothing else does.
     """
 
     format: str
     bits: float
     nearest: bool
+    supposed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,16 @@ def decode(raw: Bytes, dtype: DType) -> Float64:
         return values.astype(np.float64)
 
 
+def decode_single(raw: Bytes, dtype: DType, out: Float32) -> None:
+    """Fill `out` float32 with the stored numbers of a format within float32, exactly."""
+    if dtype is DType.BF16:
+        bits = out.view(np.uint32)
+        bits[:] = raw.view("<u2")
+        np.left_shift(bits, np.uint32(16), out=bits)
+    else:
+        out[:] = raw.view(_NUMPY[dtype])
+
+
 def encode(values: npt.ArrayLike, dtype: DType) -> Bytes:
     """Real numbers (float64) as stored bytes, rounded once to nearest, ties to even."""
     return pack(round_to(np.asarray(values, np.float64), dtype), dtype)
@@ -93,6 +103,16 @@ def pack(values: npt.NDArray[np.floating], dtype: DType) -> Bytes:
         words = np.ascontiguousarray(values, np.float32).view(np.uint32) >> np.uint32(16)
         return words.astype("<u2").view(np.uint8).ravel()
     return np.ascontiguousarray(values, _NUMPY[dtype]).view(np.uint8).ravel()
+
+
+def pack_into(values: Float32, dtype: DType, out: Bytes) -> None:
+    """The same into `out` uint8; the values of bf16 are lost, since their own memory is worked in."""
+    if dtype is DType.BF16:
+        words = values.view(np.uint32)
+        np.right_shift(words, np.uint32(16), out=words)
+        out.view("<u2")[:] = words
+    else:
+        out.view(_NUMPY[dtype])[:] = values
 
 
 def round_to(values: Float64, dtype: DType) -> Float64:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelprov.checkpoints.layouts.components import component_of, components_of
+from modelprov.checkpoints.layouts.makers import has_own_order
 from modelprov.checkpoints.layouts.naming import canonical_columns, canonical_name, squeezed, tied_head
 from modelprov.checkpoints.layouts.prefixes import prefixes_aside, respelled
 from modelprov.checkpoints.layouts.roles import Shape, roles_of
@@ -228,13 +229,14 @@ class _Reasons:
 def _guess(named: Sequence[_Names], done: Collection[str]) -> dict[str, list[str]]:
     """Leftover matrices that are the only one of their layer, component and shape in every checkpoint.
 
-    A vector's shape says too little, and a name that others have too was already judged by its shape.
+    A vector's shape says too little, and a name that others have too was already judged by its shape. What may hold
+    its rows in an order of its own is not guessed: wrongly paired kin look like strangers.
     """
     candidates: list[dict[GuessKey, list[str]]] = []
     for own in named:
         groups: dict[GuessKey, list[str]] = defaultdict(list)
         for name, shape in own.shapes.items():
-            if name in done or name in own.borrowed:
+            if name in done or name in own.borrowed or has_own_order(name):
                 continue
             sides = squeezed(shape)
             everywhere = all(name in other.views or name in other.refused for other in named)

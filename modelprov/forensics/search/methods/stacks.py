@@ -74,7 +74,9 @@ def find(checkpoints: Sequence[Checkpoint], seed: int) -> Stack | None:
 
 
 def depths_differ(checkpoints: Sequence[Checkpoint]) -> bool:
-    """Whether the models have not all equally many layers."""
+    """Whether the models have not all equally many layers; those with the same names have."""
+    if all(checkpoint.tensors.keys() == checkpoints[0].tensors.keys() for checkpoint in checkpoints):
+        return False
     return len({len(layers_of(canonical_names(tuple(checkpoint.tensors)))) for checkpoint in checkpoints}) > 1
 
 
