@@ -25,8 +25,9 @@ from modelprov.merge.config import merged_config
 from modelprov.merge.plan import plan_merge
 from modelprov.merge.planned import MergePlan
 from modelprov.merge.source import DEFAULT_MEMORY, DEFAULT_SHARD, VirtualSource, plan_shards
-from modelprov.recipes.reading import is_recipe, load
+from modelprov.recipes.reading import load
 from modelprov.recipes.recipe import Recipe
+from modelprov.recipes.suffixes import is_recipe
 
 
 def virtual_checkpoint(

@@ -18,15 +18,9 @@ from modelprov.recipes import notation
 from modelprov.recipes.chat_template import with_template_text
 from modelprov.recipes.recipe import Extension, Group, Recipe, Slice, SourceModel
 
-SUFFIXES = (".yml", ".yaml")
 MAX_BYTES = 10_000_000
 MODELS = ("model", "base_model", "tokenizer_source")
 SHOWN = 200  # characters of a recipe's own words in a message
-
-
-def is_recipe(location: str) -> bool:
-    """Whether a location means a recipe file."""
-    return location.lower().endswith(SUFFIXES)
 
 
 def is_merge(document: object) -> bool:

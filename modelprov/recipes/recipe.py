@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from modelprov.checkpoints.formats.dtypes import DType
@@ -24,24 +23,12 @@ DTYPES = {
     "float32": DType.F32, "fp32": DType.F32, "float": DType.F32,
 }  # fmt: skip
 """Every word for a format that can be merged."""
-OTHER_BREAKS = frozenset("\x85\u2028\u2029")
 Location = Annotated[str, Field(max_length=4096)]
 """Where a model lies: no system knows a longer path."""
 Number = Annotated[float, BeforeValidator(number)]
 Layer = Annotated[int, Field(strict=True, le=MOST_LAYERS)]
 Setting = Any
 """A number, text or truth value; a list of numbers (a gradient over layers); or a list of {filter, value}."""
-
-
-class _Writer(yaml.SafeDumper):
-    """Writes text with line breaks that only YAML knows (such as U+2028) so that they are read back as they are."""
-
-    def represent_text(self, text: str) -> yaml.ScalarNode:
-        """Text, in quotation marks with escapes where it holds one of them."""
-        return self.represent_scalar("tag:yaml.org,2002:str", text, '"' if set(text) & OTHER_BREAKS else None)
-
-
-_Writer.add_representer(str, _Writer.represent_text)
 
 
 class SourceModel(Frozen):
@@ -138,7 +125,9 @@ class Recipe(Frozen):
 
     def as_yaml(self) -> str:
         """The recipe as text that `parse` reads back as the same."""
-        return yaml.dump(self.as_data(), Dumper=_Writer, sort_keys=False, allow_unicode=True)
+        from modelprov.recipes.writing import yaml_of  # whoever compares has no use for YAML
+
+        return yaml_of(self.as_data())
 
 
 def linear(weights: Mapping[str, float], arithmetic: str | None = None, out_dtype: str | None = None) -> Recipe:

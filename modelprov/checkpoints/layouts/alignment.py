@@ -25,6 +25,7 @@ from modelprov.checkpoints.types import (
     TensorView,
     Unaligned,
     is_decisive,
+    many,
 )
 from modelprov.collector import paused
 from modelprov.foreign.shown import quoted
@@ -96,7 +97,7 @@ def _aligned(
         columns.append(list(own.views.values()) if theirs == list(own.views) else [own.views[name] for name in theirs])
     shapes = [named[0].shapes[name] for name in names]
     guessed = [name in guesses for name in names]
-    return list(map(AlignedTensor, names, *components_of(names, shapes), shapes, zip(*columns, strict=True), guessed))
+    return many(AlignedTensor, names, *components_of(names, shapes), shapes, zip(*columns, strict=True), guessed)
 
 
 def _names(number: int, checkpoint: Checkpoint, unaligned: list[Unaligned]) -> _Names:
