@@ -16,4 +16,7 @@ def paused() -> Iterator[None]:
         yield
     finally:
         if running:
+            if not gc.get_freeze_count():  # what somebody froze stays so
+                gc.freeze()
+                gc.unfreeze()  # all that is there counts as old now: young objects are looked through again and again
             gc.enable()
