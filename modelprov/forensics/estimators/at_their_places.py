@@ -94,7 +94,7 @@ def _sides(values: Float64, group: npt.NDArray[np.int32]) -> npt.NDArray[np.int8
     counts = np.diff(np.append(first, len(values)))
     tensors = zip(first.tolist(), counts.tolist(), strict=True)
     medians = [np.partition(sorted_by[at : at + count], count // 2)[count // 2] for at, count in tensors]
-    found = np.sign(sorted_by - np.repeat(medians, counts)).astype(np.int8)
+    found = np.asarray(np.sign(sorted_by - np.repeat(medians, counts)), np.int8)
     if order is None:
         return found
     sides = np.empty(len(order), np.int8)
