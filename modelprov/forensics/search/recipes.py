@@ -24,7 +24,8 @@ STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.ST
 TRIED = 40_000  # sampled elements for the grid over weights
 TYPED = (*(number / 20 for number in range(1, 20)), 0.333, 0.667, 1 / 3, 2 / 3)  # weights that people type
 SLIGHTEST = 0.05  # weight that rounding may give to a parent that has none
-GLANCE = 1 << 10  # elements that exclude most weights
+GLANCE = 1 << 10  # elements that exclude most weights, where so many times as many are there:
+MANY_GLANCES = 16
 KEPT = 3  # recipes that are reported, runners-up included
 Float64 = npt.NDArray[np.float64]
 _Part = tuple[int, npt.NDArray[np.float32], npt.NDArray[np.uint32], npt.NDArray[np.int64]]
@@ -65,7 +66,7 @@ class Bits:
         if any(
             GLANCE - _count(arithmetic, order, weights, parents[:, :GLANCE], suspect[:GLANCE], code) > spare
             for code, parents, suspect, _ in self._parts
-            if len(suspect) > 2 * GLANCE
+            if len(suspect) > MANY_GLANCES * GLANCE
         ):
             return 0
         parts = self._parts

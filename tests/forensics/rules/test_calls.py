@@ -16,7 +16,7 @@ from tests.calls import calls
 
 FEW, MANY = 100, 600
 SIDE = 16
-JUDGING = 20  # calls a tensor
+JUDGING = 6  # calls a tensor
 
 
 def table(tensors: int) -> Table:
