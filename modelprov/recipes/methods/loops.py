@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from modelprov.checkpoints.formats.compiled import to_bf16
+from modelprov.checkpoints.formats.compiled import store, to_bf16
 from modelprov.recipes.arithmetics_compiled import fma32
 
 
@@ -86,3 +86,69 @@ def add_in_levels(values: Any, levels: Any, at: int, power: int, wide: bool) -> 
                 if at & ((whole - 1) << (j * power)):
                     break
     return at
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def count_bits(values: Any, shift: int, known: int, bins: Any) -> None:
+    """Add to `bins` int64 [65536] how often each 16 bits from `shift` on are among those of `values` float32.
+
+    Bits are those of whole numbers in the order of the values (`selection`), 0 and -0 one; `known` are the higher bits
+    of what counts, -1 for everything.
+    """
+    top = np.uint32(0x80000000)
+    for i in range(len(values)):
+        bits = np.float32(values[i] + np.float32(0)).view(np.uint32)
+        key = np.int64(np.uint32(bits | top)) if bits < top else np.int64(np.uint32(~bits))
+        if known < 0 or (key >> (shift + 16)) == known:
+            bins[(key >> shift) & 0xFFFF] += 1
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def fill_between(delta: Any, first: int, inside: Any, outside: Any, out: Any) -> None:
+    """Fill `out` with those of `delta` float32 whose sizes are kept `inside` and not `outside`, 0 elsewhere.
+
+    Either is (cut, last): sizes above the cut, and those equal to it up to the place `last`; `first` is the place of
+    the first element.
+    """
+    for i in range(len(delta)):
+        size, place = abs(delta[i]), first + i
+        kept = size > inside[0] or (size == inside[0] and place <= inside[1])
+        dropped = size > outside[0] or (size == outside[0] and place <= outside[1])
+        out[i] = delta[i] if kept and not dropped else np.float32(0)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def fill_moved(
+    base: Any, deltas: Any, weights: Any, vote: bool, normalize: bool, scale: float, code: int, out_code: int, out: Any
+) -> None:
+    """Fill `out` float32 [n] as `combining.moved` does: `base` [n], `deltas` [k, n], `weights` [k], all float32.
+
+    `code` is the format that every operation is rounded to, `out_code` the stored one, both within float32.
+    """
+    models, tiny, one = len(weights), np.float32(1e-8), np.float32(1)
+    shares = np.empty(models, np.float32)
+    whole = weights[0]
+    for j in range(1, models):
+        whole = np.float32(whole + weights[j])
+    whole = store(whole, code)
+    factor = np.float32(scale)
+    for i in range(len(base)):
+        total = np.float32(0)
+        for j in range(models):
+            shares[j] = store(np.float32(deltas[j, i] * weights[j]), code)
+            total = shares[j] if j == 0 else np.float32(total + shares[j])
+        total = store(total, code)
+        divisor = whole
+        if vote:
+            positive = total >= 0
+            total, divisor = np.float32(0), np.float32(0)
+            for j in range(models):
+                if (positive and shares[j] > 0) or (not positive and shares[j] < 0):
+                    total = np.float32(total + shares[j])
+                    divisor = np.float32(divisor + weights[j])
+            total, divisor = store(total, code), store(divisor, code)
+        if normalize:
+            total = store(np.float32(total / (one if abs(divisor) < tiny else divisor)), code)
+        if scale != 1:
+            total = store(np.float32(total * factor), code)
+        out[i] = store(store(np.float32(base[i] + total), code), out_code)
