@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from modelprov.checkpoints.formats.compiled import store, to_bf16
+from modelprov.checkpoints.formats.compiled import round_all, store, to_bf16
 from modelprov.recipes.arithmetics_compiled import fma32
 
 
@@ -118,37 +118,67 @@ def fill_between(delta: Any, first: int, inside: Any, outside: Any, out: Any) ->
 
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def fill_moved(
+def fill_moved(  # noqa: PLR0912  (one pass; each branch is a step of the method)
     base: Any, deltas: Any, weights: Any, vote: bool, normalize: bool, scale: float, code: int, out_code: int, out: Any
 ) -> None:
     """Fill `out` float32 [n] as `combining.moved` does: `base` [n], `deltas` [k, n], `weights` [k], all float32.
 
     `code` is the format that every operation is rounded to, `out_code` the stored one, both within float32.
     """
-    models, tiny, one = len(weights), np.float32(1e-8), np.float32(1)
-    shares = np.empty(models, np.float32)
+    models, tiny, one, zero = len(weights), np.float32(1e-8), np.float32(1), np.float32(0)
     whole = weights[0]
     for j in range(1, models):
         whole = np.float32(whole + weights[j])
     whole = store(whole, code)
-    factor = np.float32(scale)
-    for i in range(len(base)):
-        total = np.float32(0)
+    factor, size = np.float32(scale), 2048  # loops over short rows, which the compiler turns into vector instructions
+    shares, total, divisor = (
+        np.empty((models, size), np.float32),
+        np.empty(size, np.float32),
+        np.empty(size, np.float32),
+    )
+    for first in range(0, len(base), size):
+        n = min(size, len(base) - first)
         for j in range(models):
-            shares[j] = store(np.float32(deltas[j, i] * weights[j]), code)
-            total = shares[j] if j == 0 else np.float32(total + shares[j])
-        total = store(total, code)
-        divisor = whole
+            delta, weight, share = deltas[j, first : first + n], weights[j], shares[j, :n]
+            for i in range(n):
+                share[i] = np.float32(delta[i] * weight)
+            round_all(share, code)
+            if j == 0:
+                total[:n] = share
+            else:
+                for i in range(n):
+                    total[i] = np.float32(total[i] + share[i])
+        round_all(total[:n], code)
         if vote:
-            positive = total >= 0
-            total, divisor = np.float32(0), np.float32(0)
+            for i in range(n):
+                divisor[i] = one if total[i] >= 0 else -one
+                total[i] = zero
             for j in range(models):
-                if (positive and shares[j] > 0) or (not positive and shares[j] < 0):
-                    total = np.float32(total + shares[j])
-                    divisor = np.float32(divisor + weights[j])
-            total, divisor = store(total, code), store(divisor, code)
+                share = shares[j, :n]
+                for i in range(n):
+                    agrees = np.float32(share[i] * divisor[i]) > 0
+                    share[i] = share[i] if agrees else zero
+                    total[i] = np.float32(total[i] + share[i])
+            if normalize:
+                divisor[:n] = 0
+                for j in range(models):
+                    weight, share = weights[j], shares[j, :n]
+                    for i in range(n):
+                        divisor[i] = np.float32(divisor[i] + (weight if share[i] != 0 else zero))
+            round_all(total[:n], code)
+            round_all(divisor[:n], code)
+        else:
+            divisor[:n] = whole
         if normalize:
-            total = store(np.float32(total / (one if abs(divisor) < tiny else divisor)), code)
+            for i in range(n):
+                total[i] = np.float32(total[i] / (one if abs(divisor[i]) < tiny else divisor[i]))
+            round_all(total[:n], code)
         if scale != 1:
-            total = store(np.float32(total * factor), code)
-        out[i] = store(store(np.float32(base[i] + total), code), out_code)
+            for i in range(n):
+                total[i] = np.float32(total[i] * factor)
+            round_all(total[:n], code)
+        made = out[first : first + n]
+        for i in range(n):
+            made[i] = np.float32(base[first + i] + total[i])
+        round_all(made, code)
+        round_all(made, out_code)
