@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modelprov.checkpoints.types import Checkpoint
+from modelprov.collector import paused
 from modelprov.merge.assembling import Assembly
 from modelprov.merge.checking import check_recipe
-from modelprov.merge.collector import paused
 from modelprov.merge.computing import check_formats
 from modelprov.merge.dequantised import refuse_undecoded
 from modelprov.merge.planned import MergePlan

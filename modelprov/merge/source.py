@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.checkpoints.header import BITS
+from modelprov.checkpoints.header_entries import BITS
 from modelprov.checkpoints.sources.interface import Piece, Range, one_after_another
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.checkpoints.writing import OF, header

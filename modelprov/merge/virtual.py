@@ -18,9 +18,9 @@ from modelprov.checkpoints.labels import unique_labels
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.remote.locations import is_remote
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, Shard, TensorRef
+from modelprov.collector import paused
 from modelprov.errors import UsageError
 from modelprov.merge.checking import check_recipe
-from modelprov.merge.collector import paused
 from modelprov.merge.config import merged_config
 from modelprov.merge.plan import plan_merge
 from modelprov.merge.planned import MergePlan

@@ -17,6 +17,7 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
 _EXPONENT, _MANTISSA = np.uint64(0x7FF0000000000000), np.uint64(0x000FFFFFFFFFFFFF)
+_SIZE = {"BF16": 2, "F16": 2, "F32": 4, "F64": 8}
 _NUMPY = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
 
 
@@ -31,7 +32,7 @@ class DType(StrEnum):
     @property
     def size(self) -> int:
         """Bytes per element."""
-        return {"BF16": 2, "F16": 2, "F32": 4, "F64": 8}[self]
+        return _SIZE[self]
 
     @property
     def mantissa_bits(self) -> int:
@@ -41,7 +42,7 @@ class DType(StrEnum):
     @property
     def code(self) -> int:
         """Its number wherever formats are kept in arrays: plans, samples, compiled loops, accelerators."""
-        return FORMATS.index(self)
+        return CODES[self]
 
     @property
     def torch_name(self) -> str:
@@ -51,6 +52,8 @@ class DType(StrEnum):
 
 FORMATS = tuple(DType)
 """The formats by their codes."""
+CODES = {dtype: code for code, dtype in enumerate(FORMATS)}
+"""The codes of the formats."""
 SIZES = np.array([dtype.size for dtype in FORMATS])
 """Bytes per element, by code."""
 WITHIN_FLOAT32 = (DType.BF16, DType.F16, DType.F32)

@@ -16,8 +16,8 @@ CODES = {"F8_E4M3": "FP8 (E4M3)", "F8_E5M2": "FP8 (E5M2)", "I8": "int8"}
 SCALES = frozenset({*map(str, DType), "F8_E8M0"})
 ROUNDED = {"BF16": 2.0**-8, "F16": 2.0**-11, "F32": 2.0**-24, "F64": 0.0, "F8_E8M0": 0.0}
 """How much a scale of each format may be off, relative, where it was rounded after it was divided by."""
-SINGLE = 2.0**-22
-"""Of the float32 division of a quantiser, relative."""
+QUOTIENT = 2.0**-8
+"""How far a quotient may be off, relative: many quantisers divide in bf16, whatever their scale is stored in."""
 
 
 def scales_of(raw: Bytes, dtype: str) -> Float64:
@@ -30,7 +30,9 @@ def scales_of(raw: Bytes, dtype: str) -> Float64:
 
 def values(codes: Bytes, code: str) -> Float32:
     """What codes stand for before they are scaled, float32 of the same shape."""
-    return np.take(_table(code)[0], codes)
+    made = np.empty(codes.shape, np.float32)
+    np.take(_table(code)[0], codes, out=made, mode="clip")
+    return made
 
 
 def bounds(codes: Bytes, code: str) -> tuple[Float64, Float64]:
@@ -41,7 +43,7 @@ def bounds(codes: Bytes, code: str) -> tuple[Float64, Float64]:
 
 def scaled_bounds(lower: Float64, upper: Float64, scale: Float64, dtype: str) -> tuple[Float64, Float64]:
     """Bounds times their scales, widened by the rounding of these."""
-    slack = ROUNDED[dtype] + SINGLE
+    slack = ROUNDED[dtype] + QUOTIENT
     with np.errstate(all="ignore"):
         low, high = lower * scale, upper * scale
     low, high = np.minimum(low, high), np.maximum(low, high)

@@ -30,10 +30,10 @@ Stored = TensorRef | RefusedTensor
 
 @dataclass(frozen=True, slots=True)
 class ScaledTensor:
-    """A matrix of codes and its scales, each for a block of rows and columns; all by where they lie."""
+    """A matrix of codes or a stack of them, and its scales, each for a block of rows and columns; by where they lie."""
 
     name: str
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
     code: str
     codes: tuple[int, int]
     scale: str
@@ -41,7 +41,7 @@ class ScaledTensor:
     block: tuple[int, int]
     by: str
     divisor: float
-    nearest: bool
+    supposed: bool
 
     @property
     def dtype(self) -> DType:
@@ -50,48 +50,56 @@ class ScaledTensor:
 
     @property
     def _grid(self) -> tuple[int, int]:
-        """Blocks of rows, blocks of columns."""
-        return -(-self.shape[0] // self.block[0]), -(-self.shape[1] // self.block[1])
+        """Blocks of rows of a matrix, blocks of columns."""
+        return -(-self.shape[-2] // self.block[0]), -(-self.shape[-1] // self.block[1])
 
     @property
     def packing(self) -> Packing:
         """See `PackedTensor`."""
         width = 1 if self.scale == "F8_E8M0" else DType(self.scale).size
         scales = self._grid[0] * self._grid[1]
-        bits = 8 * (1 + width * scales / max(self.shape[0] * self.shape[1], 1))
-        return Packing(f"{CODES[self.code]} with a scale for each {self.by}", bits, self.nearest)
+        bits = 8 * (1 + width * scales / max(self.shape[-2] * self.shape[-1], 1))
+        return Packing(f"{CODES[self.code]} with a scale for each {self.by}", bits, True, self.supposed)
 
     def read(self, source: Source, first: int, count: int) -> Bytes:
         """See `PackedTensor`."""
-        codes, scale, at = self._rows(source, first, count)
+        codes, rows, at = self._rows(source, first, count)
+        made, wide = values(codes, self.code), self.block[1]
         with np.errstate(all="ignore"):
-            made = values(codes, self.code) * scale.astype(np.float32)
+            if made.shape[1] % wide == 0:
+                grouped = made.reshape(*rows.shape, wide)
+                grouped *= rows.astype(np.float32)[..., None]
+            else:
+                made *= self._spread(rows).astype(np.float32)
         return np.ascontiguousarray(made.reshape(-1)[at : at + count], "<f4").view(np.uint8)
 
     def cells(self, source: Source, first: int, count: int) -> tuple[Float64, Float64] | None:
         """See `PackedTensor`."""
-        if not self.nearest:
-            return None
-        codes, scale, at = self._rows(source, first, count)
+        codes, rows, at = self._rows(source, first, count)
+        scale = self._spread(rows)
         lower, upper = scaled_bounds(*bounds(codes, self.code), scale, self.scale)
         known = np.isfinite(lower) & np.isfinite(upper) & (scale != 0)
         return tuple(np.where(known, bound, np.nan).reshape(-1)[at : at + count] for bound in (lower, upper))  # type: ignore[return-value]
 
     def _rows(self, source: Source, first: int, count: int) -> tuple[Bytes, Float64, int]:
-        """The rows that hold these elements: codes and scales, [rows, columns] each, and where the first one is."""
-        columns, (high, wide) = self.shape[1], self.block
+        """The rows that hold these elements: codes [rows, columns], scales [rows, blocks], where the first one is."""
+        (height, columns), high = self.shape[-2:], self.block[0]
         begin, end = first // columns, -(-(first + count) // columns)
         codes = np.empty((end - begin, columns), np.uint8)
         source.read_into(self.codes[0], self.codes[1] + begin * columns, codes.reshape(-1).data)
         width = 1 if self.scale == "F8_E8M0" else DType(self.scale).size
-        across = self._grid[1]
-        top, bottom = begin // high, -(-end // high)
+        down, across = self._grid
+        row = np.arange(begin, end)
+        place = row // height * down + row % height // high  # a stack's matrices have blocks of their own
+        top, bottom = int(place[0]), int(place[-1]) + 1
         raw = np.empty((bottom - top) * across * width, np.uint8)
         source.read_into(self.scales[0], self.scales[1] + top * across * width, raw.data)
         scale = scales_of(raw, self.scale).reshape(bottom - top, across) / self.divisor
-        rows = scale[np.arange(begin, end) // high - top]
-        spread = rows if across == 1 else np.repeat(rows, wide, axis=1)[:, :columns]
-        return codes, spread, first - begin * columns
+        return codes, scale[place - top], first - begin * columns
+
+    def _spread(self, rows: Float64) -> Float64:
+        """The scale of every element of some rows."""
+        return rows if self._grid[1] == 1 else np.repeat(rows, self.block[1], axis=1)[:, : self.shape[-1]]
 
 
 def with_scaled(checkpoint: Checkpoint) -> Checkpoint:
@@ -101,7 +109,7 @@ def with_scaled(checkpoint: Checkpoint) -> Checkpoint:
     found: list[PackedTensor] = []
     used: set[str] = set()
     for name, tensor in checkpoint.refused.items():
-        if tensor.format not in CODES or len(tensor.shape) != 2 or not 0 < tensor.shape[1] <= LONGEST_ROW:
+        if tensor.format not in CODES or len(tensor.shape) not in (2, 3) or not 0 < tensor.shape[-1] <= LONGEST_ROW:
             continue
         for beside in (f"{name}_scale_inv", f"{name}_scale", f"{name.removesuffix('weight')}SCB"):
             scale = stored.get(beside)
@@ -129,15 +137,18 @@ def _scaled(
     asymmetric = f"{tensor.name}_zero_point" in stored
     if form not in SCALES or asymmetric or (named == "SCB" and tensor.format != "I8"):
         return None
-    rows, columns = tensor.shape
-    blocks = _blocks((rows, columns), scale.shape, side)
+    rows, columns = tensor.shape[-2:]
+    stack = len(tensor.shape) == 3
+    if stack and (len(scale.shape) != 3 or scale.shape[0] != tensor.shape[0] or not rows):
+        return None
+    blocks = _blocks((rows, columns), scale.shape[1:] if stack else scale.shape, side)
     if blocks is None:
         return None
     block, by = blocks
     int8 = tensor.format == "I8"
     return ScaledTensor(
-        tensor.name, (rows, columns), tensor.format, (tensor.shard, tensor.start), form, (scale.shard, scale.start),
-        block, by, BITSANDBYTES if named == "SCB" else 1.0, not int8 or named == "SCB",
+        tensor.name, tensor.shape, tensor.format, (tensor.shard, tensor.start), form, (scale.shard, scale.start),
+        block, by, BITSANDBYTES if named == "SCB" else 1.0, int8 and named != "SCB",
     )  # fmt: skip
 
 
@@ -161,7 +172,17 @@ def _side(config: Mapping[str, Any] | None) -> tuple[int, int]:
     """Rows and columns of a block, as the config says, else as all such models had it so far."""
     for own in (config or {}, text_config(config)):
         section = own.get("quantization_config")
-        size = section.get("weight_block_size") if isinstance(section, dict) else None
+        size = _block_size(section) if isinstance(section, dict) else None
         if isinstance(size, list) and len(size) == 2 and all(type(each) is int and 0 < each < 1 << 20 for each in size):
             return size[0], size[1]
     return BLOCK
+
+
+def _block_size(section: Mapping[str, Any]) -> Any:
+    """What a `quantization_config` says of blocks: in a key of its own, or of a group of compressed-tensors."""
+    groups = section.get("config_groups")
+    for group in groups.values() if isinstance(groups, dict) else ():
+        weights = group.get("weights") if isinstance(group, dict) else None
+        if isinstance(weights, dict) and weights.get("block_structure"):
+            return weights["block_structure"]
+    return section.get("weight_block_size")

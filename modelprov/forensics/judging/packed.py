@@ -19,10 +19,13 @@ from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.verdict import of_packed_numbers
 from modelprov.forensics.results import LeastSquares, Mixing, VerdictClass
 from modelprov.forensics.sampling.sample import Sample
-from modelprov.forensics.search.fits import Fits
+from modelprov.forensics.search.fits import Exact, Fits
 from modelprov.forensics.thresholds import KNOWN
 
-UNBOUNDED = "its quantiser did not keep the nearest numbers, so that nothing bounds what they were: no share is given"
+UNBOUNDED = (
+    "its numbers are not known to be the nearest to what they were made from, so that nothing bounds what was there: "
+    "no share is given"
+)
 
 
 def packing_of(checkpoint: Checkpoint) -> Packing | None:
@@ -40,7 +43,8 @@ def packing_of(checkpoint: Checkpoint) -> Packing | None:
     total = sum(count for _, count in found)
     bits = sum(packing.bits * count for packing, count in found) / max(total, 1)
     formats = ", ".join(name for name, _ in elements.most_common())
-    return Packing(formats, bits, all(packing.nearest for packing, _ in found))
+    supposed = any(packing.supposed for packing, _ in found)
+    return Packing(formats, bits, all(packing.nearest for packing, _ in found), supposed)
 
 
 def bounded(packed: tuple[Packing | None, ...], sample: Sample | None) -> tuple[Packing | None, ...]:
@@ -54,11 +58,17 @@ def with_width(facts: Facts, fits: Fits | None) -> Facts:
     """The same facts with the weights that all cells allow, if any do, and the half width of their interval as error.
 
     In cells so wide the likelihood is flat between their borders: its maximum is any place between them, where it is
-    found at all. What lies in every cell is straight, as far as the cells show.
+    found at all. What lies in every cell is straight, as far as the cells show. Where numbers are only supposed to be
+    the nearest, nothing bounds them unless all cells have one mixture in common, which moved numbers would not.
     """
-    if not facts.packed or facts.packed[0] is None or fits is None or fits.exact is None:
+    suspect = facts.packed[0] if facts.packed else None
+    if suspect is None:
         return facts
-    exact = fits.exact
+    exact = None if fits is None else fits.exact
+    if suspect.supposed and not _all_agree(exact):
+        facts = replace(facts, packed=(replace(suspect, nearest=False), *facts.packed[1:]))
+    if exact is None:
+        return facts
     error = float((exact.high - exact.low)[exact.explained].max(initial=0.0)) / 2
     rows = np.unique(exact.weights, axis=0)
     if len(rows) > 1 or not exact.explained.all():
@@ -66,6 +76,11 @@ def with_width(facts: Facts, fits: Fits | None) -> Facts:
     weights = tuple(map(float, rows[0]))
     inside = any(0 < weight < 1 for weight in weights)
     return replace(facts, weights=weights, weight_error=error, straightness=1.0 if inside else facts.straightness)
+
+
+def _all_agree(exact: Exact | None) -> bool:
+    """Whether one mixture lies in the cells of every tensor."""
+    return exact is not None and bool(exact.explained.all()) and len(np.unique(exact.weights, axis=0)) == 1
 
 
 def in_view_of_packing(decision: Decision, facts: Facts, labels: Sequence[str]) -> Decision:

@@ -89,11 +89,10 @@ def test_int8_of_bitsandbytes_is_a_row_by_its_largest_number(tmp_path: Path) -> 
     assert ((lower <= weights.ravel()) & (weights.ravel() <= upper)).all()
 
 
-def test_int8_whose_numbers_a_calibration_moved_has_no_cells(tmp_path: Path) -> None:
+def test_cells_of_int8_are_only_supposed_as_a_calibration_may_have_moved_numbers(tmp_path: Path) -> None:
     checkpoint = opened(tmp_path, np.ones((ROWS, 1), np.float32), "_scale", "I8")
-    ref = checkpoint.tensors[NAME]
-    assert cells_at(checkpoint.source, ref.shard, ref.start, 10) is None
-    assert any("nothing bounds" in note for note in checkpoint.notes)
+    (packing,) = checkpoint.packings.values()
+    assert (packing.nearest, packing.supposed) == (True, True)
 
 
 @pytest.mark.parametrize("shape", [(3, 3), (ROWS, 7), (ROWS + 1,), (0,)])
@@ -114,3 +113,26 @@ def test_scales_that_are_no_numbers_make_no_numbers_and_no_cells(tmp_path: Path)
     ref = checkpoint.tensors[NAME]
     lower, _ = cells_at(checkpoint.source, ref.shard, ref.start + 4 * 3 * COLUMNS, COLUMNS) or (np.zeros(1), None)
     assert np.isnan(lower).all()
+
+
+@pytest.mark.parametrize(
+    ("scales", "block"), [((2, 1), "tensor"), ((ROWS // 2, 1), "row"), ((1, 3), "block of 128 × 128")]
+)
+def test_a_stack_of_experts_is_decoded_matrix_by_matrix(tmp_path: Path, scales: tuple[int, ...], block: str) -> None:
+    name, shape = "model.layers.0.mlp.experts.down_proj", (2, ROWS // 2, COLUMNS)
+    grid = (2, 1, 1) if block == "tensor" else (2, *scales)
+    scale = np.exp2(RNG.integers(-12, -6, grid)).astype(np.float32)
+    tensors: dict[str, Tensor] = {name: (CODES.tobytes(), "F8_E4M3", shape), f"{name}_scale_inv": scale}
+    checkpoint = open_checkpoint(str(write_checkpoint(tmp_path / "model", tensors)))
+    high, wide = {"tensor": (100, 300), "row": (1, 300), "block of 128 × 128": (128, 128)}[block]
+    spread = np.repeat(np.repeat(scale, high, axis=1), wide, axis=2)[:, : shape[1], : shape[2]]
+    expected = (values(CODES, "F8_E4M3").reshape(shape) * spread).ravel()
+    ref = checkpoint.tensors[name]
+    assert ref.shape == shape
+    for first, count in ((0, expected.size), (29_000, 2_000), (expected.size - 1, 1)):
+        raw = np.empty(4 * count, np.uint8)
+        checkpoint.source.read_into(ref.shard, ref.start + 4 * first, raw.data)
+        assert np.array_equal(decode(raw, ref.dtype), expected[first : first + count])
+        cells = cells_at(checkpoint.source, ref.shard, ref.start + 4 * first, count)
+        assert cells is not None
+        assert (cells[0] <= expected[first : first + count]).all()

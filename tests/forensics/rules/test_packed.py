@@ -82,3 +82,15 @@ def test_without_cells_in_the_sample_nothing_bounds_a_suspect() -> None:
     assert bounded((Q8, None), None) == (replace(Q8, nearest=False), None)
     assert bounded((None, Q8), None) == (None, Q8)
     assert bounded((), None) == ()
+
+
+def test_cells_that_are_only_supposed_bound_nothing_unless_one_mixture_lies_in_all() -> None:
+    supposed = replace(Q8, supposed=True)
+    exact = Exact(np.tile([0.565, 0.435], (3, 1)), np.full((3, 1), 0.56), np.full((3, 1), 0.57), 600, np.ones(3, bool))
+    apart = replace(exact, weights=np.array([[0.5, 0.5], [0.6, 0.4], [0.6, 0.4]]))
+    partly = replace(exact, explained=np.array([True, True, False]))
+    for own, known in ((exact, True), (apart, False), (partly, False), (None, False)):
+        found = with_width(facts(supposed, None, None), cast("Fits", SimpleNamespace(exact=own)))
+        assert found.packed[0] == replace(supposed, nearest=known)
+        assert with_width(facts(Q8, None, None), cast("Fits", SimpleNamespace(exact=own))).packed[0] == Q8
+    assert with_width(facts(supposed, None, None), None).packed[0] == replace(supposed, nearest=False)

@@ -1,0 +1,1 @@
+"""How each program stores a matrix in several tensors of a safetensors file: one a file, found by names and shapes."""

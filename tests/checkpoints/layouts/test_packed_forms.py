@@ -1,0 +1,135 @@
+"""Matrices that the programs themselves packed are decoded as these decode them; cells hold what was packed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelprov.checkpoints.formats.dtypes import DType, decode, encode
+from modelprov.checkpoints.inspection import inspect_checkpoint
+from modelprov.checkpoints.layouts.decoded import cells_at
+from modelprov.checkpoints.layouts.quantised import quantisation, refuse_quantised
+from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.checkpoints.types import Checkpoint
+
+DATA = Path(__file__).parents[2] / "data" / "packed"
+FORMS = {
+    "w4a16": ("compressed-tensors int4 with a scale for each 32 values", 4.5),
+    "w4a16-asymmetric": ("compressed-tensors int4 with a scale for each 32 values, with zero points", 4.625),
+    "w8a16": ("compressed-tensors int8 with a scale for each row", 8.125),
+    "w8a8": ("int8 with a scale for each row", 8.125),
+    "fp8-row": ("FP8 (E4M3) with a scale for each row", 8.125),
+    "fp8-block": ("FP8 (E4M3) with a scale for each block of 16 × 64", 8 + 16 / 1024),
+    "fp8-tensor": ("FP8 (E4M3) with a scale for each tensor", 8 + 16 / 4096),
+    "nvfp4": ("NVFP4", 4.5),
+    "mxfp4": ("MXFP4", 4.25),
+    "mxfp4-gpt-oss": ("MXFP4", 4.25),
+    "nf4": ("bitsandbytes NF4", 4.5),
+    "nf4-nested": ("bitsandbytes NF4, nested", 4 + (8 + 32 / 256) / 64),
+    "fp4": ("bitsandbytes FP4", 4.5),
+    "int8-bitsandbytes": ("int8 with a scale for each row", 8.25),
+    "mlx-3": ("MLX int3 with a scale for each 64 values", 3.5),
+    "mlx-4": ("MLX int4 with a scale for each 64 values", 4.5),
+    "mlx-6": ("MLX int6 with a scale for each 64 values", 6.5),
+    "mlx-8": ("MLX int8 with a scale for each 32 values", 9.0),
+    "hqq-4": ("HQQ int4 with a scale for each 64 values", 4.5),
+    "hqq-8": ("HQQ int8 with a scale for each 64 values", 8.5),
+    "gptq-3": ("GPTQ int3 with a scale for each 32 values", 3 + 19 / 32),
+    "gptq-4": ("GPTQ int4 with a scale for each 32 values", 4 + 20 / 32),
+    "gptq-4-ordered-by-activations": ("GPTQ int4 with a scale for each 32 values", 4 + 20 / 32),
+    "gptq-8": ("GPTQ int8 with a scale for each 32 values", 8 + 24 / 32),
+    "awq": ("AWQ int4 with a scale for each 64 values", 4 + 20 / 64),
+}
+MOVED = [form for form in FORMS if form.startswith(("gptq", "awq"))]
+SUPPOSED = [form for form in FORMS if form.startswith(("w4a16", "w8", "hqq"))]
+
+
+def opened(folder: Path, form: str) -> Checkpoint:
+    """The fixture as a folder, with the config that its program writes."""
+    shutil.copy(DATA / f"{form}.safetensors", folder / "model.safetensors")
+    raw = (folder / "model.safetensors").read_bytes()
+    header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
+    (folder / "config.json").write_text(header["__metadata__"]["config"])
+    return open_checkpoint(str(folder))
+
+
+def numbers(path: Path) -> tuple[np.ndarray, DType]:
+    """The one tensor of a file, float64, and its format."""
+    plain = open_checkpoint(str(path))
+    (ref,) = plain.tensors.values()
+    raw = np.empty(ref.stop - ref.start, np.uint8)
+    plain.source.read_into(ref.shard, ref.start, raw.data)
+    plain.source.close()
+    return decode(raw, ref.dtype).reshape(ref.shape), ref.dtype
+
+
+def read(checkpoint: Checkpoint, first: int = 0, count: int | None = None) -> np.ndarray:
+    (ref,) = checkpoint.tensors.values()
+    raw = np.empty((ref.count if count is None else count) * 4, np.uint8)
+    checkpoint.source.read_into(ref.shard, ref.start + 4 * first, raw.data)
+    return decode(raw, ref.dtype)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_numbers_are_those_of_the_program_that_packed_them(tmp_path: Path, form: str) -> None:
+    checkpoint = opened(tmp_path, form)
+    (ref,) = checkpoint.tensors.values()
+    expected, dtype = numbers(DATA / f"{form}.numbers.safetensors")
+    own = read(checkpoint)
+    assert ref.shape == expected.shape
+    if dtype is DType.F32:
+        assert np.allclose(own, expected.ravel(), rtol=1e-6, atol=1e-9)
+    else:  # the program rounds products to its format, some of them twice
+        steps = np.abs(decode(encode(own, dtype), dtype) - expected.ravel()) / np.maximum(
+            np.abs(expected.ravel()), 1e-9
+        )
+        slack = 2.0 ** -(dtype.mantissa_bits - 1)
+        assert steps.max() <= slack if form != "hqq-8" else 1
+    for first, count in ((0, 1), (127, 2), (100, 3000), (ref.count - 1, 1)):
+        assert np.array_equal(read(checkpoint, first, count), own[first : first + count])
+    refuse_quantised(checkpoint)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_inspect_says_what_it_is_and_its_bits(tmp_path: Path, form: str) -> None:
+    checkpoint = opened(tmp_path, form)
+    name, bits = FORMS[form]
+    assert quantisation(checkpoint) == name
+    found = inspect_checkpoint(checkpoint)
+    assert found.parameters == 4096
+    assert found.bits_per_weight == pytest.approx(bits)
+    assert not checkpoint.refused
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form not in MOVED and form != "mxfp4-gpt-oss"])
+def test_cells_hold_what_was_packed(tmp_path: Path, form: str) -> None:
+    checkpoint = opened(tmp_path, form)
+    original, _ = numbers(DATA / "original.safetensors")
+    (ref,) = checkpoint.tensors.values()
+    lower, upper = cells_at(checkpoint.source, ref.shard, ref.start, ref.count, before=False) or (None, None)
+    assert lower is not None
+    assert upper is not None
+    known = np.isfinite(lower)
+    inside = (lower <= original.ravel()) & (original.ravel() <= upper)
+    assert inside[known].all()
+    assert known.mean() > (0.5 if "3" in form else 0.7)
+    own = read(checkpoint)
+    assert ((lower <= own) & (own <= upper))[known].all()
+    (packing,) = checkpoint.packings.values()
+    assert packing.supposed == (form in SUPPOSED)
+    for first, count in ((0, 1), (127, 2), (ref.count - 1, 1)):
+        some = cells_at(checkpoint.source, ref.shard, ref.start + 4 * first, count, before=False)
+        assert some is not None
+        assert np.array_equal(some[0], lower[first : first + count], equal_nan=True)
+
+
+@pytest.mark.parametrize("form", MOVED)
+def test_forms_that_move_numbers_on_purpose_have_no_cells(tmp_path: Path, form: str) -> None:
+    checkpoint = opened(tmp_path, form)
+    (ref,) = checkpoint.tensors.values()
+    assert cells_at(checkpoint.source, ref.shard, ref.start, 10) is None
+    assert any("nothing bounds" in note for note in checkpoint.notes)
