@@ -93,7 +93,7 @@ class Extension(Frozen):
 
 
 class Recipe(Frozen):
-    """A merge on paper."""
+    """A merge on paper; `recipes` are those, by name, that it names as models: the other documents of its file."""
 
     merge_method: str
     models: tuple[SourceModel, ...] = ()
@@ -105,6 +105,7 @@ class Recipe(Frozen):
     tokenizer_source: str | None = None
     chat_template: str | None = None
     name: str | None = None
+    recipes: dict[str, Recipe] = Field(default_factory=dict)
     modelprov: Extension = Extension()
 
     @field_validator("dtype", "out_dtype")
@@ -131,6 +132,16 @@ class Recipe(Frozen):
         sources = [*self.models, *(source for one in self.slices for source in one.sources)]
         named = [source.model for source in sources] + ([self.base_model] if self.base_model else [])
         return tuple(dict.fromkeys(named))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where the models lie that all of it is made of: `locations`, with those of a named recipe in its place."""
+        found: list[str] = []
+        for where in self.locations:
+            named = self.recipes.get(where)
+            others = {name: each for name, each in self.recipes.items() if name != where}
+            found += [where] if named is None else named.model_copy(update={"recipes": others}).sources
+        return tuple(dict.fromkeys(found))
 
     def as_data(self) -> dict[str, Any]:
         """The recipe as plain data, for YAML and JSON, that `from_data` reads back as the same."""
