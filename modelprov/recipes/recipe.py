@@ -80,7 +80,8 @@ class Extension(Frozen):
     `compare` measured, for readers; `reference` the model that differences are taken from; `stored_as` formats of kinds
     of tensors (canonical name without numbers) that `out_dtype` is not true of; `groups` weights that differ by tensor;
     `missing` what to do with a tensor that not every model has: copy it where only the base (or first model) has it
-    (the default), copy it from whoever has it, drop it, or stop.
+    (the default), copy it from whoever has it, drop it, or stop; `vocabulary` what to do where vocabularies have
+    different numbers of rows: stop (the default), leave the rows out that not every model has, or keep them all.
     """
 
     arithmetic: str | None = None
@@ -89,6 +90,7 @@ class Extension(Frozen):
     stored_as: dict[str, str] = Field(default_factory=dict)
     groups: tuple[Group, ...] = ()
     missing: Literal["base", "copy", "drop", "error"] = "base"
+    vocabulary: Literal["error", "crop", "pad"] = "error"
     seed: int = Field(default=0, ge=0, lt=1 << 63, strict=True)
 
 
