@@ -11,6 +11,7 @@ import pytest
 import modelprov
 from modelprov.checkpoints.opening import open_checkpoint
 from tests.checkpoints.remote.computed import repository
+from tests.checkpoints.remote.conftest import reach
 from tests.checkpoints.remote.hub import Hub, serving
 from tests.factories import Layout
 
@@ -40,9 +41,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     for kind, more in (("base", {}), ("tune", {}), ("mix", {"share": 0.565})):
         state.repositories[f"org/{kind}"] = repository(LAYOUT, kind, 3, **more)
     with serving(state):
-        monkeypatch.setenv("HF_ENDPOINT", state.hub)
-        monkeypatch.setenv("HF_HUB_OFFLINE", "0")
-        monkeypatch.setenv("MODELPROV_CACHE", str(tmp_path / "ranges"))
+        reach(state, tmp_path, monkeypatch)
         yield state
 
 
