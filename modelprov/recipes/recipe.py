@@ -67,7 +67,8 @@ class Extension(Frozen):
     `compare` measured, for readers; `reference` the model that differences are taken from; `stored_as` formats of kinds
     of tensors (canonical name without numbers) that `out_dtype` is not true of; `groups` weights that differ by tensor;
     `missing` what to do with a tensor that not every model has: copy it where only the base (or first model) has it
-    (the default), copy it from whoever has it, drop it, or stop.
+    (the default), copy it from whoever has it, drop it, or stop; `vocabulary` what to do where vocabularies have
+    different numbers of rows: stop (the default), leave the rows out that not every model has, or keep them all.
     """
 
     arithmetic: str | None = None
@@ -76,11 +77,12 @@ class Extension(Frozen):
     stored_as: dict[str, str] = Field(default_factory=dict)
     groups: tuple[Group, ...] = ()
     missing: Literal["base", "copy", "drop", "error"] = "base"
+    vocabulary: Literal["error", "crop", "pad"] = "error"
     seed: int = Field(default=0, ge=0, lt=1 << 63, strict=True)
 
 
 class Recipe(Frozen):
-    """A merge on paper."""
+    """A merge on paper; `recipes` are those, by name, that it names as models: the other documents of its file."""
 
     merge_method: str
     models: tuple[SourceModel, ...] = ()
@@ -92,6 +94,7 @@ class Recipe(Frozen):
     tokenizer_source: str | None = None
     chat_template: str | None = None
     name: str | None = None
+    recipes: dict[str, Recipe] = Field(default_factory=dict)
     modelprov: Extension = Extension()
 
     @field_validator("dtype", "out_dtype")
@@ -118,6 +121,16 @@ class Recipe(Frozen):
         sources = [*self.models, *(source for one in self.slices for source in one.sources)]
         named = [source.model for source in sources] + ([self.base_model] if self.base_model else [])
         return tuple(dict.fromkeys(named))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where the models lie that all of it is made of: `locations`, with those of a named recipe in its place."""
+        found: list[str] = []
+        for where in self.locations:
+            named = self.recipes.get(where)
+            others = {name: each for name, each in self.recipes.items() if name != where}
+            found += [where] if named is None else named.model_copy(update={"recipes": others}).sources
+        return tuple(dict.fromkeys(found))
 
     def as_data(self) -> dict[str, Any]:
         """The recipe as plain data, for YAML and JSON, that `from_data` reads back as the same."""

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelprov.checkpoints.layouts.components import component_of, components_of
-from modelprov.checkpoints.layouts.makers import has_own_order
+from modelprov.checkpoints.layouts.families import has_own_order
 from modelprov.checkpoints.layouts.naming import canonical_columns, canonical_name, squeezed, tied_head
 from modelprov.checkpoints.layouts.prefixes import prefixes_aside, respelled
 from modelprov.checkpoints.layouts.roles import Shape, roles_of
