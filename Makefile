@@ -1,4 +1,5 @@
 # make demo: install and settle an example case. make test: install the test extras, run every check.
+# make bench: ratios to this machine's ceilings, a JSON and a page in modelprov-bench; OPTIONS=--quick for a short look.
 # make mutants: which changes of the files that a verdict hangs on no test notices (minutes a file; docs/testing.md).
 PYTHON ?= python3
 VENV := .venv
@@ -32,7 +33,7 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	touch $@
 
 bench: $(VENV)/.installed-test
-	$(BIN)/python benchmarks/compare.py
+	$(BIN)/python -m benchmarks.dashboard $(OPTIONS)
 
 # FILES="interval.py verdict.py" for some of them only.
 mutants: $(VENV)/.installed-test
@@ -40,4 +41,4 @@ mutants: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks.mutants $(FILES)
 
 clean:
-	rm -rf $(VENV) modelprov-demo
+	rm -rf $(VENV) modelprov-demo modelprov-bench

@@ -1,27 +1,35 @@
-"""How fast files become sums on a GPU, beside the same machine's processors; where each second of a whole run goes.
+"""How fast files become sums on GPUs, beside the same machine's processors; where each second of a whole run goes.
 
-Run: `python benchmarks/gpu_files.py --folder DIR [--gigabytes 24] [--json FILE]`. Writes three bf16 checkpoints there
-(a merge and its parents) and deletes them afterwards; put DIR in memory (`/dev/shm`) to measure the machine and not its
-disk. Ceilings of the same run: reading into reused pinned memory alone, with the copies to the device, and the link.
+A part of `benchmarks/gpu.py`, which see. Writes three bf16 checkpoints (a merge and its parents) and deletes them.
+Ceilings of the same run: the link from pinned memory, and reading into reused pinned memory with copies behind.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-PIECE = 8 << 20
+from modelprov.checkpoints.layouts.alignment import align
+from modelprov.checkpoints.plan import plan_pass
+from modelprov.forensics.sums.kernels.choose import pick_device
+from modelprov.forensics.sums.kernels.cuda import WINDOW, Cuda
+from modelprov.forensics.sums.kernels.gpu_batches import Limits
+from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
+from modelprov.forensics.sums.sweep import PIECE, block_bytes, sweep
+from modelprov.jobs.open import open as open_checkpoint
+
 ROWS, COLUMNS, TENSORS = 8192, 4096, 16  # 64 MiB a tensor, 1 GiB a shard
 MODELS = ("merge", "first", "base")
 STAGES = """
@@ -80,51 +88,73 @@ def rounded(values: Any) -> Any:
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)).view(np.float32)
 
 
-def reading(torch: Any, files: list[Path], threads: int, *, copying: bool) -> float:
-    """GB/s of positioned reads into reused pinned memory, a piece a thread, with or without copies to the device."""
-    jobs = [(file, at) for file in files for at in range(0, file.stat().st_size, PIECE)]
-    handles = {file: os.open(file, os.O_RDONLY) for file in files}
-    rings = [torch.empty((2, PIECE), dtype=torch.uint8, pin_memory=True) for _ in range(threads)]
-    target = torch.empty((threads, PIECE), dtype=torch.uint8, device="cuda")
+def link(gpu: Cuda, size: int = 1 << 30) -> float:
+    """GB/s from pinned memory to the device, by one copy."""
+    memory, there = gpu.pinned(size), gpu.allocated(size)
+    stream = gpu.do("cuStreamCreate", 1)
+    times = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        gpu.do("cuMemcpyHtoDAsync", there, memory.ctypes.data, size, stream)
+        gpu.do("cuStreamSynchronize", stream)
+        times.append(time.perf_counter() - begin)
+    gpu.do("cuMemFree", there)
+    gpu.do("cuMemFreeHost", memory.ctypes.data)
+    return size / float(np.median(times)) / 1e9
 
-    def work(number: int) -> None:
-        ring, stream, events = rings[number], torch.cuda.Stream(), [torch.cuda.Event(), torch.cuda.Event()]
-        views = [memoryview(ring[i].numpy()) for i in range(2)]
-        for turn, (file, at) in enumerate(jobs[number::threads]):
-            slot = turn % 2
-            if copying:
-                events[slot].synchronize()
-            os.preadv(handles[file], [views[slot]], at)
-            if copying:
-                with torch.cuda.stream(stream):
-                    target[number].copy_(ring[slot], non_blocking=True)
-                    events[slot].record(stream)
+
+def reading(gpu: Cuda, files: list[Path], threads: int, piece: int = WINDOW, *, direct: bool = False) -> float:
+    """GB/s of positioned reads into two windows a thread, each copied to the device before it is read into again."""
+    jobs = iter([(file, at) for file in files for at in range(0, file.stat().st_size, piece)])
+    handles = {file: os.open(file, os.O_RDONLY | (os.O_DIRECT if direct else 0)) for file in files}
+    lock = threading.Lock()
+
+    def work(_number: int) -> None:
+        gpu.enter()
+        lane = gpu.lane(Limits(capacity=8 << 20, runs=64))
+        while True:
+            with lock:
+                job = next(jobs, None)
+            if job is None:
+                break
+            got = os.preadv(handles[job[0]], [lane.window().data[:piece]], job[1])
+            lane.send(got, 0)
+        lane.settle()
+        lane.close()
 
     begin = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, range(threads)))
-    torch.cuda.synchronize()
     seconds = time.perf_counter() - begin
     for handle in handles.values():
         os.close(handle)
     return sum(file.stat().st_size for file in files) / seconds / 1e9
 
 
-def sweeping(places: list[Path], device: Any, threads: int, memory: int) -> float:
-    """GB/s of the pass alone, kernels compiled and files in memory."""
-    from modelprov.checkpoints.layouts.alignment import align
-    from modelprov.checkpoints.plan import plan_pass
-    from modelprov.forensics.sums.kernels.interface import RecipePlan
-    from modelprov.forensics.sums.sweep import PIECE, block_bytes, sweep
-    from modelprov.jobs.open import open as open_checkpoint
+def touching(files: list[Path], threads: int, piece: int = 32 << 20) -> float:
+    """GB/s of reading every byte of maps of the files, by the library's own memory comparison with itself."""
+    maps = [np.memmap(file, np.uint8, "r") for file in files]
+    jobs = [(held, at) for held in maps for at in range(0, len(held), piece)]
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda job: int(job[0][job[1] : job[1] + piece // 8 * 8].view(np.uint64).max()), jobs))
+    return sum(len(held) for held in maps) / (time.perf_counter() - begin) / 1e9
 
+
+def sweeping(places: list[Path], device: Device, threads: int, memory: int, recipes: int = 0) -> float:
+    """GB/s of the pass alone, kernels compiled and memory made: the better of two."""
     checkpoints = tuple(open_checkpoint(place) for place in places)
     alignment = align(checkpoints)
     plan = plan_pass(alignment, block_bytes(memory, threads, len(checkpoints), device), PIECE)
-    recipes = RecipePlan.none(len(checkpoints) - 1, len(alignment.tensors))
-    begin = time.perf_counter()
-    sweep(checkpoints, plan, len(alignment.tensors), recipes, device, threads=threads)
-    return plan.bytes / (time.perf_counter() - begin) / 1e9
+    tensors, rates = len(alignment.tensors), []
+    counted = RecipePlan(
+        np.arange(recipes), np.tile(np.arange(2), (recipes, 1)), np.tile(np.array([0.6, 0.4]), (recipes, tensors, 1))
+    )
+    for _ in range(2):
+        begin = time.perf_counter()
+        sweep(checkpoints, plan, tensors, counted, device, threads=threads)
+        rates.append(plan.bytes / (time.perf_counter() - begin) / 1e9)
+    return max(rates)
 
 
 def whole(places: list[Path], device: str) -> dict[str, Any]:
@@ -132,56 +162,86 @@ def whole(places: list[Path], device: str) -> dict[str, Any]:
     code = "import time; START = time.perf_counter()\n" + STAGES
     command = [sys.executable, "-c", code, json.dumps([str(place) for place in places]), device]
     begin = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"failed": done.stderr[-2000:]}
     return {"wall": time.perf_counter() - begin, **json.loads(done.stdout.splitlines()[-1])}
 
 
-def main() -> int:
-    """Exit status 0; 2 without a GPU."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--gigabytes", type=float, default=24)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
+def forget(files: list[Path]) -> None:
+    """Let the system forget what it holds of the files."""
+    os.sync()
+    for file in files:
+        handle = os.open(file, os.O_RDONLY)
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(handle)
+
+
+def on_files(
+    gpu: Cuda, folder: Path, gigabytes: float, disk: Path | None, keep: Callable[[str, dict[str, Any]], None]
+) -> None:
+    """Every figure of files in memory, and of files on a disk where one is named."""
+    gpu_device, processor = pick_device("cuda"), pick_device("cpu")
+    every = os.cpu_count() or 1
+    place = Path(tempfile.mkdtemp(prefix="gpu-files-", dir=folder))
     try:
-        import torch
-    except ImportError:
-        torch = None  # type: ignore[assignment]
-    if torch is None or not torch.cuda.is_available():
-        print("No GPU that torch can use: nothing was measured.")
-        return 2
-    from modelprov.forensics.sums.kernels.choose import pick_device
-
-    folder = Path(tempfile.mkdtemp(prefix="gpu-files-", dir=arguments.folder))
-    results: dict[str, Any] = {"gpu": torch.cuda.get_device_name(), "processors": os.cpu_count()}
-
-    def say(name: str, value: Any) -> None:
-        results[name] = value
-        print(f"{name}: {value if isinstance(value, dict) else f'{value:.2f}'}", flush=True)
-
-    try:
-        places = write(folder, arguments.gigabytes)
-        files = sorted(file for place in places for file in place.glob("*.safetensors"))
-        say("GB", sum(file.stat().st_size for file in files) / 1e9)
-        for threads in (8, 16):
-            say(f"reading into pinned memory, {threads} threads, GB/s", reading(torch, files, threads, copying=False))
-            say(f"the same with copies to the device, {threads} threads", reading(torch, files, threads, copying=True))
-        gpu, processor = pick_device("cuda"), pick_device("cpu")
-        for turn in range(2):
-            say(f"pass on the processors, {os.cpu_count()} threads, turn {turn}",
-                sweeping(places, processor, os.cpu_count() or 1, 512 << 20))  # fmt: skip
-            for threads in (4, 8, 16):
-                for memory in (512 << 20, 1 << 30):
-                    say(f"pass on the GPU, {threads} threads, {memory >> 20} MiB, turn {turn}",
-                        sweeping(places, gpu, threads, memory))  # fmt: skip
-        for device in ("cpu", "cuda", "auto"):
-            say(f"whole run, {device}", whole(places, device))
+        places = write(place, gigabytes)
+        files = sorted(file for model in places for file in model.glob("*.safetensors"))
+        ceiling = link(gpu)
+        keep("files", {"GB": sum(file.stat().st_size for file in files) / 1e9, "link GB/s": ceiling})
+        keep("ceilings GB/s", {
+            f"touching every byte, {every} threads": touching(files, every),
+            **{f"reading with copies, {n} threads": reading(gpu, files, n) for n in (8, 12, 16)},
+        })  # fmt: skip
+        rates: dict[str, float] = {}
+        for recipes in (0, 2):
+            of = f"{recipes} recipes"
+            rates[f"processor, {every} threads, {of}"] = sweeping(places, processor, every, 512 << 20, recipes)
+            for threads, memory in ((10, 512), (16, 512), (10, 1024))[: 1 if recipes else 3]:
+                rates[f"GPU, {threads} threads, {memory} MiB, {of}"] = sweeping(
+                    places, gpu_device, threads, memory << 20, recipes
+                )
+        keep("pass GB/s", rates)
+        best = max(rate for name, rate in rates.items() if name.startswith("GPU"))
+        keep("pass", {"best GB/s": best, "share of the link": best / ceiling})
+        for device in ("cpu", "cuda", "cuda", "auto"):
+            keep(f"whole run, {device}", whole(places, device))
     finally:
-        shutil.rmtree(folder)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
-    return 0
+        shutil.rmtree(place)
+    if disk is not None:
+        _on_disk(gpu, gpu_device, processor, disk, min(gigabytes, 12), keep)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _on_disk(
+    gpu: Cuda, gpu_device: Device, processor: Device, disk: Path, gigabytes: float,
+    keep: Callable[[str, dict[str, Any]], None],
+) -> None:  # fmt: skip
+    place = Path(tempfile.mkdtemp(prefix="gpu-files-", dir=disk))
+    try:
+        places = write(place, gigabytes)
+        files = sorted(file for model in places for file in model.glob("*.safetensors"))
+        works: dict[str, Callable[[], float]] = {
+            "reading past the cache, with copies, 8 threads": lambda: reading(gpu, files, 8, direct=True),
+            "pass on the GPU": lambda: sweeping_once(places, gpu_device, files),
+            "pass on the processor": lambda: sweeping_once(places, processor, files),
+        }
+        rates = {}
+        for name, work in works.items():
+            forget(files)
+            rates[name] = work()
+        keep("files that are not cached, GB/s", rates)
+    finally:
+        shutil.rmtree(place)
+
+
+def sweeping_once(places: list[Path], device: Device, files: list[Path]) -> float:
+    """The pass over files that are forgotten just before it."""
+    checkpoints = tuple(open_checkpoint(place) for place in places)
+    alignment = align(checkpoints)
+    threads = min(device.threads or 16, os.cpu_count() or 1)
+    plan = plan_pass(alignment, block_bytes(512 << 20, threads, len(checkpoints), device), PIECE)
+    forget(files)
+    begin = time.perf_counter()
+    none = RecipePlan.none(len(checkpoints) - 1, len(alignment.tensors))
+    sweep(checkpoints, plan, len(alignment.tensors), none, device, threads=threads)
+    return plan.bytes / (time.perf_counter() - begin) / 1e9

@@ -2,9 +2,9 @@
 
 Run: `python benchmarks/kernel.py [--megabytes 128] [--repeats 7] [--json FILE]`. Three bf16 checkpoints of that size as
 arrays, at equal and at different places in their pages; one thread and all of them; without recipes, with one that
-rounds each product and one that is fused. Reading and kernels take turns. Each piece of 2 MiB is timed by itself, and
-the time that a fifth of the pieces stay below counts: a piece takes less than a turn of the scheduler, so that work of
-others seldom falls into it. Nothing here asserts a time.
+rounds each product and one that is fused. Reading and kernels take turns. Each piece of 4 MiB (a pass takes 8) is timed
+by itself, and the time that a fifth of the pieces stay below counts: a piece takes less than a turn of the scheduler,
+so that work of others seldom falls into it. Nothing here asserts a time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from modelprov.forensics.sums.kernels.interface import Kernel, RecipePlan, Segme
 from modelprov.native import native, why_not
 from modelprov.records import processors
 
-PIECE = 2 << 20
+PIECE = 4 << 20
 APART = 1344
 RECIPES = {"no recipe": [], "one recipe": [0], "one fused recipe": [1]}
 Bytes = npt.NDArray[np.uint8]

@@ -33,7 +33,8 @@ from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.writing import header, write_json
 from modelprov.demo.writing import StoredTensor, write_checkpoint
-from modelprov.merge.virtual import plan_recipe, plan_shards
+from modelprov.merge.source import plan_shards
+from modelprov.merge.virtual import plan_recipe
 from modelprov.recipes.recipe import linear
 
 COPY = """

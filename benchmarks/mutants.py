@@ -25,6 +25,7 @@ TESTS = {
     "modelprov/forensics/judging/verdict.py": ["tests/forensics/rules"],
     "modelprov/forensics/judging/mixtures.py": ["tests/forensics/rules"],
     "modelprov/checkpoints/header.py": ["tests/checkpoints/test_header_edges.py"],
+    "modelprov/checkpoints/header_entries.py": ["tests/checkpoints/test_header_edges.py"],
     "modelprov/forensics/estimators/interval.py": [f"{ESTIMATORS}/test_interval_ends.py"],
     "modelprov/forensics/estimators/least_squares.py": [f"{ESTIMATORS}/test_least_squares_edges.py"],
     "modelprov/recipes/methods/linear.py": ["tests/recipes/methods/test_linear.py"],

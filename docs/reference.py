@@ -12,7 +12,7 @@ import modelprov
 PAGE = Path(__file__).with_name("python.md")
 BEGIN, END = "<!-- reference: written by docs/reference.py -->\n", "<!-- end of the reference -->\n"
 ORDER = (
-    "compare", "compare_part", "add", "inspect", "open", "fingerprint", "identify", "verify", "merge", "check",
+    "compare", "compare_part", "add", "inspect", "open", "fingerprint", "identify", "atlas", "verify", "merge", "check",
     "recheck", "attest", "probe", "evaluate",
 )  # fmt: skip
 SECTIONS = re.compile(r"^(Args|Returns|Raises|Example):\n", re.MULTILINE)

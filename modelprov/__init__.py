@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelprov.jobs.add import add
+    from modelprov.jobs.atlas import atlas
     from modelprov.jobs.attest import attest
     from modelprov.jobs.check import check
     from modelprov.jobs.compare import compare
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "add",
+    "atlas",
     "attest",
     "check",
     "compare",

@@ -23,7 +23,7 @@ SOURCES = (
     "forensics/sums/kernels/numba_loops.py",
     "forensics/sums/kernels/bf16.py",
     "forensics/estimators/normal_compiled.py",
-    "merge/fused.py",
+    "merge/fused_compiled.py",
     "recipes/methods/loops.py",
 )
 

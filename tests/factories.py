@@ -15,7 +15,7 @@ import numpy.typing as npt
 from safetensors import TensorSpec, serialize_file
 
 from modelprov.checkpoints.formats.dtypes import DType, encode
-from modelprov.checkpoints.header import BITS
+from modelprov.checkpoints.header_entries import BITS
 
 # A numpy array (stored as its own dtype), an array with the name of the dtype to store it as, or raw bytes.
 Tensor = npt.NDArray[Any] | tuple[npt.NDArray[Any], str] | tuple[bytes, str, Sequence[int]]

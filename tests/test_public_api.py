@@ -29,7 +29,7 @@ def loaded_after(code: str) -> set[str]:
 
 
 def test_the_names_are_those_that_are_promised() -> None:
-    names = ["add", "attest", "check", "compare", "compare_part", "evaluate", "fingerprint"]
+    names = ["add", "atlas", "attest", "check", "compare", "compare_part", "evaluate", "fingerprint"]
     names += ["identify", "inspect", "merge", "open", "probe", "recheck", "verify"]
     assert modelprov.__all__ == ["__version__", *names]
     assert set(modelprov.__all__) <= set(dir(modelprov))

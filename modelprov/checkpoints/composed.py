@@ -38,7 +38,7 @@ def composed(parts: Sequence[tuple[Part, Checkpoint]]) -> Checkpoint:
                     "Give the folder of one of them.",
                 )
         for name, ref in opened.tensors.items():
-            tensors[part.prefix + name] = replace(ref, name=part.prefix + name, shard=ref.shard + first)
+            tensors[part.prefix + name] = ref._replace(name=part.prefix + name, shard=ref.shard + first)
         for name, other in opened.refused.items():
             refused[part.prefix + name] = replace(other, name=part.prefix + name, shard=other.shard + first)
         before = f"{part.folder}/" if part.prefix else ""

@@ -8,10 +8,13 @@ names must be printable (they end up in terminals and HTML), and counts are Pyth
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from itertools import compress, repeat
+from typing import Any
 
-from modelprov.checkpoints.formats.dtypes import OTHER_SIZES, DType
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.header_entries import METADATA, Entries, as_written, entries_of, refuse
 from modelprov.checkpoints.mistaken import HEAD_BYTES, what_it_is
 from modelprov.checkpoints.sources.interface import DOWNLOAD_AGAIN, Source
 from modelprov.checkpoints.types import RefusedTensor, Shard, TensorRef
@@ -22,15 +25,6 @@ from modelprov.foreign.shown import quoted
 MAX_HEADER_BYTES = 100_000_000
 LENGTH_BYTES = 8
 FIRST_READ = 16 << 10  # bytes: small headers end there, the rest of a long one is one more read
-METADATA = "__metadata__"
-MOST = 1 << 64
-"""Beyond any size, side or offset of a file."""
-MOST_SIDES = 64  # numpy's
-LONGEST_NAME = 10_000
-NOT_WRITTEN_BY_A_LIBRARY = "No safetensors library writes such a file: do not trust it; download it again."
-
-BITS = {str(dtype): 8 * dtype.size for dtype in DType}
-BITS |= {name: 8 * size for name, size in OTHER_SIZES.items()} | {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6}
 COMPARABLE = {str(dtype): dtype for dtype in DType}
 
 
@@ -64,28 +58,9 @@ def header_of(source: Source, shard: int, text: bytes) -> Header:
     """What the header `text` of a shard says, every rule of the format checked."""
     place, size = source.place(shard), source.size(shard)
     data_start = LENGTH_BYTES + len(text)
-    entries = _parse(text, place)
-    metadata = _metadata(entries.pop(METADATA, {}), place)
-    found = sorted(
-        (_entry(name, entry, place) for name, entry in entries.items()),
-        key=lambda item: (item[3], item[4]),
-    )
-    tensors: list[TensorRef] = []
-    refused: list[RefusedTensor] = []
-    at = 0
-    for name, dtype, shape, begin, end in found:
-        if begin != at:
-            what = "overlap" if begin < at else "leave a gap"
-            _refuse(
-                place,
-                f"the bytes of tensor {quoted(name)} and of the tensor before it {what} at offset {min(begin, at)}",
-            )
-        at = end
-        start, stop = data_start + begin, data_start + end
-        if dtype in COMPARABLE:
-            tensors.append(TensorRef(name, COMPARABLE[dtype], shape, shard, start, stop))
-        else:
-            refused.append(RefusedTensor(name, dtype, shape, shard, start, stop))
+    found, metadata = _parse(text, place)
+    _check_covering(found, place)
+    at = found.ends[-1] if found.ends else 0
     if data_start + at > size:
         missing = data_start + at - size
         raise TruncatedShardError(
@@ -93,9 +68,38 @@ def header_of(source: Source, shard: int, text: bytes) -> Header:
             DOWNLOAD_AGAIN,
         )
     if data_start + at < size:
-        _refuse(place, f"{size - data_start - at:,} bytes follow the last tensor; the format allows none")
+        refuse(place, f"{size - data_start - at:,} bytes follow the last tensor; the format allows none")
     digest = hashlib.sha256(text).hexdigest()
-    return Header(Shard(source.names[shard], size, digest), tuple(tensors), tuple(refused), metadata)
+    tensors, refused = _stored(found, shard, data_start)
+    return Header(Shard(source.names[shard], size, digest), tensors, refused, metadata)
+
+
+def _check_covering(found: Entries, place: str) -> None:
+    """Raise `InvalidHeaderError` where the bytes of one tensor do not begin where those before it end."""
+    if list(found.begins) == [0, *found.ends[:-1]][: len(found.begins)]:
+        return
+    at = 0
+    for name, begin, end in zip(found.names, found.begins, found.ends, strict=True):
+        if begin != at:
+            what = "overlap" if begin < at else "leave a gap"
+            refuse(
+                place,
+                f"the bytes of tensor {quoted(name)} and of the tensor before it {what} at offset {min(begin, at)}",
+            )
+        at = end
+
+
+def _stored(found: Entries, shard: int, data_start: int) -> tuple[tuple[TensorRef, ...], tuple[RefusedTensor, ...]]:
+    """The comparable tensors of a shard and the refused ones, where they lie in its file."""
+    known = [dtype in COMPARABLE for dtype in found.dtypes]
+    places = ([data_start + at for at in ends] for ends in (found.begins, found.ends))
+    columns = (found.names, [COMPARABLE.get(dtype, dtype) for dtype in found.dtypes], found.shapes, *places)
+
+    def of(chosen: list[bool]) -> list[Any]:
+        names, dtypes, shapes, starts, stops = (compress(column, chosen) for column in columns)
+        return [names, dtypes, shapes, repeat(shard), starts, stops]
+
+    return tuple(map(TensorRef, *of(known))), tuple(map(RefusedTensor, *of([not comparable for comparable in known])))
 
 
 def _length(source: Source, shard: int, first: bytes) -> int:
@@ -109,67 +113,33 @@ def _length(source: Source, shard: int, first: bytes) -> int:
     if size < LENGTH_BYTES:
         raise TruncatedShardError(f"{place}: the file has {size} bytes, too few for a safetensors file", DOWNLOAD_AGAIN)
     if length > MAX_HEADER_BYTES:
-        _refuse(place, f"it claims a header of {length:,} bytes; the format allows {MAX_HEADER_BYTES:,}")
+        refuse(place, f"it claims a header of {length:,} bytes; the format allows {MAX_HEADER_BYTES:,}")
     if length > size - LENGTH_BYTES:
         missing = length - size + LENGTH_BYTES
         raise TruncatedShardError(f"{place}: {missing:,} bytes of the header are missing", DOWNLOAD_AGAIN)
     return length
 
 
-def _parse(text: bytes, place: str) -> dict[str, Any]:
-    """The header as a dictionary, names unique."""
+def _parse(text: bytes, place: str) -> tuple[Entries, dict[str, str]]:
+    """The header's tensors and its metadata, names unique."""
     try:
         decoded = text.decode("utf-8")
         if not decoded.startswith("{"):
-            _refuse(place, "the header does not start with '{'")
-        entries = parse_json(decoded, unique=True, finite=True)
+            refuse(place, "the header does not start with '{'")
+        written = as_written(decoded)
+        if written is not None:
+            with suppress(JsonError):  # then the fault is said of the whole text
+                return written[0], _metadata(parse_json(written[1], unique=True, finite=True), place)
+        entries = dict(parse_json(decoded, unique=True, finite=True))
     except UnicodeDecodeError as error:
-        _refuse(place, f"the header is not UTF-8 ({error.reason} at byte {error.start})")
+        refuse(place, f"the header is not UTF-8 ({error.reason} at byte {error.start})")
     except JsonError as error:
-        _refuse(place, f"the header is not JSON that can be read ({error})")
-    return dict(entries)
+        refuse(place, f"the header is not JSON that can be read ({error})")
+    metadata = _metadata(entries.pop(METADATA, {}), place)
+    return entries_of(entries, place), metadata
 
 
 def _metadata(value: Any, place: str) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
-        _refuse(place, "__metadata__ is not a table of texts")
+        refuse(place, "__metadata__ is not a table of texts")
     return dict(value)
-
-
-def _entry(name: str, entry: Any, place: str) -> tuple[str, str, tuple[int, ...], int, int]:
-    """Name, dtype, shape, first and last byte of one tensor, each checked."""
-    if len(name) > LONGEST_NAME:
-        _refuse(place, f"the tensor name {quoted(name)} has {len(name):,} characters")
-    if not name.isprintable():
-        _refuse(place, f"the tensor name {quoted(name)} has unprintable characters")
-    if not isinstance(entry, dict):
-        _refuse(place, f"tensor {quoted(name)} is not described by a table")
-    dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
-    if not isinstance(dtype, str) or dtype not in BITS:
-        _refuse(place, f"tensor {quoted(name)} has the unknown dtype {quoted(dtype)}")
-    if isinstance(shape, list) and len(shape) > MOST_SIDES:
-        _refuse(place, f"tensor {quoted(name)} has {len(shape):,} sides; {MOST_SIDES} is the most that is read")
-    # `type(...) is int`: True is an int to Python, not to the format.
-    if not isinstance(shape, list) or any(type(side) is not int or not 0 <= side < MOST for side in shape):
-        _refuse(place, f"tensor {quoted(name)} has the impossible shape {quoted(shape)}")
-    offsets = offsets if isinstance(offsets, list) else [offsets]
-    if len(offsets) != 2 or any(type(at) is not int or abs(at) >= MOST for at in offsets):
-        _refuse(place, f"tensor {quoted(name)} has the impossible offsets {quoted(offsets)}")
-    begin, end = offsets
-    if not 0 <= begin <= end:
-        _refuse(place, f"tensor {quoted(name)} lies at the impossible offsets {begin} to {end}")
-    if _product(shape) * BITS[dtype] != 8 * (end - begin):
-        _refuse(place, f"tensor {quoted(name)}: {dtype} {quoted(shape)} does not fill its {end - begin:,} bytes")
-    return name, dtype, tuple(shape), begin, end
-
-
-def _product(shape: list[int]) -> int:
-    """The number of elements; `MOST` stands for more than any file holds, so that the numbers stay small."""
-    product = 1
-    for side in shape:
-        product = min(product * side, MOST)
-    return product
-
-
-def _refuse(place: str, what: str) -> NoReturn:
-    raise InvalidHeaderError(f"{place} is not a valid safetensors file: {what}", NOT_WRITTEN_BY_A_LIBRARY)

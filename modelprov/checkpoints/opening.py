@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -38,6 +39,7 @@ from modelprov.checkpoints.layouts.files import (
     few,
     is_adapter,
     is_index,
+    is_second_copy,
     is_training_state,
     left_out,
 )
@@ -48,9 +50,11 @@ from modelprov.checkpoints.layouts.scaled import with_scaled
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
 from modelprov.checkpoints.mistaken import OTHER_KINDS
 from modelprov.checkpoints.remote.locations import InBucket, OnHub, OnWeb, is_remote, parse, shown
+from modelprov.checkpoints.shares_left_out import with_shares
 from modelprov.checkpoints.single_file import beside_index
 from modelprov.checkpoints.torch_files import read_torch_headers
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, TensorRef
+from modelprov.collector import paused
 from modelprov.errors import (
     CheckpointNotFoundError,
     DuplicateTensorError,
@@ -63,7 +67,13 @@ from modelprov.errors import (
 from modelprov.foreign.shown import quoted
 from modelprov.shares import rough_percent
 
+SLICED = (
+    "Where these are the parts of one model for several GPUs, as Meta ships large ones, each has a slice of every "
+    "tensor: give the model in the layout of transformers, or put the slices together first."
+)
 
+
+@paused()
 def open_checkpoint(location: str, label: str | None = None, *, near: bool = False) -> Checkpoint:
     """The checkpoint at `location`, by its headers alone; `label` names it in tables (default: the path's last part).
 
@@ -89,12 +99,12 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
     parts = model_parts(home, notes)
     homes = [home.sub(part.folder) if part.folder else home for part in parts]
     if len(parts) == 1:
-        return _opened(homes[0], None, label, location, notes)
+        return with_shares(_opened(homes[0], None, label, location, notes), home)
     opened = [_opened(each, None, label, location, []) for each in homes]
     whole = composed(list(zip(parts, opened, strict=True)))
-    if not parts[0].prefix:  # the first is the model proper
-        return replace(whole, notes=(*notes, *whole.notes))
-    return replace(whole, config=None, folder=home.folder, files=home, notes=(*notes, *whole.notes))
+    if parts[0].prefix:  # else the first is the model proper
+        whole = replace(whole, config=None, folder=home.folder, files=home)
+    return with_shares(replace(whole, notes=(*notes, *whole.notes)), home)
 
 
 def _opened(home: Home, name: str | None, label: str, location: str, notes: list[str]) -> Checkpoint:
@@ -285,7 +295,7 @@ def _read_index(home: Home, name: str) -> dict[str, str]:
     path, weight_map = home.place(name), json_in(home, name).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise InvalidCheckpointError(f"{path} has no weight_map", "Download this file again.")
-    if not all(isinstance(file, str) for file in weight_map.values()):
+    if set(map(type, weight_map.values())) != {str}:
         raise InvalidCheckpointError(f"{path} names a shard that is not a text", "Download this file again.")
     for file in set(weight_map.values()):
         inside = PurePosixPath(file)
@@ -302,8 +312,7 @@ def _last(name: str) -> str:
 
 
 def _stored(header: Header) -> Iterator[TensorRef | RefusedTensor]:
-    yield from header.tensors
-    yield from header.refused
+    return chain(header.tensors, header.refused)
 
 
 def _said(headers: Sequence[Header]) -> dict[str, str]:
@@ -313,27 +322,32 @@ def _said(headers: Sequence[Header]) -> dict[str, str]:
 
 def _collect(headers: Sequence[Header]) -> tuple[dict[str, TensorRef], dict[str, RefusedTensor]]:
     """All tensors by name, in file order; two shards with one name are an error."""
-    tensors: dict[str, TensorRef] = {}
-    refused: dict[str, RefusedTensor] = {}
+    tensors = {stored.name: stored for header in headers for stored in header.tensors}
+    refused = {stored.name: stored for header in headers for stored in header.refused}
+    told = sum(len(header.tensors) + len(header.refused) for header in headers)
+    if len(tensors) + len(refused) == told and tensors.keys().isdisjoint(refused):
+        return tensors, refused
+    seen: dict[str, str] = {}
     for header in headers:
         for stored in _stored(header):
-            earlier = tensors.get(stored.name) or refused.get(stored.name)
-            if earlier is not None:
+            if stored.name in seen:
+                files = seen[stored.name], header.shard.file_name
                 raise DuplicateTensorError(
-                    f"tensor {quoted(stored.name)} is in {headers[earlier.shard].shard.file_name} "
-                    f"and in {header.shard.file_name}",
-                    "Remove the files that do not belong, or add an index that names the right ones.",
+                    f"tensor {quoted(stored.name)} is in {files[0]} and in {files[1]}",
+                    SLICED
+                    if all(map(is_second_copy, files))
+                    else "Remove the files that do not belong, or add an index that names the right ones.",
                 )
-            if isinstance(stored, TensorRef):
-                tensors[stored.name] = stored
-            else:
-                refused[stored.name] = stored
-    return tensors, refused
+            seen[stored.name] = header.shard.file_name
+    raise AssertionError("no name is there twice")
 
 
 def _check_index(index: Mapping[str, str], headers: Sequence[Header], notes: list[str]) -> None:
     """The index and the headers agree: what is named is there; what is there but not named is kept and noted."""
-    where = {stored.name: header.shard.name for header in headers for stored in _stored(header)}
+    where: dict[str, str] = {}
+    for header in headers:
+        names = [stored.name for stored in _stored(header)]
+        where |= dict.fromkeys(names, header.shard.name)
     absent = [name for name, shard in index.items() if where.get(name) != shard]
     if absent:
         raise MissingShardError(
@@ -362,6 +376,10 @@ def _not_safetensors(home: Home, name: str | None = None) -> UnsupportedFormatEr
     if other := next((each for ending, each in OTHER_KINDS.items() if kinds[ending]), None):
         return UnsupportedFormatError(f"{place} holds {other[0]}, which cannot be read", other[1])
     inside = folders_with_weights(home) if name is None else []
+    for folder, held in home.folders().items() if name is None and not inside else ():
+        endings = {PurePosixPath(each).suffix.lower() for each in held}
+        if other := next((each for ending, each in OTHER_KINDS.items() if ending in endings), None):
+            return UnsupportedFormatError(f"{home.place(folder)} holds {other[0]}, which cannot be read", other[1])
     return CheckpointNotFoundError(
         f"no .safetensors file in {place}" + (f"; some are in its sub-folders {few(inside, 12)}" if inside else ""),
         f"Give the folder that holds the weights{f', e.g. {home.place(inside[0])}' if inside else ''}, "

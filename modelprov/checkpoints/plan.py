@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import SIZES
+from modelprov.checkpoints.formats.dtypes import CODES, SIZES
 from modelprov.checkpoints.types import Alignment
 
 QUANTUM = 4096
@@ -70,9 +70,8 @@ def plan_pass(
     the tensors to read, ascending; all without it.
     """
     rows = np.arange(len(alignment.tensors)) if only is None else only
-    aligned = [alignment.tensors[row] for row in rows.tolist()]
-    counts = np.array([tensor.count for tensor in aligned], np.int64)
-    widest = np.array([max(view.ref.dtype.size for view in tensor.views) for tensor in aligned], np.int64)
+    counts = _counts(alignment)[rows]
+    widest = SIZES[_formats(alignment)].max(axis=0, initial=0)[rows]
     most = block_bytes if piece_bytes is None else min(block_bytes, piece_bytes)
     per_piece = np.maximum(most // np.maximum(widest, 1) // QUANTUM, 1) * QUANTUM
     pieces = -(-counts // per_piece) if len(counts) else counts
@@ -84,8 +83,19 @@ def plan_pass(
 
 def tensor_bytes(alignment: Alignment) -> Int64:
     """Bytes of every aligned tensor, all checkpoints together, int64 [t]."""
-    sizes = (sum(view.ref.dtype.size for view in tensor.views) * tensor.count for tensor in alignment.tensors)
-    return np.fromiter(sizes, np.int64, len(alignment.tensors))
+    return np.asarray(SIZES[_formats(alignment)].sum(axis=0) * _counts(alignment), np.int64)
+
+
+def _counts(alignment: Alignment) -> Int64:
+    """Elements of every aligned tensor, int64 [t]."""
+    return np.array([tensor.views[0].count for tensor in alignment.tensors], np.int64)
+
+
+def _formats(alignment: Alignment) -> Int64:
+    """The codes of the formats of every tensor in each checkpoint, int64 [n, t]."""
+    tensors = alignment.tensors
+    codes = [[CODES[tensor.views[i].ref.dtype] for tensor in tensors] for i in range(len(alignment.checkpoints))]
+    return np.array(codes, np.int64).reshape(len(codes), len(tensors))
 
 
 def plan_segments(alignment: Alignment, tensor: Int64, first: Int64, count: Int64, block_bytes: int) -> Plan:
@@ -94,8 +104,7 @@ def plan_segments(alignment: Alignment, tensor: Int64, first: Int64, count: Int6
     shape = (len(views), -1)
     shard = np.array([[view.ref.shard for view in row] for row in views], np.int64).reshape(shape)[:, tensor]
     start = np.array([[view.start for view in row] for row in views], np.int64).reshape(shape)[:, tensor]
-    dtype = np.array([[view.ref.dtype.code for view in row] for row in views], np.int64).reshape(shape)
-    dtype = dtype[:, tensor]
+    dtype = _formats(alignment)[:, tensor]
     size = SIZES[dtype]
     sizes = (size * count).max(axis=0) if len(tensor) else count
     moves = (np.diff(shard, axis=1) != 0).any(axis=0) if len(tensor) else np.zeros(0, bool)

@@ -6,14 +6,14 @@ Local files have fast ways of their own (`sources/local_access.py`); every other
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.plan import GAP, Plan, byte_ranges
-from modelprov.checkpoints.sources.interface import Access, Bytes, Range, Source, View
+from modelprov.checkpoints.sources.interface import Access, Bytes, Range, Source, Stored, View
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.sources.local_access import LocalAccess
 from modelprov.checkpoints.sources.page_cache import ALIGNMENT, aligned_buffer
@@ -31,6 +31,14 @@ class LoadedBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockInPieces:
+    """The same with whole shards in the place of buffers, where the system holds those anyway."""
+
+    buffers: tuple[Bytes | Stored, ...]
+    start: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
 class PlainAccess:
     """Access to any source, by nothing but its interface."""
 
@@ -38,6 +46,9 @@ class PlainAccess:
 
     def view(self, _ranges: Sequence[Range]) -> None:
         """Nothing lies in memory."""
+
+    def stored(self, _shard: int) -> None:
+        """Pieces would be asked for one after the other."""
 
     def fill(self, ranges: Sequence[Range], places: Sequence[int], buffer: Bytes) -> None:
         """One range where it belongs; many together, as some sources answer them faster, at the price of a copy."""
@@ -79,13 +90,11 @@ def _access(source: Source, method: str, room: int) -> Access:
 class Reader:
     """Loads blocks of a plan for one thread; its buffers are reused, so a block is valid until the next `load`.
 
-    `allocate` makes the memory that everything is read into, page-aligned, by its size in bytes; without it files are
-    mapped where that is cheaper.
+    Files are mapped where that is cheaper than reading them.
     """
 
-    def __init__(self, plan: Plan, sources: Sources, allocate: Callable[[int], Bytes] | None = None) -> None:
+    def __init__(self, plan: Plan, sources: Sources) -> None:
         self._plan, self._access, self._gaps = plan, sources.access, sources.gaps
-        self._maps, self._allocate = allocate is None, allocate or aligned_buffer
         self._buffers: list[Bytes] = [aligned_buffer(1) for _ in self._access]
         self._behind: list[View] = []
 
@@ -96,6 +105,18 @@ class Reader:
         loaded = [self._load(checkpoint, block) for checkpoint in range(len(self._access))]
         return LoadedBlock(tuple(buffer for buffer, _ in loaded), np.stack([start for _, start in loaded]))
 
+    def pieces(self, number: int) -> BlockInPieces:
+        """Block `number` for who reads it piece by piece: in memory only what the system does not hold."""
+        self.release()
+        block = self._plan.block(number)
+        found: list[tuple[Bytes | Stored, npt.NDArray[np.int64]]] = []
+        for checkpoint, access in enumerate(self._access):
+            shards = self._plan.shard[checkpoint, block]
+            stored = access.stored(int(shards[0])) if (shards == shards[0]).all() else None
+            start = self._plan.start[checkpoint, block]
+            found.append(self._load(checkpoint, block) if stored is None else (stored, start))
+        return BlockInPieces(tuple(buffer for buffer, _ in found), np.stack([start for _, start in found]))
+
     def release(self) -> None:
         """Give back what the last block held."""
         for view in self._behind:
@@ -105,7 +126,7 @@ class Reader:
     def _load(self, checkpoint: int, block: slice) -> tuple[Bytes, npt.NDArray[np.int64]]:
         runs = byte_ranges(self._plan, block, checkpoint, self._gaps[checkpoint])
         start = self._plan.start[checkpoint, block]
-        view = None if not self._maps or (start % 4).any() else self._access[checkpoint].view(runs)
+        view = None if (start % 4).any() else self._access[checkpoint].view(runs)
         if view is not None:
             self._behind.append(view)
             return view.bytes, start
@@ -118,7 +139,7 @@ class Reader:
             places.append(end + begin % ALIGNMENT)
             end = -(-(places[-1] + stop - begin) // ALIGNMENT) * ALIGNMENT
         if len(self._buffers[checkpoint]) < end:
-            self._buffers[checkpoint] = self._allocate(end)
+            self._buffers[checkpoint] = aligned_buffer(end)
         buffer = self._buffers[checkpoint]
         self._access[checkpoint].fill(runs, places, buffer)
         start = np.empty(block.stop - block.start, np.int64)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.checkpoints.header import BITS, COMPARABLE, LONGEST_NAME, Header
+from modelprov.checkpoints.header import COMPARABLE, Header
+from modelprov.checkpoints.header_entries import BITS, LONGEST_NAME
 from modelprov.checkpoints.mistaken import CONVERT, HEAD_BYTES, what_it_is
 from modelprov.checkpoints.sources.interface import Source
 from modelprov.checkpoints.types import RefusedTensor, Shard, TensorRef

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = {
     "add": "Add up the parts of a comparison that `compare --part` did, and judge: the report of the whole.",
+    "atlas": "Draw the tree of a library: who is whose kin, and what is made of what, with shares.",
     "attest": "Write a report as an in-toto statement, signed or not, or as a CycloneDX or SPDX bill of materials.",
     "check": "Check what a model card claims against what is in the folder, before the weights are published.",
     "compare": "Compare a model with its possible parents: copy, merge, on a line, same origin, or unrelated.",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from modelprov.called import called
 from modelprov.checkpoints.layouts.alignment_file import AlignmentFile
+from modelprov.checkpoints.layouts.common_layout import in_common_layout
 from modelprov.checkpoints.layouts.quantised import refuse_quantised
 from modelprov.checkpoints.layouts.realignment import Realignment
 from modelprov.checkpoints.plan import Plan, plan_pass
@@ -126,6 +127,7 @@ def compare(
     """
     for checkpoint in (*checkpoints, *controls, *candidates):
         refuse_quantised(checkpoint)
+    checkpoints, controls, candidates = _in_common_layout(checkpoints, controls, candidates)
     given = partial((*checkpoints, *controls, *candidates))
     if given:
         _refuse_whole(options, candidates, ledger)
@@ -155,6 +157,15 @@ def compare(
             if options.thorough or options.alignment is not None or leaves_open(result.findings, result.alignment):
                 result = _elsewhere_too(result, _look(checkpoints, controls, run), checkpoints, run)
     return replace(result, controls=tuple(controls), candidates=tuple(candidates))
+
+
+def _in_common_layout(
+    checkpoints: Sequence[Checkpoint], controls: Sequence[Checkpoint], candidates: Sequence[Checkpoint]
+) -> tuple[tuple[Checkpoint, ...], tuple[Checkpoint, ...], tuple[Checkpoint, ...]]:
+    """All of them in one layout, where they are in layouts of several families."""
+    seen = in_common_layout((*checkpoints, *controls, *candidates))
+    first, second = len(checkpoints), len(checkpoints) + len(controls)
+    return seen[:first], seen[first:second], seen[second:]
 
 
 def _refuse_whole(options: Options, candidates: Sequence[Checkpoint], ledger: Ledger | None) -> None:
@@ -210,6 +221,7 @@ def sum_part(
         raise UsageError(
             "a part is of all weights, and a fingerprint holds some blocks", "Give the checkpoints themselves."
         )
+    checkpoints, controls, _ = _in_common_layout(checkpoints, controls, ())
     device = pick_device(options.device, _size(checkpoints), _threads(options))
     for suspect in (*controls, checkpoints[0]):
         found = scouted((suspect, *checkpoints[1:]), options.sample_elements, options.seed, progress)
@@ -221,7 +233,7 @@ def sum_part(
 
 
 def _size(checkpoints: Sequence[Checkpoint]) -> int:
-    return sum(ref.count * ref.dtype.size for checkpoint in checkpoints for ref in checkpoint.tensors.values())
+    return sum(ref.stop - ref.start for checkpoint in checkpoints for ref in checkpoint.tensors.values())
 
 
 def _elsewhere_too(result: Comparison, found: Found | None, checkpoints: Sequence[Checkpoint], run: _Run) -> Comparison:

@@ -73,7 +73,7 @@ def identify(
         )
     progress.stage("opening the suspect and the library")
     opened = open_any(location)
-    entries, models, skipped = _opened(folder, [entry for entry in index.entries if entry.name not in without])
+    entries, models, skipped = opened_entries(folder, [entry for entry in index.entries if entry.name not in without])
     if opened.label in {entry.name for entry in entries}:
         opened = replace(opened, label=f"{opened.label} (the suspect)")
     if not models:
@@ -114,7 +114,7 @@ def identify(
     )
 
 
-def _opened(folder: Path, wanted: Sequence[Entry]) -> tuple[list[Entry], list[Checkpoint], list[Skipped]]:
+def opened_entries(folder: Path, wanted: Sequence[Entry]) -> tuple[list[Entry], list[Checkpoint], list[Skipped]]:
     """The entries that can be read, as checkpoints under their own names, and the others."""
     entries, models, skipped = [], [], []
     for entry in wanted:

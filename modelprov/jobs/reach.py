@@ -22,8 +22,11 @@ from modelprov.progress import Progress, tell
 FIRST_ELEMENTS = 1 << 20
 """Of each checkpoint, in the first sample; what a comparison of local files takes to find candidates."""
 FEWEST_ELEMENTS = 1 << 16
-REPRODUCED = 0.99
-"""Share of the sampled bits that one exact recipe gives, from which more of them would say the same."""
+COPIED, REPRODUCED = 0.99, 0.9
+"""Shares of the sampled bits that are a parent's, or that one exact recipe gives, from which more would say the same.
+
+A mix of which one layer in ten was trained further is a mix of the rest, however many weights are read.
+"""
 
 Before = Callable[[Alignment, Plan], None]
 Job = Callable[[Options, Before | None], Comparison]
@@ -150,7 +153,7 @@ def _settled(found: Comparison) -> bool:
     """Whether more weights would say the same: the bits of what was read are those of one recipe or of a copy."""
     findings = found.findings
     if findings.verdict.class_ is VerdictClass.COPY:
-        return max(findings.overall.equal.values(), default=0.0) >= REPRODUCED
+        return max(findings.overall.equal.values(), default=0.0) >= COPIED
     if findings.verdict.class_ is VerdictClass.MERGE:
         return findings.reproduction is not None and (findings.reproduction.bit_equal or 0.0) >= REPRODUCED
     return False

@@ -14,6 +14,7 @@ from modelprov.checkpoints.types import Checkpoint, Component, RefusedTensor, Te
 from modelprov.errors import MergeError, UsageError
 from modelprov.foreign.shown import quoted
 from modelprov.merge.checking import uses_base, without_torch
+from modelprov.merge.dequantised import dequantised
 from modelprov.merge.groups import refuse_idle, weighted_groups
 from modelprov.merge.matching import Catalogue, ShapeMismatch, catalogues_of, in_layer
 from modelprov.merge.planned import Copy, MergePlan, Piece, Planned
@@ -64,6 +65,7 @@ class Assembly:
             if catalogue.prefix
         )
         notes += tuple(_sentence(rule, members) for rule, members in self.rules.items())
+        notes += tuple(said for checkpoint in self.checkpoints for said in dequantised(checkpoint))
         notes += without_torch(self.method, self.arithmetic)
         return MergePlan(
             self.recipe, self.method, self.arithmetic, self.checkpoints, self.layout.number, self.uses_base,

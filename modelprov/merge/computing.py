@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from modelprov.called import called
-from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, decode, pack
+from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, decode, decode_single, pack
 from modelprov.checkpoints.types import TensorView
 from modelprov.errors import InvalidCheckpointError, NonFiniteOutputError, UnsupportedFormatError
+from modelprov.merge.fused import Scratch, any_nonfinite, weighted
 from modelprov.merge.planned import MergePlan, Piece, Planned
 from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic
-from modelprov.recipes.methods.interface import Inputs
+from modelprov.recipes.methods.interface import Inputs, MergeBlock, Whole
 from modelprov.recipes.recipe import DTYPES
 
-CHUNK = 4096  # elements that are decoded, merged and encoded at a time
 READ = 1 << 18  # elements of each model that are read at a time: small enough to stay in the processor's cache
+HOLDING = 4  # float32 copies of a tensor that a method may make beside its inputs
+HOLDING_IN_PASSES = 10  # the same of a block: small things count there, such as the places that counting makes
+LARGE = 1 << 30  # bytes of a merge from which on a faster loop is worth the second that it takes to load
 Bytes = npt.NDArray[np.uint8]
 BY_NAME = {one.name: arithmetic for arithmetic, one in DESCRIPTIONS.items()}
 WITH_REFERENCE = (Arithmetic.FLOAT32_DELTA, Arithmetic.FLOAT32_DELTA_FUSED, Arithmetic.STEPWISE_DELTA)
@@ -38,6 +41,7 @@ class Computer:
         self.plan = plan
         self._only_finite = only_finite
         self._own = threading.local()
+        self._large = plan.bytes > LARGE
         recipe = plan.recipe
         self._compute_in = DTYPES[recipe.dtype] if recipe.dtype else None
         self._options = recipe.modelprov
@@ -54,15 +58,66 @@ class Computer:
 
     def whole(self, tensor: Planned, out: memoryview) -> None:
         """Fill `out` with the stored bytes of the whole tensor, at once, as methods need that look at all of it."""
+        out[:] = self._merged(tensor, 0, elements_of(tensor), self.plan.method.merge)
+        self._check_finite(tensor, 0, np.frombuffer(out, np.uint8), [])
+
+    def block(self, tensor: Planned) -> int:
+        """Elements of a block of a tensor whose method can look at it in passes; 0 where only all at once will do."""
+        passes = self.plan.method.passes
+        return 0 if passes is None else passes.block(self._about(tensor))
+
+    def look(self, tensor: Planned) -> MergeBlock:
+        """Pass over a tensor; what merges its blocks then."""
+        passes, block, count = self.plan.method.passes, self.block(tensor), elements_of(tensor)
+        if passes is None:
+            raise ValueError(f"{self.plan.method.name} makes no passes")
+
+        def blocks() -> Iterator[tuple[int, Inputs]]:
+            for first in range(0, count, block):
+                yield first, self._inputs(tensor, self._values(tensor, first, min(block, count - first)))
+
+        return passes.look(Whole(self._about(tensor), count, blocks))
+
+    def looked(self, tensor: Planned, merge_block: MergeBlock, first: int, count: int, out: memoryview) -> None:
+        """Fill `out` with the stored bytes of one block, by what `look` gave."""
+        out[:] = self._merged(tensor, first, count, lambda inputs: merge_block(first, inputs))
+        self._check_finite(tensor, first, np.frombuffer(out, np.uint8), [])
+
+    def needed(self, tensor: Planned, *, block: int = 0) -> int:
+        """Bytes of memory to compute a tensor whole, or in blocks of so many elements."""
+        if not block:
+            return elements_of(tensor) * 4 * (len(tensor.inputs) + HOLDING)
+        return (
+            min(block, elements_of(tensor))
+            * (2 if self.plan.arithmetic == "float64" else 1)
+            * 4
+            * (2 * len(tensor.inputs) + HOLDING_IN_PASSES)
+        )
+
+    def _merged(
+        self, tensor: Planned, first: int, count: int, merge: Callable[[Inputs], npt.NDArray[np.float32]]
+    ) -> memoryview:
+        """The stored bytes of elements of a tensor of a method that looks at whole tensors."""
+        inputs = self._inputs(tensor, self._values(tensor, first, count))
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is said in words, with its place
+            return pack(merge(inputs).ravel(), DType(tensor.format)).data
+
+    def _values(self, tensor: Planned, first: int, count: int) -> list[npt.NDArray[np.float32]]:
+        """Elements of every model's tensor, whatever pieces they lie in."""
         arrays = []
         for number in range(len(tensor.inputs)):
-            values = np.empty(sum(piece.count for piece in tensor.pieces), np.float32)
+            values = np.empty(count, np.float32)
             for piece in tensor.pieces:
-                self._load(tensor.inputs[number], piece.views[number], 0, piece.count, values[piece.first :])
+                start, stop = max(first, piece.first), min(first + count, piece.first + piece.count)
+                if start < stop:
+                    place = values[start - first : stop - first]
+                    self._load(tensor.inputs[number], piece.views[number], start - piece.first, stop - start, place)
             arrays.append(values)
-        stored = tensor.pieces[0].views[-1].ref.dtype
-        out[:] = self._by_method(tensor, tensor.pieces[0], arrays, stored)
-        self._check_finite(tensor, 0, np.frombuffer(out, np.uint8), [])
+        return arrays
+
+    def _about(self, tensor: Planned) -> Inputs:
+        """The inputs of a tensor without values."""
+        return self._inputs(tensor, [np.empty(0, np.float32) for _ in tensor.inputs])
 
     def _block(self, tensor: Planned, piece: Piece, first: int, count: int, out: memoryview) -> None:
         arithmetic = self._weighted_sum(tensor, piece)
@@ -77,7 +132,7 @@ class Computer:
             values = np.empty(count, np.float32)
             self._load(number, view, first, count, values)
             arrays.append(values)
-        out[:] = self._by_method(tensor, piece, arrays, piece.views[-1].ref.dtype)
+        out[:] = self._by_method(tensor, piece, arrays)
         self._check_finite(tensor, piece.first + first, np.frombuffer(out, np.uint8), [])
 
     def _check_finite(self, tensor: Planned, first: int, made: Bytes, inputs: Sequence[tuple[Bytes, DType]]) -> None:
@@ -85,10 +140,8 @@ class Computer:
 
         `first` is the place in the tensor of the first element that was `made`.
         """
-        from modelprov.checkpoints.formats.compiled import any_nonfinite
-
         dtype = DType(tensor.format)
-        if not self._only_finite or not any_nonfinite(made, dtype.code, len(made) // dtype.size):
+        if not self._only_finite or not any_nonfinite(made, dtype):
             return
         values = decode(made, dtype)
         ours = ~np.isfinite(values)
@@ -126,17 +179,15 @@ class Computer:
     def _sum(
         self, arithmetic: Arithmetic, tensor: Planned, piece: Piece, first: int, count: int, out: memoryview
     ) -> None:
-        from modelprov.merge.fused import weighted
-
         rows = list(range(len(piece.views)))
         order = list(rows)
         if arithmetic in WITH_REFERENCE:  # the compiled function takes the reference last, and adds in the given order
             at = self._reference()
             rows = [row for row in rows if row != at] + [at]
             order = [rows.index(row) for row in range(len(rows))]
-        codes = np.array([piece.views[row].ref.dtype.code for row in rows], np.int64)
+        formats = [piece.views[row].ref.dtype for row in rows]
         weights = np.array([piece.settings.models[row]["weight"] for row in rows], np.float64)
-        raw, parents, line = self._buffers(len(rows))
+        raw, scratch = self._buffers(len(rows))
         for place, row in enumerate(rows):
             view = piece.views[row]
             self._read(tensor.inputs[row], view, first, raw[place].data[: count * view.ref.dtype.size])
@@ -144,8 +195,8 @@ class Computer:
         direct = target.ctypes.data % 8 == 0
         filled = target if direct else np.empty(len(target), np.uint8)
         weighted(
-            int(arithmetic), raw, codes, weights, np.array(order, np.int64), DType(tensor.format).code, count,
-            parents, line, filled,
+            int(arithmetic), raw, formats, weights, np.array(order, np.int64), DType(tensor.format), scratch,
+            filled, large=self._large,
         )  # fmt: skip
         views = [piece.views[row] for row in rows]
         held = [(raw[n, : count * view.ref.dtype.size], view.ref.dtype) for n, view in enumerate(views)]
@@ -164,9 +215,13 @@ class Computer:
         same = str(piece.views[0].ref.dtype) == tensor.format and self._compute_in in (None, piece.views[0].ref.dtype)
         return self.plan.method.name == "passthrough" and same and scales == [1.0]
 
-    def _by_method(
-        self, tensor: Planned, piece: Piece, arrays: Sequence[npt.NDArray[np.float32]], stored: DType
-    ) -> memoryview:
+    def _by_method(self, tensor: Planned, piece: Piece, arrays: Sequence[npt.NDArray[np.float32]]) -> memoryview:
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is said in words, with its place
+            merged = self.plan.method.merge(self._inputs(tensor, arrays, piece))
+        return pack(merged.ravel(), DType(tensor.format)).data
+
+    def _inputs(self, tensor: Planned, arrays: Sequence[npt.NDArray[np.float32]], piece: Piece | None = None) -> Inputs:
+        """What a method gets: these values, which have to be finite, and the settings of a piece (the first)."""
         base = arrays[-1] if self.plan.uses_base else None
         for number, values in enumerate(arrays):
             if not np.isfinite(values).all():
@@ -174,23 +229,19 @@ class Computer:
                 raise InvalidCheckpointError(
                     f"{tensor.name} of {label} holds values that are not finite", "Repair or download it again."
                 )
-        out = DType(tensor.format)
         seed = hashlib.blake2b(f"{self._options.seed}|{tensor.name}".encode(), digest_size=16).digest()
-        rng = np.random.default_rng(np.frombuffer(seed, np.uint32)) if self.plan.method.random else None
-        inputs = Inputs(
+        piece = piece or tensor.pieces[0]
+        return Inputs(
             tensors=list(arrays[:-1] if base is not None else arrays),
             base=base,
             shape=tensor.shape,
             models=[dict(one) for one in piece.settings.models],
             options=dict(piece.settings.options),
             arithmetic=self.plan.arithmetic,
-            dtype=self._compute_in or stored,
-            out_dtype=out,
-            rng=rng,
+            dtype=self._compute_in or piece.views[-1].ref.dtype,
+            out_dtype=DType(tensor.format),
+            rng=np.random.default_rng(np.frombuffer(seed, np.uint32)) if self.plan.method.random else None,
         )
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is said in words, with its place
-            merged = self.plan.method.merge(inputs)
-        return pack(merged.ravel(), out).data
 
     def _load(self, number: int, view: TensorView, first: int, count: int, out: npt.NDArray[np.float32]) -> None:
         """Elements of a view as float32."""
@@ -199,22 +250,20 @@ class Computer:
             m = min(READ, count - at)
             raw = np.empty(m * dtype.size, np.uint8)
             self._read(number, view, first + at, raw.data)
-            out[at : at + m] = decode(raw, dtype)
+            if dtype in WITHIN_FLOAT32:
+                decode_single(raw, dtype, out[at : at + m])
+            else:
+                out[at : at + m] = decode(raw, dtype)
 
     def _read(self, number: int, view: TensorView, first: int, out: memoryview) -> None:
         start = view.start + first * view.ref.dtype.size
         self.plan.checkpoints[number].source.read_into(view.ref.shard, start, out)
 
-    def _buffers(self, models: int) -> tuple[Bytes, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Scratch of the calling thread for so many models."""
-        held = getattr(self._own, "buffers", None)
+    def _buffers(self, models: int) -> tuple[Bytes, Scratch]:
+        """Buffers of the calling thread for so many models."""
+        held: tuple[Bytes, Scratch] | None = getattr(self._own, "buffers", None)
         if held is None or len(held[0]) != models:
-            held = (
-                np.empty((models, READ * 4), np.uint8),
-                np.zeros((models, CHUNK), np.float32),
-                np.empty(CHUNK, np.float32),
-            )
-            self._own.buffers = held
+            held = self._own.buffers = (np.empty((models, READ * 4), np.uint8), Scratch(models))
         return held
 
 
@@ -229,6 +278,11 @@ def check_formats(plan: MergePlan) -> None:
                     f"{wide} is stored as F64, which {plan.method.name} cannot merge exactly",
                     "Convert it to F32 first.",
                 )
+
+
+def elements_of(tensor: Planned) -> int:
+    """Elements of a merged tensor."""
+    return sum(piece.count for piece in tensor.pieces)
 
 
 def _sums_to_one(piece: Piece) -> bool:

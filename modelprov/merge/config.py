@@ -8,6 +8,7 @@ from typing import Any, cast
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.header import COMPARABLE
 from modelprov.checkpoints.layouts.roles import may_be_head, says_tied, text_config
+from modelprov.merge.dequantised import without_packing
 from modelprov.merge.planned import MergePlan
 
 PER_LAYER = ("layer_types", "sliding_window_pattern", "mlp_layer_types", "no_rope_layers")
@@ -20,7 +21,8 @@ def merged_config(plan: MergePlan) -> dict[str, Any] | None:
     elements are stored in; an MTP block that the output does not hold is not promised, and a
     head that it holds is not called tied where that of a model is not.
     """
-    original = plan.checkpoints[plan.layout].config
+    layout = plan.checkpoints[plan.layout]
+    original = without_packing(layout.config) if layout.packings else layout.config
     if original is None:
         return None
     config: dict[str, Any] = copy.deepcopy(dict(original))

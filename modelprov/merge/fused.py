@@ -1,29 +1,69 @@
-"""The compiled loop of weighted sums: stored bytes in, stored bytes out, in one pass over cache-sized chunks.
+"""Weighted sums of stored bytes, in pieces that stay in the processor's cache: decoded, evaluated, encoded.
 
-The arithmetic itself is `recipes.arithmetics_compiled.evaluate`; here it is given what `formats.compiled` decodes.
+The arithmetic is `recipes.arithmetics.evaluate`. Where there are no C kernels one loop in numba does all of it
+(`fused_compiled`), which takes a second to load.
 """
 
 from __future__ import annotations
 
-from numba import njit
+from collections.abc import Sequence
 
-from modelprov.checkpoints.formats.compiled import decode_into, encode_into, size_of
-from modelprov.recipes.arithmetics_compiled import evaluate
+import numpy as np
+import numpy.typing as npt
+
+from modelprov.checkpoints.formats.dtypes import Bytes, DType, Float32, decode_single, pack_into
+from modelprov.native import native
+from modelprov.recipes.arithmetics import evaluate
+
+CHUNK = 1 << 16  # elements at a time: enough that calls do not count, few enough for the cache
+COMPILED = 4096  # the same for the compiled loop
+EXPONENT = {DType.BF16: 0x7F80, DType.F16: 0x7C00, DType.F32: 0x7F800000, DType.F64: 0x7FF0000000000000}
+"""Bits that are all set in an infinity or NaN, and in nothing else."""
 
 
-@njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
-def weighted(arithmetic, raw, codes, weights, order, out_code, count, parents, row, out):
-    """Merge `count` elements: `raw` uint8 [k, bytes] of formats `codes` [k] into `out` uint8 [bytes].
+class Scratch:
+    """Buffers of one thread for so many models."""
 
-    `weights` float64 [k], `order` int64 [k]; `parents` float32 [k, chunk] and `row` float32 [chunk] are scratch.
+    def __init__(self, models: int) -> None:
+        self.parents: Float32 = np.zeros((models, CHUNK), np.float32)
+        self.row: Float32 = np.empty(CHUNK, np.float32)
+
+
+def weighted(
+    arithmetic: int, raw: npt.NDArray[np.uint8], formats: Sequence[DType], weights: npt.NDArray[np.float64],
+    order: npt.NDArray[np.int64], stored: DType, scratch: Scratch, out: Bytes, *, large: bool,
+) -> None:  # fmt: skip
+    """Merge the elements that fill `out` uint8: `raw` uint8 [models, bytes] holds those of each model in its format.
+
+    `weights` and `order` are those of `evaluate`; all formats are within float32. `large` merges are worth the second
+    that numba takes to load; the bits are the same.
     """
-    chunk = len(row)
-    for first in range(0, count, chunk):
-        m = min(chunk, count - first)
-        for j in range(len(codes)):
-            size = size_of(codes[j])
-            decode_into(raw[j, size * first : size * (first + m)], codes[j], parents[j])
-            parents[j, m:] = 0
-        evaluate(arithmetic, parents, weights, order, out_code, row)
-        size = size_of(out_code)
-        encode_into(row[:m], out_code, out[size * first : size * (first + m)])
+    count = len(out) // stored.size
+    if large or native() is None:
+        from modelprov.merge.fused_compiled import weighted as in_numba
+
+        codes = np.array([dtype.code for dtype in formats], np.int64)
+        parents, row = (
+            scratch.parents.reshape(-1)[: len(codes) * COMPILED].reshape(-1, COMPILED),
+            scratch.row[:COMPILED],
+        )
+        in_numba(arithmetic, raw, codes, weights, order, stored.code, count, parents, row, out)
+        return
+    sizes, size = [dtype.size for dtype in formats], stored.size
+    for first in range(0, count, CHUNK):
+        stop = min(first + CHUNK, count)
+        parents, row = scratch.parents[:, : stop - first], scratch.row[: stop - first]
+        for number, parent in enumerate(parents):
+            own = sizes[number]
+            decode_single(raw[number, own * first : own * stop], formats[number], parent)
+        evaluate(arithmetic, parents, weights, order, stored.code, row)
+        pack_into(row, stored, out[size * first : size * stop])
+
+
+def any_nonfinite(raw: Bytes, dtype: DType) -> bool:
+    """Whether an infinity or NaN is among stored numbers; `raw` is uint8 of whole elements, aligned or not."""
+    kind = np.dtype(f"<u{dtype.size}")
+    words, mask = np.frombuffer(raw, kind), kind.type(EXPONENT[dtype])
+    return any(
+        bool(((words[at : at + CHUNK] & mask) == mask).any()) for at in range(0, len(words), CHUNK)
+    )  # fmt: skip

@@ -11,8 +11,8 @@ from modelprov import __version__
 from modelprov.checkpoints.json_files import read_json_object
 from modelprov.errors import InvalidCheckpointError, UnreadableFileError
 from modelprov.merge.planned import MergePlan
+from modelprov.merge.source import ShardPlan
 from modelprov.merge.stage import JOURNAL, Stage
-from modelprov.merge.virtual import ShardPlan
 from modelprov.progress import Progress
 
 

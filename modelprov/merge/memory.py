@@ -1,13 +1,16 @@
-"""Keeps what threads hold at a time within a budget of bytes, and remembers the last whole tensors computed."""
+"""Keeps what threads hold at a time within a budget of bytes, and remembers what was made last."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Generic, TypeVar
 
 from modelprov.called import called
 from modelprov.errors import MergeError
+
+Made = TypeVar("Made")
 
 
 class Budget:
@@ -37,17 +40,17 @@ class Budget:
                 self._changed.notify_all()
 
 
-class Recent:
-    """The last tensors that were computed whole, up to `limit` bytes; each is computed by one thread at a time."""
+class Recent(Generic[Made]):
+    """The last things that were made, by name, up to a sum of `limit` of their weights; each is made by one thread."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._held: dict[str, bytes] = {}
+    def __init__(self, limit: int, weight: Callable[[Made], int]) -> None:
+        self._limit, self._weight = limit, weight
+        self._held: dict[str, Made] = {}
         self._lock = threading.Lock()
         self._making: dict[str, threading.Lock] = {}
 
-    def get(self, name: str, make: Callable[[], bytes]) -> bytes:
-        """The bytes of a tensor, made now if they are not held."""
+    def get(self, name: str, make: Callable[[], Made]) -> Made:
+        """What has this name, made now if it is not held."""
         with self._lock:
             if name in self._held:
                 self._held[name] = self._held.pop(name)
@@ -61,6 +64,6 @@ class Recent:
             with self._lock:
                 self._held[name] = made
                 self._making.pop(name, None)
-                while sum(map(len, self._held.values())) > self._limit and len(self._held) > 1:
+                while sum(map(self._weight, self._held.values())) > self._limit and len(self._held) > 1:
                     del self._held[next(iter(self._held))]
             return made

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from modelprov.checkpoints.layouts.quantised import refuse_decoded, refuse_packed
 from modelprov.checkpoints.types import Checkpoint
+from modelprov.collector import paused
 from modelprov.merge.assembling import Assembly
 from modelprov.merge.checking import check_recipe
-from modelprov.merge.collector import paused
 from modelprov.merge.computing import check_formats
+from modelprov.merge.dequantised import refuse_undecoded
 from modelprov.merge.planned import MergePlan
 from modelprov.recipes.recipe import Recipe
 
@@ -31,8 +31,7 @@ def plan_merge(recipe: Recipe, opened: Mapping[str, Checkpoint]) -> MergePlan:
     method, arithmetic = check_recipe(recipe)
     checkpoints = tuple(opened[where] for where in recipe.locations)
     for checkpoint in checkpoints:
-        refuse_packed(checkpoint, "merged")
-        refuse_decoded(checkpoint, "merged")
+        refuse_undecoded(checkpoint)
     with paused():
         plan = Assembly(recipe, method, arithmetic, checkpoints).plan()
     check_formats(plan)

@@ -8,188 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import os
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
 
 from modelprov.checkpoints.adapters.joining import base_and_adapter
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.checkpoints.header import BITS, COMPARABLE
+from modelprov.checkpoints.header import COMPARABLE
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.remote.locations import is_remote
-from modelprov.checkpoints.sources.interface import Piece, Range, one_after_another
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, Shard, TensorRef
-from modelprov.checkpoints.writing import OF, header
-from modelprov.errors import TruncatedShardError, UsageError
+from modelprov.collector import paused
+from modelprov.errors import UsageError
 from modelprov.merge.checking import check_recipe
-from modelprov.merge.collector import paused
-from modelprov.merge.computing import Computer
 from modelprov.merge.config import merged_config
-from modelprov.merge.memory import Budget, Recent
 from modelprov.merge.plan import plan_merge
-from modelprov.merge.planned import MergePlan, Planned
+from modelprov.merge.planned import MergePlan
+from modelprov.merge.source import DEFAULT_MEMORY, DEFAULT_SHARD, VirtualSource, plan_shards
 from modelprov.recipes.reading import is_recipe, load
 from modelprov.recipes.recipe import Recipe
-
-DEFAULT_MEMORY = 512 << 20
-DEFAULT_SHARD = 5_000_000_000
-HOLDING = 4  # float32 copies of a tensor that a method may make beside its inputs
-
-
-@dataclass(frozen=True, eq=False)
-class ShardPlan:
-    """One file of the output: its name, its header, its tensors and the absolute offset at which each starts."""
-
-    name: str
-    header: bytes
-    tensors: tuple[Planned, ...]
-    starts: tuple[int, ...]
-    size: int
-
-
-def plan_shards(tensors: Sequence[Planned], shard_size: int = DEFAULT_SHARD) -> tuple[ShardPlan, ...]:
-    """Files of at most `shard_size` bytes of tensors (one tensor at least), in the plan's order.
-
-    Within a file wide formats come first, so that all data is aligned.
-    """
-    parts: list[list[Planned]] = []
-    held = 0
-    for tensor in tensors:
-        if not parts or held + tensor.size > shard_size:
-            parts.append([])
-            held = 0
-        parts[-1].append(tensor)
-        held += tensor.size
-    return tuple(_shard(part, number, len(parts)) for number, part in enumerate(parts, start=1))
-
-
-def _shard(tensors: Sequence[Planned], number: int, shards: int) -> ShardPlan:
-    ordered = sorted(tensors, key=lambda tensor: -BITS[tensor.format])
-    head, starts = header(ordered), []
-    at = len(head)
-    for tensor in ordered:
-        starts.append(at)
-        at += tensor.size
-    return ShardPlan(OF.format(number=number, shards=shards), head, tuple(ordered), tuple(starts), at)
-
-
-class VirtualSource:
-    """Computes the bytes of a merge; safe to use from many threads.
-
-    With `only_finite`, an infinity or NaN that the merge makes of finite weights is a `NonFiniteOutputError`, also
-    where it is made by a recipe that is a model of this one.
-    """
-
-    def __init__(
-        self, plan: MergePlan, shards: Sequence[ShardPlan], memory: int = DEFAULT_MEMORY, *, only_finite: bool = False
-    ) -> None:
-        if only_finite:
-            plan = replace(plan, checkpoints=tuple(_only_finite(one, memory) for one in plan.checkpoints))
-        self._plan, self._shards = plan, shards
-        self._computer = Computer(plan, only_finite=only_finite)
-        self._budget = Budget(memory)
-        self._recent = Recent(memory // 4)
-
-    @property
-    def models(self) -> tuple[Checkpoint, ...]:
-        """What its bytes are computed from."""
-        return self._plan.checkpoints
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names that the files would have."""
-        return tuple(shard.name for shard in self._shards)
-
-    def place(self, shard: int) -> str:
-        """The same: these files lie nowhere."""
-        return self._shards[shard].name
-
-    def size(self, shard: int) -> int:
-        """Bytes that the file would have."""
-        return self._shards[shard].size
-
-    def versions(self) -> tuple[str, ...]:
-        """Those of all models of the merge."""
-        return tuple(version for model in self._plan.checkpoints for version in model.source.versions())
-
-    def check_unchanged(self) -> None:
-        """Raise `ChangedFileError` where a model of the merge is no longer what was opened."""
-        for model in self._plan.checkpoints:
-            model.source.check_unchanged()
-
-    def close(self) -> None:
-        """Close the models' sources."""
-        for model in self._plan.checkpoints:
-            model.source.close()
-
-    def finite(self, memory: int) -> VirtualSource:
-        """The same source with `only_finite`."""
-        return VirtualSource(self._plan, self._shards, memory, only_finite=True)
-
-    def read_ranges(self, ranges: Sequence[Range]) -> Iterator[tuple[int, Piece]]:
-        """See `Source`; in the order asked for."""
-        return one_after_another(self.read_into, ranges)
-
-    def read_into(self, shard: int, start: int, out: memoryview) -> None:
-        """Fill `out` with the bytes that the written file would hold from absolute offset `start`."""
-        view, one = out.cast("B"), self._shards[shard]
-        if len(view) and start + len(view) > one.size:
-            raise TruncatedShardError(f"{one.name} would have {one.size:,} bytes, fewer than asked for")
-        done = 0
-        if start < len(one.header):
-            done = min(len(view), len(one.header) - start)
-            view[:done] = one.header[start : start + done]
-        number = bisect_right(one.starts, start + done) - 1
-        while done < len(view):
-            tensor = one.tensors[number]
-            first = start + done - one.starts[number]
-            size = min(len(view) - done, tensor.size - first)
-            if size > 0:
-                self._fill(tensor, first, view[done : done + size])
-                done += size
-            number += 1
-
-    def _fill(self, tensor: Planned, first: int, out: memoryview) -> None:
-        """Bytes of one tensor from byte `first`."""
-        if tensor.copy is not None:
-            source = self._plan.checkpoints[tensor.copy.checkpoint].source
-            source.read_into(tensor.copy.shard, tensor.copy.start + first, out)
-        elif not self._plan.elementwise:
-            if len(out) == tensor.size:
-                self._whole(tensor, out)
-            else:
-                out[:] = memoryview(self._recent.get(tensor.name, lambda: self._made(tensor)))[first : first + len(out)]
-        else:
-            width = DType(tensor.format).size
-            begin, end = first // width, -(-(first + len(out)) // width)
-            if first % width == 0 and len(out) % width == 0:
-                self._computer.elements(tensor, begin, end - begin, out)
-            else:  # somebody reads across the middle of an element
-                whole = bytearray((end - begin) * width)
-                self._computer.elements(tensor, begin, end - begin, memoryview(whole))
-                out[:] = memoryview(whole)[first - begin * width :][: len(out)]
-
-    def _made(self, tensor: Planned) -> bytes:
-        made = bytearray(tensor.size)
-        self._whole(tensor, memoryview(made))
-        return bytes(made)
-
-    def _whole(self, tensor: Planned, out: memoryview) -> None:
-        with self._budget.lend(needed(tensor), f"{self._plan.method.name} of {tensor.name}"):
-            self._computer.whole(tensor, out)
-
-
-def _only_finite(checkpoint: Checkpoint, memory: int) -> Checkpoint:
-    source = checkpoint.source
-    return replace(checkpoint, source=source.finite(memory)) if isinstance(source, VirtualSource) else checkpoint
-
-
-def needed(tensor: Planned) -> int:
-    """Bytes of memory to compute a tensor whole."""
-    elements = sum(piece.count for piece in tensor.pieces)
-    return elements * 4 * (len(tensor.inputs) + HOLDING)
 
 
 def virtual_checkpoint(

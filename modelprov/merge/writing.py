@@ -25,9 +25,10 @@ from modelprov.merge.planned import MergePlan
 from modelprov.merge.receipt import RECEIPT, model_card, receipt
 from modelprov.merge.shard_files import Target, write_shards
 from modelprov.merge.side_files import check_side_files, write_side_files
+from modelprov.merge.source import DEFAULT_MEMORY, DEFAULT_SHARD, ShardPlan, VirtualSource, plan_shards, too_large
 from modelprov.merge.stage import Stage
-from modelprov.merge.virtual import DEFAULT_MEMORY, DEFAULT_SHARD, ShardPlan, VirtualSource, needed, plan_shards
 from modelprov.progress import Progress
+from modelprov.recipes.methods.interface import PRESETS
 from modelprov.records import processors
 
 RECIPE = "recipe.yml"
@@ -132,12 +133,13 @@ def _written(
     _check_disk(out.parent, sum(shards[number].size for number in missing))
     threads = options.threads or processors() + WAITING
     block = min(8 << 20, max(64 << 10, options.memory // (threads * PER_THREAD)))
+    source = VirtualSource(plan, shards, options.memory, only_finite=True)
     targets = [
         Target(
             stage.folder / shards[number].name,
             number,
             shards[number].size,
-            None if plan.elementwise else shards[number].starts,
+            source.cuts(number),
         )
         for number in missing
     ]
@@ -148,7 +150,6 @@ def _written(
         journal.add({"name": shard.name, "bytes": shard.size, "sha256": digest})
 
     progress.stage("merging", sum(target.size for target in targets))
-    source = VirtualSource(plan, shards, options.memory, only_finite=True)
     write_shards(source, targets, threads, block, progress.advance, finished)
     progress.stage("finishing")
     weight_map = {tensor.name: shard.name for shard in shards for tensor in shard.tensors}
@@ -172,15 +173,17 @@ def _check_free(out: Path) -> None:
 
 
 def _check_memory(plan: MergePlan, memory: int) -> None:
-    if plan.elementwise:
+    found = too_large(plan, memory)
+    if found is None:
         return
-    largest = max((tensor for tensor in plan.tensors if tensor.copy is None), key=needed, default=None)
-    if largest is not None and needed(largest) > memory:
-        raise MergeError(
-            f"{plan.method.name} looks at whole tensors: {largest.name} needs {needed(largest) / 1e9:,.2f} GB of "
-            f"memory, {memory / 1e9:,.2f} GB are allowed",
-            f"Allow at least {-(-needed(largest) // (1 << 20))}M ({called('memory')}).",
-        )
+    tensor, size = found
+    preset = plan.arithmetic in PRESETS and plan.method.passes is not None
+    other = f", or an arithmetic that needs no whole tensors, {called('arithmetic', 'float32')}" if preset else ""
+    raise MergeError(
+        f"{plan.method.name} in {plan.arithmetic} looks at whole tensors: {tensor.name} needs {size / 1e9:,.2f} GB of "
+        f"memory, {memory / 1e9:,.2f} GB are allowed",
+        f"Allow at least {-(-size // (1 << 20))}M ({called('memory')}){other}.",
+    )
 
 
 def _check_disk(folder: Path, wanted: int) -> None:

@@ -10,6 +10,7 @@ import ctypes
 import os
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +64,15 @@ class Native:
         `address` and `size` are of the checkpoints' buffers. Raises `ValueError` where a segment is not within its
         buffer, `MemoryError`.
         """
-        arrays = [
-            *(np.ascontiguousarray(a, np.int64) for a in (address, size, tensor, count, start, dtype, rounded_to)),
-            *(np.ascontiguousarray(a, np.int64) for a in (arithmetic, order)),
-            np.ascontiguousarray(weights, np.float64), counts, sums,
-        ]  # fmt: skip
+        whole = (address, size, tensor, count, start, dtype, rounded_to, arithmetic, order)
+        given = [*(np.ascontiguousarray(array, np.int64).ravel() for array in whole)]
+        given.append(np.ascontiguousarray(weights, np.float64).view(np.int64).ravel())
+        # In one array: asking numpy where an array lies takes microseconds, and there are calls for small blocks.
+        held = np.concatenate(given)
+        places = accumulate((8 * len(array) for array in given[:-1]), initial=held.ctypes.data)
         shape = (len(address), len(count), weights.shape[1], len(arithmetic))
-        failed = self._moments(ctypes.byref(_Work(*shape, *(array.ctypes.data for array in arrays))))
+        work = _Work(*shape, *places, counts.ctypes.data, sums.ctypes.data)
+        failed = self._moments(ctypes.byref(work))
         if failed == NO_MEMORY:
             raise MemoryError("no memory for the kernel's scratch")
         if failed == NOT_WITHIN:

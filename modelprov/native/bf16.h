@@ -1,13 +1,17 @@
 /* Inner loops of the moments: sums in lanes, and what is done with bf16 by the word, two elements of 16 bits in each.
  *
  * A chunk stays in the first-level cache from loop to loop; what brings the next one there meanwhile are the loops'
- * prefetches, one stream each, so that memory is never waited for by one loop and idle in the others. */
+ * prefetches, as many lines as fit their work, so that memory is never waited for by one loop and idle in the others. */
 #ifndef MODELPROV_BF16_H
 #define MODELPROV_BF16_H
 
 #include "formats.h"
 
 enum { CHUNK = 1024, STEP = 32, AHEAD = 2 * CHUNK }; /* elements of a chunk, of a loop's step; bytes to look ahead */
+enum { MOST_RECIPES = 8 }; /* a pass tries, `RECIPES` of moments.py */
+
+/* Loops that fill all registers are no part of what calls them, or some of theirs are kept in memory. */
+#define APART __attribute__((noinline))
 
 static inline void prefetch(const uint8_t *at) { __builtin_prefetch(at + AHEAD, 0, 3); }
 
@@ -44,6 +48,8 @@ typedef struct {
     Floats vv, vz, v, zz, z;
 } Two;
 
+#define NONE ((Floats){0})
+
 static inline void add_three(Three *to, Floats v, Floats u, Floats z) {
     to->vv = fused(v, v, to->vv);
     to->vu = fused(v, u, to->vu);
@@ -68,35 +74,61 @@ static inline void put(const Floats *sums, int columns, double *part) {
     for (int column = 0; column < columns; column++) part[column] += lanes_added(sums + column, columns);
 }
 
-/* Gram of one chunk of three checkpoints added to `part`; m a multiple of 32, as in all loops below. */
-static void sums_of_three(const uint8_t *a, const uint8_t *p, const uint8_t *r, int64_t m, double *part) {
-    Three sums[PARTS];
-    memset(sums, 0, sizeof sums);
-    for (int64_t i = 0; i < 2 * m; i += 2 * STEP) {
-        prefetch(a + i);
-        for (int at = 0; at < 2 * STEP; at += WIDTH) {
-            const Words s = words_at(a + i + at), q = words_at(p + i + at), b = words_at(r + i + at);
-            Three *to = sums + at / WIDTH % PARTS;
-            add_three(to, even(s) - even(b), even(q) - even(b), even(b));
-            add_three(to, odd(s) - odd(b), odd(q) - odd(b), odd(b));
+/* What a run adds up in float64 and counts in 16 bits, lane by lane; the lanes are added when the run is over, since
+ * doing so for every chunk takes as long as half of its elements. */
+typedef struct {
+    double sums[9 * LANES];
+    Shorts counted[5], recipes[MOST_RECIPES];
+} Lanes;
+
+static inline void keep(const Floats *sums, int columns, double *lanes) {
+    for (int column = 0; column < columns; column++)
+        for (int part = 0; part < PARTS; part++) {
+            Fours fours[WIDE / 4];
+            memcpy(fours, sums + part * columns + column, sizeof fours);
+            for (int four = 0; four < WIDE / 4; four++) {
+                double *to = lanes + column * LANES + part * WIDE + 4 * four;
+                Wides total;
+                memcpy(&total, to, sizeof total);
+                total += wide(fours[four]);
+                memcpy(to, &total, sizeof total);
+            }
         }
-    }
-    put((const Floats *)sums, 9, part);
 }
 
-static void sums_of_two(const uint8_t *a, const uint8_t *r, int64_t m, double *part) {
-    Two sums[PARTS];
-    memset(sums, 0, sizeof sums);
-    for (int64_t i = 0; i < 2 * m; i += 2 * STEP) {
+/* Gram of one chunk of three checkpoints added to `lanes`; m a multiple of 32, as in all loops below. `also` is what
+ * else is brought for the next chunk beside the suspect. */
+static APART void sums_of_three(
+    const uint8_t *a, const uint8_t *p, const uint8_t *r, int64_t m, const uint8_t *also, double *lanes
+) {
+    Three sums[PARTS];
+    for (int part = 0; part < PARTS; part++) sums[part] = (Three){NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE};
+    for (int64_t i = 0; i < 2 * m; i += WIDTH * PARTS) {
         prefetch(a + i);
-        for (int at = 0; at < 2 * STEP; at += WIDTH) {
-            const Words s = words_at(a + i + at), b = words_at(r + i + at);
-            Two *to = sums + at / WIDTH % PARTS;
-            add_two(to, even(s) - even(b), even(b));
-            add_two(to, odd(s) - odd(b), odd(b));
+        prefetch(also + i);
+        for (int part = 0; part < PARTS; part++) {
+            const int64_t at = i + part * WIDTH;
+            const Words s = words_at(a + at), q = words_at(p + at), b = words_at(r + at);
+            add_three(sums + part, even(s) - even(b), even(q) - even(b), even(b));
+            add_three(sums + part, odd(s) - odd(b), odd(q) - odd(b), odd(b));
         }
     }
-    put((const Floats *)sums, 5, part);
+    keep((const Floats *)sums, 9, lanes);
+}
+
+static void sums_of_two(const uint8_t *a, const uint8_t *r, int64_t m, double *lanes) {
+    Two sums[PARTS];
+    for (int part = 0; part < PARTS; part++) sums[part] = (Two){NONE, NONE, NONE, NONE, NONE};
+    for (int64_t i = 0; i < 2 * m; i += WIDTH * PARTS) {
+        prefetch(a + i);
+        for (int part = 0; part < PARTS; part++) {
+            const int64_t at = i + part * WIDTH;
+            const Words s = words_at(a + at), b = words_at(r + at);
+            add_two(sums + part, even(s) - even(b), even(b));
+            add_two(sums + part, odd(s) - odd(b), odd(b));
+        }
+    }
+    keep((const Floats *)sums, 5, lanes);
 }
 
 static inline int64_t lanes_counted(Shorts counted) {
@@ -105,72 +137,125 @@ static inline int64_t lanes_counted(Shorts counted) {
     return total;
 }
 
-/* Equality and betweenness of a chunk added to `counts` (columns of `moments.py`); a lane holds few of them.
+/* Float32 of even and of odd elements rounded to bf16 (nearest, ties to even), in their order; no NaN.
+ *
+ * Upper and lower halves apart: what the lower half adds to the upper one is the carry of its sum with 0x7FFF, and 1
+ * where the upper half is odd. The average of two numbers of 16 bits has that carry in its uppermost bit. */
+static inline Halves rounded(Floats even, Floats odd) {
+    const Words low = (Words)even, high = (Words)odd;
+    const Halves upper = halves_of(low >> 16, high), lower = halves_of(low, high << 16);
+    return upper + (average(lower, (upper & 1) + 0x7FFE) >> 15);
+}
+
+/* A recipe of parent and reference, the first of them: float32 products, each rounded; or the second one fused. */
+enum { EACH_ROUNDED, REFERENCE_FUSED, PARENT_FUSED };
+typedef struct {
+    float parent, reference;
+    int how;
+} Tried;
+
+static inline Floats merged(Floats p, Floats r, Floats parent, Floats reference, int how) {
+    if (how == EACH_ROUNDED) return p * parent + r * reference;
+    return how == REFERENCE_FUSED ? fused(r, reference, p * parent) : fused(p, parent, r * reference);
+}
+
+static inline Halves merged_words(Words p, Words r, Floats parent, Floats reference, int how) {
+    const Floats first = merged(even(p), even(r), parent, reference, how);
+    return rounded(first, merged(odd(p), odd(r), parent, reference, how));
+}
+
+/* Equality and betweenness of a chunk, counted in lanes: suspect and parent, suspect and reference, parents, all, and
+ * between; then where the suspect equals a recipe, unless `how` is below zero. A lane holds 32,767 and a run gives it
+ * 4,096 at most.
  *
  * The order of bf16, with -0 just below +0, is that of their bits as int16, turned around where both are negative.
  * What equals neither parent is between them where it is below one and not below the other. */
-static void counts_of_three(const uint8_t *a, const uint8_t *p, const uint8_t *r, int64_t m, int64_t *counts) {
-    Shorts sp = {0}, sr = {0}, pr = {0}, everywhere = {0}, between = {0};
-    for (int64_t i = 0; i < 2 * m; i += 2 * STEP) {
-        prefetch(p + i);
+static inline __attribute__((always_inline)) void counts(
+    const uint8_t *a, const uint8_t *p, const uint8_t *r, int64_t m, Shorts *counted, const Tried *tried, int how,
+    Shorts *same
+) {
+    Shorts sp = counted[0], sr = counted[1], pr = counted[2], everywhere = counted[3], between = counted[4];
+    Shorts recipe = how < 0 ? sp : *same;
+    const Floats parent = NONE + (how < 0 ? 0 : tried->parent), reference = NONE + (how < 0 ? 0 : tried->reference);
+    for (int64_t i = 0; i < 2 * m; i += WIDTH * PARTS) {
         prefetch(r + i);
-        for (int at = 0; at < 2 * STEP; at += WIDTH) {
-            const Shorts x = (Shorts)words_at(a + i + at), y = (Shorts)words_at(p + i + at);
-            const Shorts z = (Shorts)words_at(r + i + at), same_p = x == y, same_r = x == z;
+        if (how >= 0) prefetch(p + i);
+        for (int part = 0; part < PARTS; part++) {
+            const int64_t at = i + part * WIDTH;
+            const Words s = words_at(a + at), q = words_at(p + at), b = words_at(r + at);
+            const Shorts x = (Shorts)s, y = (Shorts)q, z = (Shorts)b, same_p = x == y, same_r = x == z;
             sp -= same_p;
             sr -= same_r;
             pr -= (Shorts)(y == z);
             everywhere -= same_p & same_r;
             between -= same_p | same_r | ((Shorts)(x < y) ^ (Shorts)(x < z) ^ ((x & (y ^ z)) >> 15));
+            if (how >= 0) recipe -= (Shorts)(merged_words(q, b, parent, reference, how) == (Halves)s);
         }
     }
-    counts[3] += lanes_counted(everywhere);
-    counts[4] += lanes_counted(pr);
-    counts[5] += lanes_counted(between);
-    counts[6] += lanes_counted(sp);
-    counts[7] += lanes_counted(sr);
-    counts[8] += lanes_counted(pr);
+    counted[0] = sp;
+    counted[1] = sr;
+    counted[2] = pr;
+    counted[3] = everywhere;
+    counted[4] = between;
+    if (how >= 0) *same = recipe;
 }
 
-static void counts_of_two(const uint8_t *a, const uint8_t *r, int64_t m, int64_t *counts) {
-    Shorts same = {0};
+/* `tried` is NULL where there is no recipe. */
+static APART void counts_of_three(
+    const uint8_t *a, const uint8_t *p, const uint8_t *r, int64_t m, Shorts *counted, const Tried *tried, Shorts *same
+) {
+    if (tried == NULL) counts(a, p, r, m, counted, tried, -1, same);
+    else if (tried->how == EACH_ROUNDED) counts(a, p, r, m, counted, tried, EACH_ROUNDED, same);
+    else if (tried->how == REFERENCE_FUSED) counts(a, p, r, m, counted, tried, REFERENCE_FUSED, same);
+    else counts(a, p, r, m, counted, tried, PARENT_FUSED, same);
+}
+
+/* Where the suspect equals one more recipe. */
+static inline __attribute__((always_inline)) void equal_to(
+    const uint8_t *a, const uint8_t *p, const uint8_t *r, int64_t m, const Tried *tried, int how, Shorts *same
+) {
+    const Floats parent = NONE + tried->parent, reference = NONE + tried->reference;
+    Shorts total = *same;
+    for (int64_t i = 0; i < 2 * m; i += WIDTH)
+        total -= (Shorts)(merged_words(words_at(p + i), words_at(r + i), parent, reference, how) == (Halves)words_at(a + i));
+    *same = total;
+}
+
+static APART void recipe_of_three(
+    const uint8_t *a, const uint8_t *p, const uint8_t *r, int64_t m, const Tried *tried, Shorts *same
+) {
+    if (tried->how == EACH_ROUNDED) equal_to(a, p, r, m, tried, EACH_ROUNDED, same);
+    else if (tried->how == REFERENCE_FUSED) equal_to(a, p, r, m, tried, REFERENCE_FUSED, same);
+    else equal_to(a, p, r, m, tried, PARENT_FUSED, same);
+}
+
+static void counts_of_two(const uint8_t *a, const uint8_t *r, int64_t m, Shorts *counted) {
+    Shorts same = counted[0];
     for (int64_t i = 0; i < 2 * m; i += 2 * STEP) {
         prefetch(r + i);
         for (int at = 0; at < 2 * STEP; at += WIDTH)
             same -= (Shorts)((Shorts)words_at(a + i + at) == (Shorts)words_at(r + i + at));
     }
-    const int64_t equal = lanes_counted(same);
-    counts[3] += equal;
-    counts[5] += equal;
-    counts[6] += equal;
+    counted[0] = same;
 }
 
-/* As words with the bf16 in their upper half, below it what rounding left; finite or infinite, no NaN of an input. */
-static inline Words rounded(Floats values) {
-    const Words bits = (Words)values;
-    return bits + 0x7FFFu + ((bits >> 16) & 1u);
-}
-
-/* How many elements of a chunk equal bf16(first * x + second * y), in float32: each product rounded, or fused. */
-static inline __attribute__((always_inline)) int64_t recipe(
-    const uint8_t *a, const uint8_t *x, const uint8_t *y, int64_t m, float first, float second, int is_fused
-) {
-    const Floats one = (Floats){0} + first, other = (Floats){0} + second;
-    Shorts same = {0};
-    for (int64_t i = 0; i < 2 * m; i += WIDTH) {
-        const Words s = words_at(a + i), p = words_at(x + i), r = words_at(y + i);
-        Floats low = even(p) * one, high = odd(p) * one;
-        low = is_fused ? fused(even(r), other, low) : low + even(r) * other;
-        high = is_fused ? fused(odd(r), other, high) : high + odd(r) * other;
-        same -= (Shorts)((Shorts)((rounded(high) & 0xFFFF0000u) | (rounded(low) >> 16)) == (Shorts)s);
+/* The lanes of a run of n checkpoints added to its sums and its counts (columns of `moments.py`). */
+static void add_lanes(const Lanes *lanes, int64_t n, double *part, int64_t *counts) {
+    for (int column = 0; column < (n == 3 ? 9 : 5); column++)
+        for (int lane = 0; lane < LANES; lane++) part[column] += lanes->sums[column * LANES + lane];
+    const int64_t first = lanes_counted(lanes->counted[0]);
+    counts[6] += first;
+    if (n == 2) {
+        counts[3] += first;
+        counts[5] += first;
+        return;
     }
-    return lanes_counted(same);
-}
-
-static int64_t recipe_of_three(
-    const uint8_t *a, const uint8_t *x, const uint8_t *y, int64_t m, float first, float second, int is_fused
-) {
-    return is_fused ? recipe(a, x, y, m, first, second, 1) : recipe(a, x, y, m, first, second, 0);
+    const int64_t parents = lanes_counted(lanes->counted[2]);
+    counts[3] += lanes_counted(lanes->counted[3]);
+    counts[4] += parents;
+    counts[5] += lanes_counted(lanes->counted[4]);
+    counts[7] += lanes_counted(lanes->counted[1]);
+    counts[8] += parents;
 }
 
 #endif

@@ -7,11 +7,14 @@ from pathlib import Path, PurePosixPath
 from modelprov.checkpoints.files import Folder, read_small_file
 from modelprov.errors import UsageError
 from modelprov.foreign.shown import quoted
-from modelprov.recipes.notation import TEMPLATES
+from modelprov.recipes.known_templates import KNOWN
 from modelprov.recipes.recipe import Recipe
 
 MAX_BYTES = 10_000_000
-KNOWN = "Known: auto (the tokenizer's own), a Jinja text, or, in a recipe file, the name of a .jinja file beside it."
+CHOICES = (
+    f"Known: auto (the tokenizer's own), {', '.join(KNOWN)}, a Jinja text, or, in a recipe file, the name of a .jinja "
+    "file beside it."
+)
 
 
 def with_template_text(recipe: Recipe, folder: Path) -> Recipe:
@@ -21,7 +24,7 @@ def with_template_text(recipe: Recipe, folder: Path) -> Recipe:
     a foreign recipe names must not be read, or be copied into what is published) or that holds no template.
     """
     wanted = recipe.chat_template
-    if wanted is None or wanted == "auto" or is_template(wanted):
+    if wanted is None or wanted == "auto" or wanted in KNOWN or is_template(wanted):
         return recipe
     named = PurePosixPath(wanted)
     if named.suffix != ".jinja" or named.name != wanted or not wanted.isprintable():
@@ -38,6 +41,8 @@ def template_text(recipe: Recipe) -> str | None:
     wanted = recipe.chat_template
     if wanted is None or wanted == "auto":
         return None
+    if wanted in KNOWN:
+        return KNOWN[wanted]
     if not is_template(wanted):
         raise _unknown(wanted)
     return wanted
@@ -49,6 +54,4 @@ def is_template(text: str) -> bool:
 
 
 def _unknown(wanted: str) -> UsageError:
-    named = " (mergekit has a template of this name, which is not here)" if wanted in TEMPLATES else ""
-    what = f"chat_template {quoted(wanted)} is neither a template nor a file that may be read{named}"
-    return UsageError(what, KNOWN)
+    return UsageError(f"chat_template {quoted(wanted)} is neither a template nor a file that may be read", CHOICES)

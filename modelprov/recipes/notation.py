@@ -35,7 +35,6 @@ KEYS = {
 BASE_OF_SLICE = "mergekit's base of one slice is not built: give one base_model for all slices"
 METHODS = {"ram": "Reinforced Agent Merging", "ramplus_tl": "Reinforced Agent Merging Plus"}
 """Methods of mergekit that are not built."""
-TEMPLATES = ("alpaca", "chatml", "exaone", "llama3", "mistral")
 MODEL_MAPPING = (
     "is mergekit's mapping of a model (path, revision, lora), which is not read; write org/name, org/name@revision or "
     "a folder"

@@ -12,6 +12,7 @@ from enum import Flag, auto
 from typing import Literal, NamedTuple
 
 from modelprov.reports import numbers as n
+from modelprov.reports.trees import Tree
 
 
 class Medium(Flag):
@@ -180,7 +181,7 @@ class Only:
     blocks: Sequence[Block]
 
 
-Block = Heading | Text | Facts | Grid | Bullets | Code | Figures | Plot | Strip | Fold | Only
+Block = Heading | Text | Facts | Grid | Bullets | Code | Figures | Plot | Strip | Tree | Fold | Only
 
 
 @dataclass(frozen=True)
@@ -258,6 +259,8 @@ def _holds(block: Block, medium: Medium) -> bool:
             return bool(items)
         case Plot():
             return medium is PAGE and block.draw is not None
+        case Tree(rows=rows):
+            return bool(rows)
         case Strip(values=values):
             return medium is TERMINAL and any(value is not None for value in values)
     return True

@@ -12,7 +12,9 @@ from modelprov.behavior.probing.results import ProbeReport
 from modelprov.check.results import CheckReport
 from modelprov.checkpoints.inspection import Inspection
 from modelprov.errors import UsageError
+from modelprov.forensics.identify.charted import Atlas
 from modelprov.forensics.identify.results import Identified
+from modelprov.reports.atlas import telling as atlas
 from modelprov.reports.case import telling as case
 from modelprov.reports.case.parts import Case
 from modelprov.reports.checking import telling as checking
@@ -36,7 +38,16 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Measured = (
-    Report | CheckReport | ProbeReport | EvaluationReport | Inspection | Verified | Rechecked | Confirmed | Identified
+    Report
+    | CheckReport
+    | ProbeReport
+    | EvaluationReport
+    | Inspection
+    | Verified
+    | Rechecked
+    | Confirmed
+    | Identified
+    | Atlas
 )
 Result = Measured | Case
 FRAME_HEIGHT = 900  # pixels
@@ -57,6 +68,8 @@ def told(result: Result) -> Document:
             return case.tell(result)
         case Identified():
             return identifying.tell(result)
+        case Atlas():
+            return atlas.tell(result)
         case Inspection():
             return inspecting.tell(result)
         case Verified():

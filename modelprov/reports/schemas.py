@@ -1,4 +1,4 @@
-"""The JSON Schemas of what `compare` ("report"), `probe`, `eval`, `check` and `identify` write with `--json`.
+"""The JSON Schemas of what `compare` ("report"), `probe`, `eval`, `check`, `identify` and `atlas` write with `--json`.
 
 `python -m modelprov.reports.schemas docs` writes them anew.
 """
@@ -17,6 +17,8 @@ from modelprov.behavior.probing.results import SCHEMA_VERSION as PROBE_SCHEMA
 from modelprov.behavior.probing.results import ProbeReport
 from modelprov.check.results import SCHEMA_VERSION as CHECK_SCHEMA
 from modelprov.check.results import CheckReport
+from modelprov.forensics.identify.charted import SCHEMA_VERSION as ATLAS_SCHEMA
+from modelprov.forensics.identify.charted import Atlas
 from modelprov.forensics.identify.results import SCHEMA_VERSION as IDENTIFIED_SCHEMA
 from modelprov.forensics.identify.results import Identified
 from modelprov.reports.comparison.report import SCHEMA_VERSION as REPORT_SCHEMA
@@ -29,6 +31,7 @@ KINDS: dict[str, tuple[type[BaseModel], str]] = {
     "eval": (EvaluationReport, EVALUATION_SCHEMA),
     "check": (CheckReport, CHECK_SCHEMA),
     "identify": (Identified, IDENTIFIED_SCHEMA),
+    "atlas": (Atlas, ATLAS_SCHEMA),
 }
 
 

@@ -141,6 +141,6 @@ def test_headers_that_say_other_tensors_than_the_checkpoint_has_make_no_fingerpr
     tensors = {"model.layers.0.mlp.up_proj.weight": np.ones((16, 16), np.float32)}
     opened = open_checkpoint(str(write_checkpoint(tmp_path / "model", tensors)))
     assert len(header_texts(opened)) == 1
-    renamed = {f"text.{name}": replace(ref, name=f"text.{name}") for name, ref in opened.tensors.items()}
+    renamed = {f"text.{name}": ref._replace(name=f"text.{name}") for name, ref in opened.tensors.items()}
     with pytest.raises(UnsupportedFormatError, match="plain safetensors"):
         header_texts(replace(opened, tensors=renamed))

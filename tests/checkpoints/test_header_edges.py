@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from modelprov.checkpoints import header as rules
+from modelprov.checkpoints import header_entries as limits
 from modelprov.checkpoints.files import read_small_file, unreadable
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.header import Header, read_headers
@@ -34,7 +35,7 @@ def read(tmp_path: Path, header: Any, data: bytes = bytes(8)) -> Header:
 def refused(tmp_path: Path, header: Any, data: bytes = bytes(8)) -> str:
     with pytest.raises(InvalidHeaderError) as caught:
         read(tmp_path, header, data)
-    assert caught.value.advice == rules.NOT_WRITTEN_BY_A_LIBRARY
+    assert caught.value.advice == limits.NOT_WRITTEN_BY_A_LIBRARY
     start = f"{tmp_path / 'model.safetensors'} is not a valid safetensors file: "
     assert caught.value.message.startswith(start)
     return caught.value.message.removeprefix(start)
@@ -128,28 +129,28 @@ def test_the_length_of_a_header_ends_at_the_formats_limit(tmp_path: Path, monkey
 
 
 def test_names_end_at_their_longest(tmp_path: Path) -> None:
-    assert read(tmp_path, {"n" * rules.LONGEST_NAME: entry()}).tensors
-    said = refused(tmp_path, {"n" * (rules.LONGEST_NAME + 1): entry()})
-    assert f"has {rules.LONGEST_NAME + 1:,} characters" in said
+    assert read(tmp_path, {"n" * limits.LONGEST_NAME: entry()}).tensors
+    said = refused(tmp_path, {"n" * (limits.LONGEST_NAME + 1): entry()})
+    assert f"has {limits.LONGEST_NAME + 1:,} characters" in said
 
 
 def test_shapes_end_at_their_most_sides(tmp_path: Path) -> None:
-    assert read(tmp_path, {"a": entry(shape=[2] + [1] * (rules.MOST_SIDES - 1))}).tensors
-    said = refused(tmp_path, {"a": entry(shape=[2] + [1] * rules.MOST_SIDES)})
-    assert f"has {rules.MOST_SIDES + 1} sides; {rules.MOST_SIDES} is the most" in said
+    assert read(tmp_path, {"a": entry(shape=[2] + [1] * (limits.MOST_SIDES - 1))}).tensors
+    said = refused(tmp_path, {"a": entry(shape=[2] + [1] * limits.MOST_SIDES)})
+    assert f"has {limits.MOST_SIDES + 1} sides; {limits.MOST_SIDES} is the most" in said
 
 
-@pytest.mark.parametrize("side", [rules.MOST, -1, True, 2.0, None, "2"])
+@pytest.mark.parametrize("side", [limits.MOST, -1, True, 2.0, None, "2"])
 def test_a_side_is_a_whole_number_from_zero_to_the_largest(tmp_path: Path, side: Any) -> None:
     assert "impossible shape" in refused(tmp_path, {"a": entry(shape=[side])})
     assert "impossible shape" in refused(tmp_path, {"a": entry(shape=[2, side])})
 
 
 def test_the_largest_side_is_a_number_and_fills_nothing(tmp_path: Path) -> None:
-    said = refused(tmp_path, {"a": entry(shape=[rules.MOST - 1])})
-    assert said == f"tensor 'a': F32 [{rules.MOST - 1}] does not fill its 8 bytes"
-    assert read(tmp_path, {"a": entry(0, 0, [rules.MOST - 1, 0])}, b"").tensors
-    assert "does not fill" in refused(tmp_path, {"a": entry(shape=[rules.MOST - 1] * 3)})
+    said = refused(tmp_path, {"a": entry(shape=[limits.MOST - 1])})
+    assert said == f"tensor 'a': F32 [{limits.MOST - 1}] does not fill its 8 bytes"
+    assert read(tmp_path, {"a": entry(0, 0, [limits.MOST - 1, 0])}, b"").tensors
+    assert "does not fill" in refused(tmp_path, {"a": entry(shape=[limits.MOST - 1] * 3)})
 
 
 @pytest.mark.parametrize("shape", [None, 2, "2", {"2": 2}])
@@ -163,7 +164,7 @@ def test_offsets_are_two_whole_numbers(tmp_path: Path, offsets: Any) -> None:
 
 
 def test_offsets_end_at_the_largest_and_begin_at_zero(tmp_path: Path) -> None:
-    most = rules.MOST
+    most = limits.MOST
     assert "impossible offsets [" in refused(tmp_path, {"a": entry(0, most)})
     assert "impossible offsets [" in refused(tmp_path, {"a": entry(-most, 0)})
     assert "does not fill" in refused(tmp_path, {"a": entry(0, most - 1)})
@@ -179,9 +180,9 @@ def test_a_dtype_is_one_of_the_formats_names(tmp_path: Path, dtype: Any) -> None
     assert "has the unknown dtype" in refused(tmp_path, {"a": entry(dtype=dtype)})
 
 
-@pytest.mark.parametrize("dtype", list(rules.BITS))
+@pytest.mark.parametrize("dtype", list(limits.BITS))
 def test_every_format_fills_its_bits_and_no_others(tmp_path: Path, dtype: str) -> None:
-    stored = rules.BITS[dtype]  # eight elements take as many bytes as one has bits
+    stored = limits.BITS[dtype]  # eight elements take as many bytes as one has bits
     found = read(tmp_path, {"a": entry(0, stored, (8,), dtype)}, bytes(stored))
     assert len(found.tensors) + len(found.refused) == 1
     assert "does not fill" in refused(tmp_path, {"a": entry(0, stored, (9,), dtype)}, bytes(stored))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,10 +16,8 @@ from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.plan import Plan, plan_pass, plan_segments
 from modelprov.checkpoints.reading import MAX_OPEN_FILES, LoadedBlock, Reader, Sources
 from modelprov.checkpoints.sources import local_access, page_cache
-from modelprov.checkpoints.sources.interface import Bytes
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.sources.local_access import LocalAccess
-from modelprov.checkpoints.sources.page_cache import aligned_buffer
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.demo.writing import Weights
 from modelprov.errors import TruncatedShardError, UnreadableFileError
@@ -53,9 +50,9 @@ def access(alignment: Alignment, method: str = "auto") -> LocalAccess:
     return found
 
 
-def read_all(plan: Plan, sources: Sources, allocate: Callable[[int], Bytes] | None = None) -> list[bytes]:
-    """Every segment's bytes, by checkpoint and then in the plan's order."""
-    reader = Reader(plan, sources, allocate)
+def read_all(plan: Plan, sources: Sources) -> list[bytes]:
+    """Every segment's bytes, by checkpoint and then in the plan's order; read by pieces they are no others."""
+    reader = Reader(plan, sources)
     found: list[list[bytes]] = [[] for _ in sources.access]
     for number in range(plan.blocks):
         loaded, block = reader.load(number), plan.block(number)
@@ -63,6 +60,24 @@ def read_all(plan: Plan, sources: Sources, allocate: Callable[[int], Bytes] | No
             for start, size in zip(loaded.start[i].tolist(), plan.sizes[i, block].tolist(), strict=True):
                 assert start % 4 == 0
                 found[i].append(bytes(buffer[start : start + size]))
+    assert [b"".join(parts) for parts in found] == read_by_pieces(plan, sources)
+    return [b"".join(parts) for parts in found]
+
+
+def read_by_pieces(plan: Plan, sources: Sources) -> list[bytes]:
+    """The same by way of who reads stored bytes himself."""
+    reader = Reader(plan, sources)
+    found: list[list[bytes]] = [[] for _ in sources.access]
+    for number in range(plan.blocks):
+        pieces, block = reader.pieces(number), plan.block(number)
+        for i, buffer in enumerate(pieces.buffers):
+            for start, size in zip(pieces.start[i].tolist(), plan.sizes[i, block].tolist(), strict=True):
+                out = bytearray(size)
+                if isinstance(buffer, np.ndarray):
+                    out[:] = buffer[start : start + size].tobytes()
+                else:
+                    buffer.read_into(start, memoryview(out))
+                found[i].append(bytes(out))
     return [b"".join(parts) for parts in found]
 
 
@@ -140,7 +155,7 @@ def test_each_method_is_the_one_that_is_used(tmp_path: Path, monkeypatch: pytest
 
 
 @ON_LINUX
-def test_a_cached_file_that_is_not_to_be_mapped_is_read_through_the_cache(
+def test_what_the_system_holds_is_read_by_pieces_and_through_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a GPU needs it: reading past the cache what lies in memory would ask the disk for it once more."""
@@ -148,7 +163,9 @@ def test_a_cached_file_that_is_not_to_be_mapped_is_read_through_the_cache(
     monkeypatch.setattr(local_access, "cached_share", lambda _: 1.0)
     monkeypatch.setattr(local_access.Direct, "read", lambda *_: pytest.fail("read past the cache"))
     plan = plan_pass(alignment, 20_000)
-    assert read_all(plan, Sources(alignment.checkpoints), aligned_buffer) == stored(alignment, plan)
+    sources = Sources(alignment.checkpoints)
+    assert read_by_pieces(plan, sources) == stored(alignment, plan)
+    assert not isinstance(Reader(plan, sources).pieces(0).buffers[0], np.ndarray)
 
 
 def test_direct_reads_bring_everything_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.plan import plan_pass
-from modelprov.checkpoints.sources.page_cache import aligned_buffer
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.demo.family import ALPHA, TINY, members
 from modelprov.demo.weights import split_experts
@@ -25,6 +24,7 @@ from modelprov.demo.writing import Weights, as_stored, fill_checkpoint
 from modelprov.errors import TruncatedShardError
 from modelprov.forensics.compare import Comparison, Options, compare
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
+from modelprov.forensics.sums.kernels.gpu import on_the_processor
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segments
 from modelprov.forensics.sums.kernels.reference import reference_kernel
 from modelprov.forensics.sums.moments import Moments
@@ -198,27 +198,17 @@ def test_both_kernels_sweep_to_the_same_counts(
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_memory_of_the_device_is_what_files_are_read_into(
+def test_a_kernel_that_reads_stored_bytes_itself_adds_the_same(
     place: Callable[..., Checkpoint], baseline: tuple[list[str], Moments], method: str
 ) -> None:
-    """A GPU takes weights from its own memory only: nothing is mapped then, whatever was asked for."""
-    made: list[np.ndarray] = []
-
-    def buffer(size: int) -> np.ndarray:
-        made.append(aligned_buffer(size))
-        return made[-1]
-
-    def kernel(buffers: Sequence[np.ndarray], segments: Segments, recipes: RecipePlan) -> Moments:
-        assert all(any(given is mine for mine in made) for given in buffers)
-        return cpu_kernel(buffers, segments, recipes)
-
-    found = swept([place(name) for name in NAMES], method=method, device=Device(kernel, "", buffer), block=300_000)
+    device = Device(cpu_kernel, "", by_pieces=partial(on_the_processor, cpu_kernel))
+    found = swept([place(name) for name in NAMES], method=method, device=device, block=300_000)
     assert same_bits(by_name(found)[1], baseline[1])
 
 
-def test_a_device_with_memory_of_its_own_gets_larger_blocks_within_the_same_memory() -> None:
-    device = Device(cpu_kernel, "", aligned_buffer, threads=8, block=32 << 20)
-    assert block_bytes(512 << 20, 8, 3, device) == (512 << 20) // 24
+def test_a_device_may_have_larger_blocks_within_the_same_memory() -> None:
+    device = Device(cpu_kernel, "", threads=8, block=32 << 20)
+    assert block_bytes(512 << 20, 8, 3, device) == (512 << 20) // 48
     assert block_bytes(1 << 40, 8, 3, device) == 32 << 20
 
 

@@ -68,6 +68,18 @@ def test_a_merge_of_three_is_named_with_all(family: dict[str, Weights], known: P
     assert (found.verdict, set(found.members)) == ("merge", set(FINETUNES))
 
 
+def test_what_was_trained_on_from_a_mix_is_not_named_as_part_of_it(tmp_path: Path) -> None:
+    rng = np.random.default_rng(11)
+    base = model(rng, Size(2, 48, 96, 120))
+    chat, code = (apply(base, change(base, rng, 1e-3)) for _ in range(2))
+    suspect = merge([chat, code], (0.565, 0.435), Arithmetic.FLOAT32, DType.BF16)
+    entries = {"base": base, "chat": chat, "code": code, "near": apply(suspect, change(base, rng, 1e-4))}
+    for name, weights in entries.items():
+        add(stored(tmp_path / name, weights), tmp_path / "known", size=120_000)
+    found = asked(suspect, tmp_path / "known", tmp_path)
+    assert (found.verdict, set(found.members)) == ("merge", {"chat", "code"})
+
+
 def test_a_copy_is_named_alone(family: dict[str, Weights], known: Path, tmp_path: Path) -> None:
     found = asked(family["two"], known, tmp_path)
     assert (found.verdict, found.members) == ("copy", ("two",))
@@ -118,3 +130,14 @@ def test_a_model_of_other_shapes_is_not_judged(known: Path, tmp_path: Path) -> N
         identify(odd, library=known, threads=1)
     with pytest.raises(UsageError, match="no such entry"):
         identify(odd, library=known, leave_out="nobody", threads=1)
+
+
+def test_a_merge_of_finetunes_that_moved_by_less_than_rounding_is_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(12)
+    base = model(rng, Size(2, 48, 96, 120))
+    entries = {"base": base} | {name: apply(base, change(base, rng, 3e-5)) for name in FINETUNES}
+    for name, weights in entries.items():
+        add(stored(tmp_path / name, weights), tmp_path / "known", size=120_000)
+    suspect = merge([entries["one"], entries["two"]], (0.565, 0.435), Arithmetic.FLOAT32, DType.BF16)
+    found = asked(suspect, tmp_path / "known", tmp_path)
+    assert (found.verdict, set(found.members)) == ("merge", {"one", "two"})

@@ -125,6 +125,8 @@ def found(verdict: VerdictClass, bit_equal: float | None) -> Any:
     [
         (VerdictClass.MERGE, 1.0, [1 << 20]),
         (VerdictClass.COPY, 1.0, [1 << 20]),
+        (VerdictClass.MERGE, 0.95, [1 << 20]),
+        (VerdictClass.COPY, 0.95, [1 << 20, 8 << 20]),
         (VerdictClass.MERGE, 0.5, [1 << 20, 8 << 20]),
         (VerdictClass.MERGE, None, [1 << 20, 8 << 20]),
         (VerdictClass.UNRELATED, None, [1 << 20, 8 << 20]),

@@ -60,7 +60,7 @@ def tried(path: Path, out: Path | None = None, **options: int) -> tuple[str, str
         ("tokenizer_source: union", "union is not built"),
         ("tokenizer_source: model:a", "not a model of the recipe"),
         ("tokenizer_source: d", "not a model of the recipe"),
-        ("chat_template: chatml", "neither a template nor a file"),
+        ("chat_template: vicuna", "neither a template nor a file"),
         ("chat_template: nowhere.jinja", "cannot read"),
         ("chat_template: empty.jinja", "holds no chat template"),
         ("chat_template: ../x.jinja", "neither a template nor a file"),

@@ -37,7 +37,7 @@ SLICE = "sources: [{model: a, layer_range: [0, 1], parameters: {weight: 1}}]"
         (f"{LINEAR}tokenizer_source: union", "union is not built"),
         (f"{LINEAR}tokenizer_source: model:a", "location stands alone"),
         (f"{LINEAR}tokenizer_source: c", "not a model of the recipe"),
-        (f"{LINEAR}chat_template: chatml", "mergekit has a template of this name"),
+        (f"{LINEAR}chat_template: ChatML", "Known: auto|neither a template nor a file"),
         (f"{LINEAR}chat_template: my-own", "neither a template nor a file"),
         (f"merge_method: ram\nbase_model: c\n{TWO}", "Reinforced Agent Merging"),
         (f"{LINEAR}out_dtype: float64", "not a format that can be merged"),

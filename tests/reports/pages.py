@@ -8,7 +8,7 @@ from functools import cache
 from modelprov.behavior.evaluation.results import EvaluationReport
 from modelprov.reports.case.parts import Case, Known
 from modelprov.reports.saving import Result, rendered
-from tests.reports import checks, samples, short_answers
+from tests.reports import atlases, checks, samples, short_answers
 from tests.reports.probing_samples import probe_report
 from tests.reports.test_evaluation import HOSTILE, sample
 
@@ -50,6 +50,8 @@ RESULTS: dict[str, Callable[[], Result]] = {
     "recheck holds": short_answers.holding,
     "attest": short_answers.confirmed,
     "attest fails": lambda: short_answers.confirmed(good=False),
+    "atlas": atlases.drawn,
+    "atlas hostile": atlases.hostile,
     "case": case,
     "case hostile": lambda: case(hostile=True),
     "case of claims": lambda: Case(check=checks.could_not_judge()),

@@ -14,7 +14,7 @@ from tests.reports.pages import page
 SHOWN = (
     "compare merge", "compare three_parents", "compare hostile", "probe", "probe hostile", "eval", "eval hostile",
     "check", "check hostile", "inspect hostile", "verify", "verify hostile", "recheck", "attest fails", "case",
-    "case hostile",
+    "case hostile", "atlas", "atlas hostile",
 )  # fmt: skip
 BEYOND = """[...document.querySelectorAll('body *')]
     .filter(one => !one.closest('.scroll, pre') && one.getBoundingClientRect().right > innerWidth + 1)

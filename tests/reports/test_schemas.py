@@ -14,7 +14,7 @@ from modelprov.forensics.identify.results import Identified, Ranked, Skipped
 from modelprov.forensics.results import VerdictClass
 from modelprov.reports.saving import Result, rendered
 from modelprov.reports.schemas import KINDS, schema_text
-from tests.reports import checks, pages, samples
+from tests.reports import atlases, checks, pages, samples
 from tests.reports.probing_samples import probe_report
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -23,6 +23,7 @@ WRITTEN: dict[str, list[Callable[[], Result]]] = {
     "probe": [probe_report, lambda: probe_report(hostile=True)],
     "eval": [pages.scores, lambda: pages.scores(hostile=True)],
     "identify": [lambda: IDENTIFIED],
+    "atlas": [atlases.drawn, atlases.hostile],
     "check": [checks.found, checks.could_not_judge, checks.hostile],
 }
 IDENTIFIED = Identified(

@@ -96,7 +96,7 @@ def with_adapter(base: Checkpoint, home: Home, label: str, location: str) -> Che
         named, (base.tensors, base.refused, base.location), config, (home.place(file), home.place(ADAPTER_CONFIG))
     )
     shards = len(base.shards)
-    tensors = dict(base.tensors) | {name: replace(ref, name=name, shard=shards) for name, ref in found.added.items()}
+    tensors = dict(base.tensors) | {name: ref._replace(name=name, shard=shards) for name, ref in found.added.items()}
     marked = _digest(header, config)
     own = [Shard(shard.name, shard.size, _both(shard, marked)) for shard in base.shards]
     changed = {change.target.name for change in found.changes}

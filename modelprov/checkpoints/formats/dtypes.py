@@ -17,6 +17,7 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
 _EXPONENT, _MANTISSA = np.uint64(0x7FF0000000000000), np.uint64(0x000FFFFFFFFFFFFF)
+_SIZE = {"BF16": 2, "F16": 2, "F32": 4, "F64": 8}
 _NUMPY = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
 
 
@@ -31,7 +32,7 @@ class DType(StrEnum):
     @property
     def size(self) -> int:
         """Bytes per element."""
-        return {"BF16": 2, "F16": 2, "F32": 4, "F64": 8}[self]
+        return _SIZE[self]
 
     @property
     def mantissa_bits(self) -> int:
@@ -41,7 +42,7 @@ class DType(StrEnum):
     @property
     def code(self) -> int:
         """Its number wherever formats are kept in arrays: plans, samples, compiled loops, accelerators."""
-        return FORMATS.index(self)
+        return CODES[self]
 
     @property
     def torch_name(self) -> str:
@@ -51,6 +52,8 @@ class DType(StrEnum):
 
 FORMATS = tuple(DType)
 """The formats by their codes."""
+CODES = {dtype: code for code, dtype in enumerate(FORMATS)}
+"""The codes of the formats."""
 SIZES = np.array([dtype.size for dtype in FORMATS])
 """Bytes per element, by code."""
 WITHIN_FLOAT32 = (DType.BF16, DType.F16, DType.F32)
@@ -74,6 +77,16 @@ def decode(raw: Bytes, dtype: DType) -> Float64:
         return values.astype(np.float64)
 
 
+def decode_single(raw: Bytes, dtype: DType, out: Float32) -> None:
+    """Fill `out` float32 with the stored numbers of a format within float32, exactly."""
+    if dtype is DType.BF16:
+        bits = out.view(np.uint32)
+        bits[:] = raw.view("<u2")
+        np.left_shift(bits, np.uint32(16), out=bits)
+    else:
+        out[:] = raw.view(_NUMPY[dtype])
+
+
 def encode(values: npt.ArrayLike, dtype: DType) -> Bytes:
     """Real numbers (float64) as stored bytes, rounded once to nearest, ties to even."""
     return pack(round_to(np.asarray(values, np.float64), dtype), dtype)
@@ -90,6 +103,16 @@ def pack(values: npt.NDArray[np.floating], dtype: DType) -> Bytes:
         words = np.ascontiguousarray(values, np.float32).view(np.uint32) >> np.uint32(16)
         return words.astype("<u2").view(np.uint8).ravel()
     return np.ascontiguousarray(values, _NUMPY[dtype]).view(np.uint8).ravel()
+
+
+def pack_into(values: Float32, dtype: DType, out: Bytes) -> None:
+    """The same into `out` uint8; the values of bf16 are lost, since their own memory is worked in."""
+    if dtype is DType.BF16:
+        words = values.view(np.uint32)
+        np.right_shift(words, np.uint32(16), out=words)
+        out.view("<u2")[:] = words
+    else:
+        out.view(_NUMPY[dtype])[:] = values
 
 
 def round_to(values: Float64, dtype: DType) -> Float64:

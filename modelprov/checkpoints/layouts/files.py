@@ -84,6 +84,11 @@ def is_training_state(name: str) -> bool:
     return name.endswith((WEIGHTS, *PICKLES)) and TRAINING.fullmatch(name.rpartition(".")[0]) is not None
 
 
+def is_second_copy(name: str) -> bool:
+    """Whether a weights file of this name is in its maker's own format, as Mistral and Meta call them."""
+    return _file(name).second
+
+
 def choose(folder: object, names: Iterable[str]) -> Choice | None:
     """The files of the model in a folder with files of these names; None where there are none.
 

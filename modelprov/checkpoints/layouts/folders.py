@@ -12,7 +12,7 @@ from typing import Any
 
 from modelprov.checkpoints.homes import Home, json_in
 from modelprov.checkpoints.json_files import MAX_JSON_BYTES, json_value
-from modelprov.checkpoints.layouts.files import WEIGHTS, few
+from modelprov.checkpoints.layouts.files import PICKLES, WEIGHTS, few, is_training_state
 from modelprov.errors import InvalidCheckpointError, UnsupportedFormatError
 from modelprov.foreign.shown import quoted
 
@@ -66,6 +66,12 @@ def _pipeline(home: Home, others: list[str], notes: list[str]) -> list[Part]:
     """The models that a pipeline names and that have weights, in the order of their names."""
     index = json_in(home, PIPELINE)
     named = [name for name in others if isinstance(index.get(name), list) and any(index[name])]
+    if home.folder is None:  # files of torch.save are read on this machine alone: the other parts are worth reading
+        plain = folders_with_weights(home, (WEIGHTS,))
+        if plain and (pickled := [name for name in named if name not in plain]):
+            notes.append(f"parts in files of torch.save, which are not read from elsewhere: {few(pickled, SHOWN)}")
+            named = [name for name in named if name in plain]
+            others = [name for name in others if name not in pickled]
     if not named:
         raise UnsupportedFormatError(
             f"{home.place()} holds several models, each in its sub-folder, and {PIPELINE} names none of them: "
@@ -80,9 +86,16 @@ def _pipeline(home: Home, others: list[str], notes: list[str]) -> list[Part]:
     return [Part(name, f"{name}.") for name in named]
 
 
-def folders_with_weights(home: Home) -> list[str]:
-    """The sub-folders in which weights lie, by name; links are not followed, and what cannot be read has none."""
-    return [name for name, inside in home.folders().items() if any(each.endswith(WEIGHTS) for each in inside)]
+def folders_with_weights(home: Home, endings: tuple[str, ...] = (WEIGHTS, *PICKLES)) -> list[str]:
+    """The sub-folders in which weights lie, by name; links are not followed, and what cannot be read has none.
+
+    The state of a training run is none.
+    """
+    return [
+        name
+        for name, inside in home.folders().items()
+        if any(each.endswith(endings) and not is_training_state(each) for each in inside)
+    ]
 
 
 def _modules(home: Home) -> dict[str, str]:

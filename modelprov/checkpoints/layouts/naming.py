@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
+from modelprov.checkpoints.layouts.numbered import kinds_of
 from modelprov.checkpoints.layouts.roles import Shape, generates, roles_of, says_tied, text_config, vocabulary_role
 from modelprov.checkpoints.types import Checkpoint, TensorRef, TensorView
 
@@ -85,30 +87,76 @@ def canonical_name(name: str) -> str:
     return name
 
 
+@lru_cache(maxsize=4)  # models that are compared mostly have the same names
+def canonical_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """`canonical_name` of each: asked once for each kind of name, as it knows words and keeps all numbers."""
+    kinds = kinds_of(names)
+    rules = {kind: _head_of(kind) for kind in set(kinds)}
+    return tuple(
+        canonical_name(name) if (rule := rules[kind]) is None else rule[1] + name[rule[0] :]
+        for name, kind in zip(names, kinds, strict=True)
+    )
+
+
+def _head_of(kind: str) -> tuple[int, str] | None:
+    """How many characters at the beginning become which others; None where more than the words there changes."""
+    name = canonical_name(kind)
+    same = next((at for at, pair in enumerate(zip(reversed(kind), reversed(name), strict=False)) if len(set(pair)) > 1),
+                min(len(kind), len(name)))  # fmt: skip
+    old, new = kind[: len(kind) - same], name[: len(name) - same]
+    return None if "0" in old + new else (len(old), new)
+
+
 def canonical_views(checkpoint: Checkpoint) -> Iterator[Canonical]:
     """Every comparable tensor as (canonical name, contiguous view, shape), in file order; fused ones split.
 
     The views of one tensor cover it exactly once. A name can occur twice when a checkpoint stores the same weights in
     two spellings: the caller decides.
     """
-    named = [(canonical_name(name), ref) for name, ref in checkpoint.tensors.items()]
-    shapes = {name: ref.shape for name, ref in named}
-    config = text_config(checkpoint.config)
-    for name, ref in named:
-        if "_proj" not in name and "W_pack" not in name and "Wqkv" not in name:
-            yield name, TensorView(ref, ref.start, ref.count), ref.shape
-        elif len(ref.shape) == 3 and (fused := FUSED_EXPERTS.fullmatch(name)):
-            yield from _experts(fused["block"], fused["what"], ref, shapes, config)
-        elif (
-            len(ref.shape) == 2 and (dense := DENSE_GATE_UP.fullmatch(name)) and _rows_are_gate_up(ref, config, shapes)
-        ):
-            half = ref.shape[0] // 2
-            yield from _rows(ref, [(f"{dense['parent']}.{part}_proj.weight", half) for part in ("gate", "up")])
-        elif (qkv := QKV.fullmatch(name)) and (sizes := _qkv_rows(ref, qkv["parent"][:-1], shapes, config)):
-            names = [f"{qkv['parent']}{part}_proj.{qkv['kind']}" for part in "qkv"]
-            yield from _rows(ref, list(zip(names, sizes, strict=True)))
-        else:
-            yield name, TensorView(ref, ref.start, ref.count), ref.shape
+    return zip(*canonical_columns(checkpoint), strict=True)
+
+
+def canonical_columns(checkpoint: Checkpoint) -> tuple[Sequence[str], Sequence[TensorView], Sequence[Shape]]:
+    """The same as three columns."""
+    names, refs = canonical_names(tuple(checkpoint.tensors)), list(checkpoint.tensors.values())
+    shapes = [ref.shape for ref in refs]
+    counts = {shape: math.prod(shape) for shape in set(shapes)}
+    views = [TensorView(ref, ref.start, counts[ref.shape]) for ref in refs]
+    fused = _maybe_fused(names)
+    if not fused:
+        return names, views, shapes
+    by_name, config = dict(zip(names, shapes, strict=True)), text_config(checkpoint.config)
+    whole = list(zip(names, views, shapes, strict=True))
+    found: list[Canonical] = []
+    at = 0
+    for place in fused:
+        found += whole[at:place]
+        found += _parts(whole[place], by_name, config)
+        at = place + 1
+    found += whole[at:]
+    return [name for name, _, _ in found], [view for _, view, _ in found], [shape for _, _, shape in found]
+
+
+@lru_cache(maxsize=4)
+def _maybe_fused(names: tuple[str, ...]) -> tuple[int, ...]:
+    """Where the names stand that tensors have which hold several."""
+    kinds = kinds_of(names)
+    fused = {kind for kind in set(kinds) if any(words.fullmatch(kind) for words in (FUSED_EXPERTS, DENSE_GATE_UP, QKV))}
+    return tuple(place for place, kind in enumerate(kinds) if kind in fused) if fused else ()
+
+
+def _parts(whole: Canonical, shapes: Mapping[str, Shape], config: Mapping[str, Any]) -> Iterable[Canonical]:
+    """What a tensor holds: several where it is fused, else itself."""
+    name, (ref, _, _), _ = whole
+    if len(ref.shape) == 3 and (fused := FUSED_EXPERTS.fullmatch(name)):
+        return _experts(fused["block"], fused["what"], ref, shapes, config)
+    if len(ref.shape) == 2 and (dense := DENSE_GATE_UP.fullmatch(name)) and _rows_are_gate_up(ref, config, shapes):
+        half = ref.shape[0] // 2
+        return _rows(ref, [(f"{dense['parent']}.{part}_proj.weight", half) for part in ("gate", "up")])
+    if (qkv := QKV.fullmatch(name)) and (sizes := _qkv_rows(ref, qkv["parent"][:-1], shapes, config)):
+        names = [f"{qkv['parent']}{part}_proj.{qkv['kind']}" for part in "qkv"]
+        return _rows(ref, list(zip(names, sizes, strict=True)))
+    return [whole]
 
 
 def tied_head(checkpoint: Checkpoint) -> Canonical | None:
@@ -119,7 +167,7 @@ def tied_head(checkpoint: Checkpoint) -> Canonical | None:
     tied = says_tied(checkpoint.config)
     if tied is False or (tied is None and not generates(checkpoint.config)):
         return None
-    named = {canonical_name(name): ref for name, ref in checkpoint.tensors.items()}
+    named = dict(zip(canonical_names(tuple(checkpoint.tensors)), checkpoint.tensors.values(), strict=True))
     roles = roles_of({name: ref.shape for name, ref in named.items()})
     if roles.head is not None or roles.embeddings is None:
         return None

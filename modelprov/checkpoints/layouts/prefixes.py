@@ -81,7 +81,7 @@ def prefixes_aside(checkpoints: Sequence[Names]) -> tuple[str, ...]:
     Each is read with the first. Where several readings are as good, none is taken.
     """
     aside = [""] * len(checkpoints)
-    names = [dict(own) for own in checkpoints]
+    names: list[Names] = list(checkpoints)
     for _ in range(DEEPEST):
         before = tuple(aside)
         for number in range(1, len(names)):
@@ -96,6 +96,8 @@ def prefixes_aside(checkpoints: Sequence[Names]) -> tuple[str, ...]:
 
 def _pair(first: Names, second: Names) -> tuple[str, str]:
     """What to set aside in two checkpoints."""
+    if first == second:
+        return "", ""
     plain = _read(first, second, ("", ""), dict(zip(first, first, strict=True)), dict(zip(second, second, strict=True)))
     if plain.elements == min(sum(map(math.prod, names.values())) for names in (first, second)):
         return "", ""
@@ -165,14 +167,16 @@ def _read(
 ) -> _Reading:
     """How two checkpoints agree when this is set aside; `own` and `other` are their names by what is left of them."""
     pairs, elements, against = {}, 0, 0
+    counts = {shape: math.prod(shape) for shape in set(second.values())}
     for name, stored in other.items():
         if name in own:
-            count = math.prod(second[stored])
-            if squeezed(first[own[name]]) == squeezed(second[stored]):
+            mine, theirs = first[own[name]], second[stored]
+            count = counts[theirs]
+            if mine == theirs or squeezed(mine) == squeezed(theirs):
                 pairs[stored] = own[name]
                 elements += count
-            elif rows := common_rows((first[own[name]], second[stored])):
-                elements += rows * second[stored][1]
+            elif rows := common_rows((mine, theirs)):
+                elements += rows * theirs[1]
             else:
                 against += count
     return _Reading(aside, pairs, elements, against)

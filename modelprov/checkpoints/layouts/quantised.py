@@ -101,6 +101,6 @@ def _by_dtype(checkpoint: Checkpoint) -> str | None:
             stored = (*checkpoint.tensors, *checkpoint.refused)
             scaled = any(tensor.endswith(SCALES) for tensor in stored)
             return f"{name} with scales" if scaled else f"{name} without scales"
-    if 2 * sum(sizes.values()) > checkpoint.parameters:
+    if sizes and 2 * sum(sizes.values()) > checkpoint.parameters:
         return f"stored as {sizes.most_common(1)[0][0]}"
     return None

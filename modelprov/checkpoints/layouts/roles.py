@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import filterfalse
 from typing import Any
 
 from modelprov.checkpoints.types import Component
@@ -81,16 +83,19 @@ class Roles:
 
 def roles_of(shapes: Mapping[str, Shape]) -> Roles:
     """The embeddings and the head among tensors by canonical name; the one nearest to the root counts."""
-    outer = {
-        name: shape
-        for name, shape in shapes.items()
-        if len(shape) == 2 and not INSIDE.search(name) and not VISION.match(name) and not MTP.search(name)
-    }
+    outer = {name: shapes[name] for name in _outside(tuple(shapes)) if len(shapes[name]) == 2}
     embeddings = _nearest(name for name in outer if _words(name) & EMBEDDINGS)
     size = outer.get(embeddings) if embeddings is not None else None
     head = _nearest(name for name, shape in outer.items() if _is_head(name, shape, size))
     others = (name for name, shape in outer.items() if shape == size and not _words(name) & EMBEDDINGS)
     return Roles(embeddings, head, tuple(name for name in others if name != head))
+
+
+@lru_cache(maxsize=4)  # models that are compared mostly have the same names
+def _outside(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of what is in no layer, and in no part beside the text model."""
+    outside = filterfalse(INSIDE.search, names)
+    return tuple(name for name in outside if not VISION.match(name) and not MTP.search(name))
 
 
 def vocabulary_role(name: str) -> Component | None:

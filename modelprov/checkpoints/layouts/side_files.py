@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 CONFIG: Final = "config.json"
+PARAMS: Final = "params.json"
+"""The config of a model as Meta and Mistral ship it."""
 GENERATION: Final = "generation_config.json"
 VOCABULARY: Final = "tokenizer.json"
 TOKENIZER_SETTINGS: Final = "tokenizer_config.json"

@@ -70,6 +70,14 @@ class Source(Protocol):
         ...
 
 
+class Stored(Protocol):
+    """A shard that is read piece by piece, by whoever needs its bytes."""
+
+    def read_into(self, start: int, out: memoryview) -> None:
+        """Fill `out` with the bytes from `start` on."""
+        ...
+
+
 class View(Protocol):
     """A shard that lies in memory as a whole, for as long as a reader needs some of it."""
 
@@ -88,6 +96,10 @@ class Access(Protocol):
 
     def view(self, ranges: Sequence[Range]) -> View | None:
         """The one shard of all `ranges`, where taking it as it lies in memory is the cheapest way; else None."""
+        ...
+
+    def stored(self, shard: int) -> Stored | None:
+        """A shard to be read piece by piece, where the system holds it and small pieces cost no more; else None."""
         ...
 
     def fill(self, ranges: Sequence[Range], places: Sequence[int], buffer: Bytes) -> None:

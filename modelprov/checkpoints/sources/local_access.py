@@ -51,6 +51,18 @@ class MappedView:
                 self.mapping.madvise(mmap.MADV_DONTNEED, first, stop - first)
 
 
+@dataclass(frozen=True, slots=True)
+class CachedFile:
+    """A shard that the system holds; see `Stored`."""
+
+    source: LocalFiles
+    shard: int
+
+    def read_into(self, start: int, out: memoryview) -> None:
+        """Fill `out` with the bytes from `start` on; raises as `Source.read_into` does."""
+        self.source.read_into(self.shard, start, out)
+
+
 class Direct:
     """A descriptor for direct reads; closes itself when the last reader lets go of it."""
 
@@ -99,6 +111,10 @@ class LocalAccess:
         if mapping.size() < self._source.size(shard):
             raise self._shorter(shard)
         return MappedView(mapping, tuple(ranges))
+
+    def stored(self, shard: int) -> CachedFile | None:
+        """The shard, where the system holds it."""
+        return None if self.mapped(shard) is None else CachedFile(self._source, shard)
 
     def fill(self, ranges: Sequence[Range], places: Sequence[int], buffer: Bytes) -> None:
         """One range after the other, past the cache where that works and the file is not in it."""

@@ -16,6 +16,8 @@ import numpy as np
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.thresholds import JACKKNIFE_LEAST, SINGULAR
 
+NO_ELEMENTS = "no elements"
+
 
 @dataclass(frozen=True)
 class BlockSums:
@@ -70,7 +72,7 @@ def fit_one(uu: float, uv: float, vv: float, n: int, blocks: BlockSums | None = 
     sqrt(B/(B-1) sum_b (uv_b - alpha uu_b)^2) / <u,u>; None below 8 blocks.
     """
     if n == 0:
-        return OneParent(reason="no elements")
+        return OneParent(reason=NO_ELEMENTS)
     if not all(map(math.isfinite, (uu, uv, vv))):
         return OneParent(reason="the sums are not finite")
     if uu <= 0:
@@ -78,7 +80,7 @@ def fit_one(uu: float, uv: float, vv: float, n: int, blocks: BlockSums | None = 
     alpha = uv / uu
     error = None
     if blocks is not None and blocks.count >= JACKKNIFE_LEAST:
-        squares = max(blocks.cc - 2 * alpha * blocks.ac + alpha**2 * blocks.aa, 0.0)
+        squares = max(blocks.cc - 2 * alpha * blocks.ac + alpha * alpha * blocks.aa, 0.0)
         error = math.sqrt(blocks.count / (blocks.count - 1) * squares) / uu
     if vv <= 0:
         return OneParent(alpha, standard_error=error, reason="the suspect equals the reference in every element")

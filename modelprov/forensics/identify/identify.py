@@ -13,6 +13,7 @@ import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.checkpoints.layouts.alignment import align
+from modelprov.checkpoints.layouts.common_layout import in_usual_layout
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.compare import Comparison, Options, compare
@@ -72,6 +73,7 @@ def identify(suspect: Checkpoint, entries: Sequence[Checkpoint], options: Option
     Raises `CouldNotJudgeError` where none can be compared, and what reading and `compare` raise.
     """
     progress.stage(f"reading the places of {len(entries):,} entries")
+    suspect = in_usual_layout(suspect)
     values = shared(suspect, entries)
     near = ranking(values)
     comparable = np.flatnonzero(near.elements >= MINIMUM_ELEMENTS)
@@ -105,17 +107,46 @@ def _judge(
     suspect: Checkpoint, entries: Sequence[Checkpoint], proposed: Sequence[Mixture], central: int, options: Options,
     progress: Progress,
 ) -> list[Judged]:  # fmt: skip
-    """The proposals as `compare` judges them, smallest first, until one is proven by bits."""
-    judged = []
-    for each in proposed:
+    """The proposals as `compare` judges them, smallest first, until one is proven by bits.
+
+    Where bits are those of a recipe that leaves a member out, that member is not in the suspect, however near it lies:
+    the others are judged without it.
+    """
+    judged: list[Judged] = []
+    waiting = list(proposed)
+    while waiting:
+        each = waiting.pop(0)
         pairs = sorted(zip(each.members, each.weights, strict=True), key=lambda pair: pair[0] == central)
         mixture = replace(each, members=tuple(a for a, _ in pairs), weights=tuple(b for _, b in pairs))
         parents = [entries[member] for member in mixture.members]
         comparison = compare([suspect, *parents], options, progress)
         judged.append(Judged(mixture, comparison))
-        if comparison.findings.verdict.class_ in PROVEN:
+        if comparison.findings.verdict.class_ not in PROVEN:
+            continue
+        used = _used(comparison, [entries[member].label for member in mixture.members])
+        if all(used):
             break
+        kept = [number for number, needed in enumerate(used) if needed]
+        total = sum(mixture.weights[number] for number in kept)
+        smaller = tuple(mixture.members[number] for number in kept)
+        waiting = [replace(mixture, members=smaller, weights=tuple(mixture.weights[n] / total for n in kept))]
+        judged.pop()
     return judged
+
+
+def _used(comparison: Comparison, labels: Sequence[str]) -> list[bool]:
+    """Which of the members have a weight: in the recipe that gives the bits, or by an interval that does not hold 0."""
+    findings = comparison.findings
+    if findings.reproduction.groups:
+        used = [any(group.weights.get(label) for group in findings.reproduction.groups) for label in labels]
+    else:
+        none = {
+            each.parent
+            for each in findings.mixing.coefficients
+            if each.low is not None and each.high is not None and each.low <= 0 <= each.high
+        }
+        used = [label not in none for label in labels]
+    return used if sum(used) > 1 else [True] * len(labels)
 
 
 def _standing(found: Found) -> Found:

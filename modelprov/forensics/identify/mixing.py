@@ -21,7 +21,12 @@ from modelprov.forensics.thresholds import MINIMUM_ELEMENTS, PROPOSED
 CHUNK = 1 << 14  # places at a time
 TRIED = 48  # entries of which all triples are tried: those in the best pairs
 LARGEST = 2.5  # weight that a mixture gives one entry; beyond it two near entries only cancel out
-TO_ROUNDING = 1.5  # times rounding's own sum of squares, up to which nothing is left to explain
+FEWEST_PLACES = 0.2
+"""Of those of the entry that shares most; who has fewer is left out, as all are held where all are. F32 has half."""
+NOTHING = 1e-6  # times rounding's own sum of squares
+TO_ROUNDING = 1.5
+"""Times that sum, down to which a mixture explains all. A single that is as near explains nothing: finetunes may have
+moved by less than rounding, and a mixture of them as little."""
 SPREADS = 3.0  # median absolute deviations (as standard deviations) above what the entries themselves gain
 
 
@@ -61,7 +66,7 @@ class Gram:
 def gram(of: Shared, members: Int64) -> Gram:
     """The products of these entries at the places that all of them hold; those with few places are left out."""
     share = of.there[members].mean(axis=1)
-    members = members[share >= 0.5 * share.max()] if len(members) else members
+    members = members[share >= FEWEST_PLACES * share.max()] if len(members) else members
     places = np.flatnonzero(of.there[members].all(axis=0))
     products = np.zeros((len(members), len(members)))
     for first in range(0, len(places), CHUNK):
@@ -79,8 +84,8 @@ def mixtures(of: Gram) -> list[Mixture]:
     single = int(np.argmin(np.diag(of.products)))
     before = max(float(of.products[single, single]), 0.0)
     found = [Mixture((int(of.members[single]),), (1.0,), before / of.rounding)]
-    if before <= TO_ROUNDING * of.rounding:
-        return found  # a copy, rounded at most: nothing is left to explain
+    if before <= NOTHING * of.rounding:
+        return found  # the same numbers
     for size in (2, 3):
         best = _best(of.products, size, of.rounding)
         if best is None:
@@ -89,12 +94,13 @@ def mixtures(of: Gram) -> list[Mixture]:
         gain = 1 - after / before
         usual = _usual(of, size)
         price = size * np.log(max(of.runs, 2)) + 2 * np.log(max(len(of.members), 2))
-        if of.runs * np.log(max(after, 1e-12 * before) / before) + price > 0 or gain < max(PROPOSED, usual):
+        enough = gain >= max(PROPOSED, usual) or after <= TO_ROUNDING * of.rounding < before
+        if of.runs * np.log(max(after, 1e-12 * before) / before) + price > 0 or not enough:
             continue
         members = tuple(int(of.members[each]) for each in chosen)
         found.append(Mixture(members, tuple(map(float, weights)), after / of.rounding, gain, usual))
         before = after
-        if before <= TO_ROUNDING * of.rounding:
+        if before <= NOTHING * of.rounding:
             break
     return found
 

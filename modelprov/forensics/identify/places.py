@@ -40,7 +40,7 @@ class Shared:
 
 
 @dataclass(frozen=True, eq=False)
-class _Segments:
+class Segments:
     """Runs of one model's matrices: `key` int64 [s] the same number for the same place in any model, and where it is.
 
     `row` is the tensor of the model's own alignment, `first` and `count` elements of it.
@@ -53,7 +53,7 @@ class _Segments:
     count: Int64
 
 
-class _Numbers:
+class Numbers:
     """A number for each tensor, by canonical name and sides longer than 1."""
 
     def __init__(self) -> None:
@@ -77,28 +77,28 @@ def shared(suspect: Checkpoint, entries: Sequence[Checkpoint]) -> Shared:
 
     Raises what reading raises.
     """
-    numbers = _Numbers()
-    theirs = [_held(entry, numbers) for entry in entries]
+    numbers = Numbers()
+    theirs = [held(entry, numbers) for entry in entries]
     wanted = np.unique(np.concatenate([each.key for each in theirs])) if theirs else np.empty(0, np.int64)
-    own = _held(suspect, numbers) if suspect.fingerprint is not None else _at(suspect, numbers, wanted)
-    own = _take(own, np.isin(own.key, wanted))
+    own = held(suspect, numbers) if suspect.fingerprint is not None else _at(suspect, numbers, wanted)
+    own = take(own, np.isin(own.key, wanted))
     most = max(1, MOST // max(1, len(entries) * RUN))
     if len(own.key) > most:  # evenly over all tensors
-        own = _take(own, np.isin(np.arange(len(own.key)), np.linspace(0, len(own.key) - 1, most).astype(int)))
+        own = take(own, np.isin(np.arange(len(own.key)), np.linspace(0, len(own.key) - 1, most).astype(int)))
     order = np.argsort(own.key, kind="stable")
-    own = _take(own, order)
+    own = take(own, order)
     ends = np.cumsum(np.r_[0, own.count])
-    values, codes = _values(suspect, own)
+    values, codes = values_of(suspect, own)
     lower, upper = rounding_cells(values, codes)
     rows = np.zeros((len(entries), int(ends[-1])), np.float32)
     there = np.zeros(rows.shape, bool)
-    for number, (entry, held) in enumerate(zip(entries, theirs, strict=True)):
-        chosen = _take(held, np.isin(held.key, own.key))
+    for number, (entry, segments) in enumerate(zip(entries, theirs, strict=True)):
+        chosen = take(segments, np.isin(segments.key, own.key))
         places = np.searchsorted(own.key, chosen.key)
         same = chosen.count == own.count[places]
-        chosen, places = _take(chosen, same), places[same]
-        index = _spread(ends[places], chosen.count)
-        rows[number, index] = _values(entry, chosen)[0]
+        chosen, places = take(chosen, same), places[same]
+        index = spread(ends[places], chosen.count)
+        rows[number, index] = values_of(entry, chosen)[0]
         there[number, index] = True
     finite = np.isfinite(values) & np.isfinite(rows).all(axis=0)
     run = np.repeat(np.arange(len(own.key)), own.count)
@@ -112,16 +112,16 @@ def shared(suspect: Checkpoint, entries: Sequence[Checkpoint]) -> Shared:
     )
 
 
-def _held(checkpoint: Checkpoint, numbers: _Numbers) -> _Segments:
-    """What a fingerprint holds of matrices, in runs."""
+def held(checkpoint: Checkpoint, numbers: Numbers) -> Segments:
+    """What a fingerprint holds of matrices, in runs, in no order."""
     alignment = align((checkpoint,))
     row, first, count = own_segments(alignment)
     number = numbers.of(alignment)[row]
-    segments = _Segments(alignment, number * KEY + first // RUN, row, first, count)
-    return _take(segments, (number >= 0) & (first % RUN == 0))
+    segments = Segments(alignment, number * KEY + first // RUN, row, first, count)
+    return take(segments, (number >= 0) & (first % RUN == 0))
 
 
-def _at(checkpoint: Checkpoint, numbers: _Numbers, wanted: Int64) -> _Segments:
+def _at(checkpoint: Checkpoint, numbers: Numbers, wanted: Int64) -> Segments:
     """The wanted places of a whole model, where it has the tensors."""
     alignment = align((checkpoint,))
     number = numbers.of(alignment)
@@ -130,14 +130,15 @@ def _at(checkpoint: Checkpoint, numbers: _Numbers, wanted: Int64) -> _Segments:
     row = np.array([rows[one] for one in (chosen // KEY).tolist()], np.int64)
     first = chosen % KEY * RUN
     total = np.array([tensor.count for tensor in alignment.tensors], np.int64)
-    return _Segments(alignment, chosen, row, first, np.minimum(RUN, total[row] - first) if len(row) else first)
+    return Segments(alignment, chosen, row, first, np.minimum(RUN, total[row] - first) if len(row) else first)
 
 
-def _take(of: _Segments, index: Mask | Int64) -> _Segments:
-    return _Segments(of.alignment, of.key[index], of.row[index], of.first[index], of.count[index])
+def take(of: Segments, index: Mask | Int64) -> Segments:
+    """Some of these runs."""
+    return Segments(of.alignment, of.key[index], of.row[index], of.first[index], of.count[index])
 
 
-def _values(checkpoint: Checkpoint, of: _Segments) -> tuple[Float64, npt.NDArray[np.uint8]]:
+def values_of(checkpoint: Checkpoint, of: Segments) -> tuple[Float64, npt.NDArray[np.uint8]]:
     """The values of all runs one after the other, with the codes of their formats."""
     views = [of.alignment.tensors[row].views[0] for row in of.row.tolist()]
     codes = np.array([view.ref.dtype.code for view in views], np.uint8)
@@ -152,11 +153,11 @@ def _values(checkpoint: Checkpoint, of: _Segments) -> tuple[Float64, npt.NDArray
     for code in np.unique(codes):
         mine = np.flatnonzero(codes == code)
         raw = np.frombuffer(b"".join(bytes(pieces[number]) for number in mine.tolist()), np.uint8)
-        values[_spread(ends[mine], of.count[mine])] = decode(raw, FORMATS[int(code)])
+        values[spread(ends[mine], of.count[mine])] = decode(raw, FORMATS[int(code)])
     return values, np.repeat(codes, of.count)
 
 
-def _spread(starts: Int64, counts: Int64) -> Int64:
+def spread(starts: Int64, counts: Int64) -> Int64:
     """start, start + 1, ... of every stretch, one after the other."""
     ends = np.cumsum(counts)
     return np.arange(int(counts.sum())) - np.repeat(ends - counts, counts) + np.repeat(starts, counts)

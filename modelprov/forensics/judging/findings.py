@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from modelprov.checkpoints.types import AlignedTensor, Component, Packing
 from modelprov.forensics.judging import rows, stacked, wording
 from modelprov.forensics.judging.beyond import in_view_of
@@ -85,12 +87,13 @@ def collect(
     whether a tensor is a parent's times a factor. `packed` is how each argument is packed that was decoded when it was
     read; no method is looked for in what a quantiser left.
     """
-    decisive = [row for row, tensor in enumerate(table.tensors) if tensor.decisive]
+    decisive = np.flatnonzero(table.decisive)
     swept = tied(fits.candidates) if fits else 0
     recipes = [one.recipe for one in fits.candidates[:swept]] if fits else []
     runners_up = fits.candidates[swept:] if fits else ()
     recomputed = explained_rows(strata, fits, decisive)
-    slots = sorted(range(len(recipes)), key=lambda slot: -table.rows(recomputed).recipe(slot))
+    remade_by = table.rows(recomputed)
+    slots = sorted(range(len(recipes)), key=lambda slot: -remade_by.recipe(slot))
     table = Table(table.tensors, table.moments, table.labels, slots[0] if slots else None)
     total = table.rows(decisive)
     parts = _parts(fits, strata, table.tensors, seed)
@@ -157,9 +160,8 @@ def _parts(
     """
     if fits is None or len(fits.sample.parents) != 2:
         return {}
-    component: dict[int, Component] = {}
-    for row, tensor in enumerate(tensors):
-        component.setdefault(int(strata.of_tensor[row]), tensor.component)
+    firsts = np.unique(strata.of_tensor, return_index=True)[1].tolist()
+    component = {stratum: tensors[row].component for stratum, row in enumerate(firsts)}
     keys: dict[str, dict[int, object]] = {
         "layer": {s: layer for s, layer in enumerate(strata.layers) if layer is not None},
         "component": dict(component),

@@ -49,6 +49,9 @@ def found_recipe(found: WeightedSum, best: CandidateRecipe, table: Table, locati
 
 def formats(table: Table) -> tuple[dict[str, str], str]:
     """The suspect's formats: kinds of tensors that are not in the one that holds most, and that one."""
+    stored = {tensor.views[0].ref.dtype for tensor in table.tensors}
+    if len(stored) == 1:
+        return {}, stored.pop().torch_name
     elements: Counter[DType] = Counter()
     kinds: dict[str, DType] = {}
     for tensor in table.tensors:

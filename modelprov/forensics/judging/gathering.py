@@ -32,7 +32,16 @@ from modelprov.forensics.search.fewer import of_parents, used
 from modelprov.forensics.search.fits import Fits, is_exact, subsample
 from modelprov.forensics.search.reversal import beside, centred, extrapolated
 from modelprov.forensics.search.weighted_sum import WeightedSum
-from modelprov.forensics.sums.moments import ALL_EQUAL, ELEMENTS, FIRST_PAIR, NONFINITE, PARENTS_AGREE, Moments, layout
+from modelprov.forensics.sums.moments import (
+    ALL_EQUAL,
+    ELEMENTS,
+    FIRST_PAIR,
+    NONFINITE,
+    PARENTS_AGREE,
+    Int64,
+    Moments,
+    layout,
+)
 from modelprov.forensics.thresholds import (
     BEYOND,
     BLENDED,
@@ -80,7 +89,7 @@ def gather(of: Evidence) -> Facts:
     What is exact is measured where the best recipe reproduces the bits, if that is most of the weights, else where the
     exact fit holds. Tensors that the recipe fails in were changed afterwards; no other tensor hides them.
     """
-    decisive = [row for row, tensor in enumerate(of.table.tensors) if tensor.decisive]
+    decisive = np.flatnonzero(of.table.decisive)
     rows = explained_rows(of.strata, of.fits, decisive)
     fitted = _exactness(of, decisive, rows)
     if fitted.explained < 1 or exact_rule(fitted) != "exact-to-rounding":
@@ -91,22 +100,21 @@ def gather(of: Evidence) -> Facts:
     return _guarded(of, _placed(of, decisive, fitted), rows)
 
 
-def explained_rows(strata: Strata, fits: Fits | None, decisive: Sequence[int]) -> list[int]:
+def explained_rows(strata: Strata, fits: Fits | None, decisive: Int64) -> Int64:
     """The decisive tensors that the exact fit, if any, explains."""
     if fits is None or fits.exact is None:
-        return list(decisive)
-    return [row for row in decisive if fits.exact.explained[strata.of_tensor[row]]]
+        return decisive
+    return decisive[fits.exact.explained[strata.of_tensor[decisive]]]
 
 
-def _without_exceptions(table: Table, rows: Sequence[int]) -> list[int]:
+def _without_exceptions(table: Table, rows: Int64) -> Int64:
     """Leave out the tensors where the recipe misses more than single bits of those in which the parents differ."""
-    if table.slot is None or not rows:
-        return list(rows)
-    members = np.asarray(rows)
-    counts = table.moments.counts[members]
+    if table.slot is None or not rows.size:
+        return rows
+    counts = table.moments.counts[rows]
     missed = counts[:, ELEMENTS] - counts[:, layout(table.moments.n).recipe + table.slot]
     differ = counts[:, ELEMENTS] - counts[:, PARENTS_AGREE]
-    return [int(row) for row in members[(missed <= MISSED * differ) | (missed < MISSED_FEW)]]
+    return rows[(missed <= MISSED * differ) | (missed < MISSED_FEW)]
 
 
 def _best_weights(of: Evidence, facts: Facts) -> Float64 | None:
@@ -116,7 +124,7 @@ def _best_weights(of: Evidence, facts: Facts) -> Float64 | None:
     return recipe if (facts.bit_equal or 0) >= REPRODUCED or exact is None else exact
 
 
-def _exactness(of: Evidence, decisive: Sequence[int], rows: Sequence[int]) -> Facts:
+def _exactness(of: Evidence, decisive: Int64, rows: Int64) -> Facts:
     """What rules 6 and 7 look at, measured in the decisive tensors `rows`."""
     table = of.table
     total, part = table.rows(decisive), table.rows(rows)
@@ -133,14 +141,14 @@ def _exactness(of: Evidence, decisive: Sequence[int], rows: Sequence[int]) -> Fa
         blends=False,
     )
     weights = _best_weights(of, facts)
-    if weights is None or not rows:
+    if weights is None or not rows.size:
         return facts
-    rows_used = np.unique(weights[np.unique(of.strata.of_tensor[list(rows)])], axis=0)
-    blended = [row for row in rows if int((weights[of.strata.of_tensor[row]] != 0).sum()) > 1]
+    rows_used = np.unique(weights[np.unique(of.strata.of_tensor[rows])], axis=0)
+    blended = rows[((weights != 0).sum(axis=1) > 1)[of.strata.of_tensor[rows]]]
     return replace(
         facts,
         mixes=int((rows_used != 0).any(axis=0).sum()) > 1,
-        blends=_blends(part, table.rows(blended)) if blended else False,
+        blends=_blends(part, table.rows(blended)) if blended.size else False,
         pieces=len(rows_used),
         interior=bool(rows_used.min() >= 0),
     )
@@ -157,7 +165,7 @@ def _blends(part: Moments, blended: Moments) -> bool:
     return _distinct(blended) >= DISTINCT and apart >= BLENDED * all_apart
 
 
-def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
+def _placed(of: Evidence, decisive: Int64, facts: Facts) -> Facts:
     """The same facts with what all decisive tensors say: kinship, and the place among the parents."""
     table, fits = of.table, of.fits
     total, everything = table.rows(decisive), table.moments.total()
@@ -196,12 +204,12 @@ def _placed(of: Evidence, decisive: Sequence[int], facts: Facts) -> Facts:
     )
 
 
-def _guarded(of: Evidence, facts: Facts, rows: Sequence[int]) -> Facts:
+def _guarded(of: Evidence, facts: Facts, rows: Int64) -> Facts:
     """The same facts with what single elements of the tensors `rows` say against a mixture."""
-    judged = None if of.fits is None or not rows else of.fits.of_tensors(rows)
+    judged = None if of.fits is None or not rows.size else of.fits.of_tensors(rows)
     best = _best_weights(of, facts)
     likely = None if facts.weights is None else np.tile(facts.weights, (len(of.strata.names), 1))
-    side = sides(judged, likely if best is None or not rows else best)
+    side = sides(judged, likely if best is None or not rows.size else best)
     back = None
     if judged is not None and best is not None and (facts.bit_equal or 0) >= REPRODUCED and len(used(best)) > 1:
         parents = used(best)  # what has no part in a recipe that gives the bits says nothing against it
@@ -261,15 +269,14 @@ def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: 
     }
 
 
-def _same(table: Table, decisive: Sequence[int], parent: int) -> bool:
+def _same(table: Table, decisive: Int64, parent: int) -> bool:
     """Whether every decisive tensor is that parent's, but for single elements: training leaves none so.
 
     Of a tensor that was read in part, as many fewer: three of 512 are no single elements of a million.
     """
-    counts = table.moments.counts[np.asarray(decisive)]
+    counts = table.moments.counts[decisive]
     others = counts[:, ELEMENTS] - counts[:, FIRST_PAIR + layout(table.moments.n).pairs.index((0, parent))]
-    whole = np.array([table.tensors[row].count for row in decisive])
-    single = SINGLE * np.minimum((counts[:, ELEMENTS] + counts[:, NONFINITE]) / whole, 1.0)
+    single = SINGLE * np.minimum((counts[:, ELEMENTS] + counts[:, NONFINITE]) / table.sizes[decisive], 1.0)
     return bool((others <= np.maximum(single, SINGLE_SHARE * counts[:, ELEMENTS])).all())
 
 
@@ -282,9 +289,10 @@ def _beneath(sample: Sample | None, same: Sequence[int]) -> tuple[int, ...]:
 def _precision(of: Evidence) -> tuple[Precision, ...]:
     if of.sample is None:
         return ()
-    tensors = of.table.tensors
-    declared = [[tensor.views[number].ref.dtype.code for tensor in tensors] for number in range(len(of.table.labels))]
-    found = precisions(of.sample, np.array(declared, np.int64))
+    declared = np.zeros((len(of.table.labels), len(of.table.tensors)), np.int64)
+    for row in np.unique(of.sample.group).tolist():
+        declared[:, row] = [view.ref.dtype.code for view in of.table.tensors[row].views]
+    found = precisions(of.sample, declared)
     if not of.packed:
         return found
     forms = (None if packing is None else Precision(packing.format, packing.format) for packing in of.packed)
@@ -302,16 +310,16 @@ def _bit_equal(moments: Moments, slot: int | None) -> float | None:
     return max(0.0, 1 - (moments.elements - moments.recipe(slot)) / differ)
 
 
-def _patched(table: Table, decisive: Sequence[int]) -> bool:
+def _patched(table: Table, decisive: Int64) -> bool:
     """Whether every one of these tensors holds all bits of some parent."""
-    counts, n = table.moments.counts[np.asarray(decisive, np.int64)], table.moments.n
+    counts, n = table.moments.counts[decisive], table.moments.n
     own = [FIRST_PAIR + layout(n).pairs.index((0, parent)) for parent in range(1, n)]
-    return bool(decisive) and bool((counts[:, own] == counts[:, [ELEMENTS]]).any(axis=1).all())
+    return bool(decisive.size) and bool((counts[:, own] == counts[:, [ELEMENTS]]).any(axis=1).all())
 
 
-def _kin_tensors(table: Table, decisive: Sequence[int]) -> float:
+def _kin_tensors(table: Table, decisive: Int64) -> float:
     """Share of the elements that are in tensors whose raw weights correlate above `KIN` with some parent's."""
-    if not decisive:
+    if not decisive.size:
         return 0.0
     found = [[column[decisive] for column in table.correlations(0, parent)] for parent in range(1, table.moments.n)]
     with np.errstate(invalid="ignore"):
@@ -342,7 +350,9 @@ def _fitted_components(of: Evidence) -> dict[object, Likelihood]:
     """What the likelihood says of each component by itself; `of.parts` says it of one parent beside the reference."""
     if of.fits is None or len(of.fits.sample.parents) == 2:
         return {}
-    components = {int(stratum): of.table.tensors[row].component for row, stratum in enumerate(of.strata.of_tensor)}
+    strata, last = np.unique(of.strata.of_tensor[::-1], return_index=True)
+    rows = len(of.strata.of_tensor) - 1 - last
+    components = {s: of.table.tensors[row].component for s, row in zip(strata.tolist(), rows.tolist(), strict=True)}
     return part_weights(of.fits, components, of.seed)
 
 

@@ -174,7 +174,7 @@ def _sizes_in_part(
 ) -> dict[int, dict[str, Float64]]:
     """The same as `sizes_of` with fingerprints among the checkpoints: theirs are held, the others are read."""
     full = [number for number, each in enumerate(alignment.checkpoints) if each.fingerprint is None]
-    tensors = tuple(replace(each, views=tuple(each.views[number] for number in full)) for each in alignment.tensors)
+    tensors = tuple(each._replace(views=tuple(each.views[number] for number in full)) for each in alignment.tensors)
     checkpoints = tuple(alignment.checkpoints[number] for number in full)
     own = sizes_of(replace(alignment, checkpoints=checkpoints, tensors=tensors), chosen, on_bytes) if full else {}
     found: dict[int, dict[str, Float64]] = {}

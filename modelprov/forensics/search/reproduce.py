@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import DType, decode, round_to
 from modelprov.checkpoints.layouts.alignment import align
+from modelprov.checkpoints.layouts.common_layout import in_common_layout
 from modelprov.checkpoints.layouts.quantised import refuse_packed
 from modelprov.checkpoints.layouts.realignment import Realignment
 from modelprov.checkpoints.plan import Plan, plan_pass
@@ -122,7 +123,7 @@ def reproduce(
     """
     refuse_packed(suspect, "verified bit for bit")
     progress.stage("aligning tensors")
-    models = (suspect, expected)
+    suspect, expected = models = in_common_layout((suspect, expected))
     alignment = _aligned(*(models if realignment is None else views(models, realignment)))
     whole = alignment if realignment is None else of_originals(alignment, models, realignment)
     progress.stage("preparing kernels (compiled once, on the first run)")
@@ -244,7 +245,7 @@ def _tried(
     claimed, _ = share(alignment)
     tried = []
     for name, checkpoint in candidates():
-        models = (suspect, checkpoint)
+        models = in_common_layout((suspect, checkpoint))
         bit_equal, elements = share(_aligned(*(models if realignment is None else views(models, realignment))))
         tried.append(Alternative(name=name, bit_equal=bit_equal, elements=elements))
     return claimed, tuple(sorted(tried, key=lambda one: -one.bit_equal))

@@ -36,8 +36,8 @@ def threads_within(memory: int, threads: int, checkpoints: int) -> int:
 
 def block_bytes(memory: int, threads: int, checkpoints: int, device: Device) -> int:
     """Bytes of each checkpoint in a block, so that all threads' buffers stay within `memory` bytes."""
-    held = BUFFERS_PER_THREAD if device.buffer is None else 1
-    return int(np.clip(memory // max(1, threads * checkpoints * held), SMALLEST_BLOCK, device.block))
+    held = max(1, threads * checkpoints * (BUFFERS_PER_THREAD if device.by_pieces is None else 1))
+    return int(np.clip(memory // held, SMALLEST_BLOCK, device.block))
 
 
 def sweep(
@@ -58,15 +58,23 @@ def sweep(
     sums = _InOrder(plan, Moments.empty(len(checkpoints), tensors) if total is None else total, on_sums)
 
     def make_worker() -> Callable[[int], None]:
-        reader = Reader(plan, sources, device.buffer)
+        reader = Reader(plan, sources)
 
         def work(number: int) -> None:
             block = plan.block(number)
-            loaded = reader.load(number)
             tensor = plan.tensor[block]
             narrow = None if precision is None else precision[tensor]
-            segments = Segments(tensor, plan.count[block], loaded.start, plan.dtype[:, block], narrow)
-            sums.put(number, device.kernel(loaded.buffers, segments, recipes))
+
+            def segments(start: npt.NDArray[np.int64]) -> Segments:
+                return Segments(tensor, plan.count[block], start, plan.dtype[:, block], narrow)
+
+            if device.by_pieces is None:
+                loaded = reader.load(number)
+                rows = device.kernel(loaded.buffers, segments(loaded.start), recipes)
+            else:
+                pieces = reader.pieces(number)
+                rows = device.by_pieces(pieces.buffers, segments(pieces.start), recipes)
+            sums.put(number, rows)
             if on_bytes is not None:
                 on_bytes(int(sizes[block].sum()))
 

@@ -15,28 +15,50 @@ from __future__ import annotations
 import numpy as np
 
 from modelprov.recipes.methods.choosing import steps_of
-from modelprov.recipes.methods.interface import PRESETS, Float32, Inputs, Method
-from modelprov.recipes.methods.steps import FLOAT32, FLOAT64, based, stored
+from modelprov.recipes.methods.interface import PRESETS, Float32, Inputs, MergeBlock, Method, Passes, Whole
+from modelprov.recipes.methods.selection import ranked
+from modelprov.recipes.methods.steps import FLOAT32, FLOAT64, Real, Steps, based, rows_block, stored
+
+QUARTILES = (0.25, 0.5, 0.75)
 
 
 def merge(inputs: Inputs) -> Float32:
     """The base, with the important differences added; nothing moves where importances are all equal to zero."""
     step = steps_of(inputs)
+    importance = _importance(inputs, step)
+    quartiles = np.quantile(importance, QUARTILES, method="lower")
+    return _taken(inputs, importance, _threshold(quartiles, inputs, step), step)
+
+
+def look(whole: Whole) -> MergeBlock:
+    """The quartiles, by counting."""
+    about, step = whole.about, steps_of(whole.about)
+    places = [int(np.floor((whole.count - 1) * np.float64(share))) for share in QUARTILES]
+    found = ranked(lambda: ([_importance(block, step)] for _, block in whole.blocks()), places, whole.count, step)
+    threshold = _threshold(np.array(found, step.working), about, step)
+    return lambda _first, inputs: _taken(inputs, _importance(inputs, step), threshold, step)
+
+
+def _importance(inputs: Inputs, step: Steps) -> Real:
     (other,), base = based(inputs, step)
-    delta = step(other - base)
-    rows = _rows(inputs.shape)
+    rows = (-1, inputs.shape[-1]) if len(inputs.shape) > 1 else (1, -1)
     divergence = step.divergence(other.reshape(rows), base.reshape(rows))
-    importance = step(np.abs(delta).reshape(rows) * divergence).ravel()
-    low, middle, high = np.quantile(importance, (0.25, 0.5, 0.75), method="lower")
+    return step(np.abs(step(other - base)).reshape(rows) * divergence).ravel()
+
+
+def _threshold(quartiles: Real, inputs: Inputs, step: Steps) -> Real:
+    low, middle, high = quartiles
     rounded = step if inputs.arithmetic in PRESETS else np.asarray
     width = rounded(1.5 * rounded(rounded(high) - rounded(low)))
-    chosen = importance >= rounded(rounded(middle) + width)
+    found: Real = rounded(rounded(middle) + width)
+    return found
+
+
+def _taken(inputs: Inputs, importance: Real, threshold: Real, step: Steps) -> Float32:
+    (other,), base = based(inputs, step)
+    chosen = importance >= threshold
     last = FLOAT32 if inputs.arithmetic in PRESETS and step is not FLOAT64 else step  # what is written is float32
-    return stored(last(base + np.where(chosen, delta, 0)), inputs.out_dtype)
-
-
-def _rows(shape: tuple[int, ...]) -> tuple[int, int]:
-    return (-1, shape[-1]) if len(shape) > 1 else (1, -1)
+    return stored(last(base + np.where(chosen, step(other - base), 0)), inputs.out_dtype)
 
 
 METHOD = Method(
@@ -48,4 +70,5 @@ METHOD = Method(
     merge=merge,
     most=1,
     stores_float32=True,
+    passes=Passes(lambda about: rows_block(about.shape), look),
 )

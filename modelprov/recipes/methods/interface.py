@@ -7,7 +7,7 @@ are stored. It reads no files and knows neither recipes nor checkpoints; whoever
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,14 +106,43 @@ def weights_doubt(
     return doubt
 
 
+MergeBlock = Callable[[int, Inputs], Float32]
+"""Merges the elements of a tensor from one on: their place, and `Inputs` that hold nothing else."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """One tensor of every model that need not fit into memory: seen block by block, in order, as often as asked.
+
+    `about` are its `Inputs` without values (`base` is empty, not None, where there is one); `count` its elements.
+    """
+
+    about: Inputs
+    count: int
+    blocks: Callable[[], Iterator[tuple[int, Inputs]]]
+
+
+@dataclass(frozen=True)
+class Passes:
+    """How a method that looks at whole tensors does so in passes over blocks, to the same bits.
+
+    `block` says of how many elements a block is, from `Whole.about`; 0 where only the whole tensor at once gives the
+    bits. `look` passes over the tensor and returns what merges any of its blocks.
+    """
+
+    block: Callable[[Inputs], int]
+    look: Callable[[Whole], MergeBlock]
+
+
 @dataclass(frozen=True)
 class Method:
     """A merge method: its name, what it needs, and the function that does it.
 
     `elementwise`: any block of elements can be merged alone with the same bits (it streams); otherwise the whole tensor
-    is needed (norms, quantiles, random masks). `optional_base`: works with and without. `fewest`, `most`: number of
-    models besides the base. `stores_float32`: the program whose presets we follow stores F32 whatever `out_dtype` says.
-    `doubt` says what is wrong with the complete parameters of the models and the global ones together, "" for nothing.
+    is needed (norms, quantiles, random masks), at once or in `passes`. `optional_base`: works with and without.
+    `fewest`, `most`: number of models besides the base. `stores_float32`: the program whose presets we follow stores
+    F32 whatever `out_dtype` says. `doubt` says what is wrong with the complete parameters of the models and the global
+    ones together, "" for nothing.
     """
 
     name: str
@@ -127,3 +156,4 @@ class Method:
     most: int | None = None
     stores_float32: bool = False
     doubt: Callable[[Sequence[Mapping[str, Any]], Mapping[str, Any]], str] = _nothing
+    passes: Passes | None = None

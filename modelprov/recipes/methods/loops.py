@@ -49,3 +49,40 @@ def lane_squares(rows: Any, out: Any) -> None:
         for i in range(whole, len(values)):
             total = np.float32(total + np.float32(values[i] * values[i]))
         out[row] = total
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def add_squares(values: Any, lanes: Any) -> None:
+    """Add the squares of `values` float32 [8 n] to `lanes` float32 [8], each to the lane of its place."""
+    for i in range(0, len(values), 8):
+        for j in range(8):
+            lanes[j] += np.float32(values[i + j] * values[i + j])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def add_in_levels(values: Any, levels: Any, at: int, power: int, wide: bool) -> int:
+    """Add `values` float32 to `levels` float32 [4, 4, 8] as torch's cascaded sum does; the number of steps so far.
+
+    A step is four vectors of eight numbers, or of eight pairs that are added first (`wide`). After every 2**power
+    steps a level is added to the next one; the last steps, too few for that, stay in the first.
+    """
+    vector = 16 if wide else 8
+    whole = 1 << power
+    for first in range(0, len(values), 4 * vector):
+        for k in range(4):
+            row = first + k * vector
+            for lane in range(8):
+                value = values[row + lane]
+                if wide:
+                    value = np.float32(value + values[row + 8 + lane])
+                levels[0, k, lane] += value
+        at += 1
+        if at % whole == 0:
+            for j in range(1, 4):
+                for k in range(4):
+                    for lane in range(8):
+                        levels[j, k, lane] += levels[j - 1, k, lane]
+                        levels[j - 1, k, lane] = 0
+                if at & ((whole - 1) << (j * power)):
+                    break
+    return at

@@ -10,9 +10,21 @@ from __future__ import annotations
 import numpy as np
 
 from modelprov.errors import UsageError
+from modelprov.recipes.methods import steps
 from modelprov.recipes.methods.choosing import steps_of
-from modelprov.recipes.methods.interface import Float32, Inputs, Method, Parameter, weights_doubt
-from modelprov.recipes.methods.steps import Real, Steps, loaded, stored
+from modelprov.recipes.methods.interface import (
+    Float32,
+    Inputs,
+    MergeBlock,
+    Method,
+    Parameter,
+    Passes,
+    Whole,
+    weights_doubt,
+)
+from modelprov.recipes.methods.steps import Real, Steps, loaded, rows_block, stored
+from modelprov.recipes.methods.torch_steps import TorchSteps
+from modelprov.recipes.methods.totals import length, reproducible, total
 
 SMALLEST = 1e-8
 
@@ -24,27 +36,77 @@ def merge(inputs: Inputs) -> Float32:
     for every column. Raises `UsageError` where the weights sum to zero.
     """
     step = steps_of(inputs)
-    (first, second), base = loaded(inputs, step)
     weights = [float(model["weight"]) for model in inputs.models]
     if abs(sum(weights)) < SMALLEST:
         raise UsageError("the weights of nuslerp sum to zero", "Give weights with another sum.")
-    if base is not None:
-        first, second = step(first - base), step(second - base)
-    columns = bool(inputs.options.get("nuslerp_row_wise", False))
-    whole = bool(inputs.options.get("nuslerp_flatten", True)) or len(inputs.shape) < 2
+    (first, second), base = _vectors(inputs, step)
+    whole, columns = _whole(inputs), _columns(inputs)
     shape = (1, -1) if whole else (inputs.shape[0], -1) if columns else (-1, inputs.shape[-1])
     x, y = first.reshape(shape), second.reshape(shape)
-    if columns and not whole:
+    if columns:
         x, y = np.ascontiguousarray(x.T), np.ascontiguousarray(y.T)
-    merged = _great_circle(x, y, weights[1] / sum(weights), step, across=columns and not whole)
-    merged = (merged.T if columns and not whole else merged).reshape(-1)
+    u, v = (step.divide(rows, step.norm(rows, columns)) for rows in (x, y))
+    merged = _great_circle(x, y, step.dot(u, v, columns), _share(inputs), step)
+    return _placed((merged.T if columns else merged).reshape(-1), base, inputs, step)
+
+
+def look(whole: Whole) -> MergeBlock:
+    """The lengths in one pass, the angle in a second one; angles of rows are those of a block of whole rows."""
+    about, step = whole.about, steps_of(whole.about)
+    if not _whole(about):
+        return lambda _first, inputs: merge(inputs)
+    lengths = [length(step) for _ in range(2)]
+    for _, block in whole.blocks():
+        for norm, vector in zip(lengths, _vectors(block, step)[0], strict=True):
+            norm.add(vector)
+    norms = [norm.result() for norm in lengths]
+    cosine = total(step, whole.count)
+    for _, block in whole.blocks():
+        u, v = (step.divide(one, norm) for one, norm in zip(_vectors(block, step)[0], norms, strict=True))
+        cosine.add(step(u * v))
+    found = cosine.result()[None]
+
+    def merge_block(_first: int, inputs: Inputs) -> Float32:
+        (x, y), base = _vectors(inputs, step)
+        merged = _great_circle(x[None], y[None], found, _share(inputs), step)
+        return _placed(merged.reshape(-1), base, inputs, step)
+
+    return merge_block
+
+
+def _block(about: Inputs) -> int:
+    step = steps_of(about)
+    if _whole(about):
+        return steps.BLOCK if reproducible(step) else 0
+    return 0 if isinstance(step, TorchSteps) or _columns(about) else rows_block(about.shape)
+
+
+def _whole(inputs: Inputs) -> bool:
+    return bool(inputs.options.get("nuslerp_flatten", True)) or len(inputs.shape) < 2
+
+
+def _columns(inputs: Inputs) -> bool:
+    return bool(inputs.options.get("nuslerp_row_wise", False)) and not _whole(inputs)
+
+
+def _vectors(inputs: Inputs, step: Steps) -> tuple[list[Real], Real | None]:
+    """Both tensors, or their task vectors, and the base."""
+    tensors, base = loaded(inputs, step)
+    return tensors if base is None else [step(tensor - base) for tensor in tensors], base
+
+
+def _share(inputs: Inputs) -> float:
+    weights = [float(model["weight"]) for model in inputs.models]
+    return weights[1] / sum(weights)
+
+
+def _placed(merged: Real, base: Real | None, inputs: Inputs, step: Steps) -> Float32:
     return stored(merged if base is None else step(base + merged), inputs.out_dtype)
 
 
-def _great_circle(x: Real, y: Real, t: float, step: Steps, across: bool) -> Real:
-    """The point at share `t` between the rows of `x` and `y` [rows, n]."""
-    u, v = (step.divide(one, step.norm(one, across)) for one in (x, y))
-    angle = step.arccosine(np.clip(step.dot(u, v, across), -1, 1))
+def _great_circle(x: Real, y: Real, cosine: Real, t: float, step: Steps) -> Real:
+    """The point at share `t` between the rows of `x` and `y` [rows, n], the cosines of whose angles are [rows, 1]."""
+    angle = step.arccosine(np.clip(cosine, -1, 1))
     sine = step.sine(angle)
     first, second = (step.sine(step(angle * step.exact(share))) for share in (1 - t, t))
     curved = step.divide(step(step(first * x) + step(second * y)), sine)
@@ -70,4 +132,5 @@ METHOD = Method(
     fewest=2,
     most=2,
     doubt=weights_doubt("always", SMALLEST),
+    passes=Passes(_block, look),
 )

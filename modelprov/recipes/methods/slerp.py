@@ -14,9 +14,11 @@ from collections.abc import Callable
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.recipes.methods import steps
 from modelprov.recipes.methods.choosing import program_steps, steps_of
-from modelprov.recipes.methods.interface import Float32, Inputs, Method, Parameter
+from modelprov.recipes.methods.interface import PRESETS, Float32, Inputs, MergeBlock, Method, Parameter, Passes, Whole
 from modelprov.recipes.methods.steps import FLOAT32, FLOAT64, Real, Steps, based, stored
+from modelprov.recipes.methods.totals import length, reproducible, total
 
 BLOCK = 1 << 20
 PARALLEL = 0.9995
@@ -25,14 +27,8 @@ SMALLEST = 1e-8
 
 def merge(inputs: Inputs) -> Float32:
     """`t = 0` gives the base, `t = 1` the other model; the directions are normalised, the lengths are not."""
-    chosen = steps_of(inputs)
-    stepwise = inputs.arithmetic == "bf16-stepwise"
-    step = chosen if stepwise or chosen is FLOAT64 else FLOAT32
-    tensors, base = based(inputs, step)
-    if not stepwise and chosen is not step:  # the program reads in its dtype and computes in float32
-        tensors = [chosen(tensor) for tensor in tensors]
-        base = chosen(base)
-    (other,), t = tensors, float(inputs.options["t"])
+    step = _steps(inputs)
+    base, other = _ends(inputs, step)
     if inputs.arithmetic == "mergekit-0.1.4" and step is FLOAT32:
         cosine = _numpy_cosine(base, other)
     elif inputs.arithmetic == "mergekit-0.1.5" and step is FLOAT32:
@@ -40,6 +36,55 @@ def merge(inputs: Inputs) -> Float32:
         cosine = _cosine(base, other, program, lambda values: _chunked_length(values, program))
     else:
         cosine = _cosine(base, other, step, step.norm)
+    return _point(base, other, cosine, inputs, step)
+
+
+def look(whole: Whole) -> MergeBlock:
+    """The lengths in one pass, the cosine in a second one."""
+    about, step = whole.about, _steps(whole.about)
+    preset = about.arithmetic == "mergekit-0.1.5" and step is FLOAT32
+    program = program_steps(DType.F32) if preset else step
+    squares, lengths = [0.0, 0.0], [length(step) for _ in range(2)]
+    for _, block in whole.blocks():
+        for n, end in enumerate(_ends(block, step)):
+            if preset:
+                squares[n] += float(program.norm(end)[0]) ** 2
+            else:
+                lengths[n].add(end)
+    norms = [FLOAT32(np.sqrt(one).reshape(1)) for one in np.array(squares)] if preset else [n.result() for n in lengths]
+    cosine = total(program, whole.count, halved=False)
+    for _, block in whole.blocks():
+        first, second = (_unit(end, norm, program) for end, norm in zip(_ends(block, step), norms, strict=True))
+        cosine.add(program(first * second))
+    found = float(cosine.result()[0])
+    return lambda _first, inputs: _point(*_ends(inputs, step), found, inputs, step)
+
+
+def _block(about: Inputs) -> int:
+    """Mergekit 0.1.4 takes lengths from numpy's BLAS, which adds a whole tensor in an order of its own."""
+    step = _steps(about)
+    if step is not FLOAT32 or about.arithmetic not in PRESETS:
+        return steps.BLOCK
+    by_program = (
+        about.arithmetic == "mergekit-0.1.5" and steps.BLOCK == BLOCK and reproducible(program_steps(DType.F32))
+    )
+    return BLOCK if by_program else 0
+
+
+def _steps(inputs: Inputs) -> Steps:
+    chosen = steps_of(inputs)
+    return chosen if inputs.arithmetic == "bf16-stepwise" or chosen is FLOAT64 else FLOAT32
+
+
+def _ends(inputs: Inputs, step: Steps) -> tuple[Real, Real]:
+    """The base and the other model; the program reads in its dtype and computes in float32."""
+    chosen = steps_of(inputs)
+    (other,), base = based(inputs, step)
+    return (base, other) if step is chosen or inputs.arithmetic == "bf16-stepwise" else (chosen(base), chosen(other))
+
+
+def _point(base: Real, other: Real, cosine: float, inputs: Inputs, step: Steps) -> Float32:
+    t = float(inputs.options["t"])
     if abs(cosine) > PARALLEL:
         return stored(_straight(base, other, t, step, inputs.arithmetic), inputs.out_dtype)
     around = program_steps(DType.F32) if inputs.arithmetic == "mergekit-0.1.5" and step is FLOAT32 else step
@@ -52,23 +97,23 @@ def merge(inputs: Inputs) -> Float32:
 def _chunked_length(values: Real, step: Steps) -> Real:
     """The length as mergekit 0.1.5 takes it: float32 lengths of chunks of 2**20 elements, combined in float64."""
     chunks = (step.norm(values[at : at + BLOCK]) for at in range(0, len(values), BLOCK))
-    return FLOAT32(np.sqrt(sum(float(length[0]) ** 2 for length in chunks)).reshape(1))
+    return FLOAT32(np.sqrt(sum(float(chunk[0]) ** 2 for chunk in chunks)).reshape(1))
 
 
 def _cosine(base: Real, other: Real, step: Steps, length_of: Callable[[Real], Real]) -> float:
-    lengths = length_of(base), length_of(other)
-    first, second = (
-        step(values / length) if float(length[0]) > SMALLEST else values
-        for values, length in zip((base, other), lengths, strict=True)
-    )
+    first, second = (_unit(values, length_of(values), step) for values in (base, other))
     return float(step.dot(first, second, halved=False)[0])
+
+
+def _unit(values: Real, norm: Real, step: Steps) -> Real:
+    return step(values / norm) if float(norm[0]) > SMALLEST else values
 
 
 def _numpy_cosine(base: Real, other: Real) -> float:
     """The same with numpy's float32 lengths and sum, whose rounding (and BLAS) mergekit 0.1.4 inherits."""
     first, second = (
-        values / length if length > SMALLEST else values
-        for values, length in ((one, np.linalg.norm(one)) for one in (base, other))
+        values / norm if norm > SMALLEST else values
+        for values, norm in ((end, np.linalg.norm(end)) for end in (base, other))
     )
     return float(np.sum(first * second))
 
@@ -89,4 +134,5 @@ METHOD = Method(
     parameters=(Parameter("t", None, False, "0 gives the base, 1 the other model"),),
     merge=merge,
     most=1,
+    passes=Passes(_block, look),
 )

@@ -48,14 +48,19 @@ def by_rank(delta: Real, shape: tuple[int, ...], density: float, epsilon: float,
         return np.ones(len(delta), np.bool_)
     if doubt := rank_doubt(density, epsilon):
         raise UsageError(doubt, "Correct the recipe.")
-    rows = np.abs(delta).reshape(shape if len(shape) == 2 else (-1, shape[-1]) if len(shape) > 2 else (1, -1))
+    kept: Mask = rng.random(len(delta), np.float32) < rank_chances(delta, shape, density, epsilon)
+    return kept
+
+
+def rank_chances(delta: Real, shape: tuple[int, ...], density: float, epsilon: float) -> Real:
+    """The probability [n] of each element of whole rows of a tensor of this shape to be kept by `by_rank`."""
+    rows = np.abs(delta).reshape(-1, shape[-1]) if len(shape) > 1 else np.abs(delta).reshape(1, -1)
     order = np.argsort(rows, axis=-1, kind="stable")
     ranks = np.empty(rows.shape, np.float32)
     last = max(rows.shape[-1] - 1, 1)
     np.put_along_axis(ranks, order, np.arange(rows.shape[-1], dtype=np.float32)[None] / np.float32(last), -1)
-    chance = np.float32(density - epsilon) + np.float32(2 * epsilon) * ranks
-    kept: Mask = rng.random(rows.shape, np.float32) < chance
-    return kept.ravel()
+    chance: Real = np.float32(density - epsilon) + np.float32(2 * epsilon) * ranks
+    return chance.ravel()
 
 
 def rank_doubt(density: float, epsilon: float) -> str:
@@ -72,6 +77,11 @@ def rescaled(delta: Real, mask: Mask, step: Steps) -> Real:
     """The kept elements, enlarged so that their sizes add up to those of all (the L1 norm, not 1 / density)."""
     kept = step(np.where(mask, delta, 0))
     before, after = (float(np.abs(one).sum(dtype=np.float64)) for one in (delta, kept))
+    return enlarged(kept, before, after, step)
+
+
+def enlarged(kept: Real, before: float, after: float, step: Steps) -> Real:
+    """What was kept of sizes that added up to `before`, enlarged from the `after` that is left of them."""
     return step(kept * step.exact(before / after)) if after > 0 else kept
 
 

@@ -6,6 +6,7 @@ with 16-bit tensors) or works in float64 is what its steps say (`choosing` picks
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -179,6 +180,12 @@ def based(inputs: Inputs, step: Steps) -> tuple[list[Real], Real]:
     if base is None:
         raise UsageError("this merge method needs a base model", "Name one as base_model in the recipe.")
     return tensors, base
+
+
+def rows_block(shape: tuple[int, ...]) -> int:
+    """Elements of a block of whole rows; a vector is one row."""
+    width = shape[-1] if len(shape) > 1 else math.prod(shape)
+    return max(1, BLOCK // width) * width
 
 
 def stored(values: Real, dtype: DType | None) -> Float32:

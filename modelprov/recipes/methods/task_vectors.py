@@ -17,12 +17,13 @@ from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType
 from modelprov.errors import UsageError
 from modelprov.recipes.arithmetics import Arithmetic, evaluate
 from modelprov.recipes.methods.choosing import steps_of
+from modelprov.recipes.methods.combining import moved
 from modelprov.recipes.methods.interface import Float32, Inputs, Method, Parameter
 from modelprov.recipes.methods.sparsify import bernoulli, by_rank, magnitude, rank_doubt, rescaled, without_outliers
 from modelprov.recipes.methods.steps import BLOCK, FLOAT64, Mask, Real, Steps, based, stored
+from modelprov.recipes.methods.task_vector_passes import Look, by_chance, by_magnitude, in_passes, keeps_nothing
 
 Sparsify = Callable[[Real, Inputs, dict[str, Any], Steps], Real]
-SMALLEST = 1e-8
 SMALL_BLOCK = 1 << 15
 
 
@@ -41,10 +42,7 @@ def merge(inputs: Inputs, sparsifier: Sparsify | None, vote: bool) -> Float32:
     merged: Real = np.empty(len(base), np.float64 if inputs.out_dtype is None else np.float32)
     for at in range(0, len(base), BLOCK):
         block = slice(at, at + BLOCK)
-        change = _combined([delta[block] for delta in deltas], weights, normalize, vote, step)
-        if scale != 1:
-            change = step(change * step.exact(scale))
-        merged[block] = stored(step(base[block] + change), inputs.out_dtype)
+        merged[block] = moved(base[block], [delta[block] for delta in deltas], inputs, vote, step)
     return merged  # float64 only for who asks for it, not for what is stored
 
 
@@ -69,34 +67,14 @@ def _plain_sum(inputs: Inputs, tensors: list[Real], base: Real, weights: Real, s
     return merged if direct else stored(merged, inputs.out_dtype)
 
 
-def _combined(deltas: list[Real], weights: Real, normalize: bool, vote: bool, step: Steps) -> Real:
-    """The weighted sum of task vectors [n], after the vote and the division, where asked for."""
-    weighted = [step(delta * weight) for delta, weight in zip(deltas, weights, strict=True)]
-    if not vote:
-        total = step.add(weighted)
-        return step.divide(total, _not_tiny(step.add(list(weights)))) if normalize else total
-    positive = step.add(weighted) >= 0
-    agreeing = [np.where(positive, one > 0, one < 0) for one in weighted]
-    total = step.add(np.where(agree, one, 0) for agree, one in zip(agreeing, weighted, strict=True))
-    if not normalize:
-        return total
-    parts = step.add(agree * weight for agree, weight in zip(agreeing, weights, strict=True))
-    return step(total / _not_tiny(parts))
-
-
-def _not_tiny(divisor: Real) -> Real:
-    """The divisor, 1 where it is next to nothing."""
-    return np.where(np.abs(divisor) < SMALLEST, np.ones_like(divisor), divisor)
-
-
 def _magnitude(delta: Real, _inputs: Inputs, model: dict[str, Any], step: Steps) -> Real:
     return step(np.where(magnitude(delta, model.get("density", 1.0), step), delta, 0))
 
 
 def _without_outliers(delta: Real, inputs: Inputs, model: dict[str, Any], step: Steps) -> Real:
     density, gamma = model["density"], model["gamma"]
-    if inputs.arithmetic == "mergekit-0.1.4" and density < 1 and int(gamma * len(delta)) == 0:
-        return np.zeros_like(delta)  # measured: where no outlier is to be dropped, that version keeps nothing at all
+    if keeps_nothing(inputs, model, len(delta)):
+        return np.zeros_like(delta)
     return step(np.where(without_outliers(delta, density, gamma, step), delta, 0))
 
 
@@ -146,6 +124,7 @@ def _method(
         ),
         merge=lambda inputs: merge(inputs, sparsifier, vote),
         doubt=_doubt,
+        passes=None if sparsifier is None else in_passes(_LOOKS[sparsifier], vote),
     )
 
 
@@ -153,6 +132,10 @@ _DENSITY = Parameter("density", 1.0, True, "share of this model's task vector th
 _GAMMA = Parameter("gamma", 0.01, True, "share of the largest changes that is dropped", low=0, high=1)
 _EPSILON = Parameter("epsilon", 0.15, True, "how far the probability to be kept departs from density", low=0, high=1)
 _RESCALE = Parameter("rescale", True, False, "enlarge what is kept to the L1 norm of the whole task vector")
+
+_LOOKS: dict[Sparsify, Look] = {
+    _magnitude: by_magnitude, _without_outliers: by_magnitude, _bernoulli: by_chance, _by_rank: by_chance,
+}  # fmt: skip
 
 TASK_VECTOR_METHODS = (
     _method("task_arithmetic", None, vote=False, normalize=False),

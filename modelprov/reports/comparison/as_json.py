@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
+from modelprov.collector import paused
 from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
+from modelprov.forensics.results import Measures
 from modelprov.reports.comparison.older import as_of_today
 from modelprov.reports.comparison.report import SCHEMA_VERSION, Report
 
 OLDER = "1"
 """The major version that is still read."""
-_ROWS = frozenset({"components", "layers", "cells", "tensors"})
+_ROWS = ("components", "layers", "cells", "tensors")
 
 
 def _strict(value: Any) -> Any:
@@ -24,7 +27,7 @@ def _strict(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return {key: _strict(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_strict(item) for item in value]
     return value
 
@@ -39,14 +42,27 @@ def render_json(report: Report) -> str:
     Tensors, layers, components and cells stand one to a line, so that the file can be searched and compared by line.
     ASCII only, ends in a line feed.
     """
+    short = report.model_copy(update=dict.fromkeys(_ROWS, ()))
     parts = []
-    for key, value in _strict(report.model_dump(mode="json", by_alias=True)).items():
-        if key in _ROWS and value:
-            body = "[\n    " + ",\n    ".join(_dump(row, None) for row in value) + "\n  ]"
-        else:
-            body = _dump(value).replace("\n", "\n  ")
-        parts.append(f"  {_dump(key)}: {body}")
+    with paused():
+        for key, value in _strict(short.model_dump(mode="json", by_alias=True)).items():
+            rows = getattr(report, key) if key in _ROWS else ()
+            body = _rows(rows) if rows else _dump(value).replace("\n", "\n  ")
+            parts.append(f"  {_dump(key)}: {body}")
     return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _rows(rows: Sequence[Measures]) -> str:
+    """A line for each row, all written in one call: a large model has 95,000.
+
+    Rows hold no lists of tables, and a quote inside a text is escaped, so that `}, {"` stands between two rows only.
+    """
+    plain = [vars(row) | {"least_squares": vars(row.least_squares)} for row in rows]
+    try:
+        text = _dump(plain, None)
+    except ValueError:  # a number that JSON cannot hold
+        text = _dump(_strict(plain), None)
+    return "[\n    " + text[1:-1].replace('}, {"', '},\n    {"') + "\n  ]"
 
 
 def load_report(text: str) -> Report:

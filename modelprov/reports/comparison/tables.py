@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from heapq import nsmallest
 from typing import NamedTuple
 
 from modelprov.forensics.results import Measures
@@ -98,21 +99,28 @@ def layers_table(report: Report) -> Table:
     return measures_table(report, report.layers, "Layer", "By layer")
 
 
-def notable_tensors(report: Report, limit: int) -> Table:
-    """Return the tensors worth a look: those with remarks first, then those that the finding explains least."""
+def notable_tensors(report: Report, *limits: int) -> tuple[Table, ...]:
+    """Return the tensors worth a look: those with remarks first, then those that the finding explains least.
+
+    A table for each of the limits, of which the largest decides how many are looked for.
+    """
 
     def order(row: Measures) -> tuple[bool, bool, float, int, str]:
-        explained = [row.bit_equal, row.coverage, row.least_squares.collinearity, *row.raw_correlation.values()]
-        known = [value for value in map(n.finite, explained) if value is not None]
+        explained = (row.bit_equal, row.coverage, row.least_squares.collinearity, *row.raw_correlation.values())
+        known = next((value for value in explained if n.finite(value) is not None), None)
         return (
             not (row.note or row.nonfinite or row.guessed),
             not row.decisive,
-            known[0] if known else -1.0,
+            -1.0 if known is None else known,
             -1 if row.layer is None else row.layer,
             row.name,
         )
 
-    chosen = sorted(report.tensors, key=order)[:limit]
+    chosen = nsmallest(max(limits), report.tensors, key=order)
+    return tuple(_standing_out(report, chosen[:limit]) for limit in limits)
+
+
+def _standing_out(report: Report, chosen: Sequence[Measures]) -> Table:
     table = measures_table(report, chosen, "Tensor", "Tensors that stand out")
     left_out = len(report.tensors) - len(chosen)
     more = f"{n.plural(left_out, 'more tensor')} left out here; the JSON report has all of them." if left_out else ""

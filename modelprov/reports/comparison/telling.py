@@ -177,14 +177,15 @@ def _layers(report: Report) -> tuple[Block, ...]:
     legend = ", ".join(f"{short} = {label}" for short, label in tables.parents(report))
     plots = drawings.by_layer(report) or [Text(words.NO_LAYERS)]
     standing_out = "Tensors that stand out"
+    few, many = tables.notable_tensors(report, MOST_TENSORS, MOST_TENSORS_ON_PAGE)
     return (
         Only(PAGE, [Heading("Layers and components", listed=True), *plots]),
         Only(TERMINAL | MARKDOWN, [Heading("By component")]),
         components(report, PAGE),
         Only(TERMINAL, [Text(legend, quiet=True), Heading("By layer, first to last"), *_strips(report.layers)]),
         Fold(f"By layer ({n.plural(len(report.layers), 'layer')})", [Grid(tables.layers_table(report))]),
-        Only(MARKDOWN, [Fold(standing_out, [Grid(tables.notable_tensors(report, MOST_TENSORS))])]),
-        Only(PAGE, [Fold(standing_out, [Grid(tables.notable_tensors(report, MOST_TENSORS_ON_PAGE), looks="names")])]),
+        Only(MARKDOWN, [Fold(standing_out, [Grid(few)])]),
+        Only(PAGE, [Fold(standing_out, [Grid(many, looks="names")])]),
     )
 
 

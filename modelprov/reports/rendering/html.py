@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from modelprov.reports import numbers as n
 from modelprov.reports.document import PAGE, Block, Document, Heading, seen_in
+from modelprov.reports.rendering import branches
 
 
 class Section(NamedTuple):
@@ -40,6 +41,7 @@ def _environment() -> Environment:
         finalize=_shown,
     )
     made.filters |= {"kind": lambda block: type(block).__name__, "code": _code, "shape": _shape, "drawn": _drawn}
+    made.filters |= {"branches": branches.drawn, "beside": branches.width}
     return made
 
 

@@ -24,6 +24,7 @@ from modelprov.reports.document import (
     opening,
     seen_in,
 )
+from modelprov.reports.trees import Tree
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", "|": "&#124;", "\\": "&#92;", "`": "&#96;", "$": "&#36;"}
 _RULES = (
@@ -78,6 +79,8 @@ def _block(block: Block) -> list[str]:
             return _code(text, language)
         case Figures(items):
             return _figures(items)
+        case Tree(rows=rows):
+            return [*(f"{'  ' * row.depth}- **{escape(row.name)}**: {escape(row.says)}" for row in rows), ""]
         case Fold(title, inner):
             return ["<details>", f"<summary>{escape(title)}</summary>", "", *_lines(inner), "</details>", ""]
     return []

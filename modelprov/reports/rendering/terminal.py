@@ -32,6 +32,7 @@ from modelprov.reports.document import (
     seen_in,
 )
 from modelprov.reports.rendering import strips
+from modelprov.reports.trees import Tree
 
 _WIDEST_NAME = 30
 _MOST_CODE = 20
@@ -117,6 +118,9 @@ class _Writer:
                 self.figures(items)
             case Strip():
                 self.strip(block)
+            case Tree(rows=rows):
+                for row in rows:
+                    self.show(self.text(f"{row.name}: {row.says}"), indent=2 + 2 * min(row.depth, 8))
 
     def heading(self, title: str, tone: str = "bold") -> None:
         """A line of its own."""

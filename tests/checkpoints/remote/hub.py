@@ -50,7 +50,7 @@ class Request:
 class Hub:
     """Repositories by name, each its files by name; what came in is in `seen` as (port, path, token)."""
 
-    repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    repositories: dict[str, dict[str, Any]] = field(default_factory=dict)
     commits: dict[str, str] = field(default_factory=dict)
     refused: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)
     token: str | None = None
@@ -81,8 +81,9 @@ def large(content: bytes) -> bool:
     return len(content) > 2000
 
 
-def digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def digest(content: Any) -> str:
+    """SHA-256; of content that is computed when it is asked for what stands for that."""
+    return str(getattr(content, "digest", None) or hashlib.sha256(content).hexdigest())
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -212,6 +212,23 @@ def test_a_recipe_counts_the_elements_it_reproduces(k: int) -> None:
             assert kernel(case.buffers, case.segments, plan)[0].recipe(0) == count
 
 
+@BOTH
+def test_products_halfway_between_two_numbers_go_to_the_even_one_whichever_parent_comes_first(kernel: Kernel) -> None:
+    torch = pytest.importorskip("torch")
+    bits = np.random.default_rng(6).integers(0x3F00, 0x3F80, (2, 5003)).astype(np.int16)
+    parents = torch.from_numpy(bits).view(torch.bfloat16)
+    exact = parents.float().sum(0) / 2
+    merged = exact.bfloat16()
+    assert ((exact.view(torch.int32) & 0xFFFF) == 0x8000).sum() > 1000  # halfway
+    plan = RecipePlan(np.array([0, 1] * 4), np.array([[0, 1], [0, 1], [1, 0], [1, 0]] * 2), np.full((8, 1, 2), 0.5))
+    case = on([row.double().numpy() for row in (merged, *parents)], [BF16] * 3, plan)
+    found = kernel(case.buffers, case.segments, plan)
+    assert [found[0].recipe(k) for k in range(8)] == [5003] * 8
+    wrong = (merged.view(torch.int16) ^ 1).view(torch.bfloat16)
+    case = on([row.double().numpy() for row in (wrong, *parents)], [BF16] * 3, plan)
+    assert [kernel(case.buffers, case.segments, plan)[0].recipe(k) for k in range(8)] == [0] * 8
+
+
 def test_weights_and_order_belong_to_their_tensor_and_recipe() -> None:
     """Two tensors with weights of their own, two recipes; each only reproduces its own."""
     rng = np.random.default_rng(5)

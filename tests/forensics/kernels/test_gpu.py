@@ -1,26 +1,29 @@
-"""The GPU kernel against the float64 oracle: Triton in its interpreter, torch on the processor. No GPU needed."""
+"""The GPU kernel against the float64 oracle, in Triton's interpreter, and how a device is chosen. No GPU needed."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from modelprov.checkpoints.formats.dtypes import DType, encode
+from modelprov.checkpoints.formats.dtypes import SIZES, DType, encode
 from modelprov.errors import UsageError
-from modelprov.forensics.sums.kernels import choose
+from modelprov.forensics.sums.kernels import choose, cuda
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel, description
-from modelprov.forensics.sums.kernels.gpu_batches import Limits
+from modelprov.forensics.sums.kernels.gpu import GpuKernel
+from modelprov.forensics.sums.kernels.gpu_batches import Launch, Limits, batches
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segments
+from modelprov.forensics.sums.kernels.interpreted import Interpreted
 from modelprov.forensics.sums.kernels.reference import reference_kernel
 from modelprov.forensics.sums.kernels.self_check import Example, disagreement, example, quick_example
 from modelprov.recipes.arithmetics import Arithmetic
+from tests.forensics.kernels.acted_driver import ActedDriver
 
 BF16, F16, F32, F64 = DType
 SMALL = Limits(capacity=4 << 20, runs=4, group=2)  # so that a few thousand elements already need several slabs
@@ -79,17 +82,24 @@ def rounded_twice_would_differ() -> Example:
     return Example(buffers, segments, RecipePlan(np.array([Arithmetic.FLOAT64]), np.array([[0, 1]]), weights))
 
 
+def coarser_than_stored(n: int, dtype: DType, precision: DType) -> Example:
+    """A suspect whose every second segment holds numbers of a coarser format than it is stored in."""
+    on = example(COUNTS, uniform(n, dtype), ALL[:8], nonfinite=0.01)
+    codes = np.where(np.arange(len(COUNTS)) % 2, on.segments.dtype[0], precision.code)
+    segments = Segments(on.segments.tensor, on.segments.count, on.segments.start, on.segments.dtype, codes)
+    return Example(on.buffers, segments, on.recipes)
+
+
+EXAMPLES["bf16 numbers in f32"] = coarser_than_stored(3, F32, BF16)
+EXAMPLES["f16 numbers in f32, four checkpoints"] = coarser_than_stored(4, F32, F16)
+EXAMPLES["bf16 numbers in f16, two checkpoints"] = coarser_than_stored(2, F16, BF16)
 EXAMPLES["zeros"] = equal_everywhere()
 EXAMPLES["rounding twice"] = rounded_twice_would_differ()
 
 
 def check_triton_in_this_process() -> None:
     """Every example in Triton's interpreter, where TRITON_INTERPRET was set before triton was imported."""
-    from modelprov.forensics.sums.kernels.gpu import GpuKernel
-    from modelprov.forensics.sums.kernels.triton_kernel import INTERPRETED
-
-    assert INTERPRETED
-    kernel = GpuKernel("cpu", backend="triton", limits=SMALL, slabs=2)
+    kernel = GpuKernel([Interpreted()], limits=SMALL, lanes=2)
     wrong = {name: disagreement(kernel, on) for name, on in EXAMPLES.items()}
     for name, what in wrong.items():
         print(f"{name}: {what or 'as the oracle'}")
@@ -109,43 +119,35 @@ def test_triton_computes_what_the_oracle_computes() -> None:
 
 
 @pytest.mark.parametrize("architecture", [80, 90])
-def test_triton_compiles_for_gpus_without_contraction_or_flushing_and_reads_16_bytes_at_once(architecture: int) -> None:
+def test_triton_compiles_for_gpus_without_contraction_or_flushing_and_reads_16_bytes_at_once(
+    architecture: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The compiler runs without a GPU: what cannot be run here can at least be read."""
-    pytest.importorskip("torch")
     triton = pytest.importorskip("triton", minversion="3.3")
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-
-    from modelprov.forensics.sums.kernels.triton_kernel import INTERPRETED, run_rows
+    from modelprov.forensics.sums.kernels.triton_kernel import INTERPRETED, compiled_rows
 
     if INTERPRETED or sys.platform != "linux":
         pytest.skip("Triton's compiler is not at hand")
-    constants = {
-        "N": 3, "FORMATS": 0, "RECIPES": 2, "ARITHMETICS": 0x10, "ORDERS": 0b000100_000100, "EMULATE_FMA": False,
-        "SIZE": 4096, "WIDTH": 41,
-    }  # fmt: skip
-    pointers = dict(zip(run_rows.arg_names, ("*i16", "*i32", "*i32", "*i64", "*fp64", "*fp64"), strict=False))
-    source = ASTSource(
-        fn=run_rows, signature=pointers | {"first_run": "i32"} | dict.fromkeys(constants, "constexpr"),
-        constexprs={(run_rows.arg_names.index(name),): value for name, value in constants.items()},
-        attrs={(i,): [["tt.divisibility", 16]] for i in range(len(pointers))},
-    )  # fmt: skip
-    options = {"num_warps": 8, "enable_fp_fusion": False, "maxnreg": 128}
-    ptx = triton.compile(source, target=GPUTarget("cuda", architecture, 32), options=options).asm["ptx"]
+    texts: list[str] = []
+    compiled = triton.compile
+
+    def read(*given: object, **options: object) -> object:
+        made = compiled(*given, **options)
+        texts.append(made.asm["ptx"])
+        return made
+
+    monkeypatch.setattr(triton, "compile", read)
+    recipes = RecipePlan(
+        np.array([Arithmetic.FLOAT32, Arithmetic.FLOAT32_FUSED]), np.tile([0, 1], (2, 1)), np.zeros((2, 1, 2))
+    )
+    compiled_rows(3, Launch(formats=0, precision=0, first_run=0, runs=1), recipes, architecture)
+    (ptx,) = texts
     assert ptx.count("fma.rn.f32") == 4096 // 256  # one an element, all of them in the fused recipe
     assert "fma.rn.f64" not in ptx
     assert ".ftz" not in ptx
     assert "div.full" not in ptx
     assert "ld.global.v4.b32" in ptx
     assert "ld.global.b16" not in ptx
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_torch_computes_what_the_oracle_computes(name: str) -> None:
-    pytest.importorskip("torch")
-    from modelprov.forensics.sums.kernels.gpu import GpuKernel
-
-    assert disagreement(GpuKernel("cpu", backend="torch", limits=SMALL, slabs=2), EXAMPLES[name]) == ""
 
 
 def test_examples_reach_what_they_are_named_for() -> None:
@@ -167,79 +169,39 @@ def test_recipes_tell_fused_from_unfused_arithmetic() -> None:
     assert found[9] != found[10]
 
 
-def test_slabs_and_groups_do_not_change_the_counts_and_hardly_the_sums() -> None:
-    pytest.importorskip("torch")
-    from modelprov.forensics.sums.kernels.gpu import GpuKernel
+def test_pieces_and_neighbours_lie_in_the_slab_as_they_lie_in_the_buffers() -> None:
+    """Whatever the limits: every piece of every checkpoint is found where the tables say."""
+    on = EXAMPLES["three checkpoints, mixed formats"]
+    which = np.flatnonzero((on.segments.count >= 64) & (on.segments.dtype != F64.code).all(axis=0))
+    for limits in (Limits(), SMALL, Limits(capacity=2 << 20, runs=1, group=1)):
+        seen = np.zeros(len(COUNTS), np.int64)
+        for batch in batches(on.segments, which, len(on.recipes.arithmetic), limits):
+            assert batch.used <= limits.capacity
+            assert len(batch.run_piece) <= limits.runs
+            slab = np.zeros(batch.used, np.uint8)
+            for begin, _, parts in batch.windows(1000):
+                for i, source, at, size in parts:
+                    if i >= 0:
+                        slab[begin + at : begin + at + size] = on.buffers[i][source : source + size]
+            for p in range(len(batch.row)):
+                seen[batch.row[p]] += batch.count[p]
+                for i in range(3):
+                    size = int(batch.count[p] * SIZES[batch.dtype[i, p]])
+                    source, at = batch.source[i, p], batch.at[i, p]
+                    assert at % 16 == 0
+                    assert np.array_equal(slab[at : at + size], on.buffers[i][source : source + size])
+        assert seen[which].tolist() == on.segments.count[which].tolist()
 
-    on = EXAMPLES["three bf16 checkpoints"]
-    one, many = (
-        GpuKernel("cpu", backend="torch", limits=limits)(on.buffers, on.segments, on.recipes)
-        for limits in (Limits(), Limits(capacity=2 << 20, runs=1, group=1))
-    )
-    assert np.array_equal(one.counts, many.counts)
-    np.testing.assert_allclose(one.sums, many.sums, rtol=1e-12)
 
-
-def test_neighbouring_segments_travel_in_one_copy_without_changing_anything() -> None:
-    pytest.importorskip("torch")
-    from modelprov.forensics.sums.kernels.gpu import GpuKernel
-
+def test_neighbouring_segments_travel_as_a_single_stretch() -> None:
     whole = example([8192], uniform(3, BF16, 1), [Arithmetic.FLOAT32])
     zero, half = np.zeros((3, 1), np.int64), np.full((3, 1), 8192)
     halves = Segments(
         np.zeros(2, np.int64), np.array([4096, 4096]), np.hstack([zero, half]), np.zeros((3, 2), np.int64)
     )
-    kernel = GpuKernel("cpu", backend="torch")
-    together = kernel(whole.buffers, whole.segments, whole.recipes)
-    apart = kernel(whole.buffers, halves, whole.recipes).total()
-    assert np.array_equal(together.counts[0], apart.counts)
-    np.testing.assert_allclose(together.sums[0], apart.sums, rtol=1e-12)
-
-
-@pytest.mark.parametrize("name", ["three bf16 checkpoints", "three checkpoints, mixed formats", "without recipes"])
-def test_weights_that_a_device_cannot_fetch_by_itself_are_staged_first(name: str) -> None:
-    """Maps of files may not be written to: they are no memory of the device's."""
-    pytest.importorskip("torch")
-    from modelprov.forensics.sums.kernels.gpu import GpuKernel
-
-    on = EXAMPLES[name]
-    mapped = tuple(buffer.copy() for buffer in on.buffers)
-    for buffer in mapped:
-        buffer.flags.writeable = False
-    kernel = GpuKernel("cpu", backend="torch", limits=SMALL, slabs=2)
-    assert disagreement(kernel, Example(mapped, on.segments, on.recipes)) == ""
-
-
-def test_many_scattered_pieces_are_put_together_before_they_travel(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("torch")
-    from modelprov.forensics.sums.kernels import gpu
-
-    def copies() -> int:
-        sent = []
-        kernel = gpu.GpuKernel("cpu", backend="torch")
-        submit = kernel.submit
-        monkeypatch.setattr(kernel, "submit", lambda *given: sent.append(len(given[3])) or submit(*given))
-        assert disagreement(kernel, EXAMPLES["three bf16 checkpoints"]) == ""
-        return max(sent)
-
-    assert copies() > 3
-    monkeypatch.setattr(gpu, "STRETCHES", 2)
-    assert copies() == 1
-
-
-def test_many_threads_share_two_slabs_without_waiting_for_each_other_forever() -> None:
-    pytest.importorskip("torch")
-    from modelprov.forensics.sums.kernels.gpu import GpuKernel
-
-    on = EXAMPLES["three bf16 checkpoints"]
-    kernel = GpuKernel("cpu", backend="torch", limits=SMALL, slabs=2)
-    wrong: list[str] = []
-    threads = [threading.Thread(target=lambda: wrong.append(disagreement(kernel, on))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert wrong == [""] * 4
+    for segments in (whole.segments, halves):
+        (batch,) = batches(segments, np.arange(len(segments.count)), 1, Limits())
+        assert [stretch.size for stretch in batch.stretches()] == [16384] * 3
 
 
 def test_a_kernel_that_is_off_by_one_is_found() -> None:
@@ -251,13 +213,13 @@ def test_a_kernel_that_is_off_by_one_is_found() -> None:
     assert "count 6 of segment 1" in disagreement(off, quick_example())  # type: ignore[arg-type]
 
 
-def test_choosing_the_processor_imports_no_torch() -> None:
+def test_choosing_the_processor_imports_nothing_of_a_gpus() -> None:
     code = (
         "import sys; from modelprov.forensics.sums.kernels.choose import pick_device; "
-        "print(pick_device('cpu').description, 'torch' in sys.modules, 'triton' in sys.modules)"
+        "print(pick_device('cpu').description, *(name in sys.modules for name in ('torch', 'triton', 'cuda')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == f"{description()} False False"
+    assert done.stdout.strip() == f"{description()} False False False"
 
 
 def test_auto_is_the_processor_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,41 +229,54 @@ def test_auto_is_the_processor_where_there_is_no_gpu(monkeypatch: pytest.MonkeyP
 
 
 def test_auto_leaves_a_gpu_alone_that_would_end_later_than_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = Device(cpu_kernel, "the GPU")
     monkeypatch.setattr(choose, "_gpu_possible", lambda: True)
-    monkeypatch.setattr(choose, "_checked_gpu", lambda: Device(cpu_kernel, "the GPU"))
+    monkeypatch.setattr(choose, "_checked_gpu", lambda: gpu)
+    monkeypatch.setattr(choose, "faster", lambda _processor, gpu, _threads: gpu)
     assert "not the GPU" in choose.pick_device("auto", 1 << 30, threads=16).description
-    assert choose.pick_device("auto", 1 << 40, threads=2).description == "the GPU"
-    assert choose.pick_device("cuda", 1 << 30, threads=16).description == "the GPU"
+    assert choose.pick_device("auto", 1 << 40, threads=2) is gpu
+    assert choose.pick_device("cuda", 1 << 30, threads=16) is gpu
 
 
 def test_a_faster_processor_and_a_smaller_model_speak_against_a_gpu() -> None:
     assert not choose.worth_starting(0, 1)
     assert [choose.worth_starting(24 << 30, threads) for threads in (1, 2, 16)] == [True, True, False]
+    assert choose.rate(cpu_kernel, 2, size=1 << 16) > 0
     assert choose.worth_starting(10 << 40, 64)
 
 
-def test_asking_for_a_gpu_without_one_says_so() -> None:
-    torch = pytest.importorskip("torch")
-    if torch.cuda.is_available():
-        pytest.skip("there is a GPU")
+def test_asking_for_a_gpu_without_one_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuda, "bindings", lambda: ActedDriver(gpus=0))
     with pytest.raises(UsageError, match="no GPU") as caught:
         choose.pick_device("cuda")
     assert "device='cpu'" in caught.value.advice
 
 
-def test_asking_for_a_gpu_without_torch_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(UsageError, match="torch") as caught:
+def test_asking_for_a_gpu_without_its_bindings_says_how_to_install_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cuda.bindings", None)
+    with pytest.raises(UsageError, match="cuda-bindings") as caught:
         choose.pick_device("cuda")
     assert "modelprov[gpu]" in caught.value.advice
 
 
-@pytest.mark.parametrize("backend", ["auto", "triton", "torch"])
-def test_a_real_gpu_computes_what_the_oracle_computes(backend: str) -> None:
-    torch = pytest.importorskip("torch")
-    if not torch.cuda.is_available():
+def real_gpu() -> cuda.Cuda:
+    try:
+        driver = cuda.bindings()
+    except UsageError:
+        pytest.skip("no bindings")
+    if not cuda.Cuda.count(driver):
         pytest.skip("no GPU")
-    from modelprov.forensics.sums.kernels.gpu import GpuKernel
+    return cuda.Cuda(driver)
 
-    kernel = GpuKernel("cuda", backend=backend, limits=SMALL, slabs=2)  # type: ignore[arg-type]
+
+@pytest.mark.parametrize("limits", [SMALL, Limits()])
+def test_a_real_gpu_computes_what_the_oracle_computes(limits: Limits) -> None:
+    kernel = GpuKernel([real_gpu()], limits=limits, lanes=2)
     assert {name: disagreement(kernel, on) for name, on in EXAMPLES.items()} == dict.fromkeys(EXAMPLES, "")
+
+
+def test_many_threads_share_two_lanes_of_a_real_gpu() -> None:
+    kernel = GpuKernel([real_gpu()], limits=SMALL, lanes=2)
+    on = EXAMPLES["three bf16 checkpoints"]
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: disagreement(kernel, on), range(40))) == {""}

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import DType, decode, round_to
-from modelprov.checkpoints.layouts.components import component_of
-from modelprov.checkpoints.layouts.naming import canonical_views
+from modelprov.checkpoints.layouts.components import component_of, layers_of
+from modelprov.checkpoints.layouts.naming import canonical_names, canonical_views
 from modelprov.checkpoints.layouts.roles import LAYER, Shape
 from modelprov.checkpoints.types import Alignment, Checkpoint, TensorRef, TensorView, is_decisive
 from modelprov.forensics.search.methods.remake import Made, bits
@@ -74,8 +74,10 @@ def find(checkpoints: Sequence[Checkpoint], seed: int) -> Stack | None:
 
 
 def depths_differ(checkpoints: Sequence[Checkpoint]) -> bool:
-    """Whether the models have not all equally many layers."""
-    return len({len(_layers(checkpoint).by_layer) for checkpoint in checkpoints}) > 1
+    """Whether the models have not all equally many layers; those with the same names have."""
+    if all(checkpoint.tensors.keys() == checkpoints[0].tensors.keys() for checkpoint in checkpoints):
+        return False
+    return len({len(layers_of(canonical_names(tuple(checkpoint.tensors)))) for checkpoint in checkpoints}) > 1
 
 
 def views(checkpoints: Sequence[Checkpoint], stack: Stack) -> tuple[Checkpoint, ...]:

@@ -1,12 +1,13 @@
 """What goes to the accelerator together: pieces of segments, where their bytes lie in one slab, and the tables.
 
-Plain numpy: no torch here, nothing is computed from the weights. A slab is one stretch of bytes, the tables first and
-then every checkpoint's pieces at multiples of 16 bytes, so that one copy takes everything across.
+Plain numpy: nothing is computed from the weights. A slab is one stretch of bytes, the tables first and then every
+checkpoint's pieces at multiples of 16 bytes; it travels in windows, which are all of it that the host ever holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ from modelprov.recipes.arithmetics import Arithmetic
 
 Int64 = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
+Scalars = npt.NDArray[np.float64]
+"""Weights of recipes as their arithmetics round them, [precisions, tensors, recipes, max(4, parents + 1)]."""
 
 ALIGNMENT = 16
 OVERREAD = 4 * BLOCK  # the kernel reads whole runs: that many bytes behind the last piece must exist
@@ -31,9 +34,9 @@ STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.ST
 class Limits:
     """Bytes and runs of 4,096 elements of a slab at most, and how many runs are reduced to one row of results."""
 
-    capacity: int = 128 << 20
+    capacity: int = 64 << 20
     runs: int = 16384
-    group: int = 64
+    group: int = 64  # a power of two: one program adds a group
 
     def piece(self, checkpoints: int) -> int:
         """Elements of a segment staged together at most: whole groups, half a slab even in F32."""
@@ -45,15 +48,23 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Consecutive runs whose segments share their formats: `formats` has 2 bits a checkpoint, the suspect lowest."""
+    """Consecutive runs whose segments share their formats: `formats` has 2 bits a checkpoint, the suspect lowest.
+
+    `precision` is the format that the suspect's values were rounded to.
+    """
 
     formats: int
+    precision: int
     first_run: int
     runs: int
 
 
+TABLES = -1
+"""In the place of a checkpoint: the tables, which lie behind all buffers."""
+
+
 class Stretch(NamedTuple):
-    """Bytes of a checkpoint's buffer from `source` on that belong at `at` in the slab."""
+    """Bytes of a checkpoint's buffer from `source` on that belong at `at` in the slab, or in a window of it."""
 
     checkpoint: int
     source: int
@@ -61,22 +72,33 @@ class Stretch(NamedTuple):
     size: int
 
 
+class Window(NamedTuple):
+    """Bytes of a slab that travel together: where they begin, how many they are, and what belongs where in them."""
+
+    at: int
+    size: int
+    parts: list[Stretch]
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Pieces staged together; p pieces, n checkpoints, r runs, g groups of runs.
 
-    `row` [p] is the caller's segment of each piece, `first` [p] its first element there, `count` [p] its elements,
-    `source` and `at` [n, p] the bytes where it starts in the caller's buffers and in the slab, `dtype` [n, p].
-    `run_piece` [r] and `first_run` [p] tie runs to pieces, `group_runs` [g] and `group_piece` [g] groups to both;
+    `row` and `tensor` [p] are the caller's segment of each piece and its tensor, `first` [p] its first element there,
+    `count` [p] its elements, `source` and `at` [n, p] the bytes where it starts in the caller's buffers and in the
+    slab, `dtype` [n, p] and `precision` [p] codes of formats. `run_piece` [r] and `first_run` [p] tie runs to pieces,
+    `group_runs` [2, g] (the first run of a group, and how many it has) and `group_piece` [g] groups to both;
     `group_first` [g] is the first element of a group in its piece. `used` counts the bytes of the slab.
     """
 
     row: Int64
+    tensor: Int64
     first: Int64
     count: Int64
     source: Int64
     at: Int64
     dtype: Int64
+    precision: Int64
     run_piece: npt.NDArray[np.int32]
     first_run: Int64
     group_runs: Int64
@@ -91,76 +113,87 @@ class Batch:
         """Bytes of the slab that the tables take, at its beginning."""
         return int(self.tables[3].stop)
 
-    def write_tables(self, slab: Bytes, segments: Segments, recipes: RecipePlan) -> None:
-        """Write the tables to the beginning of `slab`."""
+    def written_tables(self, scalars_of: Scalars) -> Bytes:
+        """The tables as they lie in the slab, uint8 [tables_end]."""
+        slab = np.zeros(self.tables_end, np.uint8)
         pieces, scalars, run_piece, group_runs = self.tables
         table = slab[pieces].view(np.int64).reshape(-1, len(self.dtype) + 2)
         table[:, 0], table[:, 1] = self.first_run, self.count
         table[:, 2:] = (self.at // ALIGNMENT).T
-        slab[scalars].view(np.float64)[:] = recipe_scalars(recipes, segments.tensor[self.row], self.dtype[0]).ravel()
+        slab[scalars].view(np.float64)[:] = scalars_of[self.precision, self.tensor].ravel()
         slab[run_piece].view(np.int32)[: len(self.run_piece)] = self.run_piece
-        slab[group_runs].view(np.int64)[:] = self.group_runs
+        slab[group_runs].view(np.int64)[:] = self.group_runs.ravel()
+        return slab
 
     def stretches(self) -> list[Stretch]:
-        """Where the pieces lie and where they go; neighbours in a buffer travel together."""
-        found = []
-        for i in range(len(self.dtype)):
-            length = self.count * SIZES[self.dtype[i]]
-            together = np.diff(self.source[i]) == np.diff(self.at[i])
-            ends = np.append(np.flatnonzero(~(together & (length[:-1] % ALIGNMENT == 0))), len(length) - 1)
-            begins = np.append(0, ends[:-1] + 1)
-            sizes = self.at[i, ends] + length[ends] - self.at[i, begins]
-            columns = (self.source[i, begins].tolist(), self.at[i, begins].tolist(), sizes.tolist())
-            found += [Stretch(i, *where) for where in zip(*columns, strict=True)]
+        """Where the pieces lie and where they go, as they lie in the slab; neighbours in a buffer travel together."""
+        found: list[Stretch] = []
+        for i, (sources, places) in enumerate(zip(self.source.tolist(), self.at.tolist(), strict=True)):
+            sizes = (self.count * SIZES[self.dtype[i]]).tolist()
+            begin, at, end = sources[0], places[0], 0
+            for source, place, size in zip(sources, places, sizes, strict=True):
+                if end and (source - begin != end or place - at != end):
+                    found.append(Stretch(i, begin, at, end))
+                    begin, at, end = source, place, 0
+                end += size
+            found.append(Stretch(i, begin, at, end))
         return found
 
-    def fill(self, slab: Bytes, buffers: Sequence[Bytes], segments: Segments, recipes: RecipePlan) -> None:
-        """Write the tables and copy the pieces."""
-        self.write_tables(slab, segments, recipes)
-        for checkpoint, source, at, size in self.stretches():
-            slab[at : at + size] = buffers[checkpoint][source : source + size]
+    def windows(self, size: int) -> Iterator[Window]:
+        """The slab in windows of `size` bytes, the last shorter."""
+        stretches = [Stretch(TABLES, 0, 0, self.tables_end), *self.stretches()]
+        begins = [stretch.at for stretch in stretches]
+        for begin in range(0, self.used, size):
+            end = min(begin + size, self.used)
+            parts = []
+            for i, source, at, length in stretches[bisect_right(begins, begin) - 1 : bisect_left(begins, end)]:
+                first, last = max(at, begin), min(at + length, end)
+                if first < last:
+                    parts.append(Stretch(i, source + first - at, first - begin, last - first))
+            yield Window(begin, end - begin, parts)
 
-    def groups(self, which: Int64, segments: Segments) -> Segments:
+    def groups(self, which: Int64) -> Segments:
         """The groups numbered `which` as segments of the caller's buffers."""
         piece, first = self.group_piece[which], self.group_first[which]
         return Segments(
-            tensor=segments.tensor[self.row[piece]],
-            count=np.minimum(self.count[piece] - first, self.group_runs[which] * BLOCK),
+            tensor=self.tensor[piece],
+            count=np.minimum(self.count[piece] - first, self.group_runs[1, which] * BLOCK),
             start=self.source[:, piece] + first * SIZES[self.dtype[:, piece]],
             dtype=self.dtype[:, piece],
+            precision=self.precision[piece],
         )
 
 
-def recipe_scalars(recipes: RecipePlan, tensor: Int64, suspect: Int64) -> npt.NDArray[np.float64]:
-    """Weights by parent and, last, their sum as each arithmetic rounds them, float64 [pieces, recipes, max(4, k + 1)].
+def recipe_scalars(recipes: RecipePlan) -> Scalars:
+    """Weights by parent and, last, their sum as each arithmetic rounds them for a suspect of each precision.
 
-    `tensor` and `suspect` [pieces]: canonical tensor and the suspect's format. Float32 except for FLOAT64.
+    Float32 numbers except for FLOAT64.
     """
-    count, parents = recipes.order.shape
-    table = np.zeros((len(tensor), count, max(SCALARS, parents + 1)))
-    for r in range(count):
-        arithmetic = recipes.arithmetic[r]
-        weights = recipes.weights[r, tensor]
-        if arithmetic != Arithmetic.FLOAT64:
-            weights = weights.astype(np.float32).astype(np.float64)
-        for dtype in WITHIN_FLOAT32:
+    count, tensors, parents = recipes.weights.shape
+    table = np.zeros((len(WITHIN_FLOAT32), tensors, count, max(SCALARS, parents + 1)))
+    for dtype in WITHIN_FLOAT32:
+        for r in range(count):
+            arithmetic = recipes.arithmetic[r]
+            weights = recipes.weights[r]
+            if arithmetic != Arithmetic.FLOAT64:
+                weights = weights.astype(np.float32).astype(np.float64)
             if arithmetic in STEPWISE:
-                weights = np.where((suspect == dtype.code)[:, None], round_to(weights, dtype), weights)
-        total = np.zeros(len(tensor), np.float32)
-        for j in recipes.order[r]:
-            total = total + weights[:, j].astype(np.float32)
-        table[:, r, :parents], table[:, r, -1] = weights, total
-        for dtype in WITHIN_FLOAT32:
-            if arithmetic in STEPWISE:
-                table[:, r, -1] = np.where(suspect == dtype.code, round_to(table[:, r, -1], dtype), table[:, r, -1])
+                weights = round_to(weights, dtype)
+            total = np.zeros(tensors, np.float32)
+            for j in recipes.order[r]:
+                total = total + weights[:, j].astype(np.float32)
+            table[dtype.code, :, r, :parents] = weights
+            table[dtype.code, :, r, -1] = round_to(total.astype(np.float64), dtype) if arithmetic in STEPWISE else total
     return table
 
 
-def batches(segments: Segments, which: Int64, recipes: RecipePlan, limits: Limits) -> Iterator[Batch]:
-    """Deal the segments numbered `which` to slabs; segments of the same formats lie together. F64 is not allowed."""
+def batches(segments: Segments, which: Int64, recipes: int, limits: Limits) -> Iterator[Batch]:
+    """Deal the segments numbered `which` to slabs, with so many recipes; those of the same formats lie together.
+
+    F64 is not allowed.
+    """
     n = len(segments.dtype)
-    formats = (segments.dtype[:, which] << (2 * np.arange(n))[:, None]).sum(axis=0)
-    which = which[np.argsort(formats, kind="stable")]
+    which = which[np.argsort(_formats(segments, which), kind="stable")]
     size = limits.piece(n)
     pieces = -(-segments.count[which] // size)
     row = np.repeat(which, pieces)
@@ -168,7 +201,7 @@ def batches(segments: Segments, which: Int64, recipes: RecipePlan, limits: Limit
     count = np.minimum(segments.count[row] - first, size)
     runs = -(-count // BLOCK)
     stored = _aligned(count * SIZES[segments.dtype[:, row]])
-    heads = 8 * (n + 2) + 8 * max(SCALARS, n) * len(recipes.arithmetic) + 4 * runs + 8 * -(-runs // limits.group)
+    heads = 8 * (n + 2) + 8 * max(SCALARS, n) * recipes + 4 * runs + 16 * -(-runs // limits.group)
     cost = stored.sum(axis=0) + heads
     room = limits.capacity - 5 * ALIGNMENT
     begin, spent, rows = 0, 0, 0
@@ -181,16 +214,18 @@ def batches(segments: Segments, which: Int64, recipes: RecipePlan, limits: Limit
         yield _batch(segments, row[begin:], first[begin:], count[begin:], recipes, limits)
 
 
-def _batch(segments: Segments, row: Int64, first: Int64, count: Int64, recipes: RecipePlan, limits: Limits) -> Batch:
+def _batch(segments: Segments, row: Int64, first: Int64, count: Int64, recipes: int, limits: Limits) -> Batch:
     dtype = segments.dtype[:, row]
     n, p = dtype.shape
     runs = -(-count // BLOCK)
     groups = -(-runs // limits.group)
     group_piece = np.repeat(np.arange(p), groups)
     number = np.arange(len(group_piece)) - np.repeat(np.cumsum(groups) - groups, groups)
-    group_runs = np.minimum(runs[group_piece] - number * limits.group, limits.group)
+    first_run = np.cumsum(runs) - runs
+    before = number * limits.group
+    group_runs = np.stack([first_run[group_piece] + before, np.minimum(runs[group_piece] - before, limits.group)])
     sizes = (
-        8 * p * (n + 2), 8 * p * len(recipes.arithmetic) * max(SCALARS, n), 4 * int(runs.sum()), 8 * len(group_runs)
+        8 * p * (n + 2), 8 * p * recipes * max(SCALARS, n), 4 * int(runs.sum()), 8 * group_runs.size
     )  # fmt: skip
     tables, used = [], 0
     for size in sizes:
@@ -198,19 +233,26 @@ def _batch(segments: Segments, row: Int64, first: Int64, count: Int64, recipes: 
         used = int(_aligned(used + size))
     stored = _aligned(count * SIZES[dtype])
     ends = used + np.cumsum(stored.ravel()).reshape(n, p)
-    formats = (dtype << (2 * np.arange(n))[:, None]).sum(axis=0)
-    first_run = np.cumsum(runs) - runs
+    formats = _formats(segments, row)
     starts = np.flatnonzero(np.append(True, formats[1:] != formats[:-1]))
     bounds = np.append(first_run[starts], runs.sum())
     return Batch(
-        row=row, first=first, count=count, source=segments.start[:, row] + first * SIZES[dtype], at=ends - stored,
-        dtype=dtype, run_piece=np.repeat(np.arange(p, dtype=np.int32), runs), first_run=first_run,
-        group_runs=group_runs, group_piece=group_piece, group_first=number * limits.group * BLOCK,
+        row=row, tensor=segments.tensor[row], first=first, count=count,
+        source=segments.start[:, row] + first * SIZES[dtype], at=ends - stored, dtype=dtype,
+        precision=segments.rounded_to[row], run_piece=np.repeat(np.arange(p, dtype=np.int32), runs),
+        first_run=first_run, group_runs=group_runs, group_piece=group_piece, group_first=before * BLOCK,
         launches=tuple(
-            Launch(int(formats[s]), int(bounds[i]), int(bounds[i + 1] - bounds[i])) for i, s in enumerate(starts)
+            Launch(int(formats[s]) & ((1 << 2 * n) - 1), int(formats[s]) >> 2 * n, int(begin), int(end - begin))
+            for s, begin, end in zip(starts, bounds[:-1], bounds[1:], strict=True)
         ),
         tables=(tables[0], tables[1], tables[2], tables[3]), used=int(ends[-1, -1]),
     )  # fmt: skip
+
+
+def _formats(segments: Segments, which: Int64) -> Int64:
+    """Two bits a checkpoint for the format of each segment numbered `which`, the suspect lowest; precision on top."""
+    codes = np.vstack([segments.dtype[:, which], segments.rounded_to[which]])
+    return np.asarray((codes << (2 * np.arange(len(codes)))[:, None]).sum(axis=0), np.int64)
 
 
 def _aligned(size: npt.ArrayLike) -> Int64:

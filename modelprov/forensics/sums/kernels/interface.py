@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from modelprov.checkpoints.sources.interface import Stored
 from modelprov.forensics.sums.moments import Moments
 
 
@@ -66,16 +67,26 @@ class Kernel(Protocol):
         ...
 
 
+class PieceKernel(Protocol):
+    """A kernel that reads stored bytes itself."""
+
+    def __call__(
+        self, buffers: Sequence[npt.NDArray[np.uint8] | Stored], segments: Segments, recipes: RecipePlan
+    ) -> Moments:
+        """As `Kernel`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """Where a pass computes: its kernel, words about it for reports, and how it wants weights brought to it.
 
-    `buffer` makes memory for a reader, by its size in bytes; None where any memory will do, maps of files too.
-    `threads` at most read at a time, blocks of at most `block` bytes of each checkpoint.
+    `threads` at most read at a time, blocks of at most `block` bytes of each checkpoint. What reads `by_pieces`, where
+    there is such, takes the kernel's place and holds little of a block at a time.
     """
 
     kernel: Kernel
     description: str
-    buffer: Callable[[int], npt.NDArray[np.uint8]] | None = None
     threads: int | None = None
     block: int = 8 << 20
+    by_pieces: PieceKernel | None = None

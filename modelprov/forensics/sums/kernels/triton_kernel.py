@@ -2,43 +2,25 @@
 """The kernel for accelerators in Triton: one program a run of 4,096 elements, up to four checkpoints.
 
 A program reads its run of every checkpoint once, multiplies in float32, adds eights in float32 and those in float64,
-counts in integers and writes one row of float64, without atomics; rows are added elsewhere. Contraction is off
-(`enable_fp_fusion=False`), since it changes the last bit of a merge.
-Importing this needs triton and torch.
+counts in integers and writes one row of float64, without atomics; another adds rows by groups, in a fixed order.
+Contraction is off (`enable_fp_fusion=False`), since it changes the last bit of a merge. Importing this needs triton,
+and no torch: what is compiled here is started by `cuda.py`, or run by Triton's interpreter in `interpreted.py`.
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import triton
 import triton.language as tl
 
-from modelprov.forensics.sums.kernels.gpu_batches import ALIGNMENT, Batch
+from modelprov.forensics.sums.kernels.gpu_batches import Launch
+from modelprov.forensics.sums.kernels.gpu_columns import COLUMNS
 from modelprov.forensics.sums.kernels.interface import RecipePlan
-from modelprov.forensics.sums.kernels.triton_recipes import evaluate, store_as
-from modelprov.forensics.sums.moments import BLOCK, FIRST_PAIR, RECIPES, Int64, layout
-
-CHECKPOINTS = 4
-"""More checkpoints than this are the torch kernel's."""
-
-# A row holds the columns of four checkpoints, (suspect, first, second, reference): 14 Gram sums, 6 of the jackknife,
-# the counts of `moments.py` (6, 6 pairs, 8 recipes), and whether float32 was not enough. Fewer leave some unwritten.
-GRAM, JACKKNIFE, COUNTS, FLAG, COLUMNS = 0, 14, 20, 40, 41
-
-
-def columns(n: int) -> tuple[Int64, Int64, int]:
-    """Which columns of a row are the sums and the counts of `layout(n)`, and which one is the flag."""
-    here = [0, *range(1, n - 1), 3]
-    fixed = {pair: c for c, pair in enumerate(zip(*np.triu_indices(5), strict=True))}
-    z = [*here, 4]
-    sums = [fixed[z[i], z[j]] for i in range(n + 1) for j in range(i, n + 1)][:-1]
-    sums += range(JACKKNIFE, JACKKNIFE + 3 * (n - 2))
-    pairs = layout(4).pairs
-    counts = [*range(FIRST_PAIR), *(FIRST_PAIR + pairs.index((here[i], here[j])) for i, j in layout(n).pairs)]
-    counts += range(layout(4).recipe, layout(4).recipe + RECIPES)
-    return np.array(sums), COUNTS + np.array(counts), FLAG
+from modelprov.forensics.sums.kernels.triton_recipes import evaluate, store
+from modelprov.forensics.sums.moments import BLOCK
 
 
 @triton.jit
@@ -53,6 +35,15 @@ def _load(slab16, slab32, start, position, offsets, FORMAT: tl.constexpr):
         else:
             value = (raw.to(tl.int32) << 16).to(tl.float32, bitcast=True)
     return value
+
+
+@triton.jit
+def _seen(value, suspect_bits, SOURCE: tl.constexpr, PRECISION: tl.constexpr):
+    """Bits of a value in the format of the suspect's numbers; the suspect's very bits are equal, whatever it is."""
+    bits = value.to(tl.int32, bitcast=True)
+    if SOURCE != PRECISION:
+        bits = tl.where(bits == suspect_bits, bits, store(value, PRECISION).to(tl.int32, bitcast=True))
+    return bits
 
 
 @triton.jit
@@ -89,13 +80,14 @@ def _untrusted(square, total, differing):
 @triton.jit(do_not_specialize=["first_run"])
 def run_rows(  # noqa: PLR0915
     slab16, slab32, run_piece, pieces, scalars, out, first_run,
-    N: tl.constexpr, FORMATS: tl.constexpr, RECIPES: tl.constexpr, ARITHMETICS: tl.constexpr, ORDERS: tl.constexpr,
-    EMULATE_FMA: tl.constexpr, SIZE: tl.constexpr, WIDTH: tl.constexpr,
+    N: tl.constexpr, FORMATS: tl.constexpr, PRECISION: tl.constexpr, RECIPES: tl.constexpr, ARITHMETICS: tl.constexpr,
+    ORDERS: tl.constexpr, EMULATE_FMA: tl.constexpr, SIZE: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
     """Write one row of `out` float64 [runs, WIDTH] for each of the runs from `first_run` on, a program each.
 
     `run_piece` int32 [runs], `pieces` int64 [pieces, N + 2] (first run, elements, starts in 16 bytes), `scalars`
     float64 [pieces, RECIPES, 4]; FORMATS, ARITHMETICS and ORDERS pack 2, 4 and 3 x 2 bits an entry, lowest first.
+    PRECISION is the code of the format that the suspect's numbers were rounded to.
     """
     run = first_run.to(tl.int64) + tl.program_id(0)
     piece = tl.load(run_piece + run).to(tl.int64)
@@ -126,7 +118,7 @@ def run_rows(  # noqa: PLR0915
     second = tl.where(valid, second, 0.0)
 
     s = suspect.to(tl.int32, bitcast=True)
-    r = store_as(reference, LAST, FORMAT).to(tl.int32, bitcast=True)
+    r = _seen(reference, s, LAST, PRECISION)
     elements, same_sr = _two_counts(valid, s == r)
     absent = SIZE - elements
     _put(row, 20, elements)
@@ -149,7 +141,7 @@ def run_rows(  # noqa: PLR0915
         _put(row, 24, elements)
         _put(row, 25, same_sr - absent)
     if N > 2:
-        f = store_as(first, (FORMATS >> 2) & 3, FORMAT).to(tl.int32, bitcast=True)
+        f = _seen(first, s, (FORMATS >> 2) & 3, PRECISION)
         low, high = tl.minimum(_key(f), _key(r)), tl.maximum(_key(f), _key(r))
         same_sf, same_fr = _two_counts(s == f, f == r)
         _put(row, 26, same_sf - absent)
@@ -167,7 +159,7 @@ def run_rows(  # noqa: PLR0915
         agree = f == r
         agreeing = same_fr
         if N > 3:
-            g = store_as(second, (FORMATS >> 4) & 3, FORMAT).to(tl.int32, bitcast=True)
+            g = _seen(second, s, (FORMATS >> 4) & 3, PRECISION)
             low, high = tl.minimum(low, _key(g)), tl.maximum(high, _key(g))
             same_sg, same_fg = _two_counts(s == g, f == g)
             agree = agree & (g == r)
@@ -195,36 +187,94 @@ def run_rows(  # noqa: PLR0915
     for k in tl.static_range(RECIPES):
         merged = evaluate(
             first, second, reference, scalars + (piece * RECIPES + k) * 4, (ARITHMETICS >> (4 * k)) & 15,
-            ORDERS >> (6 * k), N, FORMAT, EMULATE_FMA,
+            ORDERS >> (6 * k), N, PRECISION, EMULATE_FMA,
         )  # fmt: skip
         _put(row, 32 + k, tl.sum((valid & (merged.to(tl.int32, bitcast=True) == s)).to(tl.int32)))
 
 
+@triton.jit
+def group_sums(rows, groups, out, count, WIDTH: tl.constexpr, GROUP: tl.constexpr, PADDED: tl.constexpr):
+    """Add rows float64 [runs, WIDTH] by groups, a program each, into `out` float64 [count, WIDTH].
+
+    `groups` int64 [2, count]: the first run of a group, and how many it has, GROUP at most. PADDED is a power of two
+    from WIDTH on.
+    """
+    group = tl.program_id(0).to(tl.int64)
+    begin, length = tl.load(groups + group), tl.load(groups + count + group)
+    run, column = tl.arange(0, GROUP), tl.arange(0, PADDED)
+    inside = (run[:, None] < length) & (column[None, :] < WIDTH)
+    values = tl.load(rows + (begin + run[:, None]) * WIDTH + column[None, :], mask=inside, other=0.0)
+    tl.store(out + group * WIDTH + column, tl.sum(values, axis=0), mask=column < WIDTH)
+
+
 INTERPRETED = not isinstance(run_rows, triton.JITFunction)
 """Triton's interpreter (TRITON_INTERPRET=1) has no fused multiply-add: it is emulated there, exactly."""
+PADDED = triton.next_power_of_2(COLUMNS)
+WARPS = 8
 
 
-def triton_rows(slab: Any, batch: Batch, recipes: RecipePlan, warps: int = 8) -> Any:
-    """One row a run, float64 [runs, 41], of a staged batch; enqueued on the current stream, nothing waits.
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A kernel compiled for a GPU: its code, its name there, threads and bytes of shared memory of a program.
 
-    `slab` is uint8 on the device with 16 KiB behind the batch's bytes. A launch for each combination of formats.
+    `hidden` is the number of pointers that the compiler adds behind the arguments: buffers of its own, here unused.
     """
-    import torch
 
-    n = len(batch.dtype)
-    pieces, scalars, run_piece, _ = batch.tables
-    slab = slab[: len(slab) // ALIGNMENT * ALIGNMENT]
-    out = torch.empty((len(batch.run_piece), COLUMNS), dtype=torch.float64, device=slab.device)
+    code: bytes
+    name: str
+    threads: int
+    shared: int
+    hidden: int
+
+
+def constants(n: int, launch: Launch, recipes: RecipePlan) -> dict[str, Any]:
+    """What `run_rows` is compiled for."""
     arithmetics = sum(int(a) << (4 * k) for k, a in enumerate(recipes.arithmetic))
     orders = sum(int(j) << (6 * k + 2 * i) for k, order in enumerate(recipes.order) for i, j in enumerate(order))
-    options = {"num_warps": warps, "enable_fp_fusion": False}
-    if n < CHECKPOINTS and not INTERPRETED:  # so that two programs share a multiprocessor; four would spill
-        options["maxnreg"] = 65536 // (2 * 32 * warps)
-    for launch in batch.launches:
-        run_rows[(launch.runs,)](
-            slab.view(torch.int16), slab.view(torch.int32), slab[run_piece].view(torch.int32),
-            slab[pieces].view(torch.int64), slab[scalars].view(torch.float64), out, launch.first_run,
-            N=n, FORMATS=launch.formats, RECIPES=len(recipes.arithmetic), ARITHMETICS=arithmetics, ORDERS=orders,
-            EMULATE_FMA=INTERPRETED, SIZE=BLOCK, WIDTH=COLUMNS, **options,
-        )  # fmt: skip
-    return out
+    return {
+        "N": n, "FORMATS": launch.formats, "PRECISION": launch.precision, "RECIPES": len(recipes.arithmetic),
+        "ARITHMETICS": arithmetics, "ORDERS": orders, "EMULATE_FMA": INTERPRETED, "SIZE": BLOCK, "WIDTH": COLUMNS,
+    }  # fmt: skip
+
+
+def compiled_rows(n: int, launch: Launch, recipes: RecipePlan, architecture: int) -> Program:
+    """`run_rows` for a GPU of this compute capability (90 is 9.0); from Triton's cache where it was compiled before."""
+    options = {"num_warps": WARPS, "enable_fp_fusion": False}
+    if n < 4:  # so that two programs share a multiprocessor; four checkpoints would spill
+        options["maxnreg"] = 65536 // (2 * 32 * WARPS)
+    pointers = ("*i16", "*i32", "*i32", "*i64", "*fp64", "*fp64")
+    return _compiled(run_rows, (*pointers, "i32"), constants(n, launch, recipes), architecture, options)
+
+
+def compiled_groups(group: int, architecture: int) -> Program:
+    """`group_sums` for groups of up to `group` runs, likewise."""
+    constexprs = {"WIDTH": COLUMNS, "GROUP": group, "PADDED": PADDED}
+    return _compiled(
+        group_sums,
+        ("*fp64", "*i64", "*fp64", "i32"),
+        constexprs,
+        architecture,
+        {"num_warps": 4, "enable_fp_fusion": False},
+    )
+
+
+def _compiled(
+    function: Any, types: tuple[str, ...], constexprs: dict[str, Any], architecture: int, options: dict[str, Any]
+) -> Program:
+    """Compile for a GPU that need not be here; every pointer starts at a multiple of 16 bytes."""
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    names = function.arg_names
+    source = ASTSource(
+        fn=function, signature=dict(zip(names, types, strict=False)) | dict.fromkeys(constexprs, "constexpr"),
+        constexprs={(names.index(name),): value for name, value in constexprs.items()},
+        attrs={(i,): [["tt.divisibility", 16]] for i, kind in enumerate(types) if kind.startswith("*")},
+    )  # fmt: skip
+    made = triton.compile(source, target=GPUTarget("cuda", architecture, 32), options=options)
+    (parameters,) = re.findall(rf"\.entry {made.metadata.name}\((.*?)\)", made.asm["ptx"], re.DOTALL)
+    hidden = parameters.count(".param") - len(types)
+    scratch = getattr(made.metadata, "global_scratch_size", 0) or getattr(made.metadata, "profile_scratch_size", 0)
+    if hidden < 0 or scratch:
+        raise RuntimeError(f"Triton {triton.__version__} compiles kernels that want other arguments")
+    return Program(made.asm["cubin"], made.metadata.name, 32 * options["num_warps"], made.metadata.shared, hidden)

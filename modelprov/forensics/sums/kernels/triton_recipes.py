@@ -24,15 +24,6 @@ def store(value, FORMAT: tl.constexpr):
 
 
 @triton.jit
-def store_as(value, SOURCE: tl.constexpr, FORMAT: tl.constexpr):
-    """The same for a value that was stored as SOURCE: nothing to do where the formats agree."""
-    result = value
-    if SOURCE != FORMAT:
-        result = store(value, FORMAT)
-    return result
-
-
-@triton.jit
 def _store_double(value, FORMAT: tl.constexpr):
     """float64 rounded once to the storage format, by way of float32 rounded to odd."""
     single = value.to(tl.float32)

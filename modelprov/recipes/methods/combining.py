@@ -1,0 +1,40 @@
+"""How thinned task vectors become a change of the base: weights, sign vote, division, lambda. Element by element."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from modelprov.recipes.methods.interface import Float32, Inputs
+from modelprov.recipes.methods.steps import Real, Steps, stored
+
+SMALLEST = 1e-8
+
+
+def moved(base: Real, deltas: list[Real], inputs: Inputs, vote: bool, step: Steps) -> Float32:
+    """The base plus its task vectors, which a sparsifier has thinned, by the weights and options of `inputs`."""
+    weights: Real = np.array([step(float(model["weight"])) for model in inputs.models], step.working)
+    scale = float(inputs.options.get("lambda", 1.0))
+    change = _combined(deltas, weights, bool(inputs.options.get("normalize", False)), vote, step)
+    if scale != 1:
+        change = step(change * step.exact(scale))
+    return stored(step(base + change), inputs.out_dtype)
+
+
+def _combined(deltas: list[Real], weights: Real, normalize: bool, vote: bool, step: Steps) -> Real:
+    """The weighted sum of task vectors [n], after the vote and the division, where asked for."""
+    weighted = [step(delta * weight) for delta, weight in zip(deltas, weights, strict=True)]
+    if not vote:
+        total = step.add(weighted)
+        return step.divide(total, _not_tiny(step.add(list(weights)))) if normalize else total
+    positive = step.add(weighted) >= 0
+    agreeing = [np.where(positive, one > 0, one < 0) for one in weighted]
+    total = step.add(np.where(agree, one, 0) for agree, one in zip(agreeing, weighted, strict=True))
+    if not normalize:
+        return total
+    parts = step.add(agree * weight for agree, weight in zip(agreeing, weights, strict=True))
+    return step(total / _not_tiny(parts))
+
+
+def _not_tiny(divisor: Real) -> Real:
+    """The divisor, 1 where it is next to nothing."""
+    return np.where(np.abs(divisor) < SMALLEST, np.ones_like(divisor), divisor)

@@ -1,0 +1,1 @@
+"""What the entries of a library are to each other: told once."""

@@ -1,0 +1,70 @@
+"""A family whose files are computed when they are asked for: what is said of it remotely is its history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import modelprov
+from modelprov.checkpoints.opening import open_checkpoint
+from tests.checkpoints.remote.computed import repository
+from tests.checkpoints.remote.hub import Hub, serving
+from tests.factories import Layout
+
+EXPERTS, HIDDEN, WIDTH = 4, 64, 32
+LAYOUT: Layout = [
+    ("model.embed_tokens.weight", (256, HIDDEN), "BF16"),
+    *(
+        (f"model.layers.{layer}.{name}", shape, "BF16")
+        for layer in range(6)
+        for name, shape in (
+            ("input_layernorm.weight", (HIDDEN,)),
+            ("self_attn.q_proj.weight", (HIDDEN, HIDDEN)),
+            ("self_attn.o_proj.weight", (HIDDEN, HIDDEN)),
+            ("mlp.gate.weight", (EXPERTS, HIDDEN)),
+            ("mlp.experts.gate_up_proj", (EXPERTS, 2 * WIDTH, HIDDEN)),
+            ("mlp.experts.down_proj", (EXPERTS, HIDDEN, WIDTH)),
+        )
+    ),
+    ("lm_head.weight", (256, HIDDEN), "BF16"),
+]
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A base, a finetune, and a mix of them with the experts apart."""
+    state = Hub()
+    for kind, more in (("base", {}), ("tune", {}), ("mix", {"share": 0.565})):
+        state.repositories[f"org/{kind}"] = repository(LAYOUT, kind, 3, **more)
+    with serving(state):
+        monkeypatch.setenv("HF_ENDPOINT", state.hub)
+        monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+        monkeypatch.setenv("MODELPROV_CACHE", str(tmp_path / "ranges"))
+        yield state
+
+
+def test_a_mix_on_another_machine_is_told_with_its_share(hub: Hub) -> None:
+    found = modelprov.compare("org/mix", "org/tune", "org/base", threads=1)
+    assert (found.verdict.class_, found.verdict.rule) == ("merge", "reproduced")
+    assert found.mixing.alpha == pytest.approx(0.565, abs=1e-5)
+    assert hub.ranges() > 0
+
+
+def test_any_range_of_a_computed_file_is_a_part_of_the_whole() -> None:
+    files = repository(LAYOUT, "mix", 2, share=0.3, further=2)
+    file = files["model-00001-of-00002.safetensors"]
+    whole = file[0 : len(file)]
+    assert len(whole) == len(file)
+    for start, stop in np.random.default_rng(0).integers(0, len(file), (40, 2)).tolist():
+        assert file[start:stop] == whole[start:stop]
+
+
+@pytest.mark.parametrize("kind", ["base", "mix", "moved", "small"])
+def test_every_kind_opens_as_a_checkpoint(hub: Hub, kind: str) -> None:
+    hub.repositories["org/other"] = repository(LAYOUT, kind, 2, share=0.5)
+    opened = open_checkpoint("org/other")
+    assert len(opened.shards) == 2
+    assert opened.parameters >= sum(int(np.prod(shape)) for _, shape, _ in LAYOUT)

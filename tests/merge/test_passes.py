@@ -1,0 +1,95 @@
+"""Merges by methods that look at whole tensors, in less memory than a tensor takes: the same bytes, in any pieces."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelprov.checkpoints.digests import weights_digest
+from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.errors import MergeError
+from modelprov.merge import source as source_module
+from modelprov.merge.virtual import plan_recipe, virtual_checkpoint
+from modelprov.merge.writing import WriteOptions, check_merge, write_merge
+from modelprov.recipes.methods import steps
+from modelprov.recipes.reading import parse
+from modelprov.recipes.recipe import Recipe
+from tests import factories
+from tests.merge.conftest import Silence
+
+SETTINGS = {"ties": "{weight: 0.5, density: 0.3}", "slerp": "{}", "della": "{weight: 1, density: 0.5}"}
+
+
+def _models(folder: Path, shape: tuple[int, int]) -> list[Path]:
+    rng = np.random.default_rng(1)
+    base = rng.standard_normal(shape, np.float32)
+    made = []
+    for name in ("base", "one", "other"):
+        change = rng.standard_normal(shape, np.float32) * rng.choice(np.array([0, 0.125, 1], np.float32), shape)
+        values = base if name == "base" else base + change
+        tensors: dict[str, factories.Tensor] = {
+            "model.embed_tokens.weight": (values, "BF16"),
+            "model.norm.weight": (values[0], "BF16"),
+        }
+        factories.write_checkpoint(folder / name, tensors)
+        made.append(folder / name)
+    return made
+
+
+def _recipe(method: str, models: list[Path], arithmetic: str = "float32") -> Recipe:
+    base, *others = models
+    named = others[:1] if method == "slerp" else others
+    lines = [f"merge_method: {method}", f"base_model: {base}", "models:"]
+    lines += [f"- {{model: {path}, parameters: {SETTINGS[method]}}}" for path in named]
+    lines += ["parameters: {t: 0.4}"] if method == "slerp" else []
+    return parse("\n".join([*lines, f"modelprov: {{arithmetic: {arithmetic}}}"]))
+
+
+@pytest.mark.parametrize("method", SETTINGS)
+def test_a_merge_in_passes_holds_the_bytes_of_one_of_whole_tensors(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_recipe(_recipe(method, _models(tmp_path, (48, 500))))
+    write_merge(plan, tmp_path / "whole", WriteOptions(threads=2), Silence())
+    monkeypatch.setattr(steps, "BLOCK", 2_000)
+    monkeypatch.setattr(source_module, "AT_ONCE", 1 << 40)  # nothing fits whole
+    if method != "slerp":  # whose sums are those of blocks of this size
+        write_merge(plan, tmp_path / "passes", WriteOptions(threads=3), Silence())
+        whole, passes = (weights_digest(open_checkpoint(str(tmp_path / name))) for name in ("whole", "passes"))
+        assert whole == passes
+    virtual = virtual_checkpoint(plan, "v", "v", tmp_path)
+    name = "model.embed_tokens.weight"
+    ref = virtual.tensors[name]
+    at_once = bytearray(ref.stop - ref.start)
+    virtual.source.read_into(ref.shard, ref.start, memoryview(at_once))
+    pieces = bytearray(len(at_once))
+    for start in range(0, len(at_once), 777):  # also across the middle of elements and blocks
+        virtual.source.read_into(ref.shard, ref.start + start, memoryview(pieces)[start : start + 777])
+    assert pieces == at_once
+
+
+def test_a_tensor_of_a_whole_tensor_method_may_be_larger_than_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "BLOCK", 1 << 14)
+    plan = plan_recipe(_recipe("ties", _models(tmp_path, (1_500, 1_000))))
+    memory = 4 << 20  # the tensor takes 18 MB in float32, with both models' changes
+    check_merge(plan, tmp_path / "out", WriteOptions(memory=memory))
+    tracemalloc.start()
+    write_merge(plan, tmp_path / "out", WriteOptions(memory=memory, threads=2), Silence())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * memory
+
+
+def test_a_preset_that_torch_sorts_for_names_what_to_do_where_a_tensor_does_not_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modelprov.recipes.methods.choosing.torch_installed", lambda: True)
+    plan = plan_recipe(_recipe("ties", _models(tmp_path, (200, 100)), "mergekit-0.1.5"))
+    with pytest.raises(MergeError, match=r"ties in mergekit-0\.1\.5 looks at whole tensors") as caught:
+        check_merge(plan, tmp_path / "out", WriteOptions(memory=100_000))
+    assert "arithmetic='float32'" in caught.value.advice
