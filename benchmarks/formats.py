@@ -78,7 +78,7 @@ class Row:
                 said(self.sibling),
                 f"{self.decoded:.0f}",
                 f"{self.beside:.2f} |",
-            ]  # fmt: skip
+            ]
         )
 
 
@@ -155,11 +155,9 @@ def rows(forms: Sequence[str]) -> list[Row]:
     found = speeds(forms)
     print({form: tuple(round(each, 2) for each in both) for form, both in found.items()}, flush=True)
     return [
-        Row(
-            form, judged(in_form(rio, form), (nex, qwen)), judged(in_form(sibling, form), (nex, qwen)), *found[form]
-        )
+        Row(form, judged(in_form(rio, form), (nex, qwen)), judged(in_form(sibling, form), (nex, qwen)), *found[form])
         for form in forms
-    ]  # fmt: skip
+    ]
 
 
 def table(made: Sequence[Row]) -> str:
