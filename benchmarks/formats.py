@@ -17,6 +17,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,9 +39,10 @@ from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.sweep import PIECE, block_bytes, sweep
 from tests.memory import Silence, checkpoint
 
+SAMPLE = 1 << 16
 PROCESSOR = Device(cpu_kernel, "processor")
 ALPHA = 0.565
-SIDE = 2048
+SIDE = 1024
 MEMORY = 1 << 30
 TURNS = 3
 PAGE = Path(__file__).parents[1] / "docs" / "formats.md"
@@ -99,9 +101,9 @@ def weights_of(folder: Path) -> Weights:
 
 
 def judged(suspect: Checkpoint, parents: Sequence[Weights]) -> Findings:
-    """What `compare` says, with its usual sample."""
+    """What `compare` says, by `SAMPLE` elements."""
     others = [checkpoint(label, each) for label, each in zip(("nex", "qwen"), parents, strict=True)]
-    return compare([suspect, *others], Options(threads=1, device="cpu"), Silence()).findings
+    return compare([suspect, *others], Options(threads=1, device="cpu", sample_elements=SAMPLE), Silence()).findings
 
 
 def fastest(work: Callable[[], object]) -> float:
@@ -145,19 +147,27 @@ def speeds(forms: Sequence[str]) -> dict[str, tuple[float, float]]:
     return made
 
 
-def rows(forms: Sequence[str]) -> list[Row]:
-    """A row a form."""
+def answers(form: str) -> tuple[Findings, Findings]:
+    """What is said of the demo's merge and of its sibling in a form."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "family"
         unpack(folder)
         nex, qwen, sibling = (weights_of(folder / name) for name in ("nex", "qwen", "sibling"))
     rio = merge_exact([nex, qwen], [ALPHA, 1 - ALPHA])
+    merged, beside = (judged(in_form(each, form), (nex, qwen)) for each in (rio, sibling))
+    return merged, beside
+
+
+def rows(forms: Sequence[str], workers: int) -> list[Row]:
+    """A row a form."""
     found = speeds(forms)
     print({form: tuple(round(each, 2) for each in both) for form, both in found.items()}, flush=True)
-    return [
-        Row(form, judged(in_form(rio, form), (nex, qwen)), judged(in_form(sibling, form), (nex, qwen)), *found[form])
-        for form in forms
-    ]
+    if workers == 1:
+        said_of = list(map(answers, forms))
+    else:
+        with ProcessPoolExecutor(workers) as pool:
+            said_of = list(pool.map(answers, forms))
+    return [Row(form, *both, *found[form]) for form, both in zip(forms, said_of, strict=True)]
 
 
 def table(made: Sequence[Row]) -> str:
@@ -173,9 +183,10 @@ def main() -> None:
     """Measure; print the table, or put it into the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--formats", nargs="*", default=list(FORMATS))
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--write", action="store_true", help="put the table into docs/formats.md")
     asked = parser.parse_args()
-    told = table(rows(asked.formats))
+    told = table(rows(asked.formats, asked.workers))
     if not asked.write:
         print(told)
         return
