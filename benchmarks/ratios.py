@@ -147,7 +147,8 @@ def of_gpu(result: Result) -> Iterator[Ratio]:
                 yield from walk(value, (*path, name))
             elif " share of " in f" {name}" and isinstance(value, int | float):
                 what, _, ceiling = name.rpartition("share of ")
-                target = LINK_TARGET if ceiling == "the link" and "reader" in what else None
-                yield Ratio("GPU", ": ".join((*path, what.rstrip(", "))), float(value), ceiling, target)
+                target = LINK_TARGET if ceiling == "the link" and path[-1:] == ("pass",) else None
+                told = ": ".join(part for part in (*path, what.rstrip(", ")) if part)
+                yield Ratio("GPU", told, round(float(value), 3), ceiling, target)
 
     yield from walk(result, ())

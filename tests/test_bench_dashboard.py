@@ -16,6 +16,11 @@ from benchmarks.ratios_page import page
 
 ROOT = Path(dashboard.__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+GPU = {
+    "environment": {"gpu": "NVIDIA H200"},
+    "kernel, no recipes": {"memory GB/s, copying": 4084.0, "kernel GB/s": 1373.1, "share of memory": 0.336},
+    "pass": {"best GB/s": 30.1, "share of the link": 0.551},
+}
 REMOTE = {
     "clients": [
         {"client": "http.client", "cpu": 2.0, "delay": 0.05},
@@ -38,7 +43,7 @@ def recorded(name: str) -> ratios.Result:
         (ratios.of_fixed_costs, recorded("fixed_costs")["commit 5b31824"], "importing numpy", 3),
         (ratios.of_merge, recorded("merge"), "copying", 2),
         (ratios.of_remote, REMOTE, "http.client", 2),
-        (ratios.of_gpu, recorded("gpu"), "the link", 8),
+        (ratios.of_gpu, GPU, "the link", 2),
     ],
 )
 def test_what_a_benchmark_recorded_becomes_ratios_with_their_ceilings(
@@ -55,6 +60,12 @@ def test_the_target_of_kernels_is_for_the_kernel_that_is_used() -> None:
     with_target = [ratio for ratio in found if ratio.target == ratios.KERNEL_TARGET]
     assert with_target
     assert all(ratio.name.startswith("C, ") for ratio in with_target)
+
+
+def test_on_a_gpu_the_pass_over_files_has_the_target() -> None:
+    found = {ratio.name: ratio for ratio in ratios.of_gpu(GPU)}
+    assert found["pass"].met is False
+    assert found["kernel, no recipes"].met is None
 
 
 def test_a_target_is_reached_from_the_right_side() -> None:

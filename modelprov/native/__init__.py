@@ -31,7 +31,7 @@ NO_MEMORY, NOT_WITHIN = 1, 2
 
 
 class _Work(ctypes.Structure):
-    """`Work` of moments.c."""
+    """`Work` of work.h."""
 
     _fields_ = (
         *((name, ctypes.c_int64) for name in ("n", "segments", "tensors", "recipes")),

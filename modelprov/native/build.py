@@ -17,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LIBRARY = "kernels.so"
-SOURCES = ("formats.h", "arithmetics.h", "bf16.h", "moments.c", "dispatch.c", "build.py")
+SOURCES = ("formats.h", "arithmetics.h", "bf16.h", "work.h", "words.h", "moments.c", "dispatch.c", "build.py")
 FLAGS = (
     "-std=c11", "-O3", "-fPIC", "-fvisibility=default", "-Wno-psabi", "-ffp-contract=off", "-fno-math-errno",
     "-fno-trapping-math",

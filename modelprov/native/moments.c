@@ -2,40 +2,16 @@
  *
  * Compiled once a kind of processor (VARIANT names it, `build.py` has their flags) from plain C and the compilers'
  * vectors. Runs of 4,096 elements in chunks of 1,024: float32 lanes within a chunk, float64 across. Nothing is fused
- * in the sums, so that every variant returns the same bits. */
+ * but where the sources say so, and every variant returns the same bits. */
 #include <stdlib.h>
 
-#include "arithmetics.h"
-#include "bf16.h"
+#include "words.h"
 
 #define JOINED(a, b) a##_##b
 #define NAMED(a, b) JOINED(a, b)
 #define EXPORT(name) NAMED(modelprov_##name, VARIANT)
 
-enum { RUN = 4096, FIRST_PAIR = 6 };
 static const double TINY = 1e-27; /* below this, squares may have been lost to underflow: add in float64 instead */
-
-typedef struct {
-    int64_t n, segments, tensors, recipes;
-    const uint8_t *const *address;
-    const int64_t *size, *tensor, *count, *start, *dtype, *rounded_to, *arithmetic, *order;
-    const double *weights;
-    int64_t *counts;
-    double *sums;
-} Work;
-
-typedef struct {
-    float *values, *stored, *deltas, *out; /* [n, RUN], [n, CHUNK], [n - 1, CHUNK], [RUN] */
-    int32_t *low, *high, *agree;           /* [CHUNK] */
-    double *part;
-    int64_t *run;
-    int *in_words; /* [recipes] */
-    Lanes *lanes;
-} Scratch;
-
-static int64_t pairs(int64_t n) { return n * (n - 1) / 2; }
-
-static int64_t gram_columns(int64_t n) { return (n + 1) * (n + 2) / 2 - 1; }
 
 static double dot(const float *a, const float *b, int64_t m) {
     Floats total[PARTS] = {{0}};
@@ -200,14 +176,6 @@ static void jackknife(double *part, int64_t n) {
     }
 }
 
-static Merge merge_of(const Work *work, int64_t s, int64_t k, const float *values) {
-    const int64_t parents = work->n - 1;
-    return (Merge){
-        values + RUN, RUN, parents,
-        work->weights + (k * work->tensors + work->tensor[s]) * parents, work->order + k * parents,
-    };
-}
-
 static void count_recipes(const Work *work, int64_t s, int64_t m, int words_too, Scratch *scratch) {
     for (int64_t k = 0; k < work->recipes; k++) {
         if (!words_too && scratch->in_words[k]) continue;
@@ -215,76 +183,6 @@ static void count_recipes(const Work *work, int64_t s, int64_t m, int words_too,
         evaluate(work->arithmetic[k], &merge, work->rounded_to[s], scratch->out, m);
         scratch->run[FIRST_PAIR + pairs(work->n) + k] += same(scratch->values, scratch->out, m);
     }
-}
-
-/* The recipes that are tried on the words of a segment, and their numbers. */
-static int tried_of(const Work *work, int64_t s, const Scratch *scratch, Tried *tried, int64_t *number) {
-    int count = 0;
-    for (int64_t k = 0; k < work->recipes; k++) {
-        if (!scratch->in_words[k]) continue;
-        const Merge merge = merge_of(work, s, k, scratch->values);
-        const int fused_last = merge.order[0] == 0 ? REFERENCE_FUSED : PARENT_FUSED;
-        const int how = work->arithmetic[k] == FLOAT32_FUSED ? fused_last : EACH_ROUNDED;
-        tried[count] = (Tried){(float)merge.weights[0], (float)merge.weights[1], how};
-        number[count++] = k;
-    }
-    return count;
-}
-
-/* One chunk of a run of bf16 checkpoints, two or three of them: `m` elements from `at`, a multiple of 32.
- *
- * While it is worked on, the next one is brought, by loops in proportion to their work: memory that one of the loops
- * waits for is memory that the others leave idle. */
-static void count_words(
-    const uint8_t *const *at, int64_t n, int64_t m, const Tried *tried, int recipes, Lanes *lanes
-) {
-    if (n == 2) {
-        counts_of_two(at[0], at[1], m, lanes->counted);
-        return;
-    }
-    counts_of_three(at[0], at[1], at[2], m, lanes->counted, recipes ? tried : NULL, lanes->recipes);
-    for (int k = 1; k < recipes; k++) recipe_of_three(at[0], at[1], at[2], m, tried + k, lanes->recipes + k);
-}
-
-static void add_words(const uint8_t *const *at, int64_t n, int64_t m, int recipes, double *lanes) {
-    if (n == 3) sums_of_three(at[0], at[1], at[2], m, at[recipes ? 0 : 1], lanes);
-    else sums_of_two(at[0], at[1], m, lanes);
-}
-
-/* A run of such checkpoints from their bytes. What the last chunk lacks of 32 elements is filled up: with zeros to be
- * added; to be counted, with a suspect that nothing equals, outside of parents that differ. */
-static void words_run(const Work *work, int64_t s, int64_t first, int64_t m, Scratch *scratch) {
-    const int64_t n = work->n;
-    Lanes *lanes = scratch->lanes;
-    Tried tried[MOST_RECIPES];
-    int64_t number[MOST_RECIPES];
-    const int recipes = tried_of(work, s, scratch, tried, number);
-    memset(lanes, 0, offsetof(Lanes, recipes) + (size_t)recipes * sizeof(Shorts));
-    for (int64_t done = 0; done < m; done += CHUNK) {
-        const int64_t taken = m - done < CHUNK ? m - done : CHUNK, whole = taken / STEP * STEP, rest = taken - whole;
-        const uint8_t *at[3];
-        for (int64_t i = 0; i < n; i++)
-            at[i] = work->address[i] + work->start[i * work->segments + s] + 2 * (first + done);
-        add_words(at, n, whole, recipes, lanes->sums);
-        count_words(at, n, whole, tried, recipes, lanes);
-        if (rest == 0) continue;
-        uint16_t last[3][STEP] = {{0}};
-        for (int64_t i = 0; i < n; i++) {
-            memcpy(last[i], at[i] + 2 * whole, (size_t)(2 * rest));
-            at[i] = (const uint8_t *)last[i];
-        }
-        add_words(at, n, STEP, recipes, lanes->sums);
-        for (int64_t t = rest; t < STEP; t++) {
-            last[0][t] = 0xFFFF;
-            last[1][t] = 1;
-            last[2][t] = 2;
-        }
-        count_words(at, n, STEP, tried, recipes, lanes);
-    }
-    add_lanes(lanes, n, scratch->part, scratch->run);
-    for (int k = 0; k < recipes; k++) scratch->run[FIRST_PAIR + pairs(n) + number[k]] += lanes_counted(lanes->recipes[k]);
-    scratch->run[0] += m;
-    if (n == 2) scratch->run[4] += m;
 }
 
 static void plain_run(const Work *work, int64_t s, int64_t first, int64_t m, Scratch *scratch) {
