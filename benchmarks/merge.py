@@ -1,6 +1,7 @@
-"""What a linear merge costs, against the plain copy of the same bytes and, if asked, against mergekit, in one run.
+"""What a merge costs, against the plain copy of the same bytes and, if asked, against mergekit, in one run.
 
-Run: `python benchmarks/merge.py [--gigabytes 1.6] [--repeats 3] [--mergekit-python PYTHON] [--json FILE]`. Writes two
+Run: `python benchmarks/merge.py [--gigabytes 1.6] [--repeats 3] [--mergekit-python PYTHON] [--json FILE]`, for another
+method than linear `--method ties --arithmetic float32`, for tensors of 1.1 GB `--vocabulary 270000`. Writes two
 checkpoints of that size into a scratch folder (and removes them). Every candidate is a process of its own, candidates
 are interleaved, and medians of wall time, processor time and peak resident memory are given as ratios to the floor:
 a program that reads both checkpoints, writes one of them, syncs it, and (second floor) hashes what it writes, as
@@ -75,6 +76,19 @@ models:
   parameters: {{weight: 0.4}}
 dtype: bfloat16
 """
+WITH_BASE = """merge_method: {method}
+base_model: {other}
+models:
+- model: {one}
+{parameters}
+dtype: bfloat16
+"""
+PARAMETERS = {
+    "ties": "  parameters: {weight: 1.0, density: 0.5}",
+    "dare_ties": "  parameters: {weight: 1.0, density: 0.5}",
+    "slerp": "- model: {other}\nparameters: {t: 0.4}",
+    "task_arithmetic": "  parameters: {weight: 0.4}",
+}
 
 
 def measured(command: list[str], out: Path) -> dict[str, float]:
@@ -132,23 +146,28 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="where to make the scratch folder")
     parser.add_argument("--mergekit-python", type=Path)
+    parser.add_argument("--method", default="linear", choices=["linear", *PARAMETERS])
+    parser.add_argument("--arithmetic", help="of modelprov's merge, instead of the recipe's")
+    parser.add_argument("--vocabulary", type=int, default=32_000, help="rows of the embeddings and the head")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as scratch:
         folder = Path(scratch)
-        family = write_family(folder, given.gigabytes)
+        family = write_family(folder, given.gigabytes, given.vocabulary)
         recipe = folder / "recipe.yml"
-        recipe.write_text(RECIPE.format(one=family[0], other=family[1]))
-        modelprov = str(Path(sys.executable).with_name("modelprov"))
+        recipe.write_text(recipe_of(given.method, *family))
+        modelprov = [sys.executable, "-m", "modelprov"]
+        chosen = ["--arithmetic", given.arithmetic] if given.arithmetic else []
         commands = {
             "copy": [sys.executable, "-c", COPY, *map(str, family), str(folder / "copy"), "plain"],
             "copy and hash": [sys.executable, "-c", COPY, *map(str, family), str(folder / "copy and hash"), "hash"],
-            "modelprov": [modelprov, "merge", str(recipe), str(folder / "modelprov"), "-q"],
+            "modelprov": [*modelprov, "merge", str(recipe), str(folder / "modelprov"), "-q", *chosen],
         }
         if given.mergekit_python:
             kit = str(given.mergekit_python.with_name("mergekit-yaml"))
             commands["mergekit"] = [kit, str(recipe), str(folder / "mergekit")]
-        subprocess.run([*commands["modelprov"][:3], str(folder / "warm"), "-q"], check=True)  # compiles once
+        warm = [str(folder / "warm") if word == str(folder / "modelprov") else word for word in commands["modelprov"]]
+        subprocess.run(warm, check=True)  # compiles once
         shutil.rmtree(folder / "warm")
         runs: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
         for _ in range(given.repeats):
@@ -161,6 +180,8 @@ def main() -> None:
         }
         result: dict[str, object] = {
             "gigabytes": given.gigabytes,
+            "method": given.method,
+            "largest tensor, bytes": given.vocabulary * 4096,
             "repeats": given.repeats,
             "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} processors",
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -181,9 +202,17 @@ def _ratios(one: dict[str, float], floor: dict[str, float]) -> dict[str, float]:
     return {key: round(one[key] / floor[key], 3) for key in one}
 
 
-def write_family(folder: Path, gigabytes: float) -> tuple[Path, Path]:
+def recipe_of(method: str, one: Path, other: Path) -> str:
+    """The recipe of the first model with the second; the second is the base where a method has one."""
+    if method == "linear":
+        return RECIPE.format(one=one, other=other)
+    parameters = PARAMETERS[method].replace("{other}", str(other))
+    return WITH_BASE.format(method=method, one=one, other=other, parameters=parameters)
+
+
+def write_family(folder: Path, gigabytes: float, vocabulary: int) -> tuple[Path, Path]:
     """Two checkpoints of about so many gigabytes each, laid out and configured as a Llama, as mergekit knows it."""
-    hidden, middle, vocabulary = 2048, 5632, 32000
+    hidden, middle = 2048, 5632
     layer = {
         "input_layernorm": (hidden,), "mlp.down_proj": (hidden, middle), "mlp.gate_proj": (middle, hidden),
         "mlp.up_proj": (middle, hidden), "post_attention_layernorm": (hidden,),

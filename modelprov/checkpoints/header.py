@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import compress, repeat
+from itertools import compress
 from typing import Any
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.header_entries import METADATA, Entries, as_written, entries_of, refuse
 from modelprov.checkpoints.mistaken import HEAD_BYTES, what_it_is
 from modelprov.checkpoints.sources.interface import DOWNLOAD_AGAIN, Source
-from modelprov.checkpoints.types import RefusedTensor, Shard, TensorRef
+from modelprov.checkpoints.types import RefusedTensor, Shard, TensorRef, many
 from modelprov.errors import InvalidHeaderError, TruncatedShardError
 from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.foreign.shown import quoted
@@ -95,11 +95,12 @@ def _stored(found: Entries, shard: int, data_start: int) -> tuple[tuple[TensorRe
     places = ([data_start + at for at in ends] for ends in (found.begins, found.ends))
     columns = (found.names, [COMPARABLE.get(dtype, dtype) for dtype in found.dtypes], found.shapes, *places)
 
-    def of(chosen: list[bool]) -> list[Any]:
-        names, dtypes, shapes, starts, stops = (compress(column, chosen) for column in columns)
-        return [names, dtypes, shapes, repeat(shard), starts, stops]
+    def of(chosen: list[bool]) -> list[list[Any]]:
+        names, dtypes, shapes, starts, stops = (list(compress(column, chosen)) for column in columns)
+        return [names, dtypes, shapes, [shard] * len(names), starts, stops]
 
-    return tuple(map(TensorRef, *of(known))), tuple(map(RefusedTensor, *of([not comparable for comparable in known])))
+    refused = map(RefusedTensor, *of([not comparable for comparable in known]))
+    return tuple(many(TensorRef, *of(known))), tuple(refused)
 
 
 def _length(source: Source, shard: int, first: bytes) -> int:

@@ -12,7 +12,6 @@ from modelprov.checkpoints.layouts.files import PICKLES
 from modelprov.checkpoints.layouts.naming import canonical_name, canonical_views, tied_head
 from modelprov.checkpoints.layouts.quantised import quantisation
 from modelprov.checkpoints.layouts.roles import roles_of, text_config
-from modelprov.checkpoints.stated import Stated, stated
 from modelprov.checkpoints.types import Checkpoint, Component, TensorRef
 from modelprov.records import Frozen
 from modelprov.savable import Page
@@ -101,6 +100,8 @@ def inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
                 experts[layer].add(expert)
     total = checkpoint.parameters
     method = quantisation(checkpoint)
+    from modelprov.checkpoints.stated import Stated, stated  # cards are YAML, which reports of weights do without
+
     said = stated(checkpoint) if method is not None else Stated()
     return Inspection(
         label=checkpoint.label,

@@ -9,7 +9,7 @@ a tensor was cut.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +29,8 @@ class Plan:
     """All segments of a pass, as columns, and the blocks they form.
 
     For segment s: `tensor[s]` its row in the alignment, `first[s]` its first element, `count[s]` its elements; for
-    checkpoint i: `shard[i, s]`, `start[i, s]` the absolute byte offset, `dtype[i, s]` its format's code.
-    Block b holds segments `bounds[b]` to `bounds[b + 1]`.
+    checkpoint i: `shard[i, s]`, `start[i, s]` the absolute byte offset, `dtype[i, s]` its format's code, `sizes[i, s]`
+    its bytes. Block b holds segments `bounds[b]` to `bounds[b + 1]`.
     """
 
     tensor: Int64
@@ -40,16 +40,16 @@ class Plan:
     start: Int64
     dtype: Int64
     bounds: Int64
+    sizes: Int64 = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Once: whoever loads a block asks for some of them, and a pass has as many blocks as the models have megabytes.
+        object.__setattr__(self, "sizes", np.asarray(self.count * SIZES[self.dtype], np.int64))
 
     @property
     def blocks(self) -> int:
         """Number of blocks."""
         return len(self.bounds) - 1
-
-    @property
-    def sizes(self) -> Int64:
-        """Bytes of each segment in each checkpoint, [n, s]."""
-        return np.asarray(self.count * SIZES[self.dtype], np.int64)
 
     @property
     def bytes(self) -> int:

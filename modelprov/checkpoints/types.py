@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from modelprov.checkpoints.sources.interface import Source
 from modelprov.errors import CheckpointNotFoundError
 
 MIN_MATRIX_SIDE = 16
+Each = TypeVar("Each", "TensorRef", "TensorView", "AlignedTensor")
 
 
 class Component(StrEnum):
@@ -212,6 +213,13 @@ def is_decisive(component: Component, shape: tuple[int, ...]) -> bool:
     """Whether a tensor may carry a verdict: a matrix of at least 16 x 16; norms, biases and other vectors never do."""
     sides = [side for side in shape if side != 1]
     return component is not Component.NORMS and len(sides) >= 2 and min(sides) >= MIN_MATRIX_SIDE
+
+
+def many(kind: type[Each], *columns: Iterable[Any]) -> list[Each]:
+    """Tuples of this kind, field by field: without a call of Python for each, as `kind(...)` would be."""
+    if len(columns) != len(kind._fields):
+        raise TypeError(f"{kind.__name__} has {len(kind._fields)} fields, not {len(columns)}")
+    return list(map(partial(tuple.__new__, kind), zip(*columns, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

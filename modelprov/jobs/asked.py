@@ -9,6 +9,7 @@ from typing import Any
 from modelprov.called import DEVICES, ENGINES, refuse_other
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.checkpoints.layouts.alignment_file import open_alignment
+from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.forensics.compare import Options
 from modelprov.jobs.arguments import (
@@ -21,8 +22,8 @@ from modelprov.jobs.arguments import (
     text_of,
     with_reference_last,
 )
-from modelprov.merge.virtual import open_any
 from modelprov.progress import Progress
+from modelprov.recipes.suffixes import is_recipe
 
 SMALLEST_SAMPLE = 4096  # elements of each checkpoint
 
@@ -100,6 +101,14 @@ def opened(
     """The suspect with its parents, and the models beside them, under labels that no two of them share."""
     given = [*locations, *beside]
     progress.stage("opening checkpoints")
-    found = [open_any(where, label) for where, label in zip(given, unique_labels(given), strict=True)]
+    found = [_opened(where, label) for where, label in zip(given, unique_labels(given), strict=True)]
     progress.stage("loading")
     return found[: len(locations)], found[len(locations) :]
+
+
+def _opened(location: str, label: str) -> Checkpoint:
+    if not is_recipe(location):
+        return open_checkpoint(location, label)
+    from modelprov.merge.virtual import open_any  # who merges is loaded when a merge is looked at
+
+    return open_any(location, label)

@@ -15,8 +15,9 @@ from modelprov.merge.planned import MergePlan
 from modelprov.merge.virtual import plan_recipe
 from modelprov.merge.writing import WriteOptions, Written, check_merge, write_merge
 from modelprov.progress import SILENT, Progress
-from modelprov.recipes.reading import is_recipe, load
+from modelprov.recipes.reading import load
 from modelprov.recipes.recipe import Recipe, linear
+from modelprov.recipes.suffixes import is_recipe
 
 
 @dataclass(frozen=True, eq=False)

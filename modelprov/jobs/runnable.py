@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from modelprov.merge.virtual import plan_recipe
 from modelprov.merge.writing import WriteOptions, write_merge
 from modelprov.progress import Progress
-from modelprov.recipes.reading import is_recipe, load
+from modelprov.recipes.reading import load
+from modelprov.recipes.suffixes import is_recipe
 
 
 @contextmanager

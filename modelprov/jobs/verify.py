@@ -19,7 +19,8 @@ from modelprov.merge.plan import plan_merge
 from modelprov.merge.planned import MergePlan
 from modelprov.merge.virtual import open_any, open_models, virtual_checkpoint
 from modelprov.progress import SILENT, Progress
-from modelprov.recipes.reading import is_recipe, load
+from modelprov.recipes.reading import load
+from modelprov.recipes.suffixes import is_recipe
 from modelprov.reports.verifying.verified import Verified
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from modelprov.merge.matching import Catalogue, ShapeMismatch, catalogues_of, in
 from modelprov.merge.planned import Copy, MergePlan, Piece, Planned
 from modelprov.merge.settings import Settings, settings_of, varies
 from modelprov.merge.stretches import Role, Stretch, stretches_of
+from modelprov.merge.vocabularies import fitted
 from modelprov.recipes.methods.interface import PRESETS, Method
 from modelprov.recipes.recipe import DTYPES, Recipe
 from modelprov.recipes.tensor_groups import kind_of
@@ -93,13 +95,33 @@ class Assembly:
             position = inside / (stretch.length - 1) if stretch.length > 1 else 1.0
         output = ref.name if layer is None else in_layer(ref.name, stretch.first + layer - stretch.layout.first_layer)
         self._take(output, stretch.layout)
-        pieces, absent = self._pieces(ref, name, layer, stretch, position)
-        if absent:
-            return self._absent(ref, output, stretch, absent)
+        settings = self._settings(ref, position, stretch)
+        grouped, rule = self._grouped(name, layer, settings), self.recipe.modelprov.vocabulary
+        other = fitted(name, stretch.roles, grouped, rule, based=self.uses_base)
+        shape = ref.shape if other is None else other.shape
+        if other is None:
+            pieces, absent = self._pieces(ref, name, layer, stretch, settings)
+            if absent:
+                return self._absent(ref, output, stretch, absent)
+        else:
+            pieces = other.pieces
+            stretch.layout.catalogue.mark(ref)
+            self.rules[other.rule].append((ref.name, math.prod(shape)))
         dtype = self._dtype(ref, name)
         inputs = tuple(role.catalogue.number for role in stretch.roles)
-        self.tensors.append(Planned(output, str(dtype), ref.shape, ref.count * dtype.size, inputs, pieces))
+        self.tensors.append(Planned(output, str(dtype), shape, math.prod(shape) * dtype.size, inputs, pieces))
         return None
+
+    def _settings(self, ref: TensorRef, position: float, stretch: Stretch) -> Settings:
+        """What a recipe says of a tensor."""
+        sources = [role.source for role in stretch.roles]
+        found = self.constant.get(stretch.first)
+        if found is None:
+            of_models = sources[:-1] if self.uses_base else sources
+            found = settings_of(ref.name, position, self.method, self.recipe, stretch.piece, of_models)
+            if not self.varies:
+                self.constant[stretch.first] = found
+        return found
 
     def _stored_head(self, stretch: Stretch) -> None:
         """A head that others store and the layout ties to its embeddings is merged with those, as in any order."""
@@ -112,17 +134,9 @@ class Assembly:
                 return
 
     def _pieces(
-        self, ref: TensorRef, name: str, layer: int | None, stretch: Stretch, position: float
+        self, ref: TensorRef, name: str, layer: int | None, stretch: Stretch, settings: Settings
     ) -> tuple[tuple[Piece, ...], list[Role]]:
         """The pieces of a tensor, or the models that lack it."""
-        sources = [role.source for role in stretch.roles]
-        if self.uses_base:
-            sources = sources[:-1]
-        settings = self.constant.get(stretch.first)
-        if settings is None:
-            settings = settings_of(ref.name, position, self.method, self.recipe, stretch.piece, sources)
-            if not self.varies:
-                self.constant[stretch.first] = settings
         names = [self._theirs(name, layer, stretch, role) for role in stretch.roles]
         views = [
             role.catalogue.whole(own, ref.shape) if not self.groups else None
@@ -258,9 +272,10 @@ class Assembly:
             rows, longer = min(shape[0], error.shape[0]), here if shape[0] > error.shape[0] else there
             return MergeError(
                 f"{what}: the vocabularies differ by {abs(shape[0] - error.shape[0]):,} rows",
-                "Row i must mean the same token in both; no row is cut off or made up. Resize one model to the "
+                "Row i must mean the same token in both; no row is cut off or made up unasked. Resize one model to the "
                 f"other's tokenizer first (transformers: `model.resize_token_embeddings({rows})` for {longer}, if its "
-                "last rows are padding), or merge models of one tokenizer.",
+                "last rows are padding), or state a rule: `modelprov: {vocabulary: crop}` leaves those rows out, "
+                "`{vocabulary: pad}` keeps them.",
             )
         return MergeError(what, "Only models of one architecture and size can be merged; see `modelprov inspect`.")
 

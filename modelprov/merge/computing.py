@@ -111,7 +111,13 @@ class Computer:
                 start, stop = max(first, piece.first), min(first + count, piece.first + piece.count)
                 if start < stop:
                     place = values[start - first : stop - first]
-                    self._load(tensor.inputs[number], piece.views[number], start - piece.first, stop - start, place)
+                    self._load(
+                        (piece.inputs or tensor.inputs)[number],
+                        piece.views[number],
+                        start - piece.first,
+                        stop - start,
+                        place,
+                    )
             arrays.append(values)
         return arrays
 
@@ -125,10 +131,10 @@ class Computer:
             self._sum(arithmetic, tensor, piece, first, count, out)
             return
         if self.copies(tensor, piece):
-            self._read(tensor.inputs[0], piece.views[0], first, out)
+            self._read(tensor.inputs_of(piece)[0], piece.views[0], first, out)
             return
         arrays = []
-        for number, view in zip(tensor.inputs, piece.views, strict=True):
+        for number, view in zip(tensor.inputs_of(piece), piece.views, strict=True):
             values = np.empty(count, np.float32)
             self._load(number, view, first, count, values)
             arrays.append(values)
@@ -190,7 +196,9 @@ class Computer:
         raw, scratch = self._buffers(len(rows))
         for place, row in enumerate(rows):
             view = piece.views[row]
-            self._read(tensor.inputs[row], view, first, raw[place].data[: count * view.ref.dtype.size])
+            self._read(
+                (piece.inputs or tensor.inputs)[row], view, first, raw[place].data[: count * view.ref.dtype.size]
+            )
         target = np.frombuffer(out, np.uint8)
         direct = target.ctypes.data % 8 == 0
         filled = target if direct else np.empty(len(target), np.uint8)

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.header import COMPARABLE
-from modelprov.checkpoints.layouts.roles import may_be_head, says_tied, text_config
+from modelprov.checkpoints.layouts.roles import may_be_head, says_tied, text_config, vocabulary_role
 from modelprov.merge.dequantised import without_packing
 from modelprov.merge.planned import MergePlan
 
@@ -33,6 +33,9 @@ def merged_config(plan: MergePlan) -> dict[str, Any] | None:
             entries = text.get(key)
             if isinstance(entries, list) and max(plan.layers) < len(entries):
                 text[key] = [entries[layer] for layer in plan.layers]
+    if plan.recipe.modelprov.vocabulary != "error" and "vocab_size" in text:
+        sides = [tensor.shape[0] for tensor in plan.tensors if vocabulary_role(tensor.name) and tensor.shape]
+        text["vocab_size"] = max(sides, default=text["vocab_size"])
     stored: dict[str, int] = {}
     for tensor in plan.tensors:
         stored[tensor.format] = stored.get(tensor.format, 0) + tensor.size

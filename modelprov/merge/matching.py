@@ -102,6 +102,15 @@ class Catalogue:
         self._used_parts.add(found[0])
         return found[1]
 
+    def rows(self, name: str) -> tuple[TensorView, Shape] | None:
+        """The part of this canonical name, or the embeddings that a head is tied to, whatever shape it has."""
+        tied = tied_head(self.checkpoint) if may_be_head(name) else None
+        found = self.parts.get(name, tied)
+        if found is None:
+            return None
+        self._used_parts.add(found[0])
+        return found[1], found[2]
+
     def _views(self) -> Iterator[Part]:
         return ((respelled(name, self.prefix), view, shape) for name, view, shape in canonical_views(self.checkpoint))
 

@@ -12,12 +12,17 @@ from modelprov.recipes.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Consecutive elements of an output tensor, from element `first`: one view for each of its inputs."""
+    """Consecutive elements of an output tensor, from element `first`: one view for each of its inputs.
+
+    `inputs` are the checkpoints that the views are of, where they are not those of the tensor: a model that lacks rows
+    of the vocabulary takes those of another.
+    """
 
     first: int
     count: int
     views: tuple[TensorView, ...]
     settings: Settings
+    inputs: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,10 @@ class Planned:
     inputs: tuple[int, ...] = ()
     pieces: tuple[Piece, ...] = ()
     copy: Copy | None = None
+
+    def inputs_of(self, piece: Piece) -> tuple[int, ...]:
+        """The checkpoints that the views of a piece are of."""
+        return piece.inputs or self.inputs
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,14 +54,14 @@ def receipt(
 def model_card(plan: MergePlan, name: str, notes: Sequence[str]) -> str:
     """README.md: front matter that declares the base models and the relation `merge`, then the recipe."""
     front: dict[str, Any] = {
-        "base_model": list(plan.recipe.locations),
+        "base_model": list(plan.recipe.sources),
         "base_model_relation": "merge",
         "tags": ["merge", "modelprov"],
         "merge_recipe": plan.recipe.as_data(),
     }
     lines = [
         "---", yaml.safe_dump(front, sort_keys=False, allow_unicode=True).rstrip(), "---", "", f"# {name}", "",
-        f"A merge ({plan.method.name}) of {len(plan.recipe.locations)} models, made by modelprov {__version__} in the "
+        f"A merge ({plan.method.name}) of {len(plan.recipe.sources)} models, made by modelprov {__version__} in the "
         f"arithmetic `{plan.arithmetic}`.",
         "", "## Recipe", "", "```yaml", plan.recipe.as_yaml().rstrip(), "```", "",
         f"Anyone with these models can make the same bytes again (`modelprov merge`) or check this claim without "

@@ -20,13 +20,15 @@ from modelprov.checkpoints.remote.locations import is_remote
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, Shard, TensorRef
 from modelprov.collector import paused
 from modelprov.errors import UsageError
+from modelprov.foreign.shown import quoted
 from modelprov.merge.checking import check_recipe
 from modelprov.merge.config import merged_config
 from modelprov.merge.plan import plan_merge
 from modelprov.merge.planned import MergePlan
 from modelprov.merge.source import DEFAULT_MEMORY, DEFAULT_SHARD, VirtualSource, plan_shards
-from modelprov.recipes.reading import is_recipe, load
+from modelprov.recipes.reading import load
 from modelprov.recipes.recipe import Recipe
+from modelprov.recipes.suffixes import is_recipe
 
 
 def virtual_checkpoint(
@@ -68,6 +70,9 @@ def open_models(recipe: Recipe, folder: Path | None = None, inside: tuple[str, .
     found: dict[str, Checkpoint] = {}
     with paused():
         for where, label in zip(recipe.locations, unique_labels(recipe.locations), strict=True):
+            if where in recipe.recipes:
+                found[where] = _named(recipe, where, label, folder, inside)
+                continue
             there = os.path.exists(os.path.expanduser(where))
             beside = None if there or folder is None else folder / where
             if beside is not None and os.path.exists(beside):
@@ -77,6 +82,15 @@ def open_models(recipe: Recipe, folder: Path | None = None, inside: tuple[str, .
             placed = where if parts is None else "+".join(_beside(part, folder) for part in parts)
             found[where] = open_any(placed, label, inside=inside)
     return found
+
+
+def _named(recipe: Recipe, name: str, label: str, folder: Path | None, inside: tuple[str, ...]) -> Checkpoint:
+    """A model that is another recipe of the same file."""
+    if name in inside:
+        raise UsageError(f"the recipe {quoted(name)} is a model of itself: it is named by what it names", "Correct it.")
+    own = recipe.recipes[name].model_copy(update={"recipes": recipe.recipes})
+    plan = plan_merge(own, open_models(own, folder, (*inside, name)))
+    return virtual_checkpoint(plan, label, name, folder or Path.cwd())
 
 
 def _beside(location: str, folder: Path | None) -> str:

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 
 from modelprov.errors import UsageError
 
-SEVERAL = "several recipes stand in one file, each a YAML document of its own (as mergekit-multi reads them)"
+SEVERAL = "several recipes stand in one file (as mergekit-multi reads them), and not exactly one of them has no name"
 SEVERAL_ADVICE = (
-    "Give each a file of its own; a recipe can name another recipe's file as one of its models, written or not."
+    "The recipe without a `name` is what is made; the others have one, by which it names them as models. Merges that "
+    "are to be written beside each other are files of their own."
 )
 OTHER_PROGRAMS: Mapping[str, tuple[str, str]] = {
     "experts": (

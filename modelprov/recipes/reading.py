@@ -6,27 +6,24 @@ what it is (`notation`). Opens no model.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
 from modelprov.checkpoints.files import read_small_file
 from modelprov.errors import UsageError
-from modelprov.foreign.shown import shortened
+from modelprov.foreign.shown import quoted, shortened
 from modelprov.foreign.yaml_text import SEVERAL_DOCUMENTS, read_yaml
 from modelprov.recipes import notation
 from modelprov.recipes.chat_template import with_template_text
 from modelprov.recipes.recipe import Extension, Group, Recipe, Slice, SourceModel
 
-SUFFIXES = (".yml", ".yaml")
 MAX_BYTES = 10_000_000
 MODELS = ("model", "base_model", "tokenizer_source")
+BETWEEN = re.compile(r"^---[ \t]*(?:#[^\n]*)?\r?\n", re.MULTILINE)
+SOMETHING = re.compile(r"^[ \t]*[^\s#]", re.MULTILINE)
 SHOWN = 200  # characters of a recipe's own words in a message
-
-
-def is_recipe(location: str) -> bool:
-    """Whether a location means a recipe file."""
-    return location.lower().endswith(SUFFIXES)
 
 
 def is_merge(document: object) -> bool:
@@ -50,7 +47,42 @@ def load(path: Path) -> Recipe:
 
 
 def parse(text: str, where: str = "the recipe") -> Recipe:
-    """The recipe in a text; raises `UsageError` that says what is wrong, where, and what is known."""
+    """The recipe in a text; raises `UsageError` that says what is wrong, where, and what is known.
+
+    Of several documents the one without a name is the recipe, and the others are `recipes` that it names as models.
+    """
+    documents = [(line, each) for line, each in _documents(text) if SOMETHING.search(each)]
+    if len(documents) < 2:
+        return _parse(text, where)
+    given = [(line, _parse(each, f"{where}, the document from line {line} on")) for line, each in documents]
+    unnamed = [each for _, each in given if each.name is None]
+    if len(unnamed) != 1:
+        raise UsageError(f"{where}, line {documents[1][0]}: {notation.SEVERAL}", notation.SEVERAL_ADVICE)
+    named: dict[str, Recipe] = {}
+    for line, each in given:
+        if each.name is not None and (each.name in named or each.recipes):
+            raise UsageError(f"{where}, line {line}: two recipes are called {quoted(each.name)}", "Rename one.")
+        if each.name is not None:
+            named[each.name] = each
+    used = {location for _, each in given for location in each.locations}
+    idle = next((name for name in named if name not in used), None)
+    if idle is not None:
+        raise UsageError(
+            f"{where}: the recipe {quoted(idle)} is a model of no other in the file", "Name it, or remove it."
+        )
+    return unnamed[0].model_copy(update={"recipes": named | unnamed[0].recipes})
+
+
+def _documents(text: str) -> list[tuple[int, str]]:
+    """The YAML documents of a text, each with the line that it begins at."""
+    found, line = [], 1
+    for each in BETWEEN.split(text):
+        found.append((line, each))
+        line += each.count("\n") + 1
+    return found
+
+
+def _parse(text: str, where: str) -> Recipe:
     value, mistakes = read_yaml(text, merge_keys=True)
     if mistakes:
         first = mistakes[0]
@@ -91,6 +123,8 @@ def _in_words(error: ValidationError) -> str:
 def _known_keys(place: tuple[int | str, ...]) -> tuple[str, ...]:
     """The keys of the model at a place in the document."""
     names = [part for part in place if isinstance(part, str)]
+    while names and names[0] == "recipes":  # what is called anything, and says what a recipe says
+        names = names[2:]
     kinds: dict[str, type[BaseModel]] = {
         "models": SourceModel, "slices": Slice, "sources": SourceModel, "modelprov": Extension, "groups": Group,
     }  # fmt: skip

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from modelprov.checkpoints.formats.dtypes import DType
@@ -24,24 +23,12 @@ DTYPES = {
     "float32": DType.F32, "fp32": DType.F32, "float": DType.F32,
 }  # fmt: skip
 """Every word for a format that can be merged."""
-OTHER_BREAKS = frozenset("\x85\u2028\u2029")
 Location = Annotated[str, Field(max_length=4096)]
 """Where a model lies: no system knows a longer path."""
 Number = Annotated[float, BeforeValidator(number)]
 Layer = Annotated[int, Field(strict=True, le=MOST_LAYERS)]
 Setting = Any
 """A number, text or truth value; a list of numbers (a gradient over layers); or a list of {filter, value}."""
-
-
-class _Writer(yaml.SafeDumper):
-    """Writes text with line breaks that only YAML knows (such as U+2028) so that they are read back as they are."""
-
-    def represent_text(self, text: str) -> yaml.ScalarNode:
-        """Text, in quotation marks with escapes where it holds one of them."""
-        return self.represent_scalar("tag:yaml.org,2002:str", text, '"' if set(text) & OTHER_BREAKS else None)
-
-
-_Writer.add_representer(str, _Writer.represent_text)
 
 
 class SourceModel(Frozen):
@@ -80,7 +67,8 @@ class Extension(Frozen):
     `compare` measured, for readers; `reference` the model that differences are taken from; `stored_as` formats of kinds
     of tensors (canonical name without numbers) that `out_dtype` is not true of; `groups` weights that differ by tensor;
     `missing` what to do with a tensor that not every model has: copy it where only the base (or first model) has it
-    (the default), copy it from whoever has it, drop it, or stop.
+    (the default), copy it from whoever has it, drop it, or stop; `vocabulary` what to do where vocabularies have
+    different numbers of rows: stop (the default), leave the rows out that not every model has, or keep them all.
     """
 
     arithmetic: str | None = None
@@ -89,11 +77,12 @@ class Extension(Frozen):
     stored_as: dict[str, str] = Field(default_factory=dict)
     groups: tuple[Group, ...] = ()
     missing: Literal["base", "copy", "drop", "error"] = "base"
+    vocabulary: Literal["error", "crop", "pad"] = "error"
     seed: int = Field(default=0, ge=0, lt=1 << 63, strict=True)
 
 
 class Recipe(Frozen):
-    """A merge on paper."""
+    """A merge on paper; `recipes` are those, by name, that it names as models: the other documents of its file."""
 
     merge_method: str
     models: tuple[SourceModel, ...] = ()
@@ -105,6 +94,7 @@ class Recipe(Frozen):
     tokenizer_source: str | None = None
     chat_template: str | None = None
     name: str | None = None
+    recipes: dict[str, Recipe] = Field(default_factory=dict)
     modelprov: Extension = Extension()
 
     @field_validator("dtype", "out_dtype")
@@ -132,13 +122,25 @@ class Recipe(Frozen):
         named = [source.model for source in sources] + ([self.base_model] if self.base_model else [])
         return tuple(dict.fromkeys(named))
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where the models lie that all of it is made of: `locations`, with those of a named recipe in its place."""
+        found: list[str] = []
+        for where in self.locations:
+            named = self.recipes.get(where)
+            others = {name: each for name, each in self.recipes.items() if name != where}
+            found += [where] if named is None else named.model_copy(update={"recipes": others}).sources
+        return tuple(dict.fromkeys(found))
+
     def as_data(self) -> dict[str, Any]:
         """The recipe as plain data, for YAML and JSON, that `from_data` reads back as the same."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
     def as_yaml(self) -> str:
         """The recipe as text that `parse` reads back as the same."""
-        return yaml.dump(self.as_data(), Dumper=_Writer, sort_keys=False, allow_unicode=True)
+        from modelprov.recipes.writing import yaml_of  # whoever compares has no use for YAML
+
+        return yaml_of(self.as_data())
 
 
 def linear(weights: Mapping[str, float], arithmetic: str | None = None, out_dtype: str | None = None) -> Recipe:

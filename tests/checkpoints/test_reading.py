@@ -348,3 +348,10 @@ def test_buffers_for_direct_reads_begin_on_a_page() -> None:
         assert buffer.ctypes.data % page_cache.ALIGNMENT == 0
         assert len(buffer) == max(size, 1)
         buffer[:] = 1
+
+
+def test_what_a_segment_takes_is_worked_out_once_however_many_blocks_ask(tmp_path: Path) -> None:
+    """Worked out for every block it would make a pass quadratic in the size of its models."""
+    plan = plan_pass(opened(tmp_path), 20_000)
+    assert plan.sizes is plan.sizes
+    assert plan.bytes == plan.sizes.sum()

@@ -85,7 +85,7 @@ def test_without_a_gpu_auto_never_imports_torch_either(models: Path) -> None:
 
 NOT_FOR_A_VERDICT = (
     "scipy.special", "scipy.stats", "scipy.optimize", "scipy.linalg", "matplotlib", "jinja2", "huggingface_hub",
-    "markdown_it", "torch", "transformers", "asyncio",
+    "markdown_it", "torch", "transformers", "asyncio", "modelprov.merge.virtual", "modelprov.checkpoints.stated",
 )  # fmt: skip
 """What costs more to import than a comparison of two parents has to do; a rare rule may load what it needs."""
 

@@ -52,6 +52,25 @@ def test_an_adapter_is_compared_as_the_merged_weights_and_the_report_says_so(mod
     assert "read as merged weights" in above.replace("\n", " ")
 
 
+def test_several_adapters_at_once_are_merged_one_after_the_other(models: Path) -> None:
+    base, first, second = (models / name for name in ("base", "first", "second"))
+    merge_by = "merge_method: linear\nmodels: [{{model: {}, parameters: {{weight: 1}}}}]\ndtype: bfloat16\n"
+    (models / "recipe.yml").write_text(merge_by.format("base+first") + "modelprov: {arithmetic: float32}\n")
+    merge(models / "recipe.yml", models / "merged")
+    both = open_checkpoint(f"{base}+{first}+{second}")
+    again = open_checkpoint(f"{models / 'merged'}+{second}")
+    assert all(np.array_equal(values_of(both, name), values_of(again, name)) for name in both.tensors)
+    assert sum("read as merged weights" in note for note in both.notes) == 2
+
+
+def test_an_adapter_beside_itself_at_another_place_is_a_copy_and_beside_another_is_none(models: Path) -> None:
+    base, first, second = (models / name for name in ("base", "first", "second"))
+    shutil.copytree(first, models / "again")
+    report = compare(f"{base}+{models / 'again'}", f"{base}+{first}", f"{base}+{second}", base, device="cpu", threads=1)
+    assert report.verdict.class_ == "copy"
+    assert "first" in report.verdict.summary
+
+
 def test_a_recipe_takes_a_base_with_an_adapter_beside_it_and_writes_the_merged_model(models: Path) -> None:
     recipe = models / "recipe.yml"
     recipe.write_text(

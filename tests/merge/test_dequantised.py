@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def test_a_quantised_model_is_merged_as_the_numbers_that_it_stores(kind: str, tm
     plain = model(tmp_path / "plain", hidden=32)
     other = model(tmp_path / "other", hidden=32)
     packed = as_fp8(other, tmp_path / "fp8", "block") if kind == "fp8" else as_gguf(other, tmp_path / "m.gguf", "Q8_0")
-    weights = {str(plain): 0.5, str(packed): 0.5}
+    weights: dict[str | PathLike[str], float] = {str(plain): 0.5, str(packed): 0.5}
     tried = modelprov.merge(weights, tmp_path / "out", dry_run=True)
     assert any("dequantised" in note for note in tried.plan.notes)
     made = modelprov.merge(weights, tmp_path / "out")

@@ -160,7 +160,7 @@ NAMED: dict[str, str] = {
     "a hidden file": ".env",
     "a file that is no template": "plain.jinja",
     "nothing": "absent.jinja",
-    "a name for another program": "chatml",
+    "a name for another program": "vicuna",
     "a folder": "folder.jinja",
     "a pipe": "pipe.jinja",
     "not a path at all": "a\0b.jinja",

@@ -50,13 +50,35 @@ def test_what_mergekit_knows_and_we_do_not_is_named(text: str, words: str) -> No
     assert caught.value.advice
 
 
-@pytest.mark.parametrize(
-    "text", [f"{LINEAR}---\n{LINEAR}", f"name: x\n{LINEAR}---\nname: y\n{LINEAR}", "---\na: 1\n---\nb: 2\n"]
-)
-def test_several_documents_are_several_recipes(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [f"{LINEAR}---\n{LINEAR}", f"name: x\n{LINEAR}---\nname: y\n{LINEAR}"])
+def test_several_documents_of_which_none_or_two_are_to_be_made_are_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "r.yml").write_text(text)
     with pytest.raises(UsageError, match=r"line \d+: several recipes .*mergekit-multi"):
         load(tmp_path / "r.yml")
+
+
+def test_of_several_documents_the_one_without_a_name_names_the_others() -> None:
+    one = "name: x\n" + LINEAR
+    text = f"# a comment\n---\n{one}---\n# another\n---\nmerge_method: linear\nmodels: [{{model: x}}, {{model: c}}]\n"
+    recipe = parse(text)
+    assert recipe.locations == ("x", "c")
+    assert recipe.sources == ("a", "b", "c")
+    assert recipe.recipes["x"] == parse(one)
+    assert parse(recipe.as_yaml()) == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"name: x\n{LINEAR}---\n{LINEAR}", "'?x'? is a model of no other"),
+        (f"name: x\n{LINEAR}---\nname: x\n{LINEAR}---\n{LINEAR}", "two recipes are called"),
+        (f"name: x\n{LINEAR}---\nmerge_methods: linear", r"from line \d+ on"),
+        (f"{LINEAR}recipes: {{x: {{merge_methods: 1}}}}", "merge_method"),
+    ],
+)
+def test_what_is_wrong_in_several_documents_is_said(text: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        parse(text)
 
 
 @pytest.mark.parametrize("method", ["slerp", "nearswap", "arcee_fusion"])

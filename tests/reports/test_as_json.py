@@ -12,7 +12,9 @@ import pytest
 from modelprov.errors import UsageError
 from modelprov.reports.comparison.as_json import load_report, render_json
 from modelprov.reports.comparison.report import Report
+from tests.calls import calls
 from tests.reports import samples
+from tests.reports.sample_parts import measures
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "report.schema.json"
 
@@ -76,3 +78,24 @@ def test_what_is_no_report_is_refused_with_advice(text: str, words: str) -> None
     with pytest.raises(UsageError, match=words) as caught:
         load_report(text)
     assert caught.value.advice
+
+
+def with_tensors(names: list[str]) -> Report:
+    """A report of a merge with these tensors."""
+    row = measures("a tensor", "experts", 3)
+    rows = tuple(row.model_copy(update={"name": name}) for name in names)
+    return samples.merge().model_copy(update={"tensors": rows})
+
+
+def test_a_name_that_looks_like_the_border_of_two_rows_stays_on_its_line() -> None:
+    hostile = ['a}, {"name": "b', "}, {", '},\n    {"name', "c"]
+    text = render_json(with_tensors(hostile))
+    rows = [json.loads(line.rstrip(",")) for line in text.splitlines() if line.startswith('    {"name"')]
+    assert [row["name"] for row in rows[-4:]] == hostile
+    assert [row["name"] for row in json.loads(text)["tensors"]] == hostile
+
+
+def test_a_tensor_more_costs_few_calls_in_a_report() -> None:
+    few, many = (with_tensors([f"tensor {number}" for number in range(size)]) for size in (100, 600))
+    render_json(few)
+    assert (calls(lambda: render_json(many)) - calls(lambda: render_json(few))) / 500 < 8

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelprov.checkpoints.layouts.components import component_of, components_of
-from modelprov.checkpoints.layouts.makers import has_own_order
+from modelprov.checkpoints.layouts.families import has_own_order
 from modelprov.checkpoints.layouts.naming import canonical_columns, canonical_name, squeezed, tied_head
 from modelprov.checkpoints.layouts.prefixes import prefixes_aside, respelled
 from modelprov.checkpoints.layouts.roles import Shape, roles_of
@@ -25,6 +25,7 @@ from modelprov.checkpoints.types import (
     TensorView,
     Unaligned,
     is_decisive,
+    many,
 )
 from modelprov.collector import paused
 from modelprov.foreign.shown import quoted
@@ -96,7 +97,7 @@ def _aligned(
         columns.append(list(own.views.values()) if theirs == list(own.views) else [own.views[name] for name in theirs])
     shapes = [named[0].shapes[name] for name in names]
     guessed = [name in guesses for name in names]
-    return list(map(AlignedTensor, names, *components_of(names, shapes), shapes, zip(*columns, strict=True), guessed))
+    return many(AlignedTensor, names, *components_of(names, shapes), shapes, zip(*columns, strict=True), guessed)
 
 
 def _names(number: int, checkpoint: Checkpoint, unaligned: list[Unaligned]) -> _Names:

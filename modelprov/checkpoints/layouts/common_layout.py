@@ -15,23 +15,18 @@ import numpy as np
 
 from modelprov.checkpoints.homes import json_in
 from modelprov.checkpoints.layouts.decoded import DecodedSource
-from modelprov.checkpoints.layouts.makers import (
-    PAIRED,
-    ROOT,
-    Geometry,
-    Part,
-    Reading,
+from modelprov.checkpoints.layouts.families import (
     Threes,
     fused_reading,
     is_conv1d,
-    is_makers,
-    makers_reading,
     may_be_seen_otherwise,
     stack_reading,
     threes_of,
     turned_reading,
 )
-from modelprov.checkpoints.layouts.naming import canonical_name, canonical_views, squeezed
+from modelprov.checkpoints.layouts.makers import PAIRED, ROOT, is_makers, makers_reading
+from modelprov.checkpoints.layouts.naming import canonical_columns, canonical_name, canonical_names, squeezed
+from modelprov.checkpoints.layouts.readings import Geometry, Part, Reading
 from modelprov.checkpoints.layouts.relaid import RelaidTensor
 from modelprov.checkpoints.layouts.roles import Shape, text_config
 from modelprov.checkpoints.layouts.side_files import PARAMS
@@ -59,18 +54,34 @@ def in_common_layout(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, ...
 
     Quantised ones and fingerprints stay as they are.
     """
-    stored = [{name: ref.shape for name, ref in checkpoint.tensors.items()} for checkpoint in checkpoints]
-    if all(shapes == stored[0] for shapes in stored[1:]) or not any(map(may_be_seen_otherwise, stored)):
+    signs = [may_be_seen_otherwise(checkpoint.tensors) for checkpoint in checkpoints]
+    if not any(signs):
         return tuple(checkpoints)
-    models = [_model(checkpoint) for checkpoint in checkpoints]
-    widths = frozenset(width for checkpoint in checkpoints for width in _widths(checkpoint))
-    usual = _usual(models, widths)
+    told = _not_everywhere(checkpoints, signs)
+    if not any(told):
+        return tuple(checkpoints)
+    models = [_model(checkpoint, own) for own, checkpoint in zip(told, checkpoints, strict=True)]
+    heads = _heads(checkpoints)
+    usual = _usual(models, heads)
     return tuple(
         model.checkpoint
-        if model.checkpoint.packings or model.checkpoint.fingerprint is not None
-        else _relaid(model, [other for other in (*models, *usual) if other is not model], widths)
-        for model in models
+        if not own or model.checkpoint.packings or model.checkpoint.fingerprint is not None
+        else _relaid(model, [other for other in (*models, *usual) if other is not model], heads)
+        for own, model in zip(told, models, strict=True)
     )
+
+
+def _not_everywhere(checkpoints: Sequence[Checkpoint], signs: Sequence[Sequence[str]]) -> list[bool]:
+    """Whether others do not store some of these tensors in the same shape, for each of the checkpoints."""
+    held = [
+        dict(zip(canonical_names(tuple(checkpoint.tensors)), checkpoint.tensors.values(), strict=True))
+        for checkpoint in checkpoints
+    ]
+    found = []
+    for checkpoint, names in zip(checkpoints, signs, strict=True):
+        own = [(canonical_name(name), checkpoint.tensors[name].shape) for name in names]
+        found.append(any(name not in other or other[name].shape != shape for name, shape in own for other in held))
+    return found
 
 
 def in_usual_layout(checkpoint: Checkpoint) -> Checkpoint:
@@ -81,45 +92,48 @@ def in_usual_layout(checkpoint: Checkpoint) -> Checkpoint:
     plain = not checkpoint.packings and checkpoint.fingerprint is None
     if not plain or not any(name.endswith(ROOT) for name in checkpoint.tensors):
         return checkpoint
-    model, widths = _model(checkpoint), frozenset(_widths(checkpoint))
-    usual = _as_usual(model, widths) if is_makers(model.shapes) else None
-    return checkpoint if usual is None else _relaid(model, [usual], widths)
+    model, heads = _model(checkpoint), _heads([checkpoint])
+    usual = _as_usual(model, heads) if is_makers(model.shapes) else None
+    return checkpoint if usual is None else _relaid(model, [usual], heads)
 
 
-def _usual(models: Sequence[_Model], widths: frozenset[int]) -> list[_Model]:
+def _usual(models: Sequence[_Model], heads: Geometry) -> list[_Model]:
     """Models of Meta's and Mistral's layout as they are in the usual one, for others beside which nobody has that."""
     paired = [model for model in models if ROOT in model.shapes and is_makers(model.shapes)]
     if len(paired) == len(models):
         return []
-    return [_as_usual(model, widths) for model in paired]
+    return [_as_usual(model, heads) for model in paired]
 
 
-def _as_usual(model: _Model, widths: frozenset[int]) -> _Model:
+def _as_usual(model: _Model, heads: Geometry) -> _Model:
     """What of a model of Meta's or Mistral's layout is in the usual one, by names and shapes."""
-    readings = [makers_reading(name, model.shapes, Geometry(widths)) for name in model.shapes]
+    readings = [makers_reading(name, model.shapes, heads) for name in model.shapes]
     seen = {part.name: part.shape for reading in readings if reading is not None for part in reading.parts}
     return replace(model, shapes=seen, seen=seen)
 
 
-def _model(checkpoint: Checkpoint) -> _Model:
+def _model(checkpoint: Checkpoint, whole: bool = True) -> _Model:
+    """The checkpoint by canonical name; no more than what can be compared unless it is seen otherwise itself."""
+    names, columns, shapes = canonical_columns(checkpoint)
+    seen = dict(zip(reversed(names), reversed(shapes), strict=True))  # of two of a name, the first
+    if not whole:
+        return _Model(checkpoint, {}, seen, seen, {})
     stored: dict[str, TensorRef] = {}
-    for name, ref in checkpoint.tensors.items():
-        stored.setdefault(canonical_name(name), ref)
-    seen: dict[str, Shape] = {}
+    for name, ref in zip(canonical_names(tuple(checkpoint.tensors)), checkpoint.tensors.values(), strict=True):
+        stored.setdefault(name, ref)
     views: dict[str, list[str]] = {}
-    for name, view, shape in canonical_views(checkpoint):
-        seen.setdefault(name, shape)
+    for name, view in zip(names, columns, strict=True):
         views.setdefault(view.ref.name, []).append(name)
-    shapes = {name: ref.shape for name, ref in stored.items()}
-    return _Model(checkpoint, stored, shapes, seen, {name: tuple(names) for name, names in views.items()})
+    own = {name: ref.shape for name, ref in stored.items()}
+    return _Model(checkpoint, stored, own, seen, {name: tuple(of) for name, of in views.items()})
 
 
-def _relaid(model: _Model, others: Sequence[_Model], widths: frozenset[int]) -> Checkpoint:
+def _relaid(model: _Model, others: Sequence[_Model], heads: Geometry) -> Checkpoint:
     """A model with the tensors in another layout that another model has there."""
     chosen: dict[str, Reading] = {}
     open_: dict[str, Reading] = {}
     alike: dict[str, Reading] = {}
-    for name, reading, other in _readings(model, others, widths):
+    for name, reading, other in _readings(model, others, heads):
         if reading.open:
             if reading.wanted in other.seen:
                 open_.setdefault(name, reading)
@@ -128,9 +142,8 @@ def _relaid(model: _Model, others: Sequence[_Model], widths: frozenset[int]) -> 
     if chosen:  # then all of it, under the other names
         chosen = {name: each for name, each in alike.items() if each.layout == PAIRED} | chosen
     taken = Counter(part.name for reading in chosen.values() for part in reading.parts)
-    kept = {
-        name for ref_name, names in model.views.items() if ref_name not in _names_of(model, chosen) for name in names
-    }
+    seen_otherwise = {model.stored[name].name for name in chosen}
+    kept = {name for ref_name, names in model.views.items() if ref_name not in seen_otherwise for name in names}
     chosen = {
         name: reading
         for name, reading in chosen.items()
@@ -142,17 +155,13 @@ def _relaid(model: _Model, others: Sequence[_Model], widths: frozenset[int]) -> 
     return _with(model, chosen, notes)
 
 
-def _names_of(model: _Model, chosen: Mapping[str, Reading]) -> set[str]:
-    return {model.stored[name].name for name in chosen}
-
-
-def _readings(model: _Model, others: Sequence[_Model], widths: frozenset[int]) -> Iterator[tuple[str, Reading, _Model]]:
+def _readings(model: _Model, others: Sequence[_Model], heads: Geometry) -> Iterator[tuple[str, Reading, _Model]]:
     """Every way to see a stored tensor, by canonical name, in the layout of another model."""
     config = text_config(model.checkpoint.config)
-    geometry = Geometry(widths, str(config.get("model_type", "")).lower())
+    geometry = replace(heads, kind=str(config.get("model_type", "")).lower())
     makers = is_makers(model.shapes)
     for other in others:
-        conv1d = is_conv1d(model.shapes, other.shapes)
+        conv1d = is_conv1d(model.shapes, other.seen)
         threes: Threes = threes_of(other.seen)
         for name in model.shapes:
             reading = makers_reading(name, model.shapes, geometry) if makers else None
@@ -230,19 +239,38 @@ def _told_open(open_: Mapping[str, Reading]) -> list[str]:
     ]
 
 
-def _widths(checkpoint: Checkpoint) -> Iterator[int]:
+def _heads(checkpoints: Sequence[Checkpoint]) -> Geometry:
+    """What all of them say of their heads."""
+    told = [(checkpoint, _params(checkpoint)) for checkpoint in checkpoints]
+    return Geometry(
+        frozenset(width for checkpoint, params in told for width in _widths(checkpoint, params)),
+        vision=frozenset(width for checkpoint, params in told for width in _vision_widths(checkpoint, params)),
+    )
+
+
+def _params(checkpoint: Checkpoint) -> Mapping[str, Any]:
+    """Meta's or Mistral's own config; nothing where none can be read."""
+    home = checkpoint.beside
+    try:
+        return json_in(home, PARAMS) if home is not None and home.has(PARAMS) else {}
+    except ModelprovError:
+        return {}
+
+
+def _vision_widths(checkpoint: Checkpoint, params: Mapping[str, Any]) -> Iterator[int]:
+    """Dimensions of a head of the part that sees."""
+    for told in ((checkpoint.config or {}).get("vision_config"), params.get("vision_encoder")):
+        if isinstance(told, dict):
+            yield from _width(told.get("head_dim"), told.get("hidden_size"), told.get("num_attention_heads"))
+
+
+def _widths(checkpoint: Checkpoint, params: Mapping[str, Any]) -> Iterator[int]:
     """Dimensions of a head of attention, as its config, Meta's or Mistral's `params.json` and a stored table say."""
     config = text_config(checkpoint.config)
     yield from _width(config.get("head_dim"), config.get("hidden_size"), config.get("num_attention_heads"))
     if "n_head" in config:  # GPT-2, Bloom
         yield from _width(None, config.get("n_embd", config.get("hidden_size")), config["n_head"])
-    home = checkpoint.beside
-    if home is not None and home.has(PARAMS):
-        try:
-            told = json_in(home, PARAMS)
-        except ModelprovError:
-            told = {}
-        yield from _width(told.get("head_dim"), told.get("dim"), told.get("n_heads"))
+    yield from _width(params.get("head_dim"), params.get("dim"), params.get("n_heads"))
     table = checkpoint.tensors.get("rope.freqs")
     if table is not None and len(table.shape) == 1:
         yield 2 * table.shape[0]

@@ -14,7 +14,7 @@ from typing import Any
 
 from modelprov.checkpoints.layouts.numbered import kinds_of
 from modelprov.checkpoints.layouts.roles import Shape, generates, roles_of, says_tied, text_config, vocabulary_role
-from modelprov.checkpoints.types import Checkpoint, TensorRef, TensorView
+from modelprov.checkpoints.types import Checkpoint, TensorRef, TensorView, many
 
 Canonical = tuple[str, TensorView, Shape]
 
@@ -121,7 +121,7 @@ def canonical_columns(checkpoint: Checkpoint) -> tuple[Sequence[str], Sequence[T
     names, refs = canonical_names(tuple(checkpoint.tensors)), list(checkpoint.tensors.values())
     shapes = [ref.shape for ref in refs]
     counts = {shape: math.prod(shape) for shape in set(shapes)}
-    views = [TensorView(ref, ref.start, counts[ref.shape]) for ref in refs]
+    views = many(TensorView, refs, [ref.start for ref in refs], map(counts.__getitem__, shapes))
     fused = _maybe_fused(names)
     if not fused:
         return names, views, shapes

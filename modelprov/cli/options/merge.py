@@ -63,7 +63,7 @@ def recipe_and_folder(words: Sequence[str], *, linear: bool) -> tuple[Path | Map
 
 
 def _recipe(words: Sequence[str]) -> Path:
-    from modelprov.recipes.reading import is_recipe
+    from modelprov.recipes.suffixes import is_recipe
 
     if len(words) != 2 or not is_recipe(words[0]):
         raise UsageError(

@@ -7,6 +7,7 @@ the rest is the same. Estimates; judges nothing.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +26,17 @@ def quadrant(sample: Sample, parent: int) -> float | None:
     Whether both lie on the same side of their tensor's median hangs on half of all elements alone (the quadrant
     correlation; F. Mosteller 1946). For Gaussians sin(pi q / 2) is the correlation.
     """
-    sides = _sides(sample.suspect, sample.group) * _sides(sample.parents[parent], sample.group)
-    telling = sides != 0
-    return math.sin(math.pi / 2 * float(sides[telling].mean())) if telling.any() else None
+    return quadrants(sample, [parent])[0]
+
+
+def quadrants(sample: Sample, parents: Sequence[int]) -> tuple[float | None, ...]:
+    """The same with several parents."""
+    own, found = _sides(sample.suspect, sample.group), list[float | None]()
+    for parent in parents:
+        sides = own * _sides(sample.parents[parent], sample.group)
+        telling = sides != 0
+        found.append(math.sin(math.pi / 2 * float(sides[telling].mean())) if telling.any() else None)
+    return tuple(found)
 
 
 def equal_beyond_chance(sample: Sample, parent: int) -> float:
@@ -79,10 +88,17 @@ def change_by_size(sample: Sample, parent: int) -> tuple[float, float] | None:
 
 def _sides(values: Float64, group: npt.NDArray[np.int32]) -> npt.NDArray[np.int8]:
     """On which side of its tensor's median each value lies: -1, 0 or 1."""
-    order, first, counts = _sorted_by_tensor(values, group)
-    medians = np.repeat(values[order][first + counts // 2], counts)
+    order = None if (np.diff(group) >= 0).all() else np.argsort(group, kind="stable")
+    sorted_by = values if order is None else values[order]
+    first = np.flatnonzero(np.diff(group if order is None else group[order], prepend=-1))
+    counts = np.diff(np.append(first, len(values)))
+    tensors = zip(first.tolist(), counts.tolist(), strict=True)
+    medians = [np.partition(sorted_by[at : at + count], count // 2)[count // 2] for at, count in tensors]
+    found = np.asarray(np.sign(sorted_by - np.repeat(medians, counts)), np.int8)
+    if order is None:
+        return found
     sides = np.empty(len(order), np.int8)
-    sides[order] = np.sign(values[order] - medians)
+    sides[order] = found
     return sides
 
 

@@ -42,15 +42,12 @@ def fit_one_each(sums: Float64, elements: Int64, blocks: Int64) -> EachFit:
         squares = np.maximum(cc - 2 * alpha * ac + alpha * alpha * aa, 0.0)
         error = np.sqrt(blocks / (blocks - 1) * squares) / uu
         collinearity = np.clip(uv / (np.sqrt(uu) * np.sqrt(vv)), -1.0, 1.0)
-    z = collinearity * np.sqrt(elements)
-    columns = [
-        np.where(known, values, np.nan)
-        for values, known in ((alpha, solved), (collinearity, told), (z, told), (error, enough))
-    ]
-    reason = np.where(elements == 0, NO_ELEMENTS, None)
+    alpha, error = np.where(solved, alpha, np.nan), np.where(enough, error, np.nan)
+    collinearity = np.where(told, collinearity, np.nan)
+    reason: list[str | None] = [None if count else NO_ELEMENTS for count in elements.tolist()]
     for row in np.flatnonzero(~told & (elements > 0)).tolist():
         reason[row] = alone.fit_one(float(uu[row]), float(uv[row]), float(vv[row]), int(elements[row])).reason
-    return EachFit(*columns, reason.tolist())
+    return EachFit(alpha, collinearity, collinearity * np.sqrt(elements), error, reason)
 
 
 def fit_many_each(gram: Float64, cross: Float64, vv: Float64) -> EachFit:
@@ -69,11 +66,12 @@ def fit_many_each(gram: Float64, cross: Float64, vv: Float64) -> EachFit:
     solution = np.linalg.solve(correlations, (cross[rows] / own)[:, :, None])[:, :, 0] / own
     r_squared = np.minimum((cross[rows][:, None] @ solution[:, :, None])[:, 0, 0] / vv[rows], 1.0)
     alpha[rows], collinearity[rows] = solution[:, 0], np.sqrt(np.maximum(r_squared, 0.0))
-    nothing = ~gram.any(axis=(1, 2)) & ~cross.any(axis=1)  # thousands of rows, where only a sample was read
-    reason = np.full(len(vv), None, object)
-    reason[nothing] = alone.fit_many(np.zeros(gram.shape[1:]), np.zeros(gram.shape[1]), 0.0, simplex=False).reason
+    nothing = (gram == 0).all(axis=(1, 2)) & (cross == 0).all(axis=1)  # thousands, where only a sample was read
+    empty = alone.fit_many(np.zeros(gram.shape[1:]), np.zeros(gram.shape[1]), 0.0, simplex=False).reason
+    reason = [empty if each else None for each in nothing.tolist()]
     unsolved = ~nothing
     unsolved[rows] = False
     for row in np.flatnonzero(unsolved).tolist():
         reason[row] = alone.fit_many(gram[row], cross[row], float(vv[row]), simplex=False).reason
-    return EachFit(alpha, collinearity, *np.full((2, len(vv)), np.nan), reason.tolist())
+    none = np.full(len(vv), np.nan)
+    return EachFit(alpha, collinearity, none, none, reason)

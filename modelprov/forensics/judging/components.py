@@ -8,7 +8,7 @@ import numpy as np
 
 from modelprov.forensics.estimators.likelihood import Likelihood
 from modelprov.forensics.judging.part_alphas import PartAlpha
-from modelprov.forensics.judging.rows import Table
+from modelprov.forensics.judging.rows import COMPONENTS, Table, grouped
 from modelprov.forensics.sums.moments import ELEMENTS, FIRST_PAIR, layout
 from modelprov.forensics.thresholds import HALF, KNOWN, MINIMUM_ELEMENTS
 
@@ -18,13 +18,13 @@ def held_whole(table: Table) -> tuple[tuple[str, ...], ...]:
     n = table.moments.n
     own = [FIRST_PAIR + layout(n).pairs.index((0, parent)) for parent in range(1, n)]
     held: list[list[str]] = [[] for _ in own]
-    components = table.groups(lambda tensor: tensor.component if tensor.decisive else None)
+    components = grouped(np.where(table.decisive, table.component, -1))
     for component, rows in components.items():
-        counts = table.moments.counts[np.asarray(rows, np.int64)].sum(axis=0)
+        counts = table.moments.counts[rows].sum(axis=0)
         same = counts[own] == counts[ELEMENTS]
         if counts[ELEMENTS] >= MINIMUM_ELEMENTS and (n == 2 or not same.all()):
             for parent in np.flatnonzero(same):
-                held[parent].append(str(component))
+                held[parent].append(str(COMPONENTS[component]))
     return tuple(tuple(names) if len(names) < len(components) else () for names in held)
 
 

@@ -125,7 +125,7 @@ def _moved(row: Measures, label: str) -> bool:
 def settled(findings: Findings, alignment: Alignment) -> bool:
     """Whether the bits of all weights that may carry a verdict are accounted for where they stand."""
     bits = findings.verdict.class_ in (VerdictClass.COPY, VerdictClass.MERGE)
-    return bits and alignment.decisive_share() == 1 and findings.facts.explained == 1
+    return bits and findings.facts.explained == 1 and alignment.decisive_share() == 1
 
 
 def tells_more(again: tuple[Findings, Alignment], than: tuple[Findings, Alignment]) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from modelprov.checkpoints.types import AlignedTensor, Component, Packing
+from modelprov.checkpoints.types import AlignedTensor, Packing
 from modelprov.forensics.judging import rows, stacked, wording
 from modelprov.forensics.judging.beyond import in_view_of
 from modelprov.forensics.judging.decision import Decision
@@ -16,7 +17,7 @@ from modelprov.forensics.judging.gathering import Evidence, explained_rows, gath
 from modelprov.forensics.judging.named_method import claimed, decision_of, named, open_to_methods, told, told_open
 from modelprov.forensics.judging.packed import bounded, in_view_of_packing, shown, with_width
 from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas, same_bits_alphas
-from modelprov.forensics.judging.rows import Table
+from modelprov.forensics.judging.rows import COMPONENTS, Table, grouped
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
 from modelprov.forensics.judging.stacked import ScaleOf, pieces_of
 from modelprov.forensics.judging.verdict import akin, decide, held
@@ -185,7 +186,7 @@ def _rows(
 ) -> tuple[Measures, tuple[Measures, ...], tuple[Measures, ...], tuple[Measures, ...]]:
     """Overall, components, layers, cells; without figures of a mixture where the models are not `kin`."""
 
-    def measure(table: Table, name: str, members: Sequence[int], **fields: object) -> Measures:
+    def measure(table: Table, name: str, members: npt.ArrayLike, **fields: object) -> Measures:
         return rows.measure(table, name, members, mixed=kin, **fields)
 
     def fixed(kind: str, key: object) -> dict[str, object]:
@@ -198,21 +199,20 @@ def _rows(
             "sigma_relative": part.sigma_relative,
         }  # fmt: skip
 
-    def cell(tensor: AlignedTensor) -> tuple[int, Component] | None:
-        return None if tensor.layer is None else (tensor.layer, tensor.component)
-
-    order = list(Component)
-    components = sorted(table.groups(lambda tensor: tensor.component).items(), key=lambda item: order.index(item[0]))  # type: ignore[arg-type]
-    layers = sorted(table.groups(lambda tensor: tensor.layer).items(), key=lambda item: item[0])  # type: ignore[arg-type,return-value]
+    kinds = len(COMPONENTS)
+    components = [(COMPONENTS[key], rows) for key, rows in sorted(grouped(table.component).items())]
+    layers = sorted(grouped(table.layer).items())
+    cells = grouped(np.where(table.layer < 0, -1, table.layer * kinds + table.component))
+    placed = [((key // kinds, COMPONENTS[key % kinds]), rows) for key, rows in cells.items()]
     return (
-        measure(table, "all tensors", range(len(table.tensors))),
+        measure(table, "all tensors", np.arange(len(table.tensors))),
         tuple(
             measure(table, str(key), rows, component=str(key), **fixed("component", key)) for key, rows in components
         ),
         tuple(measure(table, f"layer {key}", rows, layer=key, **fixed("layer", key)) for key, rows in layers),
         tuple(
-            measure(table, f"layer {key[0]}, {key[1]}", rows, layer=key[0], component=str(key[1]), **fixed("cell", key))  # type: ignore[index]
-            for key, rows in table.groups(cell).items()
+            measure(table, f"layer {key[0]}, {key[1]}", rows, layer=key[0], component=str(key[1]), **fixed("cell", key))
+            for key, rows in placed
         ),
     )
 

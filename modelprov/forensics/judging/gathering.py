@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.types import Packing
 from modelprov.forensics.estimators import interval
-from modelprov.forensics.estimators.at_their_places import change_by_size, equal_beyond_chance, inner_share, quadrant
+from modelprov.forensics.estimators.at_their_places import change_by_size, equal_beyond_chance, inner_share, quadrants
 from modelprov.forensics.estimators.likelihood import Likelihood
 from modelprov.forensics.estimators.precision import Precision, precisions, short
 from modelprov.forensics.judging.components import follows_another, held_whole
@@ -259,12 +259,12 @@ def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: 
         shares = (1.0,) if len(parents) == 1 else weights or (0.0,)
         near = NEAR < max(shares) <= BEYOND
         some = subsample(of.sample, ROLES_ELEMENTS, 0)
-        measured: _AtPlaces = {"signs": tuple(quadrant(some, parent) for parent in parents)}
+        measured: _AtPlaces = {"signs": quadrants(some, parents)}
         if near:
             measured["proportional"] = change_by_size(of.sample, shares.index(max(shares)))
         return measured
     return {
-        "signs": tuple(quadrant(of.sample, parent) for parent in parents),
+        "signs": quadrants(of.sample, parents),
         "beyond_chance": tuple(equal_beyond_chance(of.sample, parent) for parent in parents),
     }
 

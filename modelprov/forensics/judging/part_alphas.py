@@ -14,7 +14,7 @@ from modelprov.forensics.estimators import interval, likelihood
 from modelprov.forensics.estimators.clustered import NORMAL_95
 from modelprov.forensics.estimators.likelihood import Likelihood
 from modelprov.forensics.search.fits import Fits, subsample
-from modelprov.forensics.search.recipes import Scored, Scorer
+from modelprov.forensics.search.recipes import Scored
 from modelprov.forensics.search.same_bits import bounds_in
 from modelprov.forensics.thresholds import COVERED, PART_ELEMENTS, PART_ERROR
 
@@ -95,8 +95,8 @@ def same_bits_alphas(
         coverage = before[part].coverage if part in before else None
         weights = remade.recipe.weights[strata, 0]
         if (remade.recipe.weights[strata] == remade.recipe.weights[strata[0]]).all():
-            scorer = Scorer(fits.sample.take(members), fits.stratum[members])
-            bounds = bounds_in(remade, scorer, int(strata[0])) if scorer.elements else None
+            bits = fits.scorer.of_elements(members)
+            bounds = bounds_in(remade, bits, int(strata[0])) if bits.elements else None
             found.pop(part, None)
             if bounds is not None:
                 found[part] = PartAlpha(float(weights[0]), *bounds, coverage)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter
 
-from modelprov.checkpoints.types import AlignedTensor
+from modelprov.checkpoints.types import AlignedTensor, Component
 from modelprov.collector import paused
 from modelprov.forensics.estimators.least_squares import BlockSums, OneParent, fit_many, fit_one
 from modelprov.forensics.estimators.least_squares_each import EachFit, fit_many_each, fit_one_each
@@ -29,6 +30,7 @@ from modelprov.forensics.sums.moments import (
     layout,
 )
 
+COMPONENTS = tuple(Component)
 NO_FINITE = "no finite element"
 
 
@@ -72,14 +74,24 @@ class Table:
         """Moments of some tensors, added up."""
         return self.moments[np.asarray(members, np.int64)].total()
 
-    def groups(self, key: Callable[[AlignedTensor], Hashable]) -> dict[Hashable, list[int]]:
-        """Tensor rows by key, in order of first appearance; a key of None leaves a tensor out."""
-        found: dict[Hashable, list[int]] = {}
-        for row, tensor in enumerate(self.tensors):
-            value = key(tensor)
-            if value is not None:
-                found.setdefault(value, []).append(row)
-        return found
+    @cached_property
+    def component(self) -> Int64:
+        """The place of each tensor's component in `COMPONENTS`, int64 [t]."""
+        place = {component: number for number, component in enumerate(COMPONENTS)}
+        return np.array([place[tensor.component] for tensor in self.tensors], np.int64)
+
+    @cached_property
+    def layer(self) -> Int64:
+        """The layer of each tensor, -1 without one, int64 [t]."""
+        return np.array([-1 if tensor.layer is None else tensor.layer for tensor in self.tensors], np.int64)
+
+
+def grouped(keys: Int64) -> dict[int, Int64]:
+    """Rows by their key, int64 [t], in order of first appearance; a key of -1 leaves a row out."""
+    order = np.argsort(keys, kind="stable")
+    edges = np.flatnonzero(np.diff(keys[order], prepend=-1, append=-1)).tolist()
+    groups = [order[start:stop] for start, stop in pairwise(edges)]
+    return {int(keys[rows[0]]): rows for rows in sorted(groups, key=lambda rows: int(rows[0]))}
 
 
 def least_squares(moments: Moments, parent: int = 1) -> OneParent:

@@ -177,7 +177,7 @@ def _candidate(recipe: WeightedSum, strata: Strata, table: Table, bit_equal: flo
 
 def _groups(recipe: WeightedSum, strata: Strata, table: Table, labels: Sequence[str]) -> tuple[RecipeGroup, ...]:
     """The recipe's pieces, largest first."""
-    counts = np.bincount(strata.of_tensor, [tensor.count for tensor in table.tensors], minlength=len(strata.names))
+    counts = np.bincount(strata.of_tensor, table.sizes, minlength=len(strata.names))
     rows, inverse = np.unique(recipe.weights, axis=0, return_inverse=True)
     groups = []
     for row, weights in enumerate(rows):

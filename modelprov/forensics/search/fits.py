@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -57,9 +57,14 @@ class Fits:
     exact: Exact | None
     candidates: tuple[Scored, ...]
 
-    def of_tensors(self, rows: Sequence[int]) -> Fits:
+    @cached_property
+    def scorer(self) -> Scorer:
+        """Counts the bits of the sample; kept, since every part of the model asks."""
+        return Scorer(self.sample, self.stratum)
+
+    def of_tensors(self, rows: npt.NDArray[np.int64]) -> Fits:
         """The same fits with the sampled elements of some tensors only: what is exact there is judged there."""
-        chosen = np.isin(self.sample.group, np.asarray(rows, np.int64))
+        chosen = np.isin(self.sample.group, rows)
         return self if chosen.all() else replace(self, sample=self.sample.take(chosen), stratum=self.stratum[chosen])
 
 

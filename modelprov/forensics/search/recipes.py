@@ -24,6 +24,8 @@ STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.ST
 TRIED = 40_000  # sampled elements for the grid over weights
 TYPED = (*(number / 20 for number in range(1, 20)), 0.333, 0.667, 1 / 3, 2 / 3)  # weights that people type
 SLIGHTEST = 0.05  # weight that rounding may give to a parent that has none
+GLANCE = 1 << 10  # elements that exclude most weights, where so many times as many are there:
+MANY_GLANCES = 16
 KEPT = 3  # recipes that are reported, runners-up included
 Float64 = npt.NDArray[np.float64]
 _Part = tuple[int, npt.NDArray[np.float32], npt.NDArray[np.uint32], npt.NDArray[np.int64]]
@@ -45,7 +47,40 @@ class Scored:
     explained: npt.NDArray[np.bool_] | None = None
 
 
-class Scorer:
+class Bits:
+    """Elements, by the suspect's format, whose bits a weighted sum may give: `parts` of (code, parents, bits, stratum).
+
+    Parents are float32 [k, m], the suspect's bits uint32 [m], strata int64 [m].
+    """
+
+    def __init__(self, parts: Sequence[_Part]) -> None:
+        self._parts = parts
+        self.elements = sum(len(suspect) for _, _, suspect, _ in parts)
+
+    def count(self, arithmetic: int, order: npt.NDArray[np.int64], weights: Float64, least: int = 0) -> int:
+        """How many come out with one row of weights, float64 [k]; 0 where fewer than `least` surely do.
+
+        Asked thousands of times, mostly of what a look at a few elements excludes.
+        """
+        spare = self.elements - least
+        if any(
+            GLANCE - _count(arithmetic, order, weights, parents[:, :GLANCE], suspect[:GLANCE], code) > spare
+            for code, parents, suspect, _ in self._parts
+            if len(suspect) > MANY_GLANCES * GLANCE
+        ):
+            return 0
+        parts = self._parts
+        return sum(_count(arithmetic, order, weights, parents, suspect, code) for code, parents, suspect, _ in parts)
+
+    def of_elements(self, members: npt.NDArray[np.int64]) -> Bits | None:
+        """Some of the elements by their places; None where they are in several formats."""
+        if len(self._parts) != 1:
+            return None
+        code, parents, suspect, stratum = self._parts[0]
+        return Bits([(code, parents[:, members], suspect[members], stratum[members])])
+
+
+class Scorer(Bits):
     """Counts sampled elements that a recipe reproduces bit for bit; `stratum` int64 [n] of each element.
 
     Elements stored as F64 are left out: no known merging program computes beyond float64 and stores it.
@@ -54,36 +89,25 @@ class Scorer:
     def __init__(self, sample: Sample, stratum: npt.NDArray[np.int64]) -> None:
         self.sample, self.stratum = sample, stratum
         usable = (sample.formats != DType.F64.code).all(axis=0)
-        self._parts: list[_Part] = []
+        parts: list[_Part] = []
         for code in np.unique(sample.formats[0]).tolist():
             chosen = usable & (sample.formats[0] == code)
             if chosen.any():
                 own = slice(None) if chosen.all() else np.flatnonzero(chosen)
                 parents = np.ascontiguousarray(sample.parents[:, own].astype(np.float32))
                 suspect = sample.suspect[own].astype(np.float32).view(np.uint32)
-                self._parts.append((code, parents, suspect, stratum[own]))
+                parts.append((code, parents, suspect, stratum[own]))
+        super().__init__(parts)
 
-    @property
-    def elements(self) -> int:
-        """Number of sampled elements that are counted."""
-        return sum(len(suspect) for _, _, suspect, _ in self._parts)
-
-    def share(self, recipe: WeightedSum, *, whole: bool = False) -> float:
-        """Share of the sampled elements whose bits come out, 0 to 1; `whole` recipes have one row for all strata."""
-        if whole:  # asked thousands of times, mostly of few elements
-            weights, order = np.ascontiguousarray(recipe.weights[0]), np.array(recipe.order, np.int64)
-            equal = sum(self._count(int(recipe.arithmetic), order, weights, part) for part in self._parts)
-        else:
-            equal = sum(int(same.sum()) for _, same in self._equal(recipe))
+    def share(self, recipe: WeightedSum) -> float:
+        """Share of the sampled elements whose bits come out, 0 to 1."""
+        equal = sum(int(same.sum()) for _, same in self._equal(recipe))
         return float(equal / max(self.elements, 1))
 
-    @staticmethod
-    def _count(arithmetic: int, order: npt.NDArray[np.int64], weights: Float64, part: _Part) -> int:
-        """How many elements of a part come out, with one row of weights."""
-        code, parents, suspect, _ = part
-        out = np.empty(len(suspect), np.float32)
-        evaluate(arithmetic, parents, weights, order, code, out)
-        return int(np.count_nonzero(out.view(np.uint32) == suspect))
+    def of_elements(self, members: npt.NDArray[np.int64]) -> Bits:
+        """Some of the sampled elements by their places, int64 [m]."""
+        found = super().of_elements(members) if self.elements == self.sample.elements else None
+        return Scorer(self.sample.take(members), self.stratum[members]) if found is None else found
 
     def by_stratum(self, recipe: WeightedSum) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Sampled elements, and those whose bits come out, int64 [strata] each."""
@@ -127,6 +151,16 @@ class Scorer:
             return self
         part = np.sort(np.random.default_rng(seed).choice(size, elements, replace=False))
         return Scorer(self.sample.take(part), self.stratum[part])
+
+
+def _count(
+    arithmetic: int, order: npt.NDArray[np.int64], weights: Float64, parents: npt.NDArray[np.float32],
+    suspect: npt.NDArray[np.uint32], code: int,
+) -> int:  # fmt: skip
+    """How many elements of one format come out, with one row of weights."""
+    out = np.empty(len(suspect), np.float32)
+    evaluate(arithmetic, parents, weights, order, code, out)
+    return int(np.count_nonzero(out.view(np.uint32) == suspect))
 
 
 def arithmetics_of(weights: Float64) -> list[WeightedSum]:

@@ -67,9 +67,13 @@ def extrapolated(fits: Fits | None, weights: Float64 | None, children: Sequence[
     for parent in parents:
         if weights is not None and _carried_back(fits, weights, parent, comparable[parent]):
             return parent + 1
+    drawn: dict[bytes, Sample] = {}  # parents in the same formats ask the same elements
     for child in parents if children is None else children:
         for chosen, fill in ((comparable[child], False), (~comparable[child], True)):
-            some = subsample(fits.sample.take(chosen), ELEMENTS, 0)
+            if int(np.count_nonzero(chosen)) < INFORMATIVE:
+                continue
+            key = np.packbits(chosen).tobytes()
+            some = drawn.get(key) or drawn.setdefault(key, subsample(fits.sample.take(chosen), ELEMENTS, 0))
             if any(_beyond(some, child, third, fill) for third in parents if third != child):
                 return child + 1
     return None
@@ -86,7 +90,10 @@ def centred(fits: Fits | None, weights: Float64 | None, seed: int) -> int | None
     if fits is None:
         return None
     comparable = _comparable(fits.sample)
-    tried = [given for given in (weights, _commonest(fits, weights)) if given is not None]
+    commonest = _commonest(fits, weights)
+    if weights is not None and commonest is not None and (weights == commonest[0]).all():
+        commonest = None  # the same once more
+    tried = [given for given in (weights, commonest) if given is not None]
     found = [
         max((_nearer(fits, given, parent, comparable[parent], seed) for given in tried), default=0.0)
         for parent in range(len(fits.sample.parents))
@@ -122,22 +129,34 @@ def _comparable(sample: Sample) -> list[npt.NDArray[np.bool_]]:
     return [bits[0] <= bits[parent + 1] for parent in range(len(sample.parents))]
 
 
-def _line(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.bool_]) -> Line:
-    """The chosen elements in which the parent has part of the mixture and differs from the others."""
-    sample, weights = fits.sample.take(chosen), by_stratum[fits.stratum[chosen]]
-    own = weights[:, parent]
-    others = [other for other in range(len(sample.parents)) if other != parent]
-    rest = sum((weights[:, other] * sample.parents[other] for other in others), np.zeros(sample.elements))
-    differs = np.any([sample.parents[other] != sample.parents[parent] for other in others], axis=0)
-    lower, upper = rounding_cells(sample.parents[parent], sample.formats[parent + 1])
-    whole = Line(sample.suspect, sample.parents[parent], rest, own, upper - lower, sample.upper - sample.lower)
-    return whole.take((own != 0) & (own != 1) & differs)
+def _line(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.bool_], far: bool) -> Line:
+    """The chosen elements in which the parent has part of the mixture and differs from the others.
+
+    With `far` those that lie far enough from both ends of the line, else those between the ends.
+    """
+    sample, stratum = fits.sample, fits.stratum
+    theirs, others = sample.parents[parent], [each for each in range(len(sample.parents)) if each != parent]
+    own = by_stratum[:, parent]
+    kept = chosen & ((own != 0) & (own != 1) if far else (own > 0) & (own < 1))[stratum]
+    weight, rest, cell = own[stratum], np.zeros(sample.elements), sample.upper - sample.lower
+    differs = np.zeros(sample.elements, np.bool_)
+    for other in others:
+        rest += by_stratum[:, other][stratum] * sample.parents[other]
+        differs |= sample.parents[other] != theirs
+    kept &= differs
+    if far:
+        with np.errstate(divide="ignore", invalid="ignore"):  # a weight of 1 is left out
+            apart = np.abs(theirs - rest / (1 - weight))
+        kept &= np.minimum(np.abs(weight), np.abs(1 - weight)) * apart >= FAR * cell
+    rows = np.flatnonzero(kept)  # looked for once, not once an array
+    theirs = theirs[rows]
+    lower, upper = rounding_cells(theirs, sample.formats[parent + 1][rows])
+    return Line(sample.suspect[rows], theirs, rest[rows], weight[rows], upper - lower, cell[rows])
 
 
 def _carried_back(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.bool_]) -> bool:
     """Whether (S - sum of the others) / weight lies in the parent's cell wherever it has part of a mixture."""
-    line = _line(fits, by_stratum, parent, chosen)
-    line = line.take((line.weight > 0) & (line.weight < 1))
+    line = _line(fits, by_stratum, parent, chosen, far=False)
     if line.suspect.size < INFORMATIVE:
         return False
     made = (line.suspect - line.rest) / line.weight
@@ -147,10 +166,7 @@ def _carried_back(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDAr
 
 def _nearer(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.bool_], seed: int) -> float:
     """Share of the elements far enough from both ends that lie nearer the middle of their cells than by chance."""
-    line = _line(fits, by_stratum, parent, chosen)
-    apart = np.abs(line.parent - line.rest / (1 - line.weight))
-    line = line.take(np.minimum(np.abs(line.weight), np.abs(1 - line.weight)) * apart >= FAR * line.cell)
-    return nearer(line, seed)
+    return nearer(_line(fits, by_stratum, parent, chosen, far=True), seed)
 
 
 def _beyond(sample: Sample, child: int, third: int, fill: bool) -> bool:

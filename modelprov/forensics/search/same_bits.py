@@ -15,14 +15,14 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.estimators.simplest_number import simplest_number
-from modelprov.forensics.search.recipes import Scored, Scorer
+from modelprov.forensics.search.recipes import Bits, Scored, Scorer
 from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.forensics.thresholds import HALF, REPRODUCED
 
 FIRST_LOOK = 1 << 16  # sampled elements on which the set is bracketed
 SMALLEST, LARGEST = 1e-10, 0.5  # distances from the recipe's weight
 HALVINGS = 10  # of the last doubling: the ends are known to a thousandth of their distance
-DIGITS = 12  # of the reference's weight, which is one minus the others as decimals are
+ROUNDED = 1e12  # of the reference's weight, which is one minus the others as decimals are: twelve digits
 
 
 def settle(scored: Scored, scorer: Scorer, seed: int) -> Scored:
@@ -42,7 +42,8 @@ def settle(scored: Scored, scorer: Scorer, seed: int) -> Scored:
         if not (piece & explained).any():
             low[piece], high[piece] = -np.inf, np.inf
             continue
-        own = _Piece(scored.recipe, scorer.of_strata(piece & explained), seed)
+        whole = scorer.of_strata(piece & explained)
+        own = _Piece(scored.recipe, whole, whole.smaller(FIRST_LOOK, seed))
         free = range(given.shape[1] - 1)
         for parent in free:
             simplest = simplest_number(*own.bounds(row, parent))
@@ -55,7 +56,7 @@ def settle(scored: Scored, scorer: Scorer, seed: int) -> Scored:
     return replace(scored, recipe=replace(scored.recipe, weights=weights), low=low, high=high, explained=explained)
 
 
-def bounds_in(settled: Scored, part: Scorer, stratum: int) -> tuple[float, float] | None:
+def bounds_in(settled: Scored, part: Bits, stratum: int) -> tuple[float, float] | None:
     """The weights of the first parent that give the bits of a `part` of the sample, all of it of one weighting.
 
     That is the weighting of `stratum`. Never narrower than the bounds of the whole piece, whose elements are more; None
@@ -64,7 +65,7 @@ def bounds_in(settled: Scored, part: Scorer, stratum: int) -> tuple[float, float
     if settled.low is None or settled.high is None:
         return None
     weights = settled.recipe.weights[stratum]
-    own = _Piece(settled.recipe, part, 0)
+    own = _Piece(settled.recipe, part, part)
     own.gives_as_much(weights)
     found = []
     for sign, end in ((-1.0, settled.low[stratum, 0]), (1.0, settled.high[stratum, 0])):
@@ -96,15 +97,16 @@ def _explained(scored: Scored, scorer: Scorer) -> npt.NDArray[np.bool_] | None:
 class _Piece:
     """The elements of one piece of a recipe: which weights give them as many bits as the recipe's own do."""
 
-    def __init__(self, recipe: WeightedSum, scorer: Scorer, seed: int) -> None:
-        self.recipe, self.scorer, self.few = recipe, scorer, scorer.smaller(FIRST_LOOK, seed)
-        self.least: dict[bool, float] = {}
+    def __init__(self, recipe: WeightedSum, whole: Bits, few: Bits) -> None:
+        self.whole, self.few = whole, few
+        self.arithmetic, self.order = int(recipe.arithmetic), np.array(recipe.order, np.int64)
+        self.least: dict[bool, int] = {}
 
     def gives_as_much(self, weights: Float64, *, look: bool = False) -> bool:
         """Whether these weights reproduce what the first ones did, or at a first `look` seem to."""
-        scorer = self.few if look else self.scorer
-        share = scorer.share(replace(self.recipe, weights=weights[None]), whole=True)
-        return share >= self.least.setdefault(look, share)
+        least = self.least.get(look, 0)
+        count = (self.few if look else self.whole).count(self.arithmetic, self.order, weights, least)
+        return count >= self.least.setdefault(look, count)
 
     def bounds(self, weights: Float64, parent: int) -> tuple[float, float]:
         """The smallest and the largest coefficient of a parent that give the same bits."""
@@ -124,7 +126,8 @@ class _Piece:
 def _moved(weights: Float64, parent: int, value: float) -> Float64:
     """The weights float64 [k] with one coefficient changed, the reference taking the rest."""
     moved = weights.copy()
-    moved[-1] = np.round(weights[-1] + weights[parent] - value, DIGITS)
+    rest = float(weights[-1]) + float(weights[parent]) - value
+    moved[-1] = round(rest * ROUNDED) / ROUNDED  # as np.round does, in a tenth of its time
     moved[parent] = value
     return moved
 

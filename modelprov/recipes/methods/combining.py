@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32
 from modelprov.recipes.methods.interface import Float32, Inputs
-from modelprov.recipes.methods.steps import Real, Steps, stored
+from modelprov.recipes.methods.steps import Real, Steps, compiled, stored
 
 SMALLEST = 1e-8
 
@@ -13,8 +14,15 @@ SMALLEST = 1e-8
 def moved(base: Real, deltas: list[Real], inputs: Inputs, vote: bool, step: Steps) -> Float32:
     """The base plus its task vectors, which a sparsifier has thinned, by the weights and options of `inputs`."""
     weights: Real = np.array([step(float(model["weight"])) for model in inputs.models], step.working)
-    scale = float(inputs.options.get("lambda", 1.0))
-    change = _combined(deltas, weights, bool(inputs.options.get("normalize", False)), vote, step)
+    scale, normalize = float(inputs.options.get("lambda", 1.0)), bool(inputs.options.get("normalize", False))
+    if compiled(step, len(base)) and inputs.out_dtype in WITHIN_FLOAT32:
+        from modelprov.recipes.methods.loops import fill_moved
+
+        out: Float32 = np.empty(len(base), np.float32)
+        codes = step.dtype.code, inputs.out_dtype.code
+        fill_moved(base, np.stack(deltas), weights, vote, normalize, scale, *codes, out)
+        return out
+    change = _combined(deltas, weights, normalize, vote, step)
     if scale != 1:
         change = step(change * step.exact(scale))
     return stored(step(base + change), inputs.out_dtype)

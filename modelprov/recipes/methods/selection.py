@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.recipes.methods.steps import Mask, Real, Steps
+from modelprov.recipes.methods.steps import Mask, Real, Steps, compiled
 
 Columns = Callable[[], Iterator[Sequence[Real]]]
 """A pass: the blocks of several flat tensors of equal length, one after the other."""
@@ -81,18 +81,27 @@ def _refine(columns: Columns, searches: Sequence[_Search], step: Steps) -> None:
             return
         counts = [np.zeros(BINS, np.int64) for _ in searches]
         for block in columns():
-            keys = [_keys(values) for values in block]
             for number, each in enumerate(searches):
-                own = keys[each.column]
-                if shift < highest:
-                    own = own[own >> (shift + 16) == each.known]
-                counts[number] += np.bincount((own >> shift).astype(np.intp) & (BINS - 1), minlength=BINS)
+                _count(block[each.column], shift, each.known if shift < highest else None, counts[number], step)
         for each, bins in zip(searches, counts, strict=True):
             above = np.cumsum(bins[::-1])
             place = int(np.searchsorted(above, each.count))
             chosen = BINS - 1 - place
             each.count -= int(above[place] - bins[chosen])
             each.known, each.equal = each.known << 16 | chosen, int(bins[chosen])
+
+
+def _count(values: Real, shift: int, known: int | None, bins: npt.NDArray[np.int64], step: Steps) -> None:
+    """Count 16 bits of every number, or of those whose higher bits are `known`."""
+    if compiled(step, len(values)):
+        from modelprov.recipes.methods.loops import count_bits
+
+        count_bits(values, shift, -1 if known is None else known, bins)
+        return
+    keys = _keys(values)
+    if known is not None:
+        keys = keys[keys >> (shift + 16) == known]
+    bins += np.bincount((keys >> shift).astype(np.intp) & (BINS - 1), minlength=BINS)
 
 
 def _places(columns: Columns, searches: dict[int, _Search]) -> dict[int, int]:

@@ -22,6 +22,8 @@ from modelprov.recipes.methods.interface import Float32, Inputs
 Real = npt.NDArray[np.floating[Any]]
 Mask = npt.NDArray[np.bool_]
 BLOCK = 1 << 20
+COMPILED_FROM = 1 << 17
+"""Elements from which on a loop in numba is worth the second that it takes to load; it gives the same bits."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,11 @@ def _round_bf16(values: Float32, out: Float32) -> None:
 
 FLOAT32 = Steps(np.float32, DType.F32)
 FLOAT64 = Steps(np.float64, DType.F64)
+
+
+def compiled(step: Steps, count: int) -> bool:
+    """Whether so many elements go through a loop in numba, which computes in float32."""
+    return step.working is np.float32 and count >= COMPILED_FROM
 
 
 def loaded(inputs: Inputs, step: Steps) -> tuple[list[Real], Real | None]:

@@ -17,7 +17,7 @@ from modelprov.recipes.methods.combining import moved
 from modelprov.recipes.methods.interface import Float32, Inputs, MergeBlock, Passes, Whole
 from modelprov.recipes.methods.selection import Kept, kept
 from modelprov.recipes.methods.sparsify import enlarged, rank_chances
-from modelprov.recipes.methods.steps import FLOAT64, Real, Steps, based, rows_block
+from modelprov.recipes.methods.steps import FLOAT64, Real, Steps, based, compiled, rows_block
 from modelprov.recipes.methods.torch_steps import TorchSteps
 from modelprov.recipes.methods.totals import Sizes
 
@@ -71,6 +71,12 @@ def _largest(whole: Whole, step: Steps) -> Thin:
 
     def thin(number: int, first: int, delta: Real) -> Real:
         outliers, inside = found[2 * number : 2 * number + 2]
+        if compiled(step, len(delta)):
+            from modelprov.recipes.methods.loops import fill_between
+
+            out: Real = np.empty(len(delta), np.float32)
+            fill_between(delta, first, (inside.cut, inside.last), (outliers.cut, outliers.last), out)
+            return out
         sizes = np.abs(delta)
         return step(np.where(inside.mask(sizes, first) & ~outliers.mask(sizes, first), delta, 0))
 

@@ -218,7 +218,7 @@ def test_alone_a_makers_model_is_in_the_usual_layout_and_any_other_in_its_own(tm
 
 
 def test_nothing_is_worked_out_for_models_of_usual_layouts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(common_layout, "canonical_views", None)
+    monkeypatch.setattr(common_layout, "canonical_columns", None)
     _, tensors = in_hf(tmp_path / "usual")
     fewer = {name: tensor for name, tensor in tensors.items() if "layers.1" not in name}
     before = [open_checkpoint(str(folder)) for folder in (tmp_path / "usual", saved(tmp_path / "fewer", fewer))]
@@ -235,6 +235,41 @@ def test_a_mixture_of_experts_in_mistrals_own_layout_is_the_one_in_transformers(
     own = {name.replace("block_sparse_moe", "feed_forward"): tensor for name, tensor in to_makers(stored).items()}
     assert "layers.0.feed_forward.experts.3.w2.weight" in own
     assert all_alike(saved(tmp_path / "own", own, params=PARAMS), tmp_path / "usual")
+
+
+def test_what_sees_is_put_in_order_as_transformers_own_conversion_does(tmp_path: Path) -> None:
+    loading = pytest.importorskip("transformers.core_model_loading")
+    usual, tensors = in_hf(tmp_path / "usual")
+    drawn = torch.Generator().manual_seed(3)
+    seeing, told = {}, {"hidden_size": 48, "num_attention_heads": 3}
+    for word in ("q", "k", "v", "o"):
+        name = f"transformer.layers.0.attention.w{word}.weight"
+        seeing[f"vision_encoder.{name}"] = torch.randn(48, 48, generator=drawn)
+    seeing["vision_encoder.transformer.layers.0.feed_forward.w1.weight"] = torch.randn(80, 48, generator=drawn)
+    seeing["vision_language_adapter.w_in.weight"] = torch.randn(HIDDEN, 48, generator=drawn)
+    config = transformers.PretrainedConfig(**told)
+    theirs = {}
+    for name, tensor in seeing.items():
+        new = name.replace("vision_encoder", "model.vision_tower").replace("feed_forward.w1", "feed_forward.gate_proj")
+        new = new.replace("vision_language_adapter.w_in", "model.multi_modal_projector.linear_1")
+        for word in "qkvo":
+            new = new.replace(f"attention.w{word}", f"attention.{word}_proj")
+        turns = loading.PermuteForRope()._permute_for_rope if new.endswith(("q_proj.weight", "k_proj.weight")) else None
+        theirs[new] = tensor if turns is None else turns(tensor, config)
+    hf = saved(tmp_path / "hf", tensors | theirs, config=json.loads((usual / "config.json").read_text()))
+    own = saved(tmp_path / "own", to_makers(tensors) | seeing, params=PARAMS | {"vision_encoder": told})
+    assert all_alike(own, hf)
+    silent = saved(tmp_path / "silent", to_makers(tensors) | seeing, params=PARAMS)
+    left = {each.name for each in align(opened(silent, hf)).unaligned if each.checkpoint == 0}
+    assert left == {f"vision_encoder.transformer.layers.0.attention.w{word}.weight" for word in "qk"}
+
+
+def test_q_without_k_and_v_of_its_own_is_not_taken_for_pairs(tmp_path: Path) -> None:
+    usual, tensors = in_hf(tmp_path / "usual")
+    latent = {name.replace("attention.wk", "attention.wkv_a"): tensor for name, tensor in to_makers(tensors).items()}
+    found = align(opened(saved(tmp_path / "own", latent, params=PARAMS), usual))
+    assert any("attention.wq" in each.name for each in found.unaligned)
+    assert not any("q_proj" in tensor.name for tensor in found.tensors)
 
 
 def test_heads_that_nobody_states_or_two_state_differently_are_left_unaligned_and_said(tmp_path: Path) -> None:

@@ -108,13 +108,13 @@ def test_a_head_that_is_not_stored_is_the_embedding(tmp_path: Path) -> None:
     assert {each.dtype: each.tensors for each in found.dtypes} == {"GGUF Q8_0": 5, "F32": 3}
 
 
-def test_quantised_models_are_read_by_compare_and_not_merged(tmp_path: Path) -> None:
+def test_quantised_models_are_read_by_compare_and_not_fingerprinted(tmp_path: Path) -> None:
     packed = open_checkpoint(str(write_gguf(tmp_path / "m.gguf", TENSORS, "Q8_0")))
     refuse_quantised(packed)
     plain = open_checkpoint(str(write_gguf(tmp_path / "n.gguf", TENSORS, "F16")))
     for checkpoint in (packed, plain):
-        with pytest.raises(UnsupportedFormatError, match="cannot be merged"):
-            refuse_decoded(checkpoint, "merged")
+        with pytest.raises(UnsupportedFormatError, match="cannot be fingerprinted"):
+            refuse_decoded(checkpoint, "fingerprinted")
     refuse_packed(plain, "verified")
     with pytest.raises(UnsupportedFormatError, match="cannot be verified"):
         refuse_packed(packed, "verified")

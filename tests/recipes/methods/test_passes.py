@@ -108,6 +108,26 @@ def test_every_block_size_gives_the_bits_of_the_whole_tensor(
         np.testing.assert_array_equal(merged, whole)
 
 
+@pytest.mark.parametrize("stored", [DType.F32, DType.BF16])
+@pytest.mark.parametrize("dtype", [DType.F32, DType.BF16, DType.F16])
+@pytest.mark.parametrize("arithmetic", ["float32", "bf16-stepwise"])
+@pytest.mark.parametrize("name", ["ties", "breadcrumbs", "breadcrumbs_ties", "dare_linear", "della"])
+def test_compiled_loops_give_the_bits_of_the_steps(
+    name: str, arithmetic: str, dtype: DType, stored: DType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = METHODS[name]
+    for seed, given_options in enumerate(
+        ({}, {"normalize": True, "lambda": 1.3}, {"normalize": False, "weight": -0.7})
+    ):
+        inputs = replace(_inputs(method, (40, 90), seed, arithmetic, dtype, given_options), out_dtype=stored)
+        whole = method.merge(replace(inputs, rng=np.random.default_rng(seed)))
+        with monkeypatch.context() as patch:
+            patch.setattr(steps_module, "COMPILED_FROM", 1)
+            patch.setattr(steps_module, "BLOCK", 810)
+            merged = _merged_in_passes(method, inputs)
+        np.testing.assert_array_equal(merged, whole)
+
+
 @pytest.mark.parametrize("dtype", [DType.F32, DType.BF16])
 @pytest.mark.parametrize("arithmetic", ["mergekit-0.1.4", "mergekit-0.1.5"])
 @pytest.mark.parametrize("name", WHOLE)
