@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from modelprov.cli.options import compare as compare_options
 from modelprov.cli.options import library as options
 from modelprov.cli.options import shared
 from modelprov.cli.outputs import asked
@@ -12,6 +13,7 @@ from modelprov.cli.terminal import terminal, typed
 
 def identify(
     suspect: options.Suspect, folder: options.Library, leave_out: options.LeaveOut = None,
+    budget: compare_options.Budget = None,
     json_file: shared.Json = None, markdown: shared.Markdown = None, html: shared.Html = None,
     open_it: shared.Open = False, threads: shared.Threads = None, seed: options.Seed = 0, quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
@@ -36,7 +38,7 @@ def identify(
     outputs = asked({"json": json_file, "markdown": markdown, "html": html}, open_it=open_it)
     with Bar(terminal(error=True), quiet) as bar:
         found = job(
-            suspect, library=folder, leave_out=leave_out or (), threads=threads, seed=seed, progress=bar,
+            suspect, library=folder, leave_out=leave_out or (), budget=budget, threads=threads, seed=seed, progress=bar,
             command=typed(),
         )  # fmt: skip
     outputs.publish(found, quiet=quiet)

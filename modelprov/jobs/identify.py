@@ -10,6 +10,8 @@ from pathlib import Path
 from modelprov.called import called
 from modelprov.checkpoints.library_folder import Entry, path_in, read_library
 from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.checkpoints.remote.source import is_far
+from modelprov.checkpoints.remote.traffic import TRAFFIC
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CouldNotJudgeError, ModelprovError, UsageError
 from modelprov.forensics.compare import Options
@@ -18,6 +20,7 @@ from modelprov.forensics.identify.identify import identify as look
 from modelprov.forensics.identify.results import Identified, Proposal, Ranked, Skipped
 from modelprov.jobs.arguments import Location, command_line, path_of, refuse_below, several, text_of
 from modelprov.jobs.notebooks import shown_in_notebooks
+from modelprov.jobs.reach import tell_spent
 from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress
 
@@ -26,8 +29,8 @@ OTHER_SHAPES = "no tensors of the same names and shapes, or too few places in co
 
 @shown_in_notebooks
 def identify(
-    suspect: Location, *, library: Location, leave_out: Location | Sequence[Location] = (), threads: int | None = None,
-    seed: int = 0, progress: Progress = SILENT, command: str | None = None,
+    suspect: Location, *, library: Location, leave_out: Location | Sequence[Location] = (), budget: int | None = None,
+    threads: int | None = None, seed: int = 0, progress: Progress = SILENT, command: str | None = None,
 ) -> Identified:  # fmt: skip
     """Say which known models a suspect is made of: one, two or three of a library's, or none of them.
 
@@ -39,6 +42,8 @@ def identify(
             library's places are fetched, and some whole matrices where no entry is kin.
         library: The folder of the library.
         leave_out: Names of entries to leave out, such as the suspect's own.
+        budget: Most bytes to fetch over the network, headers included; None for any number. Where no entry is kin and
+            too little of it is left for whole matrices, other coordinates stay open.
         threads: How many; None for all cores.
         seed: Chooses what is drawn; written into the comparisons.
         progress: Hears how far it has come; by default nobody does, and in a notebook a bar.
@@ -53,6 +58,7 @@ def identify(
         CheckpointNotFoundError: nothing is at a location.
         InvalidLibraryError: the folder's index cannot be followed.
         CouldNotJudgeError: no entry can be compared with the suspect.
+        BudgetSpentError: nothing can be concluded within the budget.
         ModelprovError: the suspect cannot be read; its subclasses say why.
 
     Example:
@@ -62,7 +68,7 @@ def identify(
     """
     started = time.perf_counter()
     refuse_below(0, seed=seed)
-    refuse_below(1, threads=threads)
+    refuse_below(1, threads=threads, budget=budget)
     folder, location, without = path_of(library), text_of(suspect), several(leave_out)
     index = read_library(folder)
     unknown = next((name for name in without if index.named(name) is None), None)
@@ -72,14 +78,20 @@ def identify(
             "See `modelprov library list`.",
         )
     progress.stage("opening the suspect and the library")
-    opened = open_any(location)
+    before = TRAFFIC.so_far
+    with TRAFFIC.within(budget):
+        opened = open_any(location)
     entries, models, skipped = opened_entries(folder, [entry for entry in index.entries if entry.name not in without])
     if opened.label in {entry.name for entry in entries}:
         opened = replace(opened, label=f"{opened.label} (the suspect)")
     if not models:
         raise CouldNotJudgeError("no entry of the library can be read", "Fetch the library again, or build it anew.")
     options = Options(threads=threads, seed=seed, sample=True, device="cpu")
-    found = look(opened, models, options, progress)
+    spent = TRAFFIC.so_far.since(before).bytes
+    with TRAFFIC.within(None if budget is None else max(0, budget - spent)):
+        found = look(opened, models, options, progress)
+    if is_far(opened.source):
+        tell_spent(before, progress)
     skipped += [
         Skipped(name=entry.name, reason=OTHER_SHAPES)
         for number, entry in enumerate(entries)
@@ -91,6 +103,7 @@ def identify(
         (
             ("--library", text_of(library), None),
             ("--leave-out", without, []),
+            ("--budget", budget, None),
             ("--threads", threads, None),
             ("--seed", seed, 0),
         ),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from modelprov.called import called
 from modelprov.checkpoints.plan import Plan, byte_ranges
 from modelprov.checkpoints.remote.source import grouped, is_far
-from modelprov.checkpoints.remote.traffic import TRAFFIC, connections, size_in
+from modelprov.checkpoints.remote.traffic import TRAFFIC, Fetched, connections, size_in
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import BudgetSpentError, UsageError
 from modelprov.forensics.compare import Comparison, Options
@@ -94,10 +94,15 @@ def compared(
     with TRAFFIC.within(reach.budget):
         adapts = options.sample and not blocks  # the blocks of a fingerprint are neither more nor less
         found = _adapted(job, options, progress) if adapts else job(options, _hearing(options, progress))
+    tell_spent(before, progress)
+    return found
+
+
+def tell_spent(before: Fetched, progress: Progress) -> None:
+    """Tell what was fetched since then."""
     spent = TRAFFIC.so_far.since(before)
     cached = f"; {_size(spent.cached)} were in the cache of this machine" if spent.cached else ""
     tell(progress, f"fetched {_size(spent.bytes)} in {spent.requests:,} requests{cached}")
-    return found
 
 
 def _adapted(job: Job, options: Options, progress: Progress) -> Comparison:

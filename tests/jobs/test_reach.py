@@ -15,7 +15,9 @@ from modelprov.forensics.compare import Options
 from modelprov.forensics.results import VerdictClass
 from modelprov.jobs import reach as reach_job
 from modelprov.jobs.compare import compare
+from modelprov.jobs.identify import identify
 from modelprov.jobs.inspect import inspect
+from modelprov.jobs.library import add
 from modelprov.jobs.reach import Ahead, Reach, compared
 from modelprov.jobs.verify import verify
 from modelprov.progress import SILENT
@@ -95,6 +97,18 @@ def test_what_is_over_the_budget_is_refused_before_it_is_read() -> None:
     assert caught.value.exit_code == 3
     assert "budget" in caught.value.advice
     assert "budget: 20.0 kB" in heard.said[0]
+
+
+def test_a_suspect_that_is_elsewhere_is_identified_within_the_budget(hub: Hub, models: Path, tmp_path: Path) -> None:
+    for name in ("nex", "qwen"):
+        add(models / name, tmp_path / "known", size=100_000)
+    with pytest.raises(BudgetSpentError, match="budget is spent"):
+        identify("org/rio", library=tmp_path / "known", budget=20_000, threads=1)
+    assert hub.sent <= 20_000
+    heard = Heard()
+    found = identify("org/rio", library=tmp_path / "known", budget=20_000_000, threads=1, progress=heard)
+    assert (found.verdict, set(found.members)) == ("merge", {"nex", "qwen"})
+    assert heard.said[-1].startswith("fetched ")
 
 
 def test_a_sample_and_everything_cannot_both_be_asked_for() -> None:

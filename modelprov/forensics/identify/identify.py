@@ -14,6 +14,8 @@ import numpy as np
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.layouts.common_layout import in_usual_layout
+from modelprov.checkpoints.remote.source import is_far
+from modelprov.checkpoints.remote.traffic import TRAFFIC
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.compare import Comparison, Options, compare
@@ -122,6 +124,8 @@ def _judge(
         comparison = compare([suspect, *parents], options, progress)
         judged.append(Judged(mixture, comparison))
         if comparison.findings.verdict.class_ not in PROVEN:
+            if each.doubtful:
+                judged.pop()
             continue
         used = _used(comparison, [entries[member].label for member in mixture.members])
         if all(used):
@@ -195,11 +199,16 @@ def _resembling(
     held = [entries[number].fingerprint for number in comparable]
     names = {name for each in held if each is not None for name, _ in each.sizes}
     rows, budget = [], SIZES_ELEMENTS
+    left = TRAFFIC.left() if is_far(suspect.source) else None
     for row in np.random.default_rng(seed).permutation(len(alignment.tensors)).tolist():
         tensor = alignment.tensors[row]
+        size = tensor.count * tensor.views[0].ref.dtype.size
+        if left is not None and size > left:
+            continue  # whoever sets a budget is told what was not looked at
         if tensor.name in names and len(tensor.shape) == 2 and tensor.decisive and tensor.count <= budget:
             rows.append(row)
             budget -= tensor.count
+            left = None if left is None else left - size
     own: dict[int, dict[str, Float64]] = {}
     if suspect.fingerprint is None:
         for row, sides in sizes_of(alignment, sorted(rows), lambda _: None).items():

@@ -35,7 +35,8 @@ class Mixture:
     """Some entries and their weights, which add up to 1; `left` is the sum of squares beside it, over rounding's own.
 
     `gain`: the share of what one entry fewer leaves that it explains, 0 to 1; `usual` is what the entries themselves
-    gain so. A single has none.
+    gain so. A single has none. One that gains no more than that, or too little for its size, is `doubtful`: such a
+    mixture is in the suspect only if bits say so.
     """
 
     members: tuple[int, ...]
@@ -43,6 +44,7 @@ class Mixture:
     left: float
     gain: float = 0.0
     usual: float = 0.0
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +80,7 @@ def gram(of: Shared, members: Int64) -> Gram:
 
 
 def mixtures(of: Gram) -> list[Mixture]:
-    """The best single, and the best pair and triple where they gain more than the entries do among themselves."""
+    """The best single and pair, and the best triple where it pays or gains more than the entries among themselves."""
     if not len(of.members) or of.elements < MINIMUM_ELEMENTS:
         return []
     single = int(np.argmin(np.diag(of.products)))
@@ -95,10 +97,13 @@ def mixtures(of: Gram) -> list[Mixture]:
         usual = _usual(of, size)
         price = size * np.log(max(of.runs, 2)) + 2 * np.log(max(len(of.members), 2))
         enough = gain >= max(PROPOSED, usual) or after <= TO_ROUNDING * of.rounding < before
-        if of.runs * np.log(max(after, 1e-12 * before) / before) + price > 0 or not enough:
+        pays = of.runs * np.log(max(after, 1e-12 * before) / before) + price <= 0
+        if size > 2 and not (pays or enough):
             continue
         members = tuple(int(of.members[each]) for each in chosen)
-        found.append(Mixture(members, tuple(map(float, weights)), after / of.rounding, gain, usual))
+        found.append(
+            Mixture(members, tuple(map(float, weights)), after / of.rounding, gain, usual, not (pays and enough))
+        )
         before = after
         if before <= NOTHING * of.rounding:
             break
@@ -130,7 +135,7 @@ def _fit(products: Float64, sets: Int64, noise: float) -> tuple[Float64, Float64
 def _sets(products: Float64, size: int, noise: float) -> Int64:
     """Sets of entries to try: all pairs of different ones; of those in the best pairs all triples."""
     square = np.diag(products)
-    differ = square[:, None] + square[None] - 2 * products > noise  # the same model twice mixes nothing
+    differ = square[:, None] + square[None] - 2 * products > NOTHING * noise  # the same model twice mixes nothing
     first, second = np.nonzero(np.triu(differ, 1))
     pairs = np.stack([first, second], axis=1)
     if size == 2 or not len(pairs):

@@ -8,13 +8,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from modelprov.checkpoints.plan import Int64
 from modelprov.checkpoints.types import AlignedTensor, Packing
 from modelprov.forensics.judging import rows, stacked, wording
 from modelprov.forensics.judging.beyond import in_view_of
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts, PairedUnits
-from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather
-from modelprov.forensics.judging.named_method import claimed, decision_of, named, open_to_methods, told, told_open
+from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather, whole_rows
+from modelprov.forensics.judging.named_method import (
+    claim,
+    decision_of,
+    named,
+    open_to_methods,
+    told,
+    told_open,
+)
 from modelprov.forensics.judging.packed import bounded, in_view_of_packing, shown, with_width
 from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas, same_bits_alphas
 from modelprov.forensics.judging.rows import COMPONENTS, Table, grouped
@@ -114,7 +122,7 @@ def collect(
         )  # fmt: skip
     decision, method = decide(facts), None
     found_method = methods() if methods and not any(packed) and open_to_methods(decision, facts.parents) else None
-    found_method = found_method if claimed(found_method) else None
+    found_method = claim(found_method, _given(decision, table, recomputed))
     if found_method is not None and decision_of(decision, found_method).rule in ("method", "picked"):
         method = named(found_method, table, locations)
     elif pieces is not None:
@@ -149,6 +157,11 @@ def collect(
         verdict, facts, held(decision, facts), mix, remade, after, method,
         *_rows(table, parts if kin else {}, reproduced, kin), tensors, beyond,
     )  # fmt: skip
+
+
+def _given(decision: Decision, table: Table, explained: Int64) -> Int64:
+    """The tensors of which a recipe gives the bits, where it is one of a part; else none."""
+    return whole_rows(table, explained) if decision.rule == "partly-exact" and table.slot is not None else explained[:0]
 
 
 def _parts(

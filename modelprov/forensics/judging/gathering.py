@@ -93,7 +93,7 @@ def gather(of: Evidence) -> Facts:
     rows = explained_rows(of.strata, of.fits, decisive)
     fitted = _exactness(of, decisive, rows)
     if fitted.explained < 1 or exact_rule(fitted) != "exact-to-rounding":
-        others = _without_exceptions(of.table, decisive)
+        others = whole_rows(of.table, decisive)
         remade = _exactness(of, decisive, others)
         if remade.explained >= HALF and exact_rule(remade) == "reproduced":
             rows, fitted = others, remade
@@ -107,7 +107,7 @@ def explained_rows(strata: Strata, fits: Fits | None, decisive: Int64) -> Int64:
     return decisive[fits.exact.explained[strata.of_tensor[decisive]]]
 
 
-def _without_exceptions(table: Table, rows: Int64) -> Int64:
+def whole_rows(table: Table, rows: Int64) -> Int64:
     """Leave out the tensors where the recipe misses more than single bits of those in which the parents differ."""
     if table.slot is None or not rows.size:
         return rows

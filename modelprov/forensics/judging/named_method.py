@@ -7,7 +7,7 @@ as well, and shows in the rounding, or is so fine that it could.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from modelprov.forensics.judging.decision import Decision
@@ -70,6 +70,13 @@ def claimed(found: FoundMethod | None) -> bool:
         and found.bits.missed <= MISSED * found.distinct
         and found.whole == found.tensors
     )
+
+
+def claim(found: FoundMethod | None, given: Iterable[int]) -> FoundMethod | None:
+    """The method where it may be claimed: it was tried on more than the tensors `given`, whose bits a recipe gives."""
+    if found is None or not claimed(found):
+        return None
+    return None if found.rows and set(found.rows) <= set(map(int, given)) else found
 
 
 def named(found: FoundMethod, table: Table, locations: Sequence[str]) -> NamedMethod:

@@ -13,9 +13,12 @@ from modelprov.checkpoints.formats.dtypes import DType, decode
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.demo.tiny.shipped import unpack
 from modelprov.demo.writing import Weights, as_stored, write_checkpoint
+from modelprov.forensics.compare import Options
 from modelprov.forensics.search.methods.gradients import Allowed, setting
+from modelprov.recipes.arithmetics import Arithmetic
 from tests.forensics.methods.making import family, merged, negatives, search
-from tests.memory import judge
+from tests.generated import Size, apply, change, merge, model
+from tests.memory import judge, run
 
 FILTERED = [
     {"filter": "self_attn", "value": [0.0, 0.5, 0.3, 1.0]},
@@ -116,3 +119,15 @@ def test_a_gradient_is_the_shortest_list_that_lies_in_every_interval() -> None:
     assert setting(at(0.1, 0.5, 0.9, 0.6, 0.3)) == [0.1, 0.9, 0.3]
     assert setting(at(0.1, 0.7, 0.2, 0.9)) == [0.1, 0.7, 0.2, 0.9]
     assert setting([*at(0.1, 0.7), *at(0.2, 0.9)]) is None
+
+
+def test_a_mix_that_was_trained_further_in_a_layer_that_no_method_was_tried_on_stays_a_mix_of_the_rest() -> None:
+    rng = np.random.default_rng(3)
+    base = model(rng, Size(24, 48, 96, 160))
+    tune = apply(base, change(base, rng, 4e-4, low_rank=0, uneven=0))  # so near that mergekit's slerp is a lerp
+    mix = merge([tune, base], (0.565, 0.435), Arithmetic.FLOAT32, DType.BF16)
+    further = apply(mix, change(mix, rng, 2e-4, only=lambda name: ".layers.7." in name))
+    options = Options(threads=1, device="cpu", sample=True, sample_elements=1 << 14)
+    found = run([further, tune, base], (), options).findings
+    assert (found.verdict.class_, found.verdict.rule, found.method) == ("merge", "partly-exact", None)
+    assert found.verdict.share == pytest.approx(0.96, abs=0.01)

@@ -37,7 +37,7 @@ class FoundMethod:
     and the like) `small_whole` come out to the last bit. `middles` say, of each parent that takes part, where the
     unrounded result lies in the suspect's cells. Of a random method the mask is unknown: `bits` count the changed
     elements that tell who took part, and those that are what some mask makes of them; `by_chance` is the share of those
-    after shuffling.
+    after shuffling. `rows` are the decisive tensors of the alignment that were chosen, empty for such a method.
     """
 
     made: Made
@@ -50,6 +50,7 @@ class FoundMethod:
     small: int = 0
     small_whole: int = 0
     middles: tuple[Middle, ...] = ()
+    rows: tuple[int, ...] = ()
 
 
 def find(wholes: Wholes) -> FoundMethod | None:
@@ -163,4 +164,5 @@ def _counted(made: Made, wholes: Wholes) -> FoundMethod:
         held, tensors = held + own, tensors + 1
         whole += own.missed <= MISSED * own.differ or own.missed < MISSED_FEW
         same += (tensor.parents == tensor.suspect).sum(axis=1)
-    return FoundMethod(made, held, whole, tensors, held.elements - int(same.max(initial=0)))
+    rows = tuple(map(int, wholes.decisive))
+    return FoundMethod(made, held, whole, tensors, held.elements - int(same.max(initial=0)), rows=rows)
