@@ -16,13 +16,15 @@ from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import ModelprovError
 from modelprov.foreign.yaml_text import read_yaml
 
-CARD = "README.md"
+CARD, RECIPE = "README.md", "recipe.yaml"
+MODIFIERS = re.compile(r"\b([A-Z][A-Za-z]{2,40}Modifier)\b")
 LARGEST_CARD = 1 << 20
 FRONT = re.compile(r"\s*---[ \t]*\r?\n(.*?)\n---[ \t]*(?:\r?\n|$)", re.S)
 LONGEST, MOST = 200, 8
 WORDS = {
-    "bits": "{} bits", "group_size": "groups of {}", "weight_block_size": "blocks of {}", "format": "format {}",
-    "fmt": "format {}", "sym": "symmetric: {}", "desc_act": "in the order of activations: {}", "version": "version {}",
+    "bits": "{} bits", "num_bits": "{} bits", "group_size": "groups of {}", "weight_block_size": "blocks of {}",
+    "block_structure": "blocks of {}", "strategy": "by {}", "format": "format {}", "fmt": "format {}",
+    "sym": "symmetric: {}", "desc_act": "in the order of activations: {}", "version": "version {}",
     "bnb_4bit_quant_type": "type {}", "quant_algo": "algorithm {}",
 }  # fmt: skip
 """Keys of `quantization_config` as their makers write them, in words."""
@@ -43,25 +45,54 @@ def stated(checkpoint: Checkpoint) -> Stated:
     keys = checkpoint.metadata
     front = _front(checkpoint)
     importance = keys.get("quantize.imatrix.file")
-    how = [*_configured(checkpoint.config or {}), *([f"importance matrix {importance}"] if importance else [])]
+    how = [*_configured(checkpoint.config or {}), *_by_recipe(checkpoint)]
+    how += [f"importance matrix {importance}"] if importance else []
     by = keys.get("general.quantized_by") or _first(_texts(front.get("quantized_by")))
     made_from = _named(keys) or _texts(front.get("base_model"))
     return Stated(tuple(map(_short, how)), None if by is None else _short(by), tuple(map(_short, made_from[:MOST])))
 
 
 def _configured(config: Mapping[str, Any]) -> list[str]:
-    """The settings of a `quantization_config` that people ask for."""
+    """The settings of a `quantization_config` that people ask for; of `quantization`, as MLX calls it."""
     for own in (config, text_config(config)):
-        section = own.get("quantization_config")
-        if isinstance(section, dict):
-            told = [
-                words.format(" × ".join(map(str, value)) if isinstance(value, list) else value)
-                for key, words in WORDS.items()
-                if isinstance(value := section.get(key), str | int | float | list) and value != ""
-            ]
-            meta = section.get("meta")
-            tools = meta.get("quantizer") if isinstance(meta, dict) else None
-            return told + [f"by {tool}" for tool in (tools if isinstance(tools, list) else []) if isinstance(tool, str)]
+        for key in ("quantization_config", "quantization"):
+            section = own.get(key)
+            if isinstance(section, dict):
+                meta = section.get("meta")
+                tools = meta.get("quantizer") if isinstance(meta, dict) else None
+                named = [tool for tool in (tools if isinstance(tools, list) else []) if isinstance(tool, str)]
+                return [*_settings(section), *_grouped(section), *(f"by {tool}" for tool in named)]
+    return []
+
+
+def _settings(section: Mapping[str, Any]) -> list[str]:
+    """Those settings of a section that have words."""
+    return [
+        words.format(" × ".join(map(str, value)) if isinstance(value, list) else value)
+        for key, words in WORDS.items()
+        if isinstance(value := section.get(key), str | int | float | list) and value != ""
+    ]
+
+
+def _grouped(section: Mapping[str, Any]) -> list[str]:
+    """The weights of the groups of layers of a compressed-tensors config, each setting once."""
+    groups = section.get("config_groups")
+    told: list[str] = []
+    for group in groups.values() if isinstance(groups, dict) else ():
+        weights = group.get("weights") if isinstance(group, dict) else None
+        told += _settings(weights) if isinstance(weights, dict) else []
+    return list(dict.fromkeys(told))
+
+
+def _by_recipe(checkpoint: Checkpoint) -> list[str]:
+    """What changed the numbers, as the recipe says that llm-compressor puts beside them."""
+    home = checkpoint.beside
+    if home is None:
+        return []
+    with suppress(ModelprovError, UnicodeDecodeError):
+        if home.has(RECIPE):
+            named = MODIFIERS.findall(home.read(RECIPE, LARGEST_CARD).decode("utf-8"))
+            return [f"by {each}" for each in list(dict.fromkeys(named))[:MOST]]
     return []
 
 

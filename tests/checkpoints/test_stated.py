@@ -35,6 +35,21 @@ def test_the_config_says_how_and_the_card_by_whom_and_from_what(tmp_path: Path) 
     assert found.made_from == ("org/model",)
 
 
+def test_groups_of_compressed_tensors_and_the_recipe_beside_them_say_it_too(tmp_path: Path) -> None:
+    weights = {"num_bits": 4, "group_size": 128, "strategy": "group", "symmetric": True}
+    groups = {"group_0": {"weights": weights}, "group_1": {"weights": weights}, "group_2": 3}
+    where = write_checkpoint(
+        tmp_path / "m", PACKED, config={"quantization_config": {"format": "pack-quantized", "config_groups": groups}}
+    )
+    (where / "recipe.yaml").write_text("default_stage:\n  default_modifiers:\n    GPTQModifier: {scheme: W4A16}\n")
+    found = stated(open_checkpoint(str(where)))
+    assert found.how == ("format pack-quantized", "4 bits", "groups of 128", "by group", "by GPTQModifier")
+
+
+def test_mlx_calls_its_section_otherwise(tmp_path: Path) -> None:
+    assert said(tmp_path, {"quantization": {"group_size": 64, "bits": 4}}).how == ("4 bits", "groups of 64")
+
+
 @pytest.mark.parametrize(
     "card",
     ["no front matter", "---\nbase_model: [1, {a: b}]\nquantized_by: 3\n---\n", "---\n: : :\n---\n", "---\n- a\n---\n"],

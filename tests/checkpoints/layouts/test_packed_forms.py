@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -133,3 +135,52 @@ def test_forms_that_move_numbers_on_purpose_have_no_cells(tmp_path: Path, form: 
     (ref,) = checkpoint.tensors.values()
     assert cells_at(checkpoint.source, ref.shard, ref.start, 10) is None
     assert any("nothing bounds" in note for note in checkpoint.notes)
+
+
+def changed(folder: Path, form: str, change: Callable[[dict[str, Any]], None], config: str | None = None) -> Checkpoint:
+    """The fixture with another header, its bytes as they are."""
+    raw = (DATA / f"{form}.safetensors").read_bytes()
+    size = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8 : 8 + size])
+    told = header.pop("__metadata__")["config"]
+    change(header)
+    text = json.dumps(header).encode()
+    (folder / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + raw[8 + size :])
+    (folder / "config.json").write_text(config or told)
+    return open_checkpoint(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("form", "needed"),
+    [
+        ("w4a16", "weight_scale"), ("w4a16", "weight_shape"), ("nvfp4", "weight_global_scale"), ("nf4", "absmax"),
+        ("nf4-nested", "nested_quant_map"), ("mlx-4", "scales"), ("hqq-4", ".zero"), ("gptq-4", "qzeros"),
+        ("awq", "scales"), ("mxfp4", "weight_scale"), ("mxfp4-gpt-oss", "scales"),
+    ],
+)  # fmt: skip
+def test_what_lacks_a_part_stays_refused(tmp_path: Path, form: str, needed: str) -> None:
+    def without(header: dict[str, Any]) -> None:
+        (name,) = (name for name in header if name.endswith(needed))
+        header["another"] = header.pop(name)
+
+    checkpoint = changed(tmp_path, form, without)
+    assert checkpoint.refused
+    assert not checkpoint.packings
+
+
+@pytest.mark.parametrize("form", ["w4a16", "nvfp4", "nf4", "mlx-4", "hqq-4", "gptq-4", "awq", "mxfp4"])
+def test_sides_that_do_not_fit_together_stay_refused(tmp_path: Path, form: str) -> None:
+    def halved(header: dict[str, Any]) -> None:
+        (name,) = (name for name in header if name.endswith((".weight_scale", "absmax", ".scale", ".scales")))
+        first, *rest = header[name]["shape"]
+        header[name]["shape"] = [first // 2, *rest, 2]
+
+    assert not changed(tmp_path, form, halved).packings
+
+
+def test_zero_points_of_the_first_version_of_gptq_are_stored_less_one(tmp_path: Path) -> None:
+    first = changed(tmp_path, "gptq-4", dict, '{"quantization_config": {"quant_method": "gptq"}}')
+    (tmp_path / "second").mkdir()
+    steps = (read(opened(tmp_path / "second", "gptq-4")) - read(first)).reshape(32, 4, 32)
+    assert (steps > 0).all()
+    assert np.allclose(steps, steps[:, :, :1])  # one step of each group

@@ -14,6 +14,7 @@ from modelprov.forensics.judging.findings import Findings
 from tests.generated import Size, apply, change, merge, model
 from tests.memory import Silence, checkpoint
 from tests.packed import packed
+from tests.packing import FORMS, packed_form
 
 pytest.importorskip("gguf")
 
@@ -61,6 +62,32 @@ def test_innocent_models_that_were_quantised_are_not_accused(form: str) -> None:
         (STRANGER, (NEX, BASE), {"unrelated"}),
     ):
         assert str(judged(packed("S", suspect, form), *parents).verdict.class_) in classes
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form not in ("GPTQ", "AWQ")])
+def test_in_every_packed_form_the_share_is_in_the_interval_or_none_is_given(form: str) -> None:
+    found = judged(packed_form("S", RIO, form), NEX, BASE)
+    assert str(found.verdict.class_) in ("on-line", "inconclusive")
+    told = found.mixing
+    assert told.low is not None
+    assert told.high is not None
+    assert told.low <= 0.565 <= told.high
+    assert told.high - told.low < (1e-3 if form.startswith("FP8") else 0.03)
+    if form.startswith(("FP8", "int8")):
+        assert str(found.verdict.class_) == "on-line"
+
+
+@pytest.mark.parametrize("form", ["GPTQ", "AWQ"])
+def test_where_numbers_were_moved_kinship_is_told_and_no_share(form: str) -> None:
+    found = judged(packed_form("S", RIO, form), NEX, BASE)
+    assert str(found.verdict.class_) == "inconclusive"
+    assert found.mixing.alpha is None
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_innocent_models_in_packed_forms_are_not_accused(form: str) -> None:
+    assert str(judged(packed_form("S", SIBLING, form), NEX, BASE).verdict.class_) in ("same-origin", "inconclusive")
+    assert str(judged(packed_form("S", NEX, form), NEX, BASE).verdict.class_) in ("same-origin", "inconclusive")
 
 
 def test_where_steps_are_wider_than_what_differs_nothing_is_said_of_shares() -> None:
