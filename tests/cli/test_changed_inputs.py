@@ -15,6 +15,7 @@ from modelprov.checkpoints.types import Checkpoint
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
 from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
 from modelprov.forensics.sums.moments import Moments
+from modelprov.jobs import asked
 from modelprov.merge import virtual
 from tests.cli.conftest import Command, Outcome
 
@@ -36,7 +37,8 @@ def replaced(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
                     (folder / "new").replace(shard)
             return checkpoint
 
-        monkeypatch.setattr(virtual, "open_checkpoint", opened)
+        for room in (asked, virtual):
+            monkeypatch.setattr(room, "open_checkpoint", opened)
         return folder
 
     return prepare

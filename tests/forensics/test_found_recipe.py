@@ -32,7 +32,7 @@ def table_of(count: int, dtype: DType = DType.BF16) -> Any:
     """Just what is asked of a table: labels, and tensors with names, sizes and formats."""
     view = SimpleNamespace(ref=SimpleNamespace(dtype=dtype))
     tensors = [SimpleNamespace(name=f"t{number}", count=number + 1, views=(view,)) for number in range(count)]
-    return SimpleNamespace(labels=("suspect", "x-nex", "nex", "base"), tensors=tensors)
+    return SimpleNamespace(labels=("suspect", "x-nex", "nex", "base"), tensors=tensors, sizes=np.arange(1, count + 1))
 
 
 @given(STRATA, st.data(), st.sampled_from(list(Arithmetic)), st.permutations([0, 1, 2]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from modelprov.checkpoints.formats.scaled_codes import QUOTIENT, scales_of
 from modelprov.checkpoints.layouts.decoded import PackedTensor
 from modelprov.checkpoints.sources.interface import Source
 from modelprov.checkpoints.types import Packing, RefusedTensor, TensorRef
+from modelprov.foreign.json_text import JsonError, parse_json
 
 LARGEST = 1 << 40
 """Elements of a matrix."""
@@ -108,8 +108,8 @@ class Found:
     def said(self, name: str) -> Mapping[str, Any]:
         """The JSON object in the bytes of a small tensor; empty where it is none."""
         try:
-            told = json.loads(self.small[name].tobytes())
-        except (KeyError, ValueError, RecursionError):
+            told = parse_json(self.small[name].tobytes())
+        except (KeyError, JsonError):
             return {}
         return told if isinstance(told, dict) else {}
 
