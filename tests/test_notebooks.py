@@ -130,6 +130,7 @@ def test_tidying_removes_the_places_where_bars_were() -> None:
     assert [output.data["text/html"] for output in found.cells[0].outputs] == ["<p>"]
 
 
+@pytest.mark.timeout(900)  # a minute and a half alone; beside other work it took five
 def test_the_case_study_runs_and_finds_what_its_text_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One test, since running takes most of a minute of a core."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
