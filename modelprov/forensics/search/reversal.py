@@ -147,7 +147,7 @@ def _line(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.b
     if far:
         with np.errstate(divide="ignore", invalid="ignore"):  # a weight of 1 is left out
             apart = np.abs(theirs - rest / (1 - weight))
-        kept &= np.minimum(np.abs(weight), np.abs(1 - weight)) * apart >= FAR * cell
+            kept &= np.minimum(np.abs(weight), np.abs(1 - weight)) * apart >= FAR * cell
     rows = np.flatnonzero(kept)  # looked for once, not once an array
     theirs = theirs[rows]
     lower, upper = rounding_cells(theirs, sample.formats[parent + 1][rows])
