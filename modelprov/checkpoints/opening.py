@@ -207,8 +207,9 @@ def _check_index(index: Mapping[str, str], headers: Sequence[Header], notes: lis
         where |= dict.fromkeys(names, header.shard.name)
     absent = [name for name, shard in index.items() if where.get(name) != shard]
     if absent:
+        shard = PurePosixPath(index[absent[0]]).name
         raise MissingShardError(
-            f"the index says that {quoted(absent[0])} is in {quoted(PurePosixPath(index[absent[0]]).name)}, which does not hold it"
+            f"the index says that {quoted(absent[0])} is in {quoted(shard)}, which does not hold it"
             + (f" (nor {len(absent) - 1} more)" if len(absent) > 1 else ""),
             "Download the shards and their index again, from one revision.",
         )

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from modelprov.checkpoints.layouts.roles import text_config
+from modelprov.checkpoints.layouts.roles import sections_of
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import ModelprovError
 from modelprov.foreign.yaml_text import read_yaml
@@ -54,14 +54,11 @@ def stated(checkpoint: Checkpoint) -> Stated:
 
 def _configured(config: Mapping[str, Any]) -> list[str]:
     """The settings of a `quantization_config` that people ask for; of `quantization`, as MLX calls it."""
-    for own in (config, text_config(config)):
-        for key in ("quantization_config", "quantization"):
-            section = own.get(key)
-            if isinstance(section, dict):
-                meta = section.get("meta")
-                tools = meta.get("quantizer") if isinstance(meta, dict) else None
-                named = [tool for tool in (tools if isinstance(tools, list) else []) if isinstance(tool, str)]
-                return [*_settings(section), *_grouped(section), *(f"by {tool}" for tool in named)]
+    for _, section in sections_of(config, "quantization_config", "quantization"):
+        meta = section.get("meta")
+        tools = meta.get("quantizer") if isinstance(meta, dict) else None
+        named = [tool for tool in (tools if isinstance(tools, list) else []) if isinstance(tool, str)]
+        return [*_settings(section), *_grouped(section), *(f"by {tool}" for tool in named)]
     return []
 
 

@@ -8,11 +8,9 @@ from typing import Any
 
 from modelprov.called import called
 from modelprov.checkpoints.layouts.decoded import by_format
-from modelprov.checkpoints.layouts.quantised import ARCHITECTURE, quantisation, refuse_packed
+from modelprov.checkpoints.layouts.quantised import ARCHITECTURE, SECTIONS, quantisation, refuse_packed
 from modelprov.checkpoints.layouts.roles import text_config
 from modelprov.checkpoints.types import Checkpoint
-
-SECTIONS = ("quantization_config", "compression_config")
 
 
 def refuse_undecoded(checkpoint: Checkpoint) -> None:

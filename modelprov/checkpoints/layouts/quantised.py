@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 from modelprov.checkpoints.layouts.decoded import by_format
-from modelprov.checkpoints.layouts.roles import text_config
+from modelprov.checkpoints.layouts.roles import sections_of
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import UnsupportedFormatError
 
+SECTIONS = ("quantization_config", "compression_config")
+"""Keys of a config that say how weights are packed."""
 # Names of quantisation methods (`quantization_config.quant_method`) as their makers write them.
 METHODS = {
     "gptq": "GPTQ", "awq": "AWQ", "bitsandbytes": "bitsandbytes", "fp8": "FP8", "fbgemm_fp8": "FBGEMM FP8",
@@ -72,14 +74,12 @@ def _decoded(checkpoint: Checkpoint) -> str | None:
 
 
 def _configured(checkpoint: Checkpoint) -> str | None:
-    for config in (checkpoint.config or {}, text_config(checkpoint.config)):
-        for key in ("quantization_config", "compression_config"):
-            section = config.get(key)
-            if isinstance(section, dict) and section:
-                named = section.get("quant_method") or ("compressed-tensors" if key.startswith("compr") else "unnamed")
-                if section.get("load_in_4bit") or section.get("load_in_8bit"):
-                    named = "bitsandbytes"
-                return METHODS.get(str(named).lower(), str(named))
+    for key, section in sections_of(checkpoint.config, *SECTIONS):
+        if section:
+            named = section.get("quant_method") or ("compressed-tensors" if key.startswith("compr") else "unnamed")
+            if section.get("load_in_4bit") or section.get("load_in_8bit"):
+                named = "bitsandbytes"
+            return METHODS.get(str(named).lower(), str(named))
     return None
 
 

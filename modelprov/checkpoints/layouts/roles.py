@@ -7,7 +7,7 @@ classes, which a test asks) and of the makers' own formats (Meta, Mistral, ChatG
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import filterfalse
@@ -115,6 +115,15 @@ def text_config(config: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """The part of `config.json` that describes the text model: nested in multimodal checkpoints, else the whole."""
     nested = (config or {}).get("text_config")
     return nested if isinstance(nested, dict) else (config or {})
+
+
+def sections_of(config: Mapping[str, Any] | None, *keys: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects under these keys of the whole model, and then of its text part, each with its key."""
+    for own in (config or {}, text_config(config)):
+        for key in keys:
+            section = own.get(key)
+            if isinstance(section, dict):
+                yield key, section
 
 
 def generates(config: Mapping[str, Any] | None) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from modelprov.checkpoints.formats.dtypes import Bytes, DType, Float64
 from modelprov.checkpoints.formats.scaled_codes import CODES, SCALES, bounds, scaled_bounds, scales_of, values
 from modelprov.checkpoints.layouts.decoded import PackedTensor, with_decoded
-from modelprov.checkpoints.layouts.roles import text_config
+from modelprov.checkpoints.layouts.roles import sections_of
 from modelprov.checkpoints.sources.interface import Source
 from modelprov.checkpoints.types import Checkpoint, Packing, RefusedTensor, TensorRef
 
@@ -170,9 +170,8 @@ def _blocks(
 
 def _side(config: Mapping[str, Any] | None) -> tuple[int, int]:
     """Rows and columns of a block, as the config says, else as all such models had it so far."""
-    for own in (config or {}, text_config(config)):
-        section = own.get("quantization_config")
-        size = _block_size(section) if isinstance(section, dict) else None
+    for _, section in sections_of(config, "quantization_config"):
+        size = _block_size(section)
         if isinstance(size, list) and len(size) == 2 and all(type(each) is int and 0 < each < 1 << 20 for each in size):
             return size[0], size[1]
     return BLOCK

@@ -14,7 +14,7 @@ import numpy as np
 
 from modelprov.checkpoints.formats.grouped import CodeBook, Groups, Order, integers, unpack
 from modelprov.checkpoints.layouts.packed.stored import LONGEST, Found, InUnits, Packed, Stored, window
-from modelprov.checkpoints.layouts.roles import text_config
+from modelprov.checkpoints.layouts.roles import sections_of
 from modelprov.checkpoints.sources.interface import Source
 
 WIDTHS = (2, 3, 4, 8)
@@ -69,7 +69,7 @@ class Gptq(InUnits):
 
 def find(found: Found) -> Iterator[Packed]:
     """All matrices that are stored so; words that lie along the outputs are AWQ's."""
-    section = _section(found)
+    _, section = next(sections_of(found.config, "quantization_config"), ("", dict[str, object]()))
     less = 0 if section.get("checkpoint_format") == "gptq_v2" else 1
     for name in found.ending(".qweight"):
         words, zeros = (found.get(f"{name}.{part}", "I32", sides=2) for part in ("qweight", "qzeros"))
@@ -87,12 +87,3 @@ def find(found: Found) -> Iterator[Packed]:
                     Gptq(f"{name}.weight", (outputs, inputs), width, words, scales, zeros, index, less), tuple(used)
                 )
                 break
-
-
-def _section(found: Found) -> dict[str, object]:
-    """The config's `quantization_config`, of the whole model or of its text part."""
-    for own in (found.config, text_config(found.config)):
-        section = own.get("quantization_config")
-        if isinstance(section, dict):
-            return section
-    return {}
