@@ -25,14 +25,14 @@ from modelprov.recipes.methods.interface import (
     Whole,
     weights_doubt,
 )
-from modelprov.recipes.methods.steps import Real, Steps, loaded, stored
+from modelprov.recipes.methods.steps import Real, Steps, directions, placed
 from modelprov.recipes.methods.totals import Total, length, reproducible, total
 
 
 def merge(inputs: Inputs) -> Float32:
     """Every tensor is one vector; weights are divided by their sum unless `normalize_weights: false`."""
     step = steps_of(inputs)
-    vectors, base = _vectors(inputs, step)
+    vectors, base = directions(inputs, step)
     norms = [step.norm(vector) for vector in vectors]
     sphere = _Sphere(norms, _weights(inputs, step), float(inputs.options.get("eps", 1e-8)), step)
     sphere = replace(sphere, length=step.norm(sphere.sum(vectors)))
@@ -40,7 +40,7 @@ def merge(inputs: Inputs) -> Float32:
         units, mean = sphere.units(vectors), sphere.mean(vectors)
         sphere = replace(sphere, cosines=list(step.dot(np.stack(units), mean[None])))
         sphere = replace(sphere, angle=step.norm(sphere.tangent(vectors)))
-    return _placed(sphere.point(vectors), base, inputs, step)
+    return placed(sphere.point(vectors), base, inputs, step)
 
 
 def look(whole: Whole) -> MergeBlock:
@@ -49,7 +49,7 @@ def look(whole: Whole) -> MergeBlock:
 
     def summed(totals: list[Total], values: Callable[[list[Real]], list[Real]]) -> list[Real]:
         for _, block in whole.blocks():
-            for each, part in zip(totals, values(_vectors(block, step)[0]), strict=True):
+            for each, part in zip(totals, values(directions(block, step)[0]), strict=True):
                 each.add(part)
         return [each.result() for each in totals]
 
@@ -69,8 +69,8 @@ def look(whole: Whole) -> MergeBlock:
         sphere = replace(sphere, angle=summed([length(step)], lambda vectors: [turned.tangent(vectors)])[0])
 
     def merge_block(_first: int, inputs: Inputs) -> Float32:
-        vectors, base = _vectors(inputs, step)
-        return _placed(sphere.point(vectors), base, inputs, step)
+        vectors, base = directions(inputs, step)
+        return placed(sphere.point(vectors), base, inputs, step)
 
     return merge_block
 
@@ -79,21 +79,12 @@ def _block(about: Inputs) -> int:
     return steps.BLOCK if reproducible(steps_of(about)) else 0
 
 
-def _vectors(inputs: Inputs, step: Steps) -> tuple[list[Real], Real | None]:
-    vectors, base = loaded(inputs, step)
-    return vectors if base is None else [step(vector - base) for vector in vectors], base
-
-
 def _weights(inputs: Inputs, step: Steps) -> list[Real]:
     weights = [step(float(model["weight"])) for model in inputs.models]
     if not inputs.options.get("normalize_weights", True):
         return weights
     total = step.add(weights)
     return [step.divide(weight, total) for weight in weights]
-
-
-def _placed(merged: Real, base: Real | None, inputs: Inputs, step: Steps) -> Float32:
-    return stored(merged if base is None else step(merged + base), inputs.out_dtype)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from modelprov.recipes.methods.interface import (
     Whole,
     weights_doubt,
 )
-from modelprov.recipes.methods.steps import Real, Steps, loaded, rows_block, stored
+from modelprov.recipes.methods.steps import Real, Steps, directions, placed, rows_block
 from modelprov.recipes.methods.torch_steps import TorchSteps
 from modelprov.recipes.methods.totals import length, reproducible, total
 
@@ -39,7 +39,7 @@ def merge(inputs: Inputs) -> Float32:
     weights = [float(model["weight"]) for model in inputs.models]
     if abs(sum(weights)) < SMALLEST:
         raise UsageError("the weights of nuslerp sum to zero", "Give weights with another sum.")
-    (first, second), base = _vectors(inputs, step)
+    (first, second), base = directions(inputs, step)
     whole, columns = _whole(inputs), _columns(inputs)
     shape = (1, -1) if whole else (inputs.shape[0], -1) if columns else (-1, inputs.shape[-1])
     x, y = first.reshape(shape), second.reshape(shape)
@@ -47,7 +47,7 @@ def merge(inputs: Inputs) -> Float32:
         x, y = np.ascontiguousarray(x.T), np.ascontiguousarray(y.T)
     u, v = (step.divide(rows, step.norm(rows, columns)) for rows in (x, y))
     merged = _great_circle(x, y, step.dot(u, v, columns), _share(inputs), step)
-    return _placed((merged.T if columns else merged).reshape(-1), base, inputs, step)
+    return placed((merged.T if columns else merged).reshape(-1), base, inputs, step)
 
 
 def look(whole: Whole) -> MergeBlock:
@@ -57,19 +57,19 @@ def look(whole: Whole) -> MergeBlock:
         return lambda _first, inputs: merge(inputs)
     lengths = [length(step) for _ in range(2)]
     for _, block in whole.blocks():
-        for norm, vector in zip(lengths, _vectors(block, step)[0], strict=True):
+        for norm, vector in zip(lengths, directions(block, step)[0], strict=True):
             norm.add(vector)
     norms = [norm.result() for norm in lengths]
     cosine = total(step, whole.count)
     for _, block in whole.blocks():
-        u, v = (step.divide(one, norm) for one, norm in zip(_vectors(block, step)[0], norms, strict=True))
+        u, v = (step.divide(one, norm) for one, norm in zip(directions(block, step)[0], norms, strict=True))
         cosine.add(step(u * v))
     found = cosine.result()[None]
 
     def merge_block(_first: int, inputs: Inputs) -> Float32:
-        (x, y), base = _vectors(inputs, step)
+        (x, y), base = directions(inputs, step)
         merged = _great_circle(x[None], y[None], found, _share(inputs), step)
-        return _placed(merged.reshape(-1), base, inputs, step)
+        return placed(merged.reshape(-1), base, inputs, step)
 
     return merge_block
 
@@ -89,19 +89,9 @@ def _columns(inputs: Inputs) -> bool:
     return bool(inputs.options.get("nuslerp_row_wise", False)) and not _whole(inputs)
 
 
-def _vectors(inputs: Inputs, step: Steps) -> tuple[list[Real], Real | None]:
-    """Both tensors, or their task vectors, and the base."""
-    tensors, base = loaded(inputs, step)
-    return tensors if base is None else [step(tensor - base) for tensor in tensors], base
-
-
 def _share(inputs: Inputs) -> float:
     weights = [float(model["weight"]) for model in inputs.models]
     return weights[1] / sum(weights)
-
-
-def _placed(merged: Real, base: Real | None, inputs: Inputs, step: Steps) -> Float32:
-    return stored(merged if base is None else step(base + merged), inputs.out_dtype)
 
 
 def _great_circle(x: Real, y: Real, cosine: Real, t: float, step: Steps) -> Real:

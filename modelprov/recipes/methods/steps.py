@@ -181,6 +181,17 @@ def loaded(inputs: Inputs, step: Steps) -> tuple[list[Real], Real | None]:
     return [step(tensor) for tensor in inputs.tensors], None if inputs.base is None else step(inputs.base)
 
 
+def directions(inputs: Inputs, step: Steps) -> tuple[list[Real], Real | None]:
+    """What a spherical method turns: the tensors, or with a base model their task vectors, and that base."""
+    tensors, base = loaded(inputs, step)
+    return tensors if base is None else [step(tensor - base) for tensor in tensors], base
+
+
+def placed(merged: Real, base: Real | None, inputs: Inputs, step: Steps) -> Float32:
+    """What was made of `directions`, back on the base where there is one, as it is stored."""
+    return stored(merged if base is None else step(merged + base), inputs.out_dtype)
+
+
 def based(inputs: Inputs, step: Steps) -> tuple[list[Real], Real]:
     """`loaded` for a method that cannot do without a base model; raises `UsageError` when there is none."""
     tensors, base = loaded(inputs, step)

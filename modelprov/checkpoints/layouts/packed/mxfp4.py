@@ -13,36 +13,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Bytes, Float32
-from modelprov.checkpoints.formats.four_bit_floats import E2M1
-from modelprov.checkpoints.formats.grouped import CodeBook, Groups, Order, unpack
+from modelprov.checkpoints.formats.grouped import Groups, Order, unpack
 from modelprov.checkpoints.formats.scaled_codes import scales_of
-from modelprov.checkpoints.layouts.packed.stored import LONGEST, Found, InUnits, Packed, Stored
+from modelprov.checkpoints.layouts.packed.microscaled import Microscaled
+from modelprov.checkpoints.layouts.packed.stored import LONGEST, Found, Packed, Stored
 from modelprov.checkpoints.sources.interface import Source
 
 GROUP = 32
 
 
 @dataclass(frozen=True)
-class Mxfp4(InUnits):
+class Mxfp4(Microscaled):
     """A matrix of rows as they are stored."""
 
-    codes: Stored
-    scales: Stored
-
-    @property
-    def format(self) -> str:
-        """See `InUnits`."""
-        return "MXFP4"
-
-    @property
-    def bits(self) -> float:
-        """See `InUnits`."""
-        return 4 + 8 / GROUP
-
-    @property
-    def book(self) -> CodeBook:
-        """See `InUnits`."""
-        return E2M1
+    NAME, GROUP = "MXFP4", GROUP
 
     def groups(self, source: Source, begin: int, end: int) -> Groups:
         """See `InUnits`."""

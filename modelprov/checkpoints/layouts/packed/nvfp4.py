@@ -12,38 +12,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modelprov.checkpoints.formats.four_bit_floats import E2M1
-from modelprov.checkpoints.formats.grouped import CodeBook, Groups, Order
+from modelprov.checkpoints.formats.grouped import Groups, Order
 from modelprov.checkpoints.formats.scaled_codes import values
-from modelprov.checkpoints.layouts.packed.stored import LONGEST, Found, InUnits, Packed, Stored
+from modelprov.checkpoints.layouts.packed.microscaled import Microscaled
+from modelprov.checkpoints.layouts.packed.stored import LONGEST, Found, Packed, Stored
 from modelprov.checkpoints.sources.interface import Source
 
 GROUP = 16
 
 
 @dataclass(frozen=True)
-class Nvfp4(InUnits):
+class Nvfp4(Microscaled):
     """A matrix; `divides` says that the scale of all is one to divide by."""
 
-    codes: Stored
-    scales: Stored
     whole: Stored
     divides: bool
 
-    @property
-    def format(self) -> str:
-        """See `InUnits`."""
-        return "NVFP4"
-
-    @property
-    def bits(self) -> float:
-        """See `InUnits`."""
-        return 4 + 8 / GROUP
-
-    @property
-    def book(self) -> CodeBook:
-        """See `InUnits`."""
-        return E2M1
+    NAME, GROUP = "NVFP4", GROUP
 
     def groups(self, source: Source, begin: int, end: int) -> Groups:
         """See `InUnits`."""
