@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,7 @@ def reading(gpu: Cuda, files: list[Path], threads: int, piece: int = WINDOW, *, 
 
 
 def touching(files: list[Path], threads: int, piece: int = 32 << 20) -> float:
-    """GB/s of reading every byte of maps of the files, by the library's own memory comparison with itself."""
+    """GB/s of touching every byte of maps of the files: numpy's largest word of each piece."""
     maps = [np.memmap(file, np.uint8, "r") for file in files]
     jobs = [(held, at) for held in maps for at in range(0, len(held), piece)]
     begin = time.perf_counter()
@@ -141,8 +141,11 @@ def touching(files: list[Path], threads: int, piece: int = 32 << 20) -> float:
     return sum(len(held) for held in maps) / (time.perf_counter() - begin) / 1e9
 
 
-def sweeping(places: list[Path], device: Device, threads: int, memory: int, recipes: int = 0) -> float:
-    """GB/s of the pass alone, kernels compiled and memory made: the better of two."""
+def sweeping(
+    places: list[Path], device: Device, threads: int, memory: int = 512 << 20, recipes: int = 0,
+    forgotten: Sequence[Path] = (),
+) -> float:  # fmt: skip
+    """GB/s of the pass alone, kernels compiled and memory made: the better of two, or one over `forgotten` files."""
     checkpoints = tuple(open_checkpoint(place) for place in places)
     alignment = align(checkpoints)
     plan = plan_pass(alignment, block_bytes(memory, threads, len(checkpoints), device), PIECE)
@@ -150,7 +153,8 @@ def sweeping(places: list[Path], device: Device, threads: int, memory: int, reci
     counted = RecipePlan(
         np.arange(recipes), np.tile(np.arange(2), (recipes, 1)), np.tile(np.array([0.6, 0.4]), (recipes, tensors, 1))
     )
-    for _ in range(2):
+    for _ in range(1 if forgotten else 2):
+        forget(forgotten)
         begin = time.perf_counter()
         sweep(checkpoints, plan, tensors, counted, device, threads=threads)
         rates.append(plan.bytes / (time.perf_counter() - begin) / 1e9)
@@ -168,9 +172,10 @@ def whole(places: list[Path], device: str) -> dict[str, Any]:
     return {"wall": time.perf_counter() - begin, **json.loads(done.stdout.splitlines()[-1])}
 
 
-def forget(files: list[Path]) -> None:
+def forget(files: Sequence[Path]) -> None:
     """Let the system forget what it holds of the files."""
-    os.sync()
+    if files:
+        os.sync()
     for file in files:
         handle = os.open(file, os.O_RDONLY)
         os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -216,14 +221,17 @@ def _on_disk(
     gpu: Cuda, gpu_device: Device, processor: Device, disk: Path, gigabytes: float,
     keep: Callable[[str, dict[str, Any]], None],
 ) -> None:  # fmt: skip
+    every = os.cpu_count() or 1
     place = Path(tempfile.mkdtemp(prefix="gpu-files-", dir=disk))
     try:
         places = write(place, gigabytes)
         files = sorted(file for model in places for file in model.glob("*.safetensors"))
         works: dict[str, Callable[[], float]] = {
             "reading past the cache, with copies, 8 threads": lambda: reading(gpu, files, 8, direct=True),
-            "pass on the GPU": lambda: sweeping_once(places, gpu_device, files),
-            "pass on the processor": lambda: sweeping_once(places, processor, files),
+            "pass on the GPU": lambda: sweeping(
+                places, gpu_device, min(gpu_device.threads or every, every), forgotten=files
+            ),
+            "pass on the processor": lambda: sweeping(places, processor, every, forgotten=files),
         }
         rates = {}
         for name, work in works.items():
@@ -232,16 +240,3 @@ def _on_disk(
         keep("files that are not cached, GB/s", rates)
     finally:
         shutil.rmtree(place)
-
-
-def sweeping_once(places: list[Path], device: Device, files: list[Path]) -> float:
-    """The pass over files that are forgotten just before it."""
-    checkpoints = tuple(open_checkpoint(place) for place in places)
-    alignment = align(checkpoints)
-    threads = min(device.threads or 16, os.cpu_count() or 1)
-    plan = plan_pass(alignment, block_bytes(512 << 20, threads, len(checkpoints), device), PIECE)
-    forget(files)
-    begin = time.perf_counter()
-    none = RecipePlan.none(len(checkpoints) - 1, len(alignment.tensors))
-    sweep(checkpoints, plan, len(alignment.tensors), none, device, threads=threads)
-    return plan.bytes / (time.perf_counter() - begin) / 1e9

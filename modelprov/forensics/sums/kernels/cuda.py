@@ -35,9 +35,9 @@ class Cuda:
 
     def __init__(self, driver: Any, number: int = 0) -> None:
         self.driver = driver
-        self._ok(self.driver.cuInit(0))
-        self._number = self._ok(self.driver.cuDeviceGet(number))
-        self._context = self._ok(self.driver.cuDevicePrimaryCtxRetain(self._number))
+        self.do("cuInit", 0)
+        self._number = self.do("cuDeviceGet", number)
+        self._context = self.do("cuDevicePrimaryCtxRetain", self._number)
         self._lock = threading.Lock()
         self._functions: dict[Any, tuple[Any, Any]] = {}
 
@@ -54,7 +54,7 @@ class Cuda:
     @property
     def name(self) -> str:
         """What the maker calls it."""
-        raw = self._ok(self.driver.cuDeviceGetName(128, self._number))
+        raw = self.do("cuDeviceGetName", 128, self._number)
         return str(raw.split(b"\0")[0].decode())
 
     @property
@@ -69,7 +69,7 @@ class Cuda:
 
     def enter(self) -> None:
         """Make this GPU the one that the calling thread speaks to."""
-        self._ok(self.driver.cuCtxSetCurrent(self._context))
+        self.do("cuCtxSetCurrent", self._context)
 
     def lane(self, limits: Limits) -> CudaLane:
         """A new lane. Raises `UsageError` where there is no memory for it."""
@@ -94,8 +94,8 @@ class Cuda:
                     from modelprov.forensics.sums.kernels import triton_kernel
 
                     program = compiled(triton_kernel)
-                    module = self._ok(self.driver.cuModuleLoadData(program.code))
-                    function = self._ok(self.driver.cuModuleGetFunction(module, program.name.encode()))
+                    module = self.do("cuModuleLoadData", program.code)
+                    function = self.do("cuModuleGetFunction", module, program.name.encode())
                     found = self._functions[key] = (function, program)
         return found
 
@@ -104,10 +104,8 @@ class Cuda:
         function, program = loaded
         values = (*pointers, number, *[0] * program.hidden)
         types = (*[ctypes.c_void_p] * len(pointers), ctypes.c_int32, *[ctypes.c_void_p] * program.hidden)
-        threads = (program.threads, 1, 1)
-        self._ok(
-            self.driver.cuLaunchKernel(function, programs, 1, 1, *threads, program.shared, stream, (values, types), 0)
-        )
+        shape = (programs, 1, 1, program.threads, 1, 1)
+        self.do("cuLaunchKernel", function, *shape, program.shared, stream, (values, types), 0)
 
     def allocated(self, size: int) -> int:
         """The address of new memory on the GPU."""

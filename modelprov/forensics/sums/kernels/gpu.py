@@ -23,7 +23,7 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.dtypes import SIZES, DType
 from modelprov.checkpoints.sources.interface import Stored
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
-from modelprov.forensics.sums.kernels.gpu_batches import ALIGNMENT, Batch, Limits, Scalars, batches, recipe_scalars
+from modelprov.forensics.sums.kernels.gpu_batches import Batch, Limits, Scalars, aligned, batches, recipe_scalars
 from modelprov.forensics.sums.kernels.gpu_columns import CHECKPOINTS, FLAG, columns
 from modelprov.forensics.sums.kernels.interface import Kernel, RecipePlan, Segments
 from modelprov.forensics.sums.kernels.reference import reference_kernel
@@ -163,8 +163,9 @@ def on_the_processor(
     if len(here) == len(buffers):
         return kernel(here, segments, recipes)
     sizes = segments.count * SIZES[segments.dtype]
-    start = np.cumsum(-(-sizes // ALIGNMENT) * ALIGNMENT, axis=1) - -(-sizes // ALIGNMENT) * ALIGNMENT
-    read = [np.zeros(int(begins[-1] + size[-1]), np.uint8) for begins, size in zip(start, sizes, strict=True)]
+    room = aligned(sizes)
+    start = np.cumsum(room, axis=1) - room
+    read = [np.zeros(total, np.uint8) for total in room.sum(axis=1).tolist()]
     for i, buffer in enumerate(buffers):
         for source, place, size in zip(segments.start[i].tolist(), start[i].tolist(), sizes[i].tolist(), strict=True):
             _copy(buffer, source, read[i][place : place + size])

@@ -200,7 +200,7 @@ def batches(segments: Segments, which: Int64, recipes: int, limits: Limits) -> I
     first = (np.arange(len(row)) - np.repeat(np.cumsum(pieces) - pieces, pieces)) * size
     count = np.minimum(segments.count[row] - first, size)
     runs = -(-count // BLOCK)
-    stored = _aligned(count * SIZES[segments.dtype[:, row]])
+    stored = aligned(count * SIZES[segments.dtype[:, row]])
     heads = 8 * (n + 2) + 8 * max(SCALARS, n) * recipes + 4 * runs + 16 * -(-runs // limits.group)
     cost = stored.sum(axis=0) + heads
     room = limits.capacity - 5 * ALIGNMENT
@@ -230,8 +230,8 @@ def _batch(segments: Segments, row: Int64, first: Int64, count: Int64, recipes: 
     tables, used = [], 0
     for size in sizes:
         tables.append(slice(used, used + size))
-        used = int(_aligned(used + size))
-    stored = _aligned(count * SIZES[dtype])
+        used = int(aligned(used + size))
+    stored = aligned(count * SIZES[dtype])
     ends = used + np.cumsum(stored.ravel()).reshape(n, p)
     formats = _formats(segments, row)
     starts = np.flatnonzero(np.append(True, formats[1:] != formats[:-1]))
@@ -255,5 +255,6 @@ def _formats(segments: Segments, which: Int64) -> Int64:
     return np.asarray((codes << (2 * np.arange(len(codes)))[:, None]).sum(axis=0), np.int64)
 
 
-def _aligned(size: npt.ArrayLike) -> Int64:
+def aligned(size: npt.ArrayLike) -> Int64:
+    """Bytes rounded up to whole 16."""
     return -(-np.asarray(size, np.int64) // ALIGNMENT) * ALIGNMENT
