@@ -54,6 +54,7 @@ class Native:
     _evaluate: Any
     _cumulative: Any
     _round_bf16: Any
+    _send_windows: Any
 
     def moments(
         self, address: Int64, size: Int64, tensor: Int64, count: Int64, start: Int64, dtype: Int64, rounded_to: Int64,
@@ -95,6 +96,15 @@ class Native:
         """Fill `out` float32 [n] with `values` rounded to bf16, both contiguous; what is not finite stays as it is."""
         self._round_bf16(values.ctypes.data, out.ctypes.data, values.size)
 
+    def send_windows(self, lane: Int64, windows: Int64, parts: Int64) -> int | None:
+        """Fill and send windows, and return whose turn is next; None where a read or the driver failed.
+
+        `lane` is `Lane` of windows.c, with two windows, `windows` [w, 3] and `parts` [p, 4] its `Window` and `Part`.
+        """
+        held = [np.ascontiguousarray(array, np.int64) for array in (lane, windows, parts)]
+        turn = self._send_windows(held[0].ctypes.data, len(windows), held[1].ctypes.data, held[2].ctypes.data)
+        return None if turn < 0 else int(turn)
+
 
 @lru_cache
 def native() -> Native | None:
@@ -126,6 +136,7 @@ def opened(place: Path) -> Native:
             getattr(library, f"modelprov_{name}_{variant}")
             for name in ("moments", "evaluate", "cumulative", "round_bf16")
         )
+        send_windows = library.modelprov_send_windows
     except (OSError, AttributeError) as error:
         raise NotUsableError(f"they cannot be loaded: {error}") from error
     integer, pointer = ctypes.c_int64, ctypes.c_void_p
@@ -133,7 +144,8 @@ def opened(place: Path) -> Native:
     evaluate.restype = cumulative.restype = round_bf16.restype = None
     evaluate.argtypes = [integer, pointer, integer, integer, pointer, pointer, integer, pointer, integer]
     cumulative.argtypes = round_bf16.argtypes = [pointer, pointer, integer]
-    return Native(NAMES[variant], moments, evaluate, cumulative, round_bf16)
+    send_windows.restype, send_windows.argtypes = integer, [pointer, integer, pointer, pointer]
+    return Native(NAMES[variant], moments, evaluate, cumulative, round_bf16, send_windows)
 
 
 @lru_cache

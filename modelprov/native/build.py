@@ -17,7 +17,17 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LIBRARY = "kernels.so"
-SOURCES = ("formats.h", "arithmetics.h", "bf16.h", "work.h", "words.h", "moments.c", "dispatch.c", "build.py")
+SOURCES = (
+    "formats.h",
+    "arithmetics.h",
+    "bf16.h",
+    "work.h",
+    "words.h",
+    "moments.c",
+    "windows.c",
+    "dispatch.c",
+    "build.py",
+)
 FLAGS = (
     "-std=c11", "-O3", "-fPIC", "-fvisibility=default", "-Wno-psabi", "-ffp-contract=off", "-fno-math-errno",
     "-fno-trapping-math",
@@ -78,7 +88,15 @@ def build(target: Path) -> str:
         known = [f"-DHAS_{name}" for name in objects]
         made = Path(scratch) / LIBRARY
         names = f'-DSOURCES="{digest_of_sources()}"'
-        linked = ["-shared", str(HERE / "dispatch.c"), *objects.values(), "-o", str(made), "-lm"]
+        linked = [
+            "-shared",
+            str(HERE / "dispatch.c"),
+            str(HERE / "windows.c"),
+            *objects.values(),
+            "-o",
+            str(made),
+            "-lm",
+        ]
         _run([*command, *FLAGS, *known, names, *linked])
         beside = target.with_name(f"{target.name}.{os.getpid()}")
         shutil.copyfile(made, beside)

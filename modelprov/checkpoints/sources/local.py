@@ -71,6 +71,22 @@ class LocalFiles:
             raise
         return descriptor
 
+    @contextmanager
+    def descriptor(self, shard: int) -> Iterator[int]:
+        """An open descriptor of `shard`, kept open at least until the context ends; raises as `open` does."""
+        with self._lock:
+            file = self._open.pop(shard, None)
+            if file is None:
+                self._make_room()
+                file = _OpenFile(self.open(shard))
+            self._open[shard] = file
+            file.users += 1
+        try:
+            yield file.descriptor
+        finally:
+            with self._lock:
+                file.users -= 1
+
     def read_ranges(self, ranges: Sequence[Range]) -> Iterator[tuple[int, Piece]]:
         """See `Source`; in the order asked for."""
         return one_after_another(self.read_into, ranges)
@@ -80,7 +96,7 @@ class LocalFiles:
         view = out.cast("B")
         done = 0
         try:
-            with self._descriptor(shard) as descriptor:
+            with self.descriptor(shard) as descriptor:
                 while done < len(view):
                     got = os.preadv(descriptor, [view[done:]], start + done)
                     if got == 0:
@@ -114,22 +130,6 @@ class LocalFiles:
         with self._lock:
             for number in [number for number, file in self._open.items() if file.users == 0]:
                 os.close(self._open.pop(number).descriptor)
-
-    @contextmanager
-    def _descriptor(self, shard: int) -> Iterator[int]:
-        """An open descriptor of `shard`, kept open at least until the block ends."""
-        with self._lock:
-            file = self._open.pop(shard, None)
-            if file is None:
-                self._make_room()
-                file = _OpenFile(self.open(shard))
-            self._open[shard] = file
-            file.users += 1
-        try:
-            yield file.descriptor
-        finally:
-            with self._lock:
-                file.users -= 1
 
     def _make_room(self) -> None:
         """Close the files that were idle longest; a dictionary keeps its order of use."""

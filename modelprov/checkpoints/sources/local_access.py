@@ -14,6 +14,7 @@ import mmap
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -57,6 +58,10 @@ class CachedFile:
 
     source: LocalFiles
     shard: int
+
+    def descriptor(self) -> AbstractContextManager[int]:
+        """Of the file, open for as long as the context."""
+        return self.source.descriptor(self.shard)
 
     def read_into(self, start: int, out: memoryview) -> None:
         """Fill `out` with the bytes from `start` on; raises as `Source.read_into` does."""
