@@ -18,16 +18,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 LIBRARY = "kernels.so"
 SOURCES = (
-    "formats.h",
-    "arithmetics.h",
-    "bf16.h",
-    "work.h",
-    "words.h",
-    "moments.c",
-    "windows.c",
-    "dispatch.c",
-    "build.py",
-)
+    "formats.h", "arithmetics.h", "bf16.h", "work.h", "words.h", "moments.c", "windows.c", "dispatch.c", "build.py",
+)  # fmt: skip
 FLAGS = (
     "-std=c11", "-O3", "-fPIC", "-fvisibility=default", "-Wno-psabi", "-ffp-contract=off", "-fno-math-errno",
     "-fno-trapping-math",
@@ -88,15 +80,8 @@ def build(target: Path) -> str:
         known = [f"-DHAS_{name}" for name in objects]
         made = Path(scratch) / LIBRARY
         names = f'-DSOURCES="{digest_of_sources()}"'
-        linked = [
-            "-shared",
-            str(HERE / "dispatch.c"),
-            str(HERE / "windows.c"),
-            *objects.values(),
-            "-o",
-            str(made),
-            "-lm",
-        ]
+        plain = [str(HERE / name) for name in ("dispatch.c", "windows.c")]
+        linked = ["-shared", *plain, *objects.values(), "-o", str(made), "-lm"]
         _run([*command, *FLAGS, *known, names, *linked])
         beside = target.with_name(f"{target.name}.{os.getpid()}")
         shutil.copyfile(made, beside)
