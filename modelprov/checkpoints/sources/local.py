@@ -12,6 +12,7 @@ from pathlib import Path
 
 from modelprov.checkpoints.files import FileState, changed, state_from, state_of, unreadable
 from modelprov.checkpoints.sources.interface import DOWNLOAD_AGAIN, Piece, Range, one_after_another
+from modelprov.checkpoints.sources.positioned import FLAGS, read_at
 from modelprov.errors import TruncatedShardError
 
 MAX_OPEN_FILES = 64
@@ -61,7 +62,7 @@ class LocalFiles:
         A file that only lost bytes passes: whoever reads it says how many are missing, or `check_unchanged` finds it.
         """
         path, expected = self._paths[shard], self._states[shard]
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
+        descriptor = os.open(path, os.O_RDONLY | FLAGS | getattr(os, "O_NONBLOCK", 0) | flags)
         try:
             found = state_from(os.fstat(descriptor))
             if found != expected and found.size >= expected.size:
@@ -98,7 +99,7 @@ class LocalFiles:
         try:
             with self.descriptor(shard) as descriptor:
                 while done < len(view):
-                    got = os.preadv(descriptor, [view[done:]], start + done)
+                    got = read_at(descriptor, view[done:], start + done)
                     if got == 0:
                         break
                     done += got

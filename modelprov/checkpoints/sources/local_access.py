@@ -26,6 +26,7 @@ from modelprov.checkpoints.files import unreadable
 from modelprov.checkpoints.sources.interface import DOWNLOAD_AGAIN, Bytes, Range
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.sources.page_cache import ALIGNMENT, cached_share, open_direct
+from modelprov.checkpoints.sources.positioned import read_at
 from modelprov.errors import TruncatedShardError
 
 Opened = TypeVar("Opened")
@@ -84,7 +85,7 @@ class Direct:
         view, done = buffer.data[place - (begin - first) :][:size], 0
         try:
             while done < stop - first:
-                got = os.preadv(self.descriptor, [view[done:]], first + done)
+                got = read_at(self.descriptor, view[done:], first + done)
                 if got == 0 or (got % ALIGNMENT and done + got < stop - first):
                     return False
                 done += got
