@@ -81,7 +81,7 @@ class VirtualSource:
         self._computer = Computer(plan, only_finite=only_finite)
         self._budget = Budget(memory)
         self._recent: Recent[bytes] = Recent(memory // 4, len)
-        self._looks: Recent[MergeBlock] = Recent(LOOKS, lambda _look: 1)
+        self._looks: Recent[tuple[MergeBlock, int]] = Recent(memory // 8, lambda look: look[1] + memory // 8 // LOOKS)
         self._blocks: dict[str, int] = {}
 
     @property
@@ -183,8 +183,7 @@ class VirtualSource:
         if tensor.copy is not None or self._plan.elementwise:
             return 0
         if tensor.name not in self._blocks:
-            large = self._computer.needed(tensor) > self._budget.total // AT_ONCE
-            self._blocks[tensor.name] = self._computer.block(tensor) if large else 0
+            self._blocks[tensor.name] = block_of(self._computer, tensor, self._budget.total)
         return self._blocks[tensor.name]
 
     def cuts(self, shard: int) -> tuple[int, ...] | None:
@@ -200,7 +199,7 @@ class VirtualSource:
 
     def _in_passes(self, tensor: Planned, block: int, first: int, out: memoryview) -> None:
         """Bytes from `first` on of a tensor that is computed in blocks of so many bytes."""
-        look = self._looks.get(tensor.name, lambda: self._look(tensor))
+        look, _ = self._looks.get(tensor.name, lambda: self._look(tensor))
         done = 0
         while done < len(out):
             start = (first + done) // block * block
@@ -213,9 +212,9 @@ class VirtualSource:
                 out[done : done + size] = memoryview(held)[first + done - start :][:size]
             done += size
 
-    def _look(self, tensor: Planned) -> MergeBlock:
-        with self._lent(tensor):
-            return self._computer.look(tensor)
+    def _look(self, tensor: Planned) -> tuple[MergeBlock, int]:
+        with self._lent(tensor, self._computer.held(tensor)):
+            return self._computer.look(tensor), self._computer.kept(tensor)
 
     def _block(self, tensor: Planned, look: MergeBlock, start: int, stop: int) -> bytes:
         made = bytearray(stop - start)
@@ -227,14 +226,26 @@ class VirtualSource:
         with self._lent(tensor):
             self._computer.looked(tensor, look, start // width, len(out) // width, out)
 
-    def _lent(self, tensor: Planned) -> AbstractContextManager[None]:
-        size = self._computer.needed(tensor, block=self.block(tensor))
+    def _lent(self, tensor: Planned, held: int = 0) -> AbstractContextManager[None]:
+        size = self._computer.needed(tensor, block=self.block(tensor)) + held
         return self._budget.lend(size, f"{self._plan.method.name} of {tensor.name}")
 
 
 def _only_finite(checkpoint: Checkpoint, memory: int) -> Checkpoint:
     source = checkpoint.source
     return replace(checkpoint, source=source.finite(memory)) if isinstance(source, VirtualSource) else checkpoint
+
+
+def block_of(computer: Computer, tensor: Planned, memory: int) -> int:
+    """Elements of the blocks in which a tensor is computed within so many bytes; 0 for all of it at once."""
+    whole = computer.needed(tensor)
+    block = computer.block(tensor) if whole > memory // AT_ONCE else 0
+    return 0 if whole <= memory < in_passes(computer, tensor, block) else block
+
+
+def in_passes(computer: Computer, tensor: Planned, block: int) -> int:
+    """Bytes that it takes to compute a tensor in blocks of so many elements."""
+    return computer.needed(tensor, block=block) + computer.held(tensor)
 
 
 def too_large(plan: MergePlan, memory: int) -> tuple[Planned, int] | None:
@@ -244,9 +255,10 @@ def too_large(plan: MergePlan, memory: int) -> tuple[Planned, int] | None:
     computer = Computer(plan)
     whole = {tensor.name: computer.needed(tensor) for tensor in plan.tensors if tensor.copy is None}
     least = [
-        (tensor, min(whole[tensor.name], computer.needed(tensor, block=computer.block(tensor))))
+        (tensor, min(whole[tensor.name], in_passes(computer, tensor, block)) if block else whole[tensor.name])
         for tensor in plan.tensors
         if whole.get(tensor.name, 0) > memory
+        for block in [computer.block(tensor)]
     ]
     tensor, size = max(least, key=lambda pair: pair[1], default=(None, 0))
     return (tensor, size) if tensor is not None and size > memory else None
