@@ -49,12 +49,13 @@ class _Work(ctypes.Structure):
 
 
 _INTEGER, _POINTER = ctypes.c_int64, ctypes.c_void_p
-RESULTS = {"moments": ctypes.c_int, "load": _INTEGER}
+RESULTS = {"moments": ctypes.c_int, "load": _INTEGER, "send_windows": _INTEGER}
 ARGUMENTS = {
     "moments": [ctypes.POINTER(_Work)],
     "evaluate": [_INTEGER, _POINTER, _INTEGER, _INTEGER, _POINTER, _POINTER, _INTEGER, _POINTER, _INTEGER],
     "cumulative": [_POINTER, _POINTER, _INTEGER],
     "round_bf16": [_POINTER, _POINTER, _INTEGER],
+    "send_windows": [_POINTER, _INTEGER, _POINTER, _POINTER],
     "load": [_POINTER, _INTEGER, _INTEGER, _POINTER],
     "count_sizes": [_POINTER, _POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER],
     "fill_items": [_POINTER, _POINTER, *[_INTEGER] * 4, _POINTER],
@@ -67,6 +68,8 @@ ARGUMENTS = {
     ],
 }  # fmt: skip
 """Of each function of the library; those that are not among `RESULTS` return nothing."""
+PLAIN = ("send_windows",)
+"""Functions that there is one variant of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +88,7 @@ class Native:
     _thin: Any
     _thin_by_bits: Any
     _moved: Any
+    _send_windows: Any
 
     def moments(
         self, address: Int64, size: Int64, tensor: Int64, count: Int64, start: Int64, dtype: Int64, rounded_to: Int64,
@@ -180,6 +184,15 @@ class Native:
             bool(vote), bool(normalize), float(scale), int(code), int(out_code), base.size, out.ctypes.data,
         )  # fmt: skip
 
+    def send_windows(self, lane: Int64, windows: Int64, parts: Int64) -> int | None:
+        """Fill and send windows, and return whose turn is next; None where a read or the driver failed.
+
+        `lane` is `Lane` of windows.c, with two windows, `windows` [w, 3] and `parts` [p, 4] its `Window` and `Part`.
+        """
+        held = [np.ascontiguousarray(array, np.int64) for array in (lane, windows, parts)]
+        turn = self._send_windows(held[0].ctypes.data, len(windows), held[1].ctypes.data, held[2].ctypes.data)
+        return None if turn < 0 else int(turn)
+
 
 @lru_cache
 def native() -> Native | None:
@@ -216,7 +229,8 @@ def opened(place: Path) -> Native:
         variant = _text(library.modelprov_variant)
         if not variant:
             raise NotUsableError("this processor lacks the instructions that they were built for")
-        functions = {name: getattr(library, f"modelprov_{name}_{variant}") for name in ARGUMENTS}
+        names = {name: name if name in PLAIN else f"{name}_{variant}" for name in ARGUMENTS}
+        functions = {name: getattr(library, f"modelprov_{there}") for name, there in names.items()}
     except (OSError, AttributeError) as error:
         raise NotUsableError(f"they cannot be loaded: {error}") from error
     for name, function in functions.items():

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 LIBRARY = "kernels.so"
 UNITS = ("moments.c", "merging.c")
 """What is compiled once for every variant."""
-SOURCES = ("formats.h", "arithmetics.h", "bf16.h", "work.h", "words.h", *UNITS, "dispatch.c", "build.py")
+SOURCES = ("formats.h", "arithmetics.h", "bf16.h", "work.h", "words.h", *UNITS, "windows.c", "dispatch.c", "build.py")
 FLAGS = (
     "-std=c11", "-O3", "-fPIC", "-fvisibility=default", "-Wno-psabi", "-ffp-contract=off", "-fno-math-errno",
     "-fno-trapping-math",
@@ -82,7 +82,8 @@ def build(target: Path) -> str:
         known = [f"-DHAS_{name}" for name in objects]
         made = Path(scratch) / LIBRARY
         names = f'-DSOURCES="{digest_of_sources()}"'
-        linked = ["-shared", str(HERE / "dispatch.c"), *chain(*objects.values()), "-o", str(made), "-lm"]
+        plain = [str(HERE / name) for name in ("dispatch.c", "windows.c")]
+        linked = ["-shared", *plain, *chain(*objects.values()), "-o", str(made), "-lm"]
         _run([*command, *FLAGS, *known, names, *linked])
         beside = target.with_name(f"{target.name}.{os.getpid()}")
         shutil.copyfile(made, beside)
