@@ -75,9 +75,8 @@ class VirtualSource:
     def __init__(
         self, plan: MergePlan, shards: Sequence[ShardPlan], memory: int = DEFAULT_MEMORY, *, only_finite: bool = False
     ) -> None:
-        if only_finite:
-            plan = replace(plan, checkpoints=tuple(_only_finite(one, memory) for one in plan.checkpoints))
-        self._plan, self._shards = plan, shards
+        plan = replace(plan, checkpoints=tuple(_within(one, memory, only_finite) for one in plan.checkpoints))
+        self._plan, self._shards, self._only_finite = plan, shards, only_finite
         self._computer = Computer(plan, only_finite=only_finite)
         self._budget = Budget(memory)
         self._recent: Recent[bytes] = Recent(memory // 4, len)
@@ -116,9 +115,14 @@ class VirtualSource:
         for model in self._plan.checkpoints:
             model.source.close()
 
-    def finite(self, memory: int) -> VirtualSource:
-        """The same source with `only_finite`."""
-        return VirtualSource(self._plan, self._shards, memory, only_finite=True)
+    @property
+    def plan(self) -> MergePlan:
+        """The merge whose bytes these are."""
+        return self._plan
+
+    def within(self, memory: int, only_finite: bool) -> VirtualSource:
+        """The same source within so many bytes; with `only_finite` where that is asked for."""
+        return VirtualSource(self._plan, self._shards, memory, only_finite=only_finite or self._only_finite)
 
     def read_ranges(self, ranges: Sequence[Range]) -> Iterator[tuple[int, Piece]]:
         """See `Source`; in the order asked for."""
@@ -231,9 +235,14 @@ class VirtualSource:
         return self._budget.lend(size, f"{self._plan.method.name} of {tensor.name}")
 
 
-def _only_finite(checkpoint: Checkpoint, memory: int) -> Checkpoint:
+def _within(checkpoint: Checkpoint, memory: int, only_finite: bool) -> Checkpoint:
+    """A model; a recipe that is one computes within so many bytes as well."""
     source = checkpoint.source
-    return replace(checkpoint, source=source.finite(memory)) if isinstance(source, VirtualSource) else checkpoint
+    return (
+        replace(checkpoint, source=source.within(memory, only_finite))
+        if isinstance(source, VirtualSource)
+        else checkpoint
+    )
 
 
 def block_of(computer: Computer, tensor: Planned, memory: int) -> int:
@@ -246,19 +255,3 @@ def block_of(computer: Computer, tensor: Planned, memory: int) -> int:
 def in_passes(computer: Computer, tensor: Planned, block: int) -> int:
     """Bytes that it takes to compute a tensor in blocks of so many elements."""
     return computer.needed(tensor, block=block) + computer.held(tensor)
-
-
-def too_large(plan: MergePlan, memory: int) -> tuple[Planned, int] | None:
-    """A tensor that cannot be computed within so many bytes, whole or in passes, and how many it takes."""
-    if plan.elementwise:
-        return None
-    computer = Computer(plan)
-    whole = {tensor.name: computer.needed(tensor) for tensor in plan.tensors if tensor.copy is None}
-    least = [
-        (tensor, min(whole[tensor.name], in_passes(computer, tensor, block)) if block else whole[tensor.name])
-        for tensor in plan.tensors
-        if whole.get(tensor.name, 0) > memory
-        for block in [computer.block(tensor)]
-    ]
-    tensor, size = max(least, key=lambda pair: pair[1], default=(None, 0))
-    return (tensor, size) if tensor is not None and size > memory else None
