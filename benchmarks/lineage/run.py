@@ -90,13 +90,19 @@ def known(path: Path) -> list[Row]:
     return [row for row in rows if (row["seed"], row["version"]) == (SEED, VERSION)]
 
 
+ROUNDS = (("in full",), ("least squares", "sionic", "AWM", "model-tracing", "modelDNA"), ("by ",), ("Cisco",))
+"""What is asked together, by words of names: each round goes through all cases, the dear ones last."""
+
+
 def open_tasks(size: str, names: Sequence[str], rows: Sequence[Row], folder: str, pool: str) -> Iterator[Any]:
-    """Cases with the tools that have not answered yet: one tool's cases after the other's, the first names first."""
+    """Cases with the tools of a round that have not answered yet, round after round."""
     done = {(row["case"], row["number"], row["peer"]) for row in rows}
-    for name in names:
+    for words in ROUNDS:
+        own = [name for name in names if any(word in name for word in words)]
         for case in cases(size):
-            if (case.sort, case.number, name) not in done:
-                yield case, (name,), folder, pool
+            left = tuple(name for name in own if (case.sort, case.number, name) not in done)
+            if left:
+                yield case, left, folder, pool
 
 
 def main() -> None:
