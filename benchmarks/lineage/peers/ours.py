@@ -78,7 +78,7 @@ def answer_of(report: Report) -> Answer:
         shares = _shares(report)
     if class_ == "merge":
         method = report.method.name if report.method is not None else "linear"
-        trained, direction = False, "suspect"
+        trained, direction = (None if verdict.rule == "partly-exact" else False), "suspect"
     if verdict.roles:
         direction = "another"
     return Answer(
