@@ -233,7 +233,9 @@ def _report(found: Findings, plan: Plan, line: str, started: datetime, seconds: 
     return ProbeReport(
         command=line, settings=plan.settings(), models=tuple(found.models),
         arms=tuple(found.arms), log_probabilities=tuple(found.log_probabilities), examples=tuple(found.examples),
-        does_not_show=does_not_show(found.models),
+        does_not_show=does_not_show(
+            found.models, sum(each.kind != "denial" for each in plan.questions()), quick=plan.quick
+        ),
         environment=environment(
             ", ".join(dict.fromkeys(found.devices)), ", ".join(dict.fromkeys(found.dtypes)), started, seconds
         ),

@@ -152,9 +152,7 @@ def _one_way(
         on_done=lambda done: progress.stage(f"{title}: {done:,} of {len(each):,}"),
     )  # fmt: skip
     told = [one.question for one in each]
-    result = count(
-        label, subject.about.role, arm, how.name, how.temperature, told, answers, plan.names, plan.backstory, plan.seed
-    )
+    result = count(label, subject.about.role, arm, how.name, how.temperature, told, answers, plan.names, plan.backstory)
     return result, _examples(label, arm, how, told, answers, plan) if how.greedy else []
 
 
