@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from modelprov.behavior.probing.counting import count
 from modelprov.behavior.probing.answer_log import Spoken
+from modelprov.behavior.probing.counting import count
 from modelprov.behavior.probing.names import parse_names
 from modelprov.behavior.probing.questions import questions
 from modelprov.behavior.probing.wording import does_not_show

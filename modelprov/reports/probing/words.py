@@ -37,8 +37,8 @@ TERMS = (
     *(Fact(f"Arm: {arm}", f"{meaning[0].upper()}{meaning[1:]}.") for arm, meaning in MEANINGS.items()),
     Fact("Greedy, sampled", "The most likely word each time, one answer a question; or drawn at a temperature T, "
          "several answers a question."),
-    Fact("Interval", "95 %, exact (Clopper and Pearson). Sampled answers count as as many as would tell as much if they were "
-         "independent (Korn and Graubard), since answers to one question are not."),
+    Fact("Interval", "95 %, exact (Clopper and Pearson). Sampled answers count as as many as would tell as "
+         "much if they were independent (Korn and Graubard), since answers to one question are not."),
     Fact("Several, refusal, other, no answer", "The answer says more than one declared name; declines or says it has "
          "no name; says none of the declared names; is empty, or a thought that never ended."),
     Fact("Zorb", "A name that no model has. Asked about, it shows how readily a model says yes; given in the system "
