@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from modelprov.behavior.probing.arms import BARE, MEANINGS, SHIPPED, STRIPPED
+from modelprov.behavior.probing.hidden_prompts import CONDITIONS
 from modelprov.behavior.probing.results import (
     NOTHING,
     OTHER,
@@ -235,7 +236,11 @@ def place(model: ModelProbed, hidden: HiddenPrompt) -> str:
 
 def conditions(hidden: HiddenPrompt) -> str:
     """When the hidden prompt was there."""
-    return "in every condition" if len(hidden.conditions) >= 6 else ", ".join(hidden.conditions)
+    if set(CONDITIONS) <= set(hidden.conditions):
+        return "in every condition"
+    shown = hidden.conditions[:6]
+    more = f" and {len(hidden.conditions) - 6} more" if len(hidden.conditions) > 6 else ""
+    return ", ".join(n.clean(one) for one in shown) + more
 
 
 def settings_facts(report: ProbeReport) -> tuple[Fact, ...]:
