@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import numpy as np
@@ -75,6 +76,13 @@ class Source(Protocol):
 
 class Stored(Protocol):
     """A shard that is read piece by piece, by whoever needs its bytes."""
+
+    def descriptor(self) -> AbstractContextManager[int | None]:
+        """Of a file whose bytes are the shard's, open for as long as the context; None where there is none.
+
+        Raises `OSError` where it cannot be opened.
+        """
+        ...
 
     def read_into(self, start: int, out: memoryview) -> None:
         """Fill `out` with the bytes from `start` on."""
