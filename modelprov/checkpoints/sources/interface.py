@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from contextlib import AbstractContextManager
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
