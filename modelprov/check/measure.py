@@ -42,6 +42,7 @@ ADAPTED = (
     "the model is an adapter, trained on {base} by its config: put on a base, its weights are that base's whatever it "
     "was trained on, so that they show no origin"
 )
+FAR = "the weights are elsewhere, and this takes all of them: download the model, check its folder"
 Role = Literal["model", "candidate", "control"]
 
 
@@ -71,13 +72,13 @@ def _sampled(request: Request, compared: Sequence[Checkpoint]) -> Request:
     return replace(request, options=replace(request.options, sample=True))
 
 
-def measure(location: str, claims: Claims, request: Request, progress: Progress) -> Taken:
-    """Measure the model in the folder `location`.
+def measure(location: str, claims: Claims, request: Request, progress: Progress, beside: Path | None = None) -> Taken:
+    """Measure the model at `location`; the files beside its weights lie in `beside`, where it is elsewhere.
 
     Raises `UsageError` for a candidate or control that the user named and that is not there, and what reading raises.
     """
     expected = _expected(request.expected_digest)
-    folder = Path(location)
+    folder = beside or Path(location)
     missing: dict[str, str] = {}
     problems: list[Problem] = []
     progress.stage("opening checkpoints")
@@ -94,18 +95,22 @@ def measure(location: str, claims: Claims, request: Request, progress: Progress)
         missing |= dict.fromkeys(("lineage", "recipe", "config", "tokenizer", "files"), error.message)
     if expected is not None and model is None:
         missing["digest"] = "the weights cannot be read"
-    candidates, opened = open_candidates(folder, claims, request.candidates, missing)
+    candidates, opened = open_candidates(folder, claims, request.candidates, missing, location)
     controls = open_controls(request.controls, [one.label for one in candidates])
     ancestry = Ancestry(None, {})
     remade = Remade()
     digest: str | None = None
-    request = _sampled(request, [*(checkpoint for _, checkpoint in opened), *controls])
+    compared = [*(checkpoint for _, checkpoint in opened), *controls]
+    request = _sampled(request, compared if model is None else [model, *compared])
     if model is not None:
         model = replace(model, label=unique_labels([location, *(one.label for one in candidates)])[0])
         ancestry, remade = _origin(model, (candidates, opened, controls), claims, folder, request, progress)
         missing |= ancestry.missing | remade.missing
         problems += config_problems(model)
-        digest = _digest(model, expected, problems, progress)
+        if expected is not None and is_far(model.source):
+            missing["digest"] = FAR
+        else:
+            digest = _digest(model, expected, problems, progress)
         try:
             problems += tokenizer_problems(folder, model)
         except ModelprovError as error:
@@ -146,6 +151,8 @@ def _origin(
         why = ADAPTED.format(base=quoted(model.adapter_on))
         return Ancestry(None, {"lineage": why}), Remade(missing={"recipe": why})
     ancestry = measure_lineage(model, opened, controls, request.options, progress)
+    if is_far(model.source):
+        return ancestry, Remade(missing={"recipe": FAR} if claims.recipes else {})
     places = {one.name: one.location for one in candidates if one.location is not None}
     limits = Limits(request.options.memory, request.options.threads, request.options.seed)
     return ancestry, measure_recipes(model, claims.recipes, places, folder, limits, progress)

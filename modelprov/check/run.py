@@ -17,6 +17,7 @@ from modelprov.check.read_claims import read_claims
 from modelprov.check.results import CheckReport, Finding, NotJudged, Severity
 from modelprov.check.rules import RULES
 from modelprov.check.rules.files import DIGEST
+from modelprov.checkpoints.remote.locations import shown
 from modelprov.progress import Progress
 
 __all__ = ["Checked", "Request", "run_check"]
@@ -35,15 +36,17 @@ class Checked:
 
 def run_check(
     location: str, request: Request, policy: Policy, baseline: Baseline, command: str, started: datetime,
-    progress: Progress,
+    progress: Progress, folder: Path | None = None,
 ) -> Checked:  # fmt: skip
-    """Check the model in the folder `location`; `started` is when, and its day decides what a baseline accepts.
+    """Check the model at `location`; `started` is when, and its day decides what a baseline accepts.
+
+    `folder` holds the files beside its weights where the model is elsewhere.
 
     `unaccepted` are all findings as they were before the baseline. Raises `UsageError` for a candidate that is not
     there, `CheckpointNotFoundError` for a folder that is none, and what reading raises.
     """
-    claims = read_claims(Path(location))
-    taken = measure(location, claims, request, progress)
+    claims = read_claims(folder or Path(location))
+    taken = measure(location, claims, request, progress, folder)
     progress.stage("judging")
     asked = (DIGEST.id,) if request.expected_digest is not None else ()
     outcomes = judge(claims, taken.measured, policy, asked)
@@ -55,7 +58,7 @@ def run_check(
         command=command,
         started=started.isoformat(timespec="seconds"),
         model=taken.measured.label,
-        folder=location,
+        folder=shown(location),
         outcome=_outcome(applied.findings, not_judged),
         findings=applied.findings,
         not_judged=tuple(not_judged),

@@ -12,7 +12,9 @@ from modelprov.checkpoints.layouts.alignment_file import AlignmentFile
 from modelprov.checkpoints.layouts.common_layout import in_common_layout
 from modelprov.checkpoints.layouts.quantised import refuse_quantised
 from modelprov.checkpoints.layouts.realignment import Realignment
-from modelprov.checkpoints.plan import Plan, plan_pass
+from modelprov.checkpoints.plan import Int64, Plan, plan_pass
+from modelprov.checkpoints.remote.source import is_far
+from modelprov.checkpoints.remote.traffic import TRAFFIC
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError, UsageError
 from modelprov.forensics.judging.beyond import describe_beyond
@@ -34,6 +36,7 @@ from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sampling.matrices import BUDGET
 from modelprov.forensics.search.beyond import measure_beyond
 from modelprov.forensics.search.coordinates.head_spectra import heads_alike
+from modelprov.forensics.search.coordinates.kinship import ELSEWHERE, HERE
 from modelprov.forensics.search.coordinates.looking import Found, look, of_originals, views
 from modelprov.forensics.search.methods.find import FoundMethod, find
 from modelprov.forensics.search.methods.stacks import Stack, depths_differ
@@ -49,6 +52,9 @@ from modelprov.forensics.sums.ledger import Ledger
 from modelprov.progress import Progress
 from modelprov.records import processors
 
+UNDONE_BYTES = 1 << 30
+"""Of checkpoints that are elsewhere: undoing other coordinates reads every matrix of both, and is left where that is
+more."""
 CLUSTER = ", on a Ray cluster"
 
 
@@ -257,13 +263,16 @@ def _look(checkpoints: Sequence[Checkpoint], controls: Sequence[Checkpoint], run
     options, advance = run.options, run.progress.advance
     run.progress.stage("looking for the same units in other coordinates")
     given = None if options.alignment is None else options.alignment.realignment
-    found = look(checkpoints, options.seed, advance, given)
-    if found is None or found.realignment is None:
+    far = options.sample and any(is_far(checkpoint.source) for checkpoint in checkpoints)
+    left = TRAFFIC.left() if far else None
+    depth, most = (ELSEWHERE, UNDONE_BYTES if left is None else min(left, UNDONE_BYTES)) if far else (HERE, None)
+    found = look(checkpoints, options.seed, advance, given, depth, most)
+    if found is None or not found.kinship.related:
         return found
     doubts = []
     for control, (label, findings) in zip(controls, run.known, strict=True):
         if findings.verdict.class_ is VerdictClass.UNRELATED:
-            other = look((control, checkpoints[found.parent]), options.seed, advance, found.realignment)
+            other = look((control, checkpoints[found.parent]), options.seed, advance, found.realignment, depth, 0)
             doubts += [label] if other is not None and other.kinship.related else []
     return replace(found, doubts=tuple(doubts))
 
@@ -333,7 +342,7 @@ def _measure(checkpoints: tuple[Checkpoint, ...], run: _Run, undone: _Undone | _
         (whole.share(), whole.decisive_share()),
         (lambda: _elsewhere(alignment, options, progress)) if undone is None else None, found.sample,
         paired_units(undone.found) if isinstance(undone, _Undone) else None,
-        None if isinstance(undone, _Restacked) or blocks else lambda: _method(alignment, options, progress),
+        None if isinstance(undone, _Restacked) or blocks else lambda rows: _method(alignment, options, progress, rows),
         None if beside is None or blocks else lambda: _left(alignment, beside, options, progress),
         undone.stack if isinstance(undone, _Restacked) else None,
         lambda row, parent: scale_of(Wholes(alignment, options.seed, options.memory).load(row), parent),
@@ -374,9 +383,9 @@ def _left(alignment: Alignment, beside: Beside, options: Options, progress: Prog
     return describe_beyond(found, candidates, controls, [one.label for one in alignment.checkpoints[1:]])
 
 
-def _method(alignment: Alignment, options: Options, progress: Progress) -> FoundMethod | None:
-    """Where no weighted sum explains a relative: the merge method that does."""
+def _method(alignment: Alignment, options: Options, progress: Progress, given: Int64) -> FoundMethod | None:
+    """Where no weighted sum explains a relative, or only the tensors `given`: the merge method that does."""
     progress.stage("looking for other merge methods, in whole tensors")
     return find(
-        Wholes(alignment, options.seed, options.memory, options.sample_elements if options.sample else ELEMENTS)
+        Wholes(alignment, options.seed, options.memory, options.sample_elements if options.sample else ELEMENTS), given
     )

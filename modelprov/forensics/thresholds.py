@@ -7,6 +7,14 @@ families of `benchmarks/calibration.py`; the table in `docs/method.md` says what
 # Proposed by `identify`, and judged by all rules below.
 FALSE_DISCOVERIES = 1e-3  # expected share of chance among the entries that are called kin
 PROPOSED = 0.1  # of what one entry fewer leaves, that one more must explain
+USUAL_SPREADS = 3.0  # median absolute deviations (as standard deviations) above what the entries themselves gain
+LARGEST_WEIGHT = 2.5  # that a mixture gives one entry; beyond it two near entries only cancel out
+FEWEST_PLACES = 0.2  # of those of the entry that shares most; all are held where all are, F32 has half
+NOTHING_LEFT = 1e-6  # times rounding's own sum of squares
+TO_ROUNDING = 1.5  # times that sum, to which a mixture explains all; finetunes may have moved by less than rounding
+# Drawn by `atlas`.
+SAME_NUMBERS = 0.99  # share of equal numbers from which a copy was not rounded
+NEAR_MADE = 0.3  # times a mix's distance from its sources; the base of k siblings is at 1 / sqrt(k - 1) times it
 # Evidence at all.
 MINIMUM_ELEMENTS = 1_000
 HALF, NEARLY_ALL = 0.5, 0.9

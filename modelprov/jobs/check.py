@@ -11,15 +11,18 @@ from typing import ClassVar
 
 from modelprov.called import called
 from modelprov.check.baseline import Baseline, as_text, load_baseline, updated
+from modelprov.check.elsewhere import Beside, beside_weights
 from modelprov.check.measuring.candidates import name_and_place
 from modelprov.check.policy import Policy, find_policy, load_policy
 from modelprov.check.results import CheckReport, Finding
 from modelprov.check.rules import RULES
 from modelprov.check.run import Checked, Request, run_check
+from modelprov.checkpoints.remote.traffic import TRAFFIC
 from modelprov.errors import UsageError
 from modelprov.forensics.compare import Options
 from modelprov.jobs.arguments import Location, command_line, path_of, refuse_below, refuse_repeated, several, text_of
 from modelprov.jobs.notebooks import shown_in_notebooks
+from modelprov.jobs.reach import tell_spent
 from modelprov.progress import SILENT, Progress
 from modelprov.savable import Page
 
@@ -48,6 +51,7 @@ class CheckedModel(Page):
     found: Checked
     folder: Path
     accepting: Accepting | None
+    beside: Beside
 
     @property
     def report(self) -> CheckReport:
@@ -106,7 +110,7 @@ def check(
     """Check what a model card claims against what is in the folder. Nothing of the folder is executed.
 
     Args:
-        model: The folder that is about to be published.
+        model: The folder that is about to be published, or the repository or bucket where it was.
         candidates: Possible parents to compare with, each a location, or `NAME=LOCATION` where the card says NAME.
         control: One or more unsuspected finetunes of the same base.
         policy: The file that says which rules count (modelprov.toml); None for the nearest above the folder.
@@ -129,6 +133,7 @@ def check(
     Raises:
         UsageError: the arguments do not fit together, or a candidate is not there.
         CheckpointNotFoundError: the folder is none.
+        RemoteError: a model that is elsewhere cannot be had; its subclasses say why.
         ModelprovError: a checkpoint cannot be read; its subclasses say why.
 
     Example:
@@ -173,11 +178,13 @@ def check(
             ("--seed", seed, 0),
         ),
     )
-    return CheckedModel(
-        run_check(os.path.expanduser(folder), request, rules, known, line, started, progress),
-        path_of(folder),
-        accepting,
-    )
+    place, before = os.path.expanduser(folder), TRAFFIC.so_far
+    beside = beside_weights(place)
+    own = beside.folder if beside.folder != Path(place) else None
+    found = run_check(place, request, rules, known, line, started, progress, own)
+    if beside.far:
+        tell_spent(before, progress)
+    return CheckedModel(found, beside.folder, accepting, beside)
 
 
 def _refuse_repeated(folder: str, request: Request) -> None:

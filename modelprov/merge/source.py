@@ -13,7 +13,7 @@ from functools import partial
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.header_entries import BITS
-from modelprov.checkpoints.sources.interface import Piece, Range, one_after_another
+from modelprov.checkpoints.sources.interface import Piece, Range, Source, computed
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.checkpoints.writing import OF, header
 from modelprov.errors import TruncatedShardError
@@ -84,9 +84,9 @@ class VirtualSource:
         self._blocks: dict[str, int] = {}
 
     @property
-    def models(self) -> tuple[Checkpoint, ...]:
+    def parts(self) -> tuple[Source, ...]:
         """What its bytes are computed from."""
-        return self._plan.checkpoints
+        return tuple(model.source for model in self._plan.checkpoints)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -126,7 +126,7 @@ class VirtualSource:
 
     def read_ranges(self, ranges: Sequence[Range]) -> Iterator[tuple[int, Piece]]:
         """See `Source`; in the order asked for."""
-        return one_after_another(self.read_into, ranges)
+        return computed(self.read_into, ranges, self)
 
     def read_into(self, shard: int, start: int, out: memoryview) -> None:
         """Fill `out` with the bytes that the written file would hold from absolute offset `start`."""

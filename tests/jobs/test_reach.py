@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from modelprov.errors import BudgetSpentError, UsageError
 from modelprov.forensics.compare import Options
 from modelprov.forensics.results import VerdictClass
 from modelprov.jobs import reach as reach_job
+from modelprov.jobs.check import check
 from modelprov.jobs.compare import compare
 from modelprov.jobs.identify import identify
 from modelprov.jobs.inspect import inspect
@@ -187,3 +189,33 @@ def test_a_sample_over_the_budget_is_made_smaller_and_the_small_one_stands_where
     assert 1 << 16 <= asked[0] < 1 << 19
     with pytest.raises(BudgetSpentError):
         compared(job, [None], Options(), Reach(8 << 20, budget=100_000), heard)  # type: ignore[list-item]
+
+
+def test_a_repository_is_checked_like_its_folder(hub: Hub, models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "claimed"
+    shutil.copytree(models / "nex", folder)
+    card = "---\nbase_model: org/qwen\nbase_model_relation: finetune\nlicense: mit\n---\n# claimed\n"
+    (folder / "README.md").write_text(card)
+    (folder / "deep" / "down").mkdir(parents=True)
+    (folder / "deep" / "down" / "run.py").write_text("")
+    (folder / "training_args.bin").write_bytes(b"0" * 1000)
+    hub.add("org/claimed", folder)
+    far = check("org/claimed", expected_digest="0" * 64, threads=1)
+    here = check(folder, candidates=f"org/qwen={models / 'qwen'}", sample=True, threads=1)
+
+    def seen(found: Any) -> set[tuple[str, str]]:
+        return {(each.rule, each.message.replace(str(folder), "org/claimed")) for each in found.findings}
+
+    assert seen(far) == seen(here)
+    assert any("deep/down/run.py" in message for _, message in seen(far))
+    assert far.report.folder == "org/claimed"
+    assert far.report.inputs[0].revision == COMMIT
+    assert [each.name for each in far.report.not_judged if "elsewhere" in each.reason] == ["digest-differs"]
+    assert far.outcome == "could not judge"
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_model_that_names_itself_as_its_base_is_not_compared_with_itself(hub: Hub) -> None:
+    hub.repositories["org/self"] = {**hub.repositories["org/nex"], "README.md": b"---\nbase_model: org/self\n---\n"}
+    report = check("org/self", threads=1).report
+    assert [each.location for each in report.inputs] == ["org/self"]

@@ -15,6 +15,7 @@ from modelprov.check.interface import ITSELF, Candidate, Claims
 from modelprov.check.read_claims import CARD, MAX_CARD, read_claims
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.checkpoints.remote.locations import canonical
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CheckpointNotFoundError, ModelprovError, UsageError
 
@@ -22,9 +23,11 @@ CACHE_PREFIX = "models--"
 
 
 def open_candidates(
-    folder: Path, claims: Claims, given: Sequence[str], missing: dict[str, str]
+    folder: Path, claims: Claims, given: Sequence[str], missing: dict[str, str], model: str = ""
 ) -> tuple[list[Candidate], list[tuple[Candidate, Checkpoint]]]:
     """Every declared base model and every model that the user named; `missing` says by label what is not opened.
+
+    `model` is the location of the model, whose files beside the weights are in `folder`.
 
     Raises `UsageError` for a candidate that the user named and that is not there, or for one name of two places.
     """
@@ -35,7 +38,7 @@ def open_candidates(
     for (name, place), label in zip(named.items(), labels, strict=True):
         declared = name.casefold() in wanted
         checkpoint, why = None, ITSELF
-        if not _is_same(place, folder):
+        if not _is_same(place, folder) and not (model and canonical(place) == canonical(model)):
             checkpoint, why = _opened(name, place, label, declared)
         if checkpoint is None:
             missing[label] = why

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.adapters.matching import Change
 from modelprov.checkpoints.formats.dtypes import DType, decode, encode, encode_single, round_to
-from modelprov.checkpoints.sources.interface import Piece, Range, Source, one_after_another
+from modelprov.checkpoints.sources.interface import Piece, Range, Source, computed
 from modelprov.checkpoints.types import TensorRef
 
 AT_ONCE = 1 << 20
@@ -102,7 +102,7 @@ class AdaptedSource:
             self._change(shard, start, memoryview(changed))
             yield own[number], changed
         others = [number for number in range(len(ranges)) if number not in set(own)]
-        for number, piece in one_after_another(self.read_into, [ranges[number] for number in others]):
+        for number, piece in computed(self.read_into, [ranges[number] for number in others], self._adapter):
             yield others[number], piece
 
     def read_into(self, shard: int, start: int, out: memoryview) -> None:

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Bytes, DType, Float64
-from modelprov.checkpoints.sources.interface import Piece, Range, Source, one_after_another
+from modelprov.checkpoints.sources.interface import Piece, Range, Source, computed
 from modelprov.checkpoints.types import Checkpoint, Packing, TensorRef
 from modelprov.errors import TruncatedShardError
 
@@ -75,6 +75,11 @@ class DecodedSource:
         self._starts = [each.start for each in placed]
 
     @property
+    def parts(self) -> tuple[Source]:
+        """What its bytes are decoded from."""
+        return (self._base,)
+
+    @property
     def shard(self) -> int:
         """The number of the shard of decoded tensors."""
         return len(self._base.names)
@@ -115,12 +120,12 @@ class DecodedSource:
         self._base.close()
 
     def read_ranges(self, ranges: Sequence[Range]) -> Iterator[tuple[int, Piece]]:
-        """See `Source`: stored ranges together, then the decoded ones one after another."""
+        """See `Source`: stored ranges together, then the decoded ones, many at once where each waits for a network."""
         stored = [number for number, (shard, _, _) in enumerate(ranges) if shard < self.shard]
         for place, piece in self._base.read_ranges([ranges[number] for number in stored]):
             yield stored[place], piece
         decoded = [number for number, (shard, _, _) in enumerate(ranges) if shard >= self.shard]
-        for place, piece in one_after_another(self.read_into, [ranges[number] for number in decoded]):
+        for place, piece in computed(self.read_into, [ranges[number] for number in decoded], self._base):
             yield decoded[place], piece
 
     def read_into(self, shard: int, start: int, out: memoryview) -> None:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.dtypes import Bytes, DType, Float32, Float64, decode, encode
 from modelprov.checkpoints.layouts.realignment import Axis, PairedTensor, Realignment
 from modelprov.checkpoints.layouts.roles import Shape
-from modelprov.checkpoints.sources.interface import Piece, Range, one_after_another
+from modelprov.checkpoints.sources.interface import Piece, Range, Source, computed
 from modelprov.checkpoints.types import Checkpoint, Shard, TensorRef, TensorView
 from modelprov.errors import TruncatedShardError, UsageError
 from modelprov.foreign.shown import quoted
@@ -77,6 +77,11 @@ class RealignedSource:
         self._lock, self._kept = threading.Lock(), OrderedDict[str, Bytes]()
 
     @property
+    def parts(self) -> tuple[Source]:
+        """What its bytes are made from."""
+        return (self._base,)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What the view is called."""
         return (self._name,)
@@ -103,7 +108,7 @@ class RealignedSource:
 
     def read_ranges(self, ranges: Sequence[Range]) -> Iterator[tuple[int, Piece]]:
         """See `Source`; in the order asked for."""
-        return one_after_another(self.read_into, ranges)
+        return computed(self.read_into, ranges, self._base)
 
     def read_into(self, shard: int, start: int, out: memoryview) -> None:
         """Fill `out` with the bytes of the view from offset `start`; what lies between tensors is 0."""

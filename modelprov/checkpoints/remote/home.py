@@ -36,6 +36,10 @@ class RemoteHome:
         """See `Home`."""
         return list(self._names)
 
+    def files(self) -> dict[str, int]:
+        """Every file below it, at any depth, and its bytes."""
+        return {name: self._store.files[self._inside + name].size for name in sorted(self._below)}
+
     def folders(self) -> dict[str, list[str]]:
         """See `Home`."""
         found: dict[str, set[str]] = {}

@@ -17,7 +17,7 @@ SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 ADDRESS = re.compile(r"(?:https?|s3a?|gs|az|azure|abfss?)://", re.IGNORECASE)
 BUCKETS = frozenset({"s3", "s3a", "gs", "az", "azure", "abfs", "abfss"})
 OTHER_KINDS = frozenset({"datasets", "spaces", "buckets", "kernels", "docs", "blog", "collections", "papers"})
-LAST_PARTS = (".safetensors", ".safetensors.index.json", FINGERPRINT)
+LAST_PARTS = (".safetensors", ".safetensors.index.json", ".gguf", FINGERPRINT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from itertools import pairwise
 from modelprov.checkpoints.remote.cache import shared_cache
 from modelprov.checkpoints.remote.store import Store
 from modelprov.checkpoints.remote.traffic import TRAFFIC, connections
-from modelprov.checkpoints.sources.interface import DOWNLOAD_AGAIN, Piece, Range, Source
-from modelprov.checkpoints.types import Checkpoint
+from modelprov.checkpoints.sources.interface import DOWNLOAD_AGAIN, Piece, Range, Source, parts_of
 from modelprov.errors import TruncatedShardError
 
 GAP = 16 << 10
@@ -41,6 +40,11 @@ class RemoteFiles:
     def names(self) -> tuple[str, ...]:
         """Their names below the folder."""
         return tuple(name[len(self._inside) :] for name in self._names)
+
+    @property
+    def at_once(self) -> int:
+        """How many reads are worth having under way at once."""
+        return connections()
 
     @property
     def store(self) -> Store:
@@ -141,6 +145,4 @@ def grouped(ranges: Sequence[Range]) -> Iterator[Group]:
 
 def is_far(source: Source) -> bool:
     """Whether bytes of a source cross a network: its own, or of a model or source that it is computed from."""
-    models: tuple[Checkpoint, ...] = getattr(source, "models", ())
-    parts: tuple[Source, ...] = (*(model.source for model in models), *getattr(source, "parts", ()))
-    return isinstance(source, RemoteFiles) or any(map(is_far, parts))
+    return isinstance(source, RemoteFiles) or any(map(is_far, parts_of(source)))

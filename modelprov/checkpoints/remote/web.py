@@ -108,7 +108,11 @@ def open_web(meant: OnWeb) -> tuple[WebStore, str | None]:
             raise RemoteNotFoundError(f"{store.place(name)} is not there, or not shown", "Check the address.")
         if name.endswith(FINGERPRINT):
             return store, name
-        return (store.with_files([CONFIG]), name) if name.endswith(WEIGHTS) else (_with_shards(store, name), name)
+        return (
+            (store.with_files([CONFIG]), name)
+            if name.endswith((WEIGHTS, ".gguf"))
+            else (_with_shards(store, name), name)
+        )
     store = store.with_files(ASKED)
     indexes = [each for each in store.files if is_index(each)]
     if not indexes and not any(each.endswith(WEIGHTS) for each in store.files):

@@ -7,8 +7,11 @@ faster ways.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -126,7 +129,46 @@ def one_after_another(
     read_into: Callable[[int, int, memoryview], None], ranges: Sequence[Range]
 ) -> Iterator[tuple[int, Piece]]:
     """`Source.read_ranges` of a source that gains nothing by being asked for much at once."""
-    for number, (shard, start, stop) in enumerate(ranges):
-        piece = bytearray(stop - start)
-        read_into(shard, start, memoryview(piece))
-        yield number, piece
+    for number, asked in enumerate(ranges):
+        yield number, _piece(read_into, asked)
+
+
+def computed(
+    read_into: Callable[[int, int, memoryview], None], ranges: Sequence[Range], base: Source
+) -> Iterator[tuple[int, Piece]]:
+    """`Source.read_ranges` of a source whose bytes are computed from those of `base`, which may be a network away."""
+    threads = min(at_once(base), len(ranges))
+    if threads <= 1:
+        yield from one_after_another(read_into, ranges)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        under_way, asked = deque[Future[Piece]](), iter(ranges)
+        try:
+            for number in range(len(ranges)):
+                for each in islice(asked, AHEAD * threads - len(under_way)):
+                    under_way.append(pool.submit(_piece, read_into, each))
+                yield number, under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
+
+
+AHEAD = 4
+"""Ranges that are computed before they are taken, for each thread."""
+
+
+def parts_of(source: Source) -> tuple[Source, ...]:
+    """The sources that a source's bytes are computed from, by what it calls its `parts`."""
+    return tuple(getattr(source, "parts", ()))
+
+
+def at_once(source: Source) -> int:
+    """How many reads are worth having under way at once: 1 on this machine, more where each waits for a network."""
+    return max(getattr(source, "at_once", 1), *map(at_once, parts_of(source)), 1)
+
+
+def _piece(read_into: Callable[[int, int, memoryview], None], asked: Range) -> Piece:
+    shard, start, stop = asked
+    piece = bytearray(stop - start)
+    read_into(shard, start, memoryview(piece))
+    return piece

@@ -9,7 +9,12 @@ import typer
 
 from modelprov.cli.options.shared import HELP_FILE
 
-Model = Annotated[str, typer.Argument(metavar="MODEL_DIR", help="The folder that is about to be published.")]
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="The folder that is about to be published, or org/name, hf://, s3:// of a model."
+    ),
+]
 Candidates = Annotated[
     list[str] | None,
     typer.Option(
@@ -21,7 +26,7 @@ Control = Annotated[
     list[str] | None, typer.Option(metavar="CKPT", help="An unsuspected finetune of the same base. Repeat.")
 ]
 Policy = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="modelprov.toml (default: the nearest one above MODEL_DIR).")
+    Path | None, typer.Option(metavar="FILE", help="modelprov.toml (default: the nearest one above MODEL).")
 ]
 Baseline = Annotated[Path | None, typer.Option(metavar="FILE", help="Accepted findings (JSON).")]
 UpdateBaseline = Annotated[

@@ -18,12 +18,8 @@ from modelprov.forensics.compare import Options
 from modelprov.forensics.identify.identify import PROVEN, Found, identify
 from modelprov.forensics.identify.kinship import Kinship, kinship
 from modelprov.forensics.results import VerdictClass
+from modelprov.forensics.thresholds import NEAR_MADE, SAME_NUMBERS
 from modelprov.progress import SILENT, Progress
-
-SAME_NUMBERS = 0.99  # share of equal numbers from which a copy was not rounded
-NEAR_MADE = 0.3
-"""Times a mix's distance from its sources, within which an entry is drawn below the mix. The common base of k siblings
-is at 1 / sqrt(k - 1) times it from their average, and is to be drawn among them."""
 
 
 @dataclass(frozen=True)

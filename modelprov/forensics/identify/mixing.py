@@ -16,18 +16,19 @@ import numpy as np
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.checkpoints.plan import Int64
 from modelprov.forensics.identify.places import Shared
-from modelprov.forensics.thresholds import MINIMUM_ELEMENTS, PROPOSED
+from modelprov.forensics.thresholds import (
+    FEWEST_PLACES,
+    LARGEST_WEIGHT,
+    MINIMUM_ELEMENTS,
+    NEARLY_ALL,
+    NOTHING_LEFT,
+    PROPOSED,
+    TO_ROUNDING,
+    USUAL_SPREADS,
+)
 
 CHUNK = 1 << 14  # places at a time
 TRIED = 48  # entries of which all triples are tried: those in the best pairs
-LARGEST = 2.5  # weight that a mixture gives one entry; beyond it two near entries only cancel out
-FEWEST_PLACES = 0.2
-"""Of those of the entry that shares most; who has fewer is left out, as all are held where all are. F32 has half."""
-NOTHING = 1e-6  # times rounding's own sum of squares
-TO_ROUNDING = 1.5
-"""Times that sum, down to which a mixture explains all. A single that is as near explains nothing: finetunes may have
-moved by less than rounding, and a mixture of them as little."""
-SPREADS = 3.0  # median absolute deviations (as standard deviations) above what the entries themselves gain
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def mixtures(of: Gram) -> list[Mixture]:
     single = int(np.argmin(np.diag(of.products)))
     before = max(float(of.products[single, single]), 0.0)
     found = [Mixture((int(of.members[single]),), (1.0,), before / of.rounding)]
-    if before <= NOTHING * of.rounding:
+    if before <= NOTHING_LEFT * of.rounding:
         return found  # the same numbers
     for size in (2, 3):
         best = _best(of.products, size, of.rounding)
@@ -105,7 +106,7 @@ def mixtures(of: Gram) -> list[Mixture]:
             Mixture(members, tuple(map(float, weights)), after / of.rounding, gain, usual, not (pays and enough))
         )
         before = after
-        if before <= NOTHING * of.rounding:
+        if before <= NOTHING_LEFT * of.rounding:
             break
     return found
 
@@ -116,7 +117,7 @@ def _best(products: Float64, size: int, noise: float) -> tuple[tuple[int, ...], 
     if not len(sets):
         return None
     weights, left = _fit(products, sets, noise)
-    left = np.where((np.abs(weights) <= LARGEST).all(axis=1), left, np.inf)
+    left = np.where((np.abs(weights) <= LARGEST_WEIGHT).all(axis=1), left, np.inf)
     best = int(np.argmin(left))
     return None if not np.isfinite(left[best]) else (tuple(sets[best].tolist()), weights[best], float(left[best]))
 
@@ -135,7 +136,7 @@ def _fit(products: Float64, sets: Int64, noise: float) -> tuple[Float64, Float64
 def _sets(products: Float64, size: int, noise: float) -> Int64:
     """Sets of entries to try: all pairs of different ones; of those in the best pairs all triples."""
     square = np.diag(products)
-    differ = square[:, None] + square[None] - 2 * products > NOTHING * noise  # the same model twice mixes nothing
+    differ = square[:, None] + square[None] - 2 * products > NOTHING_LEFT * noise  # the same model twice mixes nothing
     first, second = np.nonzero(np.triu(differ, 1))
     pairs = np.stack([first, second], axis=1)
     if size == 2 or not len(pairs):
@@ -153,7 +154,7 @@ def _usual(of: Gram, size: int) -> float:
         return 0.0
     middle = float(np.median(gains))
     spread = 1.4826 * float(np.median(np.abs(np.array(gains) - middle)))
-    return min(middle + SPREADS * spread, 0.9)  # entries may be mixtures of each other
+    return min(middle + USUAL_SPREADS * spread, NEARLY_ALL)  # entries may be mixtures of each other
 
 
 def _gains(products: Float64, size: int, noise: float) -> Iterator[float]:

@@ -24,6 +24,10 @@ NULL = (
     "two assignments that know nothing of each other agree in n/N of n units placed among N, Poisson; layers of one "
     "model share a frame, so that a share of the units is asked for as well"
 )
+NOT_UNDONE = (
+    "the other coordinates were not undone, since that reads every matrix of both models, which are elsewhere: whether "
+    "the weights are the parent's in them is open; comparing every weight undoes them"
+)
 KINDS = (
     ("units", "MLP units"), ("queries", "query dimensions"), ("keys", "key dimensions"), ("values", "value dimensions"),
     ("mixed", "attention outputs"), ("experts", "experts"),
@@ -73,6 +77,7 @@ def coordinates(found: Found, labels: Sequence[str]) -> Coordinates:
         ),
         undone=facts.undone,
         exact=facts.exact,
+        left=() if found.undone else (NOT_UNDONE,),
         null=NULL,
     )
 

@@ -81,7 +81,7 @@ def collect(
     table: Table, strata: Strata, fits: Fits | None, seed: int, controls: Sequence[tuple[str, Findings]],
     locations: Sequence[str], compared: tuple[float, float] = (1.0, 1.0),
     elsewhere: Callable[[], Resemblance] | None = None, sample: Sample | None = None,
-    paired: PairedUnits | None = None, methods: Callable[[], FoundMethod | None] | None = None,
+    paired: PairedUnits | None = None, methods: Callable[[Int64], FoundMethod | None] | None = None,
     left: Callable[[], Beyond] | None = None, stack: Stack | None = None, scale: ScaleOf | None = None,
     packed: tuple[Packing | None, ...] = (),
 ) -> Findings:  # fmt: skip
@@ -91,10 +91,10 @@ def collect(
     compare, 0 to 1. `elsewhere` looks for sizes of a parent's in other places; it is asked before any all-clear.
     `sample` is the decisive part of the sample, `paired` what the test of units found, where other coordinates were
     undone before. `methods` looks for a method that is no weighted sum; it is asked where no weighted sum explains a
-    relative. `left` measures what is left beyond the parents; it is asked where no recipe explains everything. `stack`
-    says which layers the parents are seen as, where other ones than those of their own numbers; `scale` is asked then
-    whether a tensor is a parent's times a factor. `packed` is how each argument is packed that was decoded when it was
-    read; no method is looked for in what a quantiser left.
+    relative, with the tensors of which one does explain the bits. `left` measures what is left beyond the parents; it
+    is asked where no recipe explains everything. `stack` says which layers the parents are seen as, where other ones
+    than those of their own numbers; `scale` is asked then whether a tensor is a parent's times a factor. `packed` is
+    how each argument is packed that was decoded when it was read; no method is looked for in what a quantiser left.
     """
     decisive = np.flatnonzero(table.decisive)
     swept = tied(fits.candidates) if fits else 0
@@ -121,8 +121,8 @@ def collect(
             heads=found.heads,
         )  # fmt: skip
     decision, method = decide(facts), None
-    found_method = methods() if methods and not any(packed) and open_to_methods(decision, facts.parents) else None
-    found_method = claim(found_method, _given(decision, table, recomputed))
+    asked = methods if not any(packed) and open_to_methods(decision, facts.parents) else None
+    found_method = None if asked is None else _claimed(asked, _given(decision, table, recomputed))
     if found_method is not None and decision_of(decision, found_method).rule in ("method", "picked"):
         method = named(found_method, table, locations)
     elif pieces is not None:
@@ -162,6 +162,11 @@ def collect(
 def _given(decision: Decision, table: Table, explained: Int64) -> Int64:
     """The tensors of which a recipe gives the bits, where it is one of a part; else none."""
     return whole_rows(table, explained) if decision.rule == "partly-exact" and table.slot is not None else explained[:0]
+
+
+def _claimed(methods: Callable[[Int64], FoundMethod | None], given: Int64) -> FoundMethod | None:
+    """The method that is found, where it may be claimed."""
+    return claim(methods(given), given)
 
 
 def _parts(

@@ -10,6 +10,8 @@ import pytest
 
 import modelprov
 from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.checkpoints.remote.source import is_far
+from modelprov.forensics import compare
 from tests.checkpoints.remote.computed import repository
 from tests.checkpoints.remote.conftest import reach
 from tests.checkpoints.remote.hub import Hub, serving
@@ -52,6 +54,18 @@ def test_a_mix_on_another_machine_is_told_with_its_share(hub: Hub) -> None:
     assert hub.ranges() > 0
 
 
+def test_what_is_too_large_to_be_undone_is_told_as_kin_in_other_coordinates(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "UNDONE_BYTES", 0)
+    hub.repositories["org/moved"] = repository(LAYOUT, "moved", 3)
+    found = modelprov.compare("org/moved", "org/base", threads=1)
+    assert found.verdict.class_ not in ("unrelated", "copy")
+    assert found.coordinates is not None
+    assert found.coordinates.related
+    assert "not undone" in found.coordinates.left[0]
+
+
 def test_any_range_of_a_computed_file_is_a_part_of_the_whole() -> None:
     files = repository(LAYOUT, "mix", 2, share=0.3, further=2)
     file = files["model-00001-of-00002.safetensors"]
@@ -66,4 +80,5 @@ def test_every_kind_opens_as_a_checkpoint(hub: Hub, kind: str) -> None:
     hub.repositories["org/other"] = repository(LAYOUT, kind, 2, share=0.5)
     opened = open_checkpoint("org/other")
     assert len(opened.shards) == 2
+    assert is_far(opened.source)  # what is decoded when it is read is no less far
     assert opened.parameters >= sum(int(np.prod(shape)) for _, shape, _ in LAYOUT)

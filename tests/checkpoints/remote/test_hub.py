@@ -22,6 +22,7 @@ from modelprov.errors import (
 )
 from tests.checkpoints.remote.hub import COMMIT, Hub
 from tests.factories import Tensor, write_checkpoint, write_safetensors
+from tests.gguf_files import write_gguf
 
 SIZE = 40_000
 
@@ -231,3 +232,20 @@ def test_the_tokenizer_of_a_repository_is_read_like_that_of_a_folder(hub: Hub, t
     found = shared_tokens(remote, local, (4, 4))
     assert found.by == "strings"
     assert found.first.tolist() == [0, 2]
+
+
+def test_one_of_several_gguf_files_is_opened_by_its_name_wherever_it_lies(hub: Hub, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).standard_normal((64, 64)).astype(np.float32)
+    (tmp_path / "both").mkdir()
+    for kind in ("Q8_0", "Q4_0"):
+        write_gguf(tmp_path / "both" / f"m-{kind}.gguf", {"token_embd.weight": values}, kind)
+    hub.add("org/both", tmp_path / "both")
+    local = open_checkpoint(str(tmp_path / "both" / "m-Q4_0.gguf"))
+    (name,) = local.tensors
+    for place in ("hf://org/both", f"{hub.hub}/org/both/blob/main", f"{hub.cdn}/org/both"):
+        found = open_checkpoint(f"{place}/m-Q4_0.gguf")
+        assert found.packings == local.packings
+        assert bytes(next(found.source.read_ranges([(1, 0, 4096)]))[1]) == bytes(
+            next(local.source.read_ranges([(1, 0, 4096)]))[1]
+        )
+    assert name in found.tensors

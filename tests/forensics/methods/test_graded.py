@@ -9,7 +9,7 @@ import pytest
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.demo.writing import Weights
 from modelprov.forensics.search.methods import graded
-from modelprov.forensics.search.methods.find import _looks
+from modelprov.forensics.search.methods.find import _looks, find
 from modelprov.forensics.search.methods.remake import Made
 from modelprov.forensics.search.methods.whole import Wholes
 from modelprov.recipes.gradients import resolve
@@ -58,3 +58,14 @@ def test_what_no_merge_made_has_no_weights_by_layer(distance: float) -> None:
     first, second, base = family(distance=distance)
     for _, make in negatives():
         assert proposed(make(), first, second, base) == []
+
+
+def test_what_is_not_given_yet_is_looked_at_first_and_where_all_is_given_nothing_is_read() -> None:
+    first, second, base = family()
+    made = [checkpoint(label, one) for label, one in zip("SAB", (first, second, base), strict=True)]
+    wholes = Wholes(align(made), 0, 512 << 20)
+    left = wholes.decisive[-1]
+    known = frozenset(wholes.decisive) - {left}
+    assert _looks(wholes, known)[0].row == left
+    again = Wholes(align(made), 0, 512 << 20, on_bytes=lambda _: pytest.fail("read"))
+    assert find(again, again.decisive) is None

@@ -25,9 +25,22 @@ from modelprov.forensics.search.coordinates.pairing import agreements, assigned,
 from modelprov.forensics.search.coordinates.unit_frame import layers_alike, unit_frame
 from modelprov.forensics.thresholds import HALF, UNITS_AGREE, UNITS_CHANCE
 
-TOKENS = 32_000
-LAYERS, EXPERTS, UNITS = 4, 4, 1_024
-"""What is read for the test: tokens, layers over the depth, experts of each, units of each."""
+UNITS = 1_024
+FAR_TOKENS, RUN = 1_024, 32
+"""Of checkpoints elsewhere: tokens that are looked at first, in runs of neighbours, each of which is one request."""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """What is read for the test: tokens at most, layers over the depth, MLPs or experts of each."""
+
+    tokens: int = 32_000
+    layers: int = 4
+    experts: int = 4
+    far: bool = False
+
+
+HERE, ELSEWHERE = Depth(), Depth(tokens=8_192, layers=2, experts=2, far=True)
 GIVING = 2
 """Layers whose units give a frame, where embeddings give none."""
 Part = tuple[int | None, bool]
@@ -84,28 +97,27 @@ class Kinship:
 
 
 def kinship(
-    suspect: Decoder, parent: Decoder, seed: int, on_bytes: Callable[[int], None] = lambda _: None
+    suspect: Decoder, parent: Decoder, seed: int, on_bytes: Callable[[int], None] = lambda _: None, depth: Depth = HERE
 ) -> Kinship | None:
     """The test of a suspect against one parent; None where neither gates and ups nor ups and downs can be paired.
 
-    Raises what reading raises.
+    `depth` says how much is read. Raises what reading raises.
     """
     own, theirs = Matrices(suspect, on_bytes), Matrices(parent, on_bytes)
     rows = (suspect.embeddings.shape[0], parent.embeddings.shape[0])
     tokens = shared_tokens(suspect.checkpoint, parent.checkpoint, rows)
-    embeddings = _embeddings(own, theirs, tokens, seed)
-    frames = _frames(own, theirs, *embeddings)
-    chosen = _spread(suspect.layers)
+    embeddings, frames = _seen(own, theirs, tokens, seed, depth)
+    chosen = _spread(suspect.layers, depth.layers)
     best: Kinship | None = None
     tried = 0
     for number, frame in enumerate(frames):
-        found = _tested(own, theirs, tokens, frame, chosen, seed, tried, moved=not number)
+        found = _tested(own, theirs, tokens, frame, chosen, seed, tried, depth, moved=not number)
         tried = found.tried
         if best is None or found.score > best.score:
             best = found
         if best.related:
             return best
-    told = _by_units(own, theirs, tokens, chosen, seed, tried)
+    told = _by_units(own, theirs, tokens, chosen, seed, tried, depth)
     if told is not None and told.related:
         return replace(told, frame=told_by(told.frame, *embeddings), given_by="units")
     return best if best is not None and best.tests else None
@@ -113,24 +125,30 @@ def kinship(
 
 def _tested(
     own: Matrices, theirs: Matrices, tokens: SharedTokens, frame: Frame, chosen: Sequence[int], seed: int, tried: int,
-    *, moved: bool,
+    depth: Depth, *, moved: bool,
 ) -> Kinship:  # fmt: skip
     """The test of layers in a frame: with those of their number, and, where they may have `moved`, of like content."""
     layers = {layer: layer for layer in chosen if layer in theirs.decoder.layers}
     tried += len(layers)
-    tests = _tests(own, theirs, frame, layers, seed)
+    tests = _tests(own, theirs, frame, layers, seed, depth.experts)
     if not _enough(tests, len(chosen), tried):
         content = proposed(theirs, own, frame, seed) if moved else {}
         other = {layer: content[layer] for layer in chosen if layer in content and content[layer] != layer}
         tried += len(other) * len(theirs.decoder.layers)
-        tests = _better(tests, _tests(own, theirs, frame, other, seed))
+        tests = _better(tests, _tests(own, theirs, frame, other, seed, depth.experts))
         layers = layers | content
     made = _judged(tests, tried)
     return Kinship(frame, tokens, made, tried, {**layers, **{t.layer: t.parent_layer for t in made}})
 
 
 def _by_units(
-    own: Matrices, theirs: Matrices, tokens: SharedTokens, chosen: Sequence[int], seed: int, tried: int
+    own: Matrices,
+    theirs: Matrices,
+    tokens: SharedTokens,
+    chosen: Sequence[int],
+    seed: int,
+    tried: int,
+    depth: Depth,
 ) -> Kinship | None:
     """The test in the frame that the units of some layers give, of others that gave nothing to it."""
     tested = list(chosen)
@@ -144,7 +162,7 @@ def _by_units(
     if frame is None:
         alike = layers_alike(own, theirs, giving)
         frame = unit_frame(own, theirs, alike) if alike != same_number else None
-    return None if frame is None else _tested(own, theirs, tokens, frame, tested, seed, tried, moved=True)
+    return None if frame is None else _tested(own, theirs, tokens, frame, tested, seed, tried, depth, moved=True)
 
 
 def test_layers(
@@ -152,9 +170,9 @@ def test_layers(
     tried: int,
 ) -> tuple[LayerTest, ...]:  # fmt: skip
     """The test of every layer, with that of its own number and with the one of like content: the better of the two."""
-    tests = _tests(own, theirs, frame, named, seed)
+    tests = _tests(own, theirs, frame, named, seed, HERE.experts)
     others = {layer: there for layer, there in content.items() if named.get(layer) != there}
-    tests = _better(tests, _tests(own, theirs, frame, others, seed))
+    tests = _better(tests, _tests(own, theirs, frame, others, seed, HERE.experts))
     return _judged(tests, tried + len(named) + len(others) * len(theirs.decoder.layers))
 
 
@@ -168,11 +186,30 @@ def _judged(tests: Counts, tried: int) -> tuple[LayerTest, ...]:
 Counts = dict[tuple[int, int], tuple[int, int, float]]
 
 
-def _embeddings(own: Matrices, theirs: Matrices, tokens: SharedTokens, seed: int) -> tuple[Float32, Float32]:
-    """The parent's and the suspect's embeddings of the same tokens, some of many."""
+def _seen(
+    own: Matrices, theirs: Matrices, tokens: SharedTokens, seed: int, depth: Depth
+) -> tuple[tuple[Float32, Float32], list[Frame]]:
+    """The parent's and the suspect's embeddings of the same tokens, and the frames to try.
+
+    A rotation is not told by fewer tokens than dimensions: of models elsewhere more are read only where it may be one.
+    """
+    counts = (FAR_TOKENS, depth.tokens) if depth.far else (depth.tokens,)
+    for count in counts:
+        embeddings = _embeddings(own, theirs, tokens, seed, count, RUN if depth.far else 1)
+        frames = _frames(own, theirs, *embeddings)
+        if frames[0].kind != "rotated":
+            break
+    return embeddings, frames
+
+
+def _embeddings(
+    own: Matrices, theirs: Matrices, tokens: SharedTokens, seed: int, most: int, run: int
+) -> tuple[Float32, Float32]:
+    """The parent's and the suspect's embeddings of the same tokens, some of many, in runs of neighbours."""
     chosen = np.arange(tokens.first.size)
-    if chosen.size > TOKENS:
-        chosen = np.sort(np.random.default_rng(seed).choice(chosen.size, TOKENS, replace=False))
+    if chosen.size > most:
+        starts = np.random.default_rng(seed).choice(chosen.size // run, most // run, replace=False) * run
+        chosen = np.sort((starts[:, None] + np.arange(run)).ravel())
     first = own.rows(own.decoder.embeddings, tokens.first[chosen])
     return theirs.rows(theirs.decoder.embeddings, tokens.second[chosen]), first
 
@@ -185,18 +222,18 @@ def _frames(own: Matrices, theirs: Matrices, parent: Float32, suspect: Float32) 
     return frames
 
 
-def _spread(layers: Sequence[int], most: int = LAYERS) -> tuple[int, ...]:
+def _spread(layers: Sequence[int], most: int) -> tuple[int, ...]:
     """A few layers over the whole depth, neither the first nor the last alone."""
     places = np.linspace(0, len(layers) - 1, min(most, len(layers))).round().astype(int)
     return tuple(layers[place] for place in places)
 
 
-def _tests(own: Matrices, theirs: Matrices, frame: Frame, layers: dict[int, int], seed: int) -> Counts:
+def _tests(own: Matrices, theirs: Matrices, frame: Frame, layers: dict[int, int], seed: int, experts: int) -> Counts:
     """Agreeing units, units and expected agreements by pair of layers; pairs without units are left out."""
     found: Counts = {}
     for layer, there in layers.items():
         agreeing, units, expected = 0, 0, 0.0
-        for mine, other in parts(own, theirs, frame, layer, there)[:EXPERTS]:
+        for mine, other in parts(own, theirs, frame, layer, there)[:experts]:
             k, n, by_chance = _units(own, theirs, frame, (layer, mine), (there, other), seed)
             agreeing, units, expected = agreeing + k, units + n, expected + by_chance
         if units:

@@ -13,7 +13,7 @@ from modelprov.checkpoints.layouts.decoder import Decoder, decoder_of
 from modelprov.checkpoints.layouts.realigned import parent_view, suspect_view
 from modelprov.checkpoints.layouts.realignment import Realignment
 from modelprov.checkpoints.types import Alignment, Checkpoint, Unaligned, is_decisive
-from modelprov.forensics.search.coordinates.kinship import Kinship, LayerTest, kinship
+from modelprov.forensics.search.coordinates.kinship import HERE, Depth, Kinship, LayerTest, kinship
 from modelprov.forensics.search.coordinates.undoing import undo
 
 
@@ -22,7 +22,7 @@ class Found:
     """What was found of the parent that agrees best, argument number `parent`; `realignment` where it is related.
 
     `tests` are those of every layer then, else of those that were looked at. `doubts` are controls, strangers at their
-    places, whose units agree as well.
+    places, whose units agree as well. `undone` is False where it is related, and undoing would have read too much.
     """
 
     parent: int
@@ -30,24 +30,28 @@ class Found:
     tests: tuple[LayerTest, ...]
     realignment: Realignment | None
     doubts: tuple[str, ...] = ()
+    undone: bool = True
 
 
 Hear = Callable[[int], None]
 
 
 def look(
-    checkpoints: Sequence[Checkpoint], seed: int, on_bytes: Hear = lambda _: None, given: Realignment | None = None
-) -> Found | None:
+    checkpoints: Sequence[Checkpoint], seed: int, on_bytes: Hear = lambda _: None, given: Realignment | None = None,
+    depth: Depth = HERE, most: int | None = None,
+) -> Found | None:  # fmt: skip
     """The test of the first checkpoint against each of the others, and what is undone for the one it is related to.
 
-    A realignment that is `given` takes the place of what would be found; the test does not depend on it. None where no
-    two of them are decoders whose units can be paired. Of equals the last counts. Raises what reading raises.
+    `depth` says how much the test reads; nothing is undone where the matrices of both, which are read for it, have more
+    bytes than `most`. A realignment that is `given` takes the place of what would be found; the test does not depend on
+    it. None where no two of them are decoders whose units can be paired. Of equals the last counts. Raises what reading
+    raises.
     """
     decoders = [decoder_of(checkpoint) for checkpoint in checkpoints]
     suspect = decoders[0]
     best: tuple[int, Kinship] | None = None
     for number, parent in enumerate(decoders[1:], 1):
-        found = kinship(suspect, parent, seed, on_bytes) if suspect is not None and parent is not None else None
+        found = kinship(suspect, parent, seed, on_bytes, depth) if suspect is not None and parent is not None else None
         if found is not None and (best is None or _rank(found) >= _rank(best[1])):
             best = number, found
     if best is None or suspect is None:
@@ -58,8 +62,14 @@ def look(
         return Found(number, found, found.tests, None)
     if given is not None:
         return Found(number, found, found.tests, given)
+    if most is not None and _bytes(checkpoints[0]) + _bytes(checkpoints[number]) > most:
+        return Found(number, found, found.tests, None, undone=False)
     undone = undo(found, suspect, parent, seed, on_bytes)
     return Found(number, replace(found, tokens=undone.tokens), undone.tests, undone.realignment)
+
+
+def _bytes(checkpoint: Checkpoint) -> int:
+    return sum(ref.stop - ref.start for ref in checkpoint.tensors.values())
 
 
 def _rank(found: Kinship) -> tuple[bool, float]:

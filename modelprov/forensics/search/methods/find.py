@@ -53,12 +53,18 @@ class FoundMethod:
     rows: tuple[int, ...] = ()
 
 
-def find(wholes: Wholes) -> FoundMethod | None:
-    """The merge that gives most bits, if it gives (nearly) all of them in the tensors looked at first."""
-    looks = _looks(wholes)
+def find(wholes: Wholes, given: Iterable[int] = ()) -> FoundMethod | None:
+    """The merge that gives most bits, if it gives (nearly) all of them in the tensors looked at first.
+
+    Of the tensors `given` a recipe gives the bits: others are looked at first, and where there are none, nothing is.
+    """
+    known = frozenset(map(int, given))
+    if known.issuperset(wholes.decisive):
+        return None
+    looks = _looks(wholes, known)
     if not looks:
         return None
-    first = min(looks, key=lambda look: (look.differ.sum() < 1000, look.elements))
+    first = min(looks, key=lambda look: (look.differ.sum() < 1000, look.row in known, look.elements))
     kept: dict[str, tuple[float, Made]] = {}  # the best arithmetic of each
     for made in _proposed(wholes, looks, first):
         if bits(made, first).share >= FIRST and (share := total(made, looks).share) >= SECOND:
@@ -142,17 +148,20 @@ def _smaller_first(wholes: Wholes) -> list[int]:
     return sorted(wholes.decisive, key=lambda row: wholes.count(row) > MIDDLING)
 
 
-def _looks(wholes: Wholes) -> list[Whole]:
-    """A few decisive tensors in which the parents differ, of a middling size, from different layers if possible."""
-    decisive = sorted(wholes.decisive, key=lambda row: abs(np.log(wholes.count(row) / LOOK_ELEMENTS)))
+def _looks(wholes: Wholes, known: frozenset[int] = frozenset()) -> list[Whole]:
+    """A few decisive tensors in which the parents differ, of a middling size, from different layers if possible.
+
+    Those that are `known` come last.
+    """
+    decisive = sorted(wholes.decisive, key=lambda row: (row in known, abs(np.log(wholes.count(row) / LOOK_ELEMENTS))))
     found = [whole for whole in _loaded(wholes, decisive[: 8 * LOOKS]) if whole.differ.any()]
     layers: set[int | None] = set()
-    ordered: list[tuple[bool, int, Whole]] = []
+    ordered: list[tuple[bool, bool, int, Whole]] = []
     for whole in found:
-        ordered.append((whole.layer in layers, len(ordered), whole))
+        ordered.append((whole.row in known, whole.layer in layers, len(ordered), whole))
         layers.add(whole.layer)
-    ordered.sort(key=lambda item: item[:2])
-    return [whole for _, _, whole in ordered[:LOOKS]]
+    ordered.sort(key=lambda item: item[:3])
+    return [whole for *_, whole in ordered[:LOOKS]]
 
 
 def _counted(made: Made, wholes: Wholes) -> FoundMethod:

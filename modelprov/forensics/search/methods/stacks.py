@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 import numpy as np
 
@@ -62,7 +63,9 @@ def find(checkpoints: Sequence[Checkpoint], seed: int) -> Stack | None:
         return None
     probed = _probed(own, seed)
     where = _runs_of(own, parents, probed)
-    held = {layer: _best(own, layer, names, where) for layer, names in probed.items()}
+    looked = [own.by_layer[layer][place] for layer, names in probed.items() for place in names]
+    runs = _runs(own, {name: own.held[name][0].ref.dtype for name in looked})
+    held = {layer: _best(own.by_layer[layer], names, runs, where) for layer, names in probed.items()}
     if not all(held.values()):
         return None
     chosen = _chosen(held)
@@ -132,14 +135,14 @@ def _unnumbered(name: str) -> str:
 
 
 def _probed(own: _Layers, seed: int) -> dict[int, list[str]]:
-    """The names, without their layer's number, of the matrices of each layer that are looked into."""
+    """The names, without their layer's number, of the matrices of each layer that are looked into.
+
+    The same ones of layers that have the same, since each is looked for in every layer of the parents.
+    """
     found = {}
     for layer, names in own.by_layer.items():
         matrices = [place for place, name in names.items() if _matrix(name, own.held[name][1])]
-        if len(matrices) > PROBES:
-            order = np.random.default_rng([seed, layer]).permutation(len(matrices))[:PROBES]
-            matrices = [matrices[place] for place in sorted(order.tolist())]
-        found[layer] = matrices
+        found[layer] = sorted(matrices, key=lambda place: blake2b(f"{seed} {place}".encode()).digest())[:PROBES]
     return found
 
 
@@ -152,37 +155,50 @@ def _runs_of(own: _Layers, parents: Sequence[_Layers], probed: Mapping[int, list
     wanted = {place: own.held[own.by_layer[layer][place]] for layer, names in probed.items() for place in names}
     found: dict[Bits, set[Place]] = defaultdict(set)
     for number, parent in enumerate(parents):
-        for layer, names in parent.by_layer.items():
-            for place, (mine, shape) in wanted.items():
-                name = names.get(place)
-                if name is not None and parent.held[name][1] == shape:
-                    bits = _run(parent, name, mine.ref.dtype)
-                    if bits is not None:
-                        found[place, bits].add((number, layer))
+        places = {
+            name: (place, layer)
+            for layer, names in parent.by_layer.items()
+            for place, (_, shape) in wanted.items()
+            if (name := names.get(place)) is not None and parent.held[name][1] == shape
+        }
+        formats = {name: wanted[place][0].ref.dtype for name, (place, _) in places.items()}
+        for name, run in _runs(parent, formats).items():
+            place, layer = places[name]
+            found[place, run].add((number, layer))
     return found
 
 
-def _best(own: _Layers, layer: int, names: list[str], where: Mapping[Bits, set[Place]]) -> list[Place]:
+def _best(
+    layer: Mapping[str, str], names: list[str], runs: Mapping[str, bytes], where: Mapping[Bits, set[Place]]
+) -> list[Place]:
     """The places that hold most of a layer's runs; others may be scaled, or belong to what all have in common."""
     counts: Counter[Place] = Counter()
     for place in names:
-        name = own.by_layer[layer][place]
-        bits = _run(own, name, own.held[name][0].ref.dtype)
+        bits = runs.get(layer[place])
         if bits is not None:
             counts.update(where.get((place, bits), ()))
     most = max(counts.values(), default=0)
     return [place for place, count in counts.items() if count == most]
 
 
-def _run(model: _Layers, name: str, dtype: DType) -> bytes | None:
-    """The bits of a run in the middle of a tensor, rounded to `dtype`; None where it holds hardly any number."""
-    view, _ = model.held[name]
-    count = min(RUN, view.count)
-    raw = np.empty(count * view.ref.dtype.size, np.uint8)
-    start = view.start + (view.count - count) // 2 * view.ref.dtype.size
-    model.checkpoint.source.read_into(view.ref.shard, start, raw.data)
-    values = round_to(decode(raw, view.ref.dtype), dtype)
-    return values.tobytes() if len(np.unique(values)) >= DISTINCT_NUMBERS else None
+def _runs(model: _Layers, formats: Mapping[str, DType]) -> dict[str, bytes]:
+    """By name, the bits of a run in the middle of a tensor, rounded to a format; not where it holds hardly any number.
+
+    All are asked for together.
+    """
+    names, ranges = list(formats), []
+    for name in names:
+        view, _ = model.held[name]
+        count, size = min(RUN, view.count), view.ref.dtype.size
+        start = view.start + (view.count - count) // 2 * size
+        ranges.append((view.ref.shard, start, start + count * size))
+    found: dict[str, bytes] = {}
+    for number, piece in model.checkpoint.source.read_ranges(ranges):
+        name = names[number]
+        values = round_to(decode(np.frombuffer(piece, np.uint8), model.held[name][0].ref.dtype), formats[name])
+        if len(np.unique(values)) >= DISTINCT_NUMBERS:
+            found[name] = values.tobytes()
+    return found
 
 
 def _chosen(held: Mapping[int, list[Place]]) -> dict[int, Place]:
