@@ -36,7 +36,17 @@ def findings(result: Mapping[str, Any]) -> str:
     return "".join(lines)
 
 
-TITLES = {"How often it says “answers like”": findings}
+def equalities(result: Mapping[str, Any]) -> str:
+    """A row for what is served in place of the published weights."""
+    lines = ["| served in their place | another distribution | 95 % interval |\n", "| :--- | ---: | ---: |\n"]
+    lines += [
+        f"| {row['served']} | {row['another']} of {row['tests']} | {row['low']:.2f} to {row['high']:.2f} |\n"
+        for row in result["equality"]
+    ]
+    return "".join(lines)
+
+
+TITLES = {"How often it says “answers like”": findings, "How often it says “another distribution”": equalities}
 
 
 def written(text: str) -> str:

@@ -39,7 +39,8 @@ DIFFERS = (
     "model, and sampling that the server changes. It does not say which."
 )
 NO_DIFFERENCE = (
-    "No difference found is no proof: small changes, such as rounding to 8 bits, need not show in 500 completions."
+    "No difference found is no proof: in a trained family 500 short completions did not show rounding to 4 bits, and "
+    "showed every other finetune (docs/probe.md)."
 )
 
 
