@@ -40,7 +40,7 @@ DIFFERS = (
 )
 NO_DIFFERENCE = (
     "No difference found is no proof: in a trained family 500 short completions did not show rounding to 4 bits, and "
-    "showed every other finetune (docs/probe.md)."
+    "showed every model that was trained further (docs/probe.md)."
 )
 
 
