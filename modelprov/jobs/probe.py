@@ -27,6 +27,7 @@ from modelprov.jobs.arguments import (
     DTYPES,
     Location,
     command_line,
+    extra_fields,
     path_of,
     refuse_below,
     refuse_repeated,
@@ -72,6 +73,8 @@ def probe(
     device: str = "auto",
     dtype: str = "auto",
     timeout: float = 60.0,
+    thinking: str | None = None,
+    extra_body: str | None = None,
     log: Location | None = None,
     continuations: int = 0,
     published: Location | None = None,
@@ -104,6 +107,8 @@ def probe(
         device: Where to run the models: auto, cpu or cuda.
         dtype: Number format to run them in: auto (as stored), float32, bfloat16 or float16.
         timeout: Seconds for one answer of the endpoint.
+        thinking: "on" or "off" asks the endpoint's chat template to think, or not to; None leaves it as it is.
+        extra_body: Further fields of every request to the endpoint, as the text of a JSON object.
         log: A file that keeps every answer (JSONL); the same call goes on from it.
         continuations: Compare the greedy next token after so many random texts, at least 500 (2,000 say); 0 for none.
         published: The checkpoint that the model in question is said to be: sampled completions of both are compared.
@@ -159,7 +164,8 @@ def probe(
         *((where, "parent") for where in parents),
         *((where, "control") for where in controls),
     ]
-    server = None if endpoint is None else Server(endpoint, asked, folder, timeout)
+    extra = extra_fields(thinking, extra_body, endpoint)
+    server = None if endpoint is None else Server(endpoint, asked, folder, timeout, extra)
     line = command or command_line(
         "probe",
         suspects,
@@ -182,6 +188,8 @@ def probe(
             ("--device", device, "auto"),
             ("--dtype", dtype, "auto"),
             ("--timeout", timeout, 60.0),
+            ("--thinking", thinking, None),
+            ("--extra-body", extra_body, None),
             ("--log", log, None),
             ("--continuations", continuations, 0),
             ("--published", published, None),
@@ -261,7 +269,9 @@ def _report(found: Findings, plan: Plan, line: str, started: datetime, seconds: 
     return ProbeReport(
         command=line, settings=plan.settings(), models=tuple(found.models),
         arms=tuple(found.arms), log_probabilities=tuple(found.log_probabilities), examples=tuple(found.examples),
-        does_not_show=does_not_show(found.models) if plan.names else (),
+        does_not_show=does_not_show(
+            found.models, sum(each.kind != "denial" for each in plan.questions()), quick=plan.quick
+        ) if plan.names else (),
         environment=environment(
             ", ".join(dict.fromkeys(found.devices)), ", ".join(dict.fromkeys(found.dtypes)), started, seconds
         ),

@@ -87,6 +87,13 @@ Published = Annotated[
         "sampled completions of each.)",
     ),
 ]
+Thinking = Annotated[
+    str | None,
+    typer.Option(metavar="on|off", help="Ask the endpoint's chat template to think, or not to (default: its own way)."),
+]
+ExtraBody = Annotated[
+    str | None, typer.Option(metavar="JSON", help="Further fields of every request to the endpoint, as a JSON object.")
+]
 Log = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Keep every answer here (JSONL); run again to go on from it.")
 ]
