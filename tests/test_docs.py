@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from benchmarks import calibration_tables, disguises, methods
+from benchmarks.answering import tables as answering_tables
 from benchmarks.trained import tables as trained_tables
 from modelprov import __version__
 from modelprov.cli import app
@@ -150,6 +151,11 @@ def test_the_table_of_named_methods_is_that_of_its_results():
 def test_the_tables_of_the_trained_families_are_those_of_their_results():
     text = text_of(ROOT / "docs" / "method.md")
     assert trained_tables.written(text) == text, "run: python -m benchmarks.trained.tables"
+
+
+def test_the_tables_of_answers_are_those_of_their_results():
+    text = text_of(ROOT / "docs" / "probe.md")
+    assert answering_tables.written(text) == text, "run: python -m benchmarks.answering.tables"
 
 
 def test_the_tables_of_the_disguises_are_those_of_their_results():

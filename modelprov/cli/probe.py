@@ -17,6 +17,7 @@ def probe(
     quick: options.Quick = False, max_new_tokens: options.MaxNewTokens = 256, seed: options.Seed = 0,
     batch_size: options.BatchSize = 16, device: shared.Device = "auto", dtype: shared.Dtype = "auto",
     timeout: options.Timeout = 60.0, thinking: options.Thinking = None, extra_body: options.ExtraBody = None,
+    continuations: options.Continuations = 0, published: options.Published = None,
     log: options.Log = None, json_file: shared.Json = None,
     markdown: shared.Markdown = None, html: shared.Html = None, quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
@@ -24,15 +25,19 @@ def probe(
 
     Says what the chat template adds by itself, which code the checkpoint
     carries (it is never run), how often answers say each declared name, and
-    what that does not show. Weights decide; this corroborates.
+    what that does not show. With --continuations: whether it answers like a
+    parent beyond every control. With --published: whether it completes texts as
+    those weights do. Weights decide; this corroborates.
 
-    Exit codes: 0 done, 2 bad usage or input, 3 could not be asked as shipped or
-    gave no answer, 130 stopped.
+    Exit codes: 0 done, 2 bad usage or input, 3 could not be asked as shipped,
+    gave no answer, or no parent could be judged by --continuations, 130 stopped.
 
     Examples:
       modelprov probe ./rio --name Rio --name Nex=Nex-AGI --parent ./nex
 
       modelprov probe --endpoint http://127.0.0.1:8000/v1 --model rio --name Rio
+
+      modelprov probe ./rio --parent ./nex --control ./a --control ./b --control ./c --continuations 2000
 
     """
     from modelprov.behavior.extra import require
@@ -43,6 +48,7 @@ def probe(
     from modelprov.cli.progress import Bar
     from modelprov.jobs.probe import TEMPERATURES, answers_kept
     from modelprov.jobs.probe import probe as job
+    from modelprov.reports.probing.continuing import unjudged
     from modelprov.reports.probing.words import headline, suspect_silent
 
     asked_model = options.the_model(model, endpoint, served)
@@ -55,11 +61,15 @@ def probe(
             endpoint=endpoint, tokenizer=tokenizer, arm=arm or ARMS, language=language or LANGUAGES,
             samples=samples, temperature=temperature or TEMPERATURES, quick=quick, max_new_tokens=max_new_tokens,
             seed=seed, batch_size=batch_size, device=device, dtype=dtype, timeout=timeout, thinking=thinking,
-            extra_body=extra_body, log=log, progress=bar,
+            extra_body=extra_body, continuations=continuations, published=published, log=log, progress=bar,
             command=typed(),
         )  # fmt: skip
     outputs.publish(report, quiet=quiet)
-    if suspect_silent(report) is not None:
+    if report.settings.names and suspect_silent(report) is not None:
         raise CouldNotJudgeError(
             headline(report), "The report says what could be asked. Raise --max-new-tokens where thoughts did not end."
+        )
+    if unjudged(report):
+        raise CouldNotJudgeError(
+            "no parent could be judged by the answers", "The report says why; three controls of its kind are the least."
         )

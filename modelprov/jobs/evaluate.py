@@ -79,7 +79,7 @@ def evaluate(
         *models: Each a folder, an org/name in the local Hugging Face cache, or a merge recipe (.yml); with `endpoint`,
             the one model's name there.
         task: A JSONL file of questions, a shipped task (sums, arithmetic), or lm-eval:NAME.
-        method: How to answer: cot, cot-greedy, cot-budget, swir; several are compared.
+        method: How to answer: cot, cot-greedy, cot-budget, swir, soft-gumbel, multiplex; several are compared.
         budget: Most tokens of an answer, thinking included; several make the curve of accuracy against tokens.
         answer_tokens: Under a budget, cot-budget stops thinking so many tokens before it (None: a quarter, at most 32).
         samples: Answers to each question.

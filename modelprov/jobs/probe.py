@@ -8,6 +8,9 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
+from modelprov.behavior.continuations.completing import Completing
+from modelprov.behavior.continuations.continuing import Continuing
+from modelprov.behavior.continuations.judging import PROMPTS
 from modelprov.behavior.extra import require
 from modelprov.behavior.probing.answer_log import AnswerLog
 from modelprov.behavior.probing.arms import ARMS, check_arms
@@ -32,7 +35,14 @@ from modelprov.jobs.arguments import (
     text_of,
 )
 from modelprov.jobs.notebooks import shown_in_notebooks
-from modelprov.jobs.probed import Members, Server, local_openers, quiet_transformers, server_opener
+from modelprov.jobs.probed import (
+    Members,
+    Server,
+    local_openers,
+    published_model,
+    quiet_transformers,
+    server_opener,
+)
 from modelprov.jobs.runnable import runnable
 from modelprov.progress import SILENT, Progress
 
@@ -46,7 +56,7 @@ HOTTEST = 10
 def probe(
     model: Location,
     *,
-    name: str | Iterable[str],
+    name: str | Iterable[str] = (),
     parent: Location | Iterable[Location] = (),
     control: Location | Iterable[Location] = (),
     backstory: str | Iterable[str] = (),
@@ -66,12 +76,16 @@ def probe(
     thinking: str | None = None,
     extra_body: str | None = None,
     log: Location | None = None,
+    continuations: int = 0,
+    published: Location | None = None,
     progress: Progress = SILENT,
     command: str | None = None,
 ) -> ProbeReport:
     """Ask a model who it is, with and without the prompts hidden in its files, beside its possible sources.
 
-    No code of a checkpoint is executed. Needs the extra `behavior`.
+    With `continuations` it is also asked to go on after random words, as its parents and at least three controls are;
+    with `published`, whether it completes texts as those weights do; without `name` nothing but these. No code of a
+    checkpoint is executed. Needs the extra `behavior`.
 
     Args:
         model: The model in question: a folder, an org/name in the local cache, or a merge recipe (.yml); with
@@ -96,12 +110,16 @@ def probe(
         thinking: "on" or "off" asks the endpoint's chat template to think, or not to; None leaves it as it is.
         extra_body: Further fields of every request to the endpoint, as the text of a JSON object.
         log: A file that keeps every answer (JSONL); the same call goes on from it.
+        continuations: Compare the greedy next token after so many random texts, at least 500 (2,000 say); 0 for none.
+        published: The checkpoint that the model in question is said to be: sampled completions of both are compared.
         progress: Hears how far the run has come; by default nobody does, and in a notebook a bar.
         command: What the report says was run; by default, the command line that does the same.
 
     Returns:
         The report: `arms` counts for each model and way of asking how many answers gave which name (`classes`, with
-        shares from 0 to 1 and their intervals), `models` says what is hidden in the files, `examples` are answers.
+        shares from 0 to 1 and their intervals), `models` says what is hidden in the files, `examples` are answers;
+        `continued.judged` says of each parent whether the model answers like it beyond every control, `equality`
+        whether it completes texts as the published weights do.
         `save("probe.html")` writes it, also as .json or .md.
 
     Raises:
@@ -121,17 +139,23 @@ def probe(
     names, phrases, arms, languages = _words(name), _words(backstory), _words(arm), _words(language)
     heat = tuple(dict.fromkeys([temperature] if isinstance(temperature, int | float) else temperature))
     folder = None if tokenizer is None else path_of(tokenizer)
-    _check(names, phrases, heat, folder, endpoint)
+    _check(names, phrases, heat, folder, endpoint, bool(continuations) or published is not None)
     refuse_other("device", device, DEVICES)
     refuse_other("dtype", dtype, DTYPES)
     refuse_below(0, seed=seed, samples=samples)
+    if continuations:
+        refuse_below(PROMPTS, continuations=continuations)
+    if not names:
+        languages = arms = ()
     refuse_below(1, max_new_tokens=max_new_tokens, batch_size=batch_size)
     plan = Plan(
-        names=parse_names(names), backstory=phrases, languages=languages, arms=check_arms(arms), temperatures=heat,
+        names=parse_names(names) if names else (), backstory=phrases, languages=languages, arms=check_arms(arms),
+        temperatures=heat,
         samples=samples if samples is not None else QUICK_SAMPLES if quick else SAMPLES,
         max_new_tokens=max_new_tokens, seed=seed, quick=quick, batch_size=batch_size,
     )  # fmt: skip
     plan.questions()  # says what is wrong with them before a model is loaded
+    card = None if published is None else text_of(published)
     asked, parents, controls = text_of(model), several(parent), several(control)
     suspects = [asked] if endpoint is None else []
     refuse_repeated([*suspects, *parents, *controls])
@@ -153,8 +177,8 @@ def probe(
             ("--parent", parents, []),
             ("--control", controls, []),
             ("--backstory", phrases, ()),
-            ("--arm", arms, ARMS),
-            ("--language", languages, LANGUAGES),
+            ("--arm", arms, ARMS if names else ()),
+            ("--language", languages, LANGUAGES if names else ()),
             ("--samples", samples, None),
             ("--temperature", heat, TEMPERATURES),
             ("--quick", quick, False),
@@ -167,10 +191,12 @@ def probe(
             ("--thinking", thinking, None),
             ("--extra-body", extra_body, None),
             ("--log", log, None),
+            ("--continuations", continuations, 0),
+            ("--published", published, None),
         ),
     )
     kept = None if log is None else path_of(log)
-    return _ask(members, server, plan, kept, device, dtype, line, progress)
+    return _ask(members, server, plan, kept, device, dtype, line, progress, continuations, card)
 
 
 def answers_kept(log: Location | None) -> int:
@@ -187,9 +213,10 @@ def _words(given: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _check(
-    names: Sequence[str], phrases: Sequence[str], heat: Sequence[float], tokenizer: Path | None, endpoint: str | None
-) -> None:
-    if not names:
+    names: Sequence[str], phrases: Sequence[str], heat: Sequence[float], tokenizer: Path | None, endpoint: str | None,
+    otherwise: bool,
+) -> None:  # fmt: skip
+    if not names and not otherwise:
         raise UsageError(
             "probe needs the names to look for", f"Declare them: {called('name')} Rio {called('name')} Nex=Nex-AGI."
         )
@@ -207,26 +234,35 @@ def _check(
 
 def _ask(
     members: Members, server: Server | None, plan: Plan, log: Path | None, device: str, dtype: str, line: str,
-    progress: Progress,
+    progress: Progress, continuations: int, published: str | None,
 ) -> ProbeReport:  # fmt: skip
     """Open, ask and assemble the report; `members` have the suspect first, unless it is a server's."""
     quiet_transformers()
     started, clock = datetime.now(UTC), time.perf_counter()
     with ExitStack() as stack:
         answers = stack.enter_context(AnswerLog(log))
-        folders = stack.enter_context(runnable([where for where, _ in members], progress))
+        everything = [where for where, _ in members] + ([] if published is None else [published])
+        folders = stack.enter_context(runnable(everything, progress))
         openers = local_openers(members, folders, plan, device, dtype)
         if server is not None:
             openers.insert(0, server_opener(server, plan, stack, progress))
+        continuing = Continuing(continuations, plan.seed, answers, progress, plan.batch_size) if continuations else None
+        completing = Completing(plan.seed, progress, plan.batch_size) if published is not None else None
+        hearers = [each.hear for each in (continuing, completing) if each is not None]
         try:
-            found = ask_all(openers, plan, answers, progress)
+            found = ask_all(openers, plan, answers, progress, hearers)
         except KeyboardInterrupt as error:
             raise InterruptedRunError("stopped by the user", _kept(log)) from error
         except EndpointError as error:
             raise EndpointError(
                 error.message, f"{error.advice} {_kept(log)}".strip(), status=error.status, passing=error.passing
             ) from error
-    return _report(found, plan, line, started, time.perf_counter() - clock)
+        equality = None
+        if published is not None and completing is not None:
+            equality = completing.found(published_model(published, folders, device, dtype))
+    beside = {"continued": continuing.found() if continuing else None, "equality": equality}
+    report = _report(found, plan, line, started, time.perf_counter() - clock)
+    return report.model_copy(update=beside)
 
 
 def _report(found: Findings, plan: Plan, line: str, started: datetime, seconds: float) -> ProbeReport:
@@ -235,7 +271,7 @@ def _report(found: Findings, plan: Plan, line: str, started: datetime, seconds: 
         arms=tuple(found.arms), log_probabilities=tuple(found.log_probabilities), examples=tuple(found.examples),
         does_not_show=does_not_show(
             found.models, sum(each.kind != "denial" for each in plan.questions()), quick=plan.quick
-        ),
+        ) if plan.names else (),
         environment=environment(
             ", ".join(dict.fromkeys(found.devices)), ", ".join(dict.fromkeys(found.dtypes)), started, seconds
         ),

@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelprov.behavior.probing.probe import Plan
 from modelprov.behavior.probing.results import Role, ServedPrompt
 from modelprov.behavior.probing.subjects import Subject
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.progress import Progress
+
+if TYPE_CHECKING:
+    from modelprov.behavior.loading import LocalModel
 
 Members = Sequence[tuple[str, Role]]
 """Where a model is, and what it is to the suspect."""
@@ -79,6 +82,13 @@ def server_opener(server: Server, plan: Plan, stack: ExitStack, progress: Progre
         )
 
     return opened
+
+
+def published_model(location: str, folders: Mapping[str, str], device: str, dtype: str) -> LocalModel:
+    """The weights that the model in question is said to be, loaded."""
+    from modelprov.behavior.loading import load_model
+
+    return replace(load_model(folders[location], None, device, dtype), location=location)
 
 
 def quiet_transformers() -> None:

@@ -232,3 +232,25 @@ def test_a_server_that_is_down_ends_with_2_and_the_log_kept(probe, monkeypatch):
                  "--arm", "as shipped")  # fmt: skip
     assert done.code == 2
     assert "log.jsonl" in done.err
+
+
+def test_continuations_without_three_controls_could_not_judge_and_published_weights_are_those(
+    probe, family, tmp_path, monkeypatch
+):
+    from modelprov.behavior.continuations import completing
+    from modelprov.jobs import probe as job
+
+    monkeypatch.setattr(job, "PROMPTS", 12)
+    monkeypatch.setattr(completing, "PROMPTS", 2)
+    monkeypatch.setattr(completing, "SAMPLES", 3)
+    done = probe("rio", "--parent", "nex", "--control", "base", "--continuations", 12, "--published", family / "rio",
+                 "--device", "cpu", "--json", "r.json", "--html", "r.html")  # fmt: skip
+    assert done.code == 3
+    assert "nex: could not judge; it has" in " ".join(done.out.split())
+    assert "rio completes texts as rio does, as far as this test sees" in " ".join(done.out.split())
+    assert "no parent could be judged" in done.err
+    report = load_probe((tmp_path / "r.json").read_text())
+    assert not report.arms
+    assert [each.finding for each in report.continued.judged] == ["could not judge"]
+    assert report.equality.prompts == 2
+    assert "What the answers do not show" in (tmp_path / "r.html").read_text()

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelprov.behavior.generation.interface import METHODS, Method, SwiReasoning
+from modelprov.behavior.generation.interface import LATENT, METHODS, Method, SwiReasoning
 from modelprov.errors import UsageError
 
 CONTROL = "cot-budget"
+SPOKEN = {"swir": "SwiReasoning", "soft-gumbel": "soft thinking", "multiplex": "Multiplex Thinking"}
 ANSWER_TOKENS = SwiReasoning.answer_budget
 
 
@@ -47,15 +48,16 @@ def plan(
     if any(budget < 2 for budget in budgets):
         raise UsageError("a budget must be at least 2 tokens", "Give one to think and one to answer.")
     chosen, notes = list(dict.fromkeys(names)), []
-    if "swir" in chosen and budgets and CONTROL not in chosen:
+    latent = ", ".join(SPOKEN[name] for name in LATENT if name in chosen)
+    if latent and budgets and CONTROL not in chosen:
         chosen.append(CONTROL)
         notes.append(
             f"{CONTROL} (chain of thought cut off at the same budgets) was added: without this control a gain of "
-            "SwiReasoning under a budget cannot be told from the gain of stopping in time."
+            f"{latent} under a budget cannot be told from the gain of stopping in time."
         )
-    if "swir" in chosen and not budgets and CONTROL not in chosen:
+    if latent and not budgets and CONTROL not in chosen:
         notes.append(
-            "SwiReasoning ran without its control, chain of thought under the same budget. Give --budget to see "
+            f"{latent} ran without its control, chain of thought under the same budget. Give --budget to see "
             "whether a gain is more than that of stopping in time."
         )
     limits: tuple[int | None, ...] = tuple(dict.fromkeys(budgets)) or (None,)

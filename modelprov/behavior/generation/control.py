@@ -164,6 +164,26 @@ class SwiControl:
         return Decision(token, 1.0, latent=True, injected=injected, stop=stop)
 
 
+class SoftControl:
+    """Soft thinking: while a thought is open, the model reads the mixture that its token was drawn with."""
+
+    to_explicit = to_latent = 0
+
+    def __init__(self, vocabulary: Vocabulary, prompt: Sequence[int]):
+        self._vocabulary, self._open = vocabulary, is_open(prompt, vocabulary)
+
+    def step(self, number: int, chosen: int, entropy: float) -> Decision:  # noqa: ARG002
+        """The chosen token; the tags themselves are read as they are."""
+        words = self._vocabulary
+        if chosen in (words.open, words.close):
+            opens = chosen == words.open
+            self.to_latent += opens and not self._open
+            self.to_explicit += self._open and not opens
+            self._open = opens
+            return Decision(chosen)
+        return Decision(chosen, 1.0, latent=True) if self._open else Decision(chosen)
+
+
 def is_open(tokens: Iterable[int], vocabulary: Vocabulary) -> bool:
     """Whether these tokens end inside a thought: the last thinking tag among them is `<think>`.
 
@@ -180,6 +200,8 @@ def control_of(method: Method, vocabulary: Vocabulary | None, prompt: Sequence[i
     """A fresh control for one sequence of this method."""
     if method.swir is not None and vocabulary is not None:
         return SwiControl(vocabulary, method.swir, steps)
+    if method.soft is not None and vocabulary is not None:
+        return SoftControl(vocabulary, prompt)
     if method.thinking_budget is not None and vocabulary is not None:
         return BudgetControl(vocabulary, method.thinking_budget, prompt)
     return PlainControl()

@@ -12,7 +12,7 @@ from typing import Any
 
 from modelprov.behavior.generation.control import Control, Decision, control_of
 from modelprov.behavior.generation.interface import Method, Step, Trace
-from modelprov.behavior.generation.sampling import choose, distribution, draws
+from modelprov.behavior.generation.sampling import choose, distribution, draws, soften
 from modelprov.behavior.generation.vocabulary import Vocabulary
 from modelprov.errors import UsageError
 
@@ -81,10 +81,13 @@ class Decoder:
         _check(model, stopping_criteria, synced_gpus, model_kwargs)
         batch, width = input_ids.shape
         limit = int(generation_config.max_length) - width
-        uniform = draws(self._seed, self._indices or range(batch), limit).to(input_ids.device)
+        soft = self._method.soft
+        each = 1 if soft is None else soft.draws(self._method.sampling)
+        uniform = draws(self._seed, self._indices or range(batch), limit * each).to(input_ids.device)
+        uniform = uniform.reshape(batch, limit, each)
         prompts = _prompts(input_ids, model_kwargs.get("attention_mask"))
         self.sequences = [Running(control_of(self._method, self._vocabulary, one, limit)) for one in prompts]
-        table = Embeddings(model) if self._method.swir is not None else None
+        table = Embeddings(model) if self._method.swir is not None or soft is not None else None
 
         rows = list(range(batch))  # which sequence each row of the tensors belongs to; None once it is over
         alive: list[bool] = [True] * batch
@@ -123,6 +126,10 @@ class Decoder:
         reference = settings is not None and settings.compat == "reference"
         logits = logits if reference else logits.to(torch.promote_types(logits.dtype, torch.float32))
         probabilities, entropies = distribution(logits)
+        if self._method.soft is not None:
+            mixture, chosen = soften(logits, uniform, self._method.sampling, self._method.soft)
+            return mixture, chosen.tolist(), entropies.tolist()
+        uniform = uniform[:, 0]
         chosen = choose(logits, uniform, self._method.sampling, absolute_min_p=reference)
         return probabilities, chosen.tolist(), entropies.tolist()
 

@@ -8,14 +8,15 @@ from typing import Any
 
 from modelprov.behavior.generation.answers import begun_answer, parts, text_of
 from modelprov.behavior.generation.decoder import Decoder
-from modelprov.behavior.generation.interface import METHODS, Answer, Method, Sampling, SwiReasoning
+from modelprov.behavior.generation.interface import METHODS, Answer, Method, Sampling, SoftThinking, SwiReasoning
 from modelprov.behavior.generation.vocabulary import Vocabulary, look_up
 from modelprov.behavior.loading import LocalModel
 from modelprov.errors import UsageError
 
 _SAMPLING = tuple(one.name for one in fields(Sampling))
 _SWIR = tuple(one.name for one in fields(SwiReasoning))
-SETTINGS = ("max_new_tokens", "thinking_budget", *_SAMPLING, *_SWIR)
+_SOFT = ("noise_temperature", "width")
+SETTINGS = ("max_new_tokens", "thinking_budget", *_SAMPLING, *_SWIR, *_SOFT)
 """Every setting that `method_of` knows."""
 
 
@@ -42,14 +43,20 @@ def method_of(name: str, **overrides: Any) -> Method:
         max_new_tokens=max_new_tokens,
         thinking_budget=budget if name == "cot-budget" else None,
         swir=SwiReasoning(**{key: value for key, value in given.items() if key in _SWIR}) if name == "swir" else None,
+        soft=_soft(name, {key: value for key, value in given.items() if key in _SOFT}),
     )
     check(method)
     return method
 
 
+def _soft(name: str, given: dict[str, Any]) -> SoftThinking | None:
+    kinds = {"soft-gumbel": "gumbel", "multiplex": "multiplex"}
+    return SoftThinking(kind=kinds[name], **given) if name in kinds else None
+
+
 def check(method: Method) -> None:
     """Raise `UsageError` where a setting is outside its range."""
-    sampling, swir = method.sampling, method.swir or SwiReasoning()
+    sampling, swir, soft = method.sampling, method.swir or SwiReasoning(), method.soft or SoftThinking()
     switches, budget = swir.max_switches, method.thinking_budget
     rules = {
         "max_new_tokens must be at least 1": method.max_new_tokens >= 1,
@@ -63,6 +70,12 @@ def check(method: Method) -> None:
         "beta must be between 0 and 1": 0 <= swir.beta <= 1,
         "max_switches must be at least 0": switches is None or switches >= 0,
         "answer_budget must be at least 1": swir.answer_budget >= 1,
+        "noise_temperature must be above 0": soft.noise_temperature > 0,
+        "width must be at least 1": soft.width >= 1,
+        "soft thinking draws its tokens; it cannot be greedy": method.soft is None or not sampling.greedy,
+        "top_k must be at least 1 for soft-gumbel, which draws a number for each token": (
+            method.soft is None or method.soft.kind != "gumbel" or sampling.top_k >= 1
+        ),
         "compat must be corrected or reference": swir.compat in ("corrected", "reference"),
     }
     broken = [rule for rule, holds in rules.items() if not holds]
@@ -135,7 +148,7 @@ def _run(model: LocalModel, prompts: Sequence[Sequence[int]], decoder: Decoder, 
 
 
 def _vocabulary(model: LocalModel, method: Method) -> Vocabulary | None:
-    if method.swir is None and method.thinking_budget is None:
+    if method.swir is None and method.thinking_budget is None and method.soft is None:
         return None
     return look_up(model.tokenizer, model.label, method.name, method.swir.compat if method.swir else "corrected")
 

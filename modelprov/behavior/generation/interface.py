@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-METHODS = ("cot", "cot-greedy", "cot-budget", "swir")
+METHODS = ("cot", "cot-greedy", "cot-budget", "swir", "soft-gumbel", "multiplex")
 """Sampled chain of thought; the most likely token each time; sampled, with thinking cut off at a budget of tokens;
-SwiReasoning (Shi et al., arXiv 2510.05069)."""
+SwiReasoning (Shi et al., arXiv 2510.05069); soft thinking with Gumbel noise (Wu et al., arXiv 2508.03440); Multiplex
+Thinking without its training (Tang et al., arXiv 2601.08808)."""
+
+LATENT = ("swir", "soft-gumbel", "multiplex")
+"""Methods that think in mixtures of embeddings."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,24 @@ class SwiReasoning:
 
 
 @dataclass(frozen=True)
+class SoftThinking:
+    """A thought whose every token is read as a mixture of tokens, drawn anew each step from the filtered distribution.
+
+    `kind` "gumbel": the mixture is softmax((ln p + g) / `noise_temperature`), g of Gumbel's distribution, over the
+    `top_k` kept tokens; the token emitted is its largest. "multiplex": the mean of `width` independent draws, of which
+    the first is emitted. Both emit a plain sample of the distribution.
+    """
+
+    kind: str = "gumbel"
+    noise_temperature: float = 0.5
+    width: int = 3
+
+    def draws(self, sampling: Sampling) -> int:
+        """Uniform numbers that a step takes."""
+        return sampling.top_k if self.kind == "gumbel" else self.width
+
+
+@dataclass(frozen=True)
 class Method:
     """A way to generate answers: one of `METHODS`, completely described (`as_dict` is the key of a result)."""
 
@@ -49,6 +71,7 @@ class Method:
     max_new_tokens: int = 1024
     thinking_budget: int | None = None
     swir: SwiReasoning | None = None
+    soft: SoftThinking | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Everything that shapes a result, as plain data."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from modelprov.behavior.generation.interface import Sampling
+from modelprov.behavior.generation.interface import Sampling, SoftThinking
 
 
 def draws(seed: int, indices: Sequence[int], steps: int) -> Any:
@@ -45,6 +45,12 @@ def choose(logits: Any, uniform: Any, sampling: Sampling, absolute_min_p: bool =
     """
     if sampling.greedy:
         return logits.argmax(-1)
+    weights, tokens = filtered(logits, sampling, absolute_min_p)
+    return drawn(weights, tokens, uniform[:, None]).squeeze(-1)
+
+
+def filtered(logits: Any, sampling: Sampling, absolute_min_p: bool = False) -> tuple[Any, Any]:
+    """softmax(filter(logits / temperature)) up to a factor, and its tokens, in falling order, both [rows, kept]."""
     scaled = logits / sampling.temperature
     size = scaled.shape[-1]
     kept, tokens = scaled.topk(min(sampling.top_k or size, size), dim=-1)
@@ -56,7 +62,32 @@ def choose(logits: Any, uniform: Any, sampling: Sampling, absolute_min_p: bool =
         weights = weights / weights.sum(-1, keepdim=True)
         least = sampling.min_p if absolute_min_p else sampling.min_p * weights[:, :1]
         weights = weights.masked_fill(weights < least, 0.0)
+    return weights, tokens
+
+
+def drawn(weights: Any, tokens: Any, uniform: Any) -> Any:
+    """The token of each row whose interval of the cumulated weights holds each uniform number, [rows, draws]."""
     cumulated = weights.double().cumsum(-1)
-    place = (cumulated <= uniform[:, None] * cumulated[:, -1:]).sum(-1, keepdim=True)
+    place = (cumulated[:, None] <= uniform[..., None] * cumulated[:, -1:, None]).sum(-1)
     last = (weights > 0).sum(-1, keepdim=True) - 1
-    return tokens.gather(-1, place.minimum(last)).squeeze(-1)
+    return tokens.gather(-1, place.minimum(last))
+
+
+def soften(logits: Any, uniform: Any, sampling: Sampling, soft: SoftThinking) -> tuple[Any, Any]:
+    """The mixture that is read next, [rows, vocabulary], and the token that is emitted, [rows].
+
+    `uniform` holds as many numbers a row as `soft.draws(sampling)`. The noise of Gumbel's distribution is
+    -ln(-ln u), so that the largest of ln p + noise is a sample of p (Maddison et al. 2014).
+    """
+    import torch
+
+    weights, tokens = filtered(logits, sampling)
+    if soft.kind == "multiplex":
+        chosen = drawn(weights, tokens, uniform)
+        share = torch.full_like(chosen, 1.0, dtype=logits.dtype) / soft.width
+        return torch.zeros_like(logits).scatter_add(-1, chosen, share), chosen[:, 0]
+    noise = -(-uniform[:, : weights.shape[-1]].clamp(1e-12, 1 - 1e-12).log()).log()
+    noisy = weights.double().log() + noise  # ln 0 stays what no noise lifts
+    mixture = (noisy / soft.noise_temperature).softmax(-1).to(logits.dtype)
+    chosen = tokens.gather(-1, noisy.argmax(-1, keepdim=True)).squeeze(-1)
+    return torch.zeros_like(logits).scatter(-1, tokens, mixture), chosen

@@ -80,12 +80,19 @@ class Findings:
         )
 
 
-def probe(openers: Iterable[Callable[[], Subject]], plan: Plan, log: AnswerLog, progress: Progress) -> Findings:
-    """Ask each model in turn; only one is in memory at a time."""
+def probe(
+    openers: Iterable[Callable[[], Subject]], plan: Plan, log: AnswerLog, progress: Progress,
+    beside: Sequence[Callable[[Subject], None]] = (),
+) -> Findings:  # fmt: skip
+    """Ask each model in turn; only one is in memory at a time. Those `beside` are shown each while it is there."""
     found = Findings()
     for opener in openers:
         progress.stage("opening a model")
-        _one_model(opener(), plan, log, progress, found)
+        subject = opener()
+        _one_model(subject, plan, log, progress, found)
+        for hear in beside:
+            hear(subject)
+        del subject
     return found
 
 

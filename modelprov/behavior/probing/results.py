@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from modelprov.behavior.continued import Continued, Equality
 from modelprov.behavior.records import BehaviorEnvironment
 from modelprov.records import Frozen
 from modelprov.savable import Page
@@ -196,5 +197,7 @@ class ProbeReport(Frozen, Page):
     arms: tuple[ArmResult, ...]
     log_probabilities: tuple[NameLogProbability, ...] = ()
     examples: tuple[Example, ...] = ()
+    continued: Continued | None = None
+    equality: Equality | None = None
     does_not_show: tuple[str, ...] = ()
     environment: BehaviorEnvironment

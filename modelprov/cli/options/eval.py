@@ -26,7 +26,8 @@ Method = Annotated[
     typer.Option(
         "--method",
         metavar="NAME",
-        help="How to answer: cot (default), cot-greedy, cot-budget, swir. Repeat it to compare.",
+        help="How to answer: cot (default), cot-greedy, cot-budget, swir, soft-gumbel, multiplex. Repeat it to "
+        "compare.",
     ),
 ]
 Budget = Annotated[

@@ -69,6 +69,24 @@ MaxNewTokens = Annotated[int, typer.Option(min=1, help="Longest answer, thinking
 Seed = Annotated[int, typer.Option(min=0, help="Of the sampled answers; written into the report.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Answers made at once.")]
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds for one answer of --endpoint.")]
+Continuations = Annotated[
+    int,
+    typer.Option(
+        metavar="PROMPTS",
+        min=0,
+        help="Compare how the models go on after so many random texts, 2000 say; takes three --control. Without "
+        "--name, only that. (default: 0, not at all)",
+        show_default=False,
+    ),
+]
+Published = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CKPT",
+        help="The weights that MODEL, or the served model, is said to be: does it complete texts as they do? (500 "
+        "sampled completions of each.)",
+    ),
+]
 Thinking = Annotated[
     str | None,
     typer.Option(metavar="on|off", help="Ask the endpoint's chat template to think, or not to (default: its own way)."),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _LOOKS = {
     "swir": ("o", ACCENT, "-"), "cot-budget": ("s", INK, "-"), "cot": ("^", QUIET, "--"),
-    "cot-greedy": ("D", QUIET, ":"),
+    "cot-greedy": ("D", QUIET, ":"), "soft-gumbel": ("v", ACCENT, "--"), "multiplex": ("P", ACCENT, ":"),
 }  # fmt: skip
 
 

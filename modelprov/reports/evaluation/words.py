@@ -14,6 +14,8 @@ METHODS = {
     "cot": "chain of thought, sampled",
     "cot-greedy": "chain of thought, the most likely token each time",
     "cot-budget": "chain of thought, sampled, thinking cut off at a budget",
+    "soft-gumbel": "soft thinking: each thought token read as a mixture with Gumbel noise",
+    "multiplex": "Multiplex Thinking: each thought token read as the mean of several draws",
     "swir": "SwiReasoning: switches between thinking in words and in latent space",
 }
 TERMS = (

@@ -20,6 +20,7 @@ from modelprov.reports.document import (
     Plot,
     Text,
 )
+from modelprov.reports.probing import continuing
 from modelprov.reports.probing import tables as t
 from modelprov.reports.probing import words as w
 from modelprov.reports.probing.plot import share_plot
@@ -31,14 +32,46 @@ NO_PROMPT = "No chat template was found to add a prompt of its own."
 
 def tell(report: ProbeReport) -> Document:
     """What the suspect says it is, what its files add, what that does not show, and how it was asked."""
+    if not report.settings.names and (report.continued or report.equality):
+        return _alone(report)
     return Document(
         title=f"Identity probe: {w.suspect(report)}",
         headline=w.headline(report),
         summary=w.summary(report),
         meaning="What a model says corroborates; weights decide.",
         colours=w.COLOURS,
-        blocks=(Only(PAGE, [Heading("Who it says it is")]), *names(report), *rest(report)),
+        blocks=(
+            Only(PAGE, [Heading("Who it says it is")]),
+            *names(report),
+            *continuing.blocks(report, w.suspect(report)),
+            *continuing.equality_blocks(report, w.suspect(report)),
+            *rest(report),
+        ),
         about="report on who a model says it is",
+        started=report.environment.started,
+        version=report.environment.modelprov,
+        more=f"All numbers are in the JSON report (schema {report.schema_version}), all answers in the log.",
+    )
+
+
+def _alone(report: ProbeReport) -> Document:
+    """The same where no names were declared: nobody was asked who it is."""
+    label, found = w.suspect(report), report.continued
+    equal = continuing.equality_sentence(report, label)
+    said = continuing.sentences(found, label)[: len(found.judged)] if found is not None else []
+    return Document(
+        title=f"Answers beside those of others: {label}",
+        headline=continuing.headline(found, label) if found is not None else equal.rstrip("."),
+        summary=" ".join((*said, equal)).strip(),
+        meaning="What a model answers corroborates; weights decide.",
+        colours=w.COLOURS,
+        blocks=(
+            *continuing.blocks(report, label),
+            *continuing.equality_blocks(report, label),
+            Bullets(w.findings(report)),
+            Only(WRITTEN, _run(report)),
+        ),
+        about="report on whom a model answers like",
         started=report.environment.started,
         version=report.environment.modelprov,
         more=f"All numbers are in the JSON report (schema {report.schema_version}), all answers in the log.",
