@@ -98,7 +98,7 @@ def rendered(form: str, result: Result) -> str:
     if form == "sarif" and isinstance(result, CheckReport):
         from modelprov.reports.checking.sarif import render_sarif
 
-        return render_sarif(result)
+        return render_sarif(result, pages=result.rule_pages)
     if form == "junit" and isinstance(result, CheckReport):
         from modelprov.reports.checking.junit import render_junit
 
