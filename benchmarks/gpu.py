@@ -30,8 +30,9 @@ from benchmarks.gpu_files import on_files
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.errors import UsageError
 from modelprov.forensics.sums.kernels.cuda import Cuda, bindings
-from modelprov.forensics.sums.kernels.gpu import GpuKernel, fill
+from modelprov.forensics.sums.kernels.gpu import GpuKernel
 from modelprov.forensics.sums.kernels.gpu_batches import Limits, batches, recipe_scalars
+from modelprov.forensics.sums.kernels.gpu_windows import fill
 from modelprov.forensics.sums.kernels.interpreted import Interpreted
 from modelprov.forensics.sums.kernels.self_check import disagreement, example
 from modelprov.recipes.arithmetics import Arithmetic

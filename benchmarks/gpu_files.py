@@ -33,8 +33,15 @@ from modelprov.jobs.open import open as open_checkpoint
 ROWS, COLUMNS, TENSORS = 8192, 4096, 16  # 64 MiB a tensor, 1 GiB a shard
 MODELS = ("merge", "first", "base")
 STAGES = """
-import json, sys, time
+import json, pathlib, re, sys, threading, time
 import modelprov
+anonymous = [0]
+def watch():
+    while True:
+        status = pathlib.Path("/proc/self/status").read_text()
+        anonymous.append(int(re.search(r"RssAnon:\\s+(\\d+)", status)[1]) // 1024)
+        time.sleep(0.05)
+threading.Thread(target=watch, daemon=True).start()
 class Stages:
     def __init__(self): self.seconds, self.name, self.since = {}, "importing", START
     def stage(self, text, total=0, /):
@@ -45,7 +52,8 @@ class Stages:
 stages = Stages()
 report = modelprov.compare(*json.loads(sys.argv[1]), device=sys.argv[2], progress=stages)
 stages.stage("end")
-print(json.dumps({"seconds": stages.seconds, "device": report.environment.device, "verdict": report.verdict.class_}))
+print(json.dumps({"seconds": stages.seconds, "device": report.environment.device, "verdict": report.verdict.class_,
+                  "memory of its own, MiB": max(anonymous)}))
 """
 
 
@@ -162,7 +170,7 @@ def sweeping(
 
 
 def whole(places: list[Path], device: str) -> dict[str, Any]:
-    """Seconds of a whole run in a process of its own, by stage."""
+    """Seconds of a whole run in a process of its own, by stage, and the most memory that it had beside files."""
     code = "import time; START = time.perf_counter()\n" + STAGES
     command = [sys.executable, "-c", code, json.dumps([str(place) for place in places]), device]
     begin = time.perf_counter()
@@ -202,7 +210,7 @@ def on_files(
         for recipes in (0, 2):
             of = f"{recipes} recipes"
             rates[f"processor, {every} threads, {of}"] = sweeping(places, processor, every, 512 << 20, recipes)
-            for threads, memory in ((10, 512), (16, 512), (10, 1024))[: 1 if recipes else 3]:
+            for threads, memory in ((12, 512), (16, 512), (12, 1024))[: 1 if recipes else 3]:
                 rates[f"GPU, {threads} threads, {memory} MiB, {of}"] = sweeping(
                     places, gpu_device, threads, memory << 20, recipes
                 )

@@ -2,8 +2,8 @@
 
 Run from the repository: `python -m benchmarks.quantised [--cases 13] [--formats Q8_0 NF4] [--out answers.jsonl]`. The
 cases are those of `benchmarks/cases/`, from a seed of their own, each with its suspect packed in a form: nobody may be
-accused. An answer is a line of the file; what is there already is not judged again. `benchmarks/formats.py` fills the
-table of docs/formats.md.
+accused, and nobody named on a line whom the same weights, not quantised, do not put there (`plain`). An answer is a
+line of the file; what is there already is not judged again. `benchmarks/formats.py` fills the table of docs/formats.md.
 """
 
 from __future__ import annotations
@@ -62,11 +62,15 @@ def judge(task: tuple[int, int, str]) -> dict[str, Any]:
     except Exception as error:
         error.add_note(f"in case {number} of the kind {kind.name}, {form}")
         raise
-    told = found.mixing
-    return {
-        **about, "class": str(found.verdict.class_), "rule": found.verdict.rule, "summary": found.verdict.summary,
+    told, class_ = found.mixing, str(found.verdict.class_)
+    answer = {
+        **about, "class": class_, "rule": found.verdict.rule, "summary": found.verdict.summary,
         "alpha": case.alpha, "interval": [told.low, told.high], "method": told.method,
     }  # fmt: skip
+    if class_ == NAMED:
+        models[0] = checkpoint("S", suspect)
+        answer["plain"] = str(compare(models, OPTIONS, Silence()).findings.verdict.class_)
+    return answer
 
 
 def tasks(number: int, formats: Sequence[str], truths: Sequence[str]) -> list[tuple[int, int, str]]:
@@ -139,8 +143,11 @@ def main() -> None:
         print(f"{row['format']:17} {row['cases']:5} cases  {row['classes']}  {row['rules']}")
         for answer in [*row["accused"], *row["named_on_a_line"]]:
             print("    ", answer["class"], answer["rule"], answer["kind"], answer["number"], answer["summary"][:160])
+            print("     not quantised:", answer.get("plain", "not asked"))
     accused = sum(answer["class"] in ACCUSATIONS for answer in answers)
-    print(f"{len(answers):,} cases, {accused} accused, {time.perf_counter() - started:.0f} s")
+    took = time.perf_counter() - started
+    more = sum(answer.get("plain", NAMED) not in (NAMED, *ACCUSATIONS) for answer in answers)
+    print(f"{len(answers):,} cases, {accused} accused, {more} on a line only when quantised, {took:.0f} s")
 
 
 if __name__ == "__main__":

@@ -59,7 +59,8 @@ def _locked(lock_file: Path, path: Path, advice: str) -> IO[bytes]:
     """The lock file, open and locked, with this process written into it."""
     while True:
         # Never through a link that somebody else laid there, and never waiting for a pipe.
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        asked = [getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")]
+        flags = os.O_RDWR | os.O_CREAT | sum(asked)
         file = os.fdopen(os.open(lock_file, flags, 0o644), "r+b", buffering=0)
         try:
             found = HOLDER.fullmatch(file.read(200).decode("ascii", "replace").strip())

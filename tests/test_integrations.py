@@ -194,3 +194,28 @@ def test_the_samples_workflow_and_the_guides_snippets_parse_and_name_inputs_that
     assert set(used) <= inputs
     (hooks,) = [one for one in snippets if "repos" in one]
     assert hooks["repos"][0]["hooks"][0]["id"] == "modelprov-check"
+
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_say_what_they_may_do_and_run_commands_that_are_there(path: Path) -> None:
+    workflow = loaded(path)
+    assert workflow["permissions"] == {"contents": "read"}
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for step in steps:
+        assert ("uses" in step) != ("run" in step)
+        assert "@" in step.get("uses", "@")
+        assert set(re.findall(r"\bmake (\w+)", step.get("run", ""))) <= targets
+
+
+def test_forms_of_issues_ask_for_what_is_needed() -> None:
+    forms = {path.stem: loaded(path) for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")}
+    assert forms.pop("config") == {"blank_issues_enabled": False}
+    assert set(forms) == {"bug", "wrong_verdict"}
+    for form in forms.values():
+        assert {"name", "description", "body"} <= set(form)
+        named = [part["id"] for part in form["body"] if part["type"] != "markdown"]
+        assert len(named) == len(set(named))

@@ -15,6 +15,7 @@ from modelprov.jobs.arguments import MISSING, Location, path_of, refuse_below, t
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recipes import changed
 from modelprov.merge.alternatives import alternatives
+from modelprov.merge.enough_memory import check_memory
 from modelprov.merge.plan import plan_merge
 from modelprov.merge.planned import MergePlan
 from modelprov.merge.virtual import open_any, open_models, virtual_checkpoint
@@ -81,6 +82,7 @@ def verify(
     checked = open_any(text_of(suspect))
     opened = open_models(claim, folder)
     plan = plan_merge(claim, opened)
+    check_memory(plan, memory)
     expected = virtual_checkpoint(plan, path.stem, str(path), folder, memory=memory)
     undone = None if alignment is None else read_alignment(path_of(alignment))
     found = reproduce(checked, expected, lambda: alternatives(claim, opened), Limits(memory, threads), progress, undone)

@@ -11,6 +11,7 @@ from modelprov.called import called
 from modelprov.errors import UsageError
 from modelprov.foreign.shown import quoted
 from modelprov.merge.settings import check_settings
+from modelprov.native import for_merging
 from modelprov.recipes.arithmetics import DESCRIPTIONS
 from modelprov.recipes.chat_template import template_text
 from modelprov.recipes.methods import ARITHMETICS, METHODS
@@ -21,6 +22,8 @@ from modelprov.recipes.recipe import DTYPES, Recipe, SourceModel
 from modelprov.recipes.tokenizer_source import tokenizer_location
 
 DEFAULT_ARITHMETIC = PRESETS[-1]
+SORTING = ("ties", "breadcrumbs", "breadcrumbs_ties")
+"""Methods whose presets hang on how a program sorts, and on nothing else of it."""
 
 
 def check_recipe(recipe: Recipe) -> tuple[Method, str]:
@@ -87,7 +90,8 @@ def _check_formats(recipe: Recipe) -> None:
 def without_torch(method: Method, arithmetic: str) -> tuple[str, ...]:
     """What to say where a preset takes steps from torch (`methods.torch_steps`) and torch is not installed."""
     whole = not method.elementwise and not method.random
-    if arithmetic not in PRESETS or not whole or torch_installed():
+    sorts = method.name in SORTING and for_merging() is not None  # which is all that they would need torch for
+    if arithmetic not in PRESETS or not whole or sorts or torch_installed():
         return ()
     return (f"torch is not installed: last bits, and changes of equal size, may differ from those of {arithmetic}",)
 

@@ -15,13 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.called import called
-from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, decode, decode_single, pack
+from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, decode, decode_single, pack, pack_into
 from modelprov.checkpoints.types import TensorView
 from modelprov.errors import InvalidCheckpointError, NonFiniteOutputError, UnsupportedFormatError
 from modelprov.merge.fused import Scratch, any_nonfinite, weighted
 from modelprov.merge.planned import MergePlan, Piece, Planned
+from modelprov.native import for_merging
 from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic
 from modelprov.recipes.methods.interface import Inputs, MergeBlock, Whole
+from modelprov.recipes.methods.reused import Reused
 from modelprov.recipes.recipe import DTYPES
 
 READ = 1 << 18  # elements of each model that are read at a time: small enough to stay in the processor's cache
@@ -41,6 +43,7 @@ class Computer:
         self.plan = plan
         self._only_finite = only_finite
         self._own = threading.local()
+        self._reused = Reused()
         self._large = plan.bytes > LARGE
         recipe = plan.recipe
         self._compute_in = DTYPES[recipe.dtype] if recipe.dtype else None
@@ -58,7 +61,8 @@ class Computer:
 
     def whole(self, tensor: Planned, out: memoryview) -> None:
         """Fill `out` with the stored bytes of the whole tensor, at once, as methods need that look at all of it."""
-        out[:] = self._merged(tensor, 0, elements_of(tensor), self.plan.method.merge)
+        inputs = self._inputs(tensor, self._values(tensor, 0, elements_of(tensor)))
+        self._stored(tensor, lambda: self.plan.method.merge(inputs), out)
         self._check_finite(tensor, 0, np.frombuffer(out, np.uint8), [])
 
     def block(self, tensor: Planned) -> int:
@@ -72,19 +76,30 @@ class Computer:
         if passes is None:
             raise ValueError(f"{self.plan.method.name} makes no passes")
 
-        def blocks() -> Iterator[tuple[int, Inputs]]:
-            for first in range(0, count, block):
-                yield first, self._inputs(tensor, self._values(tensor, first, min(block, count - first)))
+        def blocks(start: int) -> Iterator[tuple[int, Inputs]]:
+            for first in range(start, count, block):
+                yield first, self._inputs(tensor, self._values(tensor, first, min(block, count - first), again=True))
 
         return passes.look(Whole(self._about(tensor), count, blocks))
 
     def looked(self, tensor: Planned, merge_block: MergeBlock, first: int, count: int, out: memoryview) -> None:
         """Fill `out` with the stored bytes of one block, by what `look` gave."""
-        out[:] = self._merged(tensor, first, count, lambda inputs: merge_block(first, inputs))
+        inputs = self._inputs(tensor, self._values(tensor, first, count, again=True))
+        self._stored(tensor, lambda: merge_block(first, inputs), out)
         self._check_finite(tensor, first, np.frombuffer(out, np.uint8), [])
 
+    def held(self, tensor: Planned) -> int:
+        """Bytes that looking at a tensor takes beside its blocks."""
+        passes = self.plan.method.passes
+        return 0 if passes is None else passes.held(self._about(tensor), elements_of(tensor))
+
+    def kept(self, tensor: Planned) -> int:
+        """Bytes that are held after looking, until the tensor is merged."""
+        passes = self.plan.method.passes
+        return 0 if passes is None else passes.kept(self._about(tensor), elements_of(tensor))
+
     def needed(self, tensor: Planned, *, block: int = 0) -> int:
-        """Bytes of memory to compute a tensor whole, or in blocks of so many elements."""
+        """Bytes of memory to compute a tensor whole, or a block of so many elements."""
         if not block:
             return elements_of(tensor) * 4 * (len(tensor.inputs) + HOLDING)
         return (
@@ -94,30 +109,22 @@ class Computer:
             * (2 * len(tensor.inputs) + HOLDING_IN_PASSES)
         )
 
-    def _merged(
-        self, tensor: Planned, first: int, count: int, merge: Callable[[Inputs], npt.NDArray[np.float32]]
-    ) -> memoryview:
-        """The stored bytes of elements of a tensor of a method that looks at whole tensors."""
-        inputs = self._inputs(tensor, self._values(tensor, first, count))
+    def _stored(self, tensor: Planned, merge: Callable[[], npt.NDArray[np.float32]], out: memoryview) -> None:
+        """Fill `out` with the stored bytes of what a method merges; the values are lost."""
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is said in words, with its place
-            return pack(merge(inputs).ravel(), DType(tensor.format)).data
+            merged = np.ascontiguousarray(merge().ravel(), np.float32)
+            pack_into(merged, DType(tensor.format), np.frombuffer(out, np.uint8))
 
-    def _values(self, tensor: Planned, first: int, count: int) -> list[npt.NDArray[np.float32]]:
-        """Elements of every model's tensor, whatever pieces they lie in."""
+    def _values(self, tensor: Planned, first: int, count: int, *, again: bool = False) -> list[npt.NDArray[np.float32]]:
+        """Elements of every model's tensor, in memory that is used `again` or not."""
         arrays = []
         for number in range(len(tensor.inputs)):
-            values = np.empty(count, np.float32)
+            values = self._reused.array(f"of model {number}", count) if again else np.empty(count, np.float32)
             for piece in tensor.pieces:
                 start, stop = max(first, piece.first), min(first + count, piece.first + piece.count)
                 if start < stop:
                     place = values[start - first : stop - first]
-                    self._load(
-                        (piece.inputs or tensor.inputs)[number],
-                        piece.views[number],
-                        start - piece.first,
-                        stop - start,
-                        place,
-                    )
+                    self._load(tensor, piece, number, start - piece.first, place)
             arrays.append(values)
         return arrays
 
@@ -134,9 +141,9 @@ class Computer:
             self._read(tensor.inputs_of(piece)[0], piece.views[0], first, out)
             return
         arrays = []
-        for number, view in zip(tensor.inputs_of(piece), piece.views, strict=True):
+        for number in range(len(piece.views)):
             values = np.empty(count, np.float32)
-            self._load(number, view, first, count, values)
+            self._load(tensor, piece, number, first, values)
             arrays.append(values)
         out[:] = self._by_method(tensor, piece, arrays)
         self._check_finite(tensor, piece.first + first, np.frombuffer(out, np.uint8), [])
@@ -229,14 +236,8 @@ class Computer:
         return pack(merged.ravel(), DType(tensor.format)).data
 
     def _inputs(self, tensor: Planned, arrays: Sequence[npt.NDArray[np.float32]], piece: Piece | None = None) -> Inputs:
-        """What a method gets: these values, which have to be finite, and the settings of a piece (the first)."""
+        """What a method gets: these values and the settings of a piece (the first)."""
         base = arrays[-1] if self.plan.uses_base else None
-        for number, values in enumerate(arrays):
-            if not np.isfinite(values).all():
-                label = self.plan.checkpoints[tensor.inputs[number]].label
-                raise InvalidCheckpointError(
-                    f"{tensor.name} of {label} holds values that are not finite", "Repair or download it again."
-                )
         seed = hashlib.blake2b(f"{self._options.seed}|{tensor.name}".encode(), digest_size=16).digest()
         piece = piece or tensor.pieces[0]
         return Inputs(
@@ -251,17 +252,35 @@ class Computer:
             rng=np.random.default_rng(np.frombuffer(seed, np.uint32)) if self.plan.method.random else None,
         )
 
-    def _load(self, number: int, view: TensorView, first: int, count: int, out: npt.NDArray[np.float32]) -> None:
-        """Elements of a view as float32."""
-        dtype = view.ref.dtype
-        for at in range(0, count, READ):
-            m = min(READ, count - at)
-            raw = np.empty(m * dtype.size, np.uint8)
-            self._read(number, view, first + at, raw.data)
-            if dtype in WITHIN_FLOAT32:
-                decode_single(raw, dtype, out[at : at + m])
+    def _load(self, tensor: Planned, piece: Piece, number: int, first: int, out: npt.NDArray[np.float32]) -> None:
+        """Fill `out` with elements of one model's part of a piece, which have to be finite."""
+        view, checkpoint = piece.views[number], (piece.inputs or tensor.inputs)[number]
+        dtype, library = view.ref.dtype, for_merging()
+        buffer = self._raw(READ * dtype.size)
+        for at in range(0, len(out), READ):
+            values = out[at : at + READ]
+            raw = buffer[: len(values) * dtype.size]
+            self._read(checkpoint, view, first + at, raw.data)
+            if library is not None and dtype in WITHIN_FLOAT32:
+                finite = library.load(raw, dtype.code, values)
             else:
-                out[at : at + m] = decode(raw, dtype)
+                if dtype in WITHIN_FLOAT32:
+                    decode_single(raw, dtype, values)
+                else:
+                    values[:] = decode(raw, dtype)
+                finite = bool(np.isfinite(values).all())
+            if not finite:
+                label = self.plan.checkpoints[tensor.inputs[number]].label
+                raise InvalidCheckpointError(
+                    f"{tensor.name} of {label} holds values that are not finite", "Repair or download it again."
+                )
+
+    def _raw(self, size: int) -> Bytes:
+        """A buffer of the calling thread."""
+        held: Bytes | None = getattr(self._own, "raw", None)
+        if held is None or len(held) < size:
+            held = self._own.raw = np.empty(size, np.uint8)
+        return held
 
     def _read(self, number: int, view: TensorView, first: int, out: memoryview) -> None:
         start = view.start + first * view.ref.dtype.size

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from modelprov.checkpoints.files import FileState, state_from
 from modelprov.checkpoints.sources.page_cache import ALIGNMENT, O_DIRECT
+from modelprov.checkpoints.sources.positioned import FLAGS, write_at
 
 WORTHWHILE = 1 << 20  # bytes; a smaller piece is written through the cache
 
@@ -30,11 +31,11 @@ class OutputFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._cached = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        self._cached = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FLAGS, 0o644)
         self._direct: int | None = None
         if O_DIRECT:
             with contextlib.suppress(OSError):  # a file system that refuses, such as tmpfs
-                self._direct = os.open(path, os.O_WRONLY | os.O_CLOEXEC | O_DIRECT)
+                self._direct = os.open(path, os.O_WRONLY | FLAGS | O_DIRECT)
 
     def write(self, view: memoryview, start: int) -> None:
         """Write all of `view` at byte `start`; past the cache if both begin on a page."""
@@ -43,14 +44,14 @@ class OutputFile:
         if self._direct is not None and start % ALIGNMENT == 0 and pages >= WORTHWHILE:
             done = self._past_the_cache(self._direct, view[:pages], start)
         while done < len(view):
-            done += os.pwrite(self._cached, view[done:], start + done)
+            done += write_at(self._cached, view[done:], start + done)
 
     def _past_the_cache(self, descriptor: int, view: memoryview, start: int) -> int:
         """How many bytes were written so; none where the system does not take this piece of memory."""
         done = 0
         try:
             while done < len(view) and done % ALIGNMENT == 0:
-                done += os.pwrite(descriptor, view[done:], start + done)
+                done += write_at(descriptor, view[done:], start + done)
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
@@ -66,7 +67,7 @@ class OutputFile:
         now = time.time_ns()
         with contextlib.suppress(OSError):  # a file system that keeps its own times
             # A time before it was written: whoever writes to it from now on changes that, however coarse the clock.
-            os.utime(self._cached, ns=(now, now - BEFORE))
+            os.utime(self._cached if os.utime in os.supports_fd else self._path, ns=(now, now - BEFORE))
         self._path.rename(path)
         return state_from(os.fstat(self._cached))
 

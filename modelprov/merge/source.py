@@ -75,13 +75,12 @@ class VirtualSource:
     def __init__(
         self, plan: MergePlan, shards: Sequence[ShardPlan], memory: int = DEFAULT_MEMORY, *, only_finite: bool = False
     ) -> None:
-        if only_finite:
-            plan = replace(plan, checkpoints=tuple(_only_finite(one, memory) for one in plan.checkpoints))
-        self._plan, self._shards = plan, shards
+        plan = replace(plan, checkpoints=tuple(_within(one, memory, only_finite) for one in plan.checkpoints))
+        self._plan, self._shards, self._only_finite = plan, shards, only_finite
         self._computer = Computer(plan, only_finite=only_finite)
         self._budget = Budget(memory)
         self._recent: Recent[bytes] = Recent(memory // 4, len)
-        self._looks: Recent[MergeBlock] = Recent(LOOKS, lambda _look: 1)
+        self._looks: Recent[tuple[MergeBlock, int]] = Recent(memory // 8, lambda look: look[1] + memory // 8 // LOOKS)
         self._blocks: dict[str, int] = {}
 
     @property
@@ -116,9 +115,14 @@ class VirtualSource:
         for model in self._plan.checkpoints:
             model.source.close()
 
-    def finite(self, memory: int) -> VirtualSource:
-        """The same source with `only_finite`."""
-        return VirtualSource(self._plan, self._shards, memory, only_finite=True)
+    @property
+    def plan(self) -> MergePlan:
+        """The merge whose bytes these are."""
+        return self._plan
+
+    def within(self, memory: int, only_finite: bool) -> VirtualSource:
+        """The same source within so many bytes; with `only_finite` where that is asked for."""
+        return VirtualSource(self._plan, self._shards, memory, only_finite=only_finite or self._only_finite)
 
     def read_ranges(self, ranges: Sequence[Range]) -> Iterator[tuple[int, Piece]]:
         """See `Source`; in the order asked for."""
@@ -183,8 +187,7 @@ class VirtualSource:
         if tensor.copy is not None or self._plan.elementwise:
             return 0
         if tensor.name not in self._blocks:
-            large = self._computer.needed(tensor) > self._budget.total // AT_ONCE
-            self._blocks[tensor.name] = self._computer.block(tensor) if large else 0
+            self._blocks[tensor.name] = block_of(self._computer, tensor, self._budget.total)
         return self._blocks[tensor.name]
 
     def cuts(self, shard: int) -> tuple[int, ...] | None:
@@ -200,7 +203,7 @@ class VirtualSource:
 
     def _in_passes(self, tensor: Planned, block: int, first: int, out: memoryview) -> None:
         """Bytes from `first` on of a tensor that is computed in blocks of so many bytes."""
-        look = self._looks.get(tensor.name, lambda: self._look(tensor))
+        look, _ = self._looks.get(tensor.name, lambda: self._look(tensor))
         done = 0
         while done < len(out):
             start = (first + done) // block * block
@@ -213,9 +216,9 @@ class VirtualSource:
                 out[done : done + size] = memoryview(held)[first + done - start :][:size]
             done += size
 
-    def _look(self, tensor: Planned) -> MergeBlock:
-        with self._lent(tensor):
-            return self._computer.look(tensor)
+    def _look(self, tensor: Planned) -> tuple[MergeBlock, int]:
+        with self._lent(tensor, self._computer.held(tensor)):
+            return self._computer.look(tensor), self._computer.kept(tensor)
 
     def _block(self, tensor: Planned, look: MergeBlock, start: int, stop: int) -> bytes:
         made = bytearray(stop - start)
@@ -227,26 +230,28 @@ class VirtualSource:
         with self._lent(tensor):
             self._computer.looked(tensor, look, start // width, len(out) // width, out)
 
-    def _lent(self, tensor: Planned) -> AbstractContextManager[None]:
-        size = self._computer.needed(tensor, block=self.block(tensor))
+    def _lent(self, tensor: Planned, held: int = 0) -> AbstractContextManager[None]:
+        size = self._computer.needed(tensor, block=self.block(tensor)) + held
         return self._budget.lend(size, f"{self._plan.method.name} of {tensor.name}")
 
 
-def _only_finite(checkpoint: Checkpoint, memory: int) -> Checkpoint:
+def _within(checkpoint: Checkpoint, memory: int, only_finite: bool) -> Checkpoint:
+    """A model; a recipe that is one computes within so many bytes as well."""
     source = checkpoint.source
-    return replace(checkpoint, source=source.finite(memory)) if isinstance(source, VirtualSource) else checkpoint
+    return (
+        replace(checkpoint, source=source.within(memory, only_finite))
+        if isinstance(source, VirtualSource)
+        else checkpoint
+    )
 
 
-def too_large(plan: MergePlan, memory: int) -> tuple[Planned, int] | None:
-    """A tensor that cannot be computed within so many bytes, whole or in passes, and how many it takes."""
-    if plan.elementwise:
-        return None
-    computer = Computer(plan)
-    whole = {tensor.name: computer.needed(tensor) for tensor in plan.tensors if tensor.copy is None}
-    least = [
-        (tensor, min(whole[tensor.name], computer.needed(tensor, block=computer.block(tensor))))
-        for tensor in plan.tensors
-        if whole.get(tensor.name, 0) > memory
-    ]
-    tensor, size = max(least, key=lambda pair: pair[1], default=(None, 0))
-    return (tensor, size) if tensor is not None and size > memory else None
+def block_of(computer: Computer, tensor: Planned, memory: int) -> int:
+    """Elements of the blocks in which a tensor is computed within so many bytes; 0 for all of it at once."""
+    whole = computer.needed(tensor)
+    block = computer.block(tensor) if whole > memory // AT_ONCE else 0
+    return 0 if whole <= memory < in_passes(computer, tensor, block) else block
+
+
+def in_passes(computer: Computer, tensor: Planned, block: int) -> int:
+    """Bytes that it takes to compute a tensor in blocks of so many elements."""
+    return computer.needed(tensor, block=block) + computer.held(tensor)

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelprov.checkpoints.files import FileState, state_from
+from modelprov.checkpoints.sources.positioned import FLAGS
 from modelprov.errors import ChangedFileError, UsageError
 from modelprov.merge.output_file import write_whole
 from modelprov.merge.receipt import RECEIPT
@@ -139,7 +140,7 @@ def _state(path: Path) -> FileState | None:
 def _sync(folder: Path) -> None:
     """Have the names in a folder on the disk, where the system can do that."""
     with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(folder, os.O_RDONLY | FLAGS)
         try:
             os.fsync(descriptor)
         finally:

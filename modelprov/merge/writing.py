@@ -14,21 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelprov.called import called
 from modelprov.checkpoints.digests import sampled_digest
 from modelprov.checkpoints.files import FileState
 from modelprov.checkpoints.writing import INDEX, as_json
 from modelprov.errors import InterruptedRunError, MergeError, NonFiniteOutputError, UnreadableFileError, UsageError
 from modelprov.locking import only_writer
+from modelprov.merge.enough_memory import check_memory
 from modelprov.merge.journal import Journal, fingerprint
 from modelprov.merge.planned import MergePlan
 from modelprov.merge.receipt import RECEIPT, model_card, receipt
 from modelprov.merge.shard_files import Target, write_shards
 from modelprov.merge.side_files import check_side_files, write_side_files
-from modelprov.merge.source import DEFAULT_MEMORY, DEFAULT_SHARD, ShardPlan, VirtualSource, plan_shards, too_large
+from modelprov.merge.source import DEFAULT_MEMORY, DEFAULT_SHARD, ShardPlan, VirtualSource, plan_shards
 from modelprov.merge.stage import Stage
 from modelprov.progress import Progress
-from modelprov.recipes.methods.interface import PRESETS
 from modelprov.records import processors
 
 RECIPE = "recipe.yml"
@@ -107,7 +106,7 @@ def _checked(plan: MergePlan, out: Path, options: WriteOptions) -> tuple[ShardPl
     shards = plan_shards(plan.tensors, options.shard_size)
     if not shards:
         raise MergeError("the merge has no tensors", "Check the recipe's models: `modelprov inspect` shows each one.")
-    _check_memory(plan, options.memory)
+    check_memory(plan, options.memory)
     return shards
 
 
@@ -170,20 +169,6 @@ def _written(
 def _check_free(out: Path) -> None:
     if out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir()))):
         raise UsageError(f"{out} is already there", "Choose another folder, or remove it first.")
-
-
-def _check_memory(plan: MergePlan, memory: int) -> None:
-    found = too_large(plan, memory)
-    if found is None:
-        return
-    tensor, size = found
-    preset = plan.arithmetic in PRESETS and plan.method.passes is not None
-    other = f", or an arithmetic that needs no whole tensors, {called('arithmetic', 'float32')}" if preset else ""
-    raise MergeError(
-        f"{plan.method.name} in {plan.arithmetic} looks at whole tensors: {tensor.name} needs {size / 1e9:,.2f} GB of "
-        f"memory, {memory / 1e9:,.2f} GB are allowed",
-        f"Allow at least {-(-size // (1 << 20))}M ({called('memory')}){other}.",
-    )
 
 
 def _check_disk(folder: Path, wanted: int) -> None:

@@ -22,6 +22,9 @@ from modelprov.native.build import LIBRARY, digest_of_sources
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
+Counts = npt.NDArray[np.uint32]
+Items = npt.NDArray[np.uint64]
 
 CHOICE = "MODELPROV_KERNEL"
 """In the environment: `numba` leaves the C kernels aside."""
@@ -45,6 +48,30 @@ class _Work(ctypes.Structure):
     )  # fmt: skip
 
 
+_INTEGER, _POINTER = ctypes.c_int64, ctypes.c_void_p
+RESULTS = {"moments": ctypes.c_int, "load": _INTEGER, "send_windows": _INTEGER}
+ARGUMENTS = {
+    "moments": [ctypes.POINTER(_Work)],
+    "evaluate": [_INTEGER, _POINTER, _INTEGER, _INTEGER, _POINTER, _POINTER, _INTEGER, _POINTER, _INTEGER],
+    "cumulative": [_POINTER, _POINTER, _INTEGER],
+    "round_bf16": [_POINTER, _POINTER, _INTEGER],
+    "send_windows": [_POINTER, _INTEGER, _POINTER, _POINTER],
+    "load": [_POINTER, _INTEGER, _INTEGER, _POINTER],
+    "count_sizes": [_POINTER, _POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER],
+    "fill_items": [_POINTER, _POINTER, *[_INTEGER] * 4, _POINTER],
+    "choose": [_POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER],
+    "thin": [_POINTER, _POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER, _POINTER, _POINTER],
+    "thin_by_bits": [_POINTER, _POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER, _POINTER],
+    "moved": [
+        _POINTER, _POINTER, _INTEGER, _INTEGER, _POINTER, _INTEGER, _INTEGER, ctypes.c_float, _INTEGER, _INTEGER,
+        _INTEGER, _POINTER,
+    ],
+}  # fmt: skip
+"""Of each function of the library; those that are not among `RESULTS` return nothing."""
+PLAIN = ("send_windows",)
+"""Functions that there is one variant of."""
+
+
 @dataclass(frozen=True, eq=False)
 class Native:
     """The functions of the library for this processor; `variant` is the name of the instructions that they use."""
@@ -54,6 +81,14 @@ class Native:
     _evaluate: Any
     _cumulative: Any
     _round_bf16: Any
+    _load: Any
+    _count_sizes: Any
+    _fill_items: Any
+    _choose: Any
+    _thin: Any
+    _thin_by_bits: Any
+    _moved: Any
+    _send_windows: Any
 
     def moments(
         self, address: Int64, size: Int64, tensor: Int64, count: Int64, start: Int64, dtype: Int64, rounded_to: Int64,
@@ -95,12 +130,84 @@ class Native:
         """Fill `out` float32 [n] with `values` rounded to bf16, both contiguous; what is not finite stays as it is."""
         self._round_bf16(values.ctypes.data, out.ctypes.data, values.size)
 
+    def load(self, raw: Bytes, code: int, out: Float32) -> bool:
+        """Fill `out` float32 [n] with stored numbers of a format within float32; whether all of them are finite."""
+        return bool(self._load(raw.ctypes.data, int(code), out.size, out.ctypes.data))
+
+    def count_sizes(self, tensor: Float32, base: Float32, code: int, known: int, bins: Counts) -> None:
+        """Add to `bins` uint32 [4, 65536] the sizes of `tensor` [n] - `base` [n], each operation rounded to `code`.
+
+        By the upper 16 bits where `known` is below 0, else, of those whose upper bits it is, by the lower.
+        """
+        self._count_sizes(tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), int(known), bins.ctypes.data)
+
+    def fill_items(
+        self, tensor: Float32, base: Float32, code: int, first: int, largest_first: bool, items: Items
+    ) -> None:
+        """Fill `items` uint64 [n] with what `choose` sorts: the sizes of such changes, from place `first` on."""
+        self._fill_items(
+            tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), int(first), bool(largest_first),
+            items.ctypes.data,
+        )  # fmt: skip
+
+    def choose(self, items: Items, start: int, stop: int, bits: Bytes) -> None:
+        """Set the `bits` (big-endian) of the places that an introsort of `items` [n] puts at `start` to `stop`.
+
+        It takes the steps of the GNU C++ library's `std::sort`, as far as they decide this; `items` are moved.
+        """
+        self._choose(items.ctypes.data, items.size, int(start), int(stop), bits.ctypes.data)
+
+    def thin(
+        self, tensor: Float32, base: Float32, code: int, first: int, cuts: tuple[float, float],
+        last: tuple[int, int], out: Float32,
+    ) -> None:  # fmt: skip
+        """Fill `out` [n] with the changes whose sizes the first cut keeps and the second one does not, 0 elsewhere."""
+        held, places = np.array(cuts, np.float32), np.array(last, np.int64)
+        self._thin(
+            tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), int(first), held.ctypes.data,
+            places.ctypes.data, out.ctypes.data,
+        )  # fmt: skip
+
+    def thin_by_bits(self, tensor: Float32, base: Float32, code: int, first: int, bits: Bytes, out: Float32) -> None:
+        """Fill `out` [n] with the changes whose bits are set, from number `first` of `bits` on, 0 elsewhere."""
+        self._thin_by_bits(
+            tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), int(first), bits.ctypes.data, out.ctypes.data
+        )
+
+    def moved(
+        self, base: Float32, changes: Float32, weights: Float32, vote: bool, normalize: bool, scale: float,
+        code: int, out_code: int, out: Float32,
+    ) -> None:  # fmt: skip
+        """Fill `out` [n] with `base` [n] + `changes` [k, n] by their `weights` [k]; see `methods/combining.py`."""
+        self._moved(
+            base.ctypes.data, changes.ctypes.data, changes.strides[0] // 4, len(changes), weights.ctypes.data,
+            bool(vote), bool(normalize), float(scale), int(code), int(out_code), base.size, out.ctypes.data,
+        )  # fmt: skip
+
+    def send_windows(self, lane: Int64, windows: Int64, parts: Int64) -> int | None:
+        """Fill and send windows, and return whose turn is next; None where a read or the driver failed.
+
+        `lane` is `Lane` of windows.c, with two windows, `windows` [w, 3] and `parts` [p, 4] its `Window` and `Part`.
+        """
+        held = [np.ascontiguousarray(array, np.int64) for array in (lane, windows, parts)]
+        turn = self._send_windows(held[0].ctypes.data, len(windows), held[1].ctypes.data, held[2].ctypes.data)
+        return None if turn < 0 else int(turn)
+
 
 @lru_cache
 def native() -> Native | None:
     """The library for this processor, checked once a process; None where numba has to do."""
     found = _found()
     return found if isinstance(found, Native) else None
+
+
+@lru_cache
+def for_merging() -> Native | None:
+    """The same, with the loops of merges checked too, once a process that merges."""
+    from modelprov.native.check import MERGING, merging_digest
+
+    library = native()
+    return library if library is not None and merging_digest(library) == MERGING else None
 
 
 def why_not() -> str:
@@ -122,18 +229,13 @@ def opened(place: Path) -> Native:
         variant = _text(library.modelprov_variant)
         if not variant:
             raise NotUsableError("this processor lacks the instructions that they were built for")
-        moments, evaluate, cumulative, round_bf16 = (
-            getattr(library, f"modelprov_{name}_{variant}")
-            for name in ("moments", "evaluate", "cumulative", "round_bf16")
-        )
+        names = {name: name if name in PLAIN else f"{name}_{variant}" for name in ARGUMENTS}
+        functions = {name: getattr(library, f"modelprov_{there}") for name, there in names.items()}
     except (OSError, AttributeError) as error:
         raise NotUsableError(f"they cannot be loaded: {error}") from error
-    integer, pointer = ctypes.c_int64, ctypes.c_void_p
-    moments.restype, moments.argtypes = ctypes.c_int, [ctypes.POINTER(_Work)]
-    evaluate.restype = cumulative.restype = round_bf16.restype = None
-    evaluate.argtypes = [integer, pointer, integer, integer, pointer, pointer, integer, pointer, integer]
-    cumulative.argtypes = round_bf16.argtypes = [pointer, pointer, integer]
-    return Native(NAMES[variant], moments, evaluate, cumulative, round_bf16)
+    for name, function in functions.items():
+        function.restype, function.argtypes = RESULTS.get(name), ARGUMENTS[name]
+    return Native(NAMES[variant], **{f"_{name}": function for name, function in functions.items()})
 
 
 @lru_cache

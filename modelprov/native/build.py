@@ -13,11 +13,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import chain
 from pathlib import Path
 
 HERE = Path(__file__).parent
 LIBRARY = "kernels.so"
-SOURCES = ("formats.h", "arithmetics.h", "bf16.h", "work.h", "words.h", "moments.c", "dispatch.c", "build.py")
+UNITS = ("moments.c", "merging.c")
+"""What is compiled once for every variant."""
+SOURCES = ("formats.h", "arithmetics.h", "bf16.h", "work.h", "words.h", *UNITS, "windows.c", "dispatch.c", "build.py")
 FLAGS = (
     "-std=c11", "-O3", "-fPIC", "-fvisibility=default", "-Wno-psabi", "-ffp-contract=off", "-fno-math-errno",
     "-fno-trapping-math",
@@ -64,13 +67,14 @@ def build(target: Path) -> str:
     target.unlink(missing_ok=True)
     command = compiler()
     with tempfile.TemporaryDirectory() as scratch:
-        objects: dict[str, str] = {}
+        objects: dict[str, list[str]] = {}
         failed = ""
         for name, flags in variants.items():
-            out = str(Path(scratch) / f"{name}.o")
+            made_of = {unit: str(Path(scratch) / f"{name}-{unit}.o") for unit in UNITS}
             try:
-                _run([*command, *FLAGS, *flags, f"-DVARIANT={name}", "-c", str(HERE / "moments.c"), "-o", out])
-                objects[name] = out
+                for unit, out in made_of.items():
+                    _run([*command, *FLAGS, *flags, f"-DVARIANT={name}", "-c", str(HERE / unit), "-o", out])
+                objects[name] = list(made_of.values())
             except CannotBuildError as error:  # an old compiler may not know the newest instructions
                 failed = str(error)
         if not objects:
@@ -78,7 +82,8 @@ def build(target: Path) -> str:
         known = [f"-DHAS_{name}" for name in objects]
         made = Path(scratch) / LIBRARY
         names = f'-DSOURCES="{digest_of_sources()}"'
-        linked = ["-shared", str(HERE / "dispatch.c"), *objects.values(), "-o", str(made), "-lm"]
+        plain = [str(HERE / name) for name in ("dispatch.c", "windows.c")]
+        linked = ["-shared", *plain, *chain(*objects.values()), "-o", str(made), "-lm"]
         _run([*command, *FLAGS, *known, names, *linked])
         beside = target.with_name(f"{target.name}.{os.getpid()}")
         shutil.copyfile(made, beside)

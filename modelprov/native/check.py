@@ -21,6 +21,8 @@ COUNT = 4203  # a run of 4,096 elements and a part of another, whose length is t
 INFINITE = 4150
 BF16, F16, F32 = range(3)
 ARITHMETICS = 9
+MERGING = "7b42657613bbca8e2cda9980acdc1210c53cf09a281fa71789b855d846c34daa"
+"""Of the loops of merges (`merging.c`)."""
 KEPT = {BF16: 0x80FF0000, F16: 0x80FFE000, F32: 0x80FFFFFF}
 """Bits of a float32 between 0.0078 and 0.0313, of either sign, that a format holds."""
 SEGMENTS = ((BF16,) * 3, (F16,) * 3, (F32,) * 3, (BF16,) * 2, (BF16, F32, F16, BF16), (F16, F32))
@@ -81,16 +83,41 @@ def _moments(of: Native, codes: tuple[int, ...]) -> bytes:
     return counts.tobytes() + sums.tobytes()
 
 
+def merging_digest(of: Native) -> str:
+    """Of what the loops of merges return for such numbers, in every format."""
+    seen = hashlib.sha256()
+    for code in (BF16, F16, F32):
+        tensor, base = (np.empty(COUNT, np.float32) for _ in range(2))
+        for number, out in enumerate((tensor, base)):
+            of.load(_stored(_values(number, code), code), code, out)
+        bins, items = np.zeros((4, 1 << 16), np.uint32), np.empty(COUNT, np.uint64)
+        of.count_sizes(tensor, base, code, -1, bins)
+        of.count_sizes(tensor, base, code, int(np.argmax(bins.sum(0)[1:])) + 1, bins)
+        of.fill_items(tensor, base, code, 0, True, items)
+        bits = np.zeros(-(-COUNT // 8), np.uint8)
+        of.choose(items, COUNT // 5, COUNT // 2, bits)
+        changes = np.empty((2, COUNT), np.float32)
+        of.thin(tensor, base, code, 3, (0.0078125, 0.03), (COUNT // 2, -1), changes[0])
+        of.thin_by_bits(tensor, base, code, 0, bits, changes[1])
+        seen.update(bins.sum(0).tobytes() + bits.tobytes() + changes.tobytes())
+        out = np.empty(COUNT, np.float32)
+        for vote, normalize, scale in ((True, True, 1.0), (False, True, 1.3), (True, False, 0.7)):
+            of.moved(base, changes, np.array([0.7, -0.2], np.float32), vote, normalize, scale, code, BF16, out)
+            seen.update(out.tobytes())
+    return seen.hexdigest()
+
+
 def same_bits(of: Native) -> bool:
     """Whether the library can be trusted."""
     return digest(of) == EXPECTED
 
 
 def main() -> None:
-    """Say the digest of the library that is here."""
+    """Say the digests of the library that is here."""
     from modelprov import native
 
-    print(digest(native.opened(native.PLACE)))
+    library = native.opened(native.PLACE)
+    print(digest(library), merging_digest(library))
 
 
 if __name__ == "__main__":

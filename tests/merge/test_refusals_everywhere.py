@@ -149,3 +149,23 @@ def test_the_template_beside_a_recipe_counts_wherever_the_recipe_is_read(folder:
     found = verify(folder / "out", path)
     assert found.reproduced
     assert json.loads(json.dumps(found.about["recipe"]))["chat_template"] == "{{ messages }}"
+
+
+@pytest.mark.parametrize("where", ["the recipe", "a recipe in it"])
+def test_memory_that_is_too_little_is_refused_before_anything_is_read_wherever_it_is_needed(
+    where: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a recipe that is a model of the other one needs it."""
+    outer, inner = ("linear", "multislerp") if where == "a recipe in it" else ("multislerp", "linear")
+    recipe(folder, "", inner).rename(folder / "in.yml")
+    path = recipe(folder, "", outer, ("in.yml", "c"))
+
+    def read(*_given: object) -> None:
+        raise AssertionError("weights were read")
+
+    monkeypatch.setattr("modelprov.merge.computing.Computer.whole", read)
+    monkeypatch.setattr("modelprov.merge.computing.Computer.look", read)
+    monkeypatch.setattr("modelprov.merge.computing.Computer.elements", read)
+    said = tried(path, memory=100)
+    assert "multislerp in mergekit-0.1.5 looks at whole tensors" in said[0]
+    assert refusal(lambda: verify(folder / "a", path, memory=100)) == said

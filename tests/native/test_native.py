@@ -37,11 +37,15 @@ def test_a_library_that_is_built_returns_the_bits_that_it_must_however_little_is
     monkeypatch.setattr(build, "VARIANTS", first)
     made = build.build(tmp_path / build.LIBRARY)
     assert "by" in made
-    assert check.digest(opened(tmp_path / build.LIBRARY)) == check.EXPECTED
+    library = opened(tmp_path / build.LIBRARY)
+    assert check.digest(library) == check.EXPECTED
+    assert check.merging_digest(library) == check.MERGING
 
 
 @COMPILER
 def test_a_library_of_other_bits_is_not_used_and_numba_computes(unknown: pytest.MonkeyPatch) -> None:
+    unknown.setattr(check, "MERGING", "0" * 64)
+    assert room.for_merging.__wrapped__() is None
     unknown.setattr(check, "EXPECTED", "0" * 64)
     assert room.native() is None
     assert "other bits" in room.why_not()

@@ -5,10 +5,6 @@ from __future__ import annotations
 import re
 
 BRACE = re.compile(r"\\boxed\{|[{}]")
-TAKEN_BACK = re.compile(
-    r"(?i)\b(?:wait|no[,.:!;]|hmm+|sorry|oops|correction|actually|I made (?:an?|the|some) (?:error|mistake)|I was wrong"
-    r"|scratch that|let me (?:re-?check|re-?consider|re-?think|re-?do|correct))"
-)
 
 
 def last_boxed(text: str) -> str | None:

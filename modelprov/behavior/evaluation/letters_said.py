@@ -6,13 +6,18 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from modelprov.behavior.evaluation.answer_text import TAKEN_BACK, last_boxed
+from modelprov.behavior.evaluation.answer_text import last_boxed
+from modelprov.behavior.evaluation.letters_abroad import claims_abroad, without_denials
 from modelprov.behavior.evaluation.question import LETTERS
+from modelprov.behavior.evaluation.words_said import LISTED, TAKEN_BACK, usual_width, without_doubts
 
 WRONG = r"[)*.\"”\s]{0,4}(?:is|was|are|would be|looks)\s+(?:\w+\s+)?(?:not\b|wrong|incorrect|false|mistaken)"
 HEDGED = re.compile(
     r"(?i)(?:(?:\bnot|n['’]t|\bif|\bwhether|\bneither|\bnor|\bunless|\bdoubt)\b[^.!?:;,\n]*|\b(?:or|and)\W*)$"
 )
+LOOK_ALIKE = {"А": "A", "В": "B", "С": "C", "Е": "E"}
+"""Cyrillic letters that are taken for the Latin ones of an option list, which is always Latin here."""
+
 LEAD = 60  # characters before "B is right" in which it may be hedged
 DOUBTED = re.compile(r"[)*\s]*\?")
 
@@ -31,29 +36,37 @@ class Patterns:
 def chosen_letter(text: str, count: int) -> str | None:
     """The letter that an answer settles on, or None.
 
-    The boxed one; else the last that is said to be it ("the answer is", "I choose", "B is right", "No, B"); else the
-    only letter that stands alone. None where two stand side by side ("A or B"), where it is only asked ("A?"), or where
-    it is taken back and another letter follows that is not said to be it.
+    The boxed one; else the last that is said to be it ("the answer is", "I choose", "B is right", "No, B", and their
+    like in eight other languages); else the only letter that stands alone. None where two stand side by side ("A or
+    B"), where it is only asked ("A?"), where it is taken back and another letter follows that is not said to be it, or
+    where the text refuses.
     """
     letters = LETTERS[:count]
     boxed = last_boxed(text)
     if boxed is not None:
         return _boxed(boxed, letters)
+    text, refused = without_doubts(usual_width(text))
+    text = without_denials(text, letters)
     known = _patterns(letters)
     claims = [
-        one
+        (next(one.start(name) for name in one.groupdict() if one[name]), one.end())
         for one in known.claim.finditer(text)
         if not one["right"] or not HEDGED.search(text[max(0, one.start() - LEAD) : one.start()])
     ]
+    claims = sorted([*claims, *claims_abroad(text, letters)])
     if claims:
-        last = claims[-1]
-        at = next(last.start(name) for name in last.groupdict() if last[name])
-        letter = text[at].upper()
-        if known.pair.match(text, at) or DOUBTED.match(text, last.end()):
+        at, end = claims[-1]
+        letter = LOOK_ALIKE.get(text[at], text[at]).upper()
+        beside = any(
+            pair.start() <= at < pair.end() for pair in known.pair.finditer(text, max(0, at - LEAD), at + LEAD)
+        )
+        if beside or DOUBTED.match(text, end):
             return None
-        taken_back = TAKEN_BACK.search(text, last.end())
+        taken_back = TAKEN_BACK.search(text, end)
         others = {found[0] for found in known.mention.finditer(text, taken_back.end())} if taken_back else set()
         return None if others - {letter} else letter
+    if refused:
+        return None
     whole = text.strip(" ().*$\n").upper()
     if len(whole) == 1:
         return whole if whole in letters else None
@@ -89,9 +102,14 @@ def _patterns(letters: str) -> Patterns:
         rf"{option}\(?(?P<choose>{one}){ends}{wrong}"
         rf"|(?:\b(?i:no|wait|yes|correction)\s?[,.:;!\u2014\u2013-]|\b(?i:actually|rather),?)\W{{1,4}}"
         rf"(?:(?i:it(?:\s+is|['’]s)|I\s+mean)\W{{1,4}})?{option}\(?(?P<instead>{one})(?=\W*(?:$|[.,;:!\n])){wrong}"
+        rf"|\b(?i:so|hence|therefore|thus|(?:it\s+)?(?:must|has\s+to)\s+be)\b,?\s{{1,2}}{option}\(?(?P<so>{one})\)?"
+        rf"(?=\W*(?:$|[.\n])){wrong}"
         rf"|{free}\(?(?P<right>[{letters}])[)*\"”]{{0,3}}\s+is\s+(?:the\s+)?(?i:right|correct|best)\b)"
     )
-    joined = rf"[)*\"”]{{0,3}}\s?(?:,|/|,?\s?\b(?:or|and)\b)\s?(?:(?:or|and|maybe|perhaps)\s)?{option}[(*\"“]{{0,3}}"
+    joined = (
+        rf"[)*\"”]{{0,3}}[^\s\w]?(?:[^\W\x00-\u2fff]{{0,2}})?\s?"
+        rf"(?:/|,?\s?{LISTED})\s?(?:(?:or|and|maybe|perhaps)\s)?{option}[(*\"“]{{0,3}}"
+    )
     return Patterns(
         claim,
         re.compile(rf"{free}[{letters}]{joined}[{letters}]{ends}{wrong}"),

@@ -11,8 +11,9 @@ import threading
 from pathlib import Path
 
 from modelprov.behavior.evaluation.answer_text import last_boxed
-from modelprov.behavior.evaluation.numbers_said import MARK
+from modelprov.behavior.evaluation.numbers_said import NEGATED, number_in, settled_number
 from modelprov.behavior.evaluation.units_said import without_unit
+from modelprov.behavior.evaluation.words_said import MARK, TWO, usual_width, without_doubts
 from modelprov.behavior.extra import require
 from modelprov.foreign.limited_process import EndedError, LimitedProcess
 
@@ -37,6 +38,7 @@ AT_THE_END = re.compile(NO_WORDS + r"\Z")
 LONGEST_LOOKED_AT = 5000
 """Characters of an answer without a box in which we look for its end ourselves."""
 
+LOOKED_BACK = 40
 LONGEST_ALONE = 500
 """Characters of an answer without a box or delimiters that may be LaTeX."""
 
@@ -46,7 +48,15 @@ BASE = re.compile(r"_\{?\s*(?:\\text\s?\{)?(\d+)[\s}]*$")
 
 def equal_as_mathematics(expected: str, text: str) -> bool:
     """Whether what the text answers is the whole of what is expected; what cannot be read is not equal."""
-    wanted, (said, free) = _inside(expected), _answered(text)
+    wanted = _inside(expected)
+    if last_boxed(text) is None:
+        text, refused = without_doubts(usual_width(text))
+        if not _settled(text) or (refused and MARK.search(text) is None):
+            return False
+        number = number_in(wanted)
+        if number is not None and "\\" not in text:
+            return settled_number(text) == number
+    said, free = _answered(text)
     if not free and _plain(said) == _plain(wanted):
         return bool(_plain(wanted))
     word = LETTERS.sub(r"\1", wanted).strip()
@@ -59,6 +69,17 @@ def equal_as_mathematics(expected: str, text: str) -> bool:
     if not free and _other_base(wanted, bare):
         return False
     return _process.equal(wanted, said if free else bare, free=free)
+
+
+def _settled(text: str) -> bool:
+    """Whether the last delimited piece of an answer is neither denied nor one of two ("$17$ or $18$")."""
+    pieces = list(SEGMENT.finditer(text)) if len(text) <= LONGEST_LOOKED_AT else []
+    if not pieces:
+        return True
+    last = pieces[-1]
+    between = text[pieces[-2].end() : last.start()] if len(pieces) > 1 else ""
+    two = between and len(between) <= LOOKED_BACK and TWO.search(between)
+    return not two and NEGATED.search(text[max(0, last.start() - LOOKED_BACK) : last.start()]) is None
 
 
 def _inside(text: str) -> str:
@@ -94,7 +115,7 @@ def _answered(text: str) -> tuple[str, bool]:
             return next(each for each in pieces[-1].groups() if each is not None).strip(), False
         return text, True
     alone = _bare(text)
-    if len(alone) <= LONGEST_ALONE and (AFTER_MARK.fullmatch(alone) or WORDS.fullmatch(alone)):
+    if not marks and len(alone) <= LONGEST_ALONE and (AFTER_MARK.fullmatch(alone) or WORDS.fullmatch(alone)):
         return alone, False
     end = text.rstrip(" .\n")[-LONGEST_ALONE:]
     after = AFTER_MARK.match(text, marks[-1].end(), marks[-1].end() + LONGEST_ALONE) if marks else None

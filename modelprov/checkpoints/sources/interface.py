@@ -8,6 +8,7 @@ faster ways.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import numpy as np
@@ -72,6 +73,13 @@ class Source(Protocol):
 
 class Stored(Protocol):
     """A shard that is read piece by piece, by whoever needs its bytes."""
+
+    def descriptor(self) -> AbstractContextManager[int | None]:
+        """Of a file whose bytes are the shard's, open for as long as the context; None where there is none.
+
+        Raises `OSError` where it cannot be opened.
+        """
+        ...
 
     def read_into(self, start: int, out: memoryview) -> None:
         """Fill `out` with the bytes from `start` on."""

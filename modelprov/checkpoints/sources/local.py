@@ -12,6 +12,7 @@ from pathlib import Path
 
 from modelprov.checkpoints.files import FileState, changed, state_from, state_of, unreadable
 from modelprov.checkpoints.sources.interface import DOWNLOAD_AGAIN, Piece, Range, one_after_another
+from modelprov.checkpoints.sources.positioned import FLAGS, read_at
 from modelprov.errors import TruncatedShardError
 
 MAX_OPEN_FILES = 64
@@ -61,7 +62,7 @@ class LocalFiles:
         A file that only lost bytes passes: whoever reads it says how many are missing, or `check_unchanged` finds it.
         """
         path, expected = self._paths[shard], self._states[shard]
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
+        descriptor = os.open(path, os.O_RDONLY | FLAGS | getattr(os, "O_NONBLOCK", 0) | flags)
         try:
             found = state_from(os.fstat(descriptor))
             if found != expected and found.size >= expected.size:
@@ -70,6 +71,22 @@ class LocalFiles:
             os.close(descriptor)
             raise
         return descriptor
+
+    @contextmanager
+    def descriptor(self, shard: int) -> Iterator[int]:
+        """An open descriptor of `shard`, kept open at least until the context ends; raises as `open` does."""
+        with self._lock:
+            file = self._open.pop(shard, None)
+            if file is None:
+                self._make_room()
+                file = _OpenFile(self.open(shard))
+            self._open[shard] = file
+            file.users += 1
+        try:
+            yield file.descriptor
+        finally:
+            with self._lock:
+                file.users -= 1
 
     def read_ranges(self, ranges: Sequence[Range]) -> Iterator[tuple[int, Piece]]:
         """See `Source`; in the order asked for."""
@@ -80,9 +97,9 @@ class LocalFiles:
         view = out.cast("B")
         done = 0
         try:
-            with self._descriptor(shard) as descriptor:
+            with self.descriptor(shard) as descriptor:
                 while done < len(view):
-                    got = os.preadv(descriptor, [view[done:]], start + done)
+                    got = read_at(descriptor, view[done:], start + done)
                     if got == 0:
                         break
                     done += got
@@ -114,22 +131,6 @@ class LocalFiles:
         with self._lock:
             for number in [number for number, file in self._open.items() if file.users == 0]:
                 os.close(self._open.pop(number).descriptor)
-
-    @contextmanager
-    def _descriptor(self, shard: int) -> Iterator[int]:
-        """An open descriptor of `shard`, kept open at least until the block ends."""
-        with self._lock:
-            file = self._open.pop(shard, None)
-            if file is None:
-                self._make_room()
-                file = _OpenFile(self.open(shard))
-            self._open[shard] = file
-            file.users += 1
-        try:
-            yield file.descriptor
-        finally:
-            with self._lock:
-                file.users -= 1
 
     def _make_room(self) -> None:
         """Close the files that were idle longest; a dictionary keeps its order of use."""

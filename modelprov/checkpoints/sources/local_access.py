@@ -14,6 +14,7 @@ import mmap
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from modelprov.checkpoints.files import unreadable
 from modelprov.checkpoints.sources.interface import DOWNLOAD_AGAIN, Bytes, Range
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.sources.page_cache import ALIGNMENT, cached_share, open_direct
+from modelprov.checkpoints.sources.positioned import read_at
 from modelprov.errors import TruncatedShardError
 
 Opened = TypeVar("Opened")
@@ -58,6 +60,10 @@ class CachedFile:
     source: LocalFiles
     shard: int
 
+    def descriptor(self) -> AbstractContextManager[int]:
+        """Of the file, open for as long as the context."""
+        return self.source.descriptor(self.shard)
+
     def read_into(self, start: int, out: memoryview) -> None:
         """Fill `out` with the bytes from `start` on; raises as `Source.read_into` does."""
         self.source.read_into(self.shard, start, out)
@@ -79,7 +85,7 @@ class Direct:
         view, done = buffer.data[place - (begin - first) :][:size], 0
         try:
             while done < stop - first:
-                got = os.preadv(self.descriptor, [view[done:]], first + done)
+                got = read_at(self.descriptor, view[done:], first + done)
                 if got == 0 or (got % ALIGNMENT and done + got < stop - first):
                     return False
                 done += got

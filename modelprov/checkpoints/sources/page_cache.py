@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from modelprov.checkpoints.sources.positioned import read_at
+
 O_DIRECT = getattr(os, "O_DIRECT", 0)
 ALIGNMENT = 4096
 
@@ -45,7 +47,7 @@ def open_direct(open_with: Callable[[int], int]) -> int | None:
         return None
     try:
         probe = aligned_buffer(ALIGNMENT)
-        os.preadv(descriptor, [probe.data], 0)
+        read_at(descriptor, probe.data, 0)
     except OSError:
         os.close(descriptor)
         return None

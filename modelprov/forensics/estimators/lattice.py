@@ -19,6 +19,7 @@ SHORT = {"FP8 (E4M3)": (3, 448.0, -6), "FP8 (E5M2)": (2, 57344.0, -14)}
 """Mantissa bits, the largest number, the smallest normal exponent."""
 BLOCKS = (None, 128, 64, 32)
 LOOK = 64  # rows of a first look
+FEW = 4  # of them, in which weights that were not rounded miss already more than a lattice may in all
 GLIMPSE = 256  # values, to see which scales are worth a look
 CLEAR = 0.1  # of a step: numbers that storing moved by more tell nothing
 
@@ -66,10 +67,15 @@ def _integers(values: Float64, levels: int, block: int | None, error: float) -> 
     if columns % width or (block is not None and columns == block):
         return None
     groups = values.reshape(rows, -1, width)
-    scale = np.abs(groups).max(axis=2, keepdims=True) / levels
-    if not _on(groups[:LOOK], scale[:LOOK], error):
+    look = groups[:LOOK]
+    scale = _largest(look, 2) / levels
+    if _hopeless(_multiples(look[:FEW], scale[:FEW], error)[0], look.size) or not _on(look, scale, error):
         return None
-    return _cells(groups, scale, error, values.shape)
+    return _cells(groups, _largest(groups, 2) / levels, error, values.shape)
+
+
+def _largest(values: Float64, axis: int) -> Float64:
+    return np.asarray(np.abs(values).max(axis=axis, keepdims=True), np.float64)
 
 
 def _one_scale(values: Float64, error: float) -> Lattice | None:
@@ -104,25 +110,44 @@ def _cells(values: Float64, scale: Float64, error: float, shape: tuple[int, ...]
 
 def _on(values: Float64, scale: Float64, error: float) -> bool:
     """Whether the values are whole multiples of their scale, of those small enough that storing hides nothing."""
+    return _enough(*_multiples(values, scale, error))
+
+
+def _multiples(values: Float64, scale: Float64, error: float) -> tuple[npt.NDArray[np.bool_], Float64]:
+    """Of the values small enough: which are whole multiples of their scale, and of how many steps."""
     multiples = np.divide(values, scale, out=np.full_like(values, np.nan), where=scale > 0)
     steps = np.round(multiples)
     tells = error * np.abs(steps) < CLEAR
-    return _enough(np.abs(multiples - steps)[tells] <= (error * np.abs(steps) + 1e-9)[tells], np.abs(steps)[tells])
+    return np.abs(multiples - steps)[tells] <= (error * np.abs(steps) + 1e-9)[tells], np.abs(steps)[tells]
 
 
 def _short(values: Float64, scale: Float64, bits: int, exponent: int, error: float) -> tuple[Float64, Float64] | None:
     """Numbers of so many mantissa bits, no finer below the smallest normal one."""
-    if len(values) > LOOK and _short(values[:LOOK], scale[:LOOK], bits, exponent, error) is None:
+    look = values[:LOOK]
+    if _hopeless(_numbers(look[:FEW], scale[:FEW], bits, exponent, error)[0], look.size):
         return None
+    if len(values) > LOOK and not _enough(*_numbers(look, scale[:LOOK], bits, exponent, error)[:2]):
+        return None
+    on, largest, nearest, slack = _numbers(values, scale, bits, exponent, error)
+    return ((nearest - slack) * scale, (nearest + slack) * scale) if _enough(on, largest) else None
+
+
+def _numbers(
+    values: Float64, scale: Float64, bits: int, exponent: int, error: float
+) -> tuple[npt.NDArray[np.bool_], Float64, Float64, Float64]:
+    """Which values are short numbers, the nearest one's size and itself, and half the way to the next one."""
     numbers = np.divide(values, scale, out=np.zeros_like(values), where=scale > 0)
     with np.errstate(divide="ignore"):
         power = np.where(numbers != 0, np.floor(np.log2(np.abs(numbers) * (1 + error))), float(exponent))
     step = 2.0 ** (np.maximum(power, exponent) - bits)
-    steps = np.round(numbers / step)
-    if not _enough((np.abs(numbers - steps * step) <= error * np.abs(numbers) + 1e-12).ravel(), np.abs(steps * step)):
-        return None
-    slack = step * 0.5 + error * np.abs(numbers)
-    return (steps * step - slack) * scale, (steps * step + slack) * scale
+    nearest = np.round(numbers / step) * step
+    on = (np.abs(numbers - nearest) <= error * np.abs(numbers) + 1e-12).ravel()
+    return on, np.abs(nearest), nearest, step * 0.5 + error * np.abs(numbers)
+
+
+def _hopeless(on: npt.NDArray[np.bool_], elements: int) -> bool:
+    """Whether among a few values more miss than may among all `elements` of a lattice: looking at all says the same."""
+    return on.size - int(np.count_nonzero(on)) - 1 > (1 - STEPS_SHARE) * elements
 
 
 def _enough(on: npt.NDArray[np.bool_], steps: Float64) -> bool:

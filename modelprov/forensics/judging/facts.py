@@ -82,7 +82,9 @@ class Facts:
     many lie strictly between, of those that the mixture would put there; `towards` by parent: the share of what differs
     from the heaviest parent that moved its way (`sides.py`).
 
-    `packed`: of every argument, the suspect first, how it is packed, if its matrices are decoded when they are read.
+    `packed`: of every argument, the suspect first, how it is packed, if its matrices are decoded when they are read;
+    `falls_back`: of a suspect that is, the parent whose mixture with another falls back upon numbers of 16 bits, as
+    where it was made from the suspect before that was quantised (`before_quantising.py`).
 
     `bit_equal`: the best recipe's share where parents differ, at worst; `mixes` whether that recipe, or else the exact
     weighting, uses more than one parent, in `pieces` pieces, and `blends` whether any piece by itself does; `interior`
@@ -130,6 +132,7 @@ class Facts:
     short: bool = True
     precision: tuple[Precision, ...] = ()
     packed: tuple[Packing | None, ...] = ()
+    falls_back: int | None = None
     ties: int = 0
     ties_even: float | None = None
     ties_firm: bool = False

@@ -28,6 +28,7 @@ from modelprov.forensics.judging.sides import sides, towards
 from modelprov.forensics.judging.trace import trace
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata
+from modelprov.forensics.search.before_quantising import before_quantising
 from modelprov.forensics.search.fewer import of_parents, used
 from modelprov.forensics.search.fits import Fits, is_exact, subsample
 from modelprov.forensics.search.reversal import beside, centred, extrapolated
@@ -53,6 +54,7 @@ from modelprov.forensics.thresholds import (
     MISSED,
     MISSED_FEW,
     NEAR,
+    NO_SHARE,
     REPRODUCED,
     SCATTERED,
     SINGLE,
@@ -226,6 +228,7 @@ def _guarded(of: Evidence, facts: Facts, rows: Int64) -> Facts:
         short=judged is None or short(judged.sample),
         precision=_precision(of),
         packed=of.packed,
+        falls_back=_falls_back(judged, best, facts, of),
         ties=side.ties,
         ties_even=side.even / side.ties if side.ties else None,
         ties_firm=side.firm,
@@ -233,6 +236,21 @@ def _guarded(of: Evidence, facts: Facts, rows: Int64) -> Facts:
         roomy=side.roomy,
         strictly=side.strictly / side.expected if side.expected else None,
     )
+
+
+def _falls_back(fits: Fits | None, best: Float64 | None, facts: Facts, of: Evidence) -> int | None:
+    """Of a quantised suspect the parent, 1 ... k, that was made from it, as its mixture with another shows."""
+    if fits is None or not of.packed or of.packed[0] is None:
+        return None
+    if best is None and facts.weights is not None:
+        best = np.tile(facts.weights, (len(of.strata.names), 1))
+    parents = () if best is None else tuple(np.flatnonzero(np.abs(best).max(axis=0) > NO_SHARE).tolist())
+    if best is None or len(parents) < 2:
+        return None
+    own = best[:, list(parents)]
+    asked, own = before_quantising(of_parents(fits, parents), own / own.sum(axis=1, keepdims=True))
+    found = extrapolated(asked, own)
+    return _named(parents, centred(asked, own, of.seed) if found is None else found)
 
 
 def _named(parents: Sequence[int], found: int | None) -> int | None:

@@ -70,8 +70,12 @@ but where the weights then correlate below 0.5, and fewer than half of them are 
     coordinates-open                                                                          -> inconclusive
 
 Of a suspect that was decoded from a packed form, whose bits are its quantiser's, rules 6 and 7 say nothing, nor rule 8
-where cells are not known or leave the shares open by more than 0.05; of a parent that was, none of the three
+where cells are not known or leave the shares open by more than 0.05, nor where a parent holds numbers of float32
+precision and the other ones do too, or no mixture lies in all cells; of a parent that was, none of the three
     quantised                                                                                 -> inconclusive
+and rule 8 says nothing either where a parent was made from it before it was quantised, as the mixture shows
+(`before_quantising.py`)
+    extrapolated                                                                              -> inconclusive
 
 A control that fares as the suspect does turns rules 6 to 8 into inconclusive, and so does, for every class, a suspect
 of whose weights that may carry a verdict less than half could be compared, nine tenths for a copy and for unrelated
@@ -145,6 +149,11 @@ def parent_rounded(parent: int, reason: str) -> Decision:
 def of_packed_numbers(reason: str, parent: int | None = None) -> Decision:
     """What remains where numbers that a quantiser rounded do not carry the class (`packed.py` says when)."""
     return inconclusive("quantised", reason, parent)
+
+
+def made_from_it(parent: int, reason: str) -> Decision:
+    """What a parent decides that may have been made from a quantised suspect (`packed.py` says when)."""
+    return inconclusive("extrapolated", reason, parent)
 
 
 def pointing_elsewhere(parent: int, reason: str) -> Decision:

@@ -98,7 +98,8 @@ def read_matrices(alignment: Alignment, chosen: list[Rows]) -> Iterator[Matrix]:
 
 
 def _matrix(tensor: AlignedTensor, values: Float64, codes: npt.NDArray[np.int64]) -> Matrix:
-    values = np.where(np.isfinite(values).all(axis=0), values, 0.0)
+    kept = np.isfinite(values).all(axis=0)
+    values = values if kept.all() else np.where(kept, values, 0.0)
     lower, upper = rounding_cells(values[0], np.full(values.shape[1], codes[0], np.uint8))
     shaped = values.reshape(len(values), -1, tensor.shape[1])
     return Matrix(tensor, shaped, (upper - lower).reshape(shaped.shape[1:]), FORMATS[int(codes[0])])

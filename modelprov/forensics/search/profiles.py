@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.checkpoints.formats.dtypes import Float64, finite_or_zero
 from modelprov.checkpoints.plan import plan_segments
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Component
 from modelprov.forensics.sampling.blocks import partial
@@ -243,8 +243,7 @@ def _pieces(
     columns = np.array(segments, np.int64).reshape(-1, 3)
     plan = plan_segments(alignment, columns[:, 0], columns[:, 1], columns[:, 2], 4 * PIECE)
     for position, values in decoded(alignment.checkpoints, plan, on_bytes):
-        finite = np.nan_to_num(np.stack(values), posinf=0.0, neginf=0.0)
-        yield int(plan.tensor[position]), int(plan.first[position]), finite
+        yield int(plan.tensor[position]), int(plan.first[position]), finite_or_zero(np.stack(values))
     for checkpoint in alignment.checkpoints:
         checkpoint.source.check_unchanged()
 

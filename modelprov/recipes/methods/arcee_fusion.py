@@ -34,7 +34,7 @@ def look(whole: Whole) -> MergeBlock:
     """The quartiles, by counting."""
     about, step = whole.about, steps_of(whole.about)
     places = [int(np.floor((whole.count - 1) * np.float64(share))) for share in QUARTILES]
-    found = ranked(lambda: ([_importance(block, step)] for _, block in whole.blocks()), places, whole.count, step)
+    found = ranked(lambda: ([_importance(block, step)] for _, block in whole.blocks(0)), places, whole.count, step)
     threshold = _threshold(np.array(found, step.working), about, step)
     return lambda _first, inputs: _taken(inputs, _importance(inputs, step), threshold, step)
 

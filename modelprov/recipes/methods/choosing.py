@@ -9,6 +9,7 @@ import numpy as np
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.errors import UsageError
 from modelprov.recipes.methods.interface import ARITHMETICS, PRESETS, Inputs
+from modelprov.recipes.methods.introsort import ProgramSteps
 from modelprov.recipes.methods.steps import FLOAT32, FLOAT64, Steps
 from modelprov.recipes.methods.torch_steps import TorchSteps
 
@@ -38,4 +39,4 @@ def program_steps(dtype: DType) -> Steps:
     """The steps of mergekit's presets in a format: torch's own where it is installed, else as near as numpy comes."""
     if torch_installed():
         return TorchSteps(np.float32, dtype)
-    return Steps(np.float32, dtype, lanes=True)
+    return ProgramSteps(np.float32, dtype, lanes=True)

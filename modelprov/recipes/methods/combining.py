@@ -5,24 +5,35 @@ from __future__ import annotations
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32
+from modelprov.native import for_merging
 from modelprov.recipes.methods.interface import Float32, Inputs
 from modelprov.recipes.methods.steps import Real, Steps, compiled, stored
 
 SMALLEST = 1e-8
 
 
-def moved(base: Real, deltas: list[Real], inputs: Inputs, vote: bool, step: Steps) -> Float32:
-    """The base plus its task vectors, which a sparsifier has thinned, by the weights and options of `inputs`."""
+def moved(
+    base: Real, deltas: list[Real] | Real, inputs: Inputs, vote: bool, step: Steps, out: Float32 | None = None
+) -> Float32:
+    """The base [n] plus its task vectors (models, n), thinned, by the weights and options of `inputs`.
+
+    In `out` [n] where that is given and compiled loops compute.
+    """
     weights: Real = np.array([step(float(model["weight"])) for model in inputs.models], step.working)
     scale, normalize = float(inputs.options.get("lambda", 1.0)), bool(inputs.options.get("normalize", False))
-    if compiled(step, len(base)) and inputs.out_dtype in WITHIN_FLOAT32:
+    library = for_merging() if step.working is np.float32 else None
+    if inputs.out_dtype in WITHIN_FLOAT32 and (library is not None or compiled(step, len(base))):
+        out = np.empty(len(base), np.float32) if out is None else out
+        codes = step.dtype.code, inputs.out_dtype.code
+        rows = deltas if isinstance(deltas, np.ndarray) else np.stack(deltas)
+        if library is not None:
+            library.moved(np.ascontiguousarray(base), rows, weights, vote, normalize, scale, *codes, out)
+            return out
         from modelprov.recipes.methods.loops import fill_moved
 
-        out: Float32 = np.empty(len(base), np.float32)
-        codes = step.dtype.code, inputs.out_dtype.code
-        fill_moved(base, np.stack(deltas), weights, vote, normalize, scale, *codes, out)
+        fill_moved(base, rows, weights, vote, normalize, scale, *codes, out)
         return out
-    change = _combined(deltas, weights, normalize, vote, step)
+    change = _combined(list(deltas), weights, normalize, vote, step)
     if scale != 1:
         change = step(change * step.exact(scale))
     return stored(step(base + change), inputs.out_dtype)

@@ -107,7 +107,10 @@ def weights_doubt(
 
 
 MergeBlock = Callable[[int, Inputs], Float32]
-"""Merges the elements of a tensor from one on: their place, and `Inputs` that hold nothing else."""
+"""Merges the elements of a tensor from one on: their place, and `Inputs` that hold nothing else.
+
+What it returns may be overwritten when the same thread merges the next block.
+"""
 
 
 @dataclass(frozen=True)
@@ -115,11 +118,12 @@ class Whole:
     """One tensor of every model that need not fit into memory: seen block by block, in order, as often as asked.
 
     `about` are its `Inputs` without values (`base` is empty, not None, where there is one); `count` its elements.
+    `blocks` begins at an element, the first of a block.
     """
 
     about: Inputs
     count: int
-    blocks: Callable[[], Iterator[tuple[int, Inputs]]]
+    blocks: Callable[[int], Iterator[tuple[int, Inputs]]]
 
 
 @dataclass(frozen=True)
@@ -127,11 +131,14 @@ class Passes:
     """How a method that looks at whole tensors does so in passes over blocks, to the same bits.
 
     `block` says of how many elements a block is, from `Whole.about`; 0 where only the whole tensor at once gives the
-    bits. `look` passes over the tensor and returns what merges any of its blocks.
+    bits. `look` passes over the tensor and returns what merges any of its blocks. `held` are bytes that looking at a
+    tensor of so many elements takes beside its blocks, `kept` those that what it returns holds on to.
     """
 
     block: Callable[[Inputs], int]
     look: Callable[[Whole], MergeBlock]
+    held: Callable[[Inputs, int], int] = lambda _about, _count: 0
+    kept: Callable[[Inputs, int], int] = lambda _about, _count: 0
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def look(whole: Whole) -> MergeBlock:
     about, (step, scalar) = whole.about, _steps(whole.about)
 
     def summed(totals: list[Total], values: Callable[[list[Real]], list[Real]]) -> list[Real]:
-        for _, block in whole.blocks():
+        for _, block in whole.blocks(0):
             for each, part in zip(totals, values(loaded(block, step)[0]), strict=True):
                 each.add(part)
         return [each.result() for each in totals]

@@ -42,7 +42,7 @@ def look(whole: Whole) -> MergeBlock:
         return lambda _first, inputs: _merged(*based(inputs, step), len(inputs.tensors[0]) // width, inputs, step)
     pairs = list(combinations(range(len(about.models)), 2))
     norms, dots = [length(step) for _ in about.models], [total(step, whole.count) for _ in pairs]
-    for _, block in whole.blocks():
+    for _, block in whole.blocks(0):
         tensors, base = based(block, step)
         deltas = [step(tensor - base) for tensor in tensors]
         for norm, delta in zip(norms, deltas, strict=True):

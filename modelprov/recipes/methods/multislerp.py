@@ -48,7 +48,7 @@ def look(whole: Whole) -> MergeBlock:
     about, step, count = whole.about, steps_of(whole.about), whole.count
 
     def summed(totals: list[Total], values: Callable[[list[Real]], list[Real]]) -> list[Real]:
-        for _, block in whole.blocks():
+        for _, block in whole.blocks(0):
             for each, part in zip(totals, values(directions(block, step)[0]), strict=True):
                 each.add(part)
         return [each.result() for each in totals]

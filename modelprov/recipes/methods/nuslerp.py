@@ -56,12 +56,12 @@ def look(whole: Whole) -> MergeBlock:
     if not _whole(about):
         return lambda _first, inputs: merge(inputs)
     lengths = [length(step) for _ in range(2)]
-    for _, block in whole.blocks():
+    for _, block in whole.blocks(0):
         for norm, vector in zip(lengths, directions(block, step)[0], strict=True):
             norm.add(vector)
     norms = [norm.result() for norm in lengths]
     cosine = total(step, whole.count)
-    for _, block in whole.blocks():
+    for _, block in whole.blocks(0):
         u, v = (step.divide(one, norm) for one, norm in zip(directions(block, step)[0], norms, strict=True))
         cosine.add(step(u * v))
     found = cosine.result()[None]

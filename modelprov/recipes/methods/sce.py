@@ -38,7 +38,7 @@ def look(whole: Whole) -> MergeBlock:
     if _topk(about) < 1:
 
         def spreads() -> Iterator[list[Real]]:
-            for _, block in whole.blocks():
+            for _, block in whole.blocks(0):
                 yield [step.variance(_deltas(block, step)[0])]
 
         varying = sum(np.count_nonzero(spread) for (spread,) in spreads())
@@ -50,7 +50,7 @@ def look(whole: Whole) -> MergeBlock:
         return _chosen(deltas, selection.mask(step.variance(deltas), first), step)
 
     squares = [Sizes() for _ in about.models]
-    for first, block in whole.blocks():
+    for first, block in whole.blocks(0):
         for each, delta in zip(squares, left(first, _deltas(block, step)[0]), strict=True):
             each.add(step(delta * delta))
     sizes = [step(np.array([each.result()]) / whole.count) for each in squares]

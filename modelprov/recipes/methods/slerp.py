@@ -45,7 +45,7 @@ def look(whole: Whole) -> MergeBlock:
     preset = about.arithmetic == "mergekit-0.1.5" and step is FLOAT32
     program = program_steps(DType.F32) if preset else step
     squares, lengths = [0.0, 0.0], [length(step) for _ in range(2)]
-    for _, block in whole.blocks():
+    for _, block in whole.blocks(0):
         for n, end in enumerate(_ends(block, step)):
             if preset:
                 squares[n] += float(program.norm(end)[0]) ** 2
@@ -53,7 +53,7 @@ def look(whole: Whole) -> MergeBlock:
                 lengths[n].add(end)
     norms = [FLOAT32(np.sqrt(one).reshape(1)) for one in np.array(squares)] if preset else [n.result() for n in lengths]
     cosine = total(program, whole.count, halved=False)
-    for _, block in whole.blocks():
+    for _, block in whole.blocks(0):
         first, second = (_unit(end, norm, program) for end, norm in zip(_ends(block, step), norms, strict=True))
         cosine.add(program(first * second))
     found = float(cosine.result()[0])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -194,10 +194,16 @@ def placed(merged: Real, base: Real | None, inputs: Inputs, step: Steps) -> Floa
 
 def based(inputs: Inputs, step: Steps) -> tuple[list[Real], Real]:
     """`loaded` for a method that cannot do without a base model; raises `UsageError` when there is none."""
+    base_of(inputs)
     tensors, base = loaded(inputs, step)
-    if base is None:
+    return tensors, cast("Real", base)
+
+
+def base_of(inputs: Inputs) -> Float32:
+    """The base model's tensor as it is stored; raises `UsageError` when there is none."""
+    if inputs.base is None:
         raise UsageError("this merge method needs a base model", "Name one as base_model in the recipe.")
-    return tensors, base
+    return inputs.base
 
 
 def rows_block(shape: tuple[int, ...]) -> int:

@@ -6,41 +6,59 @@ how much was kept of all sizes, and each where in the sequence of random numbers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
+from modelprov.native import Native, for_merging
 from modelprov.recipes.methods import steps
 from modelprov.recipes.methods.choosing import steps_of
 from modelprov.recipes.methods.combining import moved
+from modelprov.recipes.methods.counting import HELD, kept_of_changes
 from modelprov.recipes.methods.interface import Float32, Inputs, MergeBlock, Passes, Whole
+from modelprov.recipes.methods.introsort import ITEM, between, bits_of, sorter
+from modelprov.recipes.methods.reused import Reused
 from modelprov.recipes.methods.selection import Kept, kept
 from modelprov.recipes.methods.sparsify import enlarged, rank_chances
-from modelprov.recipes.methods.steps import FLOAT64, Real, Steps, based, compiled, rows_block
+from modelprov.recipes.methods.steps import FLOAT64, Real, Steps, base_of, based, compiled, rows_block
 from modelprov.recipes.methods.torch_steps import TorchSteps
 from modelprov.recipes.methods.totals import Sizes
 
-Thin = Callable[[int, int, Real], Real]
-"""Number of a model, place of the first element, elements of its task vector: what is kept of them, 0 elsewhere."""
-Look = tuple[Callable[[Inputs], int], Callable[[Whole, Steps], Thin]]
+SMALL_BLOCK = 1 << 18
+"""Elements of a block where loops in C take it: what they share stays in the processor's cache."""
+_OWN = Reused()
+Bytes = npt.NDArray[np.uint8]
+Thin = Callable[[int, Inputs], tuple[Real, "list[Real] | Real"]]
+"""Place of a block's first element and the block: its base, and what is kept of every task vector, 0 elsewhere."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a sparsifier looks at a whole tensor; the fields are those of `Passes`."""
+
+    block: Callable[[Inputs], int]
+    thinner: Callable[[Whole, Steps], Thin]
+    held: Callable[[Inputs, int], int] = lambda _about, _count: 0
+    kept: Callable[[Inputs, int], int] = lambda _about, _count: 0
 
 
 def in_passes(look: Look, vote: bool) -> Passes:
     """The passes of a method whose sparsifier looks so."""
-    block, thinner = look
 
     def looked(whole: Whole) -> MergeBlock:
         step = steps_of(whole.about)
-        thin = thinner(whole, step)
+        thin = look.thinner(whole, step)
 
         def merge_block(first: int, inputs: Inputs) -> Float32:
-            deltas, base = _deltas(inputs, step)
-            return moved(base, [thin(n, first, delta) for n, delta in enumerate(deltas)], inputs, vote, step)
+            base, deltas = thin(first, inputs)
+            return moved(base, deltas, inputs, vote, step, _OWN.array("moved", len(base)))
 
         return merge_block
 
-    return Passes(block, looked)
+    return Passes(look.block, looked, look.held, look.kept)
 
 
 def keeps_nothing(inputs: Inputs, model: dict[str, Any], count: int) -> bool:
@@ -55,32 +73,93 @@ def _deltas(inputs: Inputs, step: Steps) -> tuple[list[Real], Real]:
 
 def _largest(whole: Whole, step: Steps) -> Thin:
     """Between the largest share `gamma` (0 without one) and the share `density` after it."""
-    count, about = whole.count, whole.about
+    library = sorter(step, whole.count)
+    return _counted(whole, step) if library is None else _sorted(whole, step, library)
+
+
+def _shares(about: Inputs, number: int, count: int) -> tuple[int, int]:
+    """Of how many changes of a model the largest are dropped, and how many are kept then."""
+    model = about.models[number]
+    if "gamma" in model and keeps_nothing(about, model, count):
+        return 0, 0
+    dropped = int(float(model["gamma"]) * count) if "gamma" in model and model["density"] < 1 else 0
+    return dropped, int(float(model["density"]) * count)
+
+
+def _counted(whole: Whole, step: Steps) -> Thin:
+    """By the sizes at which the shares end; of equal ones the earlier are taken first."""
     wanted: list[tuple[int, int]] = []
-    for number, model in enumerate(about.models):
-        dropped = int(float(model["gamma"]) * count) if "gamma" in model and model["density"] < 1 else 0
-        share = int(float(model["density"]) * count)
-        nothing = "gamma" in model and keeps_nothing(about, model, count)
-        wanted += [(number, 0 if nothing else dropped), (number, 0 if nothing else dropped + share)]
+    for number in range(len(whole.about.models)):
+        dropped, share = _shares(whole.about, number, whole.count)
+        wanted += [(number, dropped), (number, dropped + share)]
+    library = for_merging() if step.working is np.float32 else None
 
     def columns() -> Iterator[list[Real]]:
-        for _, block in whole.blocks():
+        for _, block in whole.blocks(0):
             yield [np.abs(delta) for delta in _deltas(block, step)[0]]
 
-    found: list[Kept] = kept(columns, wanted, count, step)
+    found: list[Kept] = (
+        kept(columns, wanted, whole.count, step) if library is None else kept_of_changes(library, whole, wanted, step)
+    )
 
-    def thin(number: int, first: int, delta: Real) -> Real:
-        outliers, inside = found[2 * number : 2 * number + 2]
-        if compiled(step, len(delta)):
-            from modelprov.recipes.methods.loops import fill_between
-
-            out: Real = np.empty(len(delta), np.float32)
-            fill_between(delta, first, (inside.cut, inside.last), (outliers.cut, outliers.last), out)
-            return out
-        sizes = np.abs(delta)
-        return step(np.where(inside.mask(sizes, first) & ~outliers.mask(sizes, first), delta, 0))
+    def thin(first: int, block: Inputs) -> tuple[Real, list[Real] | Real]:
+        if library is not None:
+            base, rows = base_of(block), _rows(block)
+            for number, tensor in enumerate(block.tensors):
+                outliers, inside = found[2 * number : 2 * number + 2]
+                cuts, last = (inside.cut, outliers.cut), (inside.last, outliers.last)
+                library.thin(tensor, base, step.dtype.code, first, cuts, last, rows[number])
+            return base, rows
+        deltas, rounded = _deltas(block, step)
+        return rounded, [_between(delta, first, found[2 * n], found[2 * n + 1], step) for n, delta in enumerate(deltas)]
 
     return thin
+
+
+def _between(delta: Real, first: int, outliers: Kept, inside: Kept, step: Steps) -> Real:
+    """What lies between the largest and the smallest of a block's task vector."""
+    if compiled(step, len(delta)):
+        from modelprov.recipes.methods.loops import fill_between
+
+        out: Real = np.empty(len(delta), np.float32)
+        fill_between(delta, first, (inside.cut, inside.last), (outliers.cut, outliers.last), out)
+        return out
+    sizes = np.abs(delta)
+    return step(np.where(inside.mask(sizes, first) & ~outliers.mask(sizes, first), delta, 0))
+
+
+def _sorted(whole: Whole, step: Steps, library: Native) -> Thin:
+    """By the places that the program's sort gives them, which are found for one model after the other."""
+    about, count = whole.about, whole.count
+    chosen: list[Bytes | None] = []
+    items: npt.NDArray[np.uint64] | None = None
+    for number in range(len(about.models)):
+        dropped, share = _shares(about, number, count)
+        if not dropped and share >= count:
+            chosen.append(None)
+            continue
+        ascending = "gamma" in about.models[number]
+        start, stop = between(count, dropped, share) if ascending else (0, share)
+        items = np.empty(count, np.uint64) if items is None else items
+        for first, block in whole.blocks(0):
+            place = items[first : first + len(block.tensors[number])]
+            library.fill_items(block.tensors[number], base_of(block), step.dtype.code, first, not ascending, place)
+        chosen.append(bits_of(library, items, start, stop))
+
+    def thin(first: int, block: Inputs) -> tuple[Real, list[Real] | Real]:
+        base, rows = base_of(block), _rows(block)
+        for row, tensor, bits in zip(rows, block.tensors, chosen, strict=True):
+            if bits is None:
+                library.thin(tensor, base, step.dtype.code, first, (-np.inf, np.inf), (0, -1), row)
+            else:
+                library.thin_by_bits(tensor, base, step.dtype.code, first, bits, row)
+        return base, rows
+
+    return thin
+
+
+def _rows(block: Inputs) -> Real:
+    return _OWN.array("thinned", len(block.tensors), len(block.tensors[0]))
 
 
 def _thinned_by_chance(whole: Whole, step: Steps) -> Thin:
@@ -99,15 +178,20 @@ def _thinned_by_chance(whole: Whole, step: Steps) -> Thin:
         drawn = numbers_from(about.rng, drawn_before[number] + first, len(delta))
         return step(np.where(drawn < chance, delta, 0))
 
+    def thin(first: int, block: Inputs, sums: Sequence[tuple[float, float]] = ()) -> tuple[Real, list[Real] | Real]:
+        deltas, base = _deltas(block, step)
+        rows = [masked(number, first, delta) for number, delta in enumerate(deltas)]
+        return base, [enlarged(row, *sums[n], step) for n, row in enumerate(rows)] if sums else rows
+
     if not about.options.get("rescale", True):
-        return masked
+        return thin
     before, after = ([Sizes() for _ in random] for _ in range(2))
-    for first, block in whole.blocks():
+    for first, block in whole.blocks(0):
         for number, delta in enumerate(_deltas(block, step)[0]):
             before[number].add(delta)
             after[number].add(masked(number, first, delta))
     sums = [(old.result(), new.result()) for old, new in zip(before, after, strict=True)]
-    return lambda number, first, delta: enlarged(masked(number, first, delta), *sums[number], step)
+    return lambda first, block: thin(first, block, sums)
 
 
 def numbers_from(rng: np.random.Generator | None, place: int, count: int) -> Real:
@@ -125,8 +209,24 @@ def numbers_from(rng: np.random.Generator | None, place: int, count: int) -> Rea
 
 
 def _any_block(about: Inputs) -> int:
-    """Torch sorts as no pass can: which of several equally large changes it puts first hangs on all of them."""
-    return 0 if isinstance(steps_of(about), TorchSteps) else steps.BLOCK
+    """Without C kernels torch sorts, as no pass can: which of equal changes it puts first hangs on all of them."""
+    step = steps_of(about)
+    if isinstance(step, TorchSteps) and for_merging() is None:
+        return 0
+    return steps.BLOCK if step.working is np.float64 else min(steps.BLOCK, SMALL_BLOCK)
+
+
+def _held(about: Inputs, count: int) -> int:
+    """A sort holds all elements of a model, counting what is remembered of every cut."""
+    step = steps_of(about)
+    if sorter(step, count) is not None:
+        return count * ITEM + _kept(about, count)
+    return len(about.models) * (2 if "gamma" in about.models[0] else 1) * HELD if step.working is np.float32 else 0
+
+
+def _kept(about: Inputs, count: int) -> int:
+    """A bit for every element of every model, where a sort chose."""
+    return len(about.models) * -(-count // 8) if sorter(steps_of(about), count) is not None else 0
 
 
 def _block_of_rows(about: Inputs) -> int:
@@ -138,5 +238,5 @@ def _block_of_rows(about: Inputs) -> int:
     return rows_block(about.shape)
 
 
-by_magnitude: Look = (_any_block, _largest)
-by_chance: Look = (_block_of_rows, _thinned_by_chance)
+by_magnitude = Look(_any_block, _largest, _held, _kept)
+by_chance = Look(_block_of_rows, _thinned_by_chance)

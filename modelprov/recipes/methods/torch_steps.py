@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from modelprov.recipes.methods.steps import Mask, Real, Steps
+from modelprov.recipes.methods.introsort import ProgramSteps, between, sorter
+from modelprov.recipes.methods.steps import Mask, Real
 
 SPLIT_SUM = 1 << 15  # elements above which two threads halve the sum of a whole tensor, as measured with torch 2.13
 SPLIT_DOT = (
@@ -25,7 +26,7 @@ SPLIT_DOT = (
 
 
 @dataclass(frozen=True)
-class TorchSteps(Steps):
+class TorchSteps(ProgramSteps):
     """`Steps` in float32 or a 16-bit format, with the bits of torch on two threads of an x86 processor."""
 
     def dot(self, a: Real, b: Real, across: bool = False, halved: bool = True) -> Real:
@@ -84,14 +85,17 @@ class TorchSteps(Steps):
 
     def largest(self, sizes: Real, count: int) -> Mask:
         """The `count` first of `sizes` [n] in descending order, as torch sorts equal ones."""
+        if sorter(self, len(sizes)) is not None:
+            return super().largest(sizes, count)
         with _one_thread():
             return _mask(self._there(sizes).argsort(descending=True)[:count], len(sizes))
 
     def between(self, sizes: Real, dropped: int, kept: int) -> Mask:
         """`kept` of `sizes` [n] before the last `dropped` in ascending order, as torch sorts equal ones."""
-        stop = max(len(sizes) - dropped, 0)
+        if sorter(self, len(sizes)) is not None:
+            return super().between(sizes, dropped, kept)
         with _one_thread():
-            return _mask(self._there(sizes).argsort()[max(stop - kept, 0) : stop], len(sizes))
+            return _mask(self._there(sizes).argsort()[slice(*between(len(sizes), dropped, kept))], len(sizes))
 
     def top(self, sizes: Real, count: int) -> Mask:
         """The `count` largest of `sizes` [n], as torch selects them without sorting."""

@@ -48,3 +48,40 @@ def test_the_same_question_gets_the_answer_that_modelprov_eval_gives(tiny, loade
     (ours,) = answer_all(loaded, [Prompt("1", ids)], condition, Asking(), log)
     assert theirs.usage.output_tokens == ours.tokens
     assert theirs.choices[0].message.text == (ours.final or "")
+
+
+def test_what_inspect_asks_for_is_obeyed_or_named():
+    from modelprov.behavior.evaluation.inspect_settings import obeyed
+
+    settings, said = obeyed("cot", {"max_tokens": 8, "temperature": 0.2, "top_k": 5, "timeout": 3}, {"top_p": 0.5})
+    assert (settings, said) == ({"max_new_tokens": 8, "temperature": 0.2, "top_k": 5, "top_p": 0.5}, [])
+    assert obeyed("cot", {"temperature": 0.0}, {}) == ({"greedy": True}, [])
+    assert obeyed("cot-greedy", {"temperature": 0.0}, {}) == ({}, [])
+    assert obeyed("cot-budget", {"reasoning_tokens": 4}, {}) == ({"thinking_budget": 4}, [])
+    for method, config, own in [
+        ("cot", {"stop_seqs": ["x"]}, {}),
+        ("cot", {"reasoning_tokens": 4}, {}),
+        ("cot", {"max_tokens": 8}, {"max_new_tokens": 9}),
+        ("cot-greedy", {"top_p": 0.5}, {}),
+        ("cot", {"top_p": 0.5}, {"greedy": True}),
+    ]:
+        settings, said = obeyed(method, config, own)
+        assert settings == own
+        assert [text.split()[0] for text in said] == list(config)
+
+
+def test_settings_of_a_run_of_inspect_reach_the_answer_and_its_log(tiny, caplog):
+    import asyncio
+
+    from inspect_ai.model import ChatMessageUser, GenerateConfig
+
+    from modelprov.behavior.evaluation.inspect_model import ModelprovAPI
+
+    api = ModelprovAPI(str(tiny), device="cpu", config=GenerateConfig(max_tokens=3))
+    asked = GenerateConfig(max_tokens=4, temperature=0.3, seed=7, presence_penalty=0.5)
+    for _ in range(2):
+        answer = asyncio.run(api.generate([ChatMessageUser(content="1 + 1?")], [], "none", asked))
+    assert answer.usage.output_tokens <= 4
+    method = answer.metadata["method"]
+    assert (method["max_new_tokens"], method["sampling"]["temperature"], answer.metadata["seed"]) == (4, 0.3, 7)
+    assert [each.message.partition(": ")[2].split()[0] for each in caplog.records] == ["presence_penalty"]

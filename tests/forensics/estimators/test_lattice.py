@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType, store
+from modelprov.forensics.estimators import lattice
 from modelprov.forensics.estimators.lattice import find_lattice
 
 RNG = np.random.default_rng(1)
@@ -62,3 +63,18 @@ NOT_ROUNDED = {
 def test_weights_that_were_not_quantised_lie_on_no_lattice(name: str, dtype: DType) -> None:
     stored = store(np.asarray(NOT_ROUNDED[name], np.float32), dtype).astype(np.float64)
     assert find_lattice(stored, dtype.mantissa_bits) is None
+
+
+@pytest.mark.parametrize("bits", [7, 23])
+def test_weights_that_were_not_rounded_are_told_by_few_of_their_rows(
+    bits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = np.random.default_rng(3).standard_normal((512, 128)) * 0.02
+    seen: list[int] = []
+    for name in ("_numbers", "_multiples"):
+        real = getattr(lattice, name)
+        monkeypatch.setattr(
+            lattice, name, lambda values, *rest, real=real: seen.append(values.size) or real(values, *rest)
+        )
+    assert find_lattice(many, bits) is None
+    assert sum(seen) < many.size

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType, rounding_cell, store
-from modelprov.forensics.estimators.residual import Residual, rank_of, residual
+from modelprov.forensics.estimators.residual import Residual, _most_of, rank_of, residual
 
 SHAPE = (64, 96)
 
@@ -53,3 +53,24 @@ def test_rows_and_columns_that_are_all_equal_are_measured_without_an_error() -> 
     same = np.ones((3, *SHAPE))
     found = residual(same, np.zeros(SHAPE))
     assert (found.energy, found.distance, found.changed) == (0.0, 0.0, False)
+
+
+def test_no_singular_values_are_computed_of_a_change_whose_sum_of_squares_shows_that_its_rank_is_not_low(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    low, full = left_of(adapter(4, 1e-3)), left_of(np.random.default_rng(2).standard_normal(SHAPE) * 1e-3)
+    asked: list[int] = []
+    real = np.linalg.eigvalsh
+    monkeypatch.setattr(np.linalg, "eigvalsh", lambda gram: asked.append(len(gram)) or real(gram))
+    assert (rank_of(full), asked) == (None, [])
+    assert (rank_of(low), asked) == (4, [SHAPE[0]])
+
+
+@pytest.mark.parametrize("rank", [1, 8, 48])
+@pytest.mark.parametrize("count", [1, 12, 47])
+def test_the_largest_squares_are_never_more_than_their_bound(rank: int, count: int) -> None:
+    rng = np.random.default_rng(rank)
+    matrix = rng.standard_normal((48, rank)) @ rng.standard_normal((rank, 60)) + 0.1 * rng.standard_normal((48, 60))
+    gram = matrix @ matrix.T
+    exact = np.sort(np.linalg.eigvalsh(gram))[-count:].sum()
+    assert exact <= _most_of(gram, count) * (1 + 1e-12)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from benchmarks.cases.planting import mixture
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.demo.writing import Weights
 from modelprov.forensics.compare import Options, compare
@@ -88,6 +90,15 @@ def test_where_numbers_were_moved_kinship_is_told_and_no_share(form: str) -> Non
 def test_innocent_models_in_packed_forms_are_not_accused(form: str) -> None:
     assert str(judged(packed_form("S", SIBLING, form), NEX, BASE).verdict.class_) in ("same-origin", "inconclusive")
     assert str(judged(packed_form("S", NEX, form), NEX, BASE).verdict.class_) in ("same-origin", "inconclusive")
+
+
+@pytest.mark.parametrize("form", ["FP8 row", "NVFP4"])
+@pytest.mark.parametrize("dtype", [DType.BF16, DType.F32])
+def test_a_parent_made_from_the_suspect_is_found_out_though_the_suspect_was_quantised(form: str, dtype: DType) -> None:
+    """Its steps hide the suspect's own rounding; the mixture of the parents falls back upon those numbers."""
+    planted = mixture([(1.7, NEX), (-0.7, BASE)], dtype)
+    found = judged(packed_form("S", NEX, form), planted, BASE)
+    assert (str(found.verdict.class_), found.verdict.rule) == ("inconclusive", "extrapolated")
 
 
 def test_where_steps_are_wider_than_what_differs_nothing_is_said_of_shares() -> None:

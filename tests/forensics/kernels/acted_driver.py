@@ -30,6 +30,8 @@ class ActedDriver:
         self.launches: list[tuple[Any, int, list[int]]] = []
         self.results: Callable[[list[int], int], None] = lambda _pointers, _count: None
         self.used: set[int] = set()
+        self.called_by_c: list[str] = []
+        self._kept: list[Any] = []
         self._here = threading.local()
         self._queued: dict[int, list[Callable[[], object]]] = defaultdict(list)
         self._recorded: dict[int, tuple[int, int]] = {}
@@ -97,6 +99,19 @@ class ActedDriver:
 
     def cuMemcpyDtoHAsync(self, to: int, source: int, size: int, stream: int) -> Answer:  # noqa: N802
         return self._enqueue(stream, lambda: ctypes.memmove(to, source, size))
+
+    def cuGetProcAddress(self, name: bytes, _version: int, _flags: int) -> Answer:  # noqa: N802
+        """A function that C may call, which does what the method of that name does."""
+        arguments = [ctypes.c_size_t] * {b"cuMemcpyHtoDAsync": 4, b"cuEventRecord": 2, b"cuEventSynchronize": 1}[name]
+        method = getattr(self, name.decode())
+
+        def called(*given: int) -> int:
+            self.called_by_c.append(name.decode())
+            return int(method(*given)[0])
+
+        function = ctypes.CFUNCTYPE(ctypes.c_int, *arguments)(called)
+        self._kept.append(function)
+        return 0, ctypes.cast(function, ctypes.c_void_p).value, 0
 
     def cuModuleLoadData(self, code: bytes) -> Answer:  # noqa: N802
         return (0, code) if code else (FAILED, None)

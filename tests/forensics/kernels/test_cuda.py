@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import os
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.errors import UsageError
+from modelprov.checkpoints.sources.local import LocalFiles
+from modelprov.checkpoints.sources.local_access import CachedFile
+from modelprov.errors import TruncatedShardError, UsageError
 from modelprov.forensics.sums.kernels import choose, cuda
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
 from modelprov.forensics.sums.kernels.cuda import Cuda, CudaLane
@@ -19,6 +24,7 @@ from modelprov.forensics.sums.kernels.gpu_batches import Batch, Limits, batches,
 from modelprov.forensics.sums.kernels.gpu_columns import COLUMNS
 from modelprov.forensics.sums.kernels.interface import Device
 from modelprov.forensics.sums.kernels.self_check import Example, example
+from modelprov.native import native, why_not
 from modelprov.recipes.arithmetics import Arithmetic
 from tests.forensics.kernels.acted_driver import ActedDriver
 
@@ -47,21 +53,30 @@ def image(batch: Batch, on: Example) -> tuple[np.ndarray, np.ndarray]:
     return whole, meant
 
 
+def files_of(on: Example, folder: Path) -> list[CachedFile]:
+    """The buffers as files."""
+    for i, buffer in enumerate(on.buffers):
+        (folder / f"{i}").write_bytes(buffer.tobytes())
+    return [CachedFile(LocalFiles(folder, [f"{i}"]), 0) for i in range(len(on.buffers))]
+
+
 class Elsewhere:
     """Stored bytes, and how they were asked for."""
 
     def __init__(self, data: np.ndarray) -> None:
         self.data, self.asked = data, list[tuple[int, int]]()
 
+    def descriptor(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
     def read_into(self, start: int, out: memoryview) -> None:
         self.asked.append((start, len(out)))
         out[:] = self.data[start : start + len(out)].data
 
 
-def test_what_arrives_is_what_was_to_be_sent_though_windows_are_used_again() -> None:
-    driver = ActedDriver()
+def all_that_arrives(driver: ActedDriver, batch: Batch) -> list[np.ndarray]:
+    """What the slab holds whenever sums are asked for, which are all nothing."""
     arrived: list[np.ndarray] = []
-    (batch,) = batches(ON.segments, np.arange(3), 1, SMALL)
 
     def results(pointers: list[int], count: int) -> None:
         slab = driver.launches[-2][2][0]
@@ -69,24 +84,79 @@ def test_what_arrives_is_what_was_to_be_sent_though_windows_are_used_again() -> 
         ctypes.memset(pointers[2], 0, 8 * COLUMNS * count)
 
     driver.results = results
+    return arrived
+
+
+WITH_C = pytest.mark.skipif(native() is None, reason=f"no C kernels: {why_not()}")
+
+
+@pytest.mark.parametrize("in_c", [pytest.param(True, marks=WITH_C), False])
+def test_what_arrives_is_what_was_to_be_sent_though_windows_are_used_again(
+    monkeypatch: pytest.MonkeyPatch, in_c: bool
+) -> None:
+    driver = ActedDriver()
+    if not in_c:
+        monkeypatch.setattr(cuda, "native", lambda: None)
+    (batch,) = batches(ON.segments, np.arange(3), 1, SMALL)
+    arrived = all_that_arrives(driver, batch)
     GpuKernel([Cuda(driver)], limits=SMALL, lanes=1)(ON.buffers, ON.segments, ON.recipes)
     expected, meant = image(batch, ON)
     assert batch.used > 10 * 50_000
     assert len(arrived) == 1
     assert np.array_equal(arrived[0][meant], expected[meant])
+    assert len(driver.called_by_c) == (3 * -(-batch.used // 50_000) if in_c else 0)
+
+
+@WITH_C
+def test_files_are_read_without_python(tmp_path: Path) -> None:
+    files = files_of(ON, tmp_path)
+    driver = ActedDriver()
+    (batch,) = batches(ON.segments, np.arange(3), 1, SMALL)
+    arrived = all_that_arrives(driver, batch)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(LocalFiles, "read_into", None)
+        GpuKernel([Cuda(driver)], limits=SMALL, lanes=1)(files, ON.segments, ON.recipes)
+    expected, meant = image(batch, ON)
+    assert np.array_equal(arrived[0][meant], expected[meant])
+
+
+@WITH_C
+def test_a_file_that_was_cut_short_is_an_error_in_words_and_the_lane_goes_on(tmp_path: Path) -> None:
+    files = files_of(ON, tmp_path)
+    kernel = GpuKernel([Cuda(ActedDriver())], limits=SMALL, lanes=1)
+    whole = Path(files[1].source.place(0)).read_bytes()
+    os.truncate(files[1].source.place(0), len(whole) - 100)
+    with pytest.raises(TruncatedShardError, match="100 bytes before the end"):
+        kernel(files, ON.segments, ON.recipes)
+    Path(files[1].source.place(0)).write_bytes(whole)
+    kernel([files[0], ON.buffers[1], files[2]], ON.segments, ON.recipes)
+
+
+@WITH_C
+@pytest.mark.parametrize("name", ["cuMemcpyHtoDAsync", "cuEventRecord", "cuEventSynchronize"])
+def test_what_fails_in_c_is_said_in_words(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    driver = ActedDriver()
+    monkeypatch.setattr(driver, name, lambda *_: (719,))
+    with pytest.raises(UsageError, match="the GPU's driver says: error 719"):
+        GpuKernel([Cuda(driver)], limits=SMALL, lanes=1)(ON.buffers, ON.segments, ON.recipes)
+
+
+def test_a_driver_that_names_no_functions_is_spoken_to_from_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = ActedDriver()
+    monkeypatch.setattr(driver, "cuGetProcAddress", lambda *_: (500, None, 0))
+    (batch,) = batches(ON.segments, np.arange(3), 1, SMALL)
+    arrived = all_that_arrives(driver, batch)
+    GpuKernel([Cuda(driver)], limits=SMALL, lanes=1)(ON.buffers, ON.segments, ON.recipes)
+    expected, meant = image(batch, ON)
+    assert np.array_equal(arrived[0][meant], expected[meant])
+    assert not driver.called_by_c
 
 
 def test_stored_bytes_are_read_once_into_windows_and_what_is_the_processors_is_read_for_it() -> None:
     driver = ActedDriver()
     on = example([200_000, 40, 4096], [[DType.BF16] * 3] * 3, [Arithmetic.FLOAT32])
     batch, *_ = batches(on.segments, np.array([0, 2]), 1, SMALL)
-    arrived: list[np.ndarray] = []
-
-    def results(pointers: list[int], count: int) -> None:
-        arrived.append(np.frombuffer(ctypes.string_at(driver.launches[-2][2][0], batch.used), np.uint8))
-        ctypes.memset(pointers[2], 0, 8 * COLUMNS * count)
-
-    driver.results = results
+    arrived = all_that_arrives(driver, batch)
     stored = tuple(map(Elsewhere, on.buffers))
     found = GpuKernel([Cuda(driver)], limits=SMALL, lanes=1)(stored, on.segments, on.recipes)
     expected, meant = image(batch, on)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from modelprov.checkpoints.types import Packing
+from modelprov.forensics.estimators.precision import Precision
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.packed import bounded, in_view_of_packing, shown, with_width
@@ -40,6 +41,24 @@ def test_what_steps_do_not_carry_is_inconclusive(decision: Decision, of: Facts, 
     found = in_view_of_packing(decision, of, LABELS)
     assert (found.class_, found.rule) == (VerdictClass.INCONCLUSIVE, "quantised")
     assert words in (found.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("shows", "exact", "rule"),
+    [
+        (("F32", "F32"), True, "quantised"),
+        (("F32", "BF16"), False, "quantised"),
+        (("F32", "BF16"), True, "near-the-line"),
+        (("BF16", "F16"), False, "near-the-line"),
+    ],
+)
+def test_parents_of_float32_precision_may_be_made_to_have_a_quantised_suspect_between_them(
+    shows: tuple[str, str], exact: bool, rule: str
+) -> None:
+    precision = tuple(Precision(each, each) for each in ("GGUF Q8_0", *shows))
+    found = in_view_of_packing(LINE, replace(facts(Q8, None, None), precision=precision, exact=exact), LABELS)
+    assert found.rule == rule
+    assert rule == "near-the-line" or "A holds numbers of float32 precision" in (found.reason or "")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelprov.checkpoints.formats.dtypes import DType, round_to
+from modelprov.native import for_merging
 from modelprov.recipes.methods import METHODS
 from modelprov.recipes.methods import steps as steps_module
 from modelprov.recipes.methods.choosing import program_steps
@@ -22,6 +23,7 @@ from modelprov.recipes.methods.task_vector_passes import numbers_from
 from modelprov.recipes.methods.totals import Sizes, length, reproducible, total
 
 EXPLICIT = ("float32", "float64", "bf16-stepwise")
+SORTING = ("ties", "breadcrumbs", "breadcrumbs_ties")
 WHOLE = [name for name, method in METHODS.items() if not method.elementwise]
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "nuslerp": [{}, {"nuslerp_flatten": False}], "model_stock": [{}, {"filter_wise": True}],
@@ -60,14 +62,14 @@ def _inputs(
 def _in_blocks(inputs: Inputs, block: int) -> tuple[Whole, Iterator[tuple[int, Inputs]]]:
     count = len(inputs.tensors[0])
 
-    def blocks() -> Iterator[tuple[int, Inputs]]:
-        for at in range(0, count, block):
+    def blocks(start: int) -> Iterator[tuple[int, Inputs]]:
+        for at in range(start, count, block):
             part = slice(at, at + block)
             base = None if inputs.base is None else inputs.base[part]
             yield at, replace(inputs, tensors=[tensor[part] for tensor in inputs.tensors], base=base)
 
     empty = None if inputs.base is None else np.empty(0, np.float32)
-    return Whole(replace(inputs, tensors=[], base=empty), count, blocks), blocks()
+    return Whole(replace(inputs, tensors=[], base=empty), count, blocks), blocks(0)
 
 
 def _merged_in_passes(method: Method, inputs: Inputs) -> Float32 | None:
@@ -79,7 +81,7 @@ def _merged_in_passes(method: Method, inputs: Inputs) -> Float32 | None:
         return None
     whole, blocks = _in_blocks(inputs, block)
     merge_block = method.passes.look(whole)
-    parts = [(first, merge_block(first, part)) for first, part in blocks]
+    parts = [(first, merge_block(first, part).copy()) for first, part in blocks]
     return np.concatenate([part for _, part in parts])
 
 
@@ -120,12 +122,22 @@ def test_compiled_loops_give_the_bits_of_the_steps(
         ({}, {"normalize": True, "lambda": 1.3}, {"normalize": False, "weight": -0.7})
     ):
         inputs = replace(_inputs(method, (40, 90), seed, arithmetic, dtype, given_options), out_dtype=stored)
-        whole = method.merge(replace(inputs, rng=np.random.default_rng(seed)))
         with monkeypatch.context() as patch:
-            patch.setattr(steps_module, "COMPILED_FROM", 1)
-            patch.setattr(steps_module, "BLOCK", 810)
-            merged = _merged_in_passes(method, inputs)
-        np.testing.assert_array_equal(merged, whole)
+            _without_c(patch)
+            whole = method.merge(replace(inputs, rng=np.random.default_rng(seed)))
+        for in_c in (True, False):
+            with monkeypatch.context() as patch:
+                if not in_c:
+                    _without_c(patch)
+                patch.setattr(steps_module, "COMPILED_FROM", 1)
+                patch.setattr(steps_module, "BLOCK", 810)
+                merged = _merged_in_passes(method, inputs)
+            np.testing.assert_array_equal(merged, whole)
+
+
+def _without_c(patch: pytest.MonkeyPatch) -> None:
+    for room in ("combining", "task_vector_passes", "introsort"):
+        patch.setattr(f"modelprov.recipes.methods.{room}.for_merging", lambda: None)
 
 
 @pytest.mark.parametrize("dtype", [DType.F32, DType.BF16])
@@ -140,7 +152,7 @@ def test_presets_have_the_bits_of_torch_or_ask_for_the_whole_tensor(
     monkeypatch.setattr("modelprov.recipes.methods.slerp.BLOCK", 9_999)
     inputs = _inputs(method, (330, 211), 5, arithmetic, dtype, OPTIONS.get(name, [{}])[0])
     merged = _merged_in_passes(method, inputs)
-    by_torch = name in ("ties", "breadcrumbs", "breadcrumbs_ties", "sce", "karcher")
+    by_torch = name in ("sce", "karcher") or (for_merging() is None and name in SORTING)
     by_blas = name == "slerp" and arithmetic == "mergekit-0.1.4"
     assert (merged is None) == (by_torch or by_blas)
     if merged is not None:

@@ -71,7 +71,10 @@ def test_the_same_steps_without_torch_agree_to_rounding(monkeypatch: pytest.Monk
 def test_the_plan_says_so_where_torch_would_decide_and_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert without_torch(METHODS["ties"], "mergekit-0.1.5") == ()
     monkeypatch.setattr("modelprov.recipes.methods.choosing.find_spec", lambda _name: None)
-    assert "torch is not installed" in without_torch(METHODS["ties"], "mergekit-0.1.5")[0]
+    assert "torch is not installed" in without_torch(METHODS["sce"], "mergekit-0.1.5")[0]
+    for library, said in (object(), False), (None, True):  # C sorts as the program does
+        monkeypatch.setattr("modelprov.merge.checking.for_merging", lambda library=library: library)
+        assert bool(without_torch(METHODS["ties"], "mergekit-0.1.5")) is said
     assert without_torch(METHODS["ties"], "float32") == ()
     assert without_torch(METHODS["linear"], "mergekit-0.1.5") == ()
     assert without_torch(METHODS["della"], "mergekit-0.1.5") == ()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import Float32, decode
+from modelprov.checkpoints.formats.dtypes import Float32, decode, finite_or_zero
 from modelprov.checkpoints.layouts.decoder import Decoder, Place
 
 Int64 = npt.NDArray[np.int64]
@@ -47,7 +47,7 @@ class Matrices:
         for number, piece in self.decoder.checkpoint.source.read_ranges(ranges):
             values = decode(np.frombuffer(piece, np.uint8), view.ref.dtype).astype(np.float32)
             place_of = slice(int(starts[number]), int(starts[number + 1]))
-            found[place_of] = np.nan_to_num(values, posinf=0.0, neginf=0.0).reshape(-1, width)
+            found[place_of] = finite_or_zero(values).reshape(-1, width)
             self.on_bytes(len(piece))
         return found if np.array_equal(wanted, chosen) else found[np.searchsorted(wanted, chosen)]
 

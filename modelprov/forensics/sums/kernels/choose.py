@@ -21,7 +21,7 @@ from modelprov.forensics.sums.kernels.cpu import cpu_kernel, description
 from modelprov.forensics.sums.kernels.interface import Device, Kernel, RecipePlan, Segments
 
 DEVICE_FILES = ("nvidia[0-9]*", "nvidiactl", "dxg")  # the last: Windows' GPUs as Linux under it sees them
-GPU_THREADS, GPU_BLOCK = 10, 21 << 20  # three checkpoints' blocks fill a slab
+GPU_THREADS, GPU_BLOCK = 12, 21 << 20  # three checkpoints' blocks fill a slab
 
 START = 1.0
 """Seconds of the processor that starting a GPU takes, its libraries included; `benchmarks/results/gpu.json`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import threading
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,16 @@ from modelprov.errors import UsageError
 from modelprov.forensics.sums.kernels.gpu_batches import OVERREAD, Batch, Limits
 from modelprov.forensics.sums.kernels.gpu_columns import COLUMNS
 from modelprov.forensics.sums.kernels.interface import RecipePlan
+from modelprov.native import native
 
 Bytes = npt.NDArray[np.uint8]
+Int64 = npt.NDArray[np.int64]
 WINDOW = 4 << 20
 """Bytes of pinned memory that travel at once: small enough that the processors' cache still holds them when the GPU
 fetches them (16 MiB came a third slower on an H200's host), large enough that the link is busy."""
 WINDOWS = 2
+LANES_CALL, LANES_SINCE = (b"cuMemcpyHtoDAsync", b"cuEventRecord", b"cuEventSynchronize"), 12000
+"""Functions of the driver that C calls, as they were from that version of CUDA on."""
 
 
 class Cuda:
@@ -107,6 +112,16 @@ class Cuda:
         shape = (programs, 1, 1, program.threads, 1, 1)
         self.do("cuLaunchKernel", function, *shape, program.shared, stream, (values, types), 0)
 
+    @cached_property
+    def functions_of_lanes(self) -> tuple[int, ...]:
+        """The addresses of the driver's functions that copy to a GPU, record an event and wait for it, for C; or none.
+
+        A driver older than CUDA 12 has none that we know.
+        """
+        with contextlib.suppress(UsageError, AttributeError, TypeError):
+            return tuple(int(self.do("cuGetProcAddress", name, LANES_SINCE, 0)) for name in LANES_CALL)
+        return ()
+
     def allocated(self, size: int) -> int:
         """The address of new memory on the GPU."""
         return int(self._ok(self.driver.cuMemAlloc(size), size))
@@ -167,6 +182,20 @@ class CudaLane:
         self._gpu.do("cuMemcpyHtoDAsync", self._slab + at, window.ctypes.data, size, self._stream)
         self._gpu.do("cuEventRecord", copied, self._stream)
         self._turn = (self._turn + 1) % WINDOWS
+
+    def send_all(self, windows: Int64, parts: Int64) -> bool:
+        """Fill and send windows in C, where there is that; see `gpu_windows.Lane`."""
+        library, functions = native(), self._gpu.functions_of_lanes
+        if library is None or not functions:
+            return False
+        addresses = [window.ctypes.data for window in self._windows]
+        lane = [self._turn, WINDOWS, self._slab, int(self._stream), *functions, *addresses, *map(int, self._copied)]
+        turn = library.send_windows(np.array(lane, np.int64), windows, parts)
+        if turn is None:
+            self.settle()
+            return False
+        self._turn = turn
+        return True
 
     def compute(self, batch: Batch, recipes: RecipePlan) -> None:
         """Enqueue the kernels for a batch that was sent."""

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import SIZES, DType
 from modelprov.checkpoints.sources.interface import Stored
+from modelprov.forensics.sums.kernels import gpu_windows
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
 from modelprov.forensics.sums.kernels.gpu_batches import Batch, Limits, Scalars, aligned, batches, recipe_scalars
 from modelprov.forensics.sums.kernels.gpu_columns import CHECKPOINTS, FLAG, columns
@@ -33,21 +34,11 @@ Bytes = npt.NDArray[np.uint8]
 FEW = 64  # elements below which float32's rounding does not average out: added in float64 on the processor
 
 
-class Lane(Protocol):
-    """A slab on a GPU and the way there; belongs to one thread at a time. Windows have `size` bytes."""
-
-    size: int
+class Lane(gpu_windows.Lane, Protocol):
+    """A slab on a GPU and the way there; belongs to one thread at a time."""
 
     def enter(self) -> None:
         """The calling thread has it now."""
-        ...
-
-    def window(self) -> Bytes:
-        """Memory here for what travels next."""
-        ...
-
-    def send(self, size: int, at: int) -> None:
-        """Enqueue the first `size` bytes of the window for byte `at` of the slab."""
         ...
 
     def sums(self, batch: Batch, recipes: RecipePlan) -> npt.NDArray[np.float64]:
@@ -121,7 +112,7 @@ class GpuKernel:
             lane.enter()
             try:
                 for batch in batches(segments, which, len(recipes.arithmetic), self._limits):
-                    fill(lane, batch, buffers, self._scalars(recipes))
+                    gpu_windows.fill(lane, batch, buffers, self._scalars(recipes))
                     _add(lane.sums(batch, recipes), batch, buffers, recipes, rows)
             finally:
                 lane.settle()
@@ -137,24 +128,6 @@ class GpuKernel:
         return scalars
 
 
-def fill(lane: Lane, batch: Batch, buffers: Sequence[Bytes | Stored], scalars: Scalars) -> None:
-    """Send a batch on its way, window by window."""
-    everything = [*buffers, batch.written_tables(scalars)]
-    for at, size, parts in batch.windows(lane.size):
-        window = lane.window()
-        for i, start, place, length in parts:
-            _copy(everything[i], start, window[place : place + length])
-        lane.send(size, at)
-
-
-def _copy(source: Bytes | Stored, start: int, out: Bytes) -> None:
-    """Bytes from `start` on, from memory or from where they are stored."""
-    if isinstance(source, np.ndarray):
-        out[:] = source[start : start + len(out)]
-    else:
-        source.read_into(start, out.data)
-
-
 def on_the_processor(
     kernel: Kernel, buffers: Sequence[Bytes | Stored], segments: Segments, recipes: RecipePlan
 ) -> Moments:
@@ -168,7 +141,7 @@ def on_the_processor(
     read = [np.zeros(total, np.uint8) for total in room.sum(axis=1).tolist()]
     for i, buffer in enumerate(buffers):
         for source, place, size in zip(segments.start[i].tolist(), start[i].tolist(), sizes[i].tolist(), strict=True):
-            _copy(buffer, source, read[i][place : place + size])
+            gpu_windows.copy(buffer, source, read[i][place : place + size])
     return kernel(read, replace(segments, start=start), recipes)
 
 

@@ -52,6 +52,10 @@ class InterpretedLane:
         """The first `size` bytes of the window to byte `at` of the slab."""
         self._slab[at : at + size] = self._window[:size]
 
+    def send_all(self, _windows: npt.NDArray[np.int64], _parts: npt.NDArray[np.int64]) -> bool:
+        """One after the other is as good."""
+        return False
+
     def settle(self) -> None:
         """Nothing is ever under way."""
 

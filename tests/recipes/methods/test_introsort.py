@@ -1,0 +1,73 @@
+"""Of equal sizes those come first that the sort of the GNU C++ library, and so torch, puts first."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.native import for_merging
+from modelprov.recipes.methods.introsort import ProgramSteps, bits_of
+from modelprov.recipes.methods.steps import FLOAT32, Steps
+
+pytestmark = pytest.mark.skipif(for_merging() is None, reason="no C kernels here")
+PROGRAM = ProgramSteps(np.float32, DType.F32, lanes=True)
+
+
+def _against_median_of_three(count: int) -> npt.NDArray[np.float32]:
+    """Sizes for which the median of three is next to the smallest each time (Musser 1997): the sort turns to a heap."""
+    half = count // 2
+    values = np.empty(2 * half, np.float32)
+    places = np.arange(half)
+    values[:half] = np.where(places % 2 == 0, places + 1, half + places + places % 2)
+    values[half:] = 2 * (places + 1)
+    return values
+
+
+def _sizes(kind: str, count: int) -> npt.NDArray[np.float32]:
+    rng = np.random.default_rng(count)
+    made = {
+        "few sizes": rng.integers(0, 5, count),
+        "many sizes": rng.integers(0, 1 + count // 3, count),
+        "ascending": np.sort(rng.integers(0, 1 + count // 2, count)),
+        "descending": np.sort(rng.integers(0, 1 + count // 2, count))[::-1],
+        "all the same": np.ones(count),
+        "to a heap": _against_median_of_three(count) // 3,
+    }
+    return np.ascontiguousarray(made[kind], np.float32)
+
+
+@pytest.mark.parametrize("count", [1, 2, 16, 17, 33, 300, 1_000, 40_000])
+@pytest.mark.parametrize("kind", ["few sizes", "many sizes", "ascending", "descending", "all the same", "to a heap"])
+def test_the_largest_are_those_that_torch_sorts_first(kind: str, count: int) -> None:
+    torch = pytest.importorskip("torch")
+    sizes = _sizes(kind, count)
+    given = torch.from_numpy(sizes)
+    for share in (0.0, 0.1, 0.5, 0.97, 1.0):
+        wanted = int(share * len(sizes))
+        mask = np.zeros(len(sizes), bool)
+        mask[given.argsort(descending=True)[:wanted].numpy()] = True
+        np.testing.assert_array_equal(PROGRAM.largest(sizes, wanted), mask)
+        dropped = len(sizes) // 20
+        stop = len(sizes) - dropped
+        mask = np.zeros(len(sizes), bool)
+        mask[given.argsort()[max(stop - wanted, 0) : stop].numpy()] = True
+        np.testing.assert_array_equal(PROGRAM.between(sizes, dropped, wanted), mask)
+
+
+def test_a_sort_that_turns_to_a_heap_leaves_equal_sizes_in_the_heaps_order() -> None:
+    """The smallest of many equal sizes, after a sort whose parts are as uneven as can be."""
+    sizes = _against_median_of_three(4_000) // 3
+    stable = Steps.largest(FLOAT32, sizes, 777)
+    assert not np.array_equal(PROGRAM.largest(sizes, 777), stable)
+
+
+def test_bits_say_as_many_elements_as_were_asked_for() -> None:
+    library = for_merging()
+    assert library is not None
+    sizes = _sizes("few sizes", 1_003)
+    for first, last in ((0, 0), (0, 1_003), (1, 1_002), (500, 501)):
+        items = np.empty(len(sizes), np.uint64)
+        library.fill_items(sizes, np.zeros_like(sizes), DType.F32.code, 0, False, items)
+        assert int(np.unpackbits(bits_of(library, items, first, last)).sum()) == last - first
