@@ -6,7 +6,8 @@ beside it stands how often the same machine could have imported numpy in that ti
 
 * `--help`, and importing what `compare` needs;
 * the stages of `compare` on 32 layers of seven matrices, as a dense model of 7B parameters has them, of small tensors:
-  nearly all but reading is there;
+  nearly all but reading is there; and on a parent of the merge against their base, where nothing but whole matrices
+  tells what is left;
 * the first run of all, which compiles the kernels;
 * opening, aligning, judging and reporting a model of very many tensors, sampled.
 
@@ -86,10 +87,15 @@ def figure(seconds: list[float], numpy: list[float]) -> dict[str, float]:
     return {"cpu_s": round(middle, 3), "numpy_imports": round(middle / unit, 2)}
 
 
-def stages(repeats: int, family: BigFamily, kind: str, environment: dict[str, str] | None = None) -> Figures:
-    """Each stage of a comparison of the family, and all of them together less the pass."""
+def stages(
+    repeats: int, family: BigFamily, kind: str, environment: dict[str, str] | None = None, *, finetune: bool = False
+) -> Figures:
+    """Each stage of a comparison of the family, and all of them together less the pass.
+
+    Of the merge with what it is made of, or as a `finetune` of the parent with its base, which share no bits.
+    """
     seen, numpy = defaultdict(list), []
-    where = [str(folder) for folder in (family.suspect, family.parent, family.base)]
+    where = [str(folder) for folder in (family.suspect, family.parent, family.base)[finetune:]]
     for _ in range(repeats):
         total, told = processor_seconds("-c", STAGES, kind, *where, environment=environment)
         found = {name: float(seconds) for seconds, name in (line.split("\t") for line in told.splitlines())}
@@ -123,6 +129,7 @@ def main() -> None:
             results["first run"] = stages(1, dense, "full", fresh)
         stages(1, dense, "full")  # the kernels of this version are kept from now on
         results["dense, 224 tensors"] = stages(options.repeats, dense, "full")
+        results["finetune, 224 tensors"] = stages(options.repeats, dense, "full", finetune=True)
         if options.tensors:
             size = options.tensors * ROWS * WIDTH * 2
             many = write_big_family(Path(scratch) / "many", size, options.tensors, small_tensors=True)

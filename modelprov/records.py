@@ -16,7 +16,10 @@ from modelprov import __version__
 class Frozen(BaseModel):
     """A small immutable record, strict about its fields; those with an alias are written and read by it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True,
+        defer_build=True,  # until one is made: a run makes few of the kinds that it imports
+    )  # fmt: skip
 
 
 class Environment(Frozen):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.cases.decoders import Decoder, decoder_family
-from benchmarks.cases.making import FORMATS, ratio, trained
+from benchmarks.cases.making import FORMATS, difference, ratio, trained
 from benchmarks.cases.methods import merged
 from benchmarks.lineage.labels import COPY, KIN, MERGE, OPEN, Label, Made
 from benchmarks.lineage.layouts import DENSE, EXPERTS, HYBRID, MULTIMODAL, SHARED, heads_of, shape_of
@@ -16,10 +16,10 @@ from benchmarks.lineage.sorts import add, sort
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
 from modelprov.recipes.arithmetics import Arithmetic
-from tests.generated import Rng, apply, cast, change, layer_of, merge
+from tests.generated import Rng, apply, cast, change, combine, distance, layer_of, merge
 
 LINEAR = frozenset({"linear"})
-FORMS = ("Q8_0", "Q4_K", "FP8 row", "int8 bitsandbytes", "NF4", "GPTQ")
+FORMS = ("Q8_0", "Q4_0", "FP8 row", "int8 bitsandbytes", "NF4", "GPTQ")
 """How files are packed; those that `tests.packing.FORMS` or `tests.gguf_files` name are used."""
 FAR = 3e-4
 OTHER_HISTORIES = "a checkpoint between the parents and the suspect, a log, or an unsuspected finetune as a control"
@@ -134,6 +134,9 @@ ALSO = {"task_arithmetic": {"linear"}, "dare_linear": {"dare_ties"}, "dare_ties"
 def _by_method(rng: Rng, _: int, name: str) -> Made:
     each, options, based = METHODS[name]
     first, second, base = family(rng, 2, DENSE)
+    if name == "model_stock":  # of changes that have nothing in common it gives the base
+        part = change(base, rng, distance(first, base), 0.5, 0.0)
+        second = apply(base, combine([(0.6, difference(first, base)), (0.8, part)]))
     models, around = ([second], first) if name in AROUND_THE_FIRST else ([first, second], base if based else None)
     suspect = merged(name, models, around, rng, dict(each), dict(options))
     label = Label(
@@ -166,14 +169,14 @@ def merged_then_trained(rng: Rng, number: int) -> Made:
 
 @sort("trained or packed afterwards", 2, 100)
 def merged_then_an_adapter(rng: Rng, number: int) -> Made:
-    """A LoRA of rank 4 of the attention's projections merged into it afterwards."""
+    """A LoRA of rank 4 of the attention's projections merged into it afterwards: the rest still shows the merge."""
     first, second, base = family(rng, 2)
     alpha = ratio(rng, 0.2, 0.8)
     plain = merge([first, second], [alpha, 1 - alpha])
     size = (1e-4, 4e-4)[number % 2]
     suspect = apply(plain, change(plain, rng, size, 1.0, 0.0, only=lambda name: "self_attn" in name))
-    label = _then(exact((alpha, 1 - alpha)), f"LoRA of attention, {size}")
-    return Made((suspect, first, second, base), replace(label, shares=None), f"{alpha}, {size}")
+    label = replace(_then(exact((alpha, 1 - alpha)), f"LoRA of attention, {size}"), relation=MERGE, direction=None)
+    return Made((suspect, first, second, base), label, f"{alpha}, {size}")
 
 
 @sort("trained or packed afterwards", 6, 120)
@@ -181,17 +184,17 @@ def a_packed_copy(rng: Rng, number: int) -> Made:
     """A finetune in the files of a quantiser."""
     first, base = family(rng, 1, DENSE, DType.BF16)
     form = FORMS[number % len(FORMS)]
-    label = Label(True, COPY, direction="suspect", afterwards=(form,))
+    label = Label(True, COPY, afterwards=(form,))
     return Made((first, first, base), label, form, form, heads_of(DENSE))
 
 
 @sort("trained or packed afterwards", 3, 120)
 def a_packed_merge(rng: Rng, number: int) -> Made:
-    """A merge in the files of a quantiser: its rounding hides the arithmetic, so the act is not asked."""
+    """A merge in the files of a quantiser: its rounding hides the arithmetic, so only relation and shares are asked."""
     first, second, base = family(rng, 2, DENSE, DType.BF16)
     alpha, form = ratio(rng, 0.2, 0.8), FORMS[number % len(FORMS)]
     suspect = merge([first, second], [alpha, 1 - alpha])
-    label = replace(_then(exact((alpha, 1 - alpha)), form), relation=MERGE)
+    label = replace(exact((alpha, 1 - alpha)), method=None, trained=None, direction=None, afterwards=(form,))
     return Made((suspect, first, second, base), label, f"{alpha} {form}", form, heads_of(DENSE))
 
 

@@ -117,7 +117,7 @@ def _of(held: dict[str, Any]) -> str:
 
 def _three(held: dict[str, Any]) -> str:
     counts = [held[name]["count"] for name in (RIGHT, ABSTAINED, WRONG)]
-    return " / ".join(map(str, counts)) if counts[0] or counts[2] else "–"
+    return " / ".join(map(str, counts)) if held["answered"] else "–"
 
 
 def intervals(found: dict[str, Any]) -> str:
@@ -125,7 +125,7 @@ def intervals(found: dict[str, Any]) -> str:
     lines = ["| tool | question | right | 95 % | wrong | 95 % |", "| :--- | :--- | ---: | :--- | ---: | :--- |"]
     for name, told_ in found["tools"].items():
         for question, held in told_["questions"].items():
-            if held[RIGHT]["count"] or held[WRONG]["count"]:
+            if held["answered"] and held[RIGHT]["of"]:
                 right, wrong = held[RIGHT], held[WRONG]
                 lines.append(
                     f"| {name} | {TITLES[question]} | {_percent(right)} | {_bounds(right)} | {_percent(wrong)} | "

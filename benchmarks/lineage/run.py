@@ -95,11 +95,11 @@ ROUNDS = (("in full",), ("least squares", "sionic", "AWM", "model-tracing", "mod
 
 
 def open_tasks(size: str, names: Sequence[str], rows: Sequence[Row], folder: str, pool: str) -> Iterator[Any]:
-    """Cases with the tools of a round that have not answered yet, round after round."""
+    """Cases with the tools of a round that have not answered yet; the first of every sort, then the second of each."""
     done = {(row["case"], row["number"], row["peer"]) for row in rows}
     for words in ROUNDS:
         own = [name for name in names if any(word in name for word in words)]
-        for case in cases(size):
+        for case in sorted(cases(size), key=lambda each: each.number):
             left = tuple(name for name in own if (case.sort, case.number, name) not in done)
             if left:
                 yield case, left, folder, pool

@@ -90,10 +90,11 @@ def tally(rows: Iterable[tuple[Label, Answer]]) -> dict[str, Any]:
     relatives = sum(_could(FALSE[1], label) for label, _, _ in scored)
     merges = sum(_could(FALSE[2], label) for label, _, _ in scored)
     counts = Counter(each for _, _, found in scored for each in found.false)
-    questions = {}
+    questions: dict[str, Any] = {}
     for question in QUESTIONS:
         own = Counter(found.outcomes[question] for _, _, found in scored if question in found.outcomes)
         questions[question] = {name: share(own[name], own.total()) for name in (RIGHT, ABSTAINED, WRONG)}
+        questions[question]["answered"] = sum(getattr(answer, question) is not None for _, answer, _ in scored)
     return {
         "cases": len(scored),
         "false": {name: share(counts[name], of) for name, of in zip(FALSE, (innocent, relatives, merges), strict=True)},

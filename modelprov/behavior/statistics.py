@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
+from scipy.stats import beta, binomtest, norm
+from scipy.stats import t as student
 
 from modelprov.shares import wilson
 
 RESAMPLES = 10_000
+TELLING = 10
+"""Questions that answer otherwise than the rest, below which their spread says nothing (simulated; see the tests)."""
+
 BLOCK = 1 << 20  # draws held at a time
 
 
@@ -69,6 +73,43 @@ def paired_interval(first: Sequence[bool], second: Sequence[bool], confidence: f
     down = (p - left.low) ** 2 - 2 * phi * (p - left.low) * (right.high - q) + (right.high - q) ** 2
     up = (left.high - p) ** 2 - 2 * phi * (left.high - p) * (q - right.low) + (q - right.low) ** 2
     return Interval(p - q, p - q - math.sqrt(max(down, 0.0)), p - q + math.sqrt(max(up, 0.0)), total)
+
+
+def clustered_share(hits: Sequence[bool], clusters: Sequence[str], confidence: float = 0.95) -> Interval:
+    """The share of hits, with an interval that holds for few questions and small shares (Korn and Graubard 1998).
+
+    Clopper and Pearson's exact interval for as many answers as would tell as much if they were independent: fewer the
+    more the answers to one question agree, by Student's t rather than the normal law, and never more than there are.
+    Where fewer than `TELLING` questions differ from the rest their spread cannot be estimated, and each question counts
+    as one answer. One answer a question: the exact binomial interval.
+    """
+    sums, counts = _by_cluster([float(hit) for hit in hits], clusters)
+    if not len(sums):
+        return Interval(None, None, None, 0)
+    low, high = clustered_bounds(sums[None], counts, confidence)
+    return Interval(float(sums.sum() / counts.sum()), float(low[0]), float(high[0]), len(sums))
+
+
+def clustered_bounds(
+    sums: npt.NDArray[np.float64], counts: npt.NDArray[np.float64], confidence: float = 0.95
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Bounds as of `clustered_share` for `sums` [sets, questions] of hits among `counts` [questions] answers."""
+    questions, total = len(counts), counts.sum()
+    share = sums.sum(axis=1) / total
+    plain = share * (1 - share) / total
+    apart = np.minimum((sums > 0).sum(axis=1), (sums < counts).sum(axis=1))
+    effective = np.full(len(share), float(questions))
+    if questions > 1 and total > questions:
+        spread = ((sums - share[:, None] * counts) ** 2).sum(axis=1) * questions / (questions - 1) / total**2
+        tails = (norm.ppf((1 + confidence) / 2) / student.ppf((1 + confidence) / 2, questions - 1)) ** 2
+        known = (apart >= TELLING) & (spread > 0)
+        found = np.divide(plain, spread, out=np.ones_like(plain), where=known) * total * tails
+        effective = np.where(known, np.clip(found, 1.0, total), effective)
+    hits, tail = effective * share, (1 - confidence) / 2
+    with np.errstate(invalid="ignore"):
+        low = np.where(share > 0, beta.ppf(tail, hits, effective - hits + 1), 0.0)
+        high = np.where(share < 1, beta.ppf(1 - tail, hits + 1, effective - hits), 1.0)
+    return low, high
 
 
 def cluster_bootstrap(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 from modelprov.checkpoints.digests import MANIFEST_COVERS, manifest_digest
@@ -152,11 +153,12 @@ def architecture(config: Mapping[str, Any] | None) -> str | None:
 def dtype_elements(checkpoint: Checkpoint) -> dict[str, int]:
     """Elements by stored format, most first."""
     counts: Counter[str] = Counter()
-    for name, ref in checkpoint.tensors.items():
-        counts[_format(checkpoint, name, ref)] += ref.count
+    packings = checkpoint.packings
+    for name, ref in checkpoint.tensors.items():  # a hundred thousand, perhaps; the format is put into words at the end
+        counts[packings[name].format if name in packings else ref.dtype] += prod(ref.shape)
     for tensor in checkpoint.refused.values():
         counts[tensor.format] += tensor.count
-    return dict(counts.most_common())
+    return {str(name): count for name, count in counts.most_common()}
 
 
 def _bits(checkpoint: Checkpoint) -> float | None:

@@ -21,6 +21,7 @@ def evaluate(
     system: options.System = None, chat_template: options.ChatTemplate = None, raw: options.Raw = False,
     include_path: options.IncludePath = None, batch_size: options.BatchSize = 8, device: shared.Device = "auto",
     dtype: shared.Dtype = "auto", endpoint: options.Endpoint = None, model: options.Model = None,
+    thinking: options.Thinking = None, extra_body: options.ExtraBody = None,
     json_file: shared.Json = None, markdown: shared.Markdown = None, html: shared.Html = None,
     quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
@@ -51,7 +52,7 @@ def evaluate(
             max_new_tokens=max_new_tokens, thinking_budget=thinking_budget, temperature=temperature, top_k=top_k,
             top_p=top_p, greedy=greedy, alpha=alpha, window=window, max_switches=max_switches, system=system,
             chat_template=chat_template, raw=raw, include_path=include_path, batch_size=batch_size, device=device,
-            dtype=dtype, endpoint=endpoint, progress=bar, command=typed(),
+            dtype=dtype, endpoint=endpoint, thinking=thinking, extra_body=extra_body, progress=bar, command=typed(),
         )  # fmt: skip
     outputs.publish(report, quiet=quiet)
     raise typer.Exit(0 if report.graded else 3)

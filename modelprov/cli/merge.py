@@ -12,8 +12,9 @@ from modelprov.cli.terminal import say, terminal
 def merge(
     words: options.Words, linear: options.Linear = False, arithmetic: options.Arithmetic = None,
     missing: options.Missing = None, out_dtype: options.OutDtype = None, memory: shared.Memory = shared.MEMORY,
-    shard_size: options.ShardSize = options.SHARD_SIZE, threads: shared.Threads = None, seed: options.Seed = None,
-    dry_run: options.DryRun = False, quiet: options.Quiet = False,
+    shard_size: options.ShardSize = options.SHARD_SIZE, threads: shared.Threads = None,
+    device: options.Device = "auto", seed: options.Seed = None, dry_run: options.DryRun = False,
+    quiet: options.Quiet = False,
 ) -> None:  # fmt: skip
     """Merge models exactly, streaming: memory stays within --memory however large they are.
 
@@ -40,7 +41,7 @@ def merge(
     with Bar(terminal(error=True), quiet) as bar:
         made = job(
             recipe, out, arithmetic=arithmetic, missing=missing, out_dtype=out_dtype, seed=seed, memory=memory,
-            threads=threads, shard_size=shard_size, dry_run=dry_run, progress=bar,
+            threads=threads, device=device, shard_size=shard_size, dry_run=dry_run, progress=bar,
         )  # fmt: skip
     if not quiet:
         for line in said(made.plan, made.written, out, time.perf_counter() - started):

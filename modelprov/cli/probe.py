@@ -16,7 +16,8 @@ def probe(
     language: options.Language = None, samples: options.Samples = None, temperature: options.Temperature = None,
     quick: options.Quick = False, max_new_tokens: options.MaxNewTokens = 256, seed: options.Seed = 0,
     batch_size: options.BatchSize = 16, device: shared.Device = "auto", dtype: shared.Dtype = "auto",
-    timeout: options.Timeout = 60.0, log: options.Log = None, json_file: shared.Json = None,
+    timeout: options.Timeout = 60.0, thinking: options.Thinking = None, extra_body: options.ExtraBody = None,
+    log: options.Log = None, json_file: shared.Json = None,
     markdown: shared.Markdown = None, html: shared.Html = None, quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Ask a model who it is, with and without the prompts hidden in its files, beside its possible sources.
@@ -53,7 +54,8 @@ def probe(
             asked_model, name=name or (), parent=parent or (), control=control or (), backstory=backstory or (),
             endpoint=endpoint, tokenizer=tokenizer, arm=arm or ARMS, language=language or LANGUAGES,
             samples=samples, temperature=temperature or TEMPERATURES, quick=quick, max_new_tokens=max_new_tokens,
-            seed=seed, batch_size=batch_size, device=device, dtype=dtype, timeout=timeout, log=log, progress=bar,
+            seed=seed, batch_size=batch_size, device=device, dtype=dtype, timeout=timeout, thinking=thinking,
+            extra_body=extra_body, log=log, progress=bar,
             command=typed(),
         )  # fmt: skip
     outputs.publish(report, quiet=quiet)

@@ -7,11 +7,12 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from modelprov.called import called
 from modelprov.checkpoints.remote.locations import canonical, without_secrets
 from modelprov.errors import UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
 
 Location = str | os.PathLike[str]
 
@@ -112,3 +113,28 @@ def command_line(job: str, words: Iterable[str], options: Iterable[tuple[str, ob
                 [option] if each is True else [option, os.fspath(each) if isinstance(each, os.PathLike) else str(each)]
             )
     return shlex.join(map(without_secrets, line))
+
+
+def extra_fields(thinking: str | None, extra_body: str | None, endpoint: str | None) -> dict[str, Any]:
+    """What every request to an endpoint says besides; raises `UsageError` where there is none, or it is no object.
+
+    Templates call the switch `enable_thinking` (Qwen3, GLM) or `thinking` (DeepSeek, Granite): both are set.
+    """
+    if endpoint is None and not (thinking is None and extra_body is None):
+        name = called("extra_body") if thinking is None else called("thinking")
+        raise UsageError(f"{name} is for {called('endpoint')}", f"Give {called('endpoint')}, or leave it out.")
+    if thinking not in (None, "on", "off"):
+        raise UsageError(
+            f"{called('thinking')} is on or off, not {thinking!r}", "Leave it out for the template's own way."
+        )
+    try:
+        found = {} if extra_body is None else parse_json(extra_body, unique=True, finite=True)
+    except JsonError as error:
+        raise UsageError(f"{called('extra_body')} is no JSON: {error}", "Write it like '{\"top_k\": 20}'.") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"{called('extra_body')} is no JSON object", "Write it like '{\"top_k\": 20}'.")
+    if thinking is not None:
+        given = found.get("chat_template_kwargs")
+        switch = dict.fromkeys(("enable_thinking", "thinking"), thinking == "on")
+        found["chat_template_kwargs"] = {**(given if isinstance(given, dict) else {}), **switch}
+    return found

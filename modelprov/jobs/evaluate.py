@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from modelprov.behavior.evaluation.answering import Asking
 from modelprov.behavior.evaluation.methods import Condition, plan
@@ -21,6 +22,7 @@ from modelprov.jobs.arguments import (
     DTYPES,
     Location,
     command_line,
+    extra_fields,
     path_of,
     refuse_below,
     refuse_repeated,
@@ -63,6 +65,8 @@ def evaluate(
     device: str = "auto",
     dtype: str = "auto",
     endpoint: str | None = None,
+    thinking: str | None = None,
+    extra_body: str | None = None,
     progress: Progress = SILENT,
     command: str | None = None,
 ) -> EvaluationReport:
@@ -99,6 +103,8 @@ def evaluate(
         device: Where to run the models: auto, cpu or cuda.
         dtype: Number format to run them in: auto (as stored), float32, bfloat16 or float16.
         endpoint: The URL of an OpenAI-compatible server that runs the model; without latent thinking.
+        thinking: "on" or "off" asks the endpoint's chat template to think, or not to; None leaves it as it is.
+        extra_body: Further fields of every request to the endpoint, as the text of a JSON object.
         progress: Hears how far the run has come; by default nobody does, and in a notebook a bar.
         command: What the report says was run; by default, the command line that does the same.
 
@@ -155,6 +161,8 @@ def evaluate(
         (
             ("--endpoint", endpoint, None),
             ("--model", locations[0] if endpoint is not None else None, None),
+            ("--thinking", thinking, None),
+            ("--extra-body", extra_body, None),
             ("--task", named, None),
             ("--method", methods, [METHOD]),
             ("--budget", budgets, []),
@@ -181,10 +189,11 @@ def evaluate(
             ("--dtype", dtype, "auto"),
         ),
     )
+    extra = extra_fields(thinking, extra_body, endpoint)
     common = (conditions, asking, progress, line, notes)
     with _said_when_stopped(kept):
         if endpoint is not None:
-            return _served(endpoint, locations[0], load_task(named, limit), common)
+            return _served(endpoint, locations[0], load_task(named, limit), common, extra)
         asked = None if named.startswith(LM_EVAL) else load_task(named, limit)
         with _subjects(locations, device, dtype, progress) as subjects:
             if asked is not None:
@@ -198,11 +207,13 @@ def evaluate(
 Common = tuple[Sequence[Condition], Asking, Progress, str, Sequence[str]]
 
 
-def _served(url: str, model: str, task: Task, common: Common) -> EvaluationReport:
+def _served(
+    url: str, model: str, task: Task, common: Common, extra: Mapping[str, Any]
+) -> EvaluationReport:  # fmt: skip
     from modelprov.behavior.evaluation.served import evaluate_served
     from modelprov.behavior.probing.endpoints import Endpoint
 
-    with Endpoint(url, model) as endpoint:
+    with Endpoint(url, model, extra=extra) as endpoint:
         return evaluate_served(endpoint, task, *common)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelprov.called import refuse_other
+from modelprov.called import DEVICES, called, refuse_other
 from modelprov.errors import UsageError
 from modelprov.jobs.arguments import MISSING, Location, path_of, refuse_below, refuse_repeated, text_of
 from modelprov.jobs.notebooks import shown_in_notebooks
@@ -39,6 +39,7 @@ def merge(
     seed: int | None = None,
     memory: int = WriteOptions.memory,
     threads: int | None = None,
+    device: str = "auto",
     shard_size: int = WriteOptions.shard_size,
     dry_run: bool = False,
     progress: Progress = SILENT,
@@ -55,6 +56,8 @@ def merge(
         seed: For random methods, instead of the recipe's.
         memory: Most bytes for buffers.
         threads: How many; None for all cores.
+        device: auto or cpu, which is the same: what is read has to be written by the processors, which hash it too, and
+            a GPU would not make that faster; cuda is refused.
         shard_size: Most bytes in a file of weights.
         dry_run: Check everything that can be checked before the merge is computed; write nothing.
         progress: Hears how far the run has come; by default nobody does, and in a notebook a bar.
@@ -74,6 +77,13 @@ def merge(
 
     """
     refuse_other("missing", missing, MISSING)
+    refuse_other("device", device, DEVICES)
+    if device == "cuda":
+        raise UsageError(
+            f"a merge is computed by processors, not with {called('device', 'cuda')}: its disks and its files' hashes "
+            "bound it, which are no faster with a GPU",
+            f"Leave {called('device')} out; {called('threads')} says how many processors.",
+        )
     refuse_below(1, memory=memory, threads=threads, shard_size=shard_size)
     refuse_below(0, seed=seed)
     said, folder = read(recipe)

@@ -24,6 +24,7 @@ from modelprov.jobs.arguments import (
     DTYPES,
     Location,
     command_line,
+    extra_fields,
     path_of,
     refuse_below,
     refuse_repeated,
@@ -62,6 +63,8 @@ def probe(
     device: str = "auto",
     dtype: str = "auto",
     timeout: float = 60.0,
+    thinking: str | None = None,
+    extra_body: str | None = None,
     log: Location | None = None,
     progress: Progress = SILENT,
     command: str | None = None,
@@ -90,6 +93,8 @@ def probe(
         device: Where to run the models: auto, cpu or cuda.
         dtype: Number format to run them in: auto (as stored), float32, bfloat16 or float16.
         timeout: Seconds for one answer of the endpoint.
+        thinking: "on" or "off" asks the endpoint's chat template to think, or not to; None leaves it as it is.
+        extra_body: Further fields of every request to the endpoint, as the text of a JSON object.
         log: A file that keeps every answer (JSONL); the same call goes on from it.
         progress: Hears how far the run has come; by default nobody does, and in a notebook a bar.
         command: What the report says was run; by default, the command line that does the same.
@@ -135,7 +140,8 @@ def probe(
         *((where, "parent") for where in parents),
         *((where, "control") for where in controls),
     ]
-    server = None if endpoint is None else Server(endpoint, asked, folder, timeout)
+    extra = extra_fields(thinking, extra_body, endpoint)
+    server = None if endpoint is None else Server(endpoint, asked, folder, timeout, extra)
     line = command or command_line(
         "probe",
         suspects,
@@ -158,6 +164,8 @@ def probe(
             ("--device", device, "auto"),
             ("--dtype", dtype, "auto"),
             ("--timeout", timeout, 60.0),
+            ("--thinking", thinking, None),
+            ("--extra-body", extra_body, None),
             ("--log", log, None),
         ),
     )
@@ -225,7 +233,9 @@ def _report(found: Findings, plan: Plan, line: str, started: datetime, seconds: 
     return ProbeReport(
         command=line, settings=plan.settings(), models=tuple(found.models),
         arms=tuple(found.arms), log_probabilities=tuple(found.log_probabilities), examples=tuple(found.examples),
-        does_not_show=does_not_show(found.models),
+        does_not_show=does_not_show(
+            found.models, sum(each.kind != "denial" for each in plan.questions()), quick=plan.quick
+        ),
         environment=environment(
             ", ".join(dict.fromkeys(found.devices)), ", ".join(dict.fromkeys(found.dtypes)), started, seconds
         ),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from modelprov.behavior.probing.probe import Plan
 from modelprov.behavior.probing.results import Role, ServedPrompt
@@ -20,12 +21,13 @@ Members = Sequence[tuple[str, Role]]
 
 @dataclass(frozen=True)
 class Server:
-    """Where a model is served, its name there, a folder with its tokenizer, and seconds for one answer."""
+    """Where a model is served, its name there, a folder with its tokenizer, seconds for one answer, further fields."""
 
     url: str
     model: str
     tokenizer: Path | None
     timeout: float
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 def local_openers(
@@ -59,11 +61,14 @@ def server_opener(server: Server, plan: Plan, stack: ExitStack, progress: Progre
         from modelprov.behavior.probing.token_counts import count_prompts
         from modelprov.behavior.templates.rendering import Renderer
 
-        endpoint = stack.enter_context(Endpoint(server.url, server.model, timeout=server.timeout))
+        endpoint = stack.enter_context(Endpoint(server.url, server.model, timeout=server.timeout, extra=server.extra))
         counted, renderer = None, Renderer()
         if server.tokenizer is not None:
             progress.stage("counting the server's tokens")
-            counts = count_prompts(endpoint, local_side(server.tokenizer, renderer=renderer))
+            counts = count_prompts(
+                endpoint,
+                local_side(server.tokenizer, renderer=renderer, variables=server.extra.get("chat_template_kwargs")),
+            )
             counted = ServedPrompt(tokens=counts.tokens, explanation=counts.explanation)
         sampling = None
         if plan.samples and any(plan.temperatures):

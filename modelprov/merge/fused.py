@@ -1,7 +1,7 @@
 """Weighted sums of stored bytes, in pieces that stay in the processor's cache: decoded, evaluated, encoded.
 
-The arithmetic is `recipes.arithmetics.evaluate`. Where there are no C kernels one loop in numba does all of it
-(`fused_compiled`), which takes a second to load.
+The arithmetic is `recipes.arithmetics.evaluate`. One loop in C does all of it for what is stored as bf16 or float32;
+where there are no C kernels one in numba does (`fused_compiled`), which takes a second to load.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Bytes, DType, Float32, decode_single, pack_into
-from modelprov.native import native
+from modelprov.native import for_merging
 from modelprov.recipes.arithmetics import evaluate
 
 CHUNK = 1 << 16  # elements at a time: enough that calls do not count, few enough for the cache
@@ -39,7 +39,12 @@ def weighted(
     that numba takes to load; the bits are the same.
     """
     count = len(out) // stored.size
-    if large or native() is None:
+    library = for_merging()
+    if library is not None and stored is not DType.F16:
+        codes = np.array([dtype.code for dtype in formats], np.int64)
+        library.weighted(arithmetic, raw, codes, weights, order, stored.code, count, out)
+        return
+    if large or library is None:
         from modelprov.merge.fused_compiled import weighted as in_numba
 
         codes = np.array([dtype.code for dtype in formats], np.int64)

@@ -9,6 +9,7 @@ from typing import Any
 
 from modelprov import __version__
 from modelprov.checkpoints.json_files import read_json_object
+from modelprov.engines.local import run_tasks
 from modelprov.errors import InvalidCheckpointError, UnreadableFileError
 from modelprov.merge.planned import MergePlan
 from modelprov.merge.source import ShardPlan
@@ -23,18 +24,26 @@ class Journal:
         self._stage, self._key = stage, key
         self.files: dict[str, dict[str, Any]] = {}
 
-    def take_over(self, sizes: Mapping[str, int], progress: Progress) -> int:
+    def take_over(self, sizes: Mapping[str, int], progress: Progress, threads: int = 1) -> int:
         """Keep the finished shards of an earlier run of the same merge, digests checked; everything else is removed.
 
-        `sizes` are those of the merge's shards by name. Returns how many shards the earlier run had finished.
+        `sizes` are those of the merge's shards by name, which are hashed side by side by so many threads. Returns how
+        many shards the earlier run had finished.
         """
         key, found = self._read()
         if key == self._key:
             progress.stage("checking finished shards", sum(sizes.get(name, 0) for name in found))
-            for name, digest in found.items():
-                if name in sizes and self._stage.find(name, sizes[name], digest):
-                    self.files[name] = {"name": name, "bytes": sizes[name], "sha256": digest}
+            named = list(found)
+
+            def check(number: int) -> bool:
+                name = named[number]
+                kept = name in sizes and self._stage.find(name, sizes[name], found[name])
                 progress.advance(sizes.get(name, 0))
+                return kept
+
+            for name, kept in zip(named, run_tasks(len(named), lambda: check, threads), strict=True):
+                if kept:
+                    self.files[name] = {"name": name, "bytes": sizes[name], "sha256": found[name]}
         self._stage.clear(JOURNAL)
         self._write()
         return len(found)

@@ -127,10 +127,10 @@ def _written(
     identities = [sampled_digest(checkpoint) for checkpoint in plan.checkpoints]
     stage.open()
     journal = Journal(stage, fingerprint(plan, shards, identities))
-    earlier = journal.take_over({shard.name: shard.size for shard in shards}, progress)
+    threads = options.threads or processors() + WAITING
+    earlier = journal.take_over({shard.name: shard.size for shard in shards}, progress, threads)
     missing = [number for number, shard in enumerate(shards) if shard.name not in journal.files]
     _check_disk(out.parent, sum(shards[number].size for number in missing))
-    threads = options.threads or processors() + WAITING
     block = min(8 << 20, max(64 << 10, options.memory // (threads * PER_THREAD)))
     source = VirtualSource(plan, shards, options.memory, only_finite=True)
     targets = [

@@ -49,7 +49,7 @@ class _Work(ctypes.Structure):
 
 
 _INTEGER, _POINTER = ctypes.c_int64, ctypes.c_void_p
-RESULTS = {"moments": ctypes.c_int, "load": _INTEGER, "send_windows": _INTEGER}
+RESULTS = {"moments": ctypes.c_int, "weighted": ctypes.c_int, "load": _INTEGER, "send_windows": _INTEGER}
 ARGUMENTS = {
     "moments": [ctypes.POINTER(_Work)],
     "evaluate": [_INTEGER, _POINTER, _INTEGER, _INTEGER, _POINTER, _POINTER, _INTEGER, _POINTER, _INTEGER],
@@ -57,6 +57,7 @@ ARGUMENTS = {
     "round_bf16": [_POINTER, _POINTER, _INTEGER],
     "send_windows": [_POINTER, _INTEGER, _POINTER, _POINTER],
     "load": [_POINTER, _INTEGER, _INTEGER, _POINTER],
+    "weighted": [_INTEGER, _POINTER, _INTEGER, _INTEGER, *[_POINTER] * 3, _INTEGER, _INTEGER, _POINTER],
     "count_sizes": [_POINTER, _POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER],
     "fill_items": [_POINTER, _POINTER, *[_INTEGER] * 4, _POINTER],
     "choose": [_POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER],
@@ -82,6 +83,7 @@ class Native:
     _cumulative: Any
     _round_bf16: Any
     _load: Any
+    _weighted: Any
     _count_sizes: Any
     _fill_items: Any
     _choose: Any
@@ -133,6 +135,18 @@ class Native:
     def load(self, raw: Bytes, code: int, out: Float32) -> bool:
         """Fill `out` float32 [n] with stored numbers of a format within float32; whether all of them are finite."""
         return bool(self._load(raw.ctypes.data, int(code), out.size, out.ctypes.data))
+
+    def weighted(
+        self, arithmetic: int, raw: Bytes, codes: Int64, weights: Float64, order: Int64, out_code: int, count: int,
+        out: Bytes,
+    ) -> None:  # fmt: skip
+        """Fill `out` with the stored bytes, bf16 or float32, of a weighted sum; see `merge/fused.py`."""
+        failed = self._weighted(
+            int(arithmetic), raw.ctypes.data, raw.strides[0], len(codes), codes.ctypes.data, weights.ctypes.data,
+            order.ctypes.data, int(out_code), int(count), out.ctypes.data,
+        )  # fmt: skip
+        if failed:
+            raise MemoryError("no memory for the kernel's scratch")
 
     def count_sizes(self, tensor: Float32, base: Float32, code: int, known: int, bins: Counts) -> None:
         """Add to `bins` uint32 [4, 65536] the sizes of `tensor` [n] - `base` [n], each operation rounded to `code`.

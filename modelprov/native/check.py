@@ -21,7 +21,7 @@ COUNT = 4203  # a run of 4,096 elements and a part of another, whose length is t
 INFINITE = 4150
 BF16, F16, F32 = range(3)
 ARITHMETICS = 9
-MERGING = "7b42657613bbca8e2cda9980acdc1210c53cf09a281fa71789b855d846c34daa"
+MERGING = "e4373d4e74b18c08187b5201aa5cb9f5cb2b35ac02b40761f1493e8f474b7142"
 """Of the loops of merges (`merging.c`)."""
 KEPT = {BF16: 0x80FF0000, F16: 0x80FFE000, F32: 0x80FFFFFF}
 """Bits of a float32 between 0.0078 and 0.0313, of either sign, that a format holds."""
@@ -104,6 +104,11 @@ def merging_digest(of: Native) -> str:
         for vote, normalize, scale in ((True, True, 1.0), (False, True, 1.3), (True, False, 0.7)):
             of.moved(base, changes, np.array([0.7, -0.2], np.float32), vote, normalize, scale, code, BF16, out)
             seen.update(out.tobytes())
+        raw, made = np.stack([_stored(_values(n, code), code) for n in (1, 2)]), np.zeros(4 * COUNT, np.uint8)
+        codes, order = np.array([code, code], np.int64), np.array([1, 0], np.int64)
+        for arithmetic, out_code in ((0, BF16), (1, BF16), (5, BF16), (1, F32)):
+            of.weighted(arithmetic, raw, codes, np.array(WEIGHTS[2]), order, out_code, COUNT, made)
+            seen.update(made.tobytes())
     return seen.hexdigest()
 
 

@@ -4,7 +4,7 @@
  * `code` is the format that every operation is rounded to. Compiled without contraction: nothing is fused. */
 #include <stdlib.h>
 
-#include "formats.h"
+#include "arithmetics.h"
 
 #define JOINED(a, b) a##_##b
 #define NAMED(a, b) JOINED(a, b)
@@ -18,6 +18,31 @@ int64_t EXPORT(load)(const uint8_t *raw, int64_t code, int64_t m, float *out) {
     uint32_t infinite = 0;
     for (int64_t i = 0; i < m; i++) infinite |= (bits_of(out[i]) & 0x7F800000u) == 0x7F800000u;
     return !infinite;
+}
+
+/* Weighted sums of stored bytes: `raw` [k, stride] of formats `codes` [k] into `out` of bf16 or float32. */
+int EXPORT(weighted)(
+    int64_t arithmetic, const uint8_t *raw, int64_t stride, int64_t k, const int64_t *codes, const double *weights,
+    const int64_t *order, int64_t out_code, int64_t n, uint8_t *out
+) {
+    float *parents = malloc((size_t)k * ROW * sizeof *parents), row[ROW];
+    if (parents == NULL) return 1;
+    const Merge merge = {parents, ROW, k, weights, order};
+    for (int64_t first = 0; first < n; first += ROW) {
+        const int64_t m = n - first < ROW ? n - first : ROW;
+        for (int64_t j = 0; j < k; j++)
+            decode(raw + j * stride + size_of(codes[j]) * first, codes[j], m, parents + j * ROW);
+        evaluate(arithmetic, &merge, out_code, row, m);
+        if (out_code == F32) {
+            memcpy(out + 4 * first, row, (size_t)m * sizeof *row);
+            continue;
+        }
+        uint16_t halves[ROW];
+        for (int64_t i = 0; i < m; i++) halves[i] = (uint16_t)(bits_of(row[i]) >> 16);
+        memcpy(out + 2 * first, halves, (size_t)m * sizeof *halves);
+    }
+    free(parents);
+    return 0;
 }
 
 /* The change of a row of elements from the base; every operation is rounded. */

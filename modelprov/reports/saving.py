@@ -1,83 +1,80 @@
-"""A result in the form that is asked for: text, file, terminal, notebook. Knows every kind and every form."""
+"""A result in the form that is asked for: text, file, terminal, notebook. Knows every kind and every form.
+
+Of a kind it knows the names: whoever writes one report loads what tells that one, and no other.
+"""
 
 from __future__ import annotations
 
 import os
 from html import escape
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from modelprov.behavior.evaluation.results import EvaluationReport
-from modelprov.behavior.probing.results import ProbeReport
-from modelprov.check.results import CheckReport
-from modelprov.checkpoints.inspection import Inspection
 from modelprov.errors import UsageError
-from modelprov.forensics.identify.charted import Atlas
-from modelprov.forensics.identify.results import Identified
-from modelprov.reports.atlas import telling as atlas
-from modelprov.reports.case import telling as case
-from modelprov.reports.case.parts import Case
-from modelprov.reports.checking import telling as checking
-from modelprov.reports.comparison import telling as comparison
-from modelprov.reports.comparison.report import Report
 from modelprov.reports.document import Document
-from modelprov.reports.evaluation import telling as evaluation
-from modelprov.reports.evidence import attestation_telling as attested
-from modelprov.reports.evidence import rechecking_telling as rechecking
-from modelprov.reports.evidence.attestation_check import Confirmed
-from modelprov.reports.evidence.rechecking import Rechecked
-from modelprov.reports.identifying import telling as identifying
-from modelprov.reports.inspecting import telling as inspecting
-from modelprov.reports.probing import telling as probing
-from modelprov.reports.verifying import telling as verifying
-from modelprov.reports.verifying.verified import Verified
-from modelprov.reports.verifying.verified import render_json as render_verification
 from modelprov.savable import Saved
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-Measured = (
-    Report
-    | CheckReport
-    | ProbeReport
-    | EvaluationReport
-    | Inspection
-    | Verified
-    | Rechecked
-    | Confirmed
-    | Identified
-    | Atlas
-)
-Result = Measured | Case
+    from modelprov.behavior.evaluation.results import EvaluationReport
+    from modelprov.behavior.probing.results import ProbeReport
+    from modelprov.check.results import CheckReport
+    from modelprov.checkpoints.inspection import Inspection
+    from modelprov.forensics.identify.charted import Atlas
+    from modelprov.forensics.identify.results import Identified
+    from modelprov.reports.case.parts import Case
+    from modelprov.reports.comparison.report import Report
+    from modelprov.reports.evidence.attestation_check import Confirmed
+    from modelprov.reports.evidence.rechecking import Rechecked
+    from modelprov.reports.verifying.verified import Verified
+
+    Measured = (
+        Report
+        | CheckReport
+        | ProbeReport
+        | EvaluationReport
+        | Inspection
+        | Verified
+        | Rechecked
+        | Confirmed
+        | Identified
+        | Atlas
+    )
+    Result = Measured | Case
+
+PLAIN = "modelprov.reports.as_json"
+KINDS = {
+    "modelprov.reports.comparison.report.Report": (
+        "modelprov.reports.comparison.telling", "modelprov.reports.comparison.as_json",
+    ),
+    "modelprov.check.results.CheckReport": ("modelprov.reports.checking.telling", PLAIN),
+    "modelprov.behavior.probing.results.ProbeReport": ("modelprov.reports.probing.telling", PLAIN),
+    "modelprov.behavior.evaluation.results.EvaluationReport": ("modelprov.reports.evaluation.telling", PLAIN),
+    "modelprov.checkpoints.inspection.Inspection": ("modelprov.reports.inspecting.telling", PLAIN),
+    "modelprov.forensics.identify.results.Identified": ("modelprov.reports.identifying.telling", PLAIN),
+    "modelprov.forensics.identify.charted.Atlas": ("modelprov.reports.atlas.telling", PLAIN),
+    "modelprov.reports.case.parts.Case": ("modelprov.reports.case.telling", ""),
+    "modelprov.reports.verifying.verified.Verified": (
+        "modelprov.reports.verifying.telling", "modelprov.reports.verifying.verified",
+    ),
+    "modelprov.reports.evidence.rechecking.Rechecked": ("modelprov.reports.evidence.rechecking_telling",) * 2,
+    "modelprov.reports.evidence.attestation_check.Confirmed": ("modelprov.reports.evidence.attestation_telling",) * 2,
+}  # fmt: skip
+"""Of each kind of result: where it is told (`tell`), and where written as JSON (`render_json`; none of a case)."""
 FRAME_HEIGHT = 900  # pixels
 
 
 def told(result: Result) -> Document:
     """The result as a document, which every renderer can show."""
-    match result:
-        case Report():
-            return comparison.tell(result)
-        case CheckReport():
-            return checking.tell(result)
-        case ProbeReport():
-            return probing.tell(result)
-        case EvaluationReport():
-            return evaluation.tell(result)
-        case Case():
-            return case.tell(result)
-        case Identified():
-            return identifying.tell(result)
-        case Atlas():
-            return atlas.tell(result)
-        case Inspection():
-            return inspecting.tell(result)
-        case Verified():
-            return verifying.tell(result)
-        case Rechecked():
-            return rechecking.tell(result)
-        case Confirmed():
-            return attested.tell(result)
+    document: Document = import_module(_of_kind(result)[0]).tell(result)
+    return document
+
+
+def _of_kind(result: Result) -> tuple[str, str]:
+    """The two modules of the kind that the result is of."""
+    return next(KINDS[name] for each in type(result).__mro__ if (name := f"{each.__module__}.{each.__name__}") in KINDS)
 
 
 def rendered(form: str, result: Result) -> str:
@@ -93,35 +90,19 @@ def rendered(form: str, result: Result) -> str:
         from modelprov.reports.rendering.markdown import render_markdown
 
         return render_markdown(told(result))
-    if form == "json" and not isinstance(result, Case):
-        return _as_json(result)
-    if form == "sarif" and isinstance(result, CheckReport):
+    if form == "json" and (writer := _of_kind(result)[1]):
+        return str(import_module(writer).render_json(result))
+    if form == "sarif" and form in result.forms.values():
         from modelprov.reports.checking.sarif import render_sarif
 
-        return render_sarif(result, pages=result.rule_pages)
-    if form == "junit" and isinstance(result, CheckReport):
+        check = cast("CheckReport", result)
+        return render_sarif(check, pages=check.rule_pages)
+    if form == "junit" and form in result.forms.values():
         from modelprov.reports.checking.junit import render_junit
 
-        return render_junit(result)
+        return render_junit(cast("CheckReport", result))
     result.check_form(form)
     raise UsageError(f"there is no {form} form of this result", "Choose another.")
-
-
-def _as_json(result: Measured) -> str:
-    match result:
-        case Report():
-            from modelprov.reports.comparison.as_json import render_json as compared
-
-            return compared(result)
-        case Verified():
-            return render_verification(result)
-        case Rechecked():
-            return rechecking.render_json(result)
-        case Confirmed():
-            return attested.render_json(result)
-    from modelprov.reports.as_json import render_json
-
-    return render_json(result)
 
 
 def show(result: Result, console: Console) -> None:

@@ -17,7 +17,7 @@ from tests import factories
 
 @pytest.mark.parametrize("stored", WITHIN_FLOAT32)
 @pytest.mark.parametrize("arithmetic", [0, 1, 5])
-def test_both_loops_give_the_same_bits(arithmetic: int, stored: DType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_loops_give_the_same_bits(arithmetic: int, stored: DType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fused, "CHUNK", 5_000)
     rng = np.random.default_rng(arithmetic)
     formats, count = [DType.BF16, DType.F16, DType.F32], 12_345
@@ -26,11 +26,14 @@ def test_both_loops_give_the_same_bits(arithmetic: int, stored: DType, monkeypat
         row[: dtype.size * count] = encode_single(rng.standard_normal(count, np.float32), dtype)
     weights, order = np.array([0.5, 0.3, 0.2]), np.arange(3)
     made = []
-    for large in (False, True):
-        out = np.empty(stored.size * count, np.uint8)
-        fused.weighted(arithmetic, raw, formats, weights, order, stored, fused.Scratch(3), out, large=large)
-        made.append(out.tobytes())
-    assert made[0] == made[1]
+    for in_c in (True, False):
+        if not in_c:
+            monkeypatch.setattr(fused, "for_merging", lambda: None)
+        for large in (False, True):
+            out = np.empty(stored.size * count, np.uint8)
+            fused.weighted(arithmetic, raw, formats, weights, order, stored, fused.Scratch(3), out, large=large)
+            made.append(out.tobytes())
+    assert len(set(made)) == 1
 
 
 @pytest.mark.parametrize("dtype", DType)

@@ -169,3 +169,13 @@ def test_memory_that_is_too_little_is_refused_before_anything_is_read_wherever_i
     said = tried(path, memory=100)
     assert "multislerp in mergekit-0.1.5 looks at whole tensors" in said[0]
     assert refusal(lambda: verify(folder / "a", path, memory=100)) == said
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_gpu_that_is_asked_for_is_refused_and_not_left_aside_in_silence(folder: Path, dry_run: bool) -> None:
+    path = recipe(folder, "")
+    message, advice = refusal(lambda: merge(path, folder / "out", device="cuda", dry_run=dry_run))
+    assert "device='cuda'" in message
+    assert "threads" in advice
+    assert "auto, cpu or cuda" in " ".join(refusal(lambda: merge(path, folder / "out", device="tpu")))
+    assert merge(path, folder / "out", device="cpu", dry_run=True).plan

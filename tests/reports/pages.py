@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import TYPE_CHECKING
 
 from modelprov.behavior.evaluation.results import EvaluationReport
 from modelprov.reports.case.parts import Case, Known
-from modelprov.reports.saving import Result, rendered
+from modelprov.reports.saving import rendered
 from tests.reports import atlases, checks, samples, short_answers
 from tests.reports.probing_samples import probe_report
 from tests.reports.test_evaluation import HOSTILE, sample
+
+if TYPE_CHECKING:
+    from modelprov.reports.saving import Result
 
 LONG = "a" * 300
 

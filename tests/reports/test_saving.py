@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from modelprov.errors import UsageError
 from modelprov.reports.comparison.as_json import load_report
-from modelprov.reports.saving import rendered
+from modelprov.reports.saving import KINDS, rendered
+from modelprov.savable import Saved
 from tests.reports.samples import SAMPLES
 
 
@@ -36,3 +38,11 @@ def test_a_notebook_shows_the_page_in_a_frame_that_runs_nothing(name: str) -> No
     frame = re.fullmatch(r'<iframe srcdoc="([^"<>]*)" sandbox="" [^<>]*></iframe>', report._repr_html_())
     assert frame is not None
     assert unescape(frame[1]) == rendered("html", report)
+
+
+def test_every_kind_of_report_is_told_and_written_where_the_table_says() -> None:
+    for kind, (telling, writer) in KINDS.items():
+        module, name = kind.rsplit(".", maxsplit=1)
+        assert issubclass(getattr(import_module(module), name), Saved), kind
+        assert callable(import_module(telling).tell)
+        assert not writer or callable(import_module(writer).render_json)

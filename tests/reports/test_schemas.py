@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
 
 from modelprov.forensics.identify.results import Identified, Ranked, Skipped
 from modelprov.forensics.results import VerdictClass
-from modelprov.reports.saving import Result, rendered
+from modelprov.reports.saving import rendered
 from modelprov.reports.schemas import KINDS, schema_text
 from tests.reports import atlases, checks, pages, samples
 from tests.reports.probing_samples import probe_report
+
+if TYPE_CHECKING:
+    from modelprov.reports.saving import Result
 
 DOCS = Path(__file__).parents[2] / "docs"
 WRITTEN: dict[str, list[Callable[[], Result]]] = {

@@ -6,13 +6,17 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
 
-from modelprov.reports.saving import Result, rendered, show
+from modelprov.reports.saving import rendered, show
 from tests.reports import short_answers as answers
 from tests.reports.checks import HOSTILE
+
+if TYPE_CHECKING:
+    from modelprov.reports.saving import Result
 
 MADE: dict[str, Callable[[], Result]] = {
     "inspect": answers.inspection,

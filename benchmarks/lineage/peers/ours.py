@@ -14,8 +14,11 @@ from modelprov.reports.comparison.report import Report
 
 SAMPLE = 128 << 10
 """Bytes of each model that `sample` reads: a quarter of the models here, as 16 MB are a small part of real ones."""
-KIN_ALL_THE_SAME = ("rounded", "two-directions")
-"""Rules of open verdicts whose sentence names what the suspect holds of a parent: the act is open, kinship is not."""
+KIN_ALL_THE_SAME = frozenset(
+    {"rounded", "two-directions", "shared-direction", "extrapolated", "picked", "ties", "whole-parts", "near-copy",
+     "beneath-rounding", "other-child"}
+)  # fmt: skip
+"""Rules of open verdicts that are reached only by models whose weights correlate: the act is open, kinship is not."""
 SAID = {"copy": "copy", "merge": "merge", "same-origin": "same-origin", "unrelated": "stranger"}
 
 
@@ -78,7 +81,7 @@ def answer_of(report: Report) -> Answer:
         shares = _shares(report)
     if class_ == "merge":
         method = report.method.name if report.method is not None else "linear"
-        trained, direction = False, "suspect"
+        trained, direction = (None if verdict.rule == "partly-exact" else False), "suspect"
     if verdict.roles:
         direction = "another"
     return Answer(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +65,16 @@ def evaluate_served(
     def one(model: Any, condition: Condition) -> Finished:
         return _one(model, task, condition, asking, progress)
 
-    return evaluate_with(one, [subject], record, conditions, asking, progress, command, (*notes, NOTE), _record)
+    return evaluate_with(
+        one, [subject], record, conditions, asking, progress, command, _notes(endpoint, notes), _record
+    )
+
+
+def _notes(endpoint: Endpoint, notes: Iterable[str]) -> Iterator[str]:
+    """What a reader must be told; of the replies only once they are there."""
+    yield from (*notes, NOTE)
+    for what, count in sorted(endpoint.noticed.items()):
+        yield f"Of the server's replies to new questions, {count:,} had: {what}."
 
 
 def _record(model: Served, subject: Subject, asking: Asking) -> ModelRecord:  # noqa: ARG001
@@ -78,23 +88,36 @@ def _one(model: Served, task: Task, condition: Condition, asking: Asking, progre
     endpoint, method = model.endpoint, condition.method
     settings = {
         "endpoint": endpoint.url, "model": endpoint.model, "method": method.as_dict(), "seed": asking.seed,
-        "versions": {"modelprov": __version__},
+        "versions": {"modelprov": __version__}, **({"extra": dict(endpoint.extra)} if endpoint.extra else {}),
     }  # fmt: skip
     found, reused, uncounted = [], 0, False
     with AnswerLog(asking.log, (endpoint.model, task.name, method.name), settings) as log:
         progress.stage(f"{model.label}: {condition.label}", len(task.questions) * condition.samples)
-        for place, question in enumerate(task.questions):
-            messages = _messages(question, asking)
-            key = digest(messages)[:16]
-            for sample in range(condition.samples):
-                if (key, sample) in log.answers:
-                    reused += 1
-                else:
-                    log.add([_ask(endpoint, messages, method, asking.seed, Logged(question.id, sample, key, *_EMPTY))])
-                answer = log.answers[key, sample]
-                uncounted |= answer.tokens == UNCOUNTED
-                found.append(scoring.scored(place, scoring.judge(question, answer), answer))
-                progress.advance(1)
+        wanted = [
+            (place, question, _messages(question, asking), sample)
+            for place, question in enumerate(task.questions)
+            for sample in range(condition.samples)
+        ]
+        asked = {
+            (key, sample): (messages, Logged(question.id, sample, key, *_EMPTY))
+            for _, question, messages, sample in wanted
+            if ((key := digest(messages)[:16]), sample) not in log.answers
+        }
+        reused = len(wanted) - len(asked)
+        progress.advance(reused)
+        missing = list(asked.values())
+        with ThreadPoolExecutor(asking.batch_size) as pool:
+            for start in range(0, len(missing), asking.batch_size):  # a batch at a time: what was said is kept
+                batch = missing[start : start + asking.batch_size]
+                waiting = [pool.submit(_ask, endpoint, told, method, asking.seed, empty) for told, empty in batch]
+                log.add(one.result() for one in waiting if one.exception() is None)
+                for one in waiting:
+                    one.result()  # raises what the first that failed raised
+                progress.advance(len(batch))
+        for place, question, messages, sample in wanted:
+            answer = log.answers[digest(messages)[:16], sample]
+            uncounted |= answer.tokens == UNCOUNTED
+            found.append(scoring.scored(place, scoring.judge(question, answer), answer))
     made = scoring.row(model.label, condition.label, found, len(task.questions), asking.seed)
     if uncounted:
         made = made.model_copy(update={"tokens": Estimate(value=None), "tokens_per_right": Estimate(value=None)})

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from modelprov.behavior.generation.vocabulary import CLOSE, OPEN, special_ids, thinking_tags
+from modelprov.behavior.generation.vocabulary import mark_ids, special_ids
+from modelprov.behavior.thinking import split
 
 
 def text_of(tokenizer: Any, tokens: Sequence[int]) -> str:
-    """The tokens decoded, special tokens left out except the thinking tags, spaces left as they are."""
-    kept = set(thinking_tags(tokenizer) or ()) & set(tokenizer.all_special_ids)
+    """The tokens decoded, special tokens left out except the marks of thoughts, spaces left as they are."""
+    kept = mark_ids(tokenizer) & set(tokenizer.all_special_ids)
     runs = groupby(tokens, key=lambda token: token in kept)
     return "".join(
         tokenizer.decode(list(run), skip_special_tokens=not tag, clean_up_tokenization_spaces=False)
@@ -27,19 +28,5 @@ def begun_answer(tokenizer: Any, prompt: Sequence[int]) -> str:
 
 
 def parts(prompt: str, text: str) -> tuple[str | None, str | None]:
-    """Thought and final answer in `text`, which goes on from `prompt` (its last turn); see `Answer`.
-
-    A thought may have begun in the prompt. Where it never ends there is no final answer, and what stands after it
-    began is the thought.
-    """
-    begun = prompt.rfind(OPEN) > prompt.rfind(CLOSE)
-    before, closed, after = text.rpartition(CLOSE)
-    if OPEN in after or (not closed and begun):
-        return _clean(text), None
-    if closed:
-        return _clean(before), after.strip()
-    return None, text.strip()
-
-
-def _clean(thought: str) -> str:
-    return thought.replace(OPEN, "").replace(CLOSE, "").strip()
+    """Thought and final answer in `text`, which goes on from `prompt` (its last turn); see `Answer`."""
+    return split(text, prompt)

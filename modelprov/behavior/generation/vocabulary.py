@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from modelprov.behavior.thinking import CLOSE, HARMONY, OPEN, marks
 from modelprov.errors import UsageError
 
-OPEN, CLOSE = "<think>", "</think>"
 TERMINATION = CLOSE + "\n\nThe final answer is"
 
 _OPERATORS = "+-*/^=<>()[]{}_|"
@@ -55,9 +55,16 @@ def thinking_tags(tokenizer: Any) -> tuple[int, int] | None:
     return None
 
 
+def mark_ids(tokenizer: Any, known: frozenset[str] = marks()) -> frozenset[int]:
+    """Ids of the tokens that part thoughts from answers; those of gpt-oss only where it has channels."""
+    vocabulary = tokenizer.get_vocab()
+    used = known if "<|channel|>" in vocabulary else known - frozenset(HARMONY)
+    return frozenset(int(vocabulary[mark]) for mark in used if mark in vocabulary)
+
+
 def special_ids(tokenizer: Any) -> frozenset[int]:
-    """Ids of the special tokens, thinking tags left out."""
-    return frozenset(tokenizer.all_special_ids) - frozenset(thinking_tags(tokenizer) or ())
+    """Ids of the special tokens, those that open or end a thought left out."""
+    return frozenset(tokenizer.all_special_ids) - mark_ids(tokenizer, marks() - frozenset(HARMONY))
 
 
 def look_up(tokenizer: Any, label: str, method: str, compat: str = "corrected") -> Vocabulary:

@@ -19,27 +19,14 @@ from modelprov.behavior.probing.results import (
     DeclaredName,
     Role,
 )  # fmt: skip
-from modelprov.behavior.statistics import cluster_bootstrap
-from modelprov.shares import wilson
-
-RESAMPLES = 2000
+from modelprov.behavior.statistics import clustered_share
 
 
-def share_of(name: str, hits: Sequence[bool], clusters: Sequence[str], *, sampled: bool, seed: int) -> ClassShare:
-    """The share of hits with its 95 % interval.
-
-    Greedy: Wilson's. Sampled: a bootstrap of whole questions; where all answers or none are hits it cannot vary, so
-    there Wilson's for as many trials as there are questions, which is wider than the truth if anything.
-    """
+def share_of(name: str, hits: Sequence[bool], clusters: Sequence[str]) -> ClassShare:
+    """The share of hits with its 95 % interval; answers to one question (`clusters`) are no independent draws."""
     count, total = sum(hits), len(hits)
-    if not total:
-        return ClassShare(name=name, count=0, total=0, share=None, low=None, high=None)
-    if sampled and 0 < count < total:
-        found = cluster_bootstrap([float(hit) for hit in hits], list(clusters), seed, resamples=RESAMPLES)
-        return ClassShare(name=name, count=count, total=total, share=found.value, low=found.low, high=found.high)
-    trials = len(set(clusters)) if sampled else total
-    bounds = wilson(trials if count == total else count if not sampled else 0, trials)
-    return ClassShare(name=name, count=count, total=total, share=count / total, low=bounds.low, high=bounds.high)
+    found = clustered_share(hits, clusters)
+    return ClassShare(name=name, count=count, total=total, share=found.value, low=found.low, high=found.high)
 
 
 def class_names(names: Sequence[DeclaredName]) -> tuple[str, ...]:
@@ -49,14 +36,13 @@ def class_names(names: Sequence[DeclaredName]) -> tuple[str, ...]:
 
 def count(
     model: str, role: Role, arm: str, sampling: str, temperature: float, questions: Sequence[Question],
-    answers: Sequence[Spoken], names: Sequence[DeclaredName], backstory: Sequence[str], seed: int,
+    answers: Sequence[Spoken], names: Sequence[DeclaredName], backstory: Sequence[str],
 ) -> ArmResult:  # fmt: skip
     """The result of an arm; `questions[i]` is what `answers[i]` answers (a question may stand there many times).
 
     Classes count the questions about name, maker and backstory; "Are you NAME?" holds a name itself and is counted as
     yes or no alone. Verbatim phrases count in all answers and thoughts.
     """
-    sampled = temperature > 0
     pairs = list(zip(questions, answers, strict=True))
     open_ones = [(asked, said) for asked, said in pairs if asked.kind != "denial"]
     clusters = [asked.id for asked, _ in open_ones]
@@ -64,10 +50,7 @@ def count(
     thoughts = [(asked.id, classify(said.thinking, names).class_) for asked, said in open_ones if said.thinking]
 
     def shares(classes: Sequence[str], of: Sequence[str]) -> tuple[ClassShare, ...]:
-        return tuple(
-            share_of(name, [one == name for one in classes], of, sampled=sampled, seed=seed)
-            for name in class_names(names)
-        )
+        return tuple(share_of(name, [one == name for one in classes], of) for name in class_names(names))
 
     return ArmResult(
         model=model, role=role, arm=arm, sampling=sampling, temperature=temperature,
@@ -81,7 +64,7 @@ def count(
         backstory=tuple(
             share_of(
                 phrase, [quotes(said.final, phrase) or quotes(said.thinking, phrase) for _, said in pairs],
-                [asked.id for asked, _ in pairs], sampled=sampled, seed=seed,
+                [asked.id for asked, _ in pairs],
             )
             for phrase in backstory
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,13 @@ from modelprov.called import called
 from modelprov.errors import InvalidCheckpointError, UsageError
 
 
-def local_side(folder: Path, template: str | None = None, renderer: Renderer | None = None) -> Local:
+def local_side(
+    folder: Path, template: str | None = None, renderer: Renderer | None = None,
+    variables: Mapping[str, Any] | None = None,
+) -> Local:  # fmt: skip
     """Template and tokenizer of a checkpoint's folder (weights need not be there); `template` replaces its own.
 
-    `renderer` is that of the folder, where it has one already.
+    `renderer` is that of the folder, where it has one already; `variables` what the server's template is given besides.
 
     Raises `UsageError` when there is no template or it refuses a conversation, `InvalidCheckpointError` when the
     tokenizer cannot be loaded without running code of the checkpoint.
@@ -38,14 +41,14 @@ def local_side(folder: Path, template: str | None = None, renderer: Renderer | N
             f"the tokenizer in {folder} cannot be loaded: {(str(error).splitlines() or [''])[0][:300]}",
             "It needs tokenizer files that the installed transformers knows; code of a checkpoint is never run.",
         ) from error
-    used, variables, renderer = template, special_tokens(folder), renderer or Renderer()
+    used, given, renderer = template, {**special_tokens(folder), **(variables or {})}, renderer or Renderer()
 
     def render(conversations: Sequence[Messages]) -> list[str]:
         jobs: list[dict[str, Any]] = [
             {"messages": [dict(one) for one in each], "add_generation_prompt": True} for each in conversations
         ]
         texts = []
-        for one in renderer.render(used, jobs, variables, now=datetime.now(UTC)):  # the server renders today's date
+        for one in renderer.render(used, jobs, given, now=datetime.now(UTC)):  # the server renders today's date
             if one.text is None:
                 raise UsageError(
                     f"the chat template of {folder} fails: {one.error}", f"Give one with {called('chat_template')}."

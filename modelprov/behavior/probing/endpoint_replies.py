@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from modelprov.behavior.thinking import FIELDS, split, thought_in
 from modelprov.errors import EndpointError
 from modelprov.foreign.json_text import JsonError, parse_json
 
-OPEN, CLOSE = "<think>", "</think>"
 ENDED = ("stop", "tool_calls", "function_call")
 """Values of `finish_reason` that say that the model ended its answer by itself."""
 
@@ -30,7 +30,7 @@ class Reply:
 
     `text` is what follows the thinking, empty for a thought that never ended; `thinking` is None where there was none.
     `finished` says that the model ended the answer itself, not a limit. The counts are the server's own, None where
-    it gives none.
+    it gives none. `notes` say what came in place of an answer (a tool call, a filter) and what of it is left out here.
     """
 
     text: str
@@ -38,20 +38,7 @@ class Reply:
     finished: bool
     prompt_tokens: int | None
     completion_tokens: int | None
-
-
-def split_thinking(text: str) -> tuple[str | None, str]:
-    """The thinking (without tags) and what follows it.
-
-    The thinking ends at the last `</think>`, and begins at the start where a template has opened it in the prompt.
-    """
-    if CLOSE in text:
-        thought, _, answer = text.rpartition(CLOSE)
-        return thought.replace(OPEN, "", 1).strip(), answer.strip()
-    if OPEN in text:
-        before, _, thought = text.partition(OPEN)
-        return thought.strip(), before.strip()
-    return None, text
+    notes: tuple[str, ...] = ()
 
 
 def reply_from_body(body: bytes) -> Reply:
@@ -64,10 +51,11 @@ def reply_from_body(body: bytes) -> Reply:
     choice = _first(document.get("choices"))
     if choice is None:
         raise EndpointError(f"the endpoint answered without 'choices': {quoted(body)}", SHAPE)
-    said, thought = _said(choice, "message")
-    if said is None and thought is None:
+    said = _said(choice, "message")
+    if said.text is None and said.thought is None and not said.notes:
         raise EndpointError(f"the endpoint answered with neither text nor message: {quoted(body)}", SHAPE)
-    return _reply(said or "", thought, choice.get("finish_reason"), document.get("usage"))
+    reason = choice.get("finish_reason")
+    return _reply(said.text or "", said.thought, reason, document.get("usage"), said.notes)
 
 
 def reply_from_stream(body: bytes) -> Reply:
@@ -78,6 +66,7 @@ def reply_from_stream(body: bytes) -> Reply:
     """
     text: list[str] = []
     thoughts: list[str] = []
+    notes: dict[str, None] = {}
     reason: object = None
     usage: object = None
     done = begun = False
@@ -92,15 +81,16 @@ def reply_from_stream(body: bytes) -> Reply:
         if choice is None:
             continue
         begun = True
-        said, thought = _said(choice, "delta")
-        text.append(said or "")
-        thoughts.append(thought or "")
+        said = _said(choice, "delta")
+        text.append(said.text or "")
+        thoughts.append(said.thought or "")
+        notes |= dict.fromkeys(said.notes)
         reason = choice.get("finish_reason") or reason
     if done and not begun:
         raise EndpointError(f"the endpoint streamed no 'choices': {quoted(body)}", SHAPE)
     if not done and reason is None:
         raise EndpointError(f"the stream was cut, {len(body)} bytes after its beginning", AGAIN, passing=True)
-    return _reply("".join(text), "".join(thoughts) or None, reason, usage)
+    return _reply("".join(text), "".join(thoughts) or None, reason, usage, tuple(notes))
 
 
 def events(body: bytes) -> Iterator[str]:
@@ -177,28 +167,58 @@ def _first(choices: object) -> dict[str, Any] | None:
     return None
 
 
-def _said(choice: dict[str, Any], message: str) -> tuple[str | None, str | None]:
-    """Text and reasoning of a choice: completions have `text`, chat a `message` or `delta`; None where neither is."""
+@dataclass(frozen=True)
+class _Said:
+    """Text and thought of a choice, None where neither is, and what else it holds."""
+
+    text: str | None
+    thought: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def _said(choice: dict[str, Any], message: str) -> _Said:
+    """What a choice holds: completions have `text`, chat a `message` or `delta`."""
     inner = choice.get(message)
     if not isinstance(inner, dict):
-        return _string(choice.get("text")), None
-    content = inner.get("content")
-    if isinstance(content, list):  # parts, as in requests
-        parts = [one.get("text") for one in content if isinstance(one, dict)]
-        content = "".join(one for one in parts if isinstance(one, str))
-    thought = _string(inner.get("reasoning_content")) or _string(inner.get("reasoning"))
-    return ("" if content is None else _string(content)), thought
+        return _Said(_string(choice.get("text")))
+    content, notes = inner.get("content"), []
+    thoughts = [one for one in (_string(inner.get(name)) for name in FIELDS) if one][:1]
+    parts = content if isinstance(content, list) else []
+    details = inner.get("reasoning_details")
+    for part in [*parts, *(details if isinstance(details, list) and not thoughts else [])]:
+        thought = thought_in(part) if isinstance(part, dict) else None
+        if thought:
+            thoughts.append(thought)
+        elif thought is not None:
+            notes.append("a thought that cannot be read (encrypted) was left out")
+    if isinstance(content, list):
+        texts = [one for one in parts if isinstance(one, dict) and thought_in(one) is None]
+        other = {str(one.get("type"))[:40] for one in texts if not isinstance(one.get("text"), str)}
+        notes += [f"parts of the type {printable(kind)!r} were left out" for kind in sorted(other)]
+        content = "".join(one["text"] for one in texts if isinstance(one.get("text"), str))
+    if inner.get("tool_calls") or inner.get("function_call"):
+        notes.append("a tool call in place of an answer" if not content else "a tool call beside the answer")
+    if isinstance(refusal := inner.get("refusal"), str) and refusal:
+        notes.append("a refusal")
+        content = content or refusal
+    return _Said("" if content is None else _string(content), "\n".join(thoughts) or None, tuple(dict.fromkeys(notes)))
 
 
-def _reply(text: str, thought: str | None, reason: object, usage: object) -> Reply:
-    inside, answer = split_thinking(text) if thought is None else (thought, text)
+def _reply(text: str, thought: str | None, reason: object, usage: object, notes: tuple[str, ...] = ()) -> Reply:
+    inside, answer = split(text) if thought is None else (thought, text)
+    answer = text if inside is None else answer
     counts = usage if isinstance(usage, dict) else {}
+    if reason == "content_filter":
+        notes = (*notes, "stopped by the server's filter")
+    elif not (answer or "").strip() and not notes and reason in ENDED:
+        notes = ("an empty answer",)
     return Reply(
-        text=_storable(answer),
+        text=_storable(answer or ""),
         thinking=None if inside is None else _storable(inside),
         finished=reason in ENDED,
         prompt_tokens=_count(counts.get("prompt_tokens")),
         completion_tokens=_count(counts.get("completion_tokens")),
+        notes=notes,
     )
 
 

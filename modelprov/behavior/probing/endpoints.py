@@ -9,6 +9,7 @@ import logging
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     import httpx
 
 KEY_VARIABLE = "MODELPROV_API_KEY"
+NEWER_LIMIT = "max_completion_tokens"
+"""What some servers want in the place of `max_tokens`; they say so in their refusal."""
+
 LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy", "httpcore.socks")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 Read = TypeVar("Read")
@@ -44,7 +48,10 @@ class Endpoint:
     `key` is the API key (else that of the environment variable MODELPROV_API_KEY, if any); `timeout` the seconds that
     one try may take, to the last byte of its answer; `retries` the tries after the first one. `transport` replaces the
     network, `sleep` the waiting; `seed` is that of the jitter between tries; `extra` are fields of every
-    request for text. Usable from several threads.
+    request for text (`chat_template_kwargs` among them go with conversations alone). Usable from several threads.
+    `thinks` says that the served model is expected to think before it answers: known from a template, or from a thought
+    that it gave; text that a limit cut off before any thought ended is then a thought, no answer. `noticed` counts what
+    replies held in place of an answer, or beside it.
     Every request raises `EndpointError` when it finally fails; answers got before are the caller's to keep.
     """
 
@@ -71,6 +78,9 @@ class Endpoint:
         self.timeout = timeout
         self.retries = retries
         self.extra: Mapping[str, Any] = dict(extra or {})
+        self.thinks = False
+        self.noticed: Counter[str] = Counter()
+        self._limit = "max_tokens"
         self._sleep = sleep
         self._random = random.Random(seed)
         self._key = Key(_checked_key(os.environ.get(KEY_VARIABLE, "") if key is None else key))
@@ -126,7 +136,7 @@ class Endpoint:
         `extra` are further fields of this request, such as {"chat_template_kwargs": {"enable_thinking": False}}.
         """
         body = {"messages": [dict(one) for one in messages], "temperature": temperature, "max_tokens": max_tokens}
-        return self._generate("/chat/completions", body, {"seed": seed, "top_p": top_p}, stream, extra)
+        return self._noted(self._generate("/chat/completions", body, {"seed": seed, "top_p": top_p}, stream, extra))
 
     def complete(
         self,
@@ -146,6 +156,16 @@ class Endpoint:
         body = {"prompt": prompt, "temperature": temperature, "max_tokens": max_tokens}
         return self._generate("/completions", body, {"seed": seed, "top_p": top_p}, stream, extra)
 
+    def _noted(self, reply: Reply) -> Reply:
+        """The reply to a conversation, its cut thought recognised as one; what it held beside text is counted."""
+        if reply.thinking is not None:
+            self.thinks = True
+        elif self.thinks and not reply.finished and reply.text.strip():
+            cut = (*reply.notes, "cut off before the thought that was expected had ended")
+            reply = replace(reply, thinking=reply.text, text="", notes=cut)
+        self.noticed.update(reply.notes)
+        return reply
+
     def _generate(
         self, path: str, body: dict[str, Any], optional: dict[str, Any], stream: bool, extra: Mapping[str, Any] | None
     ) -> Reply:
@@ -153,9 +173,18 @@ class Endpoint:
         if stream:
             request |= {"stream": True, "stream_options": {"include_usage": True}}
         more = {**self.extra, **(extra or {})}
+        if path == "/completions":
+            more.pop("chat_template_kwargs", None)
         if twice := request.keys() & more.keys():
             raise UsageError(f"the extra fields repeat {', '.join(sorted(twice))}", "Set these by their own names.")
-        return self._ask("POST", path, request | more, self._reply_of, self.retries)
+        limit = request.pop("max_tokens")
+        try:
+            return self._ask("POST", path, request | more | {self._limit: limit}, self._reply_of, self.retries)
+        except EndpointError as error:
+            if error.status != 400 or NEWER_LIMIT not in error.message or self._limit == NEWER_LIMIT:
+                raise
+            self._limit = NEWER_LIMIT
+        return self._ask("POST", path, request | more | {self._limit: limit}, self._reply_of, self.retries)
 
     def _ask(
         self, method: str, path: str, request: dict[str, Any] | None, read: Callable[[Answer], Read], retries: int

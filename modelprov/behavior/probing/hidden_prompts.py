@@ -40,6 +40,36 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "with tools, thinking on": {"tools": [TOOL], "enable_thinking": True},
     "with tools, thinking off": {"tools": [TOOL], "enable_thinking": False},
 }
+GIVEN = frozenset(
+    [
+        "messages",
+        "tools",
+        "documents",
+        "add_generation_prompt",
+        "enable_thinking",
+        "raise_exception",
+        "strftime_now",
+        "namespace",
+        "range",
+        "dict",
+        "cycler",
+        "joiner",
+        "lipsum",
+        "loop",
+        "bos_token",
+        "eos_token",
+        "pad_token",
+        "unk_token",
+        "sep_token",
+        "cls_token",
+        "mask_token",
+    ]
+)
+"""Names that are given anyhow, or by every program that renders."""
+
+MOST_VARIED = 40
+"""Values of a template's own variables that are tried; the rest is named."""
+
 SYSTEMS: dict[str, list[dict[str, str]]] = {
     "no system": [],
     "empty system": [{"role": "system", "content": ""}],
@@ -94,7 +124,9 @@ def examine(
     about: dict[str, Any] = {"source": template.source, "name": template.name, "digest": digest, "used": used}
     try:
         renderer = renderer or Renderer(limits)
-        texts, refusals = _render(template.text, special, renderer)
+        varied, left_out = _varied(renderer.variables(template.text))
+        texts, refusals = _render(template.text, special, renderer, varied)
+        unknown = (f"not tried: {left_out}",) if left_out else ()
         [other_day] = renderer.render(template.text, [_job([], {})], special, now=A_DAY.replace(year=2038, month=2))
     except TemplateFailedError as error:
         return Examined(TemplateSeen(**about, error=error.message))
@@ -104,12 +136,12 @@ def examine(
         return Examined(TemplateSeen(**about, refuses=refusals, error=why))
     peel = _Peel(markup)
     turns = _turns(texts)
-    hidden = _hidden(template, texts, peel, turns)
+    hidden = _hidden(template, texts, peel, turns, [*CONDITIONS, *varied])
     before, _, after = plain.partition(USER)
     shipped = Frame(before, after)
     now = [one.text for one in hidden if "as it is" in one.conditions]
     seen = TemplateSeen(
-        **about, refuses=refusals, depends_on_date=other_day.text is not None and other_day.text != plain,
+        **about, refuses=(*unknown, *refusals), depends_on_date=other_day.text is not None and other_day.text != plain,
         empty_system=_empty_system(texts, bool(now)),
     )  # fmt: skip
     return Examined(seen, hidden, shipped, _stripped(shipped, now, turns, special) if now else shipped)
@@ -120,13 +152,28 @@ def _job(messages: Sequence[Mapping[str, str]], extra: Mapping[str, Any], *, mor
     return {"messages": told, "tools": None, "documents": None, "add_generation_prompt": True, **extra}
 
 
+def _varied(variables: Mapping[str, Sequence[Any]]) -> tuple[dict[str, dict[str, Any]], str]:
+    """A condition for each value of each variable of the template's own, by its words; and which are not tried."""
+    found: dict[str, dict[str, Any]] = {}
+    left_out = []
+    for name, constants in variables.items():
+        if name in GIVEN:
+            continue
+        for value in (*constants, *([] if any(isinstance(one, str) for one in constants) else [True, False])):
+            if len(found) < MOST_VARIED:
+                found[f"{name}={value!r}"] = {name: value}
+            else:
+                left_out.append(f"{name}={value!r}")
+    return found, ", ".join(left_out)
+
+
 def _render(
-    template: str, special: Mapping[str, str], renderer: Renderer
+    template: str, special: Mapping[str, str], renderer: Renderer, varied: Mapping[str, Mapping[str, Any]]
 ) -> tuple[dict[tuple[str, str], str], tuple[str, ...]]:
     """Texts by (system, condition), and those of the longer conversation; what was refused, in words."""
     keys, jobs = [], []
     for system, messages in SYSTEMS.items():
-        for condition, extra in CONDITIONS.items():
+        for condition, extra in {**CONDITIONS, **varied}.items():
             keys.append((system, condition))
             jobs.append(_job(messages, extra))
     turns = [{"role": "user", "content": USER}, {"role": "assistant", "content": REPLY}]
@@ -160,8 +207,9 @@ class _Peel:
     def __init__(self, markup: Sequence[str]) -> None:
         tokens = [re.escape(one) for one in sorted(markup, key=len, reverse=True) if not one.isalnum()]
         one = "|".join([*tokens, TAG, r"\s+"])
-        self._head = re.compile(rf"(?:{one}|{ROLES}\s*(?=[:：\n<\[]|$)[:：]?)+", re.IGNORECASE)
-        self._tail = re.compile(rf"(?:{one}|(?<![^\n>\]]){ROLES}[:：]?)+$", re.IGNORECASE)
+        label = rf"(?:(?-i:[A-Z0-9])[\w.-]{{0,20}}[ ]){{1,3}}{ROLES}\s?[:：]"
+        self._head = re.compile(rf"(?:{one}|{label}|{ROLES}\s*(?=[:：\n<\[]|$)[:：]?)+", re.IGNORECASE)
+        self._tail = re.compile(rf"(?:{one}|(?<![^\n>\]]){label}|(?<![^\n>\]]){ROLES}[:：]?)+$", re.IGNORECASE)
 
     def __call__(self, text: str) -> str:
         """What is left between the markup of both ends; empty where nothing is a word."""
@@ -174,11 +222,15 @@ class _Peel:
 
 
 def _hidden(
-    template: TemplateFile, texts: Mapping[tuple[str, str], str], peel: _Peel, turns: _Turns | None
+    template: TemplateFile,
+    texts: Mapping[tuple[str, str], str],
+    peel: _Peel,
+    turns: _Turns | None,
+    conditions: Sequence[str],
 ) -> tuple[HiddenPrompt, ...]:
     """Every text that was added, with the conditions it was seen in."""
     found: dict[tuple[str, str], list[str]] = {}
-    for condition in CONDITIONS:
+    for condition in conditions:
         plain, marked = texts.get(("no system", condition)), texts.get(("user's system", condition))
         if plain is None or plain.count(USER) != 1:
             continue
@@ -197,9 +249,9 @@ def _hidden(
                 found.setdefault((where, text), []).append(condition)
     return tuple(
         HiddenPrompt(
-            source=template.source, template=template.name, text=text, where=where, conditions=tuple(conditions),
+            source=template.source, template=template.name, text=text, where=where, conditions=tuple(seen),
         )
-        for (where, text), conditions in found.items()
+        for (where, text), seen in found.items()
     )  # fmt: skip
 
 

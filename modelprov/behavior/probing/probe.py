@@ -20,7 +20,7 @@ from modelprov.behavior.probing.results import (
     NameLogProbability,
     Settings,
 )  # fmt: skip
-from modelprov.behavior.probing.speakers import GREEDY, Asked, How, ask
+from modelprov.behavior.probing.speakers import GREEDY, Asked, EndpointSpeaker, How, ask
 from modelprov.behavior.probing.subjects import Subject
 from modelprov.progress import Progress
 
@@ -115,6 +115,8 @@ def _one_model(subject: Subject, plan: Plan, log: AnswerLog, progress: Progress,
             found.log_probabilities += name_log_probabilities(
                 subject.weights, arm, asked, prompts, plan.names, plan.batch_size
             )
+    if isinstance(subject.speaker, EndpointSpeaker):
+        notes += subject.speaker.noticed()
     found.models.append(subject.about.model_copy(update={"notes": (*subject.about.notes, *notes)}))
     found.devices.append(subject.device or "a server")
     found.dtypes.append(subject.dtype or "a server's")
@@ -150,9 +152,7 @@ def _one_way(
         on_done=lambda done: progress.stage(f"{title}: {done:,} of {len(each):,}"),
     )  # fmt: skip
     told = [one.question for one in each]
-    result = count(
-        label, subject.about.role, arm, how.name, how.temperature, told, answers, plan.names, plan.backstory, plan.seed
-    )
+    result = count(label, subject.about.role, arm, how.name, how.temperature, told, answers, plan.names, plan.backstory)
     return result, _examples(label, arm, how, told, answers, plan) if how.greedy else []
 
 

@@ -116,7 +116,7 @@ class Affirmation(Frozen):
 class ArmResult(Frozen):
     """One model's answers in one arm, greedy or sampled at one temperature.
 
-    Intervals are Wilson's for greedy answers (one a question) and a bootstrap of whole questions for sampled ones.
+    Intervals are exact (Clopper and Pearson), for sampled answers on their effective number (Korn and Graubard).
     `thinking` holds the same classes for the thoughts, `by_kind` and `by_language` counts of the answers' classes.
     An arm that could not be asked has `reason` and no answers; `same_as` names the arm with the same prompts.
     """

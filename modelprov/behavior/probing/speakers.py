@@ -22,6 +22,7 @@ from modelprov.behavior.probing.hidden_prompts import Frame
 from modelprov.behavior.probing.questions import Question
 from modelprov.behavior.records import digest
 from modelprov.behavior.templates.rendering import Renderer
+from modelprov.behavior.thinking import opened_by
 from modelprov.called import called
 from modelprov.errors import EndpointError
 
@@ -151,8 +152,13 @@ class EndpointSpeaker:
 
     @property
     def identity(self) -> str:
-        """Address and name: nobody outside can tell which weights a server holds."""
-        return f"{self.address} {self.name}"
+        """Address, name and what every request adds: nobody outside can tell which weights a server holds."""
+        extra = f" {digest(dict(self.endpoint.extra))}" if self.endpoint.extra else ""
+        return f"{self.address} {self.name}{extra}"
+
+    def noticed(self) -> list[str]:
+        """What replies held in place of an answer, or beside it."""
+        return [f"of its replies, {count:,} had: {what}" for what, count in sorted(self.endpoint.noticed.items())]
 
     def prompts(self, arm: str, questions: Sequence[Question]) -> list[Prompt]:
         """Messages for the server's own template; text for the arms that go round it."""
@@ -192,6 +198,8 @@ class EndpointSpeaker:
             reply = self.endpoint.chat([dict(one) for one in prompt.messages], **settings)
         else:
             reply = self._completed(prompt.text or "", settings)
+            if reply.thinking is None and opened_by(prompt.text or ""):
+                return Spoken(reply.text, None, reply.finished)
         final = reply.text if reply.text or reply.finished else None
         return Spoken(reply.thinking, cut(final) if prompt.bare and final else final, reply.finished)
 

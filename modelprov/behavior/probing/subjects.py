@@ -18,6 +18,7 @@ from modelprov.behavior.probing.template_files import (
     special_tokens,
 )  # fmt: skip
 from modelprov.behavior.templates.rendering import Renderer
+from modelprov.behavior.thinking import opened_by
 from modelprov.checkpoints.digests import SAMPLE_COVERS
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ def endpoint_subject(
                                        else [])),
     )  # fmt: skip
     stripped = files.used.stripped if files.used is not None else None
+    if files.used is not None and files.used.shipped is not None and opened_by(files.used.shipped.around("?")):
+        endpoint.thinks = True
     return Subject(
         about,
         EndpointSpeaker(

@@ -177,5 +177,6 @@ def _tokens(number: int) -> str:
 
 def _nothing(prompts: int) -> str:
     return (
-        f"The server counts exactly the tokens of the local rendering for each of {prompts} prompts: nothing is added."
+        f"The server counts exactly the tokens of the local rendering for each of {prompts} prompts: by its own word, "
+        "nothing is added."
     )

@@ -33,9 +33,21 @@ SERVED = (
 )
 
 
-def does_not_show(models: Sequence[ModelProbed]) -> tuple[str, ...]:
-    """The limits of a probe of these models, the general ones first."""
+def few(questions: int, *, quick: bool) -> str:
+    """What so many questions about name, maker and origin cannot tell."""
+    least = 100 * (1 - 0.025 ** (1 / max(questions, 1)))
+    text = (
+        f"Rare names: with {questions:,} questions about name, maker and origin, one that no greedy answer says may "
+        f"still be said in up to {least:.1f} % of such answers."
+    )
+    more = " With --quick neither languages nor kinds of question can be told apart; leave it out for that."
+    return text + (more if quick else "")
+
+
+def does_not_show(models: Sequence[ModelProbed], questions: int = 0, *, quick: bool = False) -> tuple[str, ...]:
+    """The limits of a probe of these models, the general ones first; `questions` are those about name and maker."""
     roles = {one.role for one in models}
     missing = [text for role, text in (("parent", NO_PARENTS), ("control", NO_CONTROL)) if role not in roles]
     served = [SERVED] if any(one.digest is None for one in models) else []
-    return (CORROBORATION, NO_ALPHA, NO_ALL_CLEAR, NO_INTENT, RULES, *missing, *served)
+    rare = [few(questions, quick=quick)] if questions else []
+    return (CORROBORATION, NO_ALPHA, NO_ALL_CLEAR, NO_INTENT, RULES, *rare, *missing, *served)

@@ -2,8 +2,9 @@
 
 Stands alone (it is started by its path, isolated, without the environment of the parent) and imports nothing of
 modelprov. Reads JSON objects, one a line: first the limit of memory, then orders of template, variables, jobs and
-limits, until there are no more; writes one a job: `{"text": ...}` or `{"error": ...}`, with `"beyond": true` where a
-limit was reached. Its environment is that of transformers' `apply_chat_template`.
+limits, or of a template to be looked through for its variables, until there are no more; writes one a job:
+`{"text": ...}` or `{"error": ...}`, with `"beyond": true` where a limit was reached. Its environment is that of
+transformers' `apply_chat_template`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 import jinja2
 import jinja2.ext
+import jinja2.meta
 import jinja2.nodes
 import jinja2.parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -92,6 +94,33 @@ def render(template: jinja2.Template, variables: dict[str, Any], most: int) -> d
     return {"text": "".join(pieces)}
 
 
+def variables(sandbox: ImmutableSandboxedEnvironment, template: str) -> dict[str, list[Any]]:
+    """Every name that a template asks for without setting it, with the constants that it compares it to."""
+    names = jinja2.meta.find_undeclared_variables(sandbox.parse(template))  # folds the constants of its tree
+    found: dict[str, list[Any]] = {name: [] for name in sorted(names)}
+    for node in sandbox.parse(template).find_all(jinja2.nodes.Compare):
+        sides = [node.expr, *(operand.expr for operand in node.ops)]
+        constants = [one.value for side in sides for one in _constants(side)]
+        for side in sides:
+            if isinstance(side, jinja2.nodes.Name) and side.name in found:
+                found[side.name] += [one for one in constants if one not in found[side.name]]
+    return found
+
+
+def _constants(node: jinja2.nodes.Node) -> list[jinja2.nodes.Const]:
+    listed = node.items if isinstance(node, jinja2.nodes.List | jinja2.nodes.Tuple) else [node]
+    return [one for one in listed if isinstance(one, jinja2.nodes.Const) and isinstance(one.value, str | int | float)]
+
+
+def looked_through(sandbox: ImmutableSandboxedEnvironment, order: dict[str, Any]) -> dict[str, Any]:
+    """The answer to an order that asks for a template's variables."""
+    limit_time(order["seconds"])
+    try:
+        return {"text": json.dumps(variables(sandbox, order["template"]))}
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {str(error)[:QUOTED]}"}
+
+
 def limit_memory(memory: int) -> None:
     """Bound this process's memory (bytes) and let it write no files, where the system can."""
     with contextlib.suppress(ImportError, ValueError, OSError):
@@ -131,6 +160,9 @@ def main(lines: Iterable[str], write: Callable[[str], Any]) -> None:
         if number == 0:
             limit_memory(order["memory"])
             write("{}\n")
+            continue
+        if order.get("look_through"):
+            write(json.dumps(looked_through(sandbox, order)) + "\n")
             continue
         sandbox.globals["strftime_now"] = datetime.fromisoformat(order["now"]).strftime
         for answer in answers(order, compiled):

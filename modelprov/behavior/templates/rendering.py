@@ -8,6 +8,7 @@ text of a foreign template is rendered: what is examined, asked and evaluated is
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -98,6 +99,29 @@ class Renderer:
             except BaseException:  # such as Ctrl-C: what the process still has to say belongs to nobody
                 self._stop()
                 raise
+
+    def variables(self, template: str) -> dict[str, list[Any]]:
+        """Names that the template asks for without setting them, with the constants it compares each to.
+
+        Empty where it cannot be parsed; raises `TemplateFailedError` as `render` does.
+        """
+        digest = hashlib.sha256(template.encode("utf-8", "surrogatepass")).hexdigest()
+        with self._lock:
+            if self._ended is not None:
+                raise TemplateFailedError(_again(*self._ended, digest), ADVICE)
+            try:
+                if self._process is None:
+                    self._process = LimitedProcess(CHILD, "rendering the chat template", self.limits.memory)
+                order = {"look_through": True, "template": template, "seconds": self._seconds + FREE_SECONDS}
+                [answer] = self._process.ask(order, 1, self._seconds + FREE_SECONDS)
+            except (EndedError, TimeoutError) as error:
+                self._end(digest, str(error))
+                raise TemplateFailedError(str(error), ADVICE) from error
+            except BaseException:
+                self._stop()
+                raise
+        found: dict[str, list[Any]] = json.loads(answer.get("text") or "{}")
+        return found
 
     def _rendered(
         self, template: str, jobs: Sequence[Mapping[str, Any]], variables: Mapping[str, Any], now: datetime

@@ -145,8 +145,8 @@ def _to_odd(values: Float64) -> Float32:
     near, bits = single.astype(np.float64), single.view(np.uint32)
     moved = (near != values) & np.isfinite(single) & ((bits & np.uint32(1)) == 0)
     outward = np.abs(values) > np.abs(near)  # one further from zero is one more, whatever the sign
-    odd = bits + (moved & outward).astype(np.uint32) - (moved & ~outward).astype(np.uint32)
-    return np.asarray(odd, np.uint32).view(np.float32)
+    odd: Float32 = (bits + (moved & outward).astype(np.uint32) - (moved & ~outward).astype(np.uint32)).view(np.float32)
+    return odd
 
 
 def store(values: Float32, dtype: DType) -> Float32:

@@ -1,4 +1,4 @@
-"""Blocks of GGUF tensors: their sizes, values (by the library `gguf`), and each value's rounding cell. Reads no files.
+"""Blocks of GGUF tensors: sizes, values (common types here, others by `gguf`), rounding cells. Reads no files.
 
 A block of a few bits a weight and its scales stands for 32 or 256 numbers. The cell of a number is half a step of its
 block on either side, as the quantisers of llama.cpp round (`ggml-quants.c`): Q4_0 to Q8_0 divide by a scale of which
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Bytes, DType, Float32, Float64
+from modelprov.checkpoints.formats.gguf_common import decode_common
 from modelprov.errors import UsageError
 
 Cells = tuple[Float64, Float64]
@@ -96,7 +97,13 @@ def require_library() -> None:
 
 
 def decode(raw: Bytes, kind: Kind) -> Float32:
-    """The values of blocks uint8 [n, bytes] as float32 [n, elements]; raises `UsageError` without the library."""
+    """The values of blocks uint8 [n, bytes] as float32 [n, elements].
+
+    Raises `UsageError` without the library, for a type that only that decodes.
+    """
+    common = decode_common(raw, kind.name)
+    if common is not None:
+        return common
     require_library()
     from gguf import GGMLQuantizationType, dequantize
 

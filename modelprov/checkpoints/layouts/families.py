@@ -8,7 +8,7 @@ is not decided here: such a tensor has a reason instead of parts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -45,7 +45,11 @@ GROUPED_KINDS = ("gpt_neox", "bloom", "falcon", "refinedweb", "persimmon")
 """Beginnings of the `model_type` of families whose `query_key_value` lies by groups of heads."""
 ROW_KINDS = ("chatglm", "glm", "qwen", "gpt2")
 """The same of families whose `query_key_value` or `c_attn` has all of q first."""
-UNKNOWN_KINDS = ("minimax", "codegen", "moss")
+BIGCODE = "gpt_bigcode"
+"""The same of a family that has all of q first where there is one head of k and v, else q, k and v of every head."""
+IN_FOURS, FOURS = ("codegen", "moss"), 4
+"""The same of families whose `qkv_proj` was cut for four processors: of each its q, its v and its k."""
+UNKNOWN_KINDS = ("minimax", *IN_FOURS)
 """The same of families that have another order under one of these words."""
 
 CONV1D = re.compile(r".*\.(?:c_attn|c_proj|c_fc|q_attn)\.weight")
@@ -71,8 +75,12 @@ def fused_reading(name: str, shapes: Shapes, geometry: Geometry, others: Shapes,
     height, *width = shape[::-1] if turned else shape
     if sum(sizes) != height or sizes[1] != sizes[2] or any(list(others[each][1:]) != width for each in targets):
         return None
-    by_groups = _by_groups(found["word"], geometry.kind, shapes, sizes[0] == sizes[1])
+    by_groups = _by_groups(found["word"], geometry, shapes, sizes[0], sizes[1])
     layout = f"with {found['word']} for q, k and v"
+    if geometry.kind.startswith(IN_FOURS) and found["word"] == "qkv_proj":
+        if height % (3 * FOURS):
+            return Reading(layout, open=f"its rows are not {FOURS} times q, v and k", wanted=targets[0])
+        return _three(layout, targets, others, shape, _in_fours(sizes[0]), turned)
     if by_groups is None:
         why = "whether q, k and v lie one after the other or head by head is not known"
         return Reading(layout, open=why, wanted=targets[0])
@@ -86,6 +94,13 @@ def fused_reading(name: str, shapes: Shapes, geometry: Geometry, others: Shapes,
         rows = _grouped(groups, sizes[0] // groups, dimensions)
     else:
         rows = span(0, sizes[0]), span(sizes[0], sizes[1]), span(sizes[0] + sizes[1], sizes[2])
+    return _three(layout, targets, others, shape, rows, turned)
+
+
+def _three(
+    layout: str, targets: Sequence[str], others: Shapes, shape: Shape, rows: Sequence[Int64], turned: bool
+) -> Reading:
+    """The fused tensor as three, each of some of its rows."""
     matrix = (shape[0], shape[1]) if len(shape) == 2 else (shape[0], 1)
     parts = tuple(
         Part(target, others[target], 0, matrix, own, turned) for target, own in zip(targets, rows, strict=True)
@@ -195,8 +210,9 @@ def _place(name: str) -> str:
     return layer[1]
 
 
-def _by_groups(word: str, kind: str, shapes: Shapes, alike: bool) -> bool | None:
-    """Whether q, k and v of a group of heads lie together, q as large as k where they are `alike`; None: not known."""
+def _by_groups(word: str, geometry: Geometry, shapes: Shapes, queries: int, keys: int) -> bool | None:
+    """Whether q, k and v of a group of heads lie together, of so many rows of q and of k; None: not known."""
+    kind, alike = geometry.kind, queries == keys
     if kind.startswith(UNKNOWN_KINDS) or (word == "wqkv" and ROOT in shapes):  # Meta's Llama-4 has this word, too
         return None
     if kind.startswith("chatglm") and alike:  # the first one lies head by head, its successors do not
@@ -205,9 +221,20 @@ def _by_groups(word: str, kind: str, shapes: Shapes, alike: bool) -> bool | None
         return True
     if word in IN_A_ROW:
         return False
+    if kind.startswith(BIGCODE):
+        return alike
+    if geometry.widths == {keys} and not alike:  # a single head of k and v: both orders are the same
+        return False
     if kind.startswith(GROUPED_KINDS):
         return True
     return False if kind.startswith(ROW_KINDS) else None
+
+
+@lru_cache(maxsize=64)
+def _in_fours(rows: int) -> tuple[Int64, Int64, Int64]:
+    """Rows of q, k and v where a quarter of the rows of each lies together, q before v before k."""
+    q, v, k = np.moveaxis(np.arange(3 * rows).reshape(FOURS, 3, -1), 1, 0).reshape(3, -1)
+    return q, k, v
 
 
 @lru_cache(maxsize=64)

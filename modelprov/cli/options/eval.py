@@ -79,3 +79,10 @@ Endpoint = Annotated[
     typer.Option(metavar="URL", help="Instead of a MODEL: an OpenAI-compatible endpoint, without latent thinking."),
 ]
 Model = Annotated[str | None, typer.Option(metavar="NAME", help="The model's name at the endpoint.")]
+Thinking = Annotated[
+    str | None,
+    typer.Option(metavar="on|off", help="Ask the endpoint's chat template to think, or not to (default: its own way)."),
+]
+ExtraBody = Annotated[
+    str | None, typer.Option(metavar="JSON", help="Further fields of every request to the endpoint, as a JSON object.")
+]

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from modelprov.called import DEVICES
 from modelprov.cli.options.shared import size
 from modelprov.errors import UsageError
 from modelprov.jobs.arguments import MISSING, Location
@@ -47,6 +48,13 @@ OutDtype = Annotated[
 ]
 ShardSize = Annotated[
     int, typer.Option(metavar="SIZE", parser=size("--shard-size"), help="Most bytes in a file of weights.")
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="|".join(DEVICES),
+        help="Where to compute: auto and cpu are the processors; cuda is refused: disks and hashes bound a merge.",
+    ),
 ]
 Seed = Annotated[
     int | None, typer.Option(min=0, help="For random methods (dare, della; default: the recipe's, else 0).")

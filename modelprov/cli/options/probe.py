@@ -69,6 +69,13 @@ MaxNewTokens = Annotated[int, typer.Option(min=1, help="Longest answer, thinking
 Seed = Annotated[int, typer.Option(min=0, help="Of the sampled answers; written into the report.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Answers made at once.")]
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds for one answer of --endpoint.")]
+Thinking = Annotated[
+    str | None,
+    typer.Option(metavar="on|off", help="Ask the endpoint's chat template to think, or not to (default: its own way)."),
+]
+ExtraBody = Annotated[
+    str | None, typer.Option(metavar="JSON", help="Further fields of every request to the endpoint, as a JSON object.")
+]
 Log = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Keep every answer here (JSONL); run again to go on from it.")
 ]

@@ -45,6 +45,7 @@ def paired_units(found: Found) -> PairedUnits:
         undone(found.realignment) if found.realignment else (),
         found.realignment is None or found.realignment.exact,
         found.doubts,
+        min((test.chance for test in tests), default=1.0),
     )
 
 

@@ -17,9 +17,10 @@ class PairedUnits:
     """What the test of units says of argument number `parent` (`search/coordinates/kinship.py`).
 
     Of `units`, `agreeing` are paired alike by two kinds of their weights, `expected` by chance; `kin` of the `layers`
-    looked at are the parent's beyond chance, which for the weakest of them is `chance`. `undone` says in words what was
-    undone before all other facts were measured, nothing if they speak of the weights at their places; `exact` whether
-    that kept every bit. `doubts` names controls, strangers at their places, whose units agree as well.
+    looked at are the parent's beyond chance, which for the weakest of them is `chance`; `rarest` is the smallest chance
+    of any layer, related or not. `undone` says in words what was undone before all other facts were measured, nothing
+    if they speak of the weights at their places; `exact` whether that kept every bit. `doubts` names controls,
+    strangers at their places, whose units agree as well.
     """
 
     parent: int
@@ -32,6 +33,7 @@ class PairedUnits:
     undone: tuple[str, ...] = ()
     exact: bool = True
     doubts: tuple[str, ...] = ()
+    rarest: float = 1.0
 
 
 @dataclass(frozen=True)

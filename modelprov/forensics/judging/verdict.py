@@ -89,6 +89,7 @@ from modelprov.forensics.judging.facts import Facts, PairedUnits, Stacked
 from modelprov.forensics.judging.mixtures import PARTS, among_parents, near
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.thresholds import (
+    BEYOND_CHANCE,
     DISTINCT,
     HALF,
     KIN,
@@ -318,7 +319,8 @@ def _hidden_kinship(facts: Facts) -> Decision | None:
             signs.index(max(signs)) + 1,
         )
     paired = facts.paired
-    if paired is not None and not paired.doubts and paired.kin > 0 and paired.kin >= HALF * paired.layers:
+    kin = paired is not None and paired.kin > 0 and paired.kin >= HALF * paired.layers
+    if paired is not None and not paired.doubts and (kin or paired.rarest < BEYOND_CHANCE):
         return inconclusive(
             "weak-kinship",
             f"the raw weights hardly correlate, but {paired.agreeing:,} of {paired.units:,} units are paired alike by "

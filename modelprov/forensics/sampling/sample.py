@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -73,9 +74,9 @@ class Sample:
             self.suspect[index],
             self.lower[index],
             self.upper[index],
-            self.parents[:, index],
+            _columns(self.parents, index),
             self.group[index],
-            self.formats[:, index],
+            _columns(self.formats, index),
             None if self.given is None else self.given[index],
         )
 
@@ -92,6 +93,16 @@ class Sample:
         formats[[0, child]] = formats[[child, 0]]
         lower, upper = rounding_cells(suspect, formats[0])
         return Sample(suspect, lower, upper, parents, self.group, formats)
+
+
+def _columns(table: npt.NDArray[Any], index: Index) -> npt.NDArray[Any]:
+    """`table[:, index]`, in the same order in memory, in a third of the time: row after row."""
+    if isinstance(index, slice):
+        return table[:, index]
+    found = np.empty((index.size, len(table)), table.dtype)
+    for place, row in enumerate(table):
+        found[:, place] = row[index]
+    return found.T
 
 
 def from_values(

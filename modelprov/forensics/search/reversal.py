@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import Float64, rounding_cells
+from modelprov.checkpoints.formats.dtypes import PIECE, Float64, rounding_cells
 from modelprov.forensics.estimators import interval
 from modelprov.forensics.estimators.centring import Line, nearer
 from modelprov.forensics.estimators.precision import MANTISSA_BITS, short
@@ -137,21 +137,30 @@ def _line(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.b
     sample, stratum = fits.sample, fits.stratum
     theirs, others = sample.parents[parent], [each for each in range(len(sample.parents)) if each != parent]
     own = by_stratum[:, parent]
-    kept = chosen & ((own != 0) & (own != 1) if far else (own > 0) & (own < 1))[stratum]
-    weight, rest, cell = own[stratum], np.zeros(sample.elements), sample.upper - sample.lower
-    differs = np.zeros(sample.elements, np.bool_)
-    for other in others:
-        rest += by_stratum[:, other][stratum] * sample.parents[other]
-        differs |= sample.parents[other] != theirs
-    kept &= differs
-    if far:
-        with np.errstate(divide="ignore", invalid="ignore"):  # a weight of 1 is left out
-            apart = np.abs(theirs - rest / (1 - weight))
-            kept &= np.minimum(np.abs(weight), np.abs(1 - weight)) * apart >= FAR * cell
-    rows = np.flatnonzero(kept)  # looked for once, not once an array
+    allowed = (own != 0) & (own != 1) if far else (own > 0) & (own < 1)
+    found, left = [np.zeros(0, np.int64)], [np.zeros(0)]
+    for start in range(0, sample.elements, PIECE):
+        part = slice(start, start + PIECE)
+        places, mine = stratum[part], theirs[part]
+        rest, differs = np.zeros(mine.size), np.zeros(mine.size, np.bool_)
+        for other in others:
+            rest += by_stratum[:, other][places] * sample.parents[other, part]
+            differs |= sample.parents[other, part] != mine
+        kept = chosen[part] & allowed[places] & differs
+        if far:
+            weight = own[places]
+            with np.errstate(divide="ignore", invalid="ignore"):  # a weight of 1 is left out
+                apart = np.abs(mine - rest / (1 - weight))
+                reach = np.minimum(np.abs(weight), np.abs(1 - weight)) * apart
+                kept &= reach >= FAR * (sample.upper[part] - sample.lower[part])
+        inside = np.flatnonzero(kept)
+        found.append(start + inside)
+        left.append(rest[inside])
+    rows = np.concatenate(found)
     theirs = theirs[rows]
     lower, upper = rounding_cells(theirs, sample.formats[parent + 1][rows])
-    return Line(sample.suspect[rows], theirs, rest[rows], weight[rows], upper - lower, cell[rows])
+    cell = sample.upper[rows] - sample.lower[rows]
+    return Line(sample.suspect[rows], theirs, np.concatenate(left), own[stratum[rows]], upper - lower, cell)
 
 
 def _carried_back(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.bool_]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from modelprov.behavior.probing.arms import BARE, MEANINGS, SHIPPED, STRIPPED
+from modelprov.behavior.probing.hidden_prompts import CONDITIONS
 from modelprov.behavior.probing.results import (
     NOTHING,
     OTHER,
@@ -37,8 +38,8 @@ TERMS = (
     *(Fact(f"Arm: {arm}", f"{meaning[0].upper()}{meaning[1:]}.") for arm, meaning in MEANINGS.items()),
     Fact("Greedy, sampled", "The most likely word each time, one answer a question; or drawn at a temperature T, "
          "several answers a question."),
-    Fact("Interval", "95 %. Greedy: Wilson's score interval over the questions. Sampled: a bootstrap of whole "
-         "questions, since answers to one question are no independent draws."),
+    Fact("Interval", "95 %, exact (Clopper and Pearson). Sampled answers count as as many as would tell as "
+         "much if they were independent (Korn and Graubard), since answers to one question are not."),
     Fact("Several, refusal, other, no answer", "The answer says more than one declared name; declines or says it has "
          "no name; says none of the declared names; is empty, or a thought that never ended."),
     Fact("Zorb", "A name that no model has. Asked about, it shows how readily a model says yes; given in the system "
@@ -63,6 +64,11 @@ def leading(arm: ArmResult | None) -> ClassShare | None:
     """The name that most answers say; None where none does."""
     named = [one for one in arm.classes if one.name not in NOT_NAMES and one.count] if arm is not None else []
     return max(named, key=lambda one: one.count, default=None)
+
+
+def several(arm: ArmResult | None) -> ClassShare | None:
+    """Answers that say more than one declared name; None where there is none."""
+    return next((one for one in arm.classes if one.name == SEVERAL and one.count), None) if arm is not None else None
 
 
 def interval(share: ClassShare) -> str:
@@ -114,7 +120,9 @@ def _says(report: ProbeReport, model: str, arm: str) -> str | None:
     why = silent(report, model, arm)
     if why is not None:
         return None if why == NOT_ASKED else why
-    first = leading(arm_of(report, model, arm))
+    first, many = leading(arm_of(report, model, arm)), several(arm_of(report, model, arm))
+    if many is not None and (first is None or many.count > first.count):
+        return f"says several of the declared names at once in {interval(many)} of its answers"
     if first is None:
         return "says none of the declared names"
     return f"says {n.clean(first.name)} in {interval(first)} of its answers"
@@ -129,6 +137,10 @@ def headline(report: ProbeReport) -> str:
         what, colon, rest = why.partition(":")
         return f"{label} {what} {'as shipped' if main == SHIPPED else f'in the arm “{main}”'}{colon}{rest}"
     first, stripped = leading(arm_of(report, declared, main)), leading(arm_of(report, declared, STRIPPED))
+    many = several(arm_of(report, declared, main))
+    if many is not None and (first is None or many.count > first.count):
+        where = "" if main == SHIPPED else f", {main},"
+        return f"{label}{where} names several of the declared names at once, in {interval(many)} of its answers"
     unlike = main == SHIPPED and first is not None and stripped is not None and first.name != stripped.name
     if unlike and _replaced(report) and first is not None and stripped is not None:
         return f"{label} says {n.clean(first.name)} with its hidden prompt, {n.clean(stripped.name)} without"
@@ -181,12 +193,30 @@ def findings(report: ProbeReport) -> list[str]:
             found.append(f"{one.label}: {one.served.explanation}")
         found += [f"{one.label}: {note}." for note in one.notes]
         found += [f"{one.label}, {seen.source}: {seen.error}." for seen in one.templates if seen.error]
+    if (unlike := languages_differ(report)) is not None:
+        found.append(unlike)
     reasons: dict[tuple[str, str], list[str]] = {}
     for arm in report.arms:
         if arm.reason:
             reasons.setdefault((arm.model, arm.reason), []).append(arm.arm)
     found += [f"{model} could not be asked ({', '.join(arms)}): {why}." for (model, why), arms in reasons.items()]
     return [n.clean(text) for text in found]
+
+
+def languages_differ(report: ProbeReport) -> str | None:
+    """What the suspect mostly says in each language, where that is not the same in all; None with few questions."""
+    declared = next((one.label for one in report.models if one.role == "suspect"), "")
+    arm = arm_of(report, declared, main_arm(report))
+    if arm is None or report.settings.quick or len(arm.by_language) < 2:
+        return None
+    most = {language: max(counts, key=counts.__getitem__) for language, counts in arm.by_language.items()}
+    if len(set(most.values())) == 1:
+        return None
+    told = [
+        f"{language}: {most[language]} {arm.by_language[language][most[language]]} of "
+        f"{sum(arm.by_language[language].values())}" for language in most
+    ]  # fmt: skip
+    return f"{declared} does not answer alike in every language ({'; '.join(told)})."
 
 
 def _quoted(texts: list[str]) -> str:
@@ -206,7 +236,11 @@ def place(model: ModelProbed, hidden: HiddenPrompt) -> str:
 
 def conditions(hidden: HiddenPrompt) -> str:
     """When the hidden prompt was there."""
-    return "in every condition" if len(hidden.conditions) >= 6 else ", ".join(hidden.conditions)
+    if set(CONDITIONS) <= set(hidden.conditions):
+        return "in every condition"
+    shown = hidden.conditions[:6]
+    more = f" and {len(hidden.conditions) - 6} more" if len(hidden.conditions) > 6 else ""
+    return ", ".join(n.clean(one) for one in shown) + more
 
 
 def settings_facts(report: ProbeReport) -> tuple[Fact, ...]:

@@ -23,7 +23,7 @@ def calculated(body) -> dict:
     return chat_reply(f"<think>so</think>\\boxed{{{total}}}")
 
 
-def served(step=None, methods=("cot",), samples=1, log=None, system=None):
+def served(step=None, methods=("cot",), samples=1, log=None, system=None, at_once=1):
     """The report on a server that plays `step`, or adds up, and the bodies of what it was asked."""
     conditions, notes = plan(methods, (), samples, {"top_k": 0, "max_new_tokens": 50})
 
@@ -31,7 +31,7 @@ def served(step=None, methods=("cot",), samples=1, log=None, system=None):
         answer(200, calculated(server.requests[-1].body))(handler)
 
     with scripted(step or add_up) as server, Endpoint(server.url, "tiny", retries=0) as endpoint:
-        asking = Asking(log=log, system=system, seed=3)
+        asking = Asking(log=log, system=system, seed=3, batch_size=at_once)
         report = evaluate_served(endpoint, load_task("sums", 4), conditions, asking, Silent(), "c", notes)
         return report, [one.body for one in server.requests if one.method == "POST"]
 
@@ -67,7 +67,7 @@ def test_tokens_that_the_server_does_not_count_are_unknown_not_zero():
 def test_answers_before_a_failure_are_kept(tmp_path):
     conditions, _ = plan(("cot",), (), 1, {"top_k": 0})
     good = answer(200, chat_reply("\\boxed{1}"))
-    task, asking = load_task("sums", 4), Asking(log=tmp_path)
+    task, asking = load_task("sums", 4), Asking(log=tmp_path, batch_size=1)
     failing = scripted(good, good, answer(400, {"error": {"message": "no"}}), good)
     with failing as server, Endpoint(server.url, "tiny", retries=0) as endpoint:
         with pytest.raises(EndpointError):
@@ -76,6 +76,19 @@ def test_answers_before_a_failure_are_kept(tmp_path):
         kept = [json.loads(line).get("question") for line in log.read_text().splitlines()[1:]]
         assert kept == [one.id for one in task.questions[:2]]
         assert evaluate_served(endpoint, task, conditions, asking, Silent(), "c").answers_reused == 2
+
+
+def test_several_questions_are_asked_at_once_and_each_answer_is_its_own():
+    report, asked = served(answer(200, chat_reply("\\boxed{1}")), samples=2, at_once=4)
+    assert len(asked) == len({(body["seed"], body["messages"][-1]["content"]) for body in asked}) == 8
+    assert report.rows[0].answers_by_question == (2, 2, 2, 2)
+
+
+def test_what_came_in_place_of_answers_is_said():
+    call = {"choices": [{"message": {"content": None, "tool_calls": [{}]}, "finish_reason": "tool_calls"}]}
+    report, _ = served(answer(200, call))
+    assert "Of the server's replies to new questions, 4 had: a tool call in place of an answer." in report.notes
+    assert (report.rows[0].right, report.rows[0].unfinished_thoughts) == (0, 0)
 
 
 def test_methods_that_need_weights_are_refused_before_anything_is_asked():

@@ -11,7 +11,6 @@ from modelprov.behavior.probing.answer_log import Spoken
 from modelprov.behavior.probing.counting import count, share_of
 from modelprov.behavior.probing.names import parse_names
 from modelprov.behavior.probing.questions import Question, questions
-from modelprov.shares import wilson
 
 NAMES = parse_names(["Rio", "Nex"])
 
@@ -21,7 +20,7 @@ def said(text: str | None, thinking: str | None = None) -> Spoken:
 
 
 def counted(asked, answers, temperature=0.0, backstory=()):
-    return count("m", "suspect", "as shipped", "x", temperature, asked, answers, NAMES, backstory, 0)
+    return count("m", "suspect", "as shipped", "x", temperature, asked, answers, NAMES, backstory)
 
 
 def shares(result) -> dict[str, int]:
@@ -30,10 +29,10 @@ def shares(result) -> dict[str, int]:
 
 def test_the_published_case_gives_its_published_intervals():
     ids = [str(number) for number in range(120)]
-    nex = share_of("Nex", [number < 95 for number in range(120)], ids, sampled=False, seed=0)
-    rio = share_of("Rio", [False] * 120, ids, sampled=False, seed=0)
-    assert (round(nex.low, 3), round(nex.high, 3)) == (0.711, 0.855)
-    assert (rio.low, round(rio.high, 3)) == (0.0, 0.031)
+    nex = share_of("Nex", [number < 95 for number in range(120)], ids)
+    rio = share_of("Rio", [False] * 120, ids)
+    assert (round(nex.low, 3), round(nex.high, 3)) == (0.708, 0.86)
+    assert (rio.low, round(rio.high, 3)) == (0.0, 0.03)
 
 
 def test_answers_to_one_question_count_as_one_draw_for_the_interval():
@@ -41,22 +40,23 @@ def test_answers_to_one_question_count_as_one_draw_for_the_interval():
     alike = [number // 8 < 10 for number in range(160)]  # all eight answers to a question agree
     rng = random.Random(1)
     mixed = [rng.random() < 0.5 for _ in range(160)]
-    wide, narrow = (share_of("x", hits, clusters, sampled=True, seed=0) for hits in (alike, mixed))
+    wide, narrow = (share_of("x", hits, clusters) for hits in (alike, mixed))
     assert wide.share == 0.5
-    assert wide.high - wide.low == pytest.approx(2 * 1.96 * math.sqrt(0.25 / 20), rel=0.15)  # 20 questions, not 160
+    assert wide.high - wide.low == pytest.approx(2 * 1.96 * math.sqrt(0.25 / 20), rel=0.2)  # 20 questions, not 160
     assert narrow.high - narrow.low < 0.6 * (wide.high - wide.low)
 
 
 @pytest.mark.parametrize(("hit", "share"), [(True, 1.0), (False, 0.0)])
 def test_where_all_sampled_answers_agree_the_interval_is_that_of_the_questions(hit, share):
-    found = share_of("x", [hit] * 80, [str(number // 8) for number in range(80)], sampled=True, seed=0)
-    expected = wilson(10 if hit else 0, 10)
-    assert (found.share, found.low, found.high) == (share, expected.low, expected.high)
+    found = share_of("x", [hit] * 80, [str(number // 8) for number in range(80)])
+    open_to = 0.025 ** (1 / 10)
+    assert found.share == share
+    assert (found.low, found.high) == pytest.approx((open_to, 1) if hit else (0, 1 - open_to))
     assert found.total == 80
 
 
 def test_nothing_counted_is_no_share():
-    assert share_of("x", [], [], sampled=False, seed=0).share is None
+    assert share_of("x", [], []).share is None
 
 
 def test_names_are_counted_in_open_questions_only():

@@ -273,6 +273,7 @@ class Served:
 
     def __init__(self, status: int | None = None) -> None:
         self.status, self.seen = status, []
+        self.extra, self.noticed = {}, {}
 
     def chat(self, messages, **settings):
         from modelprov.behavior.probing.endpoint_replies import Reply

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from modelprov.checkpoints.formats.gguf_blocks import KINDS, NUMBERS, UNDECODED, Kind, cells, decode, has_cells
+from modelprov.checkpoints.formats.gguf_common import READERS
 from tests.gguf_files import BY_LIBRARY, K_QUANTS, quantised
 
 gguf = pytest.importorskip("gguf")
@@ -32,6 +33,16 @@ def test_all_types_that_hold_weights_are_decoded() -> None:
         if kind.plain is None and kind.name not in UNDECODED:
             raw = rng.integers(0, 255, (5, kind.bytes), np.uint8)
             assert decode(raw, kind).shape == (5, kind.elements)
+
+
+def test_the_common_types_are_decoded_to_the_bits_of_the_library() -> None:
+    rng = np.random.default_rng(1)
+    for name in READERS:
+        kind = kind_of(name)
+        raw = rng.integers(0, 256, (64, kind.bytes), np.uint8)  # scales that are infinite or no numbers among them
+        with np.errstate(all="ignore"):
+            theirs = gguf.dequantize(raw.reshape(1, -1), gguf.GGMLQuantizationType(NUMBERS[name]))
+        assert np.array_equal(decode(raw, kind), theirs.reshape(64, -1), equal_nan=True), name
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.02, 1e-3, 1e-6])

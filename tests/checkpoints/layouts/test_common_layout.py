@@ -351,6 +351,44 @@ def test_fused_q_k_and_v_of_gpt_neox_are_those_with_which_it_computes(tmp_path: 
     assert torch.allclose(heard[0].flatten(), (given @ weight.T + bias).flatten(), atol=1e-6)
 
 
+def test_fused_q_k_and_v_of_codegen_lie_in_quarters(tmp_path: Path) -> None:
+    config = transformers.CodeGenConfig(vocab_size=WORDS, n_embd=HIDDEN, n_head=HEADS, n_layer=1, rotary_dim=2)
+    model = transformers.CodeGenForCausalLM(config)
+    model.save_pretrained(tmp_path / "own")
+    heard: list[torch.Tensor] = []
+    for part in (model.transformer.h[0].attn.qkv_proj, model.transformer.h[0].attn.out_proj):
+        part.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0]))
+    with torch.no_grad():  # a single token attends to itself alone: what is mixed is v
+        model(torch.tensor([[3]]))
+    stored = load_file(tmp_path / "own" / "model.safetensors")
+    fused = stored.pop("transformer.h.0.attn.qkv_proj.weight").view(4, 3, -1, HIDDEN)
+    for number, word in enumerate("qvk"):
+        stored[f"transformer.h.0.attn.{word}_proj.weight"] = fused[:, number].reshape(HIDDEN, HIDDEN)
+    other = saved(tmp_path / "other", stored, config={"model_type": "gptj"})
+    assert all_alike(tmp_path / "own", other)
+    seen, _ = opened(tmp_path / "own", other)
+    weight = values(seen, "transformer.h.0.attn.v_proj.weight").view(HIDDEN, HIDDEN)
+    assert torch.allclose(heard[1].flatten(), (heard[0] @ weight.T).flatten(), atol=1e-6)
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_gpt_bigcode_has_all_of_q_first_where_there_is_a_single_head_of_k_and_v(tmp_path: Path, single: bool) -> None:
+    groups = 1 if single else HEADS
+    rows, before = HIDDEN + 2 * groups * WIDTH, "transformer.h.0.attn."
+    fused = torch.randn(rows, HIDDEN)
+    embeddings = {"transformer.wte.weight": torch.randn(WORDS, HIDDEN)}
+    config = {"model_type": "gpt_bigcode", "n_embd": HIDDEN, "n_head": HEADS, "multi_query": single}
+    own = saved(tmp_path / "own", {**embeddings, f"{before}c_attn.weight": fused}, config=config)
+    if single:
+        split = torch.split(fused, [HIDDEN, WIDTH, WIDTH])
+    else:
+        split = tuple(each.reshape(-1, HIDDEN) for each in fused.view(HEADS, 3, WIDTH, HIDDEN).unbind(1))
+    named = {f"{before}{word}_proj.weight": each.clone() for word, each in zip("qkv", split, strict=True)}
+    assert all_alike(own, saved(tmp_path / "other", {**embeddings, **named}, config={"model_type": "something"}))
+    wrong = {**named, f"{before}k_proj.weight": named[f"{before}v_proj.weight"].clone()}
+    assert not all_alike(own, saved(tmp_path / "wrong", {**embeddings, **wrong}, config={"model_type": "something"}))
+
+
 def test_fused_rows_of_a_family_that_is_not_known_are_not_compared(tmp_path: Path) -> None:
     usual, tensors = in_hf(tmp_path / "usual")
     fused = {

@@ -40,6 +40,7 @@ FORMS = {
     "mlx-8": ("MLX int8 with a scale for each 32 values", 9.0),
     "hqq-4": ("HQQ int4 with a scale for each 64 values", 4.5),
     "hqq-8": ("HQQ int8 with a scale for each 64 values", 8.5),
+    "hqq-4-by-columns": ("HQQ int4 with a scale for each 64 values", 4.5),
     "gptq-3": ("GPTQ int3 with a scale for each 32 values", 3 + 19 / 32),
     "gptq-4": ("GPTQ int4 with a scale for each 32 values", 4 + 20 / 32),
     "gptq-4-ordered-by-activations": ("GPTQ int4 with a scale for each 32 values", 4 + 20 / 32),

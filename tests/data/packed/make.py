@@ -108,12 +108,12 @@ def mlx(bits: int, size: int) -> Made:
     return named(stored), torch_of(back), {"quantization": {"group_size": size, "bits": bits}}
 
 
-def hqq(bits: int) -> Made:
+def hqq(bits: int, axis: int = 1) -> Made:
     from hqq.core.quantize import BaseQuantizeConfig, HQQLinear
 
     linear = torch.nn.Linear(COLUMNS, ROWS, bias=False)
     linear.weight.data = weights().float()
-    config = BaseQuantizeConfig(nbits=bits, group_size=64, axis=1)
+    config = BaseQuantizeConfig(nbits=bits, group_size=64, axis=axis)
     made = HQQLinear(linear, config, compute_dtype=torch.float16, device="cpu", initialize=True)
     return named(made.state_dict()), made.dequantize(), {"quantization_config": {"quant_method": "hqq"}}
 
@@ -201,6 +201,7 @@ FORMS: dict[str, Callable[[], Made]] = {
     "mlx-6": lambda: mlx(6, 64),
     "hqq-4": lambda: hqq(4),
     "hqq-8": lambda: hqq(8),
+    "hqq-4-by-columns": lambda: hqq(4, axis=0),
     "gptq-4": lambda: gptq(4, ordered=True),
     "gptq-4-ordered-by-activations": lambda: gptq(4, ordered=False),
     "gptq-3": lambda: gptq(3, ordered=True),

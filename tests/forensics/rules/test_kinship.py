@@ -9,6 +9,7 @@ import pytest
 from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.verdict import akin, decide
 from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
+from modelprov.forensics.thresholds import BEYOND_CHANCE
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, TRAINED, outcome
 
 
@@ -61,8 +62,11 @@ def test_neither_giants_nor_anything_else_hide_what_signs_bits_and_units_share()
     for changes in ({"signs": (0.0, 0.1)}, {"beyond_chance": (0.0, 0.02)}, {"paired": replace(UNDONE, undone=())}):
         assert outcome(stranger, **changes) == ("inconclusive", "weak-kinship")
         assert decide(replace(stranger, **changes)).parent == 2  # type: ignore[arg-type]
-    few = replace(UNDONE, undone=(), kin=1)
+    few = replace(UNDONE, undone=(), kin=0, rarest=BEYOND_CHANCE)
     assert outcome(stranger, paired=few) == ("unrelated", "unrelated")
+    rare = replace(few, rarest=BEYOND_CHANCE * 0.99)
+    assert outcome(stranger, paired=rare) == ("inconclusive", "weak-kinship")
+    assert outcome(stranger, paired=replace(rare, doubts=("C",))) == ("unrelated", "unrelated")
 
 
 def test_a_few_large_numbers_that_two_models_began_with_make_no_kin() -> None:

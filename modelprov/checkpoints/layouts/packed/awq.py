@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Bytes
-from modelprov.checkpoints.formats.grouped import CodeBook, Groups, Order, integers, unpack
+from modelprov.checkpoints.formats.grouped import CodeBook, Groups, Order, integers
 from modelprov.checkpoints.layouts.packed.stored import LONGEST, Found, InUnits, Packed, Stored
 from modelprov.checkpoints.sources.interface import Source
 
@@ -51,10 +51,10 @@ class Awq(InUnits):
         """See `InUnits`."""
         first, last, size = begin // EACH, -(-end // EACH), self.scales.width
         own = slice(begin - first * EACH, end - first * EACH)
-        codes = _ordered(self.words.columns(source, 4 * first, 4 * last))[:, own].T
-        zero = _ordered(self.zeros.columns(source, 4 * first, 4 * last))[:, own].T
+        codes = _ordered(self.words.columns(source, 4 * first, 4 * last))[own]
+        zero = _ordered(self.zeros.columns(source, 4 * first, 4 * last))[own]
         scale = np.ascontiguousarray(self.scales.numbers(self.scales.columns(source, begin * size, end * size)).T)
-        return Groups(np.ascontiguousarray(codes), Order.BYTES, self.shape[1], scale, -zero.astype(np.float32) * scale)
+        return Groups(codes, Order.BYTES, self.shape[1], scale, -zero.astype(np.float32) * scale)
 
 
 def find(found: Found) -> Iterator[Packed]:
@@ -72,6 +72,9 @@ def find(found: Found) -> Iterator[Packed]:
 
 
 def _ordered(words: Bytes) -> Bytes:
-    """Codes [n, outputs] of words [n, bytes]."""
-    made = unpack(words, 4).reshape(len(words), -1, EACH)
-    return made[:, :, ORDER].reshape(len(words), -1)
+    """Codes [outputs, n] of words [n, bytes]."""
+    turned = np.ascontiguousarray(words.view("<u4").T)
+    made = np.empty((len(turned), EACH, turned.shape[1]), np.uint8)
+    for output, place in enumerate(ORDER):
+        made[:, output] = (turned >> np.uint32(4 * place)) & np.uint32(15)
+    return made.reshape(-1, turned.shape[1])

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from modelprov.checkpoints.formats.grouped import CodeBook, Groups, Order, integers, unpack
 from modelprov.checkpoints.layouts.packed.stored import LONGEST, Found, InUnits, Packed, Stored, window
@@ -50,21 +51,26 @@ class Gptq(InUnits):
 
     def groups(self, source: Source, begin: int, end: int) -> Groups:
         """See `InUnits`."""
-        held = self.words.columns(source, 4 * begin, 4 * end).reshape(self.words.shape[0], end - begin, 4)
-        codes = unpack(held.transpose(1, 0, 2).reshape(end - begin, -1), self.width)
+        held = self.words.columns(source, 4 * begin, 4 * end).view("<u4")
+        words = np.ascontiguousarray(held.T).view(np.uint8)  # [outputs, bytes]
         size = self.scales.width
         scale = self.scales.numbers(self.scales.columns(source, begin * size, end * size)).T
         first, last, at = window(begin, end, self.width, self.zeros.shape[1])
         streamed = unpack(self.zeros.columns(source, 4 * first, 4 * last), self.width)
         zero = streamed[:, begin - at : end - at].T.astype(np.float32) + self.less
-        if self.index is None:
-            size = -(-self.shape[1] // self.scales.shape[0])
-            index = np.arange(self.shape[1]) // size
-        else:
-            index = self.index.bytes(source, 0, 4 * self.shape[1]).view("<i4").astype(np.int64)
-        index = np.clip(index, 0, self.scales.shape[0] - 1)
         scale = np.ascontiguousarray(scale)
-        return Groups(codes, Order.BYTES, self.shape[1], scale, -zero * scale, index)
+        codes, order = (words, Order.LOW_FIRST) if self.width == 4 else (unpack(words, self.width), Order.BYTES)
+        return Groups(codes, order, self.shape[1], scale, -zero * scale, self._index(source))
+
+    def _index(self, source: Source) -> npt.NDArray[np.int64] | None:
+        """The group of each input; None where they are in order and of equal length, which is quicker."""
+        inputs, groups = self.shape[1], self.scales.shape[0]
+        ordered = np.arange(inputs) // -(-inputs // groups)
+        stored = ordered
+        if self.index is not None:
+            stored = self.index.bytes(source, 0, 4 * inputs).view("<i4").astype(np.int64)
+        even = inputs % groups == 0 and np.array_equal(stored, ordered)
+        return None if even else np.clip(stored, 0, groups - 1)
 
 
 def find(found: Found) -> Iterator[Packed]:

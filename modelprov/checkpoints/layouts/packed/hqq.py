@@ -1,7 +1,8 @@
 """HQQ: integers in bytes, group after group of the flattened matrix; those of the first half in the high bits.
 
-`W_q` [groups · bits / 8, size], `scale` and `zero` [groups, 1], and its settings as tensors (`shape`, `axis`). A number
-is (code - zero) · scale. Scale and zero are searched, and codes are then the nearest: cells hold where all agree.
+`W_q` [groups · bits / 8, size], `scale` and `zero` [groups, 1], and its settings as tensors (`shape`, `axis`); with
+`axis` 0 all of it turned, [size · bits / 8, groups] and [1, groups]. A number is (code - zero) · scale. Scale and zero
+are searched, and codes are then the nearest: cells hold where all agree.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ WIDTHS = (1, 2, 4, 8)
 
 @dataclass(frozen=True)
 class Hqq(InUnits):
-    """A matrix; its units are groups of the flattened one."""
+    """A matrix; its units are groups of the flattened one, or with `turned` a number of each of all groups."""
 
     width: int
+    turned: bool
     codes: Stored
     scales: Stored
     zeros: Stored
@@ -34,12 +36,12 @@ class Hqq(InUnits):
     @property
     def format(self) -> str:
         """See `InUnits`."""
-        return f"HQQ int{self.width} with a scale for each {self.unit} values"
+        return f"HQQ int{self.width} with a scale for each {self._size} values"
 
     @property
     def bits(self) -> float:
         """See `InUnits`."""
-        return self.width + 8 * (self.scales.width + self.zeros.width) / self.unit
+        return self.width + 8 * (self.scales.width + self.zeros.width) / self._size
 
     @property
     def book(self) -> CodeBook:
@@ -56,9 +58,17 @@ class Hqq(InUnits):
         """See `InUnits`."""
         return self.codes.shape[1]
 
+    @property
+    def _size(self) -> int:
+        """Numbers that share a scale."""
+        return self.codes.shape[0] * 8 // self.width if self.turned else self.unit
+
     def groups(self, source: Source, begin: int, end: int) -> Groups:
         """See `InUnits`."""
-        scale, zero = (each.numbers(each.rows(source, begin, end)) for each in (self.scales, self.zeros))
+        first, last = (0, 1) if self.turned else (begin, end)
+        scale, zero = (each.numbers(each.rows(source, first, last)) for each in (self.scales, self.zeros))
+        if self.turned:
+            scale, zero = (np.broadcast_to(each, (end - begin, self.unit)) for each in (scale, zero))
         return Groups(self._codes(source, begin, end), Order.BYTES, self.unit, scale, -zero * scale)
 
     def _codes(self, source: Source, begin: int, end: int) -> Bytes:
@@ -73,16 +83,18 @@ class Hqq(InUnits):
 
 
 def find(found: Found) -> Iterator[Packed]:
-    """All matrices that are stored so, grouped along rows (axis 1)."""
+    """All matrices that are stored so, grouped along rows (axis 1) or along columns (axis 0)."""
     for name in found.ending(".W_q"):
         codes = found.get(f"{name}.W_q", "U8", sides=2)
         scales, zeros = (found.get(f"{name}.{part}", "F16", "BF16", "F32", sides=2) for part in ("scale", "zero"))
-        shape = sides(found.whole(f"{name}.shape"))
-        if codes is None or scales is None or zeros is None or shape is None or found.whole(f"{name}.axis") != (1,):
+        shape, axis = sides(found.whole(f"{name}.shape")), found.whole(f"{name}.axis")
+        if codes is None or scales is None or zeros is None or shape is None or axis not in ((0,), (1,)):
             continue
-        groups, size = scales.shape[0], codes.shape[1]
-        widths = [bits for bits in WIDTHS if groups * bits == codes.shape[0] * 8]
-        whole = scales.shape == zeros.shape == (groups, 1) and groups * size == shape[0] * shape[1]
-        if whole and len(widths) == 1 and 0 < size <= LONGEST:
+        turned, numbers = axis == (0,), shape[0] * shape[1]
+        across = codes.shape[1]
+        lines = numbers // across if across else 0  # rows of codes, one a byte
+        widths = [bits for bits in WIDTHS if lines * bits == codes.shape[0] * 8]
+        whole = scales.shape == zeros.shape == ((1, across) if turned else (lines, 1)) and lines * across == numbers
+        if whole and len(widths) == 1 and 0 < across <= LONGEST:
             used = tuple(each for each in found.stored if each.startswith(f"{name}.") and each != f"{name}.bias")
-            yield Packed(Hqq(f"{name}.weight", shape, widths[0], codes, scales, zeros), used)
+            yield Packed(Hqq(f"{name}.weight", shape, widths[0], turned, codes, scales, zeros), used)
