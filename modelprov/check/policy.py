@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field, StrictBool, StrictStr, ValidationError
 
-from modelprov.check.results import Severity
+from modelprov.check.results import WEB, Severity
 from modelprov.checkpoints.files import read_small_file
 from modelprov.errors import UsageError
 from modelprov.records import Frozen
@@ -30,8 +30,9 @@ SEE = "docs/check-policy.md lists the keys."
 class Policy(Frozen):
     """A policy, its paths already those to open; the defaults are what counts without one.
 
-    `severities` has only the rules that the policy names, by id; `required` are rules without whose judgement a check
-    does not pass; `path` is the file it came from.
+    `rule_pages` is the address under which the rules' pages are published, which reports link. `severities` has only
+    the rules that the policy names, by id; `required` are rules without whose judgement a check does not pass; `path`
+    is the file it came from.
     """
 
     path: Path | None = None
@@ -41,6 +42,7 @@ class Policy(Frozen):
     sample: bool = False
     baseline: Path | None = None
     required: tuple[str, ...] = REQUIRED
+    rule_pages: str | None = None
     severities: dict[str, Severity] = Field(default_factory=dict)
 
     def severity(self, rule: str, default: Severity) -> Severity:
@@ -57,6 +59,7 @@ class _Check(Frozen):
     sample: StrictBool = False
     baseline: StrictStr | None = Field(default=None, min_length=1)
     required: tuple[StrictStr, ...] | None = None
+    rule_pages: StrictStr | None = Field(default=None, pattern=WEB)
 
 
 def find_policy(folder: Path) -> Path | None:
@@ -107,6 +110,7 @@ def parse_policy(text: str, path: Path, rules: Mapping[str, str]) -> Policy:
         sample=check.sample,
         baseline=home / check.baseline if check.baseline is not None else None,
         required=required,
+        rule_pages=check.rule_pages,
         severities=severities,
     )
 

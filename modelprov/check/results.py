@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from modelprov.records import Frozen
 from modelprov.savable import PAGES, Page
 
 SCHEMA_VERSION = "1.1"
+WEB = r"^https?://[^\s<>\"'`]+$"
+"""What an address has to be that a report links."""
 
 
 class Severity(StrEnum):
@@ -121,7 +125,7 @@ class Lineage(Frozen):
 class CheckReport(Frozen, Page):
     """Everything that `modelprov check` found. `outcome` decides the exit code: 0, 1 or 3.
 
-    `model` is its label, `folder` where it is, as it was given.
+    `model` is its label, `folder` where it is, as it was given. `rule_pages` is where the rules' pages are published.
     """
 
     forms: ClassVar[Mapping[str, str]] = {**PAGES, ".sarif": "sarif", ".xml": "junit"}
@@ -141,3 +145,4 @@ class CheckReport(Frozen, Page):
     inputs: tuple[Input, ...]
     policy: str | None
     rules: tuple[str, ...]
+    rule_pages: str | None = Field(default=None, pattern=WEB)

@@ -67,6 +67,7 @@ def run_check(
         inputs=taken.inputs,
         policy=str(policy.path) if policy.path is not None else None,
         rules=tuple(rule for rule, one in RULES.items() if policy.severity(rule, one.severity) is not Severity.OFF),
+        rule_pages=policy.rule_pages,
     )
     return Checked(report, claims, taken, tuple(found), applied.notes)
 

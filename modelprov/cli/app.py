@@ -6,10 +6,12 @@ called.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from copy import copy
 from importlib import import_module
+from inspect import cleandoc
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -45,6 +47,9 @@ COMMANDS: Final = {
 FUNCTIONS: Final = {"eval": "evaluate"}
 """What a file offers, where that has not the name of the command, which Python has taken."""
 
+BREAK: Final = re.compile(r"\n(?! |modelprov |Example)")
+"""An end of a line that is none of the sentence's."""
+
 
 class Commands(TyperGroup):
     """The commands by name; one is imported when it is called, and help imports none."""
@@ -78,10 +83,23 @@ def loaded(name: str) -> Command:
         import_module(f"modelprov.cli.{name}"), FUNCTIONS.get(name, name)
     )
     if isinstance(offered, typer.Typer):
-        return typer.main.get_command(offered)
+        return flowing(typer.main.get_command(offered))
     alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
     alone.command(name)(offered)
-    return typer.main.get_command(alone)
+    return flowing(typer.main.get_command(alone))
+
+
+def flowing(command: Command) -> Command:
+    """The command with the paragraphs of its help on a line each, for a terminal to break at its own width.
+
+    Typer does so for the first one alone, and breaks the others where their source does. Lines that are indented, or
+    commands to type, stay lines.
+    """
+    said = cleandoc(command.help or "").split("\n\n")
+    command.help = "\n\n".join(BREAK.sub(" ", paragraph) for paragraph in said)
+    for inner in getattr(command, "commands", {}).values():
+        flowing(inner)
+    return command
 
 
 def option_called(argument: str) -> str:

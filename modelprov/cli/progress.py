@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
+    SpinnerColumn,
+    Task,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.text import Text
 
 from modelprov.foreign.shown import clean
+from modelprov.reports.numbers import duration
+
+
+class _Counted(ProgressColumn):
+    """A column of what is counted: nothing while a stage counts nothing."""
+
+    def __init__(self, column: ProgressColumn) -> None:
+        super().__init__()
+        self._column = column
+
+    def render(self, task: Task) -> RenderableType:
+        """What the column shows, or nothing."""
+        return "" if task.total is None else self._column.render(task)
 
 
 class _Line:
-    """One line that says the stage and how much of it is done; silent where nobody watches."""
+    """One line that says the step, how much of it is done and how long the run has taken; silent where nobody watches.
+
+    How many steps a run has is not known beforehand: some are done only where something was found.
+    """
 
     def __init__(self, console: Console, quiet: bool, *columns: ProgressColumn) -> None:
-        self._quiet = quiet
+        self._quiet, self._step, self._begun = quiet, 0, time.monotonic()
         self._progress = Progress(
+            SpinnerColumn("line", style="none"),
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            *columns,
+            *map(_Counted, columns),
+            _Elapsed(self._begun),
             console=console,
             transient=True,
             disable=quiet or not console.is_terminal,
@@ -45,9 +65,13 @@ class _Line:
         self._progress.stop()
 
     def stage(self, text: str, total: int = 0) -> None:
-        """Begin a stage; without a total the bar only pulses."""
+        """Begin a stage; without a total nothing is counted, and the time alone runs."""
         self._progress.start()
-        self._progress.reset(self._task, description=clean(text), total=total or None, visible=True)
+        self._step += 1
+        says = f"step {self._step}: {clean(text)}"
+        self._progress.reset(self._task, description=says, total=total, visible=True)
+        if not total:  # which Rich takes for the total of the stage before
+            self._progress.tasks[0].total = None
 
     def advance(self, done: int) -> None:
         """Count what was done."""
@@ -59,16 +83,28 @@ class _Line:
             self._progress.console.print(clean(text), soft_wrap=True)
 
 
+class _Elapsed(ProgressColumn):
+    """How long the run has taken, all its steps together."""
+
+    def __init__(self, begun: float) -> None:
+        super().__init__()
+        self._begun = begun
+
+    def render(self, task: Task) -> Text:  # noqa: ARG002
+        """As people say it, to the second."""
+        return Text(duration(int(time.monotonic() - self._begun)).replace(".0 s", " s"), style="progress.elapsed")
+
+
 class Bar(_Line):
     """A `Progress`: bytes, bytes per second and time left, where bytes flow."""
 
     def __init__(self, console: Console, quiet: bool = False) -> None:
-        columns = DownloadColumn(binary_units=False), TransferSpeedColumn(), TimeRemainingColumn()
-        super().__init__(console, quiet, *columns)
+        counted = DownloadColumn(binary_units=False), TransferSpeedColumn(), TimeRemainingColumn()
+        super().__init__(console, quiet, BarColumn(bar_width=16), *counted)
 
 
 class CountBar(_Line):
     """A `Progress`: answers, and the time that they took and will take."""
 
     def __init__(self, console: Console, quiet: bool = False) -> None:
-        super().__init__(console, quiet, MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        super().__init__(console, quiet, BarColumn(bar_width=16), MofNCompleteColumn(), TimeRemainingColumn())

@@ -14,6 +14,7 @@ from modelprov.checkpoints.plan import Plan, plan_pass, tensor_bytes
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError, UsageError
 from modelprov.forensics.estimators.precision import effective, suspect_formats
+from modelprov.forensics.preparing import prepare_kernels
 from modelprov.forensics.sampling.blocks import held_plan, partial
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata, load_sample, plan_sample, stratify
@@ -21,7 +22,6 @@ from modelprov.forensics.search.fewer import fewer
 from modelprov.forensics.search.fits import Fits, fit_sample
 from modelprov.forensics.search.recipes import tied
 from modelprov.forensics.search.reversal import turned
-from modelprov.forensics.sums.kernels.cpu import compile_kernel
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.ledger import Ledger
 from modelprov.forensics.sums.moments import Moments
@@ -68,8 +68,7 @@ def scouted(
             "Check that these are the same kind of model: `modelprov inspect CKPT` shows each one's tensors.",
         )
     strata = stratify(alignment)
-    progress.stage("preparing kernels (compiled once, on the first run)")
-    compile_kernel()
+    prepare_kernels(progress)
     plan = held_plan(alignment) if partial(checkpoints) else plan_sample(alignment, strata, elements, seed)
     if before is not None:
         before(alignment, plan)

@@ -27,7 +27,7 @@ class NotebookBar:
 
     def __init__(self, display: Callable[..., Any]) -> None:
         self._lock, self._drawn = Lock(), 0.0
-        self._text, self._done, self._total = "", 0, 0
+        self._text, self._done, self._total, self._step, self._begun = "", 0, 0, 0, time.monotonic()
         self._handle = display({"text/html": ""}, raw=True, display_id=True)
 
     def __enter__(self) -> Self:
@@ -39,9 +39,10 @@ class NotebookBar:
         self._show("")
 
     def stage(self, text: str, total: int = 0, /) -> None:
-        """Begin a stage; without a total the bar only pulses."""
+        """Begin a stage; without a total there is no bar, as nothing is counted."""
         with self._lock:
             self._text, self._done, self._total = text, 0, total
+            self._step += 1
             self._draw(now=True)
 
     def advance(self, done: int, /) -> None:
@@ -54,8 +55,9 @@ class NotebookBar:
         if not now and time.monotonic() - self._drawn < BETWEEN:
             return
         self._drawn = time.monotonic()
-        share = f' value="{min(1.0, self._done / self._total):.3f}"' if self._total else ""
-        self._show(f"<progress{share}></progress> {escape(clean(self._text))}")
+        done = f'<progress value="{min(1.0, self._done / self._total):.3f}"></progress> ' if self._total else ""
+        begun = f"after {time.monotonic() - self._begun:.0f} s"
+        self._show(f"{done}Step {self._step}, {begun}: {escape(clean(self._text))}")
 
     def _show(self, page: str) -> None:
         self._handle.update({"text/html": page}, raw=True)

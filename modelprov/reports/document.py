@@ -6,8 +6,9 @@ Markdown text and a page differ on purpose in length, a block says so: `Only`, `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Flag, auto
 from typing import Literal, NamedTuple
 
@@ -99,10 +100,11 @@ class Text:
 
 @dataclass(frozen=True)
 class Facts:
-    """Named values; `terms` are words and what they mean."""
+    """Named values; `terms` are words and what they mean. With a `mark` a link of a page can lead to each."""
 
     items: Sequence[Fact]
     terms: bool = False
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,14 +112,16 @@ class Grid:
     """A table; `narrow` is its form for 80 columns, where another one says more there.
 
     Its caption is shown where it is `titled`; elsewhere a heading says the same, and only a screen reader hears it.
-    With `total` the last row is a sum. `looks` widens columns of a page: codes, ids, names.
+    With `total` the last row is a sum. `looks` widens columns of a page: codes, ids, names; `stacked` puts the cells of
+    a row below each other on a phone. `links` says where cells of a page lead, by their text.
     """
 
     table: Table
     narrow: Table | None = None
     titled: Medium = NOWHERE
     total: bool = False
-    looks: Literal["", "codes", "ids", "names"] = ""
+    looks: Literal["", "codes", "ids", "names", "stacked"] = ""
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -280,6 +284,11 @@ def below(blocks: Iterable[Block]) -> tuple[Block, ...]:
             case _:
                 lower.append(block)
     return tuple(lower)
+
+
+def anchor(mark: str, name: str) -> str:
+    """Where a link of a page leads: to the fact of this name among those of this mark."""
+    return f"{mark}-{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}"
 
 
 def make_table(caption: str, columns: Iterable[Column], rows: Iterable[Sequence[str]], note: str = "") -> Table:

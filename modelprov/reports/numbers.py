@@ -2,13 +2,13 @@
 
 Three promises hold everywhere. A share that is not exactly one never reads "100 %" and one that is not exactly zero
 never reads "0 %". Bounds are rounded outwards, so a printed interval always holds the measured one. Whatever was not
-measured (None, or a number that is not finite) reads as a dash.
+measured (None, or a number that is not finite) reads as a dash. A half is rounded up, as people round what they read.
 """
 
 from __future__ import annotations
 
 import math
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from modelprov.foreign.shown import clean as clean  # noqa: PLC0414  (reports say n.clean)
 
@@ -56,7 +56,7 @@ def _decimals(value: float, places: int, rounding: str) -> str:
     return text.removeprefix("-") if not text.strip("-0.") else text
 
 
-def share(value: float | None, places: int = 2, rounding: str = ROUND_HALF_EVEN) -> str:
+def share(value: float | None, places: int = 2, rounding: str = ROUND_HALF_UP) -> str:
     """Return a share between 0 and 1 as a percentage; 0.99996 is ">99.99 %", never "100 %"."""
     value = finite(value)
     if value is None:
@@ -84,7 +84,7 @@ def cosine(value: float | None, places: int = 4) -> str:
         return MISSING
     if abs(value) == 1:
         return f"{value:.0f}"
-    text = _decimals(value, places, ROUND_HALF_EVEN)
+    text = _decimals(value, places, ROUND_HALF_UP)
     if abs(value) < 1 and abs(float(text)) >= 1:
         edge = f"{1 - 10.0**-places:.{places}f}"
         return f">{edge}" if value > 0 else f"<-{edge}"
@@ -94,7 +94,7 @@ def cosine(value: float | None, places: int = 4) -> str:
 def number(value: float | None, places: int = 4) -> str:
     """Return a plain number with fixed decimals."""
     value = finite(value)
-    return MISSING if value is None else _decimals(value, places, ROUND_HALF_EVEN)
+    return MISSING if value is None else _decimals(value, places, ROUND_HALF_UP)
 
 
 def _places(spread: float, fewest: int = 3, most: int = 8) -> int:
@@ -119,7 +119,7 @@ def coefficient(value: float | None, low: float | None = None, high: float | Non
     if value is None:
         return MISSING
     places = 3 if low is None or high is None else _places(high - low)
-    return _decimals(value, places, ROUND_HALF_EVEN)
+    return _decimals(value, places, ROUND_HALF_UP)
 
 
 def tolerance(value: float | None, low: float | None, high: float | None) -> str:
@@ -135,7 +135,7 @@ def tolerance(value: float | None, low: float | None, high: float | None) -> str
     if digit == 10:
         digit, exponent = 1, exponent + 1
     if exponent >= -3:
-        return f"±{_decimals(digit * 10.0**exponent, max(0, -exponent), ROUND_HALF_EVEN)}"
+        return f"±{_decimals(digit * 10.0**exponent, max(0, -exponent), ROUND_HALF_UP)}"
     return f"±{digit}e{exponent}"
 
 
@@ -145,9 +145,9 @@ def with_error(value: float | None, error: float | None) -> str:
     if value is None:
         return MISSING
     if error is None or error <= 0:
-        return _decimals(value, 4, ROUND_HALF_EVEN)
+        return _decimals(value, 4, ROUND_HALF_UP)
     places = _places(error, fewest=0)
-    return f"{_decimals(value, places, ROUND_HALF_EVEN)} ± {_decimals(error, places, ROUND_CEILING)}"
+    return f"{_decimals(value, places, ROUND_HALF_UP)} ± {_decimals(error, places, ROUND_CEILING)}"
 
 
 def scientific(value: float | None) -> str:

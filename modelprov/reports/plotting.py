@@ -21,6 +21,7 @@ Draw = Callable[[], str]
 
 INK, QUIET, FAINT, ACCENT, PAPER = "#010101", "#020202", "#030303", "#040404", "#050505"
 _VARIABLES = {INK: "--ink", QUIET: "--quiet", FAINT: "--rule", ACCENT: "--accent", PAPER: "--paper"}
+TIP = "tip-"
 _WIDTH = 7.6
 _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _STYLE = {
@@ -68,10 +69,21 @@ def svg(draw: Callable[[Figure], None], name: str, description: str, height: flo
     text = re.sub(r"'DejaVu Sans'(, [^;\"]*)?", "var(--sans)", text)
     for placeholder, variable in _VARIABLES.items():
         text = text.replace(placeholder, f"var({variable})")
+    text = re.sub(rf'<g id="{name}-{TIP}([^"]*)">', _tipped, text)
     box = re.search(r'viewBox="[^"]*"', text)
     label = html.escape(description, quote=True)
     head = f'<svg {box.group() if box else ""} role="img" aria-label="{label}"><title>{label}</title>'
     return head + re.sub(r"\n\s*\n", "\n", text[text.index(">") + 1 :]).strip()
+
+
+def tip(says: str) -> str:
+    """What to give an artist as its `gid`, so that a page says this of it: under a pointer, and read aloud on focus."""
+    return TIP + says.encode().hex()
+
+
+def _tipped(found: re.Match[str]) -> str:
+    says = html.escape(bytes.fromhex(found[1]).decode(), quote=True)
+    return f'<g class="tipped" tabindex="0" role="img" aria-label="{says}"><title>{says}</title>'
 
 
 def nice_range(values: Sequence[float], whole: tuple[float, float] | None = None) -> tuple[float, float]:

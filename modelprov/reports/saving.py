@@ -95,7 +95,8 @@ def rendered(form: str, result: Result) -> str:
     if form == "sarif" and form in result.forms.values():
         from modelprov.reports.checking.sarif import render_sarif
 
-        return render_sarif(cast("CheckReport", result))
+        check = cast("CheckReport", result)
+        return render_sarif(check, pages=check.rule_pages)
     if form == "junit" and form in result.forms.values():
         from modelprov.reports.checking.junit import render_junit
 

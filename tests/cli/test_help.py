@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -27,9 +28,10 @@ def commands() -> Iterator[tuple[tuple[str, ...], object]]:
     yield from below({name: loaded(name) for name in COMMANDS}, ())
 
 
-@pytest.mark.parametrize(
-    ("words", "command"), commands(), ids=lambda one: " ".join(one) if isinstance(one, tuple) else ""
-)
+EVERY = list(commands())
+
+
+@pytest.mark.parametrize(("words", "command"), EVERY, ids=lambda one: " ".join(one) if isinstance(one, tuple) else "")
 def test_help_shows_every_word_and_every_default(
     words: tuple[str, ...], command: object, modelprov: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -46,6 +48,18 @@ def test_help_shows_every_word_and_every_default(
             assert f"[default: {default}]" in shown, parameter.name
         elif default is None and getattr(kind, "annotation", None) in (int, float) and not parameter.multiple:
             assert "default:" in said, parameter.name
+
+
+@pytest.mark.parametrize("words", [words for words, _ in EVERY], ids=" ".join)
+def test_no_line_of_help_ends_before_its_width_asks_for_it(
+    words: tuple[str, ...], modelprov: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERMINAL_WIDTH", "80")
+    lines = [line.strip() for line in modelprov(*words, "--help").out.split("╭", maxsplit=1)[0].splitlines()]
+    for line, after in itertools.pairwise(lines):
+        if line and after and not after.startswith(("modelprov ", "Example")):
+            assert len(line) + 1 + len(after.split()[0]) > 77, f"{line!r} has room for {after!r}"
 
 
 def test_the_list_says_of_every_command_what_its_own_help_begins_with() -> None:

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
+from pydantic import ValidationError
 from rich.console import Console
 
 from modelprov.check.results import CheckReport, Lineage, Location, NotJudged
@@ -160,3 +161,34 @@ def test_every_format_renders_by_its_name() -> None:
     starts = {"json": "{", "markdown": "## modelprov check", "html": "<!doctype html>", "sarif": "{", "junit": "<?xml"}
     for name, start in starts.items():
         assert rendered(name, checks.found()).lower().startswith(start)
+
+
+def test_each_rule_that_is_spoken_of_leads_to_its_own_section_or_to_its_published_page() -> None:
+    found = checks.found()
+    page = rendered("html", found)
+    for one in (*found.findings, *found.not_judged):
+        assert f'<a href="#rule-{one.rule.lower()}">{one.rule} {one.name}</a>' in page
+        assert f'<dt id="rule-{one.rule.lower()}">{one.rule}</dt>' in page
+        assert f"docs/rules/{one.rule}.md" in page
+    published = found.model_copy(update={"rule_pages": "https://example.org/rules/"})
+    assert 'href="https://example.org/rules/MP101.md"' in rendered("html", published)
+    assert '"helpUri": "https://example.org/rules/MP101.md"' in published.rendered("sarif")
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", 'https://a" onclick="b', "rules/", "file:///etc"])
+def test_nothing_but_an_address_of_the_web_is_linked(address: str) -> None:
+    told = json.loads(checks.found().rendered("json")) | {"rule_pages": address}
+    with pytest.raises(ValidationError):
+        CheckReport.model_validate(told)
+
+
+def test_on_a_phone_every_cell_of_a_finding_says_which_column_it_is_of() -> None:
+    page = rendered("html", checks.found())
+    assert page.count('data-label="Finding"') == len(checks.found().findings)
+    assert 'class="stacked"' in page
+
+
+def test_a_command_to_type_is_a_block_of_its_own() -> None:
+    lineage = checks.found().lineage
+    assert lineage is not None
+    assert f"<code>{lineage.command}</code>" in rendered("html", checks.found())

@@ -121,3 +121,9 @@ def test_control_and_invisible_characters_become_visible() -> None:
 @given(st.text(max_size=20))
 def test_ascii_only_is_ascii(text: str) -> None:
     assert n.ascii_only(text).isascii()
+
+
+def test_a_half_is_rounded_up_as_people_round() -> None:
+    assert (n.number(0.565, 2), n.number(0.125, 2), n.coefficient(0.5645), n.share(0.00125)) == (
+        "0.57", "0.13", "0.565", "0.13 %",
+    )  # fmt: skip

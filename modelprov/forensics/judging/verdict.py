@@ -111,9 +111,9 @@ def decide(facts: Facts) -> Decision:
         return _undone(decision, facts, facts.paired)
     if decision.class_ is VerdictClass.INCONCLUSIVE or _enough(decision, facts):
         return decision
-    alone = f"those alone would be called {decision.class_} (rule {decision.rule})"
+    alone = f"those alone would be called {decision.class_}"
     if held(decision, facts) < 1:
-        alone = f"only {held(decision, facts):.0%} of those would be called {decision.class_} (rule {decision.rule})"
+        alone = f"only {held(decision, facts):.0%} of those would be called {decision.class_}"
     return inconclusive(
         "partial",
         f"only {facts.compared:.0%} of its weights, and {facts.compared_decisive:.0%} of those in matrices, could be "

@@ -19,10 +19,10 @@ from modelprov.checkpoints.layouts.realignment import Realignment
 from modelprov.checkpoints.plan import Plan, plan_pass
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Checkpoint, Component
 from modelprov.errors import CouldNotJudgeError
+from modelprov.forensics.preparing import prepare_kernels
 from modelprov.forensics.sampling.scout import plan_sample, stratify
 from modelprov.forensics.search.coordinates.looking import of_originals, views
 from modelprov.forensics.sums.kernels.choose import pick_device
-from modelprov.forensics.sums.kernels.cpu import compile_kernel
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.moments import NONFINITE
 from modelprov.forensics.sums.sweep import block_bytes, sweep
@@ -126,9 +126,8 @@ def reproduce(
     suspect, expected = models = in_common_layout((suspect, expected))
     alignment = _aligned(*(models if realignment is None else views(models, realignment)))
     whole = alignment if realignment is None else of_originals(alignment, models, realignment)
-    progress.stage("preparing kernels (compiled once, on the first run)")
     device = pick_device("cpu")
-    compile_kernel()
+    prepare_kernels(progress)
     threads = limits.threads or max(2, processors())
     plan = plan_pass(alignment, block_bytes(limits.memory, threads, 2, device))
     progress.stage("comparing every weight", plan.bytes)

@@ -146,7 +146,7 @@ def _grounds(placed: Placed) -> list[str]:
             f"(by chance {n.scientific(tie.chance)}), {n.share(tie.equal)} equal numbers."
         )
     if placed.summary:
-        told.append(f"In the words of compare ({placed.verdict}, {placed.rule}): {placed.summary}")
+        told.append(f"In the words of compare ({placed.verdict}): {placed.summary}")
     return told
 
 

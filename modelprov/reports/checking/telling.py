@@ -46,9 +46,16 @@ def findings(report: CheckReport) -> tuple[Block, ...]:
     found = w.counted(report)
     return (
         Only(TERMINAL, [block for finding in found for block in _finding(finding)]),
-        Only(WRITTEN, [Heading("Findings"), Grid(w.findings_table(found)), Text(NONE if not found else "")]),
+        Only(
+            WRITTEN,
+            [
+                Heading("Findings"),
+                Grid(w.findings_table(found), looks="stacked", links=w.links(report)),
+                Text(NONE if not found else ""),
+            ],
+        ),
         Heading("Accepted findings", 3, short="Accepted by the baseline"),
-        Grid(w.accepted_table(report)),
+        Grid(w.accepted_table(report), looks="stacked", links=w.links(report)),
     )
 
 
@@ -61,10 +68,10 @@ def claims(report: CheckReport) -> tuple[Block, ...]:
     """What became of each claim, and which rules lacked evidence."""
     return (
         Heading("Claims"),
-        Grid(w.claims_table(report)),
+        Grid(w.claims_table(report), looks="stacked"),
         Only(PAGE, [] if report.claims else [Text("Nothing was claimed that could be read.")]),
         Heading("Not judged"),
-        Grid(w.not_judged_table(report)),
+        Grid(w.not_judged_table(report), looks="stacked", links=w.links(report)),
     )
 
 
@@ -75,6 +82,9 @@ def rest(report: CheckReport) -> tuple[Block, ...]:
         Heading("Weights"),
         Only(PAGE, [Text(said)]),
         Facts(w.lineage_facts(report)),
+        Text("To run the comparison again:" if report.lineage is not None else ""),
+        Code("" if report.lineage is None else n.clean(report.lineage.command), "sh", wrap=True),
+        Only(PAGE, [Heading("Rules spoken of here"), Facts(w.rule_facts(report), terms=True, mark=w.MARK)]),
         Fold("Checkpoints", [Grid(w.inputs_table(report))], level=2),
         Fold("What this does not show", [Bullets(w.DOES_NOT_SHOW)], level=2),
         Fold("Run", [Facts(w.run_facts(report)), Code(n.clean(report.command), "sh", wrap=True)], level=2),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from modelprov.check.results import CheckReport, Claim, Finding, Location, Severity
 from modelprov.reports import numbers as n
-from modelprov.reports.document import Colours, Column, Fact, Table, facts, make_table
+from modelprov.reports.document import Colours, Column, Fact, Table, anchor, facts, make_table
 
 TITLES = {"passed": "Passed", "findings": "Findings", "could not judge": "Could not judge"}
 COLOURS = {
@@ -12,6 +14,7 @@ COLOURS = {
     "findings": Colours("#8a3d12", "#f0a679", "red"),
     "could not judge": Colours("#50555e", "#b9bfca", "yellow"),
 }
+MARK = "rule"
 ORDER = (Severity.ERROR, Severity.WARNING, Severity.NOTE)
 DOES_NOT_SHOW = (
     "A parent that neither the card nor anyone else named: only candidates on this machine are compared.",
@@ -172,7 +175,33 @@ def lineage_facts(report: CheckReport) -> tuple[Fact, ...]:
         ("Compared", f"{n.share(found.covered)} of the weights" if found.covered < 1 else ""),
         ("Controls", ", ".join(found.controls)),
         ("No finding rests on it", found.doubt),
-        ("Run it again", found.command),
+    )
+
+
+def _spoken(report: CheckReport) -> dict[str, str]:
+    """Names by id of the rules that found something or could not be judged, in order."""
+    named = {one.rule: one.name for one in report.findings} | {one.rule: one.name for one in report.not_judged}
+    return dict(sorted(named.items()))
+
+
+def links(report: CheckReport) -> dict[str, str]:
+    """Where each cell that names a rule leads: to the rule's page where one is published, else to its section here."""
+    base = (report.rule_pages or "").rstrip("/")
+    return {
+        f"{rule} {name}": f"{base}/{quote(rule)}.md" if base else f"#{anchor(MARK, rule)}"
+        for rule, name in _spoken(report).items()
+    }
+
+
+def rule_facts(report: CheckReport) -> tuple[Fact, ...]:
+    """What each rule that is spoken of asks, and which page of the documentation says the rest."""
+    from modelprov.check.rules import RULES
+
+    return facts(
+        *(
+            (rule, f"{RULES[rule].title if rule in RULES else name} (docs/rules/{rule}.md)")
+            for rule, name in _spoken(report).items()
+        )
     )
 
 

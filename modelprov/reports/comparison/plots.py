@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from modelprov.forensics.results import Measures
 from modelprov.reports import numbers as n
 from modelprov.reports.comparison.report import Report
-from modelprov.reports.plotting import ACCENT, PAPER, QUIET, Draw, nice_range, svg
+from modelprov.reports.plotting import ACCENT, PAPER, QUIET, Draw, nice_range, svg, tip
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,11 +56,21 @@ def alpha_by_layer(report: Report) -> Draw | None:
             axes.plot(*_xy(exact), "o", color=ACCENT, ms=3.5, label="respecting rounding")
         bounded = [layer for layer, _ in exact if layer in lows and layer in highs]
         axes.vlines(bounded, [lows[i] for i in bounded], [highs[i] for i in bounded], color=ACCENT, lw=1.5)
+        for layer, value in exact or squares:
+            low, high = lows.get(layer), highs.get(layer)
+            says = f"Layer {layer}, all components: α {n.coefficient(value, low, high)}"
+            bounds = n.interval(low, high)
+            _answering(axes, layer, value, says + (f", interval {bounds}" if bounds != n.MISSING else ""))
         _frame(axes, [layer for layer, _ in exact + squares], nice_range(values, (0.0, 1.0)), "α")
         figure.legend(loc="outside upper left", ncols=3, frameon=False, handletextpad=0.4)
 
     text = f"Mixing coefficient by layer, from {n.number(min(values), 3)} to {n.number(max(values), 3)}"
     return partial(svg, draw, "alpha", text, 2.7)
+
+
+def _answering(axes: Axes, layer: int, value: float, says: str) -> None:
+    """An unseen disc over a point, wide enough for a finger, that says what the point is."""
+    axes.plot([layer], [value], "o", ms=9, color=PAPER, alpha=0.0, mew=0, gid=tip(says))
 
 
 def _xy(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
@@ -75,6 +85,8 @@ def _one_series(points: Sequence[tuple[int, float]], name: str, label: str, text
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
         axes.plot(*_xy(points), "o-", color=ACCENT, ms=3.5, lw=0.8)
+        for layer, value in points:
+            _answering(axes, layer, value, f"Layer {layer}, all components: {label.lower()} {n.cosine(value)}")
         _frame(axes, [layer for layer, _ in points], nice_range(values), label)
 
     return partial(svg, draw, name, f"{text}, from {n.cosine(min(values))} to {n.cosine(max(values))}", 2.3)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from modelprov.checkpoints.adapters.joining import AS_MERGED
-from modelprov.checkpoints.single_file import TAKEN_FIRST
 from modelprov.forensics.results import Evidence, History, VerdictClass
 from modelprov.reports import numbers as n
 from modelprov.reports.comparison import words
@@ -46,36 +44,14 @@ def headline(report: Report) -> str:
 def _place(report: Report) -> str:
     """Where on the line between two parents, and how much lies beside it."""
     mixing, beside = report.mixing, n.finite(report.after_merge.sigma_relative)
-    place = (
-        f" at {n.number(mixing.alpha, 2)}" if n.finite(mixing.alpha) is not None and len(parents(report)) == 2 else ""
-    )
+    between = n.finite(mixing.alpha) is not None and len(parents(report)) == 2
+    place = f" at {n.coefficient(mixing.alpha)}" if between else ""
     return place + (f", with {n.share(beside)} of their distance beside it" if beside else "")
 
 
 def summary(report: Report) -> str:
     """Return the verdict in one or two sentences."""
     return n.clean(report.verdict.summary)
-
-
-def meaning(report: Report) -> str:
-    """Return what this kind of verdict means."""
-    if report.method is None or report.verdict.rule != "method":
-        return words.VERDICTS[report.verdict.class_].meaning
-    return words.BY_METHOD if report.method.by_chance is None else words.BY_MASK
-
-
-def verdict_notes(report: Report) -> tuple[str, ...]:
-    """Return what a reader must know beside the verdict: why it is inconclusive, roles, sampling, another model."""
-    verdict = report.verdict
-    notes = [n.clean(text) for text in (verdict.reason, verdict.roles) if text and text not in verdict.summary]
-    if verdict.formerly:
-        notes.append(words.FORMERLY.get(verdict.formerly, words.RENAMED).format(former=n.clean(verdict.formerly)))
-    if report.beyond is not None and (report.beyond.lattice or report.beyond.rank is not None):
-        notes.append(n.clean(report.beyond.words or ""))
-    if report.mode == "sample":
-        notes.append(f"{words.SAMPLED} ({n.share(report.coverage.read_share)} of the suspect.)")
-    notes += [f"{n.clean(note)}." for note in report.coverage.notes if TAKEN_FIRST in note or AS_MERGED in note]
-    return tuple(notes)
 
 
 def key_figures(report: Report) -> tuple[Figure, ...]:
@@ -91,7 +67,7 @@ def key_figures(report: Report) -> tuple[Figure, ...]:
     if report.verdict.class_ is VerdictClass.MERGE:  # near a line, rounding alone gives most bits
         found.append(_reproduced(report))
     if report.verdict.class_ is VerdictClass.ON_LINE:
-        found.append(Figure("Beside the line", n.share(after.sigma_relative), "of the distance between the parents"))
+        found.append(Figure("Beside the line", _beside(report), "of the distance between the parents"))
     equal = [
         Figure(f"Bit-equal to {label}", n.at_least(row.equal.get(label)), f"of {n.compact(row.elements)} weights")
         for _, label in parents(report)
@@ -242,7 +218,7 @@ def after_facts(report: Report) -> tuple[Fact, ...]:
     return facts(
         ("Agreement", _of(n.share(after.agreement), after.agreement_elements)),
         ("Betweenness", _of(n.share(after.betweenness), after.betweenness_elements)),
-        ("Beside the mix, of the parents' distance", n.share(after.sigma_relative)),
+        ("Beside the mix, of the parents' distance", _beside(report)),
         ("σ", _plus(n.scientific(after.sigma), n.scientific(after.sigma_standard_error))),
         ("α by likelihood", n.with_error(after.alpha, after.alpha_standard_error)),
     )
@@ -266,6 +242,12 @@ def beyond_facts(report: Report) -> tuple[Fact, ...]:
         ("Rank, at most", n.count(found.rank) if found.rank is not None else ""),
         *likenesses,
     )
+
+
+def _beside(report: Report) -> str:
+    """What lies beside the mix; a zero was counted where a recipe gives every bit, else it is hidden by rounding."""
+    measured = report.after_merge.sigma_relative
+    return "no more than rounding" if measured == 0 and report.reproduction.bit_equal != 1 else n.share(measured)
 
 
 def _of(value: str, elements: int) -> str:

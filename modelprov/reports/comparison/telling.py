@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from modelprov.forensics.results import Measures
 from modelprov.reports import numbers as n
-from modelprov.reports.comparison import drawings, elsewhere, sections, tables, words
+from modelprov.reports.comparison import drawings, elsewhere, meaning, sections, tables, words
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.document import (
     EVERYWHERE,
@@ -47,8 +47,8 @@ def tell(report: Report) -> Document:
         headline=sections.headline(report),
         summary=sections.summary(report),
         summary_leads=True,
-        meaning=sections.meaning(report),
-        notes=sections.verdict_notes(report),
+        meaning=meaning.meaning(report),
+        notes=meaning.notes(report),
         figures=sections.key_figures(report),
         colours=kind.colours,
         blocks=(
@@ -69,7 +69,8 @@ def tell(report: Report) -> Document:
         about="report on where model weights come from",
         started=report.environment.started,
         version=report.environment.modelprov,
-        more=f"All numbers, for every tensor, are in the JSON report (schema {report.schema_version}).",
+        more="All numbers, for every tensor, and the name of the rule that decided are in the JSON report "
+        f"(schema {report.schema_version}).",
     )
 
 
@@ -124,7 +125,6 @@ def _evidence(report: Report) -> tuple[Block, ...]:
     return (
         Heading("What the verdict rests on", short="Rests on", listed=True),
         *rests_on(report),
-        Only(PAGE, [Text(f"Deciding rule: {report.verdict.rule}.", quiet=True)]),
     )
 
 

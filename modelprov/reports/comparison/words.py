@@ -21,11 +21,11 @@ class VerdictWords(NamedTuple):
 
 
 BY_METHOD = (
-    "Computed again from the parents, the method that the headline names gives the bits of the weights that were read "
-    "whole. That is certain, and says nothing of who made which file."
+    "Computed again from the parents, the method that is named here gives {bits} of the weights that were read whole. "
+    "That is certain, and says nothing of who made which file."
 )
 BY_MASK = (
-    "The method that the headline names drops changes at random: what was kept is what it makes of the parents, the "
+    "The method that is named here drops changes at random: what was kept is what it makes of the parents, the "
     "draw itself cannot be repeated. It says nothing of who made which file."
 )
 
@@ -33,36 +33,37 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
     VerdictClass.COPY: VerdictWords(
         "Copy",
         "{suspect} is a copy of {parent}",
-        "The weights compared are those of one parent, to the precision that they hold. Whatever differs is listed by "
-        "component.",
+        "The weights that the headline speaks of are those of one parent, to the precision that they hold. Whatever "
+        "differs is listed by component.",
         Colours("#8a3d12", "#f0a679", "yellow"),
     ),
     VerdictClass.MERGE: VerdictWords(
         "Merge",
         "{suspect} is a mix of {parents}",
-        "The weights that the headline speaks of lie where a fixed mix of the parents puts them, to within the "
-        "rounding of the stored numbers. That is certain, and says nothing of who made which file.",
+        "The weights that the headline speaks of lie where mixing the parents by fixed weights puts them, to within "
+        "the rounding of the stored numbers. That is certain, and says nothing of who made which file.",
         Colours("#1c4f8f", "#8fbcf2", "blue"),
     ),
     VerdictClass.ON_LINE: VerdictWords(
         "On a line",
         "{suspect} lies on the line between {parents}",
-        "The weights are close to a fixed mix of the parents, but not so close that rounding explains the rest. This "
-        "asks for a look; it is no finding.",
+        "The weights lie at a fixed mix of the parents or close to it, and no exact mix was shown. This asks for a "
+        "look; it is no finding.",
         Colours("#5a3a8e", "#c3a8f0", "magenta"),
     ),
     VerdictClass.SAME_ORIGIN: VerdictWords(
         "Same origin",
         "{suspect} shares its origin with {parent}",
-        "The weights lie near one parent, and away from it in a direction that no other checkpoint given explains. "
-        "Which came first, or whether both come from a third checkpoint, they do not show.",
+        "The weights lie near one parent. Which came first, or whether both come from a third checkpoint, they do not "
+        "show.",
         Colours("#0b645a", "#74cfc0", "cyan"),
     ),
     VerdictClass.OTHER_COORDINATES: VerdictWords(
         "Related, in other coordinates",
         "{suspect} is related to {parent}, in other coordinates",
-        "At their own places the weights share little; once what was reordered, rotated or rescaled inside is undone, "
-        "they do. Such a change costs nothing and leaves what a model does as it was. What else was done is open.",
+        "Once what was changed inside is undone, the weights share more than they do at their own places. Reordering, "
+        "rotating or rescaling costs nothing and leaves what a model does as it was; cutting or repeating parts does "
+        "not. What else was done is open.",
         Colours("#7a2e5d", "#eda3cf", "magenta"),
     ),
     VerdictClass.UNRELATED: VerdictWords(
@@ -78,6 +79,17 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
         Colours("#50555e", "#b9bfca", "white"),
     ),
 }
+
+BESIDE = "Beside that mix lies more than the rounding of the numbers compared."
+BESIDE_ROUNDING = "What lies beside that mix may be rounding alone."
+BESIDE_UNMEASURED = "How much lies beside that mix was not measured."
+BESIDE_TRACED = "How much lies beside that mix was measured with its rounding in it."
+"""What a place on a line has beside it, by how that was measured; said by the summary too, so never in a class."""
+NO_PLAIN_MIX = "No plain mix with the others that were given accounts for what lies between the two."
+FEW_OTHERS = "The few weights that the recipe does not give again may lie elsewhere."
+MERGE_UNTESTED = "A merge was not tested"
+ONE_PARENT = f"One parent was given. {MERGE_UNTESTED}: that takes a second one."
+NO_CONTROL = "No control was run: how a model that nobody suspects would fare here is not known."
 
 HISTORIES = "The weights do not choose among these. Each can be settled by something else."
 RENAMED = "This is a report of an older version, which called this verdict “{former}”."

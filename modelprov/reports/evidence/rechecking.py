@@ -110,7 +110,7 @@ def _claims(report: Report) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     for number, one in enumerate(report.inputs):
         yield f"input {one.label}", f"{one.role}, digest {one.digest[:12]}...", (f"inputs[{number}]",)
     verdict, mixing, made, after = report.verdict, report.mixing, report.reproduction, report.after_merge
-    says = f"{verdict.class_} by rule {verdict.rule!r}" + (f", from {verdict.parent}" if verdict.parent else "")
+    says = f"{verdict.class_}" + (f", from {verdict.parent}" if verdict.parent else "")
     yield "verdict", says, ("tool", "mode", *_of("verdict", "class rule share parent roles"))
     yield "proportion", _interval(mixing.alpha, mixing.low, mixing.high, mixing.reason), ("mixing",)
     recipe = f"{made.recipe} in {made.arithmetic}" if made.recipe else made.reason or "none"

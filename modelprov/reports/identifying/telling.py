@@ -76,7 +76,7 @@ def _proposals(proposals: tuple[Proposal, ...]) -> Table:
         Column("Mixture (least squares, biased by rounding)", "mixture", numeric=False),
         Column("Explains of what one fewer leaves", "gain", priority=1),
         Column("Entries among themselves", "usual", priority=2),
-        Column("Verdict", "verdict", numeric=False), Column("Rule", "rule", numeric=False, priority=3),
+        Column("Verdict", "verdict", numeric=False),
     )  # fmt: skip
     rows = [
         (
@@ -86,7 +86,6 @@ def _proposals(proposals: tuple[Proposal, ...]) -> Table:
             n.share(each.gain) if len(each.members) > 1 else "",
             n.share(each.usual) if len(each.members) > 1 else "",
             str(each.verdict),
-            each.rule,
         )
         for each in proposals
     ]

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from modelprov.reports import numbers as n
-from modelprov.reports.document import PAGE, Block, Document, Heading, seen_in
+from modelprov.reports.document import PAGE, Block, Document, Heading, anchor, seen_in
 from modelprov.reports.rendering import branches
 
 
@@ -40,7 +40,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    made.filters |= {"kind": lambda block: type(block).__name__, "code": _code, "shape": _shape, "drawn": _drawn}
+    made.filters |= {
+        "kind": lambda block: type(block).__name__,
+        "code": _code,
+        "shape": _shape,
+        "drawn": _drawn,
+        "anchor": anchor,
+    }
     made.filters |= {"branches": branches.drawn, "beside": branches.width}
     return made
 

@@ -1,0 +1,62 @@
+"""How to take a verdict, from what was measured of these models, and what must be known beside it. Words only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelprov.checkpoints.adapters.joining import AS_MERGED
+from modelprov.checkpoints.single_file import TAKEN_FIRST
+from modelprov.forensics.results import VerdictClass
+from modelprov.reports import numbers as n
+from modelprov.reports.comparison import words
+from modelprov.reports.comparison.report import Report
+from modelprov.reports.comparison.tables import parents
+
+RELATED = frozenset(VerdictClass) - {VerdictClass.UNRELATED, VerdictClass.INCONCLUSIVE}
+
+
+def meaning(report: Report) -> str:
+    """What this kind of verdict means, and what the numbers of these models add to it; it says nothing against them."""
+    if report.method is not None and report.verdict.rule == "method":
+        said = words.BY_METHOD if report.method.by_chance is None else words.BY_MASK
+        return said.format(bits="the bits" if report.method.bit_equal == 1 else "nearly all bits")
+    return " ".join((words.VERDICTS[report.verdict.class_].meaning, *_measured(report)))
+
+
+def _measured(report: Report) -> Iterator[str]:
+    verdict = report.verdict
+    if verdict.class_ is VerdictClass.ON_LINE:
+        beside = n.finite(report.after_merge.sigma_relative)
+        if verdict.rule == "traced":
+            yield words.BESIDE_TRACED
+        elif beside is None:
+            yield words.BESIDE_UNMEASURED
+        else:
+            yield words.BESIDE if beside else words.BESIDE_ROUNDING
+    if verdict.class_ is VerdictClass.SAME_ORIGIN and len(parents(report)) > 1:
+        yield words.NO_PLAIN_MIX
+    bits = n.finite(report.reproduction.bit_equal)
+    if verdict.class_ is VerdictClass.MERGE and verdict.rule == "reproduced" and bits is not None and bits < 1:
+        yield words.FEW_OTHERS
+
+
+def notes(report: Report) -> tuple[str, ...]:
+    """What a reader must know beside the verdict: why it is open, roles, sampling, what was not tested."""
+    verdict = report.verdict
+    said = [n.clean(text) for text in (verdict.reason, verdict.roles) if text and text not in verdict.summary]
+    if verdict.formerly:
+        said.append(words.FORMERLY.get(verdict.formerly, words.RENAMED).format(former=n.clean(verdict.formerly)))
+    if report.beyond is not None and (report.beyond.lattice or report.beyond.rank is not None):
+        said.append(n.clean(report.beyond.words or ""))
+    if report.mode == "sample":
+        said.append(f"{words.SAMPLED} ({n.share(report.coverage.read_share)} of the suspect.)")
+    said += [f"{n.clean(note)}." for note in report.coverage.notes if TAKEN_FIRST in note or AS_MERGED in note]
+    return (*said, *untested(report))
+
+
+def untested(report: Report) -> tuple[str, ...]:
+    """What nobody tried in this comparison: a merge, where one parent was named, and a model that nobody suspects."""
+    alone = len(parents(report)) == 1 and words.MERGE_UNTESTED not in report.verdict.summary
+    controlled = any(item.kind == "checkpoint" for item in report.verdict.controls)
+    said = (words.ONE_PARENT if alone else "", words.NO_CONTROL if report.verdict.class_ in RELATED else "")
+    return tuple(filter(None, (said[0], "" if controlled else said[1])))

@@ -1,0 +1,80 @@
+"""The line that says how far a run has come: its steps, its time, and bytes only where bytes are counted."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from modelprov.cli.progress import Bar, CountBar
+from modelprov.forensics import preparing
+
+
+def line(bar: Bar | CountBar) -> str:
+    """The line as it now stands."""
+    console = Console(file=io.StringIO(), width=120)
+    console.print(bar._progress.get_renderable())
+    return console.file.getvalue().strip()  # type: ignore[attr-defined]
+
+
+def bar(kind: type[Bar] | type[CountBar] = Bar) -> Bar | CountBar:
+    return kind(Console(file=io.StringIO(), force_terminal=True, width=120))
+
+
+def test_a_step_that_counts_nothing_shows_its_number_and_the_time_and_no_bytes() -> None:
+    with bar() as shown:
+        shown.stage("aligning tensors")
+        assert "step 1: aligning tensors" in line(shown)
+        assert line(shown).endswith("0 s")
+        assert not {"bytes", "/", "━"} & set(line(shown).replace("bytes", " bytes ").split())
+
+
+def test_a_step_that_counts_bytes_shows_them_and_the_next_one_shows_none_again() -> None:
+    with bar() as shown:
+        shown.stage("aligning tensors")
+        shown.stage("reading", 2_000_000)
+        shown.advance(1_000_000)
+        assert "step 2: reading" in line(shown)
+        assert "1.0/2.0 MB" in line(shown)
+        shown.stage("judging")
+        assert "step 3: judging" in line(shown)
+        assert "MB" not in line(shown)
+
+
+def test_answers_are_counted_as_answers() -> None:
+    with bar(CountBar) as shown:
+        shown.stage("asking", 4)
+        shown.advance(1)
+        assert "1/4" in line(shown)
+
+
+class Heard:
+    """A `Progress` that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+        self.told: list[str] = []
+
+    def stage(self, text: str, total: int = 0, /) -> None:
+        self.stages.append(f"{text}{total or ''}")
+
+    def advance(self, done: int, /) -> None:
+        pass
+
+    def tell(self, text: str, /) -> None:
+        self.told.append(text)
+
+
+@pytest.mark.parametrize(("built", "took", "said"), [(True, 9, False), (False, 9, True), (False, 1, False)])
+def test_a_first_run_says_that_it_compiles_and_for_how_long(
+    built: bool, took: int, said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([0.0, float(took)])
+    monkeypatch.setattr(preparing.time, "monotonic", lambda: next(times))
+    monkeypatch.setattr(preparing, "compile_kernel", lambda: None)
+    monkeypatch.setattr(preparing, "native", lambda: object() if built else None)
+    heard = Heard()
+    preparing.prepare_kernels(heard)
+    assert ("compiles" in heard.stages[0]) is not built
+    assert any("took 9 s" in text for text in heard.told) is said
