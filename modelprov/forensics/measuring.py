@@ -1,0 +1,193 @@
+"""One suspect held against its parents, once: scout, sweep, judge; and what that calls for. Decides nothing.
+
+Which of several ways to hold them against each other tells most is for `compare.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+
+from modelprov.checkpoints.layouts.alignment_file import AlignmentFile
+from modelprov.checkpoints.layouts.realignment import Realignment
+from modelprov.checkpoints.plan import Int64, Plan, plan_pass
+from modelprov.checkpoints.types import Alignment, Checkpoint
+from modelprov.forensics.judging.beyond import describe_beyond
+from modelprov.forensics.judging.coordinates import paired_units
+from modelprov.forensics.judging.findings import Findings, collect
+from modelprov.forensics.judging.packed import packing_of
+from modelprov.forensics.judging.rows import Table
+from modelprov.forensics.passes import scouted, summed
+from modelprov.forensics.results import Beyond, Coordinates
+from modelprov.forensics.sampling.blocks import partial
+from modelprov.forensics.sampling.matrices import BUDGET
+from modelprov.forensics.search.beyond import measure_beyond
+from modelprov.forensics.search.coordinates.head_spectra import heads_alike
+from modelprov.forensics.search.coordinates.looking import Found, of_originals
+from modelprov.forensics.search.methods.find import FoundMethod, find
+from modelprov.forensics.search.methods.stacks import Stack
+from modelprov.forensics.search.methods.stacks import of_originals as of_stack
+from modelprov.forensics.search.methods.stacks import scale as scale_of
+from modelprov.forensics.search.methods.whole import ELEMENTS, Wholes
+from modelprov.forensics.search.profiles import Resemblance, choose, resemblance
+from modelprov.forensics.sums.kernels.interface import Device
+from modelprov.forensics.sums.ledger import Ledger
+from modelprov.progress import Progress
+
+CLUSTER = ", on a Ray cluster"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run: none of these but the last two changes what a full comparison counts or sums.
+
+    `memory` bytes for buffers; `sample` stops after the scout; `sample_elements` elements of each checkpoint that the
+    scout reads; `method` how local files are read (auto, map, direct, buffered); `engine` who reads all weights: this
+    process (local) or the cluster that it is connected to (ray). `thorough` looks for other coordinates whatever the
+    weights say at their places; `alignment` is what undoes them, found before.
+    """
+
+    memory: int = 512 << 20
+    threads: int | None = None
+    device: str = "auto"
+    seed: int = 0
+    sample: bool = False
+    sample_elements: int = 1 << 20
+    method: str = "auto"
+    engine: str = "local"
+    thorough: bool = False
+    alignment: AlignmentFile | None = None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Models beside the suspect and its parents: candidates for what is left, and unsuspected controls."""
+
+    candidates: tuple[Checkpoint, ...] = ()
+    controls: tuple[Checkpoint, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What every measurement of a run shares; `device` may still be getting ready. `known` are the controls' findings.
+
+    `beside` is None for a control, of which nothing is asked but how it fares.
+    """
+
+    options: Options
+    device: Future[Device]
+    progress: Progress
+    ledger: Ledger | None
+    known: tuple[tuple[str, Findings], ...] = ()
+    beside: Beside | None = None
+    before: Callable[[Alignment, Plan], None] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The findings of a run, with what a report says about how they came about."""
+
+    alignment: Alignment
+    findings: Findings
+    options: Options
+    device: str
+    bytes_read: int
+    controls: tuple[Checkpoint, ...] = field(default=())
+    coordinates: Coordinates | None = None
+    realignment: Realignment | None = None
+    candidates: tuple[Checkpoint, ...] = field(default=())
+
+
+@dataclass(frozen=True, eq=False)
+class Restacked:
+    """What a comparison of parents with their layers in the suspect's order is truly of."""
+
+    checkpoints: Sequence[Checkpoint]
+    stack: Stack
+    seen = "layer by layer"
+
+    def alignment(self, aligned: Alignment) -> Alignment:
+        """The alignment of the checkpoints themselves."""
+        return of_stack(aligned, self.checkpoints)
+
+
+@dataclass(frozen=True, eq=False)
+class Undone:
+    """What a comparison of views is truly of."""
+
+    checkpoints: Sequence[Checkpoint]
+    found: Found
+    seen = "in other coordinates"
+
+    def alignment(self, aligned: Alignment) -> Alignment:
+        """The alignment of the checkpoints themselves."""
+        assert self.found.realignment is not None
+        return of_originals(aligned, self.checkpoints, self.found.realignment)
+
+
+def measure(checkpoints: tuple[Checkpoint, ...], run: Run, undone: Undone | Restacked | None = None) -> Comparison:
+    """One suspect against the parents: scout, then sweep. `undone` says what these are views of."""
+    options, progress, beside = run.options, run.progress, run.beside
+    found = scouted(checkpoints, options.sample_elements, options.seed, progress, lambda a, plan: _told(run, a, plan))
+    alignment, blocks = found.alignment, partial(checkpoints)
+    whole = alignment if undone is None else undone.alignment(alignment)
+    if not run.device.done():
+        progress.stage("preparing the GPU")
+    device = run.device.result()
+    name = checkpoints[0].label + ("" if undone is None else f" {undone.seen}")
+    moments, read = summed(
+        found, name, device, progress,
+        memory=options.memory, threads=options.threads, method=options.method, sampled=options.sample,
+        ledger=run.ledger, engine=options.engine, wanted=options.device,
+    )  # fmt: skip
+    progress.stage("judging")
+    table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints))
+    findings = collect(
+        table, found.strata, found.fits, options.seed, run.known, tuple(one.location for one in checkpoints[1:]),
+        (whole.share(), whole.decisive_share()),
+        (lambda: _elsewhere(alignment, options, progress)) if undone is None else None, found.sample,
+        paired_units(undone.found) if isinstance(undone, Undone) else None,
+        None if isinstance(undone, Restacked) or blocks else lambda rows: _method(alignment, options, progress, rows),
+        None if beside is None or blocks else lambda: _left(alignment, beside, options, progress),
+        undone.stack if isinstance(undone, Restacked) else None,
+        lambda row, parent: scale_of(Wholes(alignment, options.seed, options.memory).load(row), parent),
+        tuple(map(packing_of, whole.checkpoints)),
+    )  # fmt: skip
+    words = (None if run.ledger is None else run.ledger.device) or device.description
+    return Comparison(whole, findings, options, f"{words}{CLUSTER if options.engine == 'ray' else ''}", read)
+
+
+def _told(run: Run, alignment: Alignment, scout: Plan) -> None:
+    """Tell whoever asked what is about to be read."""
+    if run.before is not None:
+        run.before(alignment, scout if run.options.sample else plan_pass(alignment))
+
+
+def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Resemblance:
+    """Before an all-clear: whether the suspect is a parent in other coordinates."""
+    chosen = choose(alignment, options.seed)
+    size = sum(view.count * view.ref.dtype.size for number in chosen for view in alignment.tensors[number].views)
+    progress.stage("looking for the same sizes of rows and columns in another order", size)
+    sizes = resemblance(alignment, chosen, progress.advance)
+    if partial(alignment.checkpoints):  # heads are matrices, of which a fingerprint holds blocks
+        return sizes
+    progress.stage("looking for the same heads of attention in other coordinates")
+    return replace(sizes, heads=heads_alike(alignment.checkpoints, progress.advance))
+
+
+def _left(alignment: Alignment, beside: Beside, options: Options, progress: Progress) -> Beyond:
+    """Where no recipe explains the bits: what is left beyond the named parents, and which candidate it is like."""
+    progress.stage("reading some matrices for what is left beyond the parents")
+    budget = options.sample_elements if options.sample else BUDGET
+    found = measure_beyond(alignment, (*beside.candidates, *beside.controls), options.seed, budget)
+    candidates, controls = ([other.label for other in others] for others in (beside.candidates, beside.controls))
+    return describe_beyond(found, candidates, controls, [one.label for one in alignment.checkpoints[1:]])
+
+
+def _method(alignment: Alignment, options: Options, progress: Progress, given: Int64) -> FoundMethod | None:
+    """Where no weighted sum explains a relative, or only the tensors `given`: the merge method that does."""
+    progress.stage("looking for other merge methods, in whole tensors")
+    return find(
+        Wholes(alignment, options.seed, options.memory, options.sample_elements if options.sample else ELEMENTS), given
+    )
