@@ -39,7 +39,7 @@ from modelprov.checkpoints.layouts.scaled import with_scaled
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
 from modelprov.checkpoints.locating import located, path_here
 from modelprov.checkpoints.remote.locations import is_remote, shown
-from modelprov.checkpoints.shards import shards_of
+from modelprov.checkpoints.shards import read_index, shards_of
 from modelprov.checkpoints.shares_left_out import with_shares
 from modelprov.checkpoints.single_file import beside_index
 from modelprov.checkpoints.torch_files import read_torch_headers
@@ -160,7 +160,10 @@ def _check_named_weights(
 ) -> None:
     """Refuse a folder whose config names other weights than those that its files' names say."""
     named = (config or {}).get("transformers_weights")
-    if isinstance(named, str) and named not in names and not (index is not None and is_index(named)):
+    if not isinstance(named, str) or named in names:
+        return
+    followed = index is not None and is_index(named) and home.has(named) and read_index(home, named) == index
+    if not followed:
         raise UnsupportedFormatError(
             f"the config in {home.place()} names {quoted(named)} as the weights, "
             f"the files' own names say {quoted(names[0])}",

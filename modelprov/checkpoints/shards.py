@@ -48,7 +48,7 @@ def shards_of(home: Home, name: str | None, notes: list[str]) -> tuple[list[str]
     if choice.index is None:
         shards = list(choice.weights)
     else:
-        index = _read_index(home, choice.index)
+        index = read_index(home, choice.index)
         shards = sorted(set(index.values()), key=PurePosixPath)
         for shard in shards:
             if not home.has(shard):
@@ -62,7 +62,7 @@ def shards_of(home: Home, name: str | None, notes: list[str]) -> tuple[list[str]
     return shards, index
 
 
-def _read_index(home: Home, name: str) -> dict[str, str]:
+def read_index(home: Home, name: str) -> dict[str, str]:
     """Tensor name to shard's name, which stays inside the folder."""
     path, weight_map = home.place(name), json_in(home, name).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:

@@ -243,7 +243,7 @@ def _ask(
         answers = stack.enter_context(AnswerLog(log))
         everything = [where for where, _ in members] + ([] if published is None else [published])
         folders = stack.enter_context(runnable(everything, progress))
-        openers = local_openers(members, folders, plan, device, dtype)
+        openers = local_openers(members, folders, plan, device, dtype, None if server is None else server.model)
         if server is not None:
             openers.insert(0, server_opener(server, plan, stack, progress))
         continuing = Continuing(continuations, plan.seed, answers, progress, plan.batch_size) if continuations else None

@@ -34,10 +34,14 @@ class Server:
 
 
 def local_openers(
-    members: Members, folders: Mapping[str, str], plan: Plan, device: str, dtype: str
+    members: Members, folders: Mapping[str, str], plan: Plan, device: str, dtype: str, served: str | None = None
 ) -> list[Callable[[], Subject]]:
-    """One function a model, that loads it when its turn comes; `folders` says where each can be loaded from."""
-    labels = unique_labels([where.removesuffix(".yml").removesuffix(".yaml") for where, _ in members])
+    """One function a model, that loads it when its turn comes; `folders` says where each can be loaded from.
+
+    None of their labels is `served`, what a served suspect is called: answers are kept by label.
+    """
+    places = [where.removesuffix(".yml").removesuffix(".yaml") for where, _ in members]
+    labels = unique_labels(places) if served is None else unique_labels([served, *places], [served])[1:]
 
     def opener(where: str, role: Role, label: str) -> Callable[[], Subject]:
         def opened() -> Subject:

@@ -14,8 +14,8 @@ import pytest
 from modelprov.errors import CheckpointNotFoundError, UsageError
 from modelprov.jobs.compare import compare as job
 from modelprov.reports.comparison.as_json import render_json
+from modelprov.reports.comparison.meaning import notes as verdict_notes
 from modelprov.reports.comparison.report import Report
-from modelprov.reports.comparison.sections import verdict_notes
 from tests.cli.conftest import Command
 from tests.factories import write_safetensors
 

@@ -133,7 +133,9 @@ def found(verdict: VerdictClass, bit_equal: float | None) -> Any:
     overall = SimpleNamespace(equal={"nex": bit_equal or 0.0})
     reproduction = SimpleNamespace(bit_equal=bit_equal)
     verdict_ = SimpleNamespace(class_=verdict)
-    return SimpleNamespace(findings=SimpleNamespace(verdict=verdict_, overall=overall, reproduction=reproduction))
+    return SimpleNamespace(
+        findings=SimpleNamespace(verdict=verdict_, overall=overall, reproduction=reproduction), coordinates=None
+    )
 
 
 @pytest.mark.parametrize(

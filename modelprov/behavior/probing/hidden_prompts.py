@@ -124,7 +124,10 @@ def examine(
     about: dict[str, Any] = {"source": template.source, "name": template.name, "digest": digest, "used": used}
     try:
         renderer = renderer or Renderer(limits)
-        varied, left_out = _varied(renderer.variables(template.text))
+        try:
+            varied, left_out = _varied(renderer.variables(template.text))
+        except TemplateFailedError as error:  # the template itself may render
+            varied, left_out = {}, error.message
         texts, refusals = _render(template.text, special, renderer, varied)
         unknown = (f"not tried: {left_out}",) if left_out else ()
         [other_day] = renderer.render(template.text, [_job([], {})], special, now=A_DAY.replace(year=2038, month=2))

@@ -8,7 +8,6 @@ text of a foreign template is rendered: what is examined, asked and evaluated is
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from modelprov.errors import ModelprovError
+from modelprov.foreign.json_text import parse_json
 from modelprov.foreign.limited_process import EndedError, LimitedProcess
 
 CHILD = Path(__file__).with_name("render_child.py")
@@ -103,7 +103,7 @@ class Renderer:
     def variables(self, template: str) -> dict[str, list[Any]]:
         """Names that the template asks for without setting them, with the constants it compares each to.
 
-        Empty where it cannot be parsed; raises `TemplateFailedError` as `render` does.
+        Raises `TemplateFailedError` where it cannot be looked through, and as `render` does.
         """
         digest = hashlib.sha256(template.encode("utf-8", "surrogatepass")).hexdigest()
         with self._lock:
@@ -120,7 +120,9 @@ class Renderer:
             except BaseException:
                 self._stop()
                 raise
-        found: dict[str, list[Any]] = json.loads(answer.get("text") or "{}")
+        if "error" in answer:
+            raise TemplateFailedError(f"its variables could not be found: {answer['error']}", ADVICE)
+        found: dict[str, list[Any]] = parse_json(answer["text"])
         return found
 
     def _rendered(

@@ -111,17 +111,16 @@ class _Rounded(TypedDict, total=False):
 
 
 def _rounded(matrices: Sequence[measured.Left], parents: Sequence[str]) -> _Rounded:
-    """What the values were rounded to, if at least half of the matrices show the same, and whose values those are."""
+    """What the values were rounded to, if half of the matrices show it, in whichever steps, and whose values they are."""
     names = Counter(one.lattice for one in matrices if one.lattice is not None)
-    name, count = next(iter(names.most_common(1)), (None, 0))
-    if name is None or count < max(LIKE_TENSORS, HALF * len(matrices)):
+    own = [one.within for one in matrices if one.lattice is not None]
+    if len(own) < max(LIKE_TENSORS, HALF * len(matrices)):
         return {}
-    own = [one.within for one in matrices if one.lattice == name]
     *alone, mixture = (min(shares) for shares in zip(*own, strict=True))
     same = tuple(label for label, share in zip(parents, alone, strict=True) if share >= SAME_STEPS)
     return {
-        "lattice": name,
-        "lattice_matrices": count,
+        "lattice": " and ".join(name for name, _ in names.most_common()),
+        "lattice_matrices": len(own),
         "same_steps": same,
         "mixture_same_steps": mixture >= MIXED_STEPS and len(parents) > 1 and not same,
     }

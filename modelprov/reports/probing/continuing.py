@@ -112,9 +112,8 @@ def _sentence(judged: Judged, found: Continued, suspect: str) -> str:
     if judged.finding == "could not judge":
         return f"{parent}: could not judge; {judged.reason}."
     equal = {each.label: each for each in found.agreements}
-    counted = [each for each in found.agreements if each.role == "control"]
-    best = max((each.kappa or 0.0 for each in counted), default=0.0)
     own = equal[parent]
+    best = (own.kappa or 0.0) - (judged.margin or 0.0)  # of the controls that count for this parent
     numbers = f"kappa {own.kappa:.3f}, of the controls at most {best:.3f}"
     if judged.finding == "answers like":
         return f"{suspect} answers like {parent}, beyond {judged.controls} controls: {numbers}."
