@@ -65,6 +65,24 @@ def test_a_config_that_names_other_weights_is_refused(tmp_path: Path) -> None:
     assert open_checkpoint(str(file)).tensors
 
 
+def test_a_config_that_names_another_index_than_the_usual_one_is_refused(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path / "model", 0, "")
+    (file,) = folder.glob("*.safetensors")
+    other = folder / "other-00001-of-00001.safetensors"
+    other.write_bytes(file.read_bytes())
+    names = open_checkpoint(str(file)).tensors
+    index = {"model": file.name, "other": other.name}
+    for name, shard in index.items():
+        (folder / f"{name}.safetensors.index.json").write_text(json.dumps({"weight_map": dict.fromkeys(names, shard)}))
+    for name, refused in (("other", True), ("missing", True), ("model", False)):
+        (folder / "config.json").write_text(json.dumps({"transformers_weights": f"{name}.safetensors.index.json"}))
+        if refused:
+            with pytest.raises(UnsupportedFormatError, match=name):
+                open_checkpoint(str(folder))
+        else:
+            assert open_checkpoint(str(folder)).tensors
+
+
 def test_a_decoy_of_the_embeddings_size_is_no_tied_head(tmp_path: Path) -> None:
     config = {"architectures": ["LlamaForCausalLM"], "tie_word_embeddings": True}
     layer = {"model.layers.0.mlp.up_proj.weight": (32, 16), "model.embed_tokens.weight": (40, 16)}

@@ -111,7 +111,7 @@ class _Rounded(TypedDict, total=False):
 
 
 def _rounded(matrices: Sequence[measured.Left], parents: Sequence[str]) -> _Rounded:
-    """What the values were rounded to, if half of the matrices show it, in whichever steps, and whose values they are."""
+    """What the values were rounded to, if half of the matrices show that, and whose values they are."""
     names = Counter(one.lattice for one in matrices if one.lattice is not None)
     own = [one.within for one in matrices if one.lattice is not None]
     if len(own) < max(LIKE_TENSORS, HALF * len(matrices)):

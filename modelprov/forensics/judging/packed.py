@@ -86,9 +86,16 @@ def _all_agree(exact: Exact | None) -> bool:
 
 def in_view_of_packing(decision: Decision, facts: Facts, labels: Sequence[str]) -> Decision:
     """The decision, or inconclusive where numbers that were rounded to steps do not carry it."""
-    if not any(facts.packed) or decision.class_ not in (VerdictClass.MERGE, VerdictClass.ON_LINE):
+    if not any(facts.packed):
         return decision
     suspect, *parents = facts.packed
+    if suspect is not None and not suspect.nearest and decision.rule in ("near-one-parent", "near-copy"):
+        return of_packed_numbers(
+            f"in {suspect.format} {UNBOUNDED}, and a copy, or a mixture with little of another, looks like this",
+            decision.parent or 1,
+        )
+    if decision.class_ not in (VerdictClass.MERGE, VerdictClass.ON_LINE):
+        return decision
     number = next((number for number, packing in enumerate(parents, 1) if packing is not None), None)
     if number is not None:
         form = parents[number - 1]
