@@ -187,7 +187,8 @@ def _none(found: Found, entries: Sequence[Checkpoint]) -> Found:
     return replace(
         found, verdict=VerdictClass.UNRELATED, rule="unrelated",
         summary=f"It is made of none of the {count:,} entries that could be compared: its weights share no more with "
-        "any of them than independently trained models do. A model that the library does not hold may be in it.",
+        "any of them than independently trained models do. A model that the library does not hold may be in it, and "
+        "layers that were moved hide from fingerprints: where one is suspected, compare the models themselves.",
     )  # fmt: skip
 
 
