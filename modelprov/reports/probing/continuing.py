@@ -39,8 +39,8 @@ DIFFERS = (
     "model, and sampling that the server changes. It does not say which."
 )
 NO_DIFFERENCE = (
-    "No difference found is no proof: in a trained family 500 completions of eight tokens did not show rounding to 4 bits, "
-    "and showed every model that was trained further (docs/probe.md)."
+    "No difference found is no proof: in a trained family 500 completions of eight tokens did not show rounding to 4 "
+    "bits, and showed every model that was trained further (docs/probe.md)."
 )
 
 
