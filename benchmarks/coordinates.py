@@ -24,18 +24,7 @@ import numpy as np
 
 from benchmarks import trained_pool
 from benchmarks.cases import coordinates, structure
-from benchmarks.cases.decoders import (
-    Decoder,
-    decoder_family,
-    even,
-    heavy_tailed,
-    nearly_constant,
-    normal,
-    orthogonal,
-    power_law,
-    styled,
-    ternary,
-)
+from benchmarks.cases.decoders import STYLES, Decoder, decoder_family, styled
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.layouts.decoder import decoder_of
 from modelprov.demo.writing import Weights
@@ -46,7 +35,6 @@ from tests.memory import checkpoint
 
 SEED = 20261127
 RESULTS = Path(__file__).parent / "results" / "coordinates.json"
-STYLES = (normal, even, heavy_tailed, orthogonal, power_law, ternary, nearly_constant)
 Pair = tuple[Weights, Weights]
 
 

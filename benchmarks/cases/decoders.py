@@ -153,3 +153,7 @@ def nearly_constant(spec: TensorSpec, rng: Rng) -> Float32:
     if spec.name.endswith(("gate_proj.weight", "mlp.gate.weight")):
         return np.float32(1) + np.float32(1e-2) * rng.standard_normal(spec.shape, dtype=np.float32)
     return normal(spec, rng)
+
+
+STYLES = (normal, even, heavy_tailed, orthogonal, power_law, ternary, nearly_constant)
+"""Of strangers' weights."""

@@ -11,18 +11,7 @@ import numpy as np
 
 import benchmarks.cases  # noqa: F401  (fills the list of kinds)
 from benchmarks.cases.coordinates import EMBEDDINGS, HEAD
-from benchmarks.cases.decoders import (
-    Decoder,
-    decoder_family,
-    even,
-    heavy_tailed,
-    nearly_constant,
-    normal,
-    orthogonal,
-    power_law,
-    styled,
-    ternary,
-)
+from benchmarks.cases.decoders import STYLES, Decoder, decoder_family, styled
 from benchmarks.cases.kinds import KINDS, Kind
 from benchmarks.cases.making import training
 from benchmarks.lineage.labels import ACCUSATIONS, KIN, OPEN, STRANGER, Label, Made
@@ -39,7 +28,6 @@ GROUPS = {
 }  # fmt: skip
 """Themes of the calibration; all others are frame-ups."""
 UNASKED = frozenset({"siblings of two parents", "many parents", "strangers parent"})
-STYLES = (normal, even, heavy_tailed, orthogonal, power_law, ternary, nearly_constant)
 
 
 def label_of(kind: Kind) -> Label:

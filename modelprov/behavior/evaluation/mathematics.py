@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 from modelprov.behavior.evaluation.answer_text import last_boxed
-from modelprov.behavior.evaluation.numbers_said import NEGATED, number_in, settled_number
+from modelprov.behavior.evaluation.numbers_said import LOOKED_BACK, NEGATED, number_in, settled_number
 from modelprov.behavior.evaluation.units_said import without_unit
 from modelprov.behavior.evaluation.words_said import MARK, TWO, usual_width, without_doubts
 from modelprov.behavior.extra import require
@@ -38,7 +38,6 @@ AT_THE_END = re.compile(NO_WORDS + r"\Z")
 LONGEST_LOOKED_AT = 5000
 """Characters of an answer without a box in which we look for its end ourselves."""
 
-LOOKED_BACK = 40
 LONGEST_ALONE = 500
 """Characters of an answer without a box or delimiters that may be LaTeX."""
 

@@ -56,7 +56,10 @@ def notes(report: Report) -> tuple[str, ...]:
 
 def untested(report: Report) -> tuple[str, ...]:
     """What nobody tried in this comparison: a merge, where one parent was named, and a model that nobody suspects."""
-    alone = len(parents(report)) == 1 and words.MERGE_UNTESTED not in report.verdict.summary
+    said = []
+    if len(parents(report)) == 1 and words.MERGE_UNTESTED not in report.verdict.summary:
+        said.append(words.ONE_PARENT)
     controlled = any(item.kind == "checkpoint" for item in report.verdict.controls)
-    said = (words.ONE_PARENT if alone else "", words.NO_CONTROL if report.verdict.class_ in RELATED else "")
-    return tuple(filter(None, (said[0], "" if controlled else said[1])))
+    if report.verdict.class_ in RELATED and not controlled:
+        said.append(words.NO_CONTROL)
+    return tuple(said)
