@@ -5,10 +5,10 @@
 #ifndef MODELPROV_BF16_H
 #define MODELPROV_BF16_H
 
-#include "formats.h"
+#include "vectors.h"
 
-enum { CHUNK = 1024, STEP = 32, AHEAD = 2 * CHUNK }; /* elements of a chunk, of a loop's step; bytes to look ahead */
-enum { MOST_RECIPES = 8 }; /* a pass tries, `RECIPES` of moments.py */
+enum { STEP = 32, LINE = 64, AHEAD = 4 * GROUP }; /* elements; bytes of a cache line; bytes to look ahead */
+enum { MOST_RECIPES = 8 };             /* a pass tries, `RECIPES` of moments.py */
 
 /* Loops that fill all registers are no part of what calls them, or some of theirs are kept in memory. */
 #define APART __attribute__((noinline))
@@ -21,9 +21,16 @@ static inline Words words_at(const uint8_t *at) {
     return words;
 }
 
-static inline Floats floats_at(const float *at) {
+/* The words from there on that are added up at once: of one chunk, or of two. */
+static inline Words words_of(const uint8_t *at) {
+    Words words;
+    load(&words, at, CHUNK * sizeof(uint16_t));
+    return words;
+}
+
+static inline Floats floats_of(const float *at) {
     Floats values;
-    memcpy(&values, at, sizeof values);
+    load(&values, at, CHUNK * sizeof *at);
     return values;
 }
 
@@ -31,13 +38,6 @@ static inline Floats floats_at(const float *at) {
 static inline Floats even(Words words) { return (Floats)(words << 16); }
 
 static inline Floats odd(Words words) { return (Floats)(words & 0xFFFF0000u); }
-
-static inline double lanes_added(const Floats *lanes, int apart) {
-    double total = 0;
-    for (int part = 0; part < PARTS; part++)
-        for (int i = 0; i < WIDE; i++) total += (double)lanes[part * apart][i];
-    return total;
-}
 
 /* Sums of products of v = suspect - reference, u = parent - reference and z = reference, in the order of the columns. */
 typedef struct {
@@ -70,8 +70,20 @@ static inline void add_two(Two *to, Floats v, Floats z) {
     to->z += z;
 }
 
+/* Where the sum of one lane of a chunk of the group is, among `columns` vectors a part. */
+static inline const float *lane_of(const Floats *sums, int columns, int column, int chunk, int lane) {
+    const int at = chunk * LANES + lane;
+    return (const float *)(sums + at / WIDE * columns + column) + at % WIDE;
+}
+
+/* Adds the lanes of each chunk, one after the other. */
 static inline void put(const Floats *sums, int columns, double *part) {
-    for (int column = 0; column < columns; column++) part[column] += lanes_added(sums + column, columns);
+    for (int chunk = 0; chunk < TOGETHER; chunk++)
+        for (int column = 0; column < columns; column++) {
+            double total = 0;
+            for (int lane = 0; lane < LANES; lane++) total += (double)*lane_of(sums, columns, column, chunk, lane);
+            part[column] += total;
+        }
 }
 
 /* What a run adds up in float64 and counts in 16 bits, lane by lane; the lanes are added when the run is over, since
@@ -83,57 +95,61 @@ typedef struct {
 
 static inline void keep(const Floats *sums, int columns, double *lanes) {
     for (int column = 0; column < columns; column++)
-        for (int part = 0; part < PARTS; part++) {
-            Fours fours[WIDE / 4];
-            memcpy(fours, sums + part * columns + column, sizeof fours);
-            for (int four = 0; four < WIDE / 4; four++) {
-                double *to = lanes + column * LANES + part * WIDE + 4 * four;
-                Wides total;
-                memcpy(&total, to, sizeof total);
-                total += wide(fours[four]);
-                memcpy(to, &total, sizeof total);
+        for (int lane = 0; lane < LANES; lane += 4) {
+            double *to = lanes + column * LANES + lane;
+            Wides total;
+            memcpy(&total, to, sizeof total);
+            for (int chunk = 0; chunk < TOGETHER; chunk++) {
+                Fours four;
+                memcpy(&four, lane_of(sums, columns, column, chunk, lane), sizeof four);
+                total += wide(four);
             }
+            memcpy(to, &total, sizeof total);
         }
 }
 
-/* Gram of one chunk of three checkpoints added to `lanes`; m a multiple of 32, as in all loops below. `also` is what
- * else is brought for the next chunk beside the suspect. */
+/* Gram of one group of three checkpoints added to `lanes`. `also` is what else is brought for the next group beside the
+ * suspect. */
 static APART void sums_of_three(
-    const uint8_t *a, const uint8_t *p, const uint8_t *r, int64_t m, const uint8_t *also, double *lanes
+    const uint8_t *a, const uint8_t *p, const uint8_t *r, const uint8_t *also, double *lanes
 ) {
     Three sums[PARTS];
     for (int part = 0; part < PARTS; part++) sums[part] = (Three){NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE};
-    for (int64_t i = 0; i < 2 * m; i += WIDTH * PARTS) {
-        prefetch(a + i);
-        prefetch(also + i);
-        for (int part = 0; part < PARTS; part++) {
-            const int64_t at = i + part * WIDTH;
-            const Words s = words_at(a + at), q = words_at(p + at), b = words_at(r + at);
-            add_three(sums + part, even(s) - even(b), even(q) - even(b), even(b));
-            add_three(sums + part, odd(s) - odd(b), odd(q) - odd(b), odd(b));
+    for (int64_t line = 0; line < 2 * CHUNK; line += LINE) {
+        for (int64_t chunk = 0; chunk < 2 * GROUP; chunk += 2 * CHUNK) {
+            prefetch(a + chunk + line);
+            prefetch(also + chunk + line);
         }
+        for (int64_t i = line; i < line + LINE; i += 4 * LANES)
+            for (int part = 0; part < PARTS; part++) {
+                const int64_t at = i + part * VECTOR;
+                const Words s = words_of(a + at), q = words_of(p + at), b = words_of(r + at);
+                add_three(sums + part, even(s) - even(b), even(q) - even(b), even(b));
+                add_three(sums + part, odd(s) - odd(b), odd(q) - odd(b), odd(b));
+            }
     }
     keep((const Floats *)sums, 9, lanes);
 }
 
-static void sums_of_two(const uint8_t *a, const uint8_t *r, int64_t m, double *lanes) {
+static void sums_of_two(const uint8_t *a, const uint8_t *r, double *lanes) {
     Two sums[PARTS];
     for (int part = 0; part < PARTS; part++) sums[part] = (Two){NONE, NONE, NONE, NONE, NONE};
-    for (int64_t i = 0; i < 2 * m; i += WIDTH * PARTS) {
-        prefetch(a + i);
-        for (int part = 0; part < PARTS; part++) {
-            const int64_t at = i + part * WIDTH;
-            const Words s = words_at(a + at), b = words_at(r + at);
-            add_two(sums + part, even(s) - even(b), even(b));
-            add_two(sums + part, odd(s) - odd(b), odd(b));
-        }
+    for (int64_t line = 0; line < 2 * CHUNK; line += LINE) {
+        for (int64_t chunk = 0; chunk < 2 * GROUP; chunk += 2 * CHUNK) prefetch(a + chunk + line);
+        for (int64_t i = line; i < line + LINE; i += 4 * LANES)
+            for (int part = 0; part < PARTS; part++) {
+                const int64_t at = i + part * VECTOR;
+                const Words s = words_of(a + at), b = words_of(r + at);
+                add_two(sums + part, even(s) - even(b), even(b));
+                add_two(sums + part, odd(s) - odd(b), odd(b));
+            }
     }
     keep((const Floats *)sums, 5, lanes);
 }
 
 static inline int64_t lanes_counted(Shorts counted) {
     int64_t total = 0;
-    for (int i = 0; i < WIDTH / 2; i++) total += counted[i];
+    for (int i = 0; i < VECTOR / 2; i++) total += counted[i];
     return total;
 }
 
@@ -164,32 +180,33 @@ static inline Halves merged_words(Words p, Words r, Floats parent, Floats refere
     return rounded(first, merged(odd(p), odd(r), parent, reference, how));
 }
 
-/* Equality and betweenness of a chunk, counted in lanes: suspect and parent, suspect and reference, parents, all, and
+/* Equality and betweenness of a group, counted in lanes: suspect and parent, suspect and reference, parents, all, and
  * between; then where the suspect equals a recipe, unless `how` is below zero. A lane holds 32,767 and a run gives it
  * 4,096 at most.
  *
  * The order of bf16, with -0 just below +0, is that of their bits as int16, turned around where both are negative.
  * What equals neither parent is between them where it is below one and not below the other. */
 static inline __attribute__((always_inline)) void counts(
-    const uint8_t *a, const uint8_t *p, const uint8_t *r, int64_t m, Shorts *counted, const Tried *tried, int how,
-    Shorts *same
+    const uint8_t *a, const uint8_t *p, const uint8_t *r, Shorts *counted, const Tried *tried, int how, Shorts *same
 ) {
     Shorts sp = counted[0], sr = counted[1], pr = counted[2], everywhere = counted[3], between = counted[4];
     Shorts recipe = how < 0 ? sp : *same;
     const Floats parent = NONE + (how < 0 ? 0 : tried->parent), reference = NONE + (how < 0 ? 0 : tried->reference);
-    for (int64_t i = 0; i < 2 * m; i += WIDTH * PARTS) {
-        prefetch(r + i);
-        if (how >= 0) prefetch(p + i);
-        for (int part = 0; part < PARTS; part++) {
-            const int64_t at = i + part * WIDTH;
-            const Words s = words_at(a + at), q = words_at(p + at), b = words_at(r + at);
-            const Shorts x = (Shorts)s, y = (Shorts)q, z = (Shorts)b, same_p = x == y, same_r = x == z;
-            sp -= same_p;
-            sr -= same_r;
-            pr -= (Shorts)(y == z);
-            everywhere -= same_p & same_r;
-            between -= same_p | same_r | ((Shorts)(x < y) ^ (Shorts)(x < z) ^ ((x & (y ^ z)) >> 15));
-            if (how >= 0) recipe -= (Shorts)(merged_words(q, b, parent, reference, how) == (Halves)s);
+    for (int64_t line = 0; line < 2 * GROUP; line += LINE) {
+        prefetch(r + line);
+        if (how >= 0) prefetch(p + line);
+        for (int64_t i = line; i < line + LINE; i += VECTOR) {
+            const Words s = words_at(a + i), q = words_at(p + i), b = words_at(r + i);
+            const Shorts x = (Shorts)s, y = (Shorts)q, z = (Shorts)b;
+            const Mask same_p = equal(x, y), same_r = equal(x, z), turned = negative(x & (y ^ z));
+            sp = counted_up(sp, same_p);
+            sr = counted_up(sr, same_r);
+            pr = counted_up(pr, equal(y, z));
+            everywhere = counted_up(everywhere, both(same_p, same_r));
+            between = counted_up(
+                between, either(either(same_p, same_r), differ(differ(less(x, y), less(x, z)), turned))
+            );
+            if (how >= 0) recipe = counted_up(recipe, equal((Shorts)merged_words(q, b, parent, reference, how), x));
         }
     }
     counted[0] = sp;
@@ -202,39 +219,41 @@ static inline __attribute__((always_inline)) void counts(
 
 /* `tried` is NULL where there is no recipe. */
 static APART void counts_of_three(
-    const uint8_t *a, const uint8_t *p, const uint8_t *r, int64_t m, Shorts *counted, const Tried *tried, Shorts *same
+    const uint8_t *a, const uint8_t *p, const uint8_t *r, Shorts *counted, const Tried *tried, Shorts *same
 ) {
-    if (tried == NULL) counts(a, p, r, m, counted, tried, -1, same);
-    else if (tried->how == EACH_ROUNDED) counts(a, p, r, m, counted, tried, EACH_ROUNDED, same);
-    else if (tried->how == REFERENCE_FUSED) counts(a, p, r, m, counted, tried, REFERENCE_FUSED, same);
-    else counts(a, p, r, m, counted, tried, PARENT_FUSED, same);
+    if (tried == NULL) counts(a, p, r, counted, tried, -1, same);
+    else if (tried->how == EACH_ROUNDED) counts(a, p, r, counted, tried, EACH_ROUNDED, same);
+    else if (tried->how == REFERENCE_FUSED) counts(a, p, r, counted, tried, REFERENCE_FUSED, same);
+    else counts(a, p, r, counted, tried, PARENT_FUSED, same);
 }
 
 /* Where the suspect equals one more recipe. */
 static inline __attribute__((always_inline)) void equal_to(
-    const uint8_t *a, const uint8_t *p, const uint8_t *r, int64_t m, const Tried *tried, int how, Shorts *same
+    const uint8_t *a, const uint8_t *p, const uint8_t *r, const Tried *tried, int how, Shorts *same
 ) {
     const Floats parent = NONE + tried->parent, reference = NONE + tried->reference;
     Shorts total = *same;
-    for (int64_t i = 0; i < 2 * m; i += WIDTH)
-        total -= (Shorts)(merged_words(words_at(p + i), words_at(r + i), parent, reference, how) == (Halves)words_at(a + i));
+    for (int64_t i = 0; i < 2 * GROUP; i += VECTOR) {
+        const Halves merged = merged_words(words_at(p + i), words_at(r + i), parent, reference, how);
+        total = counted_up(total, equal((Shorts)merged, (Shorts)words_at(a + i)));
+    }
     *same = total;
 }
 
 static APART void recipe_of_three(
-    const uint8_t *a, const uint8_t *p, const uint8_t *r, int64_t m, const Tried *tried, Shorts *same
+    const uint8_t *a, const uint8_t *p, const uint8_t *r, const Tried *tried, Shorts *same
 ) {
-    if (tried->how == EACH_ROUNDED) equal_to(a, p, r, m, tried, EACH_ROUNDED, same);
-    else if (tried->how == REFERENCE_FUSED) equal_to(a, p, r, m, tried, REFERENCE_FUSED, same);
-    else equal_to(a, p, r, m, tried, PARENT_FUSED, same);
+    if (tried->how == EACH_ROUNDED) equal_to(a, p, r, tried, EACH_ROUNDED, same);
+    else if (tried->how == REFERENCE_FUSED) equal_to(a, p, r, tried, REFERENCE_FUSED, same);
+    else equal_to(a, p, r, tried, PARENT_FUSED, same);
 }
 
-static void counts_of_two(const uint8_t *a, const uint8_t *r, int64_t m, Shorts *counted) {
+static void counts_of_two(const uint8_t *a, const uint8_t *r, Shorts *counted) {
     Shorts same = counted[0];
-    for (int64_t i = 0; i < 2 * m; i += 2 * STEP) {
-        prefetch(r + i);
-        for (int at = 0; at < 2 * STEP; at += WIDTH)
-            same -= (Shorts)((Shorts)words_at(a + i + at) == (Shorts)words_at(r + i + at));
+    for (int64_t line = 0; line < 2 * GROUP; line += LINE) {
+        prefetch(r + line);
+        for (int64_t i = line; i < line + LINE; i += VECTOR)
+            same = counted_up(same, equal((Shorts)words_at(a + i), (Shorts)words_at(r + i)));
     }
     counted[0] = same;
 }

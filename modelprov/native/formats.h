@@ -1,6 +1,6 @@
 /* Stored numbers in C: decoded, encoded, rounded; the same bits as `checkpoints/formats/compiled.py`, its oracle.
  *
- * Vectors are the compilers' own (gcc and clang). No arithmetic of merges. */
+ * No arithmetic of merges. */
 #ifndef MODELPROV_FORMATS_H
 #define MODELPROV_FORMATS_H
 
@@ -17,60 +17,6 @@
 #endif
 
 enum { BF16 = 0, F16 = 1, F32 = 2, F64 = 3 }; /* DType.code */
-
-/* Sums have eight lanes, in one vector or in the two PARTS of it. Products are fused into them on every processor that
- * is served, so that all return the same bits; one without fused multiply-add is better served by numba. */
-#if defined(__AVX2__) && defined(__FMA__)
-#include <immintrin.h>
-#define WIDTH 32
-#elif defined(__aarch64__)
-#include <arm_neon.h>
-#define WIDTH 16
-#else
-#error "no fused multiply-add for vectors that these sources know"
-#endif
-enum { LANES = 8, PARTS = 32 / WIDTH, WIDE = WIDTH / 4 };
-typedef float Floats __attribute__((vector_size(WIDTH)));
-typedef uint32_t Words __attribute__((vector_size(WIDTH)));
-typedef uint16_t Halves __attribute__((vector_size(WIDTH)));
-typedef int16_t Shorts __attribute__((vector_size(WIDTH)));
-typedef float Fours __attribute__((vector_size(16)));
-typedef double Wides __attribute__((vector_size(32)));
-
-/* a * b + c, rounded once. */
-static inline Floats fused(Floats a, Floats b, Floats c) {
-#if WIDTH == 32
-    return (Floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
-#else
-    return (Floats)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
-#endif
-}
-
-/* (a + b + 1) / 2 of unsigned numbers, exact. */
-static inline Halves average(Halves a, Halves b) {
-#if WIDTH == 32
-    return (Halves)_mm256_avg_epu16((__m256i)a, (__m256i)b);
-#else
-    return (Halves)vrhaddq_u16((uint16x8_t)a, (uint16x8_t)b);
-#endif
-}
-
-/* Of each word the lower half of `low`, and the upper half of `high`. */
-static inline Halves halves_of(Words low, Words high) {
-#if WIDTH == 32
-    return (Halves)_mm256_blend_epi16((__m256i)low, (__m256i)high, 0xAA);
-#else
-    return (Halves)((low & 0xFFFFu) | (high & 0xFFFF0000u));
-#endif
-}
-
-static inline Wides wide(Fours values) {
-#if WIDTH == 32
-    return (Wides)_mm256_cvtps_pd((__m128)values);
-#else
-    return __builtin_convertvector(values, Wides);
-#endif
-}
 
 static inline uint32_t bits_of(float value) {
     uint32_t bits;

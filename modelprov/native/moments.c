@@ -1,10 +1,11 @@
 /* Moments of segments in memory, in C; the loops of `forensics/sums/kernels/numba_loops.py`, which is its oracle.
  *
- * Compiled once a kind of processor (VARIANT names it, `build.py` has their flags) from plain C and the compilers'
- * vectors. Runs of 4,096 elements in chunks of 1,024: float32 lanes within a chunk, float64 across. Nothing is fused
- * but where the sources say so, and every variant returns the same bits. */
+ * Compiled once a kind of processor (VARIANT names it, `build.py` has their flags) from plain C and vectors. Runs of
+ * 4,096 elements in chunks of 1,024: float32 lanes within a chunk, float64 across. Nothing is fused but where the
+ * sources say so, and every variant returns the same bits. */
 #include <stdlib.h>
 
+#include "plain.h"
 #include "words.h"
 
 #define JOINED(a, b) a##_##b
@@ -12,119 +13,6 @@
 #define EXPORT(name) NAMED(modelprov_##name, VARIANT)
 
 static const double TINY = 1e-27; /* below this, squares may have been lost to underflow: add in float64 instead */
-
-static double dot(const float *a, const float *b, int64_t m) {
-    Floats total[PARTS] = {{0}};
-    for (int64_t i = 0; i < m; i += LANES)
-        for (int part = 0; part < PARTS; part++) {
-            const int64_t at = i + part * WIDE;
-            total[part] = fused(floats_at(a + at), floats_at(b + at), total[part]);
-        }
-    return lanes_added(total, 1);
-}
-
-static double sum(const float *a, int64_t m) {
-    Floats total[PARTS] = {{0}};
-    for (int64_t i = 0; i < m; i += LANES)
-        for (int part = 0; part < PARTS; part++) total[part] += floats_at(a + i + part * WIDE);
-    return lanes_added(total, 1);
-}
-
-/* Gram of one chunk added to `part`; rows float32 [n, RUN] of which m elements count, m a multiple of 8. */
-static void gram(const float *rows, int64_t n, int64_t m, float *deltas, double *part) {
-    const float *r = rows + (n - 1) * RUN;
-    if (n == 3) {
-        Three sums[PARTS];
-        memset(sums, 0, sizeof sums);
-        for (int64_t i = 0; i < m; i += WIDE) {
-            const Floats z = floats_at(r + i);
-            add_three(sums + i / WIDE % PARTS, floats_at(rows + i) - z, floats_at(rows + RUN + i) - z, z);
-        }
-        put((const Floats *)sums, 9, part);
-        return;
-    }
-    for (int64_t i = 0; i < n - 1; i++)
-        for (int64_t t = 0; t < m; t++) deltas[i * CHUNK + t] = rows[i * RUN + t] - r[t];
-    for (int64_t i = 0; i < n; i++) {
-        const float *a = i < n - 1 ? deltas + i * CHUNK : r;
-        for (int64_t j = i; j < n; j++) *part++ += dot(a, j < n - 1 ? deltas + j * CHUNK : r, m);
-        *part++ += sum(a, m);
-    }
-}
-
-static void gram_double(const float *rows, int64_t n, int64_t m, double *part) {
-    const float *r = rows + (n - 1) * RUN;
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = i; j <= n; j++) {
-            const float *x = rows + i * RUN, *y = rows + (j < n ? j : 0) * RUN;
-            double total = 0;
-            for (int64_t t = 0; t < m; t++) {
-                const double a = i < n - 1 ? (double)x[t] - (double)r[t] : (double)x[t];
-                const double b = j == n ? 1.0 : j < n - 1 ? (double)y[t] - (double)r[t] : (double)y[t];
-                total += a * b;
-            }
-            *part++ = total;
-        }
-}
-
-static int64_t same(const float *a, const float *b, int64_t m) {
-    int32_t total = 0;
-    for (int64_t t = 0; t < m; t++) total += bits_of(a[t]) == bits_of(b[t]);
-    return total;
-}
-
-/* An integer in the order of the float with these bits; -0 comes just below +0. */
-static inline int32_t key(float value) {
-    const int32_t bits = (int32_t)bits_of(value);
-    return bits ^ (int32_t)((uint32_t)(bits >> 31) >> 1);
-}
-
-/* Equality and betweenness of a chunk, parents rounded to the suspect's format where they do not hold its very bits. */
-static void counts_of(const Work *work, int64_t s, const float *rows, int64_t m, Scratch *scratch) {
-    const int64_t n = work->n, code = work->rounded_to[s];
-    int64_t *counts = scratch->run;
-    const float *held[2];
-    float *stored = scratch->stored;
-    for (int64_t i = 0; i < n; i++) {
-        const float *row = rows + i * RUN;
-        float *kept = stored + i * CHUNK;
-        if (i == 0 || work->dtype[i * work->segments + s] == code)
-            memcpy(kept, row, (size_t)m * sizeof *kept);
-        else if (code == BF16)
-            for (int64_t t = 0; t < m; t++) kept[t] = bits_of(row[t]) == bits_of(rows[t]) ? row[t] : to_bf16(row[t]);
-        else
-            for (int64_t t = 0; t < m; t++) kept[t] = bits_of(row[t]) == bits_of(rows[t]) ? row[t] : store(row[t], code);
-    }
-    int64_t *column = counts + FIRST_PAIR;
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = i + 1; j < n; j++) *column++ += same(stored + i * CHUNK, stored + j * CHUNK, m);
-    held[0] = stored + (n - 1) * CHUNK;
-    int32_t *restrict low = scratch->low, *restrict high = scratch->high, *restrict agree = scratch->agree;
-    for (int64_t t = 0; t < m; t++) {
-        low[t] = high[t] = key(held[0][t]);
-        agree[t] = 1;
-    }
-    for (int64_t i = 1; i < n - 1; i++) {
-        held[1] = stored + i * CHUNK;
-        for (int64_t t = 0; t < m; t++) {
-            const int32_t at = key(held[1][t]);
-            low[t] = at < low[t] ? at : low[t];
-            high[t] = at > high[t] ? at : high[t];
-            agree[t] &= bits_of(held[1][t]) == bits_of(held[0][t]);
-        }
-    }
-    int32_t everywhere = 0, parents = 0, between = 0;
-    for (int64_t t = 0; t < m; t++) {
-        const int32_t suspect = key(stored[t]);
-        parents += agree[t];
-        everywhere += agree[t] & (bits_of(stored[t]) == bits_of(held[0][t]));
-        between += (low[t] <= suspect) & (suspect <= high[t]);
-    }
-    counts[0] += m;
-    counts[3] += everywhere;
-    counts[4] += parents;
-    counts[5] += between;
-}
 
 static void decode_all(const Work *work, int64_t s, int64_t first, int64_t m, float *values) {
     for (int64_t i = 0; i < work->n; i++) {
@@ -188,12 +76,14 @@ static void count_recipes(const Work *work, int64_t s, int64_t m, int words_too,
 static void plain_run(const Work *work, int64_t s, int64_t first, int64_t m, Scratch *scratch) {
     float *values = scratch->values;
     decode_all(work, s, first, m, values);
-    const int64_t whole = (m + LANES - 1) / LANES * LANES;
+    const int64_t whole = (m + GROUP - 1) / GROUP * GROUP;
     for (int64_t i = 0; i < work->n; i++)
         for (int64_t t = m; t < whole; t++) values[i * RUN + t] = 0;
     for (int64_t done = 0; done < m; done += CHUNK) {
         const int64_t taken = m - done < CHUNK ? m - done : CHUNK;
-        gram(values + done, work->n, (taken + LANES - 1) / LANES * LANES, scratch->deltas, scratch->part);
+        if (work->n != 3)
+            gram(values + done, work->n, (taken + LANES - 1) / LANES * LANES, scratch->deltas, scratch->part);
+        else if (done % GROUP == 0) gram_of_three(values + done, scratch->part);
         counts_of(work, s, values + done, taken, scratch);
     }
 }
@@ -254,9 +144,9 @@ int EXPORT(moments)(const Work *work) {
             const int64_t at = i * work->segments + s, start = work->start[at];
             if (start < 0 || start + size_of(work->dtype[at]) * work->count[s] > work->size[i]) return 2;
         }
-    const size_t floats = (size_t)(n * RUN + n * CHUNK + (n - 1) * CHUNK + RUN) * sizeof(float);
-    const size_t integers = 3 * CHUNK * sizeof(int32_t), wide = (size_t)(columns + row) * 8;
-    uint8_t *held = malloc(wide + floats + integers + (size_t)(work->recipes + 1) * sizeof(int));
+    const size_t floats = (size_t)(n * RUN + 2 * n * CHUNK + RUN) * sizeof(float);
+    const size_t wide = (size_t)(columns + row) * 8;
+    uint8_t *held = malloc(wide + floats + (size_t)(work->recipes + 1) * sizeof(int));
     if (held == NULL) return 1;
     Lanes lanes;
     Scratch scratch;
@@ -266,11 +156,9 @@ int EXPORT(moments)(const Work *work) {
     scratch.values = (float *)(scratch.run + columns);
     scratch.stored = scratch.values + n * RUN;
     scratch.deltas = scratch.stored + n * CHUNK;
-    scratch.out = scratch.deltas + (n - 1) * CHUNK;
-    scratch.low = (int32_t *)(scratch.out + RUN);
-    scratch.high = scratch.low + CHUNK;
-    scratch.agree = scratch.high + CHUNK;
-    scratch.in_words = (int *)(scratch.agree + CHUNK);
+    scratch.out = scratch.deltas + n * CHUNK;
+    for (float *ones = scratch.out - CHUNK; ones < scratch.out; ones++) *ones = 1;
+    scratch.in_words = (int *)(scratch.out + RUN);
     for (int64_t s = 0; s < work->segments; s++) segment(work, s, columns, row, &scratch);
     free(held);
     return 0;

@@ -1,4 +1,4 @@
-/* A run of two or three bf16 checkpoints from their bytes, chunk by chunk; the loops are in `bf16.h`. */
+/* A run of two or three bf16 checkpoints from their bytes, group by group; the loops are in `bf16.h`. */
 #ifndef MODELPROV_WORDS_H
 #define MODELPROV_WORDS_H
 
@@ -18,28 +18,48 @@ static int tried_of(const Work *work, int64_t s, const Scratch *scratch, Tried *
     return count;
 }
 
-/* One chunk of a run of bf16 checkpoints, two or three of them: `m` elements from `at`, a multiple of 32.
+/* One group of a run of bf16 checkpoints, two or three of them.
  *
  * While it is worked on, the next one is brought, by loops in proportion to their work: memory that one of the loops
  * waits for is memory that the others leave idle. */
-static void count_words(
-    const uint8_t *const *at, int64_t n, int64_t m, const Tried *tried, int recipes, Lanes *lanes
-) {
+static void count_words(const uint8_t *const *at, int64_t n, const Tried *tried, int recipes, Lanes *lanes) {
     if (n == 2) {
-        counts_of_two(at[0], at[1], m, lanes->counted);
+        counts_of_two(at[0], at[1], lanes->counted);
         return;
     }
-    counts_of_three(at[0], at[1], at[2], m, lanes->counted, recipes ? tried : NULL, lanes->recipes);
-    for (int k = 1; k < recipes; k++) recipe_of_three(at[0], at[1], at[2], m, tried + k, lanes->recipes + k);
+    counts_of_three(at[0], at[1], at[2], lanes->counted, recipes ? tried : NULL, lanes->recipes);
+    for (int k = 1; k < recipes; k++) recipe_of_three(at[0], at[1], at[2], tried + k, lanes->recipes + k);
 }
 
-static void add_words(const uint8_t *const *at, int64_t n, int64_t m, int recipes, double *lanes) {
-    if (n == 3) sums_of_three(at[0], at[1], at[2], m, at[recipes ? 0 : 1], lanes);
-    else sums_of_two(at[0], at[1], m, lanes);
+static void add_words(const uint8_t *const *at, int64_t n, int recipes, double *lanes) {
+    if (n == 3) sums_of_three(at[0], at[1], at[2], at[recipes ? 0 : 1], lanes);
+    else sums_of_two(at[0], at[1], lanes);
 }
 
-/* A run of such checkpoints from their bytes. What the last chunk lacks of 32 elements is filled up: with zeros to be
- * added; to be counted, with a suspect that nothing equals, outside of parents that differ. */
+/* The rest of a run, less than a group. What it lacks is filled up: with zeros to be added, steps of 32 elements apart
+ * from what is left of them; to be counted, with a suspect that nothing equals, outside of parents that differ. */
+static void last_words(
+    const uint8_t *const *at, int64_t n, int64_t rest, const Tried *tried, int recipes, Lanes *lanes
+) {
+    uint16_t last[3][GROUP];
+    const uint8_t *filled[3] = {(const uint8_t *)last[0], (const uint8_t *)last[1], (const uint8_t *)last[2]};
+    const int64_t whole = rest / STEP * STEP, ends[] = {0, whole, rest};
+    for (int piece = 0; piece < 2; piece++) {
+        const int64_t from = ends[piece], count = ends[piece + 1] - from;
+        if (count == 0) continue;
+        memset(last, 0, sizeof last);
+        for (int64_t i = 0; i < n; i++) memcpy(last[i], at[i] + 2 * from, (size_t)(2 * count));
+        add_words(filled, n, recipes, lanes->sums);
+        for (int64_t t = count; t < GROUP; t++) {
+            last[0][t] = 0xFFFF;
+            last[1][t] = 1;
+            last[2][t] = 2;
+        }
+        count_words(filled, n, tried, recipes, lanes);
+    }
+}
+
+/* A run of such checkpoints from their bytes. */
 static void words_run(const Work *work, int64_t s, int64_t first, int64_t m, Scratch *scratch) {
     const int64_t n = work->n;
     Lanes *lanes = scratch->lanes;
@@ -47,26 +67,16 @@ static void words_run(const Work *work, int64_t s, int64_t first, int64_t m, Scr
     int64_t number[MOST_RECIPES];
     const int recipes = tried_of(work, s, scratch, tried, number);
     memset(lanes, 0, offsetof(Lanes, recipes) + (size_t)recipes * sizeof(Shorts));
-    for (int64_t done = 0; done < m; done += CHUNK) {
-        const int64_t taken = m - done < CHUNK ? m - done : CHUNK, whole = taken / STEP * STEP, rest = taken - whole;
+    for (int64_t done = 0; done < m; done += GROUP) {
         const uint8_t *at[3];
         for (int64_t i = 0; i < n; i++)
             at[i] = work->address[i] + work->start[i * work->segments + s] + 2 * (first + done);
-        add_words(at, n, whole, recipes, lanes->sums);
-        count_words(at, n, whole, tried, recipes, lanes);
-        if (rest == 0) continue;
-        uint16_t last[3][STEP] = {{0}};
-        for (int64_t i = 0; i < n; i++) {
-            memcpy(last[i], at[i] + 2 * whole, (size_t)(2 * rest));
-            at[i] = (const uint8_t *)last[i];
+        if (m - done < GROUP) {
+            last_words(at, n, m - done, tried, recipes, lanes);
+            break;
         }
-        add_words(at, n, STEP, recipes, lanes->sums);
-        for (int64_t t = rest; t < STEP; t++) {
-            last[0][t] = 0xFFFF;
-            last[1][t] = 1;
-            last[2][t] = 2;
-        }
-        count_words(at, n, STEP, tried, recipes, lanes);
+        add_words(at, n, recipes, lanes->sums);
+        count_words(at, n, tried, recipes, lanes);
     }
     add_lanes(lanes, n, scratch->part, scratch->run);
     for (int k = 0; k < recipes; k++) scratch->run[FIRST_PAIR + pairs(n) + number[k]] += lanes_counted(lanes->recipes[k]);

@@ -17,8 +17,7 @@ typedef struct {
 } Work;
 
 typedef struct {
-    float *values, *stored, *deltas, *out; /* [n, RUN], [n, CHUNK], [n - 1, CHUNK], [RUN] */
-    int32_t *low, *high, *agree;           /* [CHUNK] */
+    float *values, *stored, *deltas, *out; /* [n, RUN], [n, CHUNK], [n, CHUNK], [RUN] */
     double *part;
     int64_t *run;
     int *in_words; /* [recipes] */
