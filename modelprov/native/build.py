@@ -20,7 +20,19 @@ HERE = Path(__file__).parent
 LIBRARY = "kernels.so"
 UNITS = ("moments.c", "merging.c")
 """What is compiled once for every variant."""
-SOURCES = ("formats.h", "vectors.h", "arithmetics.h", "bf16.h", "work.h", "plain.h", "words.h", *UNITS, "windows.c", "dispatch.c", "build.py")
+SOURCES = (
+    "formats.h",
+    "vectors.h",
+    "arithmetics.h",
+    "bf16.h",
+    "work.h",
+    "plain.h",
+    "words.h",
+    *UNITS,
+    "windows.c",
+    "dispatch.c",
+    "build.py",
+)
 FLAGS = (
     "-std=c11", "-O3", "-fPIC", "-fvisibility=default", "-Wno-psabi", "-ffp-contract=off", "-fno-math-errno",
     "-fno-trapping-math",
