@@ -173,8 +173,13 @@ def _placed(of: Evidence, decisive: Int64, facts: Facts) -> Facts:
     total, everything = table.rows(decisive), table.moments.total()
     n, elements, nonfinite = total.n, total.elements, total.count(NONFINITE)
     same = [parent for parent in range(1, n) if elements and _same(table, decisive, parent)]
-    # of equals the last comes first, as it is the reference, usually the base that the others are made from too
-    same.sort(key=lambda parent: (-everything.equal(0, parent), -parent))
+    # of equals the last comes first, as it is the reference, usually the base that the others are made from too;
+    # that some numbers of norms coincide makes none of them more alike
+    rest = everything.elements - elements
+    beside = {parent: everything.equal(0, parent) - total.equal(0, parent) for parent in same}
+    same.sort(
+        key=lambda parent: (-total.equal(0, parent), -beside[parent] if 2 * beside[parent] > rest else 0, -parent)
+    )
     weights, error = weights_of(total, fits)
     components = _fitted_components(of)
     correlated = tuple(mean_correlation(table, decisive, 0, parent) for parent in range(1, n))
