@@ -110,9 +110,9 @@ def test_a_comparison_loads_nothing_heavy_for_its_verdict_and_its_report(models:
 
 @pytest.mark.skipif(native() is None, reason=f"no C kernels: {why_not()}")
 @pytest.mark.parametrize("suspect", ["rio", "rio-trained", "stranger"])
-def test_with_the_c_kernels_a_comparison_never_imports_numba(models: Path, suspect: str) -> None:
-    after = "import atexit, sys\n"
-    after += "atexit.register(lambda: print([n for n in ('numba', 'llvmlite') if n in sys.modules], file=sys.stderr))\n"
+def test_with_the_c_kernels_a_comparison_never_imports_numba_nor_scipy(models: Path, suspect: str) -> None:
+    after = "import atexit, sys\nheavy = ('numba', 'llvmlite', 'scipy')\n"
+    after += "atexit.register(lambda: print([n for n in heavy if n in sys.modules], file=sys.stderr))\n"
     running = program(after + MAIN, "compare", models / suspect, models / "nex", models / "qwen", "--quiet")
     _, err = running.communicate(timeout=120)
     assert running.returncode in (0, 1, 3)
