@@ -18,7 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LIBRARY = "kernels.so"
-UNITS = ("moments.c", "merging.c")
+UNITS = ("moments.c", "merging.c", "searching.c")
 """What is compiled once for every variant."""
 SOURCES = ("formats.h", "arithmetics.h", "bf16.h", "work.h", "words.h", *UNITS, "windows.c", "dispatch.c", "build.py")
 FLAGS = (
