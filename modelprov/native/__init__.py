@@ -60,6 +60,8 @@ ARGUMENTS = {
     "count_equal": [
         _INTEGER, _POINTER, _INTEGER, _INTEGER, _POINTER, _POINTER, _INTEGER, _POINTER, _INTEGER, _INTEGER,
     ],
+    "widen": [_POINTER, _INTEGER, _INTEGER, _POINTER],
+    "rounding_cells": [_POINTER, ctypes.c_double, ctypes.c_double, _POINTER, _POINTER, _INTEGER],
     "cumulative": [_POINTER, _POINTER, _INTEGER],
     "round_bf16": [_POINTER, _POINTER, _INTEGER],
     "send_windows": [_POINTER, _INTEGER, _POINTER, _POINTER],
@@ -88,6 +90,8 @@ class Native:
     _moments: Any
     _evaluate: Any
     _count_equal: Any
+    _widen: Any
+    _rounding_cells: Any
     _cumulative: Any
     _round_bf16: Any
     _load: Any
@@ -149,6 +153,14 @@ class Native:
             return int(self._count_equal(arithmetic, where.data, k, row, given, places, code, bits.data, m, spare))
 
         return counted
+
+    def widen(self, raw: Bytes, code: int, out: Float64) -> None:
+        """Fill `out` float64 [n] with the stored numbers `raw`, both contiguous, exactly."""
+        self._widen(raw.ctypes.data, int(code), out.size, out.ctypes.data)
+
+    def rounding_cells(self, values: Float64, unit: float, smallest: float, lower: Float64, upper: Float64) -> None:
+        """Fill `lower` and `upper` float64 [n] of `values` [n], all contiguous; see `formats/dtypes.py`."""
+        self._rounding_cells(values.ctypes.data, unit, smallest, lower.ctypes.data, upper.ctypes.data, values.size)
 
     def cumulative(self, values: Float64, out: Float64) -> None:
         """Fill `out` float64 [n] with the normal distribution below `values` float64 [n], both contiguous."""
