@@ -14,6 +14,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,9 +24,11 @@ from modelprov.checkpoints.types import AlignedTensor, Alignment, Component
 from modelprov.forensics.estimators.binomial import tails
 from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sampling.segments import decoded
-from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
 from modelprov.forensics.thresholds import BEYOND_CHANCE, PROFILE_ROWS, PROFILES, RARE, VARIED
 from modelprov.recipes.tensor_groups import kind_of
+
+if TYPE_CHECKING:
+    from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
 
 ELEMENTS, SHARE = 1 << 26, 0.02
 """Weights of each checkpoint that are read, in whole tensors: about 130 MB in bf16, of large models a share of all."""
