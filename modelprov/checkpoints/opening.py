@@ -34,7 +34,6 @@ from modelprov.checkpoints.layouts.files import (
 )
 from modelprov.checkpoints.layouts.folders import model_parts
 from modelprov.checkpoints.layouts.gguf_model import gguf_files, open_gguf
-from modelprov.checkpoints.layouts.packed.finding import with_packed
 from modelprov.checkpoints.layouts.scaled import with_scaled
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
 from modelprov.checkpoints.locating import located, path_here
@@ -125,7 +124,12 @@ def _opened(home: Home, name: str | None, label: str, location: str, notes: list
         folder=home.folder,
         files=home,
     )
-    return with_packed(with_scaled(opened))
+    opened = with_scaled(opened)
+    if not opened.refused:
+        return opened
+    from modelprov.checkpoints.layouts.packed.finding import with_packed
+
+    return with_packed(opened)
 
 
 def _of_fingerprint(home: Home, name: str, label: str, location: str) -> Checkpoint:

@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from modelprov.called import called
 from modelprov.checkpoints.layouts.common_layout import in_common_layout
+from modelprov.checkpoints.layouts.components import layers_of
+from modelprov.checkpoints.layouts.naming import canonical_names
 from modelprov.checkpoints.layouts.quantised import refuse_quantised
 from modelprov.checkpoints.plan import Plan
 from modelprov.checkpoints.remote.source import is_far
@@ -27,15 +30,13 @@ from modelprov.forensics.measuring import Beside, Comparison, Options, Restacked
 from modelprov.forensics.passes import scouted, summed
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.sampling.blocks import partial
-from modelprov.forensics.search.coordinates.kinship import ELSEWHERE, HERE
-from modelprov.forensics.search.coordinates.looking import Found, look, views
-from modelprov.forensics.search.methods.stacks import depths_differ
-from modelprov.forensics.search.methods.stacks import find as find_stack
-from modelprov.forensics.search.methods.stacks import views as stack_views
 from modelprov.forensics.sums.kernels.choose import pick_device
 from modelprov.forensics.sums.ledger import Ledger
 from modelprov.progress import Progress
 from modelprov.records import processors
+
+if TYPE_CHECKING:  # what only some comparisons call for is imported by those
+    from modelprov.forensics.search.coordinates.looking import Found
 
 UNDONE_BYTES = 1 << 30
 """Of checkpoints that are elsewhere: undoing other coordinates reads every matrix of both, and is left where that is
@@ -117,15 +118,17 @@ def _at_their_places(checkpoints: tuple[Checkpoint, ...], run: Run) -> Compariso
     Layers are looked for under other numbers where the models have not equally many, or where their places leave
     something open; only if every tensor is then found, bit by bit, does that stand for the comparison.
     """
-    first = run.ledger is not None or not depths_differ(checkpoints)  # a ledger's sums are those of their places
+    first = run.ledger is not None or not _depths_differ(checkpoints)  # a ledger's sums are those of their places
     result = measure(checkpoints, run) if first else None
     if result is not None and not leaves_open(result.findings, result.alignment):
         return result
+    from modelprov.forensics.search.methods.stacks import find, views
+
     run.progress.stage("looking for the same layers under other numbers")
-    stack = find_stack(checkpoints, run.options.seed)
+    stack = find(checkpoints, run.options.seed)
     read = 0 if result is None else result.bytes_read
     if stack is not None:
-        again = measure(stack_views(checkpoints, stack), run, Restacked(checkpoints, stack))
+        again = measure(views(checkpoints, stack), run, Restacked(checkpoints, stack))
         read += again.bytes_read
         if again.findings.facts.stacked is not None:
             return replace(again, bytes_read=read)
@@ -161,6 +164,13 @@ def sum_part(
     return device.description
 
 
+def _depths_differ(checkpoints: Sequence[Checkpoint]) -> bool:
+    """Whether the models have not all equally many layers; those with the same names have."""
+    if all(checkpoint.tensors.keys() == checkpoints[0].tensors.keys() for checkpoint in checkpoints):
+        return False
+    return len({len(layers_of(canonical_names(tuple(checkpoint.tensors)))) for checkpoint in checkpoints}) > 1
+
+
 def _size(checkpoints: Sequence[Checkpoint]) -> int:
     return sum(ref.stop - ref.start for checkpoint in checkpoints for ref in checkpoint.tensors.values())
 
@@ -183,6 +193,9 @@ def _elsewhere_too(result: Comparison, found: Found | None, checkpoints: Sequenc
 
 def _look(checkpoints: Sequence[Checkpoint], controls: Sequence[Checkpoint], run: Run) -> Found | None:
     """The test of units, what is undone, and which of the controls, strangers at their places, fare as the suspect."""
+    from modelprov.forensics.search.coordinates.kinship import ELSEWHERE, HERE
+    from modelprov.forensics.search.coordinates.looking import look
+
     options, advance = run.options, run.progress.advance
     run.progress.stage("looking for the same units in other coordinates")
     given = None if options.alignment is None else options.alignment.realignment
@@ -202,6 +215,8 @@ def _look(checkpoints: Sequence[Checkpoint], controls: Sequence[Checkpoint], run
 
 def _undone(checkpoints: Sequence[Checkpoint], found: Found, run: Run) -> Comparison:
     """The comparison of what is left when other coordinates are undone."""
+    from modelprov.forensics.search.coordinates.looking import views
+
     assert found.realignment is not None
     assert run.beside is not None
     run.progress.stage("comparing again, other coordinates undone")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from modelprov.checkpoints.layouts.alignment_file import AlignmentFile
 from modelprov.checkpoints.layouts.realignment import Realignment
@@ -23,17 +24,15 @@ from modelprov.forensics.results import Beyond, Coordinates
 from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sampling.matrices import BUDGET
 from modelprov.forensics.search.beyond import measure_beyond
-from modelprov.forensics.search.coordinates.head_spectra import heads_alike
-from modelprov.forensics.search.coordinates.looking import Found, of_originals
-from modelprov.forensics.search.methods.find import FoundMethod, find
-from modelprov.forensics.search.methods.stacks import Stack
-from modelprov.forensics.search.methods.stacks import of_originals as of_stack
-from modelprov.forensics.search.methods.stacks import scale as scale_of
-from modelprov.forensics.search.methods.whole import ELEMENTS, Wholes
 from modelprov.forensics.search.profiles import Resemblance, choose, resemblance
 from modelprov.forensics.sums.kernels.interface import Device
 from modelprov.forensics.sums.ledger import Ledger
 from modelprov.progress import Progress
+
+if TYPE_CHECKING:  # what only some comparisons call for is imported by those
+    from modelprov.forensics.search.coordinates.looking import Found
+    from modelprov.forensics.search.methods.find import FoundMethod
+    from modelprov.forensics.search.methods.stacks import Stack
 
 CLUSTER = ", on a Ray cluster"
 
@@ -109,7 +108,9 @@ class Restacked:
 
     def alignment(self, aligned: Alignment) -> Alignment:
         """The alignment of the checkpoints themselves."""
-        return of_stack(aligned, self.checkpoints)
+        from modelprov.forensics.search.methods.stacks import of_originals
+
+        return of_originals(aligned, self.checkpoints)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +123,8 @@ class Undone:
 
     def alignment(self, aligned: Alignment) -> Alignment:
         """The alignment of the checkpoints themselves."""
+        from modelprov.forensics.search.coordinates.looking import of_originals
+
         assert self.found.realignment is not None
         return of_originals(aligned, self.checkpoints, self.found.realignment)
 
@@ -151,7 +154,7 @@ def measure(checkpoints: tuple[Checkpoint, ...], run: Run, undone: Undone | Rest
         None if isinstance(undone, Restacked) or blocks else lambda rows: _method(alignment, options, progress, rows),
         None if beside is None or blocks else lambda: _left(alignment, beside, options, progress),
         undone.stack if isinstance(undone, Restacked) else None,
-        lambda row, parent: scale_of(Wholes(alignment, options.seed, options.memory).load(row), parent),
+        lambda row, parent: _scale(alignment, options, row, parent),
         tuple(map(packing_of, whole.checkpoints)),
     )  # fmt: skip
     words = (None if run.ledger is None else run.ledger.device) or device.description
@@ -164,6 +167,14 @@ def _told(run: Run, alignment: Alignment, scout: Plan) -> None:
         run.before(alignment, scout if run.options.sample else plan_pass(alignment))
 
 
+def _scale(alignment: Alignment, options: Options, row: int, parent: int) -> float | None:
+    """The factor that gives every bit of a tensor from a parent's, if any does."""
+    from modelprov.forensics.search.methods.stacks import scale
+    from modelprov.forensics.search.methods.whole import Wholes
+
+    return scale(Wholes(alignment, options.seed, options.memory).load(row), parent)
+
+
 def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Resemblance:
     """Before an all-clear: whether the suspect is a parent in other coordinates."""
     chosen = choose(alignment, options.seed)
@@ -172,6 +183,8 @@ def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Re
     sizes = resemblance(alignment, chosen, progress.advance)
     if partial(alignment.checkpoints):  # heads are matrices, of which a fingerprint holds blocks
         return sizes
+    from modelprov.forensics.search.coordinates.head_spectra import heads_alike
+
     progress.stage("looking for the same heads of attention in other coordinates")
     return replace(sizes, heads=heads_alike(alignment.checkpoints, progress.advance))
 
@@ -187,6 +200,9 @@ def _left(alignment: Alignment, beside: Beside, options: Options, progress: Prog
 
 def _method(alignment: Alignment, options: Options, progress: Progress, given: Int64) -> FoundMethod | None:
     """Where no weighted sum explains a relative, or only the tensors `given`: the merge method that does."""
+    from modelprov.forensics.search.methods.find import find
+    from modelprov.forensics.search.methods.whole import ELEMENTS, Wholes
+
     progress.stage("looking for other merge methods, in whole tensors")
     return find(
         Wholes(alignment, options.seed, options.memory, options.sample_elements if options.sample else ELEMENTS), given

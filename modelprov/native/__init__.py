@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -49,10 +50,18 @@ class _Work(ctypes.Structure):
 
 
 _INTEGER, _POINTER = ctypes.c_int64, ctypes.c_void_p
-RESULTS = {"moments": ctypes.c_int, "weighted": ctypes.c_int, "load": _INTEGER, "send_windows": _INTEGER}
+RESULTS = {
+    "moments": ctypes.c_int, "weighted": ctypes.c_int, "load": _INTEGER, "send_windows": _INTEGER,
+    "count_equal": _INTEGER,
+}  # fmt: skip
 ARGUMENTS = {
     "moments": [ctypes.POINTER(_Work)],
     "evaluate": [_INTEGER, _POINTER, _INTEGER, _INTEGER, _POINTER, _POINTER, _INTEGER, _POINTER, _INTEGER],
+    "count_equal": [
+        _INTEGER, _POINTER, _INTEGER, _INTEGER, _POINTER, _POINTER, _INTEGER, _POINTER, _INTEGER, _INTEGER,
+    ],
+    "widen": [_POINTER, _INTEGER, _INTEGER, _POINTER],
+    "rounding_cells": [_POINTER, ctypes.c_double, ctypes.c_double, _POINTER, _POINTER, _INTEGER],
     "cumulative": [_POINTER, _POINTER, _INTEGER],
     "round_bf16": [_POINTER, _POINTER, _INTEGER],
     "send_windows": [_POINTER, _INTEGER, _POINTER, _POINTER],
@@ -80,6 +89,9 @@ class Native:
     variant: str
     _moments: Any
     _evaluate: Any
+    _count_equal: Any
+    _widen: Any
+    _rounding_cells: Any
     _cumulative: Any
     _round_bf16: Any
     _load: Any
@@ -123,6 +135,32 @@ class Native:
             int(arithmetic), parents.ctypes.data, len(parents), parents.strides[0] // 4, weights.ctypes.data,
             order.ctypes.data, int(code), out.ctypes.data, len(out),
         )  # fmt: skip
+
+    def equal_counter(
+        self, code: int, parents: Float32, suspect: npt.NDArray[np.uint32]
+    ) -> Callable[[int, Float64, Int64, int], int]:
+        """A function of (arithmetic, weights, order, spare) that counts elements with the bits of `suspect` uint32 [m].
+
+        Of `parents` float32 [k, m], rows and suspect contiguous; -1 where more than `spare` elements have other bits.
+        Where the arrays lie is asked once: the function is called thousands of times.
+        """
+        k, row, m = len(parents), parents.strides[0] // 4, len(suspect)
+        where, bits = parents.ctypes, suspect.ctypes  # keep the arrays
+
+        def counted(arithmetic: int, weights: Float64, order: Int64, spare: int) -> int:
+            weights = np.ascontiguousarray(weights, np.float64)
+            given, places = weights.ctypes.data, order.ctypes.data
+            return int(self._count_equal(arithmetic, where.data, k, row, given, places, code, bits.data, m, spare))
+
+        return counted
+
+    def widen(self, raw: Bytes, code: int, out: Float64) -> None:
+        """Fill `out` float64 [n] with the stored numbers `raw`, both contiguous, exactly."""
+        self._widen(raw.ctypes.data, int(code), out.size, out.ctypes.data)
+
+    def rounding_cells(self, values: Float64, unit: float, smallest: float, lower: Float64, upper: Float64) -> None:
+        """Fill `lower` and `upper` float64 [n] of `values` [n], all contiguous; see `formats/dtypes.py`."""
+        self._rounding_cells(values.ctypes.data, unit, smallest, lower.ctypes.data, upper.ctypes.data, values.size)
 
     def cumulative(self, values: Float64, out: Float64) -> None:
         """Fill `out` float64 [n] with the normal distribution below `values` float64 [n], both contiguous."""

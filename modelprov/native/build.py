@@ -18,7 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LIBRARY = "kernels.so"
-UNITS = ("moments.c", "merging.c")
+UNITS = ("moments.c", "merging.c", "searching.c")
 """What is compiled once for every variant."""
 SOURCES = (
     "formats.h",

@@ -1,4 +1,4 @@
-"""Plain floats: names, codes, sizes, decoding, rounding, and the rounding cell of a stored value. In numpy; no loops.
+"""Plain floats: names, codes, sizes, decoding, rounding, and the rounding cell of a stored value. In numpy or C.
 
 A stored value stands for every real number that rounds to it; the estimators need that cell (its `lower` and `upper`
 bound), not the value alone. Everything here is exact: no result depends on how float32 rounds on the way. Compiled
@@ -13,6 +13,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from modelprov.native import native
+
 Bytes = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -20,6 +22,7 @@ Floats = TypeVar("Floats", Float32, Float64)
 
 _EXPONENT, _MANTISSA = np.uint64(0x7FF0000000000000), np.uint64(0x000FFFFFFFFFFFFF)
 _SIZE = {"BF16": 2, "F16": 2, "F32": 4, "F64": 8}
+_SMALLEST = {"BF16": 2.0**-133, "F16": 2.0**-24, "F32": 2.0**-149, "F64": 2.0**-1074}
 _NUMPY = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
 
 
@@ -72,6 +75,11 @@ OTHER_SIZES = {
 
 def decode(raw: Bytes, dtype: DType) -> Float64:
     """Stored little-endian bytes as float64, exactly. `raw` is uint8 of any length that is whole elements."""
+    library = native()
+    if library is not None and raw.size % dtype.size == 0:
+        out = np.empty(raw.size // dtype.size)
+        library.widen(np.ascontiguousarray(raw), dtype.code, out)
+        return out
     data = np.ascontiguousarray(raw).tobytes()
     if dtype is DType.BF16:
         values = (np.frombuffer(data, "<u2").astype(np.uint32) << np.uint32(16)).view(np.float32)
@@ -170,7 +178,7 @@ def finite_or_zero(values: Floats) -> Floats:
 
 def _unit_in_last_place(values: Float64, dtype: DType) -> tuple[Float64, float]:
     """Distance to the next number outward, and the smallest such distance of the format."""
-    smallest = {"BF16": 2.0**-133, "F16": 2.0**-24, "F32": 2.0**-149, "F64": 2.0**-1074}[dtype]
+    smallest = _SMALLEST[dtype]
     leading = (_bits(values) & _EXPONENT).view(np.float64)  # the power of two at or below; nothing of a subnormal
     return np.maximum(leading * 2.0**-dtype.mantissa_bits, smallest), smallest
 
@@ -194,6 +202,10 @@ def rounding_cell(values: Float64, dtype: DType) -> tuple[Float64, Float64]:
     """
     given = np.asarray(values, np.float64)
     lower, upper = np.empty(given.shape), np.empty(given.shape)
+    library = native()
+    if library is not None:
+        library.rounding_cells(np.ascontiguousarray(given), 2.0**-dtype.mantissa_bits, _SMALLEST[dtype], lower, upper)
+        return lower, upper
     below, above, flat = lower.reshape(-1), upper.reshape(-1), given.reshape(-1)
     for start in range(0, flat.size, PIECE):
         part, own = flat[start : start + PIECE], slice(start, start + PIECE)

@@ -41,19 +41,20 @@ def find_lattice(values: Float64, mantissa_bits: int) -> Lattice | None:
     """The lattice that the rows float64 [rows, columns] lie on, stored with so many mantissa bits; None without any."""
     error = 2.2 * 2.0 ** -(mantissa_bits + 1)  # of the value and of the scale, as a share of the value
     for name, (bits, _, exponent) in SHORT.items():
-        if (found := _short(values, np.ones((1, 1)), bits, exponent, error)) is not None:
-            return Lattice(name, *found)
+        if (cells := _short(values, np.ones((1, 1)), bits, exponent, error)) is not None:
+            return Lattice(name, *cells)
     for name, levels in INTEGERS.items():
         for block in BLOCKS:
-            if (found := _integers(values, levels, block, error)) is not None:
-                return Lattice(f"{name} with one scale for {_of(block)}", *found)
-    if (one := _one_scale(values, error)) is not None:
-        return one
-    for name, (bits, largest, exponent) in SHORT.items():
-        for axis, of in ((1, "each row"), (None, "each tensor")):
-            scale = np.abs(values).max(axis=axis, keepdims=True) / largest
-            if (found := _short(values, scale, bits, exponent, error)) is not None:
-                return Lattice(f"{name} with one scale for {of}", *found)
+            if (cells := _integers(values, levels, block, error)) is not None:
+                return Lattice(f"{name} with one scale for {_of(block)}", *cells)
+    in_rows = _largest(values, 1)
+    largest = in_rows.max(axis=0, keepdims=True)
+    if (found := _one_scale(values, float(largest.max(initial=0.0)), error)) is not None:
+        return found
+    for name, (bits, end, exponent) in SHORT.items():
+        for scale, of in ((in_rows, "each row"), (largest, "each tensor")):
+            if (cells := _short(values, scale / end, bits, exponent, error)) is not None:
+                return Lattice(f"{name} with one scale for {of}", *cells)
     return None
 
 
@@ -67,9 +68,10 @@ def _integers(values: Float64, levels: int, block: int | None, error: float) -> 
     if columns % width or (block is not None and columns == block):
         return None
     groups = values.reshape(rows, -1, width)
-    look = groups[:LOOK]
-    scale = _largest(look, 2) / levels
-    if _hopeless(_multiples(look[:FEW], scale[:FEW], error)[0], look.size) or not _on(look, scale, error):
+    look, few = groups[:LOOK], groups[:FEW]
+    if _hopeless(_multiples(few, _largest(few, 2) / levels, error)[0], look.size):
+        return None
+    if not _on(look, _largest(look, 2) / levels, error):
         return None
     return _cells(groups, _largest(groups, 2) / levels, error, values.shape)
 
@@ -78,10 +80,9 @@ def _largest(values: Float64, axis: int) -> Float64:
     return np.asarray(np.abs(values).max(axis=axis, keepdims=True), np.float64)
 
 
-def _one_scale(values: Float64, error: float) -> Lattice | None:
+def _one_scale(values: Float64, largest: float, error: float) -> Lattice | None:
     """One scale for the whole matrix, of which perhaps not all rows were read: the largest value is some multiple."""
     few = values.ravel()[:: max(1, values.size // 4096)]
-    largest = float(np.abs(values).max(initial=0.0))
     for multiple in _likely(few, largest, error):
         scale = np.array(largest / multiple)
         if _on(few, scale, error) and (found := _cells(values, scale, error, values.shape)) is not None:

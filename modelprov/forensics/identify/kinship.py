@@ -66,9 +66,9 @@ def kinship(entries: Sequence[Checkpoint]) -> Kinship:
 
 
 def _chance(z: Float64) -> Float64:
-    from scipy.stats import norm
+    from scipy.special import ndtr
 
-    return np.asarray(norm.sf(z))
+    return np.asarray(ndtr(-z))
 
 
 def _kin(elements: Int64, correlation: Float64, z: Float64) -> Mask:

@@ -36,7 +36,7 @@ class Ranking:
 
 def ranking(of: Shared) -> Ranking:
     """Measure every entry at the places that it shares with the suspect; nothing where it shares none."""
-    from scipy.stats import norm
+    from scipy.special import ndtr
 
     tensors, runs = _begins(of.tensor), _begins(of.run)
     sizes = np.diff(np.r_[tensors, len(of.tensor)])
@@ -44,7 +44,7 @@ def ranking(of: Shared) -> Ranking:
     elements, correlation, equal, z = (
         (np.array(column) for column in zip(*rows, strict=True)) if rows else (np.empty(0),) * 4
     )
-    chance = np.asarray(norm.sf(z))
+    chance = np.asarray(ndtr(-z))
     return Ranking(elements.astype(np.int64), correlation, equal, chance, discoveries(chance, FALSE_DISCOVERIES))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,8 +18,10 @@ from modelprov.forensics.judging.findings import Findings
 from modelprov.forensics.judging.grounds import units
 from modelprov.forensics.judging.verdict import decide, held
 from modelprov.forensics.results import Coordinates, LayerPair, Measures, VerdictClass
-from modelprov.forensics.search.coordinates.looking import Found
 from modelprov.forensics.thresholds import ALIKE, CLOSER, GAIN, KIN
+
+if TYPE_CHECKING:
+    from modelprov.forensics.search.coordinates.looking import Found
 
 NULL = (
     "two assignments that know nothing of each other agree in n/N of n units placed among N, Poisson; layers of one "

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from modelprov.checkpoints.types import Packing
 from modelprov.forensics.estimators.precision import Precision
 from modelprov.forensics.judging.roles import Between
 from modelprov.forensics.judging.trace import Trace
-from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
 from modelprov.forensics.thresholds import MINIMUM_ELEMENTS
+
+if TYPE_CHECKING:
+    from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -43,11 +44,13 @@ from modelprov.forensics.results import (
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits
-from modelprov.forensics.search.methods.find import FoundMethod
-from modelprov.forensics.search.methods.stacks import Stack
 from modelprov.forensics.search.profiles import Resemblance
 from modelprov.forensics.search.recipes import Scored, tied
 from modelprov.forensics.thresholds import REPRODUCED
+
+if TYPE_CHECKING:
+    from modelprov.forensics.search.methods.find import FoundMethod
+    from modelprov.forensics.search.methods.stacks import Stack
 
 NOT_KIN = "the models share nothing at their places, so that a mixture of them has no meaning"
 MERGES = (VerdictClass.MERGE, VerdictClass.ON_LINE)

@@ -8,19 +8,20 @@ as well, and shows in the rounding, or is so fine that it could.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.found_recipe import formats
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.verdict import by_method
 from modelprov.forensics.results import Evidence, NamedMethod, Verdict, VerdictClass
-from modelprov.forensics.search.methods.find import FoundMethod
-from modelprov.forensics.search.methods.remake import Made
 from modelprov.forensics.thresholds import CENTRED, DISTINCT, HALF, MISSED, REPRODUCED
-from modelprov.recipes.methods import METHODS
 from modelprov.recipes.recipe import Extension, Recipe, SourceModel
 from modelprov.shares import floor_percent
+
+if TYPE_CHECKING:
+    from modelprov.forensics.search.methods.find import FoundMethod
+    from modelprov.forensics.search.methods.remake import Made
 
 MIXED = 2  # parents that numbers of the suspect have to be mixed of
 LATER = frozenset(
@@ -130,6 +131,8 @@ def _value(value: Any) -> str:
 
 def _recipe(found: FoundMethod, table: Table, locations: Sequence[str]) -> Recipe:
     """What `merge` and `verify` take; methods of two models name the base among them, as mergekit wants it."""
+    from modelprov.recipes.methods import METHODS
+
     made = found.made
     sources = [
         SourceModel(model=locations[model], parameters=dict(own))

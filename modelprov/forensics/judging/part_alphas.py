@@ -89,7 +89,7 @@ def same_bits_alphas(
     starts = np.searchsorted(of_element[order], np.arange(int(number.max(initial=-1)) + 2))
     for part, (start, stop) in enumerate(pairwise(starts.tolist())):
         members = order[start:stop]
-        strata = np.unique(fits.stratum[members])
+        strata = np.flatnonzero(np.bincount(fits.stratum[members]))
         if not members.size or not explained[strata].all():
             continue
         coverage = before[part].coverage if part in before else None

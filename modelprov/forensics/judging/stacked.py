@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,10 +18,12 @@ from modelprov.forensics.judging.facts import Stacked
 from modelprov.forensics.judging.found_recipe import formats
 from modelprov.forensics.judging.rows import Table, mean_correlation
 from modelprov.forensics.results import NamedMethod, Verdict
-from modelprov.forensics.search.methods.stacks import Stack
 from modelprov.forensics.sums.moments import ELEMENTS, FIRST_PAIR, NONFINITE, layout
 from modelprov.forensics.thresholds import KIN
 from modelprov.recipes.recipe import Extension, Recipe, Slice, SourceModel
+
+if TYPE_CHECKING:
+    from modelprov.forensics.search.methods.stacks import Stack
 
 BEFORE = (Component.EMBEDDINGS, Component.VISION)
 ARITHMETIC = "mergekit-0.1.5"

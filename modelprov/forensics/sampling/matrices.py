@@ -102,7 +102,8 @@ def _matrix(tensor: AlignedTensor, values: Float64, codes: npt.NDArray[np.int64]
     values = values if kept.all() else np.where(kept, values, 0.0)
     lower, upper = rounding_cells(values[0], np.full(values.shape[1], codes[0], np.uint8))
     shaped = values.reshape(len(values), -1, tensor.shape[1])
-    return Matrix(tensor, shaped, (upper - lower).reshape(shaped.shape[1:]), FORMATS[int(codes[0])])
+    widths = np.subtract(upper, lower, out=upper).reshape(shaped.shape[1:])
+    return Matrix(tensor, shaped, widths, FORMATS[int(codes[0])])
 
 
 def _packed(matrix: Matrix, suspect: Checkpoint, place: tuple[int, int, int]) -> Matrix:

@@ -18,7 +18,7 @@ from modelprov.checkpoints.layouts.decoded import cells_at
 from modelprov.checkpoints.plan import Plan, plan_segments
 from modelprov.checkpoints.types import Alignment
 from modelprov.forensics.sampling.sample import Sample, from_formats
-from modelprov.forensics.sampling.segments import decoded
+from modelprov.forensics.sampling.segments import decoded_at_once
 from modelprov.recipes.tensor_groups import kind_of
 
 RUN = 1024  # elements read in one piece
@@ -84,11 +84,7 @@ def load_sample(alignment: Alignment, plan: Plan) -> Sample:
 
     Raises what reading raises.
     """
-    values = np.empty((len(alignment.checkpoints), int(plan.count.sum())))
-    ends = np.cumsum(plan.count)
-    for position, read in decoded(alignment.checkpoints, plan):
-        for row, own in zip(values, read, strict=True):
-            row[ends[position] - own.size : ends[position]] = own
+    values = decoded_at_once(alignment.checkpoints, plan)
     formats = np.repeat(plan.dtype.astype(np.uint8), plan.count, axis=1)
     return from_formats(values, formats, np.repeat(plan.tensor, plan.count), suspect_cells(alignment, plan))
 

@@ -65,22 +65,23 @@ def measure_beyond(alignment: Alignment, others: Sequence[Checkpoint], seed: int
     Raises what reading raises.
     """
     chosen = choose_rows(alignment, seed, budget)
-    matrices = []
-    for matrix in read_matrices(alignment, chosen):
-        tensor, lattice = matrix.tensor, _lattice(matrix)
-        own = lattice is None or matrix.bounds is not None
-        found = residual(matrix.values, matrix.widths if own or lattice is None else lattice.upper - lattice.lower)
-        mixtures = (*matrix.values[1:], matrix.values[0] - found.left)
-        ranked = found.changed and tensor.component not in BY_TOKEN
-        matrices.append(
-            Left(
-                kind_of(tensor.name), tensor.layer, found.beyond, found.distance, found.changed,
-                rank_of(found) if ranked else None, ranked,
-                None if lattice is None else lattice.name,
-                () if lattice is None else tuple(map(lattice.share_within, mixtures)),
-            )
-        )  # fmt: skip
-    return Beyond(tuple(matrices), {other.label: _like(alignment, other, chosen) for other in others})
+    found = tuple(_left(matrix) for matrix in read_matrices(alignment, chosen))
+    return Beyond(found, {other.label: _like(alignment, other, chosen) for other in others})
+
+
+def _left(matrix: Matrix) -> Left:
+    """What is left in one matrix."""
+    tensor, lattice = matrix.tensor, _lattice(matrix)
+    own = lattice is None or matrix.bounds is not None
+    found = residual(matrix.values, matrix.widths if own or lattice is None else lattice.upper - lattice.lower)
+    mixtures = (*matrix.values[1:], matrix.values[0] - found.left)
+    ranked = found.changed and tensor.component not in BY_TOKEN
+    return Left(
+        kind_of(tensor.name), tensor.layer, found.beyond, found.distance, found.changed,
+        rank_of(found) if ranked else None, ranked,
+        None if lattice is None else lattice.name,
+        () if lattice is None else tuple(map(lattice.share_within, mixtures)),
+    )  # fmt: skip
 
 
 def _lattice(matrix: Matrix) -> Lattice | None:

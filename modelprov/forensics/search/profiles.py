@@ -9,21 +9,26 @@ distribution differ by. Closer than that is no chance. Says that something is th
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float64, finite_or_zero
 from modelprov.checkpoints.plan import plan_segments
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Component
+from modelprov.forensics.estimators.binomial import tails
 from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sampling.segments import decoded
-from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
 from modelprov.forensics.thresholds import BEYOND_CHANCE, PROFILE_ROWS, PROFILES, RARE, VARIED
 from modelprov.recipes.tensor_groups import kind_of
+
+if TYPE_CHECKING:
+    from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
 
 ELEMENTS, SHARE = 1 << 26, 0.02
 """Weights of each checkpoint that are read, in whole tensors: about 130 MB in bf16, of large models a share of all."""
@@ -103,8 +108,6 @@ def closer(first: Float64, second: Float64) -> float:
     The two-sample Kolmogorov-Smirnov distance from below, exact: a walk of 2 n steps that ends where it began and stays
     within h (the eigenvalues of a path of 2 h + 1 points). Ties count as far apart as they could be.
     """
-    from scipy.special import gammaln, logsumexp
-
     n = first.size
     values = np.concatenate([first, second])
     side = np.repeat([1, -1], n)
@@ -113,18 +116,15 @@ def closer(first: Float64, second: Float64) -> float:
     )  # whichever of equal ones comes first
     odd = np.arange(1, 2 * h + 2, 2)
     with np.errstate(divide="ignore"):
-        staying = logsumexp(2 * n * np.log(np.abs(np.cos(odd * np.pi / (2 * h + 2))))) - np.log(h + 1)
-    returning = gammaln(2 * n + 1) - 2 * gammaln(n + 1) - 2 * n * np.log(2)
+        powers = 2 * n * np.log(np.abs(np.cos(odd * np.pi / (2 * h + 2))))
+    staying = powers.max() + math.log(np.exp(powers - powers.max()).sum()) - math.log(h + 1)
+    returning = math.lgamma(2 * n + 1) - 2 * math.lgamma(n + 1) - 2 * n * math.log(2)
     return float(min(staying - returning, 0.0))
 
 
 def _beyond_chance(chances: Float64) -> bool:
     """Whether the rarest of the log probabilities, taken two or more together, are rarer than chance makes them."""
-    from scipy.stats import binom
-
-    ranked = np.exp(np.sort(chances))
-    together = np.asarray(binom.sf(np.arange(ranked.size), ranked.size, ranked))
-    return bool((together[1:] < BEYOND_CHANCE).any())
+    return bool((tails(np.sort(chances))[1:] < BEYOND_CHANCE).any())
 
 
 def choose(alignment: Alignment, seed: int, budget: int | None = None) -> list[int]:

@@ -7,8 +7,9 @@ few on every element.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import permutations, product
 
 import numpy as np
@@ -18,6 +19,7 @@ from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.forensics.thresholds import TIED
+from modelprov.native import native
 from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic, evaluate
 
 STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
@@ -57,12 +59,32 @@ class Bits:
         self._parts = parts
         self.elements = sum(len(suspect) for _, _, suspect, _ in parts)
 
+    @cached_property
+    def _counters(self) -> list[tuple[int, Callable[[int, Float64, npt.NDArray[np.int64], int], int]]] | None:
+        """Of each part its elements, and what counts those that come out, in C; None where numba has to do."""
+        library = native()
+        if library is None:
+            return None
+        return [
+            (len(suspect), library.equal_counter(code, np.ascontiguousarray(parents), suspect))
+            for code, parents, suspect, _ in self._parts
+        ]
+
     def count(self, arithmetic: int, order: npt.NDArray[np.int64], weights: Float64, least: int = 0) -> int:
         """How many come out with one row of weights, float64 [k]; 0 where fewer than `least` surely do.
 
         Asked thousands of times, mostly of what a look at a few elements excludes.
         """
         spare = self.elements - least
+        if self._counters is not None:
+            equal = 0
+            for size, counted in self._counters:
+                found = counted(arithmetic, weights, order, spare)
+                if found < 0:
+                    return 0
+                spare -= size - found
+                equal += found
+            return equal
         if any(
             GLANCE - _count(arithmetic, order, weights, parents[:, :GLANCE], suspect[:GLANCE], code) > spare
             for code, parents, suspect, _ in self._parts
@@ -77,7 +99,7 @@ class Bits:
         if len(self._parts) != 1:
             return None
         code, parents, suspect, stratum = self._parts[0]
-        return Bits([(code, parents[:, members], suspect[members], stratum[members])])
+        return Bits([(code, parents.take(members, axis=1), suspect[members], stratum[members])])
 
 
 class Scorer(Bits):

@@ -58,11 +58,10 @@ def _rows(rows: Sequence[Measures]) -> str:
     Rows begin with their name and hold no other tables with one; a quote inside a text is escaped, and after one that
     ends a text stands no letter: so what parts two rows stands nowhere else.
     """
-    plain = [vars(row) | {"least_squares": vars(row.least_squares)} for row in rows]
     try:
-        text = _dump(plain, None)
+        text = json.dumps(rows, allow_nan=False, ensure_ascii=True, default=vars)
     except ValueError:  # a number that JSON cannot hold
-        text = _dump(_strict(plain), None)
+        text = _dump(_strict([vars(row) | {"least_squares": vars(row.least_squares)} for row in rows]), None)
     return "[\n    " + text[1:-1].replace('}, {"name": ', '},\n    {"name": ') + "\n  ]"
 
 

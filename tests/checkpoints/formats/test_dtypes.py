@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelprov.checkpoints.formats.dtypes import DType, decode, encode, round_bf16, round_to, rounding_cell
+from modelprov.native import native, why_not
 
 # Mantissa bits, smallest and largest exponent of a normal number: the formats' definitions, restated.
 DEFINITIONS = {DType.BF16: (7, -126, 127), DType.F16: (10, -14, 15), DType.F32: (23, -126, 127)}
@@ -150,3 +151,31 @@ def test_float64_cells_hold_their_value() -> None:
 def test_nothing_encodes_to_nothing(dtype: DType) -> None:
     assert len(encode(np.zeros(0), dtype)) == 0
     assert len(decode(np.zeros(0, np.uint8), dtype)) == 0
+
+
+def numpy_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelprov.checkpoints.formats.dtypes.native", lambda: None)
+
+
+@pytest.mark.skipif(native() is None, reason=f"no C kernels: {why_not()}")
+@pytest.mark.parametrize("dtype", list(DType))
+def test_c_decodes_and_finds_cells_to_the_bits_of_numpy(dtype: DType, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = np.random.default_rng(5).integers(0, 1 << 64, 9001, np.uint64).view(np.uint8)
+    every = np.arange(1 << 16, dtype="<u2").view(np.uint8)
+    powers = encode(np.ldexp(1.0, np.arange(-1074, 1024))[:, None] * [1.0, -1.0, 1.5], DType.F64).view(np.float64)
+    with np.errstate(all="ignore"):
+        held = np.concatenate([words, every, encode(powers, dtype), encode([0.0, -0.0], dtype)])
+    found = decode(held, dtype)
+    finite = found[np.isfinite(found)]
+    cells = rounding_cell(finite.reshape(-1, 1), dtype)
+    numpy_alone(monkeypatch)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(found, decode(held, dtype))
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(decode(held, dtype)))
+        for ours, expected in zip(cells, rounding_cell(finite.reshape(-1, 1), dtype), strict=True):
+            np.testing.assert_array_equal(ours.view(np.uint64), expected.view(np.uint64))
+
+
+def test_what_is_no_whole_number_of_elements_is_not_decoded() -> None:
+    with pytest.raises(ValueError, match="multiple"):
+        decode(np.zeros(3, np.uint8), DType.BF16)

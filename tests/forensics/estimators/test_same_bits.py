@@ -9,6 +9,7 @@ from modelprov.forensics.sampling.sample import from_values
 from modelprov.forensics.search.recipes import Scored, Scorer
 from modelprov.forensics.search.same_bits import settle
 from modelprov.forensics.search.weighted_sum import WeightedSum
+from modelprov.native import native, why_not
 from modelprov.recipes.arithmetics import Arithmetic
 from tests.forensics.recipe_oracle import DTYPES, merged, ratio_set, recipe
 
@@ -62,3 +63,27 @@ def test_a_recipe_that_does_not_reproduce_is_left_as_it_is() -> None:
     found, _ = settled(Arithmetic.STEPWISE, 0.7, 0.5)
     assert found.low is None
     assert found.recipe.weights.tolist() == [[0.5, 0.5]]
+
+
+@pytest.mark.skipif(native() is None, reason=f"no C kernels: {why_not()}")
+@pytest.mark.parametrize("dtype", list(DTYPES))
+@pytest.mark.parametrize("arithmetic", list(Arithmetic))
+def test_bits_counted_in_c_are_those_counted_in_numpy(
+    arithmetic: Arithmetic, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parents = recipe(dtype, 7, 3001, 2e-3)
+    sample = from_values(merged(parents, 0.6, arithmetic, dtype), list(parents), DTYPES[dtype])
+    scorer = Scorer(sample, np.zeros(sample.elements, np.int64))
+    order = np.array([1, 0], np.int64)
+    some = scorer.of_elements(np.arange(0, sample.elements, 3))
+    tried = [np.array([alpha, 1 - alpha]) for alpha in (0.6, 0.6001, 0.61, 0.3)]
+    found = [[bits.count(int(arithmetic), order, weights) for weights in tried] for bits in (scorer, some)]
+    assert found[0][0] > found[0][-1]
+    least = found[0][0]
+    assert [scorer.count(int(arithmetic), order, weights, least) >= least for weights in tried] == [
+        count >= least for count in found[0]
+    ]
+    monkeypatch.setattr("modelprov.forensics.search.recipes.native", lambda: None)
+    fresh = Scorer(sample, np.zeros(sample.elements, np.int64))
+    some = fresh.of_elements(np.arange(0, sample.elements, 3))
+    assert found == [[bits.count(int(arithmetic), order, weights) for weights in tried] for bits in (fresh, some)]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 from scipy.special import erfcx, ndtr
-from scipy.stats import t
+from scipy.stats import binom, t
 
+from modelprov.forensics.estimators.binomial import tails
 from modelprov.forensics.estimators.least_squares import fit_many
 from modelprov.forensics.estimators.normal import cumulative, scaled_tail, student_95
 from modelprov.forensics.estimators.root import root
@@ -25,6 +26,19 @@ def test_the_normal_distribution_is_that_of_scipy_in_both_tails_and_beyond_them(
 def test_the_scaled_tail_is_that_of_scipy_wherever_it_is_asked_for() -> None:
     values = np.geomspace(20, 1e150, 2001)
     np.testing.assert_allclose(scaled_tail(values), erfcx(values), rtol=2e-15)
+
+
+@pytest.mark.parametrize("trials", [1, 2, 3, 50, 384])
+@pytest.mark.parametrize("scale", [0.01, 1.0, 30.0, 600.0])
+def test_the_binomial_tails_are_those_of_scipy(trials: int, scale: float) -> None:
+    log_chances = np.sort(-scale * np.random.default_rng(0).random(trials) ** 3)
+    expected = binom.sf(np.arange(trials), trials, np.exp(log_chances))
+    np.testing.assert_allclose(tails(log_chances), expected, rtol=1e-11, atol=1e-300)
+
+
+def test_what_always_happens_happens_more_often_than_never_and_no_trials_have_no_tails() -> None:
+    np.testing.assert_array_equal(tails(np.array([0.0, 1e-18, 0.0])), [1, 1, 1])
+    assert tails(np.zeros(0)).shape == (0,)
 
 
 @pytest.mark.parametrize("freedom", [*range(1, 60), 398, 399, 400, 401, 1000, 94_999])

@@ -121,7 +121,7 @@ def test_a_deep_model_is_no_merge_of_pieces_that_were_cut_out_of_it() -> None:
 
 
 def test_a_tensor_that_was_changed_afterwards_is_not_explained_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modelprov.forensics.measuring.find", lambda *_: None)
+    monkeypatch.setattr("modelprov.forensics.search.methods.find.find", lambda *_: None)
     first, second, _ = family()
     suspect = stack((first, 0, 3), (second, 1, 4))
     name = "model.layers.4.self_attn.q_proj.weight"

@@ -79,9 +79,11 @@ def chance(agreeing: int, expected: float, tried: int = 1) -> float:
 
     Two independent assignments of n items to N places agree in each with probability 1 / N: Poisson with mean n / N.
     """
-    from scipy.stats import poisson
+    if agreeing < 1:
+        return 1.0
+    from scipy.special import pdtrc
 
-    return float(min(1.0, poisson.sf(agreeing - 1, expected) * max(1, tried)))
+    return float(min(1.0, pdtrc(agreeing - 1, expected) * max(1, tried)))
 
 
 def nearest(sides: Sequence[tuple[Float32, Float32, bool]]) -> tuple[Int64, Float32]:

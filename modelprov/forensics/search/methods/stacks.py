@@ -14,8 +14,8 @@ from hashlib import blake2b
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import DType, decode, round_to
-from modelprov.checkpoints.layouts.components import component_of, layers_of
-from modelprov.checkpoints.layouts.naming import canonical_names, canonical_views
+from modelprov.checkpoints.layouts.components import component_of
+from modelprov.checkpoints.layouts.naming import canonical_views
 from modelprov.checkpoints.layouts.roles import LAYER, Shape
 from modelprov.checkpoints.types import Alignment, Checkpoint, TensorRef, TensorView, is_decisive
 from modelprov.forensics.search.methods.remake import Made, bits
@@ -74,13 +74,6 @@ def find(checkpoints: Sequence[Checkpoint], seed: int) -> Stack | None:
         layer != theirs for seen in layers for layer, theirs in seen.items()
     )
     return Stack(layers) if moved else None
-
-
-def depths_differ(checkpoints: Sequence[Checkpoint]) -> bool:
-    """Whether the models have not all equally many layers; those with the same names have."""
-    if all(checkpoint.tensors.keys() == checkpoints[0].tensors.keys() for checkpoint in checkpoints):
-        return False
-    return len({len(layers_of(canonical_names(tuple(checkpoint.tensors)))) for checkpoint in checkpoints}) > 1
 
 
 def views(checkpoints: Sequence[Checkpoint], stack: Stack) -> tuple[Checkpoint, ...]:
