@@ -46,6 +46,8 @@ def brief(report: CheckReport) -> tuple[Block, ...]:
     """Each finding with what to do, then how many claims came to what, and which rules nothing could be said of."""
     return (
         *(block for finding in w.counted(report) for block in _finding(finding)),
+        Heading("Accepted by the baseline"),
+        Grid(w.accepted_table(report)),
         Heading("Beside the findings"),
         Facts(w.counts(report)),
     )

@@ -125,14 +125,13 @@ def claims_table(report: CheckReport) -> Table:
 
 
 def counts(report: CheckReport) -> tuple[Fact, ...]:
-    """How many claims came to what, which rules lacked evidence, what is accepted, and what the weights said."""
+    """How many claims came to what, which rules lacked evidence, and what the weights said."""
     stood = [(sum(one.status == status for one in report.claims), status) for status in STATUSES]
     lacking = ", ".join(f"{one.rule} {one.name}" + (" (required)" if one.required else "") for one in report.not_judged)
     weights = "compared with nothing" if report.lineage is None else report.lineage.verdict
     return facts(
         ("Claims", ", ".join(f"{n.count(many)} {status}" for many, status in stood if many) or "none could be read"),
         ("Not judged", f"{lacking}: that is no pass" if lacking else ""),
-        ("Accepted by the baseline", n.plural(len(accepted(report)), "finding") if accepted(report) else ""),
         ("Weights", weights),
     )
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from modelprov.forensics.results import Evidence, VerdictClass
 from modelprov.reports import numbers as n
+from modelprov.reports.comparison import sections
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.document import Block, Bullets, Heading, Text
 
-MOST_MEASURES, MOST_HISTORIES = 3, 4
+MOST_MEASURES, MOST_HISTORIES, MOST_REASONS = 3, 4, 3
 ASIDE = re.compile(r" \([^()]*\)")
 OF_A_MIX = ("bits reproduced", "changed elements", "share of rounding cells", "agreement")
 OF_KINSHIP = ("correlation of raw weights", "units that gates and ups", "sorted sizes of rows", "heads of attention")
@@ -29,6 +30,8 @@ def brief(report: Report) -> tuple[Block, ...]:
         Heading("Rests on"),
         Bullets(list(_measures(report))),
         Text("" if report.verdict.rests_on else "No measure was decisive."),
+        Heading("Left out"),
+        Bullets(list(_left_out(report))),
         Heading("Histories that fit"),
         Bullets(list(_histories(report))),
         Heading("What this does not show"),
@@ -45,6 +48,19 @@ def _measures(report: Report) -> Iterator[str]:
     yield from map(_measure, leading[:MOST_MEASURES])
     if more := len(items) - len(leading[:MOST_MEASURES]):
         yield f"{n.plural(more, 'more measure')}, each with its uncertainty, among the tables"
+
+
+def _left_out(report: Report) -> Iterator[str]:
+    """What of the suspect was not compared, and why: missing is said aloud, however short a report is."""
+    found, suspect = report.coverage, sections.suspect(report)
+    unaligned = [item for item in found.unaligned if n.clean(item.checkpoint) == suspect]
+    if found.nonfinite:
+        yield f"{n.plural(found.nonfinite, 'weight')} NaN or infinite"
+    yield from map(sections.not_compared, unaligned[:MOST_REASONS])
+    if more := len(unaligned[MOST_REASONS:]):
+        yield f"{n.plural(more, 'more reason')}, among the tables"
+    if found.guessed:
+        yield f"{n.plural(found.guessed, 'tensor')} matched by shape alone"
 
 
 def _measure(item: Evidence) -> str:
