@@ -134,10 +134,19 @@ def site(repository: str | None = None) -> dict[str, tuple[Part, ...]]:
     return {file: tuple(map(led(file), several)) for file, several in parts.items()}
 
 
+def for_index(readme: str, repository: str | None) -> str:
+    """The README as a package index shows it, with none of the files that it links beside it."""
+    return _linked(Part("README.md", "", readme), "README.md", {}, {}, repository, documents="")
+
+
 def _linked(
-    part: Part, origin: str, pages: Mapping[str, str], homes: Mapping[tuple[str, str], str], repository: str | None
-) -> str:
-    """The text of a page whose links begin where the page lies; `origin` is where the text lies in the repository."""
+    part: Part, origin: str, pages: Mapping[str, str], homes: Mapping[tuple[str, str], str], repository: str | None,
+    documents: str = "docs/",
+) -> str:  # fmt: skip
+    """The text of a page whose links begin where the page lies; `origin` is where the text lies in the repository.
+
+    Files below `documents`, if anywhere, lie beside the pages.
+    """
 
     def lead(found: re.Match[str]) -> str:
         picture, says, target = found.groups()
@@ -146,13 +155,11 @@ def _linked(
         path, _, place = target.partition("#")
         inside = posixpath.normpath(posixpath.join(posixpath.dirname(origin), path)) if path else origin
         page = pages.get(inside)
-        if page is None and inside.startswith("docs/"):
-            target_file = inside.removeprefix("docs/")
-        elif page is None:
-            kind = "raw" if picture else "blob"
-            return f"{picture}[{says}]({repository}/{kind}/HEAD/{inside})" if repository else says
-        else:
-            target_file = homes.get((page, place), page) if place else page
+        beside = bool(documents) and inside.startswith(documents)
+        if page is None and not beside:
+            kind, rest = "raw" if picture else "blob", f"{inside}{'#' + place if place else ''}"
+            return f"{picture}[{says}]({repository.rstrip('/')}/{kind}/HEAD/{rest})" if repository else says
+        target_file = homes.get((page, place), page) if page is not None else inside.removeprefix(documents)
         there = posixpath.relpath(target_file, posixpath.dirname(part.file) or ".")
         return f"{picture}[{says}]({there}{'#' + place if place else ''})"
 

@@ -74,6 +74,17 @@ def test_links_out_of_the_documents_lead_into_the_repository_or_are_plain_text()
     assert "benchmarks/lineage/README.md)" not in shown(None)
 
 
+def test_an_index_shows_the_readme_with_links_that_resolve_or_none() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    with_address = pages.for_index(readme, REPOSITORY)
+    targets = [target for _, _, target in pages.LINK.findall(plain(with_address))]
+    assert targets
+    assert all(target.startswith(f"{REPOSITORY}/") for target in targets)
+    assert f"({REPOSITORY}/raw/HEAD/docs/images/report.png)" in with_address
+    assert f"({REPOSITORY}/blob/HEAD/docs/compare.md#the-seven-verdicts)" in with_address
+    assert not pages.LINK.findall(plain(pages.for_index(readme, None)))
+
+
 def test_the_navigation_names_every_text() -> None:
     nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[1])
 

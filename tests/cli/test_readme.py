@@ -1,4 +1,4 @@
-"""What the README shows as printed is what the command prints, on the demo's models, at 80 columns."""
+"""What README and docs/compare.md show as printed is what the command prints, on the demo's models, at 80 columns."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from tests.cli.conftest import Command
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 COMMAND = re.compile(r"^(?:\.venv/bin/)?modelprov (compare modelprov-demo/.+)$", re.MULTILINE)
 PRINTED = re.compile(r"```text\n(╭─.*?)```", re.DOTALL)
+COMPARE = (Path(__file__).parents[2] / "docs" / "compare.md").read_text(encoding="utf-8")
+TABLE = re.compile(r"```text\n(By component.*?)```", re.DOTALL)
 NEEDED = frozenset({"rio", "nex", "qwen", "sibling"})
 
 
@@ -30,3 +32,5 @@ def test_the_sample_of_the_readme_is_what_the_demo_prints(
     (command,), (sample,) = COMMAND.findall(README), PRINTED.findall(README)
     said = modelprov(*shlex.split(command), "--device", "cpu").out
     assert said == sample
+    (table,) = TABLE.findall(COMPARE)
+    assert table in modelprov(*shlex.split(command), "--device", "cpu", "--tables").out
