@@ -82,7 +82,7 @@ def rests_on(report: Report) -> tuple[Block, ...]:
     items = report.verdict.rests_on
     return (
         Only(TERMINAL, [Bullets([sections.evidence(item) for item in items])]),
-        Only(WRITTEN, [Grid(tables.evidence_table(report))]),
+        Only(WRITTEN, [Grid(tables.evidence_table(report), looks="stacked")]),
         Text("" if items else "No measure was decisive."),
     )
 
@@ -96,7 +96,7 @@ def fitting(report: Report) -> tuple[Block, ...]:
         Heading("Histories that fit", listed=True),
         Text(words.HISTORIES, quiet=True),
         Only(TERMINAL, [Bullets([sections.history(item) for item in items])]),
-        Only(WRITTEN, [Grid(tables.histories_table(report))]),
+        Only(WRITTEN, [Grid(tables.histories_table(report), looks="stacked")]),
     )
 
 
