@@ -1,12 +1,13 @@
 # make demo: install and settle an example case. make test: install the test extras, run every check.
 # make bench: ratios to this machine's ceilings, a JSON and a page in modelprov-bench; OPTIONS=--quick for a short look.
+# make docs: the site of the documents, in site/. It needs no installed modelprov.
 # make mutants: which changes of the files that a verdict hangs on no test notices (minutes a file; docs/testing.md).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test lint bench mutants clean
+.PHONY: demo test lint bench mutants docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/modelprov demo
@@ -40,5 +41,14 @@ mutants: $(VENV)/.installed-test
 	$(PIP) install -q -c constraints.txt -e ".[mutants]"
 	$(BIN)/python -m benchmarks.mutants $(FILES)
 
+# The site in site/: every link resolved or the build fails; nothing is fetched, then or by who reads it.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python docs/fetches.py site
+
+$(VENV)/.installed-docs: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) install -q -c constraints.txt "mkdocs-material>=9.5" "mkdocstrings[python]>=0.26"
+	touch $@
+
 clean:
-	rm -rf $(VENV) modelprov-demo modelprov-bench
+	rm -rf $(VENV) modelprov-demo modelprov-bench site

@@ -1,10 +1,14 @@
-"""What an installation does beside copying files: it builds the C kernels where there is a compiler. No rules.
+"""What an installation does beside copying files: it builds the C kernels where there is a compiler.
 
-Without one the package is pure Python, and numba computes (docs/adr/0018-a-c-kernel-where-there-is-a-compiler.md).
+And it gives the package its README, with links that resolve on an index.
+
+Without a compiler the package is pure Python, and numba computes
+(docs/adr/0018-a-c-kernel-where-there-is-a-compiler.md).
 """
 
 from __future__ import annotations
 
+import os
 import runpy
 import sysconfig
 import tempfile
@@ -12,8 +16,21 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 NATIVE = Path(__file__).parent / "modelprov" / "native"
+REPOSITORY = "MODELPROV_REPOSITORY"
+PAGES = Path(__file__).parent / "docs" / "pages.py"
+
+
+class ReadmeHook(MetadataHookInterface):
+    """Gives the package its description."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Put the README in."""
+        text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
+        told = runpy.run_path(str(PAGES))["for_index"](text, os.environ.get(REPOSITORY))
+        metadata["readme"] = {"content-type": "text/markdown", "text": told}
 
 
 class KernelsHook(BuildHookInterface[Any]):

@@ -74,9 +74,13 @@ OPTIONS = {
 
 
 def test_the_documents_show_commands():
-    shown = {line[0] for name, line in COMMANDS if name == "README.md"}
+    shown = {line[0] for name, line in COMMANDS if name == "docs/start.md"}
     assert shown == {"compare", "inspect", "demo", "merge", "verify", "probe", "eval", "check"}
     assert {name for name, _ in COMMANDS} >= {"README.md", "docs/guide.md"}
+
+
+def test_the_readme_is_short():
+    assert len(text_of(ROOT / "README.md").splitlines()) <= 120
 
 
 @pytest.mark.parametrize(("name", "line"), COMMANDS, ids=[f"{name}: {' '.join(line)}" for name, line in COMMANDS])
@@ -90,7 +94,10 @@ def test_a_command_line_with_an_option_that_does_not_exist_would_be_seen():
         CALLED["compare"].make_context("compare", ["a", "b", "--publish"])
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/guide.md", "docs/method.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["README.md", *(f"docs/{name}.md" for name in ("start", "compare", "limits", "command-line", "guide", "method"))],
+)
 def test_options_and_commands_in_running_text_exist(name):
     for code in inline_code(text_of(ROOT / name)):
         words = code.replace(",", " ").split()
@@ -101,9 +108,9 @@ def test_options_and_commands_in_running_text_exist(name):
 
 
 def test_what_is_not_built_is_named_as_such():
-    section = text_of(ROOT / "README.md").split("## Not yet\n", 1)[1].split("\n## ", 1)[0]
+    section = text_of(ROOT / "docs" / "limits.md").split("## Not yet\n", 1)[1].split("\n## ", 1)[0]
     for code in inline_code(section):
-        assert code.split()[0] not in CALLED, f"`{code}` exists now: the README says it does not"
+        assert code.split()[0] not in CALLED, f"`{code}` exists now: docs/limits.md says it does not"
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
@@ -119,7 +126,7 @@ def test_internal_links_resolve(path):
 
 
 def test_the_verdict_table_names_exactly_the_verdicts_and_their_exit_codes():
-    rows = table_after(text_of(ROOT / "README.md"), "The seven verdicts")
+    rows = table_after(text_of(ROOT / "docs" / "compare.md"), "The seven verdicts")
     assert {row[0].strip("`"): int(row[-1]) for row in rows} == {str(one): exit_code(one) for one in VerdictClass}
     assert len(rows) == len(VerdictClass)
 

@@ -14,13 +14,11 @@ from typing import Any
 from pydantic import Field, StrictBool, StrictStr, ValidationError
 
 from modelprov.check.results import WEB, Severity
+from modelprov.check.settings_file import FILE, MAX_BYTES, POLICY, TABLES
 from modelprov.checkpoints.files import read_small_file
 from modelprov.errors import UsageError
 from modelprov.records import Frozen
 
-FILE = "modelprov.toml"
-MAX_BYTES = 1_000_000
-SECTIONS = ("check", "rules")
 REQUIRED = ("MP101",)
 """What a check does not pass without, unless a policy says `required = [...]`: no pass without evidence."""
 SEVERITIES = {**{str(one): one for one in Severity}, "warn": Severity.WARNING}
@@ -88,9 +86,9 @@ def parse_policy(text: str, path: Path, rules: Mapping[str, str]) -> Policy:
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}", SEE) from error
     for section in document:
-        if section not in SECTIONS:
-            raise _unknown(f"{path}: unknown section", section, SECTIONS)
-        if not isinstance(document[section], dict):
+        if section not in TABLES:
+            raise _unknown(f"{path}: unknown section", section, POLICY)
+        if section in POLICY and not isinstance(document[section], dict):
             raise UsageError(f"{path}: {section} is a table, written [{section}]", SEE)
     check = _check(document.get("check", {}), path)
     severities = _severities(document.get("rules", {}), path, rules)

@@ -21,6 +21,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from modelprov import __version__
 from modelprov.called import spelt
+from modelprov.cli.given import GivenCommand
 
 if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
@@ -85,7 +86,7 @@ def loaded(name: str) -> Command:
     if isinstance(offered, typer.Typer):
         return flowing(typer.main.get_command(offered))
     alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    alone.command(name)(offered)
+    alone.command(name, cls=GivenCommand)(offered)
     return flowing(typer.main.get_command(alone))
 
 
@@ -132,7 +133,9 @@ app = typer.Typer(
     Start with: [bold]modelprov demo[/]  (builds a small family of models and compares them; no network)
 
     Then: [bold]modelprov compare SUSPECT PARENT BASE[/]""",
-    epilog="Exit codes: 0 nothing found, 1 findings (a copy or merge), 2 bad usage or input, 3 could not judge.",
+    epilog="Exit codes: 0 nothing found, 1 findings (a copy or merge), 2 bad usage or input, 3 could not judge. "
+    "Every option can be given as a variable (MODELPROV_COMPARE_THREADS=2) or as a default in modelprov.toml, here or "
+    "where MODELPROV_CONFIG says.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -148,6 +151,12 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,  # noqa: ARG001
 ) -> None:
-    """Take the options that belong to no subcommand."""
+    """Take the options that belong to no subcommand, and the file of defaults for the one that is called."""
+    from modelprov.cli import defaults
+
+    path, name = defaults.defaults_file(), context.invoked_subcommand
+    if path is not None and name in COMMANDS:
+        context.default_map = {name: defaults.read_for(name, {each: loaded(each) for each in COMMANDS}, path)}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from modelprov.cli.given import typed
 from modelprov.cli.options import library as options
 from modelprov.cli.options import shared
 from modelprov.cli.outputs import asked
-from modelprov.cli.terminal import terminal, typed
+from modelprov.cli.terminal import terminal
 
 
 def atlas(
     folder: options.Library, json_file: shared.Json = None, markdown: shared.Markdown = None,
-    html: shared.Html = None, open_it: shared.Open = False, threads: shared.Threads = None, seed: options.Seed = 0,
+    html: shared.Html = None, form: shared.Form = None,
+    open_it: shared.Open = False, threads: shared.Threads = None, seed: options.Seed = 0,
     quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Draw the tree of a library: who is whose kin, and what is made of what, with shares.
@@ -27,7 +29,7 @@ def atlas(
     from modelprov.jobs.atlas import atlas as job
 
     without_linear_algebra()
-    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, open_it=open_it)
+    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form, open_it=open_it)
     with Bar(terminal(error=True), quiet) as bar:
         found = job(folder, threads=threads, seed=seed, progress=bar, command=typed())
     outputs.publish(found, quiet=quiet)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from modelprov.cli.given import typed
 from modelprov.cli.options import check as options
 from modelprov.cli.options import shared
 from modelprov.cli.outputs import asked
-from modelprov.cli.terminal import say, say_exact, terminal, typed
+from modelprov.cli.terminal import say, say_exact, terminal
 
 EXIT = {"passed": 0, "findings": 1, "could not judge": 3}
 
@@ -17,9 +18,10 @@ def check(
     policy: options.Policy = None, baseline: options.Baseline = None, update_baseline: options.UpdateBaseline = None,
     expires: options.Expires = None, expected_digest: options.ExpectedDigest = None,
     write_card: options.WriteCard = False, json_file: shared.Json = None, markdown: shared.Markdown = None,
-    html: shared.Html = None, open_it: shared.Open = False, sarif: options.Sarif = None, junit: options.Junit = None,
+    html: shared.Html = None, form: options.Form = None,
+    open_it: shared.Open = False, sarif: options.Sarif = None, junit: options.Junit = None,
     sample: options.Sample = False, memory: shared.Memory = shared.MEMORY, threads: shared.Threads = None,
-    seed: options.Seed = 0, quiet: shared.Quiet = False,
+    seed: options.Seed = 0, tables: shared.Tables = False, quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Check what a model card claims against what is in the folder, before the weights are published.
 
@@ -35,7 +37,7 @@ def check(
     from modelprov.jobs.check import check as job
 
     files = {"json": json_file, "markdown": markdown, "html": html, "sarif": sarif, "junit": junit}
-    outputs = asked(files, open_it=open_it)
+    outputs = asked(files, form=form, open_it=open_it, tables=tables)
     with Bar(terminal(error=True), quiet) as bar:
         found = job(
             model, candidates=candidates or (), control=control or (), policy=policy, baseline=baseline,

@@ -5,23 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from modelprov.cli.compared import publish, sum_part
+from modelprov.cli.given import typed
 from modelprov.cli.options import compare as options
 from modelprov.cli.options import shared
 from modelprov.cli.outputs import asked
-from modelprov.cli.terminal import terminal, typed
+from modelprov.cli.terminal import terminal
 
 
 def compare(
     checkpoints: options.Checkpoints, reference: options.Reference = None, control: options.Control = None,
     candidates: options.Candidates = None, json_file: shared.Json = None, markdown: shared.Markdown = None,
-    html: shared.Html = None, open_it: shared.Open = False, sample: options.Sample = False,
+    html: shared.Html = None, form: shared.Form = None, open_it: shared.Open = False, sample: options.Sample = False,
     sample_size: options.SampleSize = options.SAMPLE_SIZE, full: options.Full = False, budget: options.Budget = None,
     thorough: options.Thorough = False,
     alignment: options.Alignment = None, save_alignment: options.SaveAlignment = None, part: options.Part = None,
     output: options.Output = None, resume: options.Resume = None, memory: shared.Memory = shared.MEMORY,
     threads: shared.Threads = None, device: shared.Device = "auto", seed: options.Seed = 0,
     reading: options.Reading = "auto", engine: options.Engine = "local", address: options.Address = None,
-    quiet: shared.Quiet = False,
+    tables: shared.Tables = False, quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Compare a model with its possible parents: copy, merge, on a line, same origin, or unrelated.
 
@@ -42,7 +43,7 @@ def compare(
 
         without_linear_algebra()
 
-    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, open_it=open_it)
+    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form, open_it=open_it, tables=tables)
     asked({"save-alignment": save_alignment, "resume": resume})
     given: dict[str, Any] = {
         "reference": reference, "control": control or (), "candidates": candidates or (), "thorough": thorough,

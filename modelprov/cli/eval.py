@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from modelprov.cli.given import typed
 from modelprov.cli.options import eval as options
 from modelprov.cli.options import shared
 from modelprov.cli.outputs import asked
-from modelprov.cli.terminal import terminal, typed
+from modelprov.cli.terminal import terminal
 from modelprov.errors import UsageError
 
 
@@ -22,7 +23,7 @@ def evaluate(
     include_path: options.IncludePath = None, batch_size: options.BatchSize = 8, device: shared.Device = "auto",
     dtype: shared.Dtype = "auto", endpoint: options.Endpoint = None, model: options.Model = None,
     thinking: options.Thinking = None, extra_body: options.ExtraBody = None,
-    json_file: shared.Json = None, markdown: shared.Markdown = None, html: shared.Html = None,
+    json_file: shared.Json = None, markdown: shared.Markdown = None, html: shared.Html = None, form: shared.Form = None,
     quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Ask models the questions of a task, with one or several ways to think, and test the differences.
@@ -40,7 +41,7 @@ def evaluate(
     from modelprov.cli.progress import CountBar
     from modelprov.jobs.evaluate import evaluate as job
 
-    outputs = asked({"json": json_file, "markdown": markdown, "html": html})
+    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form)
     if (endpoint is None) != bool(models) or (endpoint is None) != (model is None):
         raise UsageError(
             "eval needs models, or one --endpoint with the --model it serves", "Usage: modelprov eval MODEL --task sums"

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import typer
 
+from modelprov.cli.given import typed
 from modelprov.cli.options import compare as compare_options
 from modelprov.cli.options import library as options
 from modelprov.cli.options import shared
 from modelprov.cli.outputs import asked
-from modelprov.cli.terminal import terminal, typed
+from modelprov.cli.terminal import terminal
 
 
 def identify(
     suspect: options.Suspect, folder: options.Library, leave_out: options.LeaveOut = None,
     budget: compare_options.Budget = None,
-    json_file: shared.Json = None, markdown: shared.Markdown = None, html: shared.Html = None,
-    open_it: shared.Open = False, threads: shared.Threads = None, seed: options.Seed = 0, quiet: shared.Quiet = False,
+    json_file: shared.Json = None, markdown: shared.Markdown = None, html: shared.Html = None, form: shared.Form = None,
+    open_it: shared.Open = False, threads: shared.Threads = None, seed: options.Seed = 0, tables: shared.Tables = False,
+    quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Say which known models a suspect is made of: one, two or three of a library's, or none of them.
 
@@ -35,7 +37,7 @@ def identify(
     from modelprov.jobs.identify import identify as job
 
     without_linear_algebra()
-    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, open_it=open_it)
+    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form, open_it=open_it, tables=tables)
     with Bar(terminal(error=True), quiet) as bar:
         found = job(
             suspect, library=folder, leave_out=leave_out or (), budget=budget, threads=threads, seed=seed, progress=bar,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from modelprov.cli.given import GivenCommand
 from modelprov.cli.options import library as options
 from modelprov.cli.options import shared
 from modelprov.cli.terminal import say, terminal
@@ -22,7 +23,7 @@ def group() -> None:
     """Keep fingerprints of known models in a folder, for `identify`: add, list, build, pull, push."""
 
 
-@library.command()
+@library.command(cls=GivenCommand)
 def add(
     checkpoint: options.Checkpoint, folder: options.Library, name: options.Name = None, size: options.Size = None,
     quiet: shared.Quiet = False,
@@ -41,7 +42,7 @@ def add(
             say(line)
 
 
-@library.command("list")
+@library.command("list", cls=GivenCommand)
 def show(folder: options.Library) -> None:
     """Show what the library holds: name, revision, size, where it came from.
 
@@ -59,7 +60,7 @@ def show(folder: options.Library) -> None:
     say(f"{len(found.entries)} entries, {sum(entry.bytes for entry in found.entries):,} bytes")
 
 
-@library.command()
+@library.command(cls=GivenCommand)
 def build(
     folder: options.Library, models: options.Models = None, size: options.Size = None, limit: options.Limit = None,
     quiet: shared.Quiet = False,
@@ -87,7 +88,7 @@ def build(
     raise typer.Exit(3 if built.failed else 0)
 
 
-@library.command()
+@library.command(cls=GivenCommand)
 def pull(source: options.Source, folder: options.Library, quiet: shared.Quiet = False) -> None:
     """Fetch what a library elsewhere has and this one has not, each file held against its digest.
 
@@ -102,7 +103,7 @@ def pull(source: options.Source, folder: options.Library, quiet: shared.Quiet = 
         say(f"{len(fetched)} entries are new here")
 
 
-@library.command()
+@library.command(cls=GivenCommand)
 def push(target: options.Target, folder: options.Library, quiet: shared.Quiet = False) -> None:
     """Hand what this library has to one in another folder.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelprov.called import refuse_other
+from modelprov.cli.options.shared import FORMS
 from modelprov.cli.terminal import say, terminal
 from modelprov.errors import UsageError
 from modelprov.jobs.arguments import place
@@ -19,18 +21,21 @@ if TYPE_CHECKING:
 class Outputs:
     """The files that were asked for, by form; `log` is one that the job keeps itself.
 
-    `opened` is the page that a browser shows; it is `temporary` where no file was named for it.
+    `opened` is the page that a browser shows; it is `temporary` where no file was named for it. With `tables` a
+    terminal shows them too. `printed` is the form that goes to standard output; None for words on a terminal.
     """
 
     files: Mapping[str, Path]
     log: Path | None = None
     opened: Path | None = None
     temporary: bool = False
+    tables: bool = False
+    printed: str | None = None
 
     @property
     def to_stdout(self) -> bool:
         """Whether standard output is taken by a report, so that nothing else may go there."""
-        return any(str(path) == "-" for path in self.files.values())
+        return self.printed is not None or any(str(path) == "-" for path in self.files.values())
 
     def publish(self, result: Result, *, quiet: bool) -> None:
         """Write every report, show the result on the terminal unless that would disturb, and open the page."""
@@ -44,16 +49,20 @@ class Outputs:
             return
         from modelprov.reports.saving import show
 
-        show(result, terminal())
+        shortened = show(result, terminal(), brief=not self.tables)
         for note in notes:
             say(note)
         self.say()
+        if shortened and not self.files:
+            say("The whole report: --html FILE or --json FILE writes it, --tables shows it here.")
 
     def write(self, render: Callable[[str], str]) -> None:
         """Render every report, then write each whole or not at all; standard output last, as it may be closed."""
         from modelprov.reports.writing import write_atomically
 
         texts = [(path, render(form)) for form, path in self.files.items()]
+        if self.printed is not None:
+            texts.append((Path("-"), render(self.printed)))
         for path, text in sorted(texts, key=lambda each: str(each[0]) == "-"):
             write_atomically(path, text)
 
@@ -74,7 +83,10 @@ class Outputs:
         say(f"{'opened' if opened else 'no browser could be started; the page is'} {self.opened}{kept}")
 
 
-def asked(given: Mapping[str, Path | None], *, open_it: bool = False, log: Path | None = None) -> Outputs:
+def asked(
+    given: Mapping[str, Path | None], *, open_it: bool = False, form: str | None = None, log: Path | None = None,
+    tables: bool = False,
+) -> Outputs:  # fmt: skip
     """The outputs of a command; `UsageError` before the long run where a report could not be written after it."""
     page = given.get("html")
     opened = _page_to_open(page) if open_it else None
@@ -83,7 +95,17 @@ def asked(given: Mapping[str, Path | None], *, open_it: bool = False, log: Path 
     _check(files if log is None else {**files, "log": log})
     if str(log) == "-":
         raise UsageError("--log needs a file", "Standard output cannot be gone on from.")
-    return Outputs(files, log, opened, temporary=page is None)
+    outputs = Outputs(files, log, opened, temporary=page is None, tables=tables)
+    return outputs if form is None else replace(outputs, printed=_printed(form, given, outputs))
+
+
+def _printed(form: str, given: Mapping[str, Path | None], outputs: Outputs) -> str | None:
+    """What a report calls the form that `--format` asked for; None for text."""
+    forms = {name: inner for name, inner in FORMS.items() if inner is None or inner in given}
+    refuse_other("format", form, list(forms))
+    if forms[form] is not None and outputs.to_stdout:
+        raise UsageError("only one report can go to standard output", f"Leave out --format {form}, or the `-`.")
+    return forms[form]
 
 
 def _page_to_open(html: Path | None) -> Path:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from modelprov.cli.given import typed
 from modelprov.cli.options import probe as options
 from modelprov.cli.options import shared
 from modelprov.cli.outputs import asked
-from modelprov.cli.terminal import say, terminal, typed
+from modelprov.cli.terminal import say, terminal
 from modelprov.errors import CouldNotJudgeError
 
 
@@ -19,7 +20,7 @@ def probe(
     timeout: options.Timeout = 60.0, thinking: options.Thinking = None, extra_body: options.ExtraBody = None,
     continuations: options.Continuations = 0, published: options.Published = None,
     log: options.Log = None, json_file: shared.Json = None,
-    markdown: shared.Markdown = None, html: shared.Html = None, quiet: shared.Quiet = False,
+    markdown: shared.Markdown = None, html: shared.Html = None, form: shared.Form = None, quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Ask a model who it is, with and without the prompts hidden in its files, beside its possible sources.
 
@@ -52,7 +53,7 @@ def probe(
     from modelprov.reports.probing.words import headline, suspect_silent
 
     asked_model = options.the_model(model, endpoint, served)
-    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, log=log)
+    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form, log=log)
     if not quiet and (kept := answers_kept(log)):
         say(f"{log}: {kept:,} answers are there already")
     with Bar(terminal(error=True), quiet) as bar:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from types import TracebackType
 from typing import Self
@@ -23,6 +24,8 @@ from rich.text import Text
 
 from modelprov.foreign.shown import clean
 from modelprov.reports.numbers import duration
+
+LOG = logging.getLogger(__name__)
 
 
 class _Counted(ProgressColumn):
@@ -69,6 +72,7 @@ class _Line:
         self._progress.start()
         self._step += 1
         says = f"step {self._step}: {clean(text)}"
+        LOG.info("%s", says)
         self._progress.reset(self._task, description=says, total=total, visible=True)
         if not total:  # which Rich takes for the total of the stage before
             self._progress.tasks[0].total = None
@@ -79,6 +83,7 @@ class _Line:
 
     def tell(self, text: str) -> None:
         """A sentence that stays above the line, also where no line is drawn."""
+        LOG.debug("%s", text)
         if not self._quiet:
             self._progress.console.print(clean(text), soft_wrap=True)
 

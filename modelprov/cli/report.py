@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from modelprov.cli.given import GivenCommand
 from modelprov.cli.report_combine import combine
 from modelprov.cli.report_verify import verify
 
@@ -14,8 +15,8 @@ report = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
-report.command()(verify)
-report.command()(combine)
+report.command(cls=GivenCommand)(verify)
+report.command(cls=GivenCommand)(combine)
 
 
 @report.callback()

@@ -12,7 +12,7 @@ from modelprov.cli.terminal import terminal
 
 def verify(
     file: options.File, location: options.Location = None, tolerance: options.Tolerance = 1e-9,
-    json_file: shared.Json = None, markdown: shared.Markdown = None, html: shared.Html = None,
+    json_file: shared.Json = None, markdown: shared.Markdown = None, html: shared.Html = None, form: shared.Form = None,
     open_it: shared.Open = False, memory: shared.Memory = shared.MEMORY, threads: shared.Threads = None,
     device: shared.Device = "auto", quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
@@ -29,7 +29,7 @@ def verify(
     from modelprov.cli.progress import Bar
     from modelprov.jobs.recheck import recheck as job
 
-    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, open_it=open_it)
+    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form, open_it=open_it)
     with Bar(terminal(error=True), quiet) as bar:
         found = job(
             file, location=location or (), tolerance=tolerance, memory=memory, threads=threads, device=device,

@@ -6,7 +6,6 @@ markup in them, and no control or bidirectional character leaves here, wherever 
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -48,13 +47,6 @@ def say(text: str) -> None:
 def say_exact(text: str) -> None:
     """Text for another program (a diff for `patch`), on standard output as it is; on a terminal, cleaned."""
     typer.echo(clean(text, WHITE) if sys.stdout.isatty() else text, nl=False)
-
-
-def typed() -> str:
-    """The command as it was typed, quoted for a shell, without signatures of addresses: it stands in reports."""
-    from modelprov.checkpoints.remote.locations import without_secrets
-
-    return shlex.join(["modelprov", *map(without_secrets, sys.argv[1:])])
 
 
 def ask_passphrase() -> str:

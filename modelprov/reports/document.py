@@ -196,7 +196,8 @@ class Document:
     stand in large letters. `parts` are sentences beside it, one for each part of a case. `meaning` says how to take it,
     `notes` what must be known first. `prefix` stands before the title where it is read among other programs' words.
     `about`, `more`, `started` and `version` frame a page. `answer` takes the place of the frame on a terminal: a short
-    answer in capitals, with the summary below; empty where the blocks say it all.
+    answer in capitals, with the summary below; empty where the blocks say it all. `brief` is what a terminal shows in
+    place of the blocks to somebody who did not ask for the tables; empty where the blocks are short.
     """
 
     title: str
@@ -215,6 +216,7 @@ class Document:
     prefix: str = ""
     summary_leads: bool = False
     answer: str | None = None
+    brief: Sequence[Block] = ()
 
 
 def opening(document: Document) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Draw = Callable[[], str]
@@ -21,7 +22,7 @@ Draw = Callable[[], str]
 
 INK, QUIET, FAINT, ACCENT, PAPER = "#010101", "#020202", "#030303", "#040404", "#050505"
 _VARIABLES = {INK: "--ink", QUIET: "--quiet", FAINT: "--rule", ACCENT: "--accent", PAPER: "--paper"}
-TIP = "tip-"
+TIP, CELLS = "tip-", "cells-"
 _WIDTH = 7.6
 _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _STYLE = {
@@ -70,6 +71,7 @@ def svg(draw: Callable[[Figure], None], name: str, description: str, height: flo
     for placeholder, variable in _VARIABLES.items():
         text = text.replace(placeholder, f"var({variable})")
     text = re.sub(rf'<g id="{name}-{TIP}([^"]*)">', _tipped, text)
+    text = re.sub(rf'<g id="{name}-{CELLS}([^"]*)">(.*?)</g>', _celled, text, flags=re.DOTALL)
     box = re.search(r'viewBox="[^"]*"', text)
     label = html.escape(description, quote=True)
     head = f'<svg {box.group() if box else ""} role="img" aria-label="{label}"><title>{label}</title>'
@@ -79,6 +81,29 @@ def svg(draw: Callable[[Figure], None], name: str, description: str, height: flo
 def tip(says: str) -> str:
     """What to give an artist as its `gid`, so that a page says this of it: under a pointer, and read aloud on focus."""
     return TIP + says.encode().hex()
+
+
+def answering(axes: Axes, x: float, y: float, says: str) -> None:
+    """An unseen disc over a point, wide enough for a finger, that says what the point is."""
+    axes.plot([x], [y], "o", ms=9, color=PAPER, alpha=0.0, mew=0, gid=tip(says))
+
+
+def cells(says: Sequence[str]) -> str:
+    """What to give a mesh as its `gid`, so that a page says this of its cells, row by row, under a pointer.
+
+    A keyboard would have to pass every one of them: a `tip` for each row is for that.
+    """
+    return CELLS + "\n".join(says).encode().hex()
+
+
+def _celled(found: re.Match[str]) -> str:
+    says = iter(bytes.fromhex(found[1]).decode().split("\n"))
+    paths = re.sub(r"(<path\b[^>]*?)/>", lambda path: f"{path[1]}>{_title(next(says, ''))}</path>", found[2])
+    return f'<g class="cells">{paths}</g>'
+
+
+def _title(says: str) -> str:
+    return f"<title>{html.escape(says, quote=True)}</title>" if says else ""
 
 
 def _tipped(found: re.Match[str]) -> str:

@@ -105,11 +105,13 @@ def rendered(form: str, result: Result) -> str:
     raise UsageError(f"there is no {form} form of this result", "Choose another.")
 
 
-def show(result: Result, console: Console) -> None:
-    """Print the result on a terminal, most important first."""
+def show(result: Result, console: Console, *, brief: bool = False) -> bool:
+    """Print the result on a terminal, most important first; `brief`: without its tables. Whether any were left out."""
     from modelprov.reports.rendering.terminal import print_document
 
-    print_document(told(result), console)
+    document = told(result)
+    print_document(document, console, brief=brief)
+    return brief and bool(document.brief)
 
 
 def save(result: Saved, path: str | os.PathLike[str]) -> Path:

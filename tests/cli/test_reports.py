@@ -57,6 +57,17 @@ def test_json_on_standard_output_is_nothing_but_json(compare: Command) -> None:
     assert said.code == 1
 
 
+def test_a_terminal_shows_a_short_report_and_where_the_whole_is_and_the_tables_to_who_asks(compare: Command) -> None:
+    short, whole = compare("rio", "nex", "qwen"), compare("rio", "nex", "qwen", "--tables")
+    assert "By component" in whole.out
+    assert "By component" not in short.out
+    assert short.out.split("Rests on")[0] == whole.out.split("Rests on")[0]
+    assert "No control was run" in short.out
+    assert "--tables shows it here" in short.err
+    assert whole.err == compare("rio", "nex", "qwen", "--quiet").err == ""
+    assert compare("rio", "nex", "qwen", "--html", "page.html").err == "wrote page.html\n"
+
+
 @pytest.mark.parametrize("case", [("rio", "nex", "qwen"), ("nex", "qwen"), ("stranger", "nex", "qwen")], ids=" ".join)
 def test_the_keys_that_others_build_upon_are_always_there(report: Any, case: tuple[str, ...]) -> None:
     found = report(*case)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modelprov.cli.options.shared import HELP_FILE
+from modelprov.cli.options.shared import FORMS, HELP_FILE, printed
 
 Model = Annotated[
     str,
@@ -40,6 +40,7 @@ ExpectedDigest = Annotated[
 WriteCard = Annotated[
     bool, typer.Option("--write-card", help="Propose corrected front matter as a diff on standard output.")
 ]
+Form = Annotated[str | None, printed(FORMS)]
 Sarif = Annotated[Path | None, typer.Option(metavar="FILE", help=HELP_FILE.format("SARIF 2.1.0"))]
 Junit = Annotated[Path | None, typer.Option(metavar="FILE", help=HELP_FILE.format("JUnit XML"))]
 Sample = Annotated[bool, typer.Option("--sample", help="Compare a few MB of each checkpoint only.")]

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from modelprov.called import ENGINES
+from modelprov.cli.options.completion import among
 from modelprov.cli.options.shared import size
 
 Checkpoints = Annotated[
@@ -70,7 +71,12 @@ Resume = Annotated[
     typer.Option(metavar="FILE", help="Keep sums in FILE every minute; go on from what a stopped run left there."),
 ]
 Engine = Annotated[
-    str, typer.Option(metavar="|".join(ENGINES), help="Who reads: this machine, or a Ray cluster that sees the files.")
+    str,
+    typer.Option(
+        metavar="|".join(ENGINES),
+        autocompletion=among(ENGINES),
+        help="Who reads: this machine, or a Ray cluster that sees the files.",
+    ),
 ]
 Address = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Of the Ray cluster (default: RAY_ADDRESS).")]
 Seed = Annotated[int, typer.Option(min=0, help="Chooses the sampled blocks; written into the report.")]

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from modelprov.cli.options.completion import among, methods
+
 Models = Annotated[
     list[str] | None,
     typer.Argument(
@@ -26,6 +28,7 @@ Method = Annotated[
     typer.Option(
         "--method",
         metavar="NAME",
+        autocompletion=methods,
         help="How to answer: cot (default), cot-greedy, cot-budget, swir, soft-gumbel, multiplex. Repeat it to "
         "compare.",
     ),
@@ -82,7 +85,11 @@ Endpoint = Annotated[
 Model = Annotated[str | None, typer.Option(metavar="NAME", help="The model's name at the endpoint.")]
 Thinking = Annotated[
     str | None,
-    typer.Option(metavar="on|off", help="Ask the endpoint's chat template to think, or not to (default: its own way)."),
+    typer.Option(
+        metavar="on|off",
+        autocompletion=among(("on", "off")),
+        help="Ask the endpoint's chat template to think, or not to (default: its own way).",
+    ),
 ]
 ExtraBody = Annotated[
     str | None, typer.Option(metavar="JSON", help="Further fields of every request to the endpoint, as a JSON object.")

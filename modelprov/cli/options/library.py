@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from modelprov.cli.options.completion import entries
 from modelprov.cli.options.shared import size
 
 Library = Annotated[Path, typer.Option("--library", "-l", metavar="DIR", help="The folder of the library.")]
@@ -41,6 +42,9 @@ Limit = Annotated[
 Source = Annotated[str, typer.Argument(metavar="FROM", help="A folder with a library, or its web address.")]
 Target = Annotated[str, typer.Argument(metavar="TO", help="The folder that gets it.")]
 LeaveOut = Annotated[
-    list[str] | None, typer.Option(metavar="NAME", help="An entry to leave out, such as the suspect's own. Repeat.")
+    list[str] | None,
+    typer.Option(
+        metavar="NAME", autocompletion=entries, help="An entry to leave out, such as the suspect's own. Repeat."
+    ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Chooses what is drawn; written into the answer.")]

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from modelprov.called import DEVICES
+from modelprov.cli.options.completion import among, arithmetics
 from modelprov.cli.options.shared import size
 from modelprov.errors import UsageError
 from modelprov.jobs.arguments import MISSING, Location
@@ -27,6 +28,7 @@ Arithmetic = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
+        autocompletion=arithmetics,
         help="Exact arithmetic: float32, float32-fused, float64, bf16-stepwise, mergekit-0.1.4, mergekit-0.1.5; "
         "default: the recipe's, else mergekit-0.1.5 (--linear: float32).",
     ),
@@ -35,6 +37,7 @@ Missing = Annotated[
     str | None,
     typer.Option(
         metavar="|".join(MISSING),
+        autocompletion=among(MISSING),
         help="A tensor that not every model has: copy it if only the base has it (default), copy it from whoever has "
         "it, drop it, or stop.",
     ),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from modelprov.cli.options.completion import among
 from modelprov.errors import UsageError
 
 Model = Annotated[
@@ -56,7 +57,10 @@ Arm = Annotated[
     ),
 ]
 Language = Annotated[
-    list[str] | None, typer.Option(metavar="en|pt|zh", help="Only questions in this language. Repeat.")
+    list[str] | None,
+    typer.Option(
+        metavar="en|pt|zh", autocompletion=among(("en", "pt", "zh")), help="Only questions in this language. Repeat."
+    ),
 ]
 Samples = Annotated[
     int | None, typer.Option(min=0, help="Sampled answers to each question (default: 8, with --quick 2).")
@@ -89,7 +93,11 @@ Published = Annotated[
 ]
 Thinking = Annotated[
     str | None,
-    typer.Option(metavar="on|off", help="Ask the endpoint's chat template to think, or not to (default: its own way)."),
+    typer.Option(
+        metavar="on|off",
+        autocompletion=among(("on", "off")),
+        help="Ask the endpoint's chat template to think, or not to (default: its own way).",
+    ),
 ]
 ExtraBody = Annotated[
     str | None, typer.Option(metavar="JSON", help="Further fields of every request to the endpoint, as a JSON object.")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from modelprov.called import DEVICES
+from modelprov.cli.options.completion import among
 from modelprov.jobs.arguments import DTYPES, parse_size
 
+FORMS: Mapping[str, str | None] = {
+    "text": None, "json": "json", "md": "markdown", "html": "html", "sarif": "sarif", "junit": "junit",
+}  # fmt: skip
+"""What `--format` takes, and what a report calls that form."""
+OF_CHECK = ("sarif", "junit")
 HELP_FILE = "Write {} to FILE; `-` is standard output."
 
 
@@ -26,16 +32,38 @@ def size(option: str) -> Callable[[str], int]:
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help=HELP_FILE.format("JSON"))]
 Markdown = Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help=HELP_FILE.format("Markdown"))]
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help=HELP_FILE.format("one HTML page"))]
+
+
+def printed(forms: Iterable[str]) -> Any:
+    """The option that names one of these forms."""
+    known = list(forms)
+    return typer.Option(
+        "--format", metavar="|".join(known), autocompletion=among(known), show_default=False,
+        help="Print the report in this form on standard output, beside any files. (default: text)",
+    )  # fmt: skip
+
+
+Form = Annotated[str | None, printed(form for form in FORMS if form not in OF_CHECK)]
 Open = Annotated[
     bool, typer.Option("--open", help="Show the HTML page in a browser (a temporary file without --html).")
 ]
+Tables = Annotated[bool, typer.Option("--tables", help="Show the tables too, not the short report alone.")]
 Memory = Annotated[
     int, typer.Option("--memory", metavar="SIZE", parser=size("--memory"), help="Most memory for buffers.")
 ]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads (default: all cores).")]
-Device = Annotated[str, typer.Option("--device", metavar="|".join(DEVICES), help="Where to compute.")]
+Device = Annotated[
+    str,
+    typer.Option("--device", metavar="|".join(DEVICES), autocompletion=among(DEVICES), help="Where to compute."),
+]
 Dtype = Annotated[
-    str, typer.Option("--dtype", metavar="|".join(DTYPES), help="Number format to run in; auto: as stored.")
+    str,
+    typer.Option(
+        "--dtype",
+        metavar="|".join(DTYPES),
+        autocompletion=among(DTYPES),
+        help="Number format to run in; auto: as stored.",
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no terminal report.")]
 

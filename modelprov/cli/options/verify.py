@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from modelprov.cli.options.completion import arithmetics
+
 Suspect = Annotated[
     str, typer.Argument(metavar="SUSPECT", help="A folder, a .safetensors file, org/name, an address, or BASE+ADAPTER.")
 ]
@@ -15,7 +17,11 @@ Recipe = Annotated[
 ]
 Arithmetic = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Instead of the recipe's, which is the default: see `modelprov merge --help`."),
+    typer.Option(
+        metavar="NAME",
+        autocompletion=arithmetics,
+        help="Instead of the recipe's, which is the default: see `modelprov merge --help`.",
+    ),
 ]
 Missing = Annotated[
     str | None,

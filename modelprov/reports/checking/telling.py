@@ -33,11 +33,23 @@ def tell(report: CheckReport) -> Document:
         summary=w.summary(report),
         colours=w.COLOURS[report.outcome],
         blocks=(*findings(report), *claims(report), *rest(report)),
+        brief=brief(report),
         about="check of what a model card claims",
         started=report.started,
         version=report.version,
         more=f"All of it is in the JSON report (schema {report.schema_version}).",
         prefix="modelprov check: ",
+    )
+
+
+def brief(report: CheckReport) -> tuple[Block, ...]:
+    """Each finding with what to do, then how many claims came to what, and which rules nothing could be said of."""
+    return (
+        *(block for finding in w.counted(report) for block in _finding(finding)),
+        Heading("Accepted by the baseline"),
+        Grid(w.accepted_table(report)),
+        Heading("Beside the findings"),
+        Facts(w.counts(report)),
     )
 
 

@@ -15,6 +15,7 @@ COLOURS = {
     "could not judge": Colours("#50555e", "#b9bfca", "yellow"),
 }
 MARK = "rule"
+STATUSES = ("contradicted", "not tested", "unverifiable", "confirmed")
 ORDER = (Severity.ERROR, Severity.WARNING, Severity.NOTE)
 DOES_NOT_SHOW = (
     "A parent that neither the card nor anyone else named: only candidates on this machine are compared.",
@@ -107,7 +108,6 @@ def accepted_table(report: CheckReport) -> Table:
 
 def claims_table(report: CheckReport) -> Table:
     """Every claim and what became of it, contradicted ones first."""
-    order = ("contradicted", "not tested", "unverifiable", "confirmed")
 
     def row(claim: Claim) -> tuple[str, ...]:
         return claim.status, claim.text, place(claim.location), claim.note
@@ -120,7 +120,19 @@ def claims_table(report: CheckReport) -> Table:
             Column("Where", "where", numeric=False, priority=2),
             Column("Note", "note", numeric=False, priority=1),
         ),
-        (row(one) for one in sorted(report.claims, key=lambda one: order.index(one.status))),
+        (row(one) for one in sorted(report.claims, key=lambda one: STATUSES.index(one.status))),
+    )
+
+
+def counts(report: CheckReport) -> tuple[Fact, ...]:
+    """How many claims came to what, which rules lacked evidence, and what the weights said."""
+    stood = [(sum(one.status == status for one in report.claims), status) for status in STATUSES]
+    lacking = ", ".join(f"{one.rule} {one.name}" + (" (required)" if one.required else "") for one in report.not_judged)
+    weights = "compared with nothing" if report.lineage is None else report.lineage.verdict
+    return facts(
+        ("Claims", ", ".join(f"{n.count(many)} {status}" for many, status in stood if many) or "none could be read"),
+        ("Not judged", f"{lacking}: that is no pass" if lacking else ""),
+        ("Weights", weights),
     )
 
 

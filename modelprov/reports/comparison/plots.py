@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from modelprov.forensics.results import Measures
 from modelprov.reports import numbers as n
 from modelprov.reports.comparison.report import Report
-from modelprov.reports.plotting import ACCENT, PAPER, QUIET, Draw, nice_range, svg, tip
+from modelprov.reports.plotting import ACCENT, PAPER, QUIET, Draw, answering, nice_range, svg, tip
+from modelprov.reports.plotting import cells as said_of_cells
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+MOST_ANSWERS = 12
 
 
 def _points(rows: Sequence[Measures], value: Callable[[Measures], float | None]) -> list[tuple[int, float]]:
@@ -60,7 +63,7 @@ def alpha_by_layer(report: Report) -> Draw | None:
             low, high = lows.get(layer), highs.get(layer)
             says = f"Layer {layer}, all components: α {n.coefficient(value, low, high)}"
             bounds = n.interval(low, high)
-            _answering(axes, layer, value, says + (f", interval {bounds}" if bounds != n.MISSING else ""))
+            answering(axes, layer, value, says + (f", interval {bounds}" if bounds != n.MISSING else ""))
         _frame(axes, [layer for layer, _ in exact + squares], nice_range(values, (0.0, 1.0)), "α")
         figure.legend(loc="outside upper left", ncols=3, frameon=False, handletextpad=0.4)
 
@@ -68,9 +71,10 @@ def alpha_by_layer(report: Report) -> Draw | None:
     return partial(svg, draw, "alpha", text, 2.7)
 
 
-def _answering(axes: Axes, layer: int, value: float, says: str) -> None:
-    """An unseen disc over a point, wide enough for a finger, that says what the point is."""
-    axes.plot([layer], [value], "o", ms=9, color=PAPER, alpha=0.0, mew=0, gid=tip(says))
+def _spread(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The highest point and a dozen more along the curve: enough to read it by, few enough to step through."""
+    step = max(1, len(points) // MOST_ANSWERS)
+    return sorted({*points[::step], max(points, key=lambda point: point[1])})
 
 
 def _xy(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
@@ -86,7 +90,7 @@ def _one_series(points: Sequence[tuple[int, float]], name: str, label: str, text
         axes = figure.add_subplot()
         axes.plot(*_xy(points), "o-", color=ACCENT, ms=3.5, lw=0.8)
         for layer, value in points:
-            _answering(axes, layer, value, f"Layer {layer}, all components: {label.lower()} {n.cosine(value)}")
+            answering(axes, layer, value, f"Layer {layer}, all components: {label.lower()} {n.cosine(value)}")
         _frame(axes, [layer for layer, _ in points], nice_range(values), label)
 
     return partial(svg, draw, name, f"{text}, from {n.cosine(min(values))} to {n.cosine(max(values))}", 2.3)
@@ -139,6 +143,13 @@ def heatmap(
         edges = np.arange(len(layers) + 1), np.arange(len(components) + 1)
         colours = LinearSegmentedColormap.from_list("blues", colormaps["YlGnBu"](np.linspace(0.12, 1, 64)), 64)
         mesh = axes.pcolormesh(*edges, table, vmin=low, vmax=high, cmap=colours)
+        said = {(row.component, row.layer): _of_cell(row, label, value, report.overall.elements) for row in cells}
+        mesh.set_gid(said_of_cells([said.get((row, layer), "") for row in components for layer in layers]))
+        for place, component in enumerate(components):
+            values = [
+                f"layer {layer} {n.number(known[component, layer])}" for layer in layers if (component, layer) in known
+            ]
+            _row(axes, place, f"{n.clean(component)}, {label}: {', '.join(values) or 'no value'}")
         every = max(1, round(len(layers) / 12))
         axes.set_xticks(np.arange(0, len(layers), every) + 0.5, [str(layer) for layer in layers[::every]])
         axes.set_yticks(np.arange(len(components)) + 0.5, [n.clean(text)[:28] for text in components])
@@ -154,6 +165,24 @@ def heatmap(
 
     text = f"{label} by layer and component, from {n.number(min(known.values()))} to {n.number(max(known.values()))}"
     return partial(svg, draw, name, text, 0.9 + 0.27 * len(components))
+
+
+def _of_cell(row: Measures, label: str, value: Callable[[Measures], float | None], whole: int) -> str:
+    """What a cell says: its place, the value, the interval where it is of α, and how much of the weights it holds."""
+    shown = n.finite(value(row))
+    said = "has no value" if shown is None else n.number(shown)
+    says = f"Layer {row.layer}, {n.clean(row.component or '')}: {label} {said}"
+    bounds = n.interval(row.low, row.high)
+    if shown is not None and shown == n.finite(row.alpha) and bounds != n.MISSING:
+        says += f", interval {bounds}"
+    return f"{says}, {n.share(row.elements / whole if whole else None)} of the weights compared"
+
+
+def _row(axes: Axes, place: int, says: str) -> None:
+    """An unseen strip beside a row of cells, for the keyboard, that says all of them."""
+    from matplotlib.patches import Rectangle
+
+    axes.add_patch(Rectangle((0, place), 0.12, 1, color=PAPER, alpha=0.0, gid=tip(says)))
 
 
 def coverage_curve(report: Report) -> Draw | None:
@@ -176,6 +205,8 @@ def coverage_curve(report: Report) -> Draw | None:
         null = n.finite(report.mixing.null_coverage)
         if null is not None:
             axes.axhline(null, color=QUIET, lw=1, linestyle=(0, (4, 3)), label=f"by chance ({n.share(null)})")
+        for alpha, share in _spread(points):
+            answering(axes, alpha, share, f"α {n.number(alpha)}: {n.share(share)} of the rounding cells hold it")
         axes.set_ylim(0, 1.03)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_xlabel("α")

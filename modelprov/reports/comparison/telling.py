@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from modelprov.forensics.results import Measures
 from modelprov.reports import numbers as n
 from modelprov.reports.comparison import drawings, elsewhere, meaning, sections, tables, words
+from modelprov.reports.comparison.brief import brief
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.document import (
     EVERYWHERE,
@@ -38,7 +39,8 @@ CONTROLS = "The same numbers where no relation is suspected. They show what the 
 def tell(report: Report) -> Document:
     """The verdict, what it rests on and what it does not show, then the numbers, and what another run needs.
 
-    A terminal shows the components first, and ends with the controls and the limits, as its end is what stays in sight.
+    A terminal shows it in brief, or all of it with the components first, and ends with the controls and the limits, as
+    its end is what stays in sight.
     """
     kind = words.VERDICTS[report.verdict.class_]
     layers, limits = _layers(report), _limits(report)
@@ -66,6 +68,7 @@ def tell(report: Report) -> Document:
             Only(WRITTEN, _run(report)),
             Only(PAGE, _method()),
         ),
+        brief=brief(report),
         about="report on where model weights come from",
         started=report.environment.started,
         version=report.environment.modelprov,
@@ -79,7 +82,7 @@ def rests_on(report: Report) -> tuple[Block, ...]:
     items = report.verdict.rests_on
     return (
         Only(TERMINAL, [Bullets([sections.evidence(item) for item in items])]),
-        Only(WRITTEN, [Grid(tables.evidence_table(report))]),
+        Only(WRITTEN, [Grid(tables.evidence_table(report), looks="stacked")]),
         Text("" if items else "No measure was decisive."),
     )
 
@@ -93,7 +96,7 @@ def fitting(report: Report) -> tuple[Block, ...]:
         Heading("Histories that fit", listed=True),
         Text(words.HISTORIES, quiet=True),
         Only(TERMINAL, [Bullets([sections.history(item) for item in items])]),
-        Only(WRITTEN, [Grid(tables.histories_table(report))]),
+        Only(WRITTEN, [Grid(tables.histories_table(report), looks="stacked")]),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelprov.behavior.evaluation.results import CurvePoint, EvaluationReport
 from modelprov.reports import numbers as n
-from modelprov.reports.plotting import ACCENT, FAINT, INK, PAPER, QUIET, Draw, svg
+from modelprov.reports.plotting import ACCENT, FAINT, INK, PAPER, QUIET, Draw, answering, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,3 +68,9 @@ def _line(axes: Axes, points: list[CurvePoint]) -> None:
         x, y, (below, above), color=colour, marker=mark, linestyle=dashes, markersize=5, linewidth=1.2,
         elinewidth=0.9, capsize=2, markeredgecolor=PAPER, label=points[0].method_name, zorder=3,
     )  # fmt: skip
+    for point in ordered:
+        answering(
+            axes, point.tokens, point.accuracy,
+            f"{point.method_name}, budget {point.budget:,}: {n.share(point.accuracy)} right, interval "
+            f"{n.share(point.low)} to {n.share(point.high)}, {n.number(point.tokens)} tokens an answer",
+        )  # fmt: skip

@@ -8,12 +8,13 @@ from modelprov.reports import numbers as n
 from modelprov.reports.comparison.words import VERDICTS
 from modelprov.reports.document import Block, Bullets, Column, Document, Grid, Heading, Table, Text, make_table
 
-SHOWN = 12
+SHOWN, SHOWN_FIRST = 12, 5
 LIMITS = (
     "a model that the library does not hold, beside those it does or in their place",
     "who made the weights, which came first, and with what permission",
     "what lies between the places that fingerprints hold: compare whole models before you say so to anyone",
 )
+OPEN: tuple[Block, ...] = (Heading("What this does not show"), Bullets(LIMITS))
 
 
 def tell(found: Identified) -> Document:
@@ -28,15 +29,17 @@ def tell(found: Identified) -> Document:
         colours=words.colours,
         notes=(_read(found),),
         blocks=(
-            Text(_read(found), quiet=True),
-            Heading("Judged by the rules of compare"),
-            Grid(_proposals(found.proposals)),
-            Heading("Entries, nearest first"),
-            Grid(_ranked(found.ranked)),
+            *_judged(found),
+            *_nearest(found, SHOWN),
             Text(_kin(found), quiet=True),
             *_skipped(found),
-            Heading("What this does not show"),
-            Bullets(LIMITS),
+            *OPEN,
+        ),
+        brief=(
+            *_judged(found),
+            *_nearest(found, SHOWN_FIRST),
+            Text(f"{n.plural(len(found.skipped), 'entry', 'entries')} skipped." if found.skipped else "", quiet=True),
+            *OPEN,
         ),
         about="what known models a suspect is made of",
         started="",
@@ -44,6 +47,14 @@ def tell(found: Identified) -> Document:
         more="Every entry is in the JSON form.",
         prefix="modelprov identify: ",
     )
+
+
+def _judged(found: Identified) -> tuple[Block, ...]:
+    return (Heading("Judged by the rules of compare"), Grid(_proposals(found.proposals)))
+
+
+def _nearest(found: Identified, shown: int) -> tuple[Block, ...]:
+    return (Heading("Entries, nearest first"), Grid(_ranked(found.ranked, shown)))
 
 
 def _headline(found: Identified) -> str:
@@ -92,7 +103,7 @@ def _proposals(proposals: tuple[Proposal, ...]) -> Table:
     return make_table("Judged", columns, rows)
 
 
-def _ranked(ranked: tuple[Ranked, ...]) -> Table:
+def _ranked(ranked: tuple[Ranked, ...], shown: int) -> Table:
     columns = (
         Column("Entry", "entry", numeric=False), Column("Correlation", "correlation"), Column("Equal", "equal"),
         Column("By chance", "chance"), Column("Weights", "weights", priority=1),
@@ -107,9 +118,9 @@ def _ranked(ranked: tuple[Ranked, ...]) -> Table:
             n.compact(each.elements),
             "" if each.profiles is None else f"{each.rare} of {each.profiles}",
         )
-        for each in ranked[:SHOWN]
+        for each in ranked[:shown]
     ]
-    more = len(ranked) - SHOWN
+    more = len(ranked) - shown
     return make_table(
         "Entries", columns, rows, f"and {n.plural(more, 'entry', 'entries')} further away" if more > 0 else ""
     )

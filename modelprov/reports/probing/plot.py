@@ -44,10 +44,16 @@ def share_plot(report: ProbeReport) -> plotting.Draw | None:
                 order = {one.name: one.share or 0.0 for one in row.classes}
                 lefts.append(sum(order.get(earlier, 0.0) for earlier in used[: used.index(name)]))
                 widths.append(order.get(name, 0.0))
-            axes.barh(
+            bars = axes.barh(
                 places, widths, left=lefts, height=0.72, color=colours[name], label=n.clean(name)[:28],
                 edgecolor=plotting.QUIET if name == NOTHING else "none", linewidth=0.6,
             )  # fmt: skip
+            for bar, row, width in zip(bars, rows, widths, strict=True):
+                if width:
+                    said = (
+                        f"{n.clean(row.model)}, {row.arm}: {n.clean(name)} in {n.share(width)} of {row.answers} answers"
+                    )
+                    bar.set_gid(plotting.tip(said))
         for place, title in titles:
             axes.text(0, place, title, fontweight="bold", va="center", ha="left")
         axes.set_yticks(places, labels)

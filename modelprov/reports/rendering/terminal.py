@@ -38,11 +38,14 @@ _WIDEST_NAME = 30
 _MOST_CODE = 20
 
 
-def print_document(document: Document, console: Console) -> None:
-    """Print the document: its opening in a frame, then its blocks in their order; no text in it is read as markup."""
+def print_document(document: Document, console: Console, *, brief: bool = False) -> None:
+    """Print the document: its opening in a frame, then its blocks in their order; no text in it is read as markup.
+
+    `brief`: its short form, where it has one.
+    """
     writer = _Writer(console)
     writer.opening(document)
-    for block in seen_in(document.blocks, TERMINAL):
+    for block in seen_in((brief and document.brief) or document.blocks, TERMINAL):
         writer.block(block)
 
 

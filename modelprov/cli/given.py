@@ -1,0 +1,114 @@
+"""What a command was given, and by whom: the command line, the environment, a file of defaults.
+
+The command line wins, then the environment, then the file. What the last two gave is said aloud and written into the
+command that a report holds, so that nothing which shaped a verdict stays unseen.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from typer.core import TyperCommand, TyperOption
+
+from modelprov.cli.terminal import say
+from modelprov.cli.verbose import option as verbose_option
+from modelprov.errors import UsageError
+
+if TYPE_CHECKING:
+    from typer._click import Context
+
+PREFIX = "MODELPROV"
+ELSEWHERE = {"ENVIRONMENT": "the environment", "DEFAULT_MAP": "the file of defaults"}
+
+_added: ContextVar[tuple[str, ...]] = ContextVar("added", default=())
+
+
+def typed() -> str:
+    """The command, quoted for a shell, without signatures of addresses: it stands in reports.
+
+    As it was typed, and after that what came from the environment and the file of defaults.
+    """
+    from modelprov.checkpoints.remote.locations import without_secrets
+
+    return shlex.join(["modelprov", *map(without_secrets, (*sys.argv[1:], *_added.get()))])
+
+
+class GivenCommand(TyperCommand):
+    """A command whose options have environment variables and may be given in a file."""
+
+    def __init__(self, *words: Any, **named: Any) -> None:
+        super().__init__(*words, **named)
+        self.params.append(verbose_option())
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Context | None = None, **extra: Any) -> Any:
+        """Name the variables of this command, refuse those that no option has, and read the words."""
+        path = [*_path(parent), info_name or ""]
+        named = {variable(path, name): each for name, each in options(self).items()}
+        _refuse_unknown(path, named)
+        for name, each in named.items():
+            each.envvar, each.show_envvar = name, False
+        return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run the command, having said what it was not given by whoever typed it."""
+        found = dict(_given_elsewhere(self, ctx))
+        _added.set(tuple(word for words, _ in found.values() for word in words))
+        if found and not ctx.params.get("quiet"):
+            sources = " and ".join(dict.fromkeys(ELSEWHERE[source] for _, source in found.values()))
+            say(f"from {sources}: {shlex.join(_added.get())}")
+        return super().invoke(ctx)
+
+
+def options(command: Any) -> dict[str, TyperOption]:
+    """The options of a command by the longest of their names, without dashes in front: `sample-size`."""
+    return {
+        max(each.opts, key=len).lstrip("-"): each
+        for each in command.params
+        if isinstance(each, TyperOption) and each.name != "help"
+    }
+
+
+def variable(path: Sequence[str], name: str) -> str:
+    """The environment variable of an option: MODELPROV_COMPARE_SAMPLE_SIZE, MODELPROV_LIBRARY_ADD_NAME."""
+    return "_".join((PREFIX, *path, name)).replace("-", "_").upper()
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """What may have been meant, as advice."""
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    return f"Did you mean {near[0]}?" if near else f"There are {', '.join(sorted(known))}."
+
+
+def _refuse_unknown(path: Sequence[str], known: Mapping[str, object]) -> None:
+    start = variable(path, "")
+    for name in os.environ:
+        if name.startswith(start) and name not in known:
+            raise UsageError(f"the variable {name} is of no option of {' '.join(path)}", nearest(name, list(known)))
+
+
+def _path(ctx: Context | None) -> list[str]:
+    """The words that lead to a command inside a group, without the program's name."""
+    return [] if ctx is None or ctx.parent is None else [*_path(ctx.parent), ctx.info_name or ""]
+
+
+def _given_elsewhere(command: GivenCommand, ctx: Context) -> Iterator[tuple[str, tuple[list[str], str]]]:
+    """Of each option that came from elsewhere: the words that say the same, and the source."""
+    for name, each in options(command).items():
+        source = ctx.get_parameter_source(each.name or "")
+        if source is None or source.name not in ELSEWHERE:
+            continue
+        raw = each.value_from_envvar(ctx) if source.name == "ENVIRONMENT" else ctx.lookup_default(each.name or "")
+        if each.is_flag:
+            words = [f"--{name}"] if ctx.params.get(each.name or "") else []
+        elif isinstance(raw, list | tuple):
+            words = [word for value in raw for word in (f"--{name}", str(value))]
+        else:
+            words = [f"--{name}", str(raw)]
+        if words:
+            yield name, (words, source.name)

@@ -1,0 +1,69 @@
+"""The short form of a report on a terminal: the verdict, what it rests on, what it cannot say; tables are asked for."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from modelprov.forensics.judging import grounds, named_method
+from modelprov.reports import numbers as n
+from modelprov.reports.comparison import brief, sections
+from modelprov.reports.comparison.report import Report
+from modelprov.reports.saving import show
+from tests.reports import checks, samples
+
+if TYPE_CHECKING:
+    from modelprov.reports.saving import Result
+
+HEIGHT = 60
+
+
+def short(result: Result, width: int = 80) -> str:
+    stream = io.StringIO()
+    assert show(result, Console(file=stream, width=width, no_color=True), brief=True)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("name", ["merge", "on_line", "same_origin", "inconclusive", "hostile"])
+def test_a_comparison_in_brief_is_as_it_was(name: str, golden: Callable[[str, str], None]) -> None:
+    golden(f"{name}.brief.txt", short(samples.SAMPLES[name]()))
+
+
+def test_a_check_in_brief_is_as_it_was(golden: Callable[[str, str], None]) -> None:
+    golden("check.brief.txt", short(checks.found()))
+
+
+def test_every_comparison_in_brief_says_its_limits_and_whether_a_control_ran_and_shows_no_table(report: Report) -> None:
+    said = short(report)
+    lines = said.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= HEIGHT
+    assert "What this does not show" in said or not report.verdict.does_not_show
+    assert "By component" not in said
+    found = report.coverage
+    missing = [each for each in found.unaligned if n.clean(each.checkpoint) == sections.suspect(report)]
+    assert ("Left out" in said) == bool(missing or found.nonfinite or found.guessed)
+    for item in report.verdict.controls:
+        assert item.kind != "checkpoint" or item.label.split()[0] in said
+    if len(report.verdict.rests_on) > brief.MOST_MEASURES:
+        assert re.search(r"\d+ more measures?, each with its uncertainty", said)
+
+
+def test_the_measures_that_lead_are_measures_that_a_verdict_writes() -> None:
+    source = "".join(Path(str(module.__file__)).read_text(encoding="utf-8") for module in (grounds, named_method))
+    written = re.findall(r'(?:measure=f?|\(")"?([^"]+)"', source)
+    for start in {start for order in (*brief.LEADING.values(), brief.OF_KINSHIP) for start in order}:
+        assert [measure for measure in written if measure.startswith(start)], start
+
+
+def test_what_nothing_leads_is_shown_as_it_stands() -> None:
+    report = samples.merge()
+    odd = [item.model_copy(update={"measure": "of another kind"}) for item in report.verdict.rests_on]
+    verdict = report.verdict.model_copy(update={"rests_on": tuple(odd)})
+    assert "of another kind: " in short(report.model_copy(update={"verdict": verdict}))
