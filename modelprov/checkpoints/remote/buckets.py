@@ -38,7 +38,7 @@ class BucketStore:
         """See `Store`."""
         return f"{shown(self.bucket)}/{self.prefix}{name}"
 
-    def fetch(self, name: str, start: int, stop: int) -> bytes:
+    def fetch(self, name: str, start: int, stop: int) -> bytes | bytearray:
         """See `Store`; the answer must be of the object that was listed."""
         import obstore
 

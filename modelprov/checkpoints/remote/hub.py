@@ -59,7 +59,7 @@ class HubStore:
         """See `Store`."""
         return f"hf://{self._repository}@{self._commit[:12]}" + (f"/{name}" if name else "")
 
-    def fetch(self, name: str, start: int, stop: int) -> bytes:
+    def fetch(self, name: str, start: int, stop: int) -> bytes | bytearray:
         """See `Store`."""
         file = File(self.place(name), self._files[name].size, lambda old: self._address(name, old), renewable=True)
         try:

@@ -49,7 +49,7 @@ class WebStore:
         """See `Store`."""
         return shown(self.url) + name
 
-    def fetch(self, name: str, start: int, stop: int) -> bytes:
+    def fetch(self, name: str, start: int, stop: int) -> bytes | bytearray:
         """See `Store`."""
         known = self.files[name]
 

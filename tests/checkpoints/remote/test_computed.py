@@ -75,6 +75,7 @@ def test_what_is_too_large_to_be_undone_is_told_as_kin_in_other_coordinates(
     assert found.coordinates is not None
     assert found.coordinates.related
     assert "not undone" in found.coordinates.left[0]
+    assert "128 of 128 units are paired alike" in found.verdict.summary
 
 
 def test_any_range_of_a_computed_file_is_a_part_of_the_whole() -> None:
