@@ -55,6 +55,8 @@ class Hub:
     repositories: dict[str, dict[str, Any]] = field(default_factory=dict)
     commits: dict[str, str] = field(default_factory=dict)
     refused: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)
+    refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    """What the next questions to the Hub, not to its CDN, are answered with."""
     token: str | None = None
     fault: Fault | None = None
     delay: float = 0.0
@@ -127,6 +129,9 @@ class _HubHandler(_Handler):
             self.error(404, "EntryNotFound")
             return
         name, revision = found[1], unquote(found[2] or "main")
+        if self.state.refusals:
+            self.reply(*self.state.refusals.pop(0))
+            return
         if name in self.state.refused:
             status, headers = self.state.refused[name]
             self.reply(status, headers)
