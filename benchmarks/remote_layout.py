@@ -4,8 +4,8 @@ Run: `python -m benchmarks.remote_layout [--delays 0 50] [--cases mix moved smal
 milliseconds. A server in a process of its own imitates the Hub and computes the bytes of any range of a family of a
 known history (`tests/checkpoints/remote/computed.py`): 94 files each, the mix with one tensor for each expert. `mix` is
 0.565 of a finetune and the rest of its base, one of 60 layers trained further; `moved` the base with the inner units of
-its experts in another order; `small` the base in FP8. Client and server share the machine, so processor seconds are the
-client's own (`wait4`), and the clock counts both.
+its experts in another order; `small` the base in FP8. Client and server share the machine: processor seconds are the
+client's own (`wait4`), those of the server stand beside them, and the clock counts both.
 """
 
 from __future__ import annotations
@@ -34,22 +34,26 @@ PEAK = 1024  # bytes in a unit of ru_maxrss on Linux
 
 
 def serve(delay: float, kinds: set[str], address: Any, sent: Any) -> None:
-    """Serve the family until this process is ended, each answer after the delay; `sent` counts bytes of answers."""
+    """Serve the family until this process is ended, each answer after the delay.
+
+    `sent` are the bytes of answers, and the processor milliseconds that computing them took.
+    """
     layout, state = layout_397b(), Hub(delay=delay)
     for kind in kinds:
         more: dict[str, Any] = {"share": SHARE, "further": FURTHER} if kind == "mix" else {}
         state.repositories[f"org/{kind}"] = repository(layout, kind, FILES, **more)
     with serving(state):
+        before = time.process_time()
         address.put(state.hub)
         while True:
             time.sleep(0.5)
-            sent.value = state.sent
+            sent[:] = state.sent, int(1000 * (time.process_time() - before))
 
 
 def measure(case: str, delay: float, folder: Path) -> dict[str, Any]:
     """One comparison with an empty cache, in a process of its own."""
     spawn = multiprocessing.get_context("spawn")
-    address, sent = spawn.Queue(), spawn.Value("q", 0)
+    address, sent = spawn.Queue(), spawn.Array("q", 2)
     server = spawn.Process(target=serve, args=(delay, set(CASES[case]), address, sent), daemon=True)
     server.start()
     try:
@@ -70,7 +74,7 @@ def measure(case: str, delay: float, folder: Path) -> dict[str, Any]:
     row: dict[str, Any] = {
         "case": case, "delay": delay, "exit": os.waitstatus_to_exitcode(status), "wall_s": round(wall, 1),
         "cpu_s": round(used.ru_utime + used.ru_stime, 1), "memory_mb": round(used.ru_maxrss * PEAK / 1e6),
-        "sent_mb": round(sent.value / 1e6, 1), "fetched": [match[0] for match in TOLD.finditer(told)],
+        "sent_mb": round(sent[0] / 1e6, 1), "server_cpu_s": round(sent[1] / 1000, 1), "fetched": [match[0] for match in TOLD.finditer(told)],
     }  # fmt: skip
     if not report.exists():
         return row | {"said": told[-500:]}

@@ -43,13 +43,16 @@ def add(
 
 
 @library.command("list", cls=GivenCommand)
-def show(folder: options.Library) -> None:
+def show(folder: options.Library, pinned: options.Pinned = False) -> None:
     """Show what the library holds: name, revision, size, where it came from.
 
     Example: modelprov library list --library ./known
     """
-    from modelprov.jobs.library import listed
+    from modelprov.jobs.library import listed, pinned_list
 
+    if pinned:
+        say(pinned_list(folder))
+        return
     console = terminal()
     found = listed(folder)
     for entry in found.entries:
@@ -92,7 +95,7 @@ def build(
 def pull(source: options.Source, folder: options.Library, quiet: shared.Quiet = False) -> None:
     """Fetch what a library elsewhere has and this one has not, each file held against its digest.
 
-    Example: modelprov library pull https://host/known --library ./known
+    Example: modelprov library pull hf://datasets/org/known --library ./known
     """
     from modelprov.cli.progress import Bar
     from modelprov.jobs.library import pull as job
@@ -105,7 +108,7 @@ def pull(source: options.Source, folder: options.Library, quiet: shared.Quiet = 
 
 @library.command(cls=GivenCommand)
 def push(target: options.Target, folder: options.Library, quiet: shared.Quiet = False) -> None:
-    """Hand what this library has to one in another folder.
+    """Hand what this library has to one in another folder, or in a data set of the Hub that exists, in one commit.
 
     Example: modelprov library push /mnt/shared/known --library ./known
     """

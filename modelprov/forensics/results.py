@@ -210,7 +210,8 @@ class Beyond(Frozen):
 
     `lattice` names the few numbers that its values are in `lattice_matrices` matrices, as in an unpacked quantised
     copy; cells are then those of that lattice, and `same_steps` names the parents whose values are rounded to the same
-    numbers (`mixture_same_steps`: those of no parent, but of a mixture of all).
+    numbers (`mixture_same_steps`: those of no parent, but of a mixture of all). `as_stored` matrices beside these were
+    not rounded: their values are the first such parent's.
     """
 
     relative: float | None = None
@@ -224,6 +225,7 @@ class Beyond(Frozen):
     lattice: str | None = None
     lattice_matrices: int = 0
     same_steps: tuple[str, ...] = ()
+    as_stored: int = 0
     mixture_same_steps: bool = False
     likenesses: tuple[Likeness, ...] = ()
     named: tuple[str, ...] = ()

@@ -101,6 +101,7 @@ CLOSER = 0.25  # of the correlation that lacks to 1, that it must bring else; mo
 ABOVE_ROUNDING = 10  # times rounding's own sum of squares, from which its shape can be told
 LOW_RANK, LOW_RANK_ENERGY = 0.25, 0.99  # of the smaller side, and of the sum of squares that so many directions hold
 LOW_RANK_TENSORS = 0.9  # of the changed matrices; training of all weights reaches none
+LOW_RANK_ROWS = 64  # of a matrix, or all it has: of fewer a quarter is a few directions, as a change of a few rows has
 LIKE = 0.7  # correlation with a candidate's own part; siblings reach .33
 LIKE_OTHERS = 0.5  # of that, what all others may reach
 LIKE_NOISE = 0.5  # of what rounding leaves: less beyond it is too little to be like anything

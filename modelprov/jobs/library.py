@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from modelprov.called import called
 from modelprov.checkpoints.files import read_small_file
@@ -27,12 +25,21 @@ from modelprov.checkpoints.library_folder import (
     path_in,
     read_library,
 )
-from modelprov.checkpoints.remote.locations import OnWeb, is_remote, parse, pinned, shown, without_secrets
-from modelprov.errors import InvalidLibraryError, ModelprovError, RemoteNotFoundError, UsageError
+from modelprov.checkpoints.remote.locations import (
+    OnHub,
+    data_set,
+    is_remote,
+    parse,
+    pinned,
+    shown,
+    without_secrets,
+)
+from modelprov.errors import ModelprovError, UsageError
 from modelprov.foreign.shown import quoted
 from modelprov.forensics.fingerprint import take
 from modelprov.jobs.arguments import Location, path_of, refuse_below, text_of
 from modelprov.jobs.fingerprint import Fingerprinted, name_for, written
+from modelprov.jobs.library_places import added_to_data_set, reader
 from modelprov.locking import only_writer
 from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress, tell
@@ -89,6 +96,21 @@ def add(
 def listed(library: Location) -> Library:
     """What a library holds. Raises `CheckpointNotFoundError` and `InvalidLibraryError`."""
     return read_library(path_of(library))
+
+
+def pinned_list(library: Location) -> str:
+    """The models of a library as a list for `build`, each at the revision that is held; what has none is a comment."""
+    lines = []
+    for entry in listed(library).entries:
+        meant = parse(entry.location)
+        if entry.revision is None or not isinstance(meant, OnHub):
+            lines.append(f"# {entry.name}: no revision of it is known")
+            continue
+        place = f"hf://{meant.repository}/{meant.inside}" if meant.inside else meant.repository
+        values = {"name": entry.name, "location": place, "revision": entry.revision}
+        rows = [f"{key} = {json.dumps(value)}" for key, value in values.items() if key != "name" or value != place]
+        lines.append("\n".join(["[[model]]", *rows, ""]))
+    return "\n".join(lines)
 
 
 def build(
@@ -164,11 +186,11 @@ def _listed(row: object, place: str) -> Listed:
 
 
 def pull(source: Location, library: Location, *, progress: Progress = SILENT) -> tuple[str, ...]:
-    """Fetch what a library elsewhere (a folder, or an address of a folder) has and this one has not; their names.
+    """Fetch what a library elsewhere (a folder, an address of one, a data set) has and this one has not; their names.
 
     Every file is held against the digest in the index. Raises `InvalidLibraryError`, and what fetching raises.
     """
-    read = _reader(text_of(source))
+    read = reader(text_of(source))
     folder = _folder(library)
     theirs = parse_library(read(INDEX, LARGEST_INDEX), f"{shown(text_of(source))}/{INDEX}")
     own = read_library(folder) if (folder / INDEX).exists() else Library()
@@ -186,44 +208,20 @@ def pull(source: Location, library: Location, *, progress: Progress = SILENT) ->
 
 
 def push(library: Location, target: Location, *, progress: Progress = SILENT) -> tuple[str, ...]:
-    """Hand what this library has to one in another folder; the names of what was new there.
+    """Hand what this library has to one in another folder, or in a data set that exists; the names of what was new.
 
-    Raises `UsageError` for addresses: what serves a library is a copy of the folder.
+    Raises `UsageError` for other addresses: what serves a library there is a copy of the folder.
     """
+    meant = data_set(text_of(target))
+    if meant is not None:
+        folder = path_of(library)
+        return added_to_data_set(folder, read_library(folder), meant, progress)
     if is_remote(text_of(target)):
         raise UsageError(
-            "a library is pushed to a folder only",
-            "Copy the folder to the server, or upload it to the Hub as a data set (`hf upload`).",
+            "a library is pushed to a folder, or to a data set of the Hub (hf://datasets/org/name)",
+            "Copy the folder to the server.",
         )
     return pull(library, target, progress=progress)
-
-
-def _reader(source: str) -> Callable[[str, int], bytes]:
-    """Reads a file of a library that is elsewhere, by its name."""
-    if not is_remote(source):
-        folder = Path(os.path.expanduser(source))
-        return lambda name, limit: read_small_file(folder / name, limit)
-    if not isinstance(parse(source), OnWeb):
-        raise UsageError(
-            f"a library is fetched from a folder or a web address, not from {shown(source)}",
-            "Of a data set on the Hub: download it first (`hf download`), then give the folder.",
-        )
-    return partial(_from_web, source)
-
-
-def _from_web(source: str, name: str, limit: int) -> bytes:
-    from modelprov.checkpoints.remote.hub import refuse_offline
-    from modelprov.checkpoints.remote.web import WebStore
-
-    refuse_offline(shown(source))
-    parts = urlsplit(source)
-    folder = urlunsplit((parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/", "", ""))
-    store = WebStore(folder, parts.query, {}).with_files([name])
-    if name not in store.files:
-        raise RemoteNotFoundError(f"{store.place(name)} is not there, or not shown", "Check the address.")
-    if store.files[name].size > limit:
-        raise InvalidLibraryError(f"{store.place(name)} is larger than {limit:,} bytes", "Do not trust this library.")
-    return store.fetch(name, 0, store.files[name].size)
 
 
 def _folder(library: Location) -> Path:

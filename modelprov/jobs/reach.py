@@ -157,10 +157,13 @@ def _hearing(options: Options, progress: Progress) -> Before:
 def _settled(found: Comparison) -> bool:
     """Whether more weights would say the same: the bits of what was read are those of one recipe or of a copy.
 
-    Or whole matrices, read beside the sample, say that the models are kin in other coordinates.
+    Or whole rows, read beside the sample, say that it is a copy rounded to fewer numbers, or that the models are kin in
+    other coordinates.
     """
     findings = found.findings
     if found.coordinates is not None and found.coordinates.related:
+        return True
+    if findings.verdict.rule == "rounded":
         return True
     if findings.verdict.class_ is VerdictClass.COPY:
         return max(findings.overall.equal.values(), default=0.0) >= COPIED

@@ -9,7 +9,7 @@ import pytest
 
 from modelprov.checkpoints.library_folder import INDEX, file_of
 from modelprov.errors import CheckpointNotFoundError, InvalidLibraryError, UsageError
-from modelprov.jobs.library import add, build, listed, pull, push, read_list
+from modelprov.jobs.library import add, build, listed, pinned_list, pull, push, read_list
 
 
 @pytest.fixture
@@ -68,6 +68,19 @@ def test_what_is_pulled_is_what_the_index_says(known: Path, tmp_path: Path) -> N
         pull(known, tmp_path / "fourth")
     with pytest.raises(UsageError, match="pushed to a folder"):
         push(known, "https://example.org/known")
+
+
+def test_a_library_gives_the_list_that_it_can_be_built_from_again(known: Path, tmp_path: Path) -> None:
+    told = json.loads((known / INDEX).read_text())
+    held = {"nex": ("hf://org/nex@main/folder", "ab" * 20), "qwen": ("org/qwen", None)}
+    for entry in told["entries"]:
+        entry["location"], entry["revision"] = held[entry["name"]]
+    (known / INDEX).write_text(json.dumps(told))
+    text = pinned_list(known)
+    assert "# qwen: no revision of it is known" in text
+    (tmp_path / "pinned.toml").write_text(text)
+    (only,) = read_list(tmp_path / "pinned.toml")
+    assert (only.name, only.location, only.revision) == ("nex", "hf://org/nex/folder", "ab" * 20)
 
 
 @pytest.mark.parametrize("file", ["../nex.mpf", "/etc/passwd.mpf", "nex.txt", ".mpf", "a/b.mpf"])

@@ -128,11 +128,11 @@ def test_a_repository_is_inspected_and_verified_like_a_folder(models: Path, tmp_
     assert verify("hf://org/rio", recipe).verification.bit_equal > 0.99
 
 
-def found(verdict: VerdictClass, bit_equal: float | None) -> Any:
+def found(verdict: VerdictClass, bit_equal: float | None, rule: str = "") -> Any:
     """As much of a comparison as says whether it is settled."""
     overall = SimpleNamespace(equal={"nex": bit_equal or 0.0})
     reproduction = SimpleNamespace(bit_equal=bit_equal)
-    verdict_ = SimpleNamespace(class_=verdict)
+    verdict_ = SimpleNamespace(class_=verdict, rule=rule)
     return SimpleNamespace(
         findings=SimpleNamespace(verdict=verdict_, overall=overall, reproduction=reproduction), coordinates=None
     )
@@ -166,6 +166,19 @@ def test_only_bits_settle_it_on_the_small_sample(
     monkeypatch.setattr(reach_job, "partial", lambda _checkpoints: ())
     compared(job, [None], Options(), Reach(8 << 20), SILENT)  # type: ignore[list-item]
     assert asked == samples
+
+
+def test_a_copy_that_was_rounded_is_settled_on_the_small_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def job(options: Options, _before: object) -> Any:
+        asked.append(options.sample_elements)
+        return found(VerdictClass.INCONCLUSIVE, None, "rounded")
+
+    monkeypatch.setattr(reach_job, "far", lambda checkpoints: checkpoints)
+    monkeypatch.setattr(reach_job, "partial", lambda _checkpoints: ())
+    compared(job, [None], Options(), Reach(8 << 20), SILENT)  # type: ignore[list-item]
+    assert asked == [1 << 20]
 
 
 def test_a_sample_over_the_budget_is_made_smaller_and_the_small_one_stands_where_the_whole_would_be(

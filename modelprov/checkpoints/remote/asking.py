@@ -49,7 +49,7 @@ class File:
     renewable: bool = False
 
 
-def fetch(file: File, start: int, stop: int, check: Callable[[Answer], None] | None = None) -> bytes:
+def fetch(file: File, start: int, stop: int, check: Callable[[Answer], None] | None = None) -> bytes | bytearray:
     """Bytes `start` to `stop` of a file; `check` sees every answer.
 
     Raises `RefusedRequestError` where the server refuses for good, `UnreachableError` where it was asked often enough,
@@ -68,6 +68,8 @@ def fetch(file: File, start: int, stop: int, check: Callable[[Answer], None] | N
             TRAFFIC.answered(time.monotonic() - began)
             if check is not None:
                 check(answer)
+            if len(answer.content) == stop - start:
+                return answer.content  # as nearly always: no copy
             content += answer.content
             if len(answer.content) < min(stop - at, ENOUGH):  # a server may send less, but not for ever
                 tries = _counted(tries, file.place, f"{len(answer.content):,} bytes at a time", TRIES)
@@ -84,7 +86,7 @@ def fetch(file: File, start: int, stop: int, check: Callable[[Answer], None] | N
                 address = file.address(address)
             else:
                 raise
-    return bytes(content)
+    return content
 
 
 def retried(call: Callable[[], Result], place: str) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,6 +23,8 @@ from modelprov.errors import (
 )
 
 Result = TypeVar("Result")
+REFUSED = re.compile(r"status code: 40[13]\b")
+"""What obstore says of a list that is refused: it has no kind of its own for it."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class BucketStore:
         """See `Store`."""
         return f"{shown(self.bucket)}/{self.prefix}{name}"
 
-    def fetch(self, name: str, start: int, stop: int) -> bytes:
+    def fetch(self, name: str, start: int, stop: int) -> bytes | bytearray:
         """See `Store`; the answer must be of the object that was listed."""
         import obstore
 
@@ -122,12 +125,13 @@ def _said(call: Callable[[], Result], place: str) -> Result:
         raise RemoteNotFoundError(f"{place} is not there", "Check the spelling, and the credentials.") from error
     except exceptions.PreconditionError as error:
         raise ChangedFileError(f"{place} is another object than when it was opened", CHANGED) from error
-    except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
-        raise TokenRejectedError(
-            f"{place}: these credentials may not read it",
-            "Set those of the store's own programs (AWS_..., GOOGLE_...).",
-        ) from error
     except exceptions.BaseError as error:
+        refused = isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError))
+        if refused or REFUSED.search(str(error)):
+            raise TokenRejectedError(
+                f"{place}: these credentials may not read it",
+                "Set those of the store's own programs (AWS_..., GOOGLE_...).",
+            ) from error
         raise UnreachableError(
             f"{place}: {str(error)[:300]}", "Check the credentials, the region and the network."
         ) from error

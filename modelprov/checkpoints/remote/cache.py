@@ -55,7 +55,7 @@ class BlockCache:
             os.utime(path)
         return piece
 
-    def put(self, identity: str | None, start: int, piece: bytes) -> None:
+    def put(self, identity: str | None, start: int, piece: bytes | bytearray) -> None:
         """Keep a piece, if it can be kept; never raises for what the disk says."""
         if identity is None or self._full or len(piece) > self._most // 4:
             return

@@ -33,17 +33,20 @@ Result = TypeVar("Result")
 
 
 class HubStore:
-    """The files of `repository` at `commit`."""
+    """The files of `repository` at `commit`; its `kind` is model or dataset."""
 
-    def __init__(self, repository: str, commit: str, files: Mapping[str, Stored], hub: str) -> None:
+    def __init__(
+        self, repository: str, commit: str, files: Mapping[str, Stored], hub: str, kind: str = "model"
+    ) -> None:
         self._repository, self._commit, self._files, self._hub = repository, commit, dict(files), hub
+        self._kind = kind
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._known: dict[str, Address] = {}
 
-    def __reduce__(self) -> tuple[type[HubStore], tuple[str, str, dict[str, Stored], str]]:
+    def __reduce__(self) -> tuple[type[HubStore], tuple[str, str, dict[str, Stored], str, str]]:
         """Locations stay behind: they expire, and may be this account's alone."""
-        return HubStore, (self._repository, self._commit, self._files, self._hub)
+        return HubStore, (self._repository, self._commit, self._files, self._hub, self._kind)
 
     @property
     def files(self) -> Mapping[str, Stored]:
@@ -57,9 +60,10 @@ class HubStore:
 
     def place(self, name: str = "") -> str:
         """See `Store`."""
-        return f"hf://{self._repository}@{self._commit[:12]}" + (f"/{name}" if name else "")
+        kind = "datasets/" if self._kind == "dataset" else ""
+        return f"hf://{kind}{self._repository}@{self._commit[:12]}" + (f"/{name}" if name else "")
 
-    def fetch(self, name: str, start: int, stop: int) -> bytes:
+    def fetch(self, name: str, start: int, stop: int) -> bytes | bytearray:
         """See `Store`."""
         file = File(self.place(name), self._files[name].size, lambda old: self._address(name, old), renewable=True)
         try:
@@ -83,7 +87,7 @@ class HubStore:
     def _resolved(self, name: str) -> Address:
         from huggingface_hub import get_hf_file_metadata, get_token, hf_hub_url
 
-        url = hf_hub_url(self._repository, name, revision=self._commit, endpoint=self._hub)
+        url = hf_hub_url(self._repository, name, repo_type=self._kind, revision=self._commit, endpoint=self._hub)
         token = get_token()
         found = asked(
             lambda: get_hf_file_metadata(url, token=token or False, timeout=TIMEOUT, endpoint=self._hub),
@@ -100,8 +104,8 @@ class HubStore:
         return Address(location, {"Authorization": f"Bearer {token}"} if own and token else {})
 
 
-def open_hub(meant: OnHub) -> HubStore:
-    """The repository at the commit that its revision (by default the main branch) is now.
+def open_hub(meant: OnHub, kind: str = "model") -> HubStore:
+    """The repository of this kind (or dataset) at the commit that its revision (by default the main branch) is now.
 
     Raises `OfflineError`, `GatedError`, `PrivateError`, `RemoteNotFoundError`, `TokenRejectedError` or
     `UnreachableError`.
@@ -112,8 +116,8 @@ def open_hub(meant: OnHub) -> HubStore:
     refuse_offline(place)
     token = get_token()
     found = asked(
-        lambda: HfApi(endpoint=hub, token=token or False).model_info(
-            meant.repository, revision=meant.revision, files_metadata=True, timeout=TIMEOUT
+        lambda: HfApi(endpoint=hub, token=token or False).repo_info(
+            meant.repository, repo_type=kind, revision=meant.revision, files_metadata=True, timeout=TIMEOUT
         ),
         place,
         token is not None,
@@ -123,9 +127,9 @@ def open_hub(meant: OnHub) -> HubStore:
         for each in found.siblings or ()
         if type(each.size) is int and each.rfilename.isprintable()
     }
-    if not found.sha or not files:
+    if not found.sha or not (files or kind == "dataset"):  # a data set may be new
         raise UnreachableError(f"{hub} does not say which files {place} has", "Is HF_ENDPOINT a mirror of the Hub?")
-    return HubStore(meant.repository, found.sha, files, hub)
+    return HubStore(meant.repository, found.sha, files, hub, kind)
 
 
 def offline() -> bool:

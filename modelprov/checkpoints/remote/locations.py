@@ -76,6 +76,25 @@ def parse(location: str) -> OnHub | OnWeb | InBucket | None:
     return OnWeb(urlunsplit(parts._replace(fragment="")))
 
 
+def data_set(location: str) -> OnHub | None:
+    """The data set of the Hub that `hf://datasets/org/name[@revision][/folder]` or its page means; None for any other.
+
+    Raises `UsageError` for one that names none.
+    """
+    text = location.strip()
+    found = SCHEME.match(text)
+    scheme = found[1].lower() if found else ""
+    if scheme == "hf":
+        kind, _, rest = text[len("hf://") :].strip("/").partition("/")
+        return _hf(f"hf://{rest}") if kind == "datasets" else None
+    parts = urlsplit(text)
+    own = urlsplit(endpoint())
+    known = parts.hostname in HUB_HOSTS or (parts.scheme, parts.netloc) == (own.scheme, own.netloc)
+    if scheme not in ("http", "https") or not known or not parts.path.startswith("/datasets/"):
+        return None
+    return _pasted(parts._replace(path=parts.path.removeprefix("/datasets")), location)
+
+
 def is_remote(location: str) -> bool:
     """Whether `location` is an address; `org/name` may be a path or a copy on this machine as well."""
     return SCHEME.match(location.strip()) is not None

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from itertools import pairwise
+from queue import SimpleQueue
 
 from modelprov.checkpoints.remote.cache import shared_cache
 from modelprov.checkpoints.remote.store import Store
@@ -23,6 +24,8 @@ LARGEST = 8 << 20
 SMALL = 1 << 20
 AHEAD = 2
 """Requests that wait for each one under way."""
+MOST_AHEAD = 64 << 20
+"""Bytes that are asked for before they are taken, or one request."""
 
 Group = tuple[int, int, int, list[int]]
 """Shard, first byte, byte behind the last one, and the ranges that lie in it."""
@@ -65,18 +68,27 @@ class RemoteFiles:
             self._check(shard, start, stop)
         yield from ((number, b"") for number, (_, start, stop) in enumerate(ranges) if start >= stop)
         groups = deque(grouped(ranges))
-        pool, under_way = TRAFFIC.pool(), dict[Future[bytes], Group]()
+        pool, under_way, done = (
+            TRAFFIC.pool(),
+            dict[Future[bytes | bytearray], Group](),
+            SimpleQueue[Future[bytes | bytearray]](),
+        )
+        most, size = AHEAD * connections(), 0
         try:
             while groups or under_way:
-                while groups and len(under_way) < AHEAD * connections():
+                while groups and len(under_way) < most and (size < MOST_AHEAD or not under_way):
                     group = groups.popleft()
-                    under_way[pool.submit(self._fetch, *group[:3])] = group
-                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                    _, begin, _, members = under_way.pop(future)
-                    content = memoryview(future.result())
-                    for number in members:
-                        _, start, stop = ranges[number]
-                        yield number, content[start - begin : stop - begin]
+                    future = pool.submit(self._fetch, *group[:3])
+                    under_way[future] = group
+                    size += group[2] - group[1]
+                    future.add_done_callback(done.put)
+                future = done.get()
+                _, begin, end, members = under_way.pop(future)
+                size -= end - begin
+                content = memoryview(future.result())
+                for number in members:
+                    _, start, stop = ranges[number]
+                    yield number, content[start - begin : stop - begin]
         finally:
             for future in under_way:
                 future.cancel()
@@ -112,7 +124,7 @@ class RemoteFiles:
                 DOWNLOAD_AGAIN,
             )
 
-    def _fetch(self, shard: int, start: int, stop: int) -> bytes:
+    def _fetch(self, shard: int, start: int, stop: int) -> bytes | bytearray:
         """From the cache, else over the network and into it."""
         if start >= stop:
             return b""

@@ -32,7 +32,7 @@ class Store(Protocol):
         """Where a file is, or the store itself: for people, without passwords and signatures."""
         ...
 
-    def fetch(self, name: str, start: int, stop: int) -> bytes:
+    def fetch(self, name: str, start: int, stop: int) -> bytes | bytearray:
         """Bytes `start` to `stop` of a file; waits, retries and checks. Raises a `RemoteError`, `ChangedFileError`."""
         ...
 

@@ -15,7 +15,7 @@ from typing import Final
 from modelprov.called import called
 from modelprov.errors import BudgetSpentError, UsageError
 
-CONNECTIONS = 16
+CONNECTIONS = 32
 MOST_CONNECTIONS = 256
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 

@@ -49,7 +49,7 @@ class WebStore:
         """See `Store`."""
         return shown(self.url) + name
 
-    def fetch(self, name: str, start: int, stop: int) -> bytes:
+    def fetch(self, name: str, start: int, stop: int) -> bytes | bytearray:
         """See `Store`."""
         known = self.files[name]
 
@@ -128,7 +128,7 @@ def _with_shards(store: WebStore, index: str) -> WebStore:
     size = store.files[index].size
     if size > MAX_JSON_BYTES:
         raise UnreadableFileError(f"{store.place(index)} has {size:,} bytes", "Such a file does not belong to a model.")
-    named = json_object(store.fetch(index, 0, size), store.place(index)).get("weight_map")
+    named = json_object(bytes(store.fetch(index, 0, size)), store.place(index)).get("weight_map")
     names = {name for name in (named.values() if isinstance(named, dict) else ()) if isinstance(name, str)}
     good = sorted(name for name in names if name.isprintable() and not name.startswith("/") and ".." not in name)
     return store.with_files([*good[:MOST_SHARDS], CONFIG, *TOKENIZER])

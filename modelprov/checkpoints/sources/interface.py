@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import partial
 from itertools import islice
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,8 @@ Range = tuple[int, int, int]
 """Number of a shard, first byte, byte behind the last one."""
 Piece = bytes | bytearray | memoryview
 Bytes = npt.NDArray[np.uint8]
+Asked = TypeVar("Asked")
+Result = TypeVar("Result")
 DOWNLOAD_AGAIN = "Download this file again and compare its size and SHA-256 with the publisher's."
 
 
@@ -137,24 +140,29 @@ def computed(
     read_into: Callable[[int, int, memoryview], None], ranges: Sequence[Range], base: Source
 ) -> Iterator[tuple[int, Piece]]:
     """`Source.read_ranges` of a source whose bytes are computed from those of `base`, which may be a network away."""
-    threads = min(at_once(base), len(ranges))
+    yield from enumerate(each_of(partial(_piece, read_into), ranges, base))
+
+
+def each_of(call: Callable[[Asked], Result], asked: Sequence[Asked], base: Source) -> Iterator[Result]:
+    """`map` of a call that reads `base`: in order, many under way at once where each waits for a network."""
+    threads = min(at_once(base), len(asked))
     if threads <= 1:
-        yield from one_after_another(read_into, ranges)
+        yield from map(call, asked)
         return
     with ThreadPoolExecutor(threads) as pool:
-        under_way, asked = deque[Future[Piece]](), iter(ranges)
+        under_way, rest = deque[Future[Result]](), iter(asked)
         try:
-            for number in range(len(ranges)):
-                for each in islice(asked, AHEAD * threads - len(under_way)):
-                    under_way.append(pool.submit(_piece, read_into, each))
-                yield number, under_way.popleft().result()
+            for _ in asked:
+                for each in islice(rest, AHEAD * threads - len(under_way)):
+                    under_way.append(pool.submit(call, each))
+                yield under_way.popleft().result()
         finally:
             for future in under_way:
                 future.cancel()
 
 
 AHEAD = 4
-"""Ranges that are computed before they are taken, for each thread."""
+"""What is asked for before it is taken, for each thread."""
 
 
 def parts_of(source: Source) -> tuple[Source, ...]:

@@ -39,8 +39,14 @@ Models = Annotated[
 Limit = Annotated[
     int | None, typer.Option(min=1, help="Make at most so many now, and go on another time (default: all).")
 ]
-Source = Annotated[str, typer.Argument(metavar="FROM", help="A folder with a library, or its web address.")]
-Target = Annotated[str, typer.Argument(metavar="TO", help="The folder that gets it.")]
+Pinned = Annotated[
+    bool,
+    typer.Option("--toml", help="As a list for `library build`, each model at the revision that is held here."),
+]
+Source = Annotated[
+    str, typer.Argument(metavar="FROM", help="A folder with a library, its web address, or hf://datasets/org/name.")
+]
+Target = Annotated[str, typer.Argument(metavar="TO", help="The folder that gets it, or hf://datasets/org/name.")]
 LeaveOut = Annotated[
     list[str] | None,
     typer.Option(

@@ -86,11 +86,12 @@ def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str])
         return replace(decision, reason=f"{decision.reason}; {_pointing(beyond, 'what is left beyond the parents')}")
     if decision.rule not in ("near-one-parent", "near-copy"):
         return decision
-    if beyond.same_steps and beyond.lattice_matrices >= NEARLY_ALL * beyond.matrices:
+    if beyond.same_steps and beyond.lattice_matrices + beyond.as_stored >= NEARLY_ALL * beyond.matrices:
+        rest = f", and {beyond.as_stored} others hold its numbers as they are" if beyond.as_stored else ""
         return parent_rounded(
             list(labels).index(beyond.same_steps[0]),
             f"in {beyond.lattice} those of {beyond.same_steps[0]} are the same in {beyond.lattice_matrices} of "
-            f"{beyond.matrices} matrices read",
+            f"{beyond.matrices} matrices read{rest}",
         )
     if beyond.named and decision.parent:
         return pointing_elsewhere(decision.parent, _pointing(beyond, f"what it has beyond {labels[decision.parent]}"))
@@ -107,14 +108,19 @@ class _Rounded(TypedDict, total=False):
     lattice: str
     lattice_matrices: int
     same_steps: tuple[str, ...]
+    as_stored: int
     mixture_same_steps: bool
 
 
 def _rounded(matrices: Sequence[measured.Left], parents: Sequence[str]) -> _Rounded:
-    """What the values were rounded to, if half of the matrices show that, and whose values they are."""
+    """What the values were rounded to, if half of the matrices that are not a parent's show that, and whose they are.
+
+    Quantised copies keep some kinds of matrices as they were: embeddings, routers, whatever is small.
+    """
     names = Counter(one.lattice for one in matrices if one.lattice is not None)
     own = [one.within for one in matrices if one.lattice is not None]
-    if len(own) < max(LIKE_TENSORS, HALF * len(matrices)):
+    kept = [one for one in matrices if one.lattice is None and any(one.same)]
+    if len(own) < max(LIKE_TENSORS, HALF * (len(matrices) - len(kept))):
         return {}
     *alone, mixture = (min(shares) for shares in zip(*own, strict=True))
     same = tuple(label for label, share in zip(parents, alone, strict=True) if share >= SAME_STEPS)
@@ -122,6 +128,7 @@ def _rounded(matrices: Sequence[measured.Left], parents: Sequence[str]) -> _Roun
         "lattice": " and ".join(name for name, _ in names.most_common()),
         "lattice_matrices": len(own),
         "same_steps": same,
+        "as_stored": sum(one.same[list(parents).index(same[0])] for one in kept) if same else 0,
         "mixture_same_steps": mixture >= MIXED_STEPS and len(parents) > 1 and not same,
     }
 

@@ -99,11 +99,15 @@ def with_left(told: Coordinates, findings: Findings) -> Coordinates:
 
 
 def with_units(findings: Findings, found: Found, labels: Sequence[str]) -> Findings:
-    """Findings about weights at their places, with what the units say beside them: they can take back an all-clear."""
+    """Findings about weights at their places, with what the units say beside them.
+
+    They can take back an all-clear, and say why weights are kin in part.
+    """
     said = replace(paired_units(found), undone=(), exact=True)
     facts = replace(findings.facts, paired=said)
     decision = decide(facts)
-    if findings.verdict.class_ is VerdictClass.UNRELATED and decision.class_ is not VerdictClass.UNRELATED:
+    cleared = findings.verdict.class_ is VerdictClass.UNRELATED and decision.class_ is not VerdictClass.UNRELATED
+    if cleared or (findings.verdict.rule == decision.rule == "weak-kinship"):
         known = tuple(control for control in findings.verdict.controls if control.kind == "checkpoint")
         verdict = wording.verdict(
             decision, facts, findings.mixing, findings.reproduction, findings.after_merge, labels, known

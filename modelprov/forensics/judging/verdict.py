@@ -193,10 +193,7 @@ def _undone(decision: Decision, facts: Facts, paired: PairedUnits) -> Decision:
             "sign of kinship",
             paired.parent,
         )
-    reason = (
-        f"{paired.agreeing:,} of {paired.units:,} units are paired alike by their gates and by their ups, where chance "
-        f"gives {paired.expected:.2g}, and {paired.kin} of {paired.layers} layers are related so"
-    )
+    reason = f"{_units_in_words(paired)}, and {paired.kin} of {paired.layers} layers are related so"
     reached = max((value for value in facts.correlations if value is not None), default=0.0)
     if reached < KIN and facts.kin_tensors < HALF:
         return inconclusive(
@@ -270,11 +267,7 @@ def _by_rules(facts: Facts) -> Decision:
             )
         return Decision(VerdictClass.UNRELATED, "unrelated")
     if related < KIN:
-        return inconclusive(
-            "weak-kinship",
-            f"the raw weights correlate at {related:.2f}, in {facts.kin_tensors:.1%} of them above {KIN}: more than "
-            "chance, less than a descendant does",
-        )
+        return _partly_kin(facts, related)
     if by_design(facts):
         parent = facts.correlations.index(related)
         return inconclusive(
@@ -318,13 +311,38 @@ def _hidden_kinship(facts: Facts) -> Decision | None:
             "numbers outweigh what the rest shares",
             signs.index(max(signs)) + 1,
         )
-    paired = facts.paired
-    kin = paired is not None and paired.kin > 0 and paired.kin >= HALF * paired.layers
-    if paired is not None and not paired.doubts and (kin or paired.rarest < BEYOND_CHANCE):
+    paired = _paired(facts)
+    if paired is not None:
         return inconclusive(
-            "weak-kinship",
-            f"the raw weights hardly correlate, but {paired.agreeing:,} of {paired.units:,} units are paired alike by "
-            f"their gates and by their ups, where chance gives {paired.expected:.2g}",
-            paired.parent,
+            "weak-kinship", f"the raw weights hardly correlate, but {_units_in_words(paired)}", paired.parent
         )
     return None
+
+
+def _partly_kin(facts: Facts, related: float) -> Decision:
+    """What correlates more than chance and less than a descendant, with what units say of the rest."""
+    paired = _paired(facts)
+    reason = (
+        f"the raw weights correlate at {related:.2f}, in {facts.kin_tensors:.1%} of them above {KIN}: more than "
+        "chance, less than a descendant does"
+    )
+    if paired is None:
+        return inconclusive("weak-kinship", reason)
+    order = "what hardly correlates may be that model's in another order"
+    return inconclusive("weak-kinship", f"{reason}; {_units_in_words(paired)}: {order}", paired.parent)
+
+
+def _paired(facts: Facts) -> PairedUnits | None:
+    """What units say, where they say that the models are related and nothing that nobody suspects fares as well."""
+    paired = facts.paired
+    if paired is None or paired.doubts:
+        return None
+    kin = paired.kin > 0 and paired.kin >= HALF * paired.layers
+    return paired if kin or paired.rarest < BEYOND_CHANCE else None
+
+
+def _units_in_words(paired: PairedUnits) -> str:
+    return (
+        f"{paired.agreeing:,} of {paired.units:,} units are paired alike by their gates and by their ups, where chance "
+        f"gives {paired.expected:.2g}"
+    )

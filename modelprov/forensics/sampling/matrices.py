@@ -51,13 +51,17 @@ class Matrix:
 
 
 def choose_rows(alignment: Alignment, seed: int, budget: int = BUDGET) -> list[Rows]:
-    """Matrices of every kind in turn until the budget is spent; which layers and rows is drawn by `seed`."""
+    """Matrices of every kind in turn until the budget is spent; which layers and rows is drawn by `seed`.
+
+    A small budget is divided among the kinds, so that fewer rows are read of each and no kind is left out.
+    """
     kinds: dict[str, list[AlignedTensor]] = defaultdict(list)
     for tensor in alignment.tensors:
         if tensor.decisive and len(tensor.shape) == 2:
             kinds[kind_of(tensor.name)].append(tensor)
     rng = np.random.default_rng(seed)
     queues = [[members[place] for place in rng.permutation(len(members))] for members in kinds.values()]
+    most = min(LARGEST, budget // max(1, len(queues)))
     chosen: list[Rows] = []
     while any(queues) and budget > 0:
         for queue in queues:
@@ -65,7 +69,7 @@ def choose_rows(alignment: Alignment, seed: int, budget: int = BUDGET) -> list[R
                 continue
             tensor = queue.pop(0)
             rows, columns = tensor.shape
-            count = min(rows, ROWS, max(1, LARGEST // columns))
+            count = min(rows, ROWS, max(1, most // columns))
             chosen.append(Rows(tensor.name, int(rng.integers(rows - count + 1)), count))
             budget -= count * columns
     return chosen

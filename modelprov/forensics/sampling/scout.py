@@ -16,6 +16,7 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.checkpoints.layouts.decoded import cells_at
 from modelprov.checkpoints.plan import Plan, plan_segments
+from modelprov.checkpoints.sources.interface import each_of
 from modelprov.checkpoints.types import Alignment
 from modelprov.forensics.sampling.sample import Sample, from_formats
 from modelprov.forensics.sampling.segments import decoded_at_once
@@ -100,11 +101,11 @@ def suspect_cells(alignment: Alignment, plan: Plan) -> tuple[Float64, Float64, n
     lower, upper = np.full((2, int(plan.count.sum())), np.nan)
     given = np.zeros(lower.size, bool)
     ends = np.cumsum(plan.count)
-    for position in range(len(plan.count)):
-        count = int(plan.count[position])
-        found = cells_at(suspect.source, int(plan.shard[0, position]), int(plan.start[0, position]), count)
+    places = list(zip(plan.shard[0].tolist(), plan.start[0].tolist(), plan.count.tolist(), strict=True))
+    read = each_of(lambda place: cells_at(suspect.source, *place), places, suspect.source)
+    for end, (_, _, count), found in zip(ends.tolist(), places, read, strict=True):
         if found is not None:
-            own = slice(int(ends[position]) - count, int(ends[position]))
+            own = slice(end - count, end)
             lower[own], upper[own] = found
             given[own] = True
     return lower, upper, given

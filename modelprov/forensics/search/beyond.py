@@ -14,7 +14,7 @@ from modelprov.checkpoints.types import Alignment, Checkpoint, Component
 from modelprov.forensics.estimators.lattice import Lattice, find_lattice
 from modelprov.forensics.estimators.residual import Residual, rank_of, residual
 from modelprov.forensics.sampling.matrices import BUDGET, Matrix, Rows, choose_rows, read_matrices
-from modelprov.forensics.thresholds import LIKE_NOISE
+from modelprov.forensics.thresholds import LIKE_NOISE, LOW_RANK_ROWS
 from modelprov.recipes.tensor_groups import kind_of
 
 BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
@@ -28,7 +28,8 @@ class Left:
 
     `changed` whether that is clearly more than rounding; `rank` of the change, None if it is no low one, and `ranked`
     whether a rank was looked for. `lattice` names the few numbers that the suspect's values are, if they are; `within`
-    is then the share of each parent's values, and of the best mixture's, that would be rounded to them.
+    is then the share of each parent's values, and of the best mixture's, that would be rounded to them. `same`: whether
+    the values are each parent's as they stand.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class Left:
     ranked: bool
     lattice: str | None = None
     within: tuple[float, ...] = ()
+    same: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,14 @@ def _left(matrix: Matrix) -> Left:
     own = lattice is None or matrix.bounds is not None
     found = residual(matrix.values, matrix.widths if own or lattice is None else lattice.upper - lattice.lower)
     mixtures = (*matrix.values[1:], matrix.values[0] - found.left)
-    ranked = found.changed and tensor.component not in BY_TOKEN
+    rows = matrix.values.shape[1]
+    ranked = found.changed and tensor.component not in BY_TOKEN and rows >= min(tensor.shape[0], LOW_RANK_ROWS)
     return Left(
         kind_of(tensor.name), tensor.layer, found.beyond, found.distance, found.changed,
         rank_of(found) if ranked else None, ranked,
         None if lattice is None else lattice.name,
         () if lattice is None else tuple(map(lattice.share_within, mixtures)),
+        tuple(np.array_equal(matrix.values[0], parent) for parent in matrix.values[1:]),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ commit and the linked size and etag in the headers, errors by `X-Error-Code`.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -20,6 +21,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+NAME = r"(?:datasets/)?[^/]+/[^/]+"
 RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 Fault = Callable[["Request"], bool]
 
@@ -48,11 +50,13 @@ class Request:
 
 @dataclass
 class Hub:
-    """Repositories by name, each its files by name; what came in is in `seen` as (port, path, token)."""
+    """Repositories by name (data sets as `datasets/org/name`), each its files; `seen` has (port, path, token)."""
 
     repositories: dict[str, dict[str, Any]] = field(default_factory=dict)
     commits: dict[str, str] = field(default_factory=dict)
     refused: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)
+    refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    """What the next questions to the Hub, not to its CDN, are answered with."""
     token: str | None = None
     fault: Fault | None = None
     delay: float = 0.0
@@ -117,13 +121,17 @@ class _HubHandler(_Handler):
     def do_HEAD(self) -> None:
         self.note()
         parts = urlsplit(self.path)
-        api = re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?", parts.path)
-        file = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", parts.path)
+        path = parts.path.replace("/api/models/", "/api/", 1)
+        api = re.fullmatch(rf"/api/({NAME})(?:/revision/(.+))?", path)
+        file = re.fullmatch(rf"/({NAME})/resolve/([^/]+)/(.+)", path)
         found = api or file
         if found is None:
             self.error(404, "EntryNotFound")
             return
         name, revision = found[1], unquote(found[2] or "main")
+        if self.state.refusals:
+            self.reply(*self.state.refusals.pop(0))
+            return
         if name in self.state.refused:
             status, headers = self.state.refused[name]
             self.reply(status, headers)
@@ -172,12 +180,39 @@ class _HubHandler(_Handler):
 
     do_GET = do_HEAD  # noqa: N815
 
+    def do_POST(self) -> None:
+        """Commits to data sets: all files inside the request, as the Hub takes small ones."""
+        self.note()
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        found = re.fullmatch(r"/api/(datasets/[^/]+/[^/]+)/(preupload|commit)/main", urlsplit(self.path).path)
+        if found is None or found[1] not in self.state.repositories:
+            self.error(404, "RepoNotFound")
+        elif self.headers.get("Authorization") != f"Bearer {self.state.token}":
+            self.error(403, "")
+        elif found[2] == "preupload":
+            asked = [each["path"] for each in json.loads(body)["files"]]
+            answered = [{"path": path, "uploadMode": "regular", "shouldIgnore": False} for path in asked]
+            self.reply(200, {"Content-Type": "application/json"}, json.dumps({"files": answered}).encode())
+        else:
+            self.commit(found[1], [json.loads(line) for line in body.splitlines()])
+
+    def commit(self, name: str, lines: list[dict[str, Any]]) -> None:
+        """Take the files of a commit, if it stands on the last one."""
+        head, *files = [line["value"] for line in lines]
+        if head["parentCommit"] != self.state.commit(name):
+            self.error(412, "")
+            return
+        self.state.repositories[name] |= {each["path"]: base64.b64decode(each["content"]) for each in files}
+        commit = self.state.commits[name] = hashlib.sha1(self.state.commit(name).encode()).hexdigest()
+        told = {"commitUrl": f"{self.state.hub}/{name}/commit/{commit}", "commitOid": commit, "success": True}
+        self.reply(200, {"Content-Type": "application/json"}, json.dumps(told).encode())
+
 
 class _CdnHandler(_Handler):
     def do_GET(self) -> None:
         self.note()
         parts = urlsplit(self.path)
-        name, key = (unquote(part) for part in re.fullmatch(r"/([^/]+/[^/]+)/(.+)", parts.path).groups())  # type: ignore[union-attr]
+        name, key = (unquote(part) for part in re.fullmatch(rf"/({NAME})/(.+)", parts.path).groups())  # type: ignore[union-attr]
         content = self.state.repositories.get(name, {}).get(key)
         if content is None:
             self.reply(404, {})

@@ -12,6 +12,7 @@ import modelprov
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.remote.source import is_far
 from modelprov.forensics import compare
+from modelprov.jobs.reach import FIRST_ELEMENTS
 from tests.checkpoints.remote.computed import repository
 from tests.checkpoints.remote.conftest import reach
 from tests.checkpoints.remote.hub import Hub, serving
@@ -54,6 +55,16 @@ def test_a_mix_on_another_machine_is_told_with_its_share(hub: Hub) -> None:
     assert hub.ranges() > 0
 
 
+def test_a_copy_in_fp8_that_keeps_its_router_is_told_as_the_base_rounded_on_the_first_sample(hub: Hub) -> None:
+    hub.repositories["org/small"] = repository(LAYOUT, "small", 3)
+    found = modelprov.compare("org/small", "org/base", threads=1)
+    assert (found.verdict.class_, found.verdict.rule) == ("inconclusive", "rounded")
+    assert "hold its numbers as they are" in found.verdict.summary
+    assert found.settings.sample_elements == FIRST_ELEMENTS
+    other = modelprov.compare("org/small", "org/tune", threads=1)  # the finetune is not what it was rounded from
+    assert other.verdict.rule != "rounded"
+
+
 def test_what_is_too_large_to_be_undone_is_told_as_kin_in_other_coordinates(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,6 +75,7 @@ def test_what_is_too_large_to_be_undone_is_told_as_kin_in_other_coordinates(
     assert found.coordinates is not None
     assert found.coordinates.related
     assert "not undone" in found.coordinates.left[0]
+    assert "128 of 128 units are paired alike" in found.verdict.summary
 
 
 def test_any_range_of_a_computed_file_is_a_part_of_the_whole() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from modelprov.forensics.judging.beyond import describe_beyond
-from modelprov.forensics.results import Beyond
+from modelprov.forensics.judging.beyond import describe_beyond, in_view_of
+from modelprov.forensics.judging.decision import Decision
+from modelprov.forensics.results import Beyond, VerdictClass
 from modelprov.forensics.search.beyond import Beyond as Measured
 from modelprov.forensics.search.beyond import Left, Like
 
@@ -56,3 +59,38 @@ def test_a_low_rank_is_told_only_where_nearly_all_changed_matrices_have_one() ->
 def test_nobody_is_said_to_have_trained() -> None:
     for found in (said({}), said({}, rank=4), said({"B": 0.9}), said({"B": 0.2})):
         assert "trained" not in (found.words or "")
+
+
+@pytest.mark.parametrize(
+    ("lattice", "kept", "apart", "stored", "rounded"),
+    [
+        (5, 5, 0, 5, True),  # as many kinds are kept as are rounded
+        (3, 20, 0, 20, True),
+        (2, 6, 0, 0, False),  # too few rounded ones
+        (5, 5, 4, 5, False),  # and some that are neither
+        (3, 0, 4, 0, False),
+    ],
+)
+def test_a_rounded_copy_may_keep_kinds_of_matrices_as_they_were(
+    lattice: int, kept: int, apart: int, stored: int, *, rounded: bool
+) -> None:
+    bare = Left("mlp", 0, 0.0, 100.0, False, None, False)
+    matrices = (
+        *[replace(bare, lattice="FP8", within=(1.0, 1.0), same=(False,))] * lattice,
+        *[replace(bare, same=(True,))] * kept,
+        *[replace(bare, same=(False,))] * apart,
+    )
+    found = describe_beyond(Measured(matrices, {}), [], [], ["base"])
+    assert found.as_stored == stored
+    near = Decision(VerdictClass.SAME_ORIGIN, "near-one-parent", parent=1)
+    assert (in_view_of(near, found, ["copy", "base"]).rule == "rounded") is rounded
+
+
+def test_what_another_parent_kept_does_not_make_a_rounded_copy_whole() -> None:
+    bare = Left("mlp", 0, 0.0, 100.0, False, None, False)
+    matrices = (
+        *[replace(bare, lattice="FP8", within=(1.0, 0.5, 0.5), same=(False, False))] * 5,
+        *[replace(bare, same=(False, True))] * 5,
+    )
+    found = describe_beyond(Measured(matrices, {}), [], [], ["A", "base"])
+    assert (found.same_steps, found.as_stored) == (("A",), 0)

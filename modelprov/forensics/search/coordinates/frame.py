@@ -47,24 +47,28 @@ def same(dimensions: int) -> Frame:
 def find_frame(parent: Float32, suspect: Float32) -> Frame:
     """The frame from embeddings [tokens, d] and [tokens, d'] of the same tokens; tokens should outnumber dimensions."""
     first, second = (values - values.mean(axis=0) for values in (parent, suspect))
-    product = first.T.astype(np.float64) @ second.astype(np.float64)
-    sizes = np.outer(np.linalg.norm(first, axis=0), np.linalg.norm(second, axis=0))
-    cosines = product / np.where(sizes > 0, sizes, 1)
-    order = assigned(np.abs(cosines.T).astype(np.float32))
+    cosines = _unit_columns(second).T @ _unit_columns(first)  # [d', d], the largest matrix of a test
+    order = assigned(np.abs(cosines))
     matched = order >= 0
-    if not matched.any() or np.abs(cosines[order[matched], np.flatnonzero(matched)]).mean() < FRAME_CERTAIN:
-        left, _, right = np.linalg.svd(product, full_matrices=False)
-        polar = left @ right
-        order = assigned(np.abs(polar.T).astype(np.float32))
+    if not matched.any() or np.abs(cosines[np.flatnonzero(matched), order[matched]]).mean() < FRAME_CERTAIN:
+        left, _, right = np.linalg.svd(first.T.astype(np.float64) @ second.astype(np.float64), full_matrices=False)
+        polar = np.ascontiguousarray((left @ right).T, np.float32)
+        order = assigned(np.abs(polar))
         matched = order >= 0
-        if np.abs(polar[order[matched], np.flatnonzero(matched)]).mean() < FRAME_PERMUTED:
-            basis = polar.astype(np.float32)
+        if np.abs(polar[np.flatnonzero(matched), order[matched]]).mean() < FRAME_PERMUTED:
+            basis = np.ascontiguousarray(polar.T)
             return Frame("rotated", order, np.ones(len(order)), basis, _cosine(first @ basis, second))
         cosines = polar
-    signs = np.where(cosines[order, np.arange(len(order))] < 0, -1.0, 1.0)
+    signs = np.where(cosines[np.arange(len(order)), order] < 0, -1.0, 1.0)
     still = parent.shape[1] == len(order) and np.array_equal(order, np.arange(len(order))) and (signs > 0).all()
     found = Frame("same" if still else "permuted", order, signs, None, None)
     return Frame(found.kind, order, signs, None, _cosine(found.turned(first.astype(np.float32)), second))
+
+
+def _unit_columns(values: Float32) -> Float32:
+    """Every column divided by its length; columns of zeros stay."""
+    lengths = np.linalg.norm(values.astype(np.float64), axis=0)
+    return np.asarray(values / np.where(lengths > 0, lengths, 1), np.float32)
 
 
 def told_by(frame: Frame, parent: Float32, suspect: Float32) -> Frame:

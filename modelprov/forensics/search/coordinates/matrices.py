@@ -12,7 +12,7 @@ from modelprov.checkpoints.formats.dtypes import Float32, decode, finite_or_zero
 from modelprov.checkpoints.layouts.decoder import Decoder, Place
 
 Int64 = npt.NDArray[np.int64]
-MOST = 8 << 20
+MOST = 2 << 20
 """Bytes of neighbouring rows that are decoded at once."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,15 @@ def unit_rows(values: Float32) -> Float32:
 
 
 def assigned(scores: Float32) -> Int64:
-    """The column of each row in the assignment of largest sum, one to one; -1 for rows that are left over."""
+    """The column of each row in the assignment of largest sum, one to one; -1 for rows that are left over.
+
+    Where every row has its largest score in a column of its own no assignment has a larger sum, and none is looked for.
+    """
+    if not scores.size:
+        return np.full(scores.shape[0], -1, np.int64)
+    largest = np.asarray(scores.argmax(axis=1), np.int64)
+    if np.unique(largest).size == largest.size and np.isfinite(scores[np.arange(largest.size), largest]).all():
+        return largest
     from scipy.optimize import linear_sum_assignment
 
     found = np.full(scores.shape[0], -1, np.int64)
@@ -63,7 +72,7 @@ def units_apart(first: Float32, second: Float32) -> tuple[Float32, Float32]:
     beside[np.linalg.norm(beside, axis=1) < LEAST_BESIDE] = 0
     seen: dict[bytes, int] = {}
     for unit in range(own.shape[0]):
-        seen.setdefault(own[unit].tobytes() + others[unit].tobytes(), unit)
+        seen.setdefault(blake2b(own[unit].tobytes() + others[unit].tobytes()).digest(), unit)
     kept = np.fromiter(seen.values(), np.int64, len(seen))
     return own[kept], unit_rows(beside[kept])
 
