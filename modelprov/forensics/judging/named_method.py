@@ -25,8 +25,8 @@ from modelprov.shares import floor_percent
 MIXED = 2  # parents that numbers of the suspect have to be mixed of
 LATER = frozenset(
     {
-        "no-evidence", "unrelated", "coordinates-open", "other-coordinates", "weak-kinship", "other-child",
-        "extrapolated", "ties", "whole-parts", "partial",
+        "no-evidence", "unrelated", "coordinates-open", "layers-elsewhere", "other-coordinates", "weak-kinship",
+        "other-child", "extrapolated", "ties", "whole-parts", "partial",
     }
 )  # fmt: skip
 """Rules after which no method is looked for: no kin, or what speaks against a line speaks against every method."""
