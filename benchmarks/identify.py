@@ -2,8 +2,9 @@
 
 Run: `python -m benchmarks.identify [--families 20] [--cases 6] [--seed 1]`. Writes nothing but what it prints. A
 library of families (a base and its finetunes) of a few layouts, and suspects that are copies of entries, merges of
-two and of three, and innocents: siblings of entries, strangers, and merges with a parent that the library does not
-hold. Named is who stands in a verdict of copy or merge, or on a line between two.
+two and of three, copies and finetunes with their layers moved, and innocents: siblings of entries, strangers, and
+merges with a parent that the library does not hold. Named is who stands in a verdict of copy or merge, or on a line
+between two.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.cases.structure import arrays_of, layers_taken
+from benchmarks.cases.structure import stored as stored_as
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.library_folder import path_in, read_library
 from modelprov.checkpoints.opening import open_checkpoint
@@ -71,17 +74,36 @@ def cases(of: list[Family], each: int, rng: np.random.Generator) -> list[Case]:
         made.append(("finetune of an entry", apply(family[chosen[0]], change(family[0], rng, 3e-4)), frozenset()))
         made.append(("merge with a hidden parent", mixed([family[chosen[0]], hidden(family)]), frozenset(names[:1])))
         made.append(("stranger", model(rng, SIZES[number % len(SIZES)]), frozenset()))
+        for kind, order in layer_orders(SIZES[number % len(SIZES)].layers, rng):
+            moved = stored_as(layers_taken(arrays_of(family[chosen[0]]), order), family[0])
+            made.append((f"copy, layers {kind}", moved, frozenset(names[:1])))
+            trained = apply(family[chosen[0]], change(family[0], rng, 3e-4))
+            moved = stored_as(layers_taken(arrays_of(trained), order), family[0])
+            made.append((f"finetune, layers {kind}", moved, frozenset(names[:1])))
     return made
 
 
+def layer_orders(count: int, rng: np.random.Generator) -> list[tuple[str, list[int]]]:
+    """Which layers a suspect takes, in order: moved as merge tools move them, no layer left where it was."""
+    plain, shift = list(range(count)), int(rng.integers(1, count))
+    first = int(rng.integers(count - 1))
+    swapped = [*plain[:first], first + 1, first, *plain[first + 2 :]]
+    return [
+        ("permuted", [*plain[shift:], *plain[:shift]]),
+        ("dropped", plain[1:]),
+        ("repeated", [*plain[:-1], *plain[1:]]),
+        ("swapped", swapped),
+    ]
+
+
 def outcome(found: Identified, truth: frozenset[str]) -> str:
-    """Right, abstained or wrong: an entry that is not in it is a wrong name, whatever else was named."""
+    """Right, abstained, wrong, or a false all-clear: a name that is not in it is wrong, whatever else was named."""
     named = frozenset(found.members) if str(found.verdict) in NAMING else frozenset()
     if named - truth:
         return "wrong"
     if named == truth:
         return "right"
-    return "abstained"
+    return "none of these" if str(found.verdict) == "unrelated" else "abstained"
 
 
 def stored(folder: Path, weights: Weights) -> Path:
@@ -134,10 +156,11 @@ def main() -> None:
             counts[kind, result] += 1
             if result == "wrong":
                 print(f"WRONG {kind}: {found.members} {found.verdict} {found.rule}, truly {sorted(truth)}")
-        print("| suspect | right | abstained | wrong |\n| :--- | ---: | ---: | ---: |")
+        columns = ("right", "abstained", "none of these", "wrong")
+        print("| suspect | " + " | ".join(columns) + " |\n| :--- |" + " ---: |" * len(columns))
         for kind in dict.fromkeys(kind for kind, _, _ in asked):
             print(
-                f"| {kind} | " + " | ".join(str(counts[kind, each]) for each in ("right", "abstained", "wrong")) + " |",
+                f"| {kind} | " + " | ".join(str(counts[kind, each]) for each in columns) + " |",
                 flush=True,
             )
 

@@ -26,7 +26,7 @@ from modelprov.errors import InvalidFingerprintError, InvalidHeaderError, Unsupp
 from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.records import Frozen
 
-KIND, VERSION = "modelprov fingerprint", "1"
+KIND, VERSION = "modelprov fingerprint", "2"  # 1 had places of its own in every layer
 LARGEST = 1 << 30  # bytes of a file that are read into memory
 AGAIN = "Download it again, or make it anew: `modelprov fingerprint MODEL -o FILE.mpf`."
 PLACES = 1 << 60  # bytes of a checkpoint, beyond any disk

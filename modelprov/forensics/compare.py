@@ -23,6 +23,7 @@ from modelprov.forensics.judging.coordinates import (
     leaves_open,
     settled,
     tells_more,
+    with_blocks,
     with_left,
     with_units,
 )
@@ -75,7 +76,7 @@ def compare(
             measured.append((control.label, result.findings))
         run = replace(run, known=tuple(measured), beside=Beside(tuple(candidates), tuple(controls)))
         if given:
-            return replace(measure(tuple(checkpoints), run), controls=tuple(controls))
+            return replace(_of_blocks(tuple(checkpoints), run), controls=tuple(controls))
         try:
             result = _at_their_places(tuple(checkpoints), run)
         except CouldNotJudgeError:
@@ -136,6 +137,27 @@ def _at_their_places(checkpoints: tuple[Checkpoint, ...], run: Run) -> Compariso
         result = measure(checkpoints, run)
         read += result.bytes_read
     return replace(result, bytes_read=read)
+
+
+def _of_blocks(checkpoints: tuple[Checkpoint, ...], run: Run) -> Comparison:
+    """The comparison of what fingerprints hold: at their places, or with layers where they are found, if bits are.
+
+    Where they are not, what stands elsewhere takes back every all-clear: only the models themselves settle it.
+    """
+    result = measure(checkpoints, run)
+    if result.findings.verdict.class_ in (VerdictClass.COPY, VerdictClass.MERGE):
+        return result
+    from modelprov.forensics.search.layers_alike import elsewhere
+    from modelprov.forensics.search.methods.stacks import views
+
+    run.progress.stage("looking for the same layers under other numbers")
+    found = elsewhere(checkpoints)
+    if found.relocated:
+        again = measure(views(checkpoints, found.stack), run, Restacked(checkpoints, found.stack))
+        if again.findings.facts.stacked is not None:
+            return replace(again, bytes_read=again.bytes_read + result.bytes_read)
+    labels = [checkpoint.label for checkpoint in checkpoints]
+    return replace(result, findings=with_blocks(result.findings, found, labels))
 
 
 def sum_part(

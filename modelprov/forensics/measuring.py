@@ -25,6 +25,7 @@ from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sampling.matrices import BUDGET
 from modelprov.forensics.search.beyond import measure_beyond
 from modelprov.forensics.search.profiles import Resemblance, choose, resemblance
+from modelprov.forensics.search.sizes_by_layer import by_layer, with_layers
 from modelprov.forensics.sums.kernels.interface import Device
 from modelprov.forensics.sums.ledger import Ledger
 from modelprov.progress import Progress
@@ -154,7 +155,7 @@ def measure(checkpoints: tuple[Checkpoint, ...], run: Run, undone: Undone | Rest
         None if isinstance(undone, Restacked) or blocks else lambda rows: _method(alignment, options, progress, rows),
         None if beside is None or blocks else lambda: _left(alignment, beside, options, progress),
         undone.stack if isinstance(undone, Restacked) else None,
-        lambda row, parent: _scale(alignment, options, row, parent),
+        None if blocks else lambda row, parent: _scale(alignment, options, row, parent),
         tuple(map(packing_of, whole.checkpoints)),
     )  # fmt: skip
     words = (None if run.ledger is None else run.ledger.device) or device.description
@@ -182,7 +183,7 @@ def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Re
     progress.stage("looking for the same sizes of rows and columns in another order", size)
     sizes = resemblance(alignment, chosen, progress.advance)
     if partial(alignment.checkpoints):  # heads are matrices, of which a fingerprint holds blocks
-        return sizes
+        return with_layers(sizes, by_layer(alignment.checkpoints[0], alignment.checkpoints[1:], progress.advance))
     from modelprov.forensics.search.coordinates.head_spectra import heads_alike
 
     progress.stage("looking for the same heads of attention in other coordinates")

@@ -96,6 +96,7 @@ UNITS_AGREE = 0.05  # share of the units: layers of one model share a frame, so 
 UNITS_TURNED = 5  # standard errors by which ups agree in a frame that their gates give, from which it is made better
 ALIKE = 0.95  # correlation of a matrix from which nothing in it stands elsewhere
 GAIN = 0.01  # of the weights compared, that undoing must bring before it counts
+RESCALED = 1.25  # times the median size of a kind's weights in a layer; training leaves it where it was
 CLOSER = 0.25  # of the correlation that lacks to 1, that it must bring else; models of one start gain 0.08
 # What is left beyond the best mixture.
 ABOVE_ROUNDING = 10  # times rounding's own sum of squares, from which its shape can be told

@@ -125,7 +125,7 @@ def test_headers_that_unpack_to_more_than_they_say_are_not_unpacked(
 
 def test_other_files_and_versions_are_told_from_fingerprints(contents: Contents, tmp_path: Path) -> None:
     path = Path(written(tmp_path / "a.mpf", contents))
-    path.write_bytes(path.read_bytes().replace(b'"version":"1"', b'"version":"9"'))
+    path.write_bytes(path.read_bytes().replace(b'"version":"2"', b'"version":"9"'))
     with pytest.raises(InvalidFingerprintError, match="version '9'"):
         open_checkpoint(str(path))
     model = tmp_path / "model" / "model-00001-of-00002.safetensors"

@@ -11,6 +11,7 @@ import pytest
 
 from modelprov.checkpoints.digests import manifest_digest
 from modelprov.checkpoints.layouts.alignment import align
+from modelprov.checkpoints.layouts.roles import unnumbered
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.demo.writing import Weights, as_stored, fill_checkpoint
 from modelprov.errors import CouldNotJudgeError, NotInFingerprintError, UsageError
@@ -123,6 +124,32 @@ def test_a_reordered_model_is_not_cleared_by_a_fingerprint(tmp_path: Path) -> No
     held = fingerprint(parent, tmp_path / "base.mpf", size=200_000).file
     verdict = compare(suspect, held, device="cpu").verdict
     assert verdict.class_ == "inconclusive"
+
+
+def test_a_copy_whose_factors_were_moved_is_not_of_the_same_origin_only(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    base = model(rng, Size(3, 48, 96, 200))
+    scaled = {
+        name: (array * np.float32({"up_proj": 4, "down_proj": 0.25}.get(name.split(".")[-2], 1)), dtype)
+        for name, (array, dtype) in base.items()
+    }
+    suspect, parent = stored(tmp_path / "scaled", scaled), stored(tmp_path / "base", base)
+    held = fingerprint(parent, tmp_path / "base.mpf", size=200_000).file
+    verdict = compare(suspect, held, device="cpu").verdict
+    assert (verdict.class_, verdict.rule) == ("inconclusive", "coordinates-open")
+    assert "model.layers.mlp.down_proj" in verdict.summary
+    assert compare(parent, held, device="cpu").verdict.class_ == "copy"
+
+
+def test_every_layer_is_held_at_the_same_places(models: Path) -> None:
+    alignment = align([open_checkpoint(str(models / "rio"))])
+    places: dict[str, dict[int | None, set[int]]] = {}
+    for number, first, _ in choose_blocks(alignment, 60_000, 0):
+        tensor = alignment.tensors[number]
+        if tensor.layer is not None:
+            places.setdefault(unnumbered(tensor.name), {}).setdefault(tensor.layer, set()).add(first)
+    assert any(len(each) > 1 for each in places.values())
+    assert all(len({frozenset(firsts) for firsts in each.values()}) == 1 for each in places.values())
 
 
 def test_few_changes_in_what_is_held_make_no_copy(tmp_path: Path) -> None:

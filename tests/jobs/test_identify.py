@@ -49,6 +49,19 @@ def stored(folder: Path, weights: Weights) -> Path:
     return folder
 
 
+def layers_taken(weights: Weights, order: tuple[int, ...]) -> Weights:
+    """Layer i of the result is layer `order[i]`."""
+    made = {name: held for name, held in weights.items() if ".layers." not in name}
+    for place, taken in enumerate(order):
+        part = f"model.layers.{taken}."
+        made |= {
+            name.replace(part, f"model.layers.{place}."): held
+            for name, held in weights.items()
+            if name.startswith(part)
+        }
+    return made
+
+
 def asked(weights: Weights, known: Path, tmp_path: Path) -> Identified:
     return identify(stored(tmp_path / "suspect", weights), library=known, threads=1)
 
@@ -122,6 +135,30 @@ def test_a_reordered_member_is_not_among_none_of_these(family: dict[str, Weights
     found = asked(moved, known, tmp_path)
     assert found.verdict == "inconclusive"
     assert [entry.name for entry in found.ranked if entry.elsewhere] == ["stranger"]
+
+
+ORDERS = {"reordered": (1, 2, 0), "dropped": (1, 2), "repeated": (0, 1, 0, 1, 2), "swapped": (0, 2, 1)}
+
+
+@pytest.mark.parametrize("kind", ORDERS)
+def test_a_copy_whose_layers_were_moved_is_a_copy_with_its_recipe(
+    kind: str, family: dict[str, Weights], known: Path, tmp_path: Path
+) -> None:
+    found = asked(layers_taken(family["two"], ORDERS[kind]), known, tmp_path)
+    assert (found.verdict, found.members) == ("copy", ("two",))
+    assert "passthrough of layers" in found.summary
+    held = fingerprint(tmp_path / "suspect", tmp_path / "held.mpf", size=120_000).file
+    again = identify(held, library=known, threads=1)
+    assert (again.verdict, again.members) == ("copy", ("two",))
+
+
+def test_a_finetune_whose_layers_were_moved_is_not_cleared_and_they_are_named(
+    family: dict[str, Weights], known: Path, tmp_path: Path
+) -> None:
+    trained = apply(family["two"], change(family["base"], np.random.default_rng(7), 3e-4))
+    found = asked(layers_taken(trained, ORDERS["reordered"]), known, tmp_path)
+    assert (found.verdict, found.rule, found.members) == ("inconclusive", "layers-elsewhere", ("two",))
+    assert "0 is 1, 1 is 2, 2 is 0" in found.summary
 
 
 def test_a_model_of_other_shapes_is_not_judged(known: Path, tmp_path: Path) -> None:

@@ -194,6 +194,8 @@ def cells_at(
     rounded to bf16, as most models are: half a step of it is added on either side. NaN where a form says nothing of an
     element.
     """
+    while isinstance(source, DecodedSource) and shard < source.shard:  # forms of several kinds are decoded in turn
+        (source,) = source.parts
     if not isinstance(source, DecodedSource) or shard != source.shard:
         return None
     found = source.cells(start, count)

@@ -81,6 +81,12 @@ class Roles:
     unnamed: tuple[str, ...] = ()
 
 
+def unnumbered(name: str) -> str:
+    """The canonical name with # for its layer's number: what a tensor is called in whatever layer."""
+    found = LAYER.search(name)
+    return name if found is None else f"{name[: found.start(1)]}#{name[found.end(1) :]}"
+
+
 def roles_of(shapes: Mapping[str, Shape]) -> Roles:
     """The embeddings and the head among tensors by canonical name; the one nearest to the root counts."""
     outer = {name: shapes[name] for name in _outside(tuple(shapes)) if len(shapes[name]) == 2}

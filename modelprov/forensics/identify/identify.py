@@ -23,7 +23,9 @@ from modelprov.forensics.identify.mixing import Mixture, gram, mixtures
 from modelprov.forensics.identify.places import shared
 from modelprov.forensics.identify.ranking import Ranking, ranking
 from modelprov.forensics.results import VerdictClass
+from modelprov.forensics.search.layers_alike import relocated
 from modelprov.forensics.search.profiles import Resemblance, resemblance_of, sizes_of
+from modelprov.forensics.search.sizes_by_layer import by_layer, with_layers
 from modelprov.forensics.thresholds import KIN, MINIMUM_ELEMENTS, UNRELATED
 from modelprov.progress import Progress
 
@@ -92,6 +94,10 @@ def identify(suspect: Checkpoint, entries: Sequence[Checkpoint], options: Option
         progress.stage(f"looking for mixtures among {len(kin):,} entries that are kin")
         products = gram(values, kin)
         judged = _judge(suspect, entries, mixtures(products), products.central, options, progress)
+    proven = any(each.comparison.findings.verdict.class_ in PROVEN for each in judged)
+    moved = None if proven else _moved(suspect, entries, comparable.tolist(), progress)
+    if moved is not None and all(each.mixture.members != (moved,) for each in judged):
+        judged += _judge(suspect, entries, [Mixture((moved,), (1.0,), 0.0)], moved, options, progress)
     if not judged:
         nearest = int(comparable[np.argmax(near.correlation[comparable])])
         judged = _judge(suspect, entries, [Mixture((nearest,), (1.0,), 0.0)], nearest, options, progress)
@@ -103,6 +109,20 @@ def identify(suspect: Checkpoint, entries: Sequence[Checkpoint], options: Option
         VerdictClass.UNRELATED, "", "", len(values.suspect),
     )  # fmt: skip
     return _none(found, entries) if resembling else _standing(found)
+
+
+def _moved(
+    suspect: Checkpoint, entries: Sequence[Checkpoint], comparable: Sequence[int], progress: Progress
+) -> int | None:
+    """The entry of which most layers are in the suspect under other numbers, of equal ones the nearest; or None."""
+    progress.stage("looking for entries' layers under other numbers")
+    found = {
+        number: each.layers
+        for number, each in zip(comparable, relocated(suspect, [entries[n] for n in comparable]), strict=True)
+        if each is not None
+    }
+    mean = {number: sum(correlation for *_, correlation in layers) / len(layers) for number, layers in found.items()}
+    return max(found, key=lambda number: (len(found[number]), mean[number]), default=None)
 
 
 def _judge(
@@ -131,7 +151,7 @@ def _judge(
         if all(used):
             break
         kept = [number for number, needed in enumerate(used) if needed]
-        total = sum(mixture.weights[number] for number in kept)
+        total = sum(mixture.weights[number] for number in kept) or 1.0
         smaller = tuple(mixture.members[number] for number in kept)
         waiting = [replace(mixture, members=smaller, weights=tuple(mixture.weights[n] / total for n in kept))]
         judged.pop()
@@ -139,8 +159,10 @@ def _judge(
 
 
 def _used(comparison: Comparison, labels: Sequence[str]) -> list[bool]:
-    """Which of the members have a weight: in the recipe that gives the bits, or by an interval that does not hold 0."""
+    """Which of the members are in it: the one copied, those of the recipe of its bits, or whose interval holds no 0."""
     findings = comparison.findings
+    if findings.verdict.class_ is VerdictClass.COPY:
+        return [label == findings.verdict.parent for label in labels]
     if findings.reproduction.groups:
         used = [any(group.weights.get(label) for group in findings.reproduction.groups) for label in labels]
     else:
@@ -182,13 +204,15 @@ def _none(found: Found, entries: Sequence[Checkpoint]) -> Found:
         return replace(
             found, verdict=VerdictClass.INCONCLUSIVE, rule="coordinates-open",
             summary=f"Weight by weight none of the {count:,} entries that could be compared is in it. Whether one is "
-            f"in other coordinates could not be seen for {len(untested):,} of them.",
+            f"in other coordinates, its layers perhaps moved, could not be seen for {len(untested):,} of them: "
+            "comparing whole models settles it.",
         )  # fmt: skip
     return replace(
         found, verdict=VerdictClass.UNRELATED, rule="unrelated",
         summary=f"It is made of none of the {count:,} entries that could be compared: its weights share no more with "
-        "any of them than independently trained models do. A model that the library does not hold may be in it, and "
-        "layers that were moved hide from fingerprints: where one is suspected, compare the models themselves.",
+        "any of them than independently trained models do. Layers were "
+        "looked for under other numbers too, and sizes of rows and columns in any order. A model that the library does "
+        "not hold may be in it; one with noise added and in other coordinates only whole models would show.",
     )  # fmt: skip
 
 
@@ -232,4 +256,5 @@ def _resembling(
             if both:
                 compared[row] = both
         found[number] = resemblance_of({row: alignment.tensors[row] for row in compared}, compared)
-    return found
+    layers = by_layer(suspect, [entries[number] for number in comparable])
+    return {number: with_layers(found[number], [each]) for number, each in zip(comparable, layers, strict=True)}

@@ -15,9 +15,10 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.dtypes import Float32, Float64
 from modelprov.checkpoints.plan import Int64
 from modelprov.checkpoints.types import Checkpoint
-from modelprov.forensics.identify.places import KEY, MOST, Numbers, Segments, held, spread, take, values_of
+from modelprov.forensics.identify.places import MOST, Numbers, held
 from modelprov.forensics.identify.ranking import discoveries
 from modelprov.forensics.sampling.blocks import RUN
+from modelprov.forensics.sampling.runs import KEY, Segments, spread, take, values_of
 from modelprov.forensics.thresholds import FALSE_DISCOVERIES, KIN, MINIMUM_ELEMENTS
 
 Mask = npt.NDArray[np.bool_]

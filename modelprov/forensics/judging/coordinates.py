@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,10 +18,12 @@ from modelprov.forensics.judging.findings import Findings
 from modelprov.forensics.judging.grounds import units
 from modelprov.forensics.judging.verdict import decide, held
 from modelprov.forensics.results import Coordinates, LayerPair, Measures, VerdictClass
-from modelprov.forensics.thresholds import ALIKE, CLOSER, GAIN, KIN
+from modelprov.forensics.thresholds import ALIKE, CLOSER, GAIN, KIN, MINIMUM_ELEMENTS
+from modelprov.recipes.tensor_groups import kind_of
 
 if TYPE_CHECKING:
     from modelprov.forensics.search.coordinates.looking import Found
+    from modelprov.forensics.search.layers_alike import Elsewhere
 
 NULL = (
     "two assignments that know nothing of each other agree in n/N of n units placed among N, Poisson; layers of one "
@@ -115,6 +117,37 @@ def with_units(findings: Findings, found: Found, labels: Sequence[str]) -> Findi
         return replace(findings, facts=facts, held=held(decision, facts), verdict=verdict)
     rests_on = (*findings.verdict.rests_on, units(said, labels))
     return replace(findings, facts=facts, verdict=findings.verdict.model_copy(update={"rests_on": rests_on}))
+
+
+def with_blocks(findings: Findings, found: Elsewhere, labels: Sequence[str]) -> Findings:
+    """Findings about the blocks of fingerprints, with what stands elsewhere or nowhere: no all-clear beside it."""
+    most = max(found.relocated, key=lambda each: len(each.layers), default=None)
+    kinds = tuple(sorted(found.rescaled.union(_scattered(findings))))
+    facts = replace(findings.facts, relocated=most, scattered=kinds)
+    decision = decide(facts)
+    if decision == decide(findings.facts):
+        return findings
+    known = tuple(control for control in findings.verdict.controls if control.kind == "checkpoint")
+    verdict = wording.verdict(
+        decision, facts, findings.mixing, findings.reproduction, findings.after_merge, labels, known
+    )
+    return replace(findings, facts=facts, held=held(decision, facts), verdict=verdict)
+
+
+def _scattered(findings: Findings) -> set[str]:
+    """Kinds of matrices that correlate with no parent at their places as trained relatives do, over all layers."""
+    total: Counter[str] = Counter()
+    products: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for row in findings.tensors:
+        if row.decisive and row.elements:
+            total[kind_of(row.name)] += row.elements
+            for label, correlation in row.raw_correlation.items():
+                products[kind_of(row.name)][label] += row.elements * (correlation or 0.0)
+    return {
+        kind
+        for kind, elements in total.items()
+        if elements >= MINIMUM_ELEMENTS and max(products[kind].values(), default=0.0) < ALIKE * elements
+    }
 
 
 def leaves_open(findings: Findings, alignment: Alignment) -> bool:

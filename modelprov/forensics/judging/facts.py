@@ -13,6 +13,7 @@ from modelprov.forensics.thresholds import MINIMUM_ELEMENTS
 
 if TYPE_CHECKING:
     from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
+    from modelprov.forensics.search.layers_alike import Relocated
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,10 @@ class Facts:
     independent models; `heads` by parent those of attention that are its own by their singular values
     (`search/coordinates/head_spectra.py`).
 
+    Where all that is there of a model is the blocks of a fingerprint: `relocated`, layers that are a parent's under
+    other numbers (`search/layers_alike.py`); `scattered`, kinds of matrices that are not a parent's at their places, or
+    of another size.
+
     `paired`: what the units say, where they were asked. `patched`: whether every decisive tensor holds all bits of some
     parent, though no parent holds all; `stacked` what that is, where it is so layer by layer.
 
@@ -129,6 +134,8 @@ class Facts:
     rare: tuple[int, ...] = ()
     by_chance: float = 0.0
     heads: tuple[HeadsAlike, ...] = ()
+    relocated: Relocated | None = None
+    scattered: tuple[str, ...] = ()
     between: tuple[Between, ...] = ()
     other_exact: int | None = None
     extrapolated: int | None = None

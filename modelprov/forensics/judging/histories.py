@@ -147,6 +147,11 @@ FITTING: Final = MappingProxyType({
         History(history="independent models whose sizes agree by design, for example by the same normalisation",
                 settled_by="another independent model of that design, as a control"),
     ),
+    "layers-elsewhere": (
+        History(history="layers of {parent}, or of a relative, were reordered, dropped, repeated or put among others, "
+                "and perhaps trained", settled_by="comparing the models themselves, weight by weight"),
+        History(history="{parent} was made from {suspect} so", settled_by=DATES),
+    ),
     "weak-kinship": (
         History(history="a relative that was trained, pruned or rescaled very far", settled_by=LOGS),
         History(history="a few tensors taken from a parent, in a model of its own",

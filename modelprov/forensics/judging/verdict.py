@@ -1,6 +1,6 @@
 """The verdict: from evidence to one of seven classes. Pure; all rules are listed here, in the order in which they come.
 
-Rules 5 to 10, of a relative among its parents, are in `mixtures.py`.
+Rules 5 to 10, of a relative among its parents, are in `mixtures.py`; those of fingerprints in `of_blocks.py`.
 
 Only decisive tensors (matrices of at least 16 x 16, no norms, no biases) carry a verdict. Thresholds come from the
 generated families of `benchmarks/calibration.py`; `docs/method.md` says what each one costs.
@@ -77,6 +77,13 @@ and rule 8 says nothing either where a parent was made from it before it was qua
 (`before_quantising.py`)
     extrapolated                                                                              -> inconclusive
 
+Where fingerprints are compared, which hold blocks of what a whole pass would look for elsewhere, `unrelated`,
+`same-origin` and whatever is open give way to
+    layers-elsewhere    layers are like a parent's of other numbers, and not like that of their own   -> inconclusive
+    coordinates-open    of a model near one parent, kinds of matrices are not so at their places, or are of another
+                        size (same-origin alone gives way)                                    -> inconclusive
+(where every layer holds a parent's bits under another number, the rules look at the layers so).
+
 A control that fares as the suspect does turns rules 6 to 8 into inconclusive, and so does, for every class, a suspect
 of whose weights that may carry a verdict less than half could be compared, nine tenths for a copy and for unrelated
 (rule partial).
@@ -87,6 +94,7 @@ from __future__ import annotations
 from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.facts import Facts, PairedUnits, Stacked
 from modelprov.forensics.judging.mixtures import PARTS, among_parents, near
+from modelprov.forensics.judging.of_blocks import of_blocks
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.thresholds import (
     BEYOND_CHANCE,
@@ -107,6 +115,7 @@ def decide(facts: Facts) -> Decision:
     decision = _by_rules(facts)
     if facts.stacked is not None:
         decision = _stacked(decision, facts.stacked)
+    decision = of_blocks(decision, facts)
     if facts.paired is not None and facts.paired.undone:
         return _undone(decision, facts, facts.paired)
     if decision.class_ is VerdictClass.INCONCLUSIVE or _enough(decision, facts):

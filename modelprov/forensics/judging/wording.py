@@ -100,6 +100,11 @@ def _open(decision: Decision, facts: Facts, labels: Sequence[str], alone: str) -
             f"{suspect} is perhaps {parent}, or a descendant, in other coordinates: {decision.reason}. That is no "
             "finding and no all-clear."
         )
+    if decision.rule == "layers-elsewhere" and decision.parent:
+        return (
+            f"{suspect} has layers that are perhaps {parent}'s, or a relative's, under other numbers: "
+            f"{decision.reason}. That is no finding and no all-clear; comparing the models themselves settles it."
+        )
     if decision.rule == "beneath-rounding" and decision.parent:
         return (
             f"{parent} rounds to {suspect}, number by number, but was perhaps made from it: {decision.reason}. That is "

@@ -1,7 +1,8 @@
 """The blocks of fingerprints: which places of a model are kept, and which of them a comparison can look at.
 
-The places hang on the seed, the canonical names and the shapes alone, and those of a small fingerprint are among those
-of a large one: any two models of one layout can be compared at the places of the smaller. Fits nothing.
+The places hang on the seed, the shapes, and the canonical names without the numbers of layers, and those of a small
+fingerprint are among those of a large one: any two models of one layout can be compared at the places of the smaller,
+and every layer with every other, wherever it stands. Fits nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
+from modelprov.checkpoints.layouts.roles import unnumbered
 from modelprov.checkpoints.plan import Plan, plan_segments
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError
@@ -48,7 +50,7 @@ def _of_stratum(alignment: Alignment, tensors: list[int], blocks: int, seed: int
     for number in tensors:
         tensor = alignment.tensors[number]
         sides = [side for side in tensor.shape if side != 1]  # sides of length 1 come and go
-        digest = hashlib.blake2b(f"{seed}|{tensor.name}|{sides}".encode(), digest_size=16).digest()
+        digest = hashlib.blake2b(f"{seed}|{unnumbered(tensor.name)}|{sides}".encode(), digest_size=16).digest()
         drawn.append((digest, number, _places(tensor, digest)))
     turns = deque(sorted(drawn, key=lambda each: each[0]))
     while turns and blocks:

@@ -14,6 +14,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +43,7 @@ READERS = (
         re.compile(r"\.mlp\.(?:gate|(?:experts\.\d+\.|shared_expert\.)?(?:gate|up)_proj)\.weight$"),
         ("pre_feedforward_layernorm.weight", "post_attention_layernorm.weight"),
     ),
+    (re.compile(r"\.mlp\.(?:c_fc|fc1|fc_in)\.weight$"), ("post_attention_layernorm.weight", "ln_2.weight")),
 )
 """Which norm a matrix reads from; its gains belong to the matrix, since they can be moved there."""
 
@@ -50,19 +52,21 @@ READERS = (
 class Resemblance:
     """For each parent (1 ... k): whether it matches, and how many of the `profiles` are rarer than `RARE`.
 
-    `by_chance` is how many that would be among independent models. `heads` says the same of attention, by parent.
+    `by_chance` is how many that would be among independent models. `covered`: whether layers that stand elsewhere would
+    have been found as well (`sizes_by_layer.py`). `heads` says the same of attention, by parent.
     """
 
     matching: tuple[bool, ...]
     rare: tuple[int, ...]
     profiles: int
     by_chance: float
+    covered: bool = True
     heads: tuple[HeadsAlike, ...] = ()
 
     @property
     def tested(self) -> bool:
         """Whether enough was left that could have matched."""
-        return self.profiles >= PROFILES
+        return self.profiles >= PROFILES and self.covered
 
     @property
     def parent(self) -> int | None:
@@ -90,7 +94,7 @@ def resemblance_of(
     found: dict[tuple[int | None, str, str], list[Float64]] = defaultdict(list)
     for number, tensor in tensors.items():
         for side, squares in sizes[number].items():
-            if _speaks(tensor, side) and _varied(squares, tensor):
+            if _speaks(tensor, side) and varied(squares, tensor.count // squares.shape[1]):
                 found[tensor.layer, kind_of(tensor.name), side].append(squares)
     profiles = [np.concatenate(parts, axis=1) for parts in found.values()]
     profiles = [profile for profile in profiles if profile.shape[1] >= PROFILE_ROWS]
@@ -105,8 +109,7 @@ def resemblance_of(
 def closer(first: Float64, second: Float64) -> float:
     """Log probability that two samples of one distribution, of n elements each, agree as closely as these, or closer.
 
-    The two-sample Kolmogorov-Smirnov distance from below, exact: a walk of 2 n steps that ends where it began and stays
-    within h (the eigenvalues of a path of 2 h + 1 points). Ties count as far apart as they could be.
+    Ties count as far apart as they could be.
     """
     n = first.size
     values = np.concatenate([first, second])
@@ -114,6 +117,15 @@ def closer(first: Float64, second: Float64) -> float:
     h = max(
         int(np.abs(np.cumsum(side[np.lexsort((order, values))])).max()) for order in (side, -side)
     )  # whichever of equal ones comes first
+    return _staying(n, h)
+
+
+@lru_cache(maxsize=1 << 14)  # layers by layers ask for the same few
+def _staying(n: int, h: int) -> float:
+    """The two-sample Kolmogorov-Smirnov distance h / n from below, exact, as a log probability.
+
+    A walk of 2 n steps that ends where it began and stays within h (the eigenvalues of a path of 2 h + 1 points).
+    """
     odd = np.arange(1, 2 * h + 2, 2)
     with np.errstate(divide="ignore"):
         powers = 2 * n * np.log(np.abs(np.cos(odd * np.pi / (2 * h + 2))))
@@ -145,7 +157,7 @@ def choose(alignment: Alignment, seed: int, budget: int | None = None) -> list[i
     chosen, left = [], budget
     for layer in [*order, None]:
         here = min(left, budget // 2)
-        for number in sorted(by_layer.get(layer, ()), key=lambda number: _telling(alignment.tensors[number])):
+        for number in sorted(by_layer.get(layer, ()), key=lambda number: telling(alignment.tensors[number])):
             count = alignment.tensors[number].count
             if count <= here:
                 chosen.append(number)
@@ -153,7 +165,7 @@ def choose(alignment: Alignment, seed: int, budget: int | None = None) -> list[i
     return sorted(chosen)
 
 
-def _telling(tensor: AlignedTensor) -> tuple[int, int]:
+def telling(tensor: AlignedTensor) -> tuple[int, int]:
     """Order in which matrices are read: units of the MLP first, whose sizes survive most, rotary positions last."""
     units = (Component.MLP, Component.EXPERTS, Component.SHARED_EXPERT)
     rank = 0 if tensor.component in units else 2 if INDEXED.search(tensor.name) else 1
@@ -209,9 +221,23 @@ def sizes_of(
         if gain is not None and gain.shape[1] == columns:
             squares *= np.square(gain)[:, None, :]
         start = first // columns
+        if gain is not None and gain.shape[1] == rows != columns:  # stored the other way
+            squares *= np.square(gain[:, start : start + squares.shape[1], None])
         sums["rows"][:, start : start + squares.shape[1]] = squares.sum(axis=2)
         sums["columns"] += squares.sum(axis=1)
     return found
+
+
+def own_sizes(
+    alignment: Alignment, chosen: Sequence[int], on_bytes: Callable[[int], None]
+) -> dict[tuple[str, str], Float64]:
+    """The same of one model alone, float64 [n], by canonical name and side."""
+    found = sizes_of(alignment, chosen, on_bytes)
+    return {
+        (alignment.tensors[number].name, side): values[0]
+        for number, sides in found.items()
+        for side, values in sides.items()
+    }
 
 
 def _norm_of(tensor: AlignedTensor, by_name: Mapping[str, int]) -> int | None:
@@ -253,8 +279,7 @@ def _speaks(tensor: AlignedTensor, side: str) -> bool:
     return side == "columns" or not (tensor.component in BY_TOKEN or INDEXED.search(tensor.name))
 
 
-def _varied(squares: Float64, tensor: AlignedTensor) -> bool:
-    """Whether the sizes vary as those of independent weights do, in every checkpoint."""
-    summed = tensor.count / squares.shape[1]
+def varied(squares: Float64, summed: int) -> bool:
+    """Whether sizes [k, n], of `summed` weights each, vary as those of independent weights do, in every checkpoint."""
     mean = squares.mean(axis=1)
     return bool((mean > 0).all() and (squares.std(axis=1) >= VARIED * np.sqrt(2 / summed) * mean).all())

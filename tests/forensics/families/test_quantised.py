@@ -16,7 +16,7 @@ from modelprov.forensics.judging.findings import Findings
 from tests.generated import Size, apply, change, merge, model
 from tests.memory import Silence, checkpoint
 from tests.packed import packed
-from tests.packing import FORMS, packed_form
+from tests.packing import FORMS, mxfp4, packed_form
 
 pytest.importorskip("gguf")
 
@@ -52,6 +52,21 @@ def test_a_quantised_merge_is_on_the_line_and_its_share_in_the_interval(form: st
 def test_a_quantised_copy_of_a_parent_is_that_parent_rounded(form: str) -> None:
     found = judged(packed("S", NEX, form), NEX, BASE)
     assert (str(found.verdict.class_), found.verdict.rule) == ("inconclusive", "rounded")
+
+
+@pytest.mark.parametrize("beside", ["FP8 row", "FP8 block"])
+def test_forms_of_two_kinds_in_one_folder_have_their_cells(beside: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = 128  # MLPs in MXFP4 as gpt-oss has them, the rest in FP8
+    monkeypatch.setitem(FORMS, "both", lambda of: mxfp4(of) if wide in of.shape else FORMS[beside](of))
+    copy, merged, other = (judged(packed_form("S", each, "both"), NEX, BASE) for each in (NEX, RIO, SIBLING))
+    assert (str(copy.verdict.class_), copy.verdict.rule) == ("inconclusive", "rounded")
+    assert "MXFP4" in copy.verdict.summary
+    assert "FP8" in copy.verdict.summary
+    assert str(merged.verdict.class_) in ("on-line", "inconclusive")
+    assert merged.mixing.low is not None
+    assert merged.mixing.high is not None
+    assert merged.mixing.low <= 0.565 <= merged.mixing.high
+    assert str(other.verdict.class_) in ("same-origin", "inconclusive")
 
 
 @pytest.mark.parametrize("form", ["Q8_0", "Q4_0"])

@@ -11,6 +11,7 @@ from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.mixtures import exact_rule
 from modelprov.forensics.judging.roles import Between
 from modelprov.forensics.judging.verdict import decide
+from modelprov.forensics.search.layers_alike import Relocated
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, TRAINED, outcome
 
 CHILD = Between(child=2, first=0, second=1, cosine=-0.99, position=0.5)
@@ -49,6 +50,21 @@ def test_the_rules_are_tried_in_the_order_in_which_the_method_names_them() -> No
     for rule, then in ORDER:
         assert decide(facts).rule == rule, facts
         facts = replace(facts, **then)
+
+
+def test_what_fingerprints_leave_open_takes_an_all_clear_back_and_no_finding() -> None:
+    moved = Relocated(2, ((0, 1, 0.98), (1, 0, 0.97)), 3)
+    apart = replace(SIBLING, correlations=(0.0, 0.0))
+    for facts in (apart, SIBLING, replace(SIBLING, correlations=(0.3, None))):
+        found = decide(replace(facts, relocated=moved))
+        assert (found.class_, found.rule, found.parent) == ("inconclusive", "layers-elsewhere", 2)
+        assert "2 of its 3 layers" in (found.reason or "")
+    for facts in (REPRODUCED, TRAINED, replace(SIBLING, identical=(1,))):
+        assert decide(replace(facts, relocated=moved, scattered=("model.layers.mlp.up_proj",))) == decide(facts)
+    scattered = decide(replace(SIBLING, scattered=tuple("abcdef")))
+    assert (scattered.class_, scattered.rule, scattered.parent) == ("inconclusive", "coordinates-open", 2)
+    assert "a, b, c, d and 2 more kinds are not so" in (scattered.reason or "")
+    assert decide(replace(apart, scattered=("a",))).rule == "unrelated"
 
 
 def test_a_finding_names_the_parent_that_it_is_about() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from modelprov.checkpoints.formats.dtypes import DType, decode, round_to
 from modelprov.checkpoints.layouts.components import component_of
 from modelprov.checkpoints.layouts.naming import canonical_views
-from modelprov.checkpoints.layouts.roles import LAYER, Shape
+from modelprov.checkpoints.layouts.roles import LAYER, Shape, unnumbered
 from modelprov.checkpoints.types import Alignment, Checkpoint, TensorRef, TensorView, is_decisive
 from modelprov.forensics.search.methods.remake import Made, bits
 from modelprov.forensics.search.methods.snapping import near
@@ -112,19 +112,13 @@ def _layers(checkpoint: Checkpoint) -> _Layers:
         held[name] = view, shape
         layer = _layer(name, shape)
         if layer is not None:
-            by_layer[layer][_unnumbered(name)] = name
+            by_layer[layer][unnumbered(name)] = name
     return _Layers(checkpoint, held, dict(sorted(by_layer.items())))
 
 
 def _layer(name: str, shape: Shape) -> int | None:
     layer = component_of(name, shape)[0]
     return layer if LAYER.search(name) else None
-
-
-def _unnumbered(name: str) -> str:
-    """The name with # for its layer's number."""
-    found = LAYER.search(name)
-    return name if found is None else f"{name[: found.start(1)]}#{name[found.end(1) :]}"
 
 
 def _probed(own: _Layers, seed: int) -> dict[int, list[str]]:
