@@ -26,13 +26,15 @@ def label_of(case: Disguise) -> Label:
     merged = "merge" in case.name or "two models" in case.name
     if case.right & COPY:
         return Label(True, labels.COPY, afterwards=told)
-    if case.right & MERGE:
+    if case.right & MERGE and "inconclusive" not in case.right:
         return Label(True, labels.MERGE, afterwards=told, merged=True)
     if case.name.startswith("finetune"):
         return Label(True, KIN, direction=OPEN, afterwards=told)
     settled = "the matrix that it was turned by" if "rotat" in case.name else "the files before the disguise"
-    relation = labels.MERGE if merged else labels.COPY | KIN
-    return Label(True, relation, afterwards=told, merged=merged, settled_by=settled)
+    if merged:  # a rotation is rounded anew: what is left of a merge is a place on the line
+        return Label(True, OPEN, afterwards=told, merged=True, settled_by=settled)
+    doubted = "inconclusive" in case.right
+    return Label(True, labels.COPY | KIN, afterwards=told, settled_by=settled, doubted=doubted)
 
 
 def _make(rng: Rng, case: Disguise) -> Made:

@@ -14,7 +14,7 @@ from benchmarks.cases.coordinates import EMBEDDINGS, HEAD
 from benchmarks.cases.decoders import STYLES, Decoder, decoder_family, styled
 from benchmarks.cases.kinds import KINDS, Kind
 from benchmarks.cases.making import training
-from benchmarks.lineage.labels import ACCUSATIONS, KIN, OPEN, STRANGER, Label, Made
+from benchmarks.lineage.labels import ACCUSATIONS, COPY, KIN, OPEN, STRANGER, Label, Made
 from benchmarks.lineage.layouts import DENSE, heads_of
 from benchmarks.lineage.merged import OTHER_HISTORIES, family
 from benchmarks.lineage.sorts import add, sort
@@ -36,6 +36,8 @@ def label_of(kind: Kind) -> Label:
     Whether they are related is not asked where a kind holds both, and where embeddings alone were taken over.
     """
     said = kind.expected - {"inconclusive"}
+    if kind.name == "rounded to integers":  # of a named parent, as packed copies are
+        return Label(True, COPY | KIN, direction=OPEN, afterwards=("rounded or pruned",))
     if not said:
         return Label(None, STRANGER, settled_by="where the embeddings came from")
     if said == {"unrelated"}:
@@ -46,7 +48,8 @@ def label_of(kind: Kind) -> Label:
     related = None if "unrelated" in said or kind.name in UNASKED else True
     if related is None:
         relation |= STRANGER
-    return Label(related, relation, direction=OPEN, settled_by=OTHER_HISTORIES)
+    made_to_fit = kind.truth == "limit" or kind.theme.startswith("frame-ups")
+    return Label(related, relation, direction=OPEN, settled_by=OTHER_HISTORIES, doubted=made_to_fit)
 
 
 def _of_kind(rng: Rng, kind: Kind) -> Made:

@@ -39,6 +39,13 @@ class Label:
     """What would settle the open questions."""
     merged: bool = False
     """It is a merge, whether or not that can be told: to call it a mere relative is a missed merge."""
+    doubted: bool = False
+    """Weights do not tell `relation` from a merge (`decidable.py`): to leave it open is right as well, and to call it
+    anything that `relation` does not hold stays wrong."""
+
+    def decided(self, question: str) -> bool:
+        """Whether weights decide a question that is asked, so that leaving it open is no answer."""
+        return getattr(self, question) != OPEN and not (question == "relation" and self.doubted)
 
     def told(self) -> dict[str, Any]:
         """As the manifest has it; what is not asked is left out."""
@@ -51,7 +58,7 @@ class Label:
             "direction": self.direction,
             "parameters": self.parameters or None,
             "afterwards": list(self.afterwards) or None,
-            "undecidable": [name for name in QUESTIONS if getattr(self, name) == OPEN] or None,
+            "undecidable": [name for name in QUESTIONS if not self.decided(name)] or None,
             "settled_by": self.settled_by or None,
             "merged": self.merged or None,
         }
@@ -88,6 +95,8 @@ class Answer:
     """It could not read or compare the files: told apart from an answer that is left open."""
 
 
+UNDONE = "other-coordinates"
+"""Answered of a relation: a relative, once other coordinates are undone; what else was done is left open."""
 COPY = frozenset({"copy"})
 MERGE = frozenset({"merge"})
 KIN = frozenset({"same-origin"})

@@ -21,6 +21,8 @@ from tests.generated import Rng, apply, cast, change, combine, distance, layer_o
 LINEAR = frozenset({"linear"})
 FORMS = ("Q8_0", "Q4_0", "FP8 row", "int8 bitsandbytes", "NF4", "GPTQ")
 """How files are packed; those that `tests.packing.FORMS` or `tests.gguf_files` name are used."""
+CORRECTED = "GPTQ"
+"""Its corrections hang on the texts it was calibrated with."""
 FAR = 3e-4
 OTHER_HISTORIES = "a checkpoint between the parents and the suspect, a log, or an unsuspected finetune as a control"
 
@@ -127,6 +129,8 @@ METHODS: dict[str, tuple[dict[str, object], dict[str, object], bool]] = {
 }
 """Settings by model, settings of all, and whether the method takes the base; the method's own defaults else."""
 AROUND_THE_FIRST = ("slerp", "nearswap", "arcee_fusion")
+PICKED = frozenset({"nearswap", "arcee_fusion"})
+"""Hardly a number is mixed: a parent made from the suspect gives its bits as well (the frame-ups by picking)."""
 ALSO = {"task_arithmetic": {"linear"}, "dare_linear": {"dare_ties"}, "dare_ties": {"dare_linear"}}
 """Names that are as right: a linear combination is one; of random masks only the kind is asked."""
 
@@ -142,6 +146,8 @@ def _by_method(rng: Rng, _: int, name: str) -> Made:
     label = Label(
         True, MERGE, None, frozenset({name, *ALSO.get(name, ())}), False, "suspect", {**each, **options}, merged=True
     )
+    if name in PICKED:
+        label = replace(label, relation=OPEN, trained=None, direction=OPEN, settled_by="an older copy of the parents")
     return Made((suspect, first, second, base), label, name)
 
 
@@ -184,17 +190,18 @@ def a_packed_copy(rng: Rng, number: int) -> Made:
     """A finetune in the files of a quantiser."""
     first, base = family(rng, 1, DENSE, DType.BF16)
     form = FORMS[number % len(FORMS)]
-    label = Label(True, COPY, afterwards=(form,))
+    again = COPY if form != CORRECTED else COPY | KIN  # no rounding that can be recomputed: training is as small
+    label = Label(True, again, afterwards=(form,), doubted=form == CORRECTED, settled_by="the unpacked file")
     return Made((first, first, base), label, form, form, heads_of(DENSE))
 
 
 @sort("trained or packed afterwards", 3, 120)
 def a_packed_merge(rng: Rng, number: int) -> Made:
-    """A merge in the files of a quantiser: its rounding hides the arithmetic, so only relation and shares are asked."""
+    """A merge in the files of a quantiser: a stage of a run has the same steps, so only shares are decided."""
     first, second, base = family(rng, 2, DENSE, DType.BF16)
     alpha, form = ratio(rng, 0.2, 0.8), FORMS[number % len(FORMS)]
     suspect = merge([first, second], [alpha, 1 - alpha])
-    label = replace(exact((alpha, 1 - alpha)), method=None, trained=None, direction=None, afterwards=(form,))
+    label = replace(_then(exact((alpha, 1 - alpha)), form), trained=None, direction=None)
     return Made((suspect, first, second, base), label, f"{alpha} {form}", form, heads_of(DENSE))
 
 

@@ -120,6 +120,15 @@ def _three(held: dict[str, Any]) -> str:
     return " / ".join(map(str, counts)) if held["answered"] else "–"
 
 
+def decided(found: dict[str, Any]) -> str:
+    """Of the questions that weights decide, those answered rightly, left open, and wrong."""
+    lines = ["| tool | " + " | ".join(TITLES.values()) + " |", "| :--- |" + " ---: |" * len(TITLES)]
+    for name, told_ in found["tools"].items():
+        by = [_three(held["decided"] | {"answered": held["answered"]}) for held in told_["questions"].values()]
+        lines.append(f"| {name} | " + " | ".join(by) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def intervals(found: dict[str, Any]) -> str:
     """Shares with their Wilson intervals, of ours in full and of the tools that answer a question."""
     lines = ["| tool | question | right | 95 % | wrong | 95 % |", "| :--- | :--- | ---: | :--- | ---: | :--- |"]
@@ -178,7 +187,10 @@ def analysis(found: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-TABLES = {"leaderboard": table, "intervals": intervals, "costs": costs, "groups": groups, "analysis": analysis}
+TABLES = {
+    "leaderboard": table, "decided": decided, "intervals": intervals, "costs": costs, "groups": groups,
+    "analysis": analysis,
+}  # fmt: skip
 
 
 def filled(text: str, found: dict[str, Any]) -> str:

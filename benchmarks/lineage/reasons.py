@@ -54,14 +54,19 @@ BY_RULE: dict[str, tuple[str, str]] = {
     ),
     "near-copy": ("it differs from a parent by no more than rounding would", "the file that it was rounded from"),
     "unrelated": (
-        "nothing is alike at its places and units are paired no better than by chance: noise as large as the weights, "
-        "with other embeddings, leaves no trace that the test of units finds",
+        "nothing is alike at its places and units are paired no better than by chance: noise of more than the weights' "
+        "size, with other embeddings, leaves no trace that the test of units finds",
         "the model before the noise",
     ),
     "reproduced": (
         "a known limit: the accuser's file was ground until the suspect fills its rounding cells as a merge does",
         "an older copy of the parent, dated by others",
     ),
+    "quantised": (
+        "a quantiser's corrections are no rounding that could be recognised, and are larger than what training changes",
+        "the unpacked file",
+    ),
+    "identical": ("too few of its weights could be compared, or what could is one part", "the rest of the files"),
     "partly-exact": ("a part is an exact merge; whether the rest was trained or taken elsewhere is open", PARENTS),
 }
 

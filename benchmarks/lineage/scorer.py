@@ -1,7 +1,8 @@
 """Holds answers against labels: right, abstained or wrong by question, with Wilson intervals; false ones apart, first.
 
-An open question is answered rightly by leaving it open. A wrong accusation: an innocent called a copy or merge, or a
-stranger called related. A false all-clear: a relative called unrelated. A missed merge: a merge called a mere relative.
+An open question is answered rightly by leaving it open, a doubted one too. A wrong accusation: an innocent called a
+copy or merge, or a stranger called related. A false all-clear: a relative called unrelated. A missed merge: a merge
+called a mere relative.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from benchmarks.lineage.labels import ACCUSATIONS, OPEN, QUESTIONS, Answer, Label
+from benchmarks.lineage.labels import ACCUSATIONS, OPEN, QUESTIONS, UNDONE, Answer, Label
 from modelprov.shares import wilson
 
 WITHIN = 0.01 + 1e-9
@@ -42,10 +43,15 @@ def _outcome(question: str, label: Label, answer: Answer) -> str:
     if asked is None:
         return ""
     if asked == OPEN:
-        weak = question == "relation" and told == "same-origin" and label.related is True
+        weak = question == "relation" and told in ("same-origin", UNDONE) and label.related is True
         return RIGHT if told is None or weak or (question == "direction" and told == "another") else WRONG
-    if told is None or (question == "relation" and told == "same-origin" and "copy" in asked):
-        return ABSTAINED  # a common origin is true of a copy, and less
+    if question == "relation":
+        if told == UNDONE:  # related behind other coordinates, what else was done stays open
+            told = "same-origin" if "same-origin" in asked else None
+        if told == "same-origin" and "copy" in asked and told not in asked:
+            return ABSTAINED  # true of a copy, and less
+    if told is None:
+        return ABSTAINED if label.decided(question) else RIGHT
     if question == "shares":
         near = [abs(told.get(place, 0.0) - share) <= WITHIN for place, share in asked.items()]
         return RIGHT if all(near) else WRONG
@@ -92,8 +98,13 @@ def tally(rows: Iterable[tuple[Label, Answer]]) -> dict[str, Any]:
     counts = Counter(each for _, _, found in scored for each in found.false)
     questions: dict[str, Any] = {}
     for question in QUESTIONS:
-        own = Counter(found.outcomes[question] for _, _, found in scored if question in found.outcomes)
+        asked = [(label, found.outcomes[question]) for label, _, found in scored if question in found.outcomes]
+        own = Counter(outcome for _, outcome in asked)
+        decided = Counter(outcome for label, outcome in asked if label.decided(question))
         questions[question] = {name: share(own[name], own.total()) for name in (RIGHT, ABSTAINED, WRONG)}
+        questions[question]["decided"] = {
+            name: share(decided[name], decided.total()) for name in (RIGHT, ABSTAINED, WRONG)
+        }
         questions[question]["answered"] = sum(getattr(answer, question) is not None for _, answer, _ in scored)
     return {
         "cases": len(scored),

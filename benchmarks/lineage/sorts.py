@@ -12,6 +12,7 @@ from zlib import crc32
 
 import numpy as np
 
+from benchmarks.lineage import decidable
 from benchmarks.lineage.labels import Made
 from modelprov.checkpoints.formats.dtypes import encode_single
 from tests.generated import Rng
@@ -66,7 +67,7 @@ def sort(group: str, small: int, large: int) -> Callable[[Make], Make]:
 def made(case: Identity) -> Made:
     """The models and the label of a case."""
     rng = np.random.default_rng([SEED, crc32(case.sort.encode()), case.number])
-    return SORTS[case.sort].make(rng, case.number)
+    return decidable.of(SORTS[case.sort].make(rng, case.number))
 
 
 def cases(size: str) -> Iterator[Identity]:

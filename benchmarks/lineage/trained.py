@@ -7,6 +7,8 @@ Case `number` of a sort is triple `number // families` of the kind, of one famil
 from __future__ import annotations
 
 import os
+import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -28,6 +30,8 @@ GROUP = "really trained"
 SHARES = (0.6, 0.4)
 LATER = ("merge then all weights", "merge then an adapter", "merge then distilled")
 """What `train` adds to a family: the merge of the first two finetunes, trained on in three ways."""
+FEWER_BITS = re.compile(r"rounded to \d bits")
+"""A finetune's weights with fewer bits: a copy of it, as packed ones are."""
 SMALL = {"siblings": 3, "other learning rates": 3, "stages of a run": 3, "averages of a run": 2, "trained further": 2,
          "altered": 2, "distilled": 2, "the base accused": 1, "strangers": 3, "one start, trained apart": 1,
          "adapter scales": 2, "almost the same training": 2, "another optimiser": 1, "third siblings": 1}  # fmt: skip
@@ -62,7 +66,7 @@ def label_of(kind: Kind) -> Label:
     if "unrelated" in said:
         return Label(None, KIN | STRANGER, direction=OPEN)
     relation = KIN | (MERGE if "merge" in said else frozenset())
-    return Label(True, relation, direction=OPEN, settled_by=OTHER_HISTORIES)
+    return Label(True, relation, direction=OPEN, settled_by=OTHER_HISTORIES, doubted=kind.truth == "limit")
 
 
 def _triple(number: int, kind: str) -> Made:
@@ -71,7 +75,11 @@ def _triple(number: int, kind: str) -> Made:
     names = told.cases[number // len(there)]
     pool = _pool(family.number)
     models = tuple(_model(pool, name, family) for name in names)
-    label = Label(True, COPY) if names[0] == names[1] else label_of(told)
+    label = label_of(told)
+    if names[0] == names[1]:
+        label = Label(True, COPY)
+    elif FEWER_BITS.search(names[0]) and FIRST in names[1:]:
+        label = replace(label, relation=COPY | KIN)
     return Made(models, label, f"family {family.number}: {' | '.join(names)}", heads=heads_of(family.shape))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from benchmarks.lineage.labels import COPY, KIN, MERGE, OPEN, STRANGER, Answer, Label
+from benchmarks.lineage.labels import COPY, KIN, MERGE, OPEN, STRANGER, UNDONE, Answer, Label
 from benchmarks.lineage.scorer import ABSTAINED, FALSE, RIGHT, WRONG, score, tally
 
 MERGED = Label(True, MERGE, {1: 0.6, 2: 0.4}, frozenset({"linear"}), False, "suspect", merged=True)
@@ -41,6 +43,25 @@ def test_an_open_question_is_right_when_left_open_and_wrong_when_answered() -> N
     assert score(TRAINED, Answer(trained=True)).outcomes["trained"] == WRONG
     assert score(TRAINED, Answer(relation="merge")).outcomes["relation"] == WRONG
     assert score(SIBLING, Answer(direction="suspect")).outcomes["direction"] == WRONG
+
+
+def test_a_doubted_relation_may_be_left_open_and_accuses_as_before() -> None:
+    doubted = replace(SIBLING, doubted=True)
+    assert [score(label, Answer()).outcomes["relation"] for label in (SIBLING, doubted)] == [ABSTAINED, RIGHT]
+    assert score(doubted, Answer(True, "same-origin")).outcomes["relation"] == RIGHT
+    found = score(doubted, Answer(True, "merge"))
+    assert (found.outcomes["relation"], found.false) == (WRONG, (FALSE[0],))
+    assert "relation" in doubted.told()["undecidable"]
+    decided = tally([(SIBLING, Answer()), (doubted, Answer())])["questions"]["relation"]["decided"]
+    assert decided[ABSTAINED]["count"] == decided[ABSTAINED]["of"] == 1
+
+
+def test_related_in_other_coordinates_is_a_common_origin_and_no_copy() -> None:
+    said = Answer(True, UNDONE)
+    assert score(SIBLING, said).outcomes["relation"] == RIGHT
+    assert score(Label(True, COPY | KIN), said).outcomes["relation"] == RIGHT
+    assert score(Label(True, COPY), said).outcomes["relation"] == ABSTAINED
+    assert (score(MERGED, said).outcomes["relation"], score(MERGED, said).false) == (ABSTAINED, ())
 
 
 def test_a_common_origin_is_less_than_a_copy_and_a_missed_merge() -> None:

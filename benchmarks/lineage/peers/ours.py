@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import modelprov
-from benchmarks.lineage.labels import Answer
+from benchmarks.lineage.labels import UNDONE, Answer
 from benchmarks.lineage.peers.interface import Cost, Files, bytes_of
 from modelprov.errors import ModelprovError
 from modelprov.reports.comparison.report import Report
@@ -16,10 +16,12 @@ SAMPLE = 128 << 10
 """Bytes of each model that `sample` reads: a quarter of the models here, as 16 MB are a small part of real ones."""
 KIN_ALL_THE_SAME = frozenset(
     {"rounded", "two-directions", "shared-direction", "extrapolated", "picked", "ties", "whole-parts", "near-copy",
-     "beneath-rounding", "other-child"}
+     "beneath-rounding", "other-child", "quantised"}
 )  # fmt: skip
 """Rules of open verdicts that are reached only by models whose weights correlate: the act is open, kinship is not."""
-SAID = {"copy": "copy", "merge": "merge", "same-origin": "same-origin", "unrelated": "stranger"}
+SAID = {"copy": "copy", "merge": "merge", "same-origin": "same-origin", "unrelated": "stranger", UNDONE: UNDONE}
+ROUNDED = "rounded"
+"""The rule of a verdict that says "S is P1, rounded": that is a copy of P1, whoever came first."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def _fingerprint(path: Path, to: Path) -> Path:
 def answer_of(report: Report) -> Answer:
     """The verdict in the set's words: what it leaves open stays open, and a place on a line is a share."""
     verdict, class_ = report.verdict, str(report.verdict.class_)
-    relation = SAID.get(class_)
+    relation = "copy" if verdict.rule == ROUNDED else SAID.get(class_)
     related = None if class_ == "inconclusive" else class_ != "unrelated"
     if verdict.rule in KIN_ALL_THE_SAME:
         related = True
@@ -80,8 +82,10 @@ def answer_of(report: Report) -> Answer:
     if class_ in ("merge", "on-line"):
         shares = _shares(report)
     if class_ == "merge":
-        method = report.method.name if report.method is not None else "linear"
+        method = "linear"
         trained, direction = (None if verdict.rule == "partly-exact" else False), "suspect"
+    if report.method is not None:  # a method that gives the bits is named, whether or not the class accuses
+        method = report.method.name
     if verdict.roles:
         direction = "another"
     return Answer(

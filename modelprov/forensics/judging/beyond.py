@@ -82,9 +82,10 @@ def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str])
     """
     if beyond is None:
         return decision
+    alone = decision.rule == "shared-direction" and len(beyond.same_steps) == 1  # few steps may hide the shares
     if decision.rule in ("shared-direction", "two-directions") and beyond.named:
         return replace(decision, reason=f"{decision.reason}; {_pointing(beyond, 'what is left beyond the parents')}")
-    if decision.rule not in ("near-one-parent", "near-copy"):
+    if decision.rule not in ("near-one-parent", "near-copy") and not alone:
         return decision
     if beyond.same_steps and beyond.lattice_matrices + beyond.as_stored >= NEARLY_ALL * beyond.matrices:
         rest = f", and {beyond.as_stored} others hold its numbers as they are" if beyond.as_stored else ""
@@ -93,7 +94,7 @@ def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str])
             f"in {beyond.lattice} those of {beyond.same_steps[0]} are the same in {beyond.lattice_matrices} of "
             f"{beyond.matrices} matrices read{rest}",
         )
-    if beyond.named and decision.parent:
+    if beyond.named and decision.parent and not alone:
         return pointing_elsewhere(decision.parent, _pointing(beyond, f"what it has beyond {labels[decision.parent]}"))
     return decision
 

@@ -41,20 +41,21 @@ def of_parents(fits: Fits, parents: Sequence[int]) -> Fits:
 def fewer(fits: Fits, strata: int, seed: int) -> Iterator[Scored]:
     """Recipes of at least two parents, not all, that give every bit of the sample; the fewest parents first.
 
-    Their weights are those of all parents, 0 for the others, for so many `strata`.
+    Their weights are those of all parents, 0 for the others, for so many `strata`. At last two parents are tried whose
+    weights differ from part to part, as gradients and filters make them: of all together only one weighting is fitted.
     """
-    k, scorer, tried = len(fits.sample.parents), Scorer(fits.sample, fits.stratum), 0
-    look = subsample(fits.sample, LOOK, seed)
-    for size in range(2, k if k <= 2 * SIZES else SIZES + 1):
-        for parents in combinations(range(k), size):
-            if tried == FITTED or not _near(_sample(look, parents)):
-                continue
-            tried += 1
-            for found in fit_sample(_sample(fits.sample, parents), fits.stratum, strata, seed).candidates[:1]:
-                recipe = _padded(found.recipe, parents, k)
-                share = scorer.share(recipe)
-                if share >= REPRODUCED:
-                    yield settle(Scored(recipe, share, scorer.elements), scorer, seed)
+    k, scorer = len(fits.sample.parents), Scorer(fits.sample, fits.stratum)
+    look = subsample(replace(fits.sample, group=fits.stratum.astype(np.int32)), LOOK, seed)
+    sizes = range(2, k if k <= 2 * SIZES else SIZES + 1)
+    sets = [parents for size in sizes for parents in combinations(range(k), size)]
+    near = [parents for parents in sets if _near(_sample(look, parents))][:FITTED]
+    in_pieces = [parents for parents in sets if len(parents) == 2 and _near_in_pieces(_sample(look, parents))]
+    for parents in (*near, *[pair for pair in in_pieces if pair not in near][:FITTED]):
+        for found in fit_sample(_sample(fits.sample, parents), fits.stratum, strata, seed).candidates[:1]:
+            recipe = _padded(found.recipe, parents, k)
+            share = scorer.share(recipe)
+            if share >= REPRODUCED:
+                yield settle(Scored(recipe, share, scorer.elements), scorer, seed)
 
 
 def _sample(sample: Sample, parents: Sequence[int]) -> Sample:
@@ -65,7 +66,20 @@ def _sample(sample: Sample, parents: Sequence[int]) -> Sample:
 def _near(sample: Sample) -> bool:
     """Whether the best mixture lies within a step or two of most elements."""
     weights, *_ = np.linalg.lstsq(sample.deltas.T, sample.delta, rcond=None)
-    missed = np.abs(sample.delta - weights @ sample.deltas)
+    return _met(sample, weights @ sample.deltas)
+
+
+def _near_in_pieces(sample: Sample) -> bool:
+    """The same of two parents, with a weight of its own for each group of elements."""
+    (u,), v, groups = sample.deltas, sample.delta, int(sample.group.max(initial=0)) + 1
+    over, under = (np.bincount(sample.group, one, groups) for one in (u * v, u * u))
+    weights = over / np.where(under > 0, under, 1.0)
+    return _met(sample, weights[sample.group] * u)
+
+
+def _met(sample: Sample, mixture: Float64) -> bool:
+    """Whether most elements are within a step or two of a mixture of the deltas, float64 [n]."""
+    missed = np.abs(sample.delta - mixture)
     return bool((missed <= NEARLY * (sample.upper - sample.lower)).mean() >= MOST)
 
 

@@ -16,7 +16,9 @@ from modelprov.forensics.estimators.simplest_number import simplest_number
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.recipes import TRIED, Scored, Scorer, arithmetics_of, keep_best, round_weights, tied
 from modelprov.forensics.search.same_bits import settle
+from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.forensics.thresholds import COVERED, INFORMATIVE, MOST_PIECES, REPRODUCED
+from modelprov.recipes.arithmetics import Arithmetic
 
 LIKELIHOOD_ELEMENTS = 60_000
 Float64 = npt.NDArray[np.float64]
@@ -173,6 +175,12 @@ def _with_rest(free: Float64) -> Float64:
     return np.asarray(np.concatenate([free, np.round(rest, 12)], axis=1), np.float64)
 
 
+def _with_computed_rest(recipe: WeightedSum) -> WeightedSum:
+    """The same with the last weight as float64 computes 1 - 0.7: in float64 that decides where a mixture is a tie."""
+    rest = 1.0 - recipe.weights[:, :-1].sum(axis=1, keepdims=True)
+    return replace(recipe, weights=np.concatenate([recipe.weights[:, :-1], rest], axis=1))
+
+
 def _candidates(
     sample: Sample, stratum: npt.NDArray[np.int64], strata: int, exact: Exact | None, ml: Likelihood, seed: int
 ) -> list[Scored]:
@@ -180,6 +188,9 @@ def _candidates(
     found: list[Scored] = []
     if exact is not None:
         found = scorer.scored(arithmetics_of(exact.weights))
+        if found and found[0].share < REPRODUCED and found[0].recipe.arithmetic is Arithmetic.FLOAT64:
+            found = [*scorer.scored([_with_computed_rest(found[0].recipe)]), *found]
+            found.sort(key=lambda one: -one.share)
     if (not found or found[0].share < REPRODUCED) and ml.alphas is not None:
         near = _with_rest(np.array([ml.alphas]))[0]
         first_look = scorer.smaller(TRIED, seed).scored(round_weights(near, strata))

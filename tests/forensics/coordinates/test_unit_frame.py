@@ -61,6 +61,12 @@ def test_no_all_clear_for_a_changed_model_with_other_embeddings() -> None:
     assert found.coordinates.given_by == "units"
 
 
+def test_noise_as_large_as_the_weights_leaves_what_units_are_to_attention() -> None:
+    found = kin_of(noisy(1.0), family().base)
+    assert (found.related, found.given_by) == (True, "units")
+    assert [test.share for test in found.tests] == [1.0, 1.0]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_units_of_strangers_give_no_frame(seed: int) -> None:
     own, theirs = (Matrices(decoder("M", family(seed=20 + seed).stranger)), Matrices(decoder("P", family().base)))

@@ -52,6 +52,22 @@ def test_a_merge_with_a_ratio_for_each_layer_is_a_merge_in_pieces() -> None:
     assert found.facts.pieces == 3
 
 
+def test_a_ratio_for_each_layer_is_found_though_the_base_is_named_too() -> None:
+    first, second, base = family()
+    steps = {None: 0.5, 0: 0.2, 1: 0.5, 2: 0.8}
+    suspect = merge([first, second], lambda name: (steps[layer_of(name)], 1 - steps[layer_of(name)]))
+    found = judge(suspect, first, second, base)
+    assert named(found) == ("merge", "reproduced")
+    assert found.facts.pieces == 3
+
+
+def test_the_rest_of_the_weight_as_float64_computes_it_decides_ties() -> None:
+    parent, _, base = family(dtype=DType.F32)
+    found = judge(merge([parent, base], [0.7, 1 - 0.7], Arithmetic.FLOAT64), parent, base)
+    assert named(found) == ("merge", "reproduced")
+    assert found.reproduction.bit_equal == 1
+
+
 def test_layers_taken_whole_from_either_parent_could_be_a_stage_of_training_and_are_no_finding() -> None:
     """Training one layer first and the others later, the first frozen, leaves the same three files."""
     parent, _, base = family()

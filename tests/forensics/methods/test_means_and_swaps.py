@@ -35,6 +35,17 @@ def test_a_method_without_weights_is_named(
     assert found.bits.equal == found.bits.elements
 
 
+@pytest.mark.parametrize("method", ["karcher", "model_stock", "sce"])
+def test_the_formula_itself_in_float32_is_tried_beside_what_programs_do(method: str) -> None:
+    first, second, base = family(DType.F32)
+    based = None if method == "karcher" else base
+    suspect = merged(method, [first, second], based, arithmetic="float32", dtype=DType.F32)
+    found = search(suspect, first, second, base)
+    assert found is not None
+    assert (found.made.method, found.made.arithmetic) == (method, "float32")
+    assert found.bits.equal == found.bits.elements
+
+
 @pytest.mark.parametrize("based", [False, True])
 def test_multislerp_is_named_with_its_weights(based: bool) -> None:
     parents = family(children=3)

@@ -22,6 +22,7 @@ from tests.forensics.methods.making import family, merged, search
         (DType.BF16, "mergekit-0.1.5", None),
         (DType.BF16, "mergekit-0.1.4", DType.F32),
         (DType.F32, "mergekit-0.1.5", None),
+        (DType.BF16, "float32", DType.F32),
     ],
 )
 @pytest.mark.parametrize(

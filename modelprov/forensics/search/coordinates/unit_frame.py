@@ -1,9 +1,9 @@
 """The frame between two residual streams from the units of MLPs alone, where embeddings say nothing. Decides nothing.
 
-Embeddings may be another model's, or stand for other tokens. What the vectors of a unit are to each other, and to the
-other units of its layer, no rotation, order or factor changes: units that are alike in it are pairs, the frame is what
-turns one model's gates into the other's, and the pairs found in it make it better. Whether it means anything, layers
-that were not looked at here must tell.
+Embeddings may be another model's, or stand for other tokens. What the vectors of a unit are to each other, to the other
+units of its layer and to the heads of attention, no rotation, order or factor changes: units that are alike in it are
+pairs, the frame is what turns one model's gates into the other's, and the pairs found in it make it better. Whether it
+means anything, MLPs that were not looked at here must tell.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from modelprov.forensics.thresholds import UNITS_TURNED
 MOST = 1 << 28
 """Weights of the gates of one layer that are read: all of a dense one, of many experts none."""
 WORK = 1 << 33
-"""Units times dimensions squared up to which units are held against all others of their layer."""
+"""Units times dimensions squared up to which units are held against all others of their layer; thrice that is done."""
 SEARCHED = 1 << 30
 """Weights of the gates of all layers up to which a layer is looked for under other numbers."""
 ROUNDS = 3
+HEADS = ("q", "k", "v", "o")
 Unit = tuple[Float32, ...]
 """Gates, ups and downs of the same units, a row each; without gates, ups and downs. The first have a sign."""
 
@@ -38,7 +39,8 @@ def unit_frame(own: Matrices, theirs: Matrices, layers: Sequence[tuple[int, int]
             pairs.append((first, second))
     if not pairs:
         return None
-    alike = [(pair, _alike(*map(_standing, pair))[:2]) for pair in pairs]
+    known = _around(own, theirs, layers, pairs)
+    alike = [(pair, _alike(*map(_standing, pair, known))[:2]) for pair in pairs]
     signed = [(unit_rows(second[0][b]), unit_rows(first[0][a])) for (first, second), (a, b) in alike]
     frame = find_frame(*(np.concatenate(side) for side in zip(*signed, strict=True)))
     others = np.concatenate([_cosines(first[1][a], frame.turned(second[1][b])) for (first, second), (a, b) in alike])
@@ -60,13 +62,13 @@ def layers_alike(own: Matrices, theirs: Matrices, layers: Sequence[int]) -> list
     if not known or known[0][1][0].size * len(theirs.decoder.layers) > SEARCHED:
         return []
     whole = len(known[0][1]) == 2  # without gates, lengths and angles are too few
-    standing = [(layer, _standing(units, whole)) for layer, units in known]
+    standing = [(layer, _standing(units, _directions(units) if whole else ())) for layer, units in known]
     best: dict[int, tuple[float, int]] = {}
     for there in theirs.decoder.layers:
         units = _units(theirs, there)
         if units is None or len(units) != len(known[0][1]):
             continue
-        second = _standing(units, whole)
+        second = _standing(units, _directions(units) if whole else ())
         for layer, first in standing:
             distance = float(np.median(_alike(first, second)[2]))
             if layer not in best or distance < best[layer][0]:
@@ -114,25 +116,57 @@ def _alike(first: Float64, second: Float64) -> tuple[Int64, Int64, Float64]:
     return own, to[own], apart[own]
 
 
-def _standing(units: Unit, whole: bool = True) -> Float64:
+def _standing(units: Unit, around: Sequence[Float32]) -> Float64:
     """What no rotation changes of each unit, [n, measures], in deviations from the model's own mean.
 
-    Lengths and angles of its vectors, and of a `whole` layer how much of each lies where the others do. A unit's up and
-    down may be scaled against each other and both negated.
+    Lengths and angles of its vectors, and how much of each lies where the rows of the matrices `around` it do, [m, d]
+    each, as many of them as the work allows. A unit's up and down may be scaled against each other and both negated.
     """
     sizes = [np.maximum(np.linalg.norm(values.astype(np.float64), axis=1), 1e-30) for values in units]
     *gates, ups, downs = units
     columns = [np.log(sizes[-2] * sizes[-1]), _cosines(ups, downs)]
     if gates:
         columns += [np.log(sizes[0]), np.abs(_cosines(gates[0], ups)), np.abs(_cosines(gates[0], downs))]
-    if whole and ups.shape[0] * ups.shape[1] ** 2 <= WORK:
-        directions = [unit_rows(values) for values in units]
-        for own in directions:
+    work = ups.shape[0] * ups.shape[1] ** 2
+    if work <= WORK:
+        directions = _directions(units)
+        for own in around[: len(units) * WORK // work]:
             gram = own.T @ own
             columns += [((values @ gram) * values).sum(axis=1, dtype=np.float64) for values in directions]
     table = np.stack(columns, axis=1)
     spread = table.std(axis=0)
     return np.asarray((table - table.mean(axis=0)) / np.where(spread > 0, spread, 1), np.float64)
+
+
+def _directions(units: Unit) -> list[Float32]:
+    """The vectors of all units, each of length 1."""
+    return [unit_rows(values) for values in units]
+
+
+def _around(
+    own: Matrices, theirs: Matrices, layers: Sequence[tuple[int, int]], pairs: Sequence[tuple[Unit, Unit]]
+) -> tuple[list[Float32], list[Float32]]:
+    """What units are held against, of the suspect and of the parent: the units of all these layers, then the heads.
+
+    Layers that kept their numbers are held against the attention of every layer. It hangs on none of the MLPs that are
+    tested afterwards, and where noise covers what units are to each other, there are many more of its rows.
+    """
+    found: tuple[list[Float32], list[Float32]] = ([], [])
+    for pair in pairs:
+        for side, units in zip(found, pair, strict=True):
+            side.extend(_directions(units))
+    still = all(first == second for first, second in layers)
+    there = [(layer, layer) for layer in own.decoder.layers if layer in theirs.decoder.layers] if still else layers
+    count, hidden = pairs[0][0][0].shape
+    most = len(pairs[0][0]) * WORK // (count * hidden**2)
+    for numbers in there:
+        for kind in HEADS:
+            places = [model.decoder.of(layer, kind) for model, layer in zip((own, theirs), numbers, strict=True)]
+            if len(found[0]) < most and all(place is not None for place in places):
+                for side, model, place in zip(found, (own, theirs), places, strict=True):
+                    assert place is not None
+                    side.append(unit_rows(model.read(place).T if kind == "o" else model.folded(place)))
+    return found
 
 
 def _cosines(first: Float32, second: Float32) -> Float64:

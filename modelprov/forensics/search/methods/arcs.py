@@ -14,7 +14,7 @@ import numpy as np
 from modelprov.checkpoints.formats.dtypes import DType, Float64
 from modelprov.forensics.search.methods.gradients import Allowed, setting
 from modelprov.forensics.search.methods.mixtures import FLOAT32_ERROR, combination, of_tensors, place
-from modelprov.forensics.search.methods.remake import ALL, PRESETS, Made
+from modelprov.forensics.search.methods.remake import ALL, VARIANTS, Made
 from modelprov.forensics.search.methods.snapping import near
 from modelprov.forensics.search.methods.whole import THIN, Whole
 from modelprov.forensics.thresholds import COVERED
@@ -110,7 +110,7 @@ def nuslerp(looks: Sequence[Whole]) -> Iterator[Made]:
                     continue
                 for value in near(t):
                     each = ({"weight": round(1 - value, 12)}, {"weight": value})
-                    for arithmetic, dtype in PRESETS if options else ALL:
+                    for arithmetic, dtype in VARIANTS if options else ALL:
                         yield Made("nuslerp", (first, second), base, each, options, arithmetic, dtype)
 
 

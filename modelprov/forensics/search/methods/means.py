@@ -13,7 +13,7 @@ import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.search.methods.mixtures import combination, of_tensors
-from modelprov.forensics.search.methods.remake import PRESETS, Made
+from modelprov.forensics.search.methods.remake import VARIANTS, Made
 from modelprov.forensics.search.methods.snapping import weightings
 from modelprov.forensics.search.methods.whole import Whole
 
@@ -30,7 +30,7 @@ def karcher(looks: Sequence[Whole]) -> Iterator[Made]:
     """The mean on the sphere of some of the parents."""
     for group in groups(len(looks[0].parents)):
         if of_tensors(looks[0], group).fits:
-            for arithmetic, dtype in PRESETS:
+            for arithmetic, dtype in VARIANTS:
                 yield Made("karcher", group, arithmetic=arithmetic, dtype=dtype)
 
 
@@ -42,7 +42,7 @@ def model_stock(looks: Sequence[Whole]) -> Iterator[Made]:
         for group in (tuple(others[i] for i in picked) for picked in groups(len(others))):
             for options in ({}, {"filter_wise": True}):
                 if options or of_tensors(looks[0], (*group, base)).fits:
-                    for arithmetic, dtype in PRESETS:
+                    for arithmetic, dtype in VARIANTS:
                         yield Made("model_stock", group, base, options=options, arithmetic=arithmetic, dtype=dtype)
 
 
@@ -59,7 +59,7 @@ def multislerp(looks: Sequence[Whole]) -> Iterator[Made]:
                 if 0 in chosen:
                     continue
                 each = tuple({"weight": weight} for weight in chosen)
-                for arithmetic, dtype in PRESETS:
+                for arithmetic, dtype in VARIANTS:
                     yield Made("multislerp", group, base, each, arithmetic=arithmetic, dtype=dtype)
 
 

@@ -18,10 +18,13 @@ from modelprov.recipes.gradients import resolve
 from modelprov.recipes.methods import METHODS, Inputs
 from modelprov.recipes.methods.steps import Real
 
-PRESETS = (("mergekit-0.1.5", None), ("mergekit-0.1.4", None), ("mergekit-0.1.5", DType.F32))
-"""Arithmetic, and the format that is computed in (None: the stored one): what programs in use do."""
-ALL = (*PRESETS, ("float32", DType.F32), ("float64", DType.F32))
 Variant = tuple[str, DType | None]
+VARIANTS: tuple[Variant, ...] = (
+    ("mergekit-0.1.5", None), ("mergekit-0.1.4", None), ("mergekit-0.1.5", DType.F32), ("float32", DType.F32),
+)  # fmt: skip
+"""Arithmetic, and the format that is computed in (None: the stored one): what programs in use do, and at last the
+formula itself in float32, rounded once, as a few lines of anyone's code compute it."""
+ALL: tuple[Variant, ...] = (*VARIANTS, ("float64", DType.F32))
 
 
 @dataclass(frozen=True)

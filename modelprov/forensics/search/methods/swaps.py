@@ -7,12 +7,10 @@ from itertools import permutations
 
 import numpy as np
 
-from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.forensics.search.methods.remake import PRESETS, Made
+from modelprov.forensics.search.methods.remake import ALL, VARIANTS, Made
 from modelprov.forensics.search.methods.whole import Whole
 
 TRIED = 0.3  # of the estimate, around which distances are tried
-FLOAT64 = ("float64", DType.F32)
 
 
 def nearswap(looks: Sequence[Whole]) -> Iterator[Made]:
@@ -28,7 +26,7 @@ def nearswap(looks: Sequence[Whole]) -> Iterator[Made]:
             continue
         estimate = float(np.median(moved[far]))
         for t in _typed(estimate):
-            for arithmetic, dtype in PRESETS:
+            for arithmetic, dtype in VARIANTS:
                 yield Made("nearswap", (other,), base, options={"t": t}, arithmetic=arithmetic, dtype=dtype)
 
 
@@ -53,5 +51,5 @@ def arcee_fusion(looks: Sequence[Whole]) -> Iterator[Made]:
         one, two = (look.parents[parent] == look.suspect for parent in (base, other))
         if (one | two).mean() < 0.5:
             continue
-        for arithmetic, dtype in (*PRESETS, FLOAT64):
+        for arithmetic, dtype in ALL:
             yield Made("arcee_fusion", (other,), base, arithmetic=arithmetic, dtype=dtype)

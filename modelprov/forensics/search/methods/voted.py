@@ -15,7 +15,7 @@ import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.forensics.search.methods.mixtures import combination
-from modelprov.forensics.search.methods.remake import PRESETS, Made, bits, total
+from modelprov.forensics.search.methods.remake import VARIANTS, Made, bits, total
 from modelprov.forensics.search.methods.subsets import MOST_MODELS, Factor, Vectors, taken
 from modelprov.forensics.search.methods.whole import Whole
 
@@ -25,6 +25,7 @@ GAMMAS = (0.01, 0.02, 0.05, 0.1, 0.005, 0.03)
 RANKS = ((0.55, 0.97), (0.75, 0.9))  # sizes, by rank, among which breadcrumbs keeps every element
 NEAR, TYPED = 4e-3, 16  # how far shares may be off, and how many weightings are tried
 SECOND_TRY = 1.0  # share of the bits below which float32 is tried in place of the stored format
+PLAIN = "float32"  # the formula itself, rounded once
 WEIGHTS = tuple(number / 20 for number in (*range(18, 0, -2), *range(19, 0, -2)))
 """That people type, of one model, divided by itself; twice and half of one give the same bits, so tenths come first."""
 STEPS = (0.1, 0.05, 0.02, 0.01)
@@ -136,6 +137,7 @@ def _of_breadcrumbs(looks: Sequence[Whole], base: int, models: tuple[int, ...]) 
     alone = tuple(one.typed for one in found if one is not None)
     if len(alone) == len(models) and taken(vectors, np.array(alone)).explained >= EXPLAINED:
         yield alone
+        yield tuple(round(weight, 2) for weight in alone)  # where rounding at every step moves what is allowed
     for ranks in RANKS:
         weights = _middling(looks, base, models, ranks)
         if weights is not None and taken(vectors, np.array(weights)).explained >= EXPLAINED:
@@ -184,6 +186,9 @@ def climbed(made: Made, look: Whole, name: str) -> Made:
     if bits(found, look).share < SECOND_TRY and look.stored is not DType.F32:
         other = _Climb(replace(made, dtype=DType.F32), look, name).top()
         found = max(found, other, key=lambda one: bits(one, look).share)
+    plain = replace(found, arithmetic=PLAIN, dtype=DType.F32)  # another arithmetic's last bits mislead a climb
+    if bits(found, look).share < SECOND_TRY and bits(plain, look).share >= bits(found, look).share:
+        return _Climb(plain, look, name).top()
     return found
 
 
@@ -239,7 +244,9 @@ def _variants(made: Made, look: Whole) -> Iterator[Made]:
     if any(0 in (own.get("density"), own.get("weight")) for own in made.each):
         return
     near = {one.key: one for one in (made, *(_rounded(made, digits) for digits in (2, 1)))}
-    found = [replace(one, arithmetic=arithmetic, dtype=dtype) for one in near.values() for arithmetic, dtype in PRESETS]
+    found = [
+        replace(one, arithmetic=arithmetic, dtype=dtype) for one in near.values() for arithmetic, dtype in VARIANTS
+    ]
     if max(bits(one, look).share for one in found) >= PROMISING:
         yield from found
 
