@@ -7,10 +7,6 @@
 
 #include "words.h"
 
-#define JOINED(a, b) a##_##b
-#define NAMED(a, b) JOINED(a, b)
-#define EXPORT(name) NAMED(modelprov_##name, VARIANT)
-
 static const double TINY = 1e-27; /* below this, squares may have been lost to underflow: add in float64 instead */
 
 static double dot(const float *a, const float *b, int64_t m) {
