@@ -63,6 +63,7 @@ ARGUMENTS = {
     "choose": [_POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER, _POINTER],
     "thin": [_POINTER, _POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER, _POINTER, _POINTER],
     "thin_by_bits": [_POINTER, _POINTER, _INTEGER, _INTEGER, *[_POINTER] * 5],
+    "blended": [_POINTER, _POINTER, _INTEGER, _POINTER, ctypes.c_float, _INTEGER, _INTEGER, _POINTER],
     "pack_bf16": [_POINTER, _INTEGER, _POINTER],
     "moved": [
         _POINTER, _POINTER, _INTEGER, _INTEGER, _POINTER, _INTEGER, _INTEGER, ctypes.c_float, _INTEGER, _INTEGER,
@@ -90,6 +91,7 @@ class Native:
     _choose: Any
     _thin: Any
     _thin_by_bits: Any
+    _blended: Any
     _pack_bf16: Any
     _moved: Any
     _send_windows: Any
@@ -202,6 +204,17 @@ class Native:
         self._thin_by_bits(
             tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), held.ctypes.data, held[2:].ctypes.data,
             places.ctypes.data, bits.ctypes.data, out.ctypes.data,
+        )  # fmt: skip
+
+    def blended(
+        self, x: Float32, y: Float32, factors: tuple[float, float], divisor: float, code: int, out_code: int,
+        out: Float32,
+    ) -> None:  # fmt: skip
+        """Fill `out` [n] with `x` [n] and `y` [n] times their factors, added, and divided unless `divisor` is 0."""
+        held = np.array(factors, np.float32)
+        self._blended(
+            x.ctypes.data, y.ctypes.data, x.size, held.ctypes.data, float(divisor), int(code), int(out_code),
+            out.ctypes.data,
         )  # fmt: skip
 
     def pack_bf16(self, values: Float32, out: Bytes) -> None:

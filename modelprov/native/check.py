@@ -21,7 +21,7 @@ COUNT = 4203  # a run of 4,096 elements and a part of another, whose length is t
 INFINITE = 4150
 BF16, F16, F32 = range(3)
 ARITHMETICS = 9
-MERGING = "efae904a38820bf420eea29bb025d1eab4f43810c70f741371f69701fbf02445"
+MERGING = "c0d9b3a9898d0c41226563075a82ae7601528557d73c561d9567b9f4c9b8e988"
 """Of the loops of merges (`merging.c`, `sizes.c`, `choosing.c`)."""
 SHIFTS = {BF16: 16, F16: 13, F32: 0}
 """Lowest bits of a float32 that numbers of a format do not use."""
@@ -101,6 +101,9 @@ def merging_digest(of: Native) -> str:
         out = np.empty(COUNT, np.float32)
         for vote, normalize, scale in ((True, True, 1.0), (False, True, 1.3), (True, False, 0.7)):
             of.moved(base, changes, np.array([0.7, -0.2], np.float32), vote, normalize, scale, code, BF16, out)
+            seen.update(out.tobytes())
+        for divisor, out_code in ((0.0, BF16), (0.9, code)):
+            of.blended(tensor, base, (0.7, 0.4), divisor, code, out_code, out)
             seen.update(out.tobytes())
         raw, made = np.stack([_stored(_values(n, code), code) for n in (1, 2)]), np.zeros(4 * COUNT, np.uint8)
         codes, order = np.array([code, code], np.int64), np.array([1, 0], np.int64)

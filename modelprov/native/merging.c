@@ -53,6 +53,31 @@ static inline __attribute__((always_inline)) float in_format(float value, int64_
     return code == BF16 ? to_bf16(value) : code == F16 ? to_f16(value) : value;
 }
 
+/* `out` [n] = x times one factor plus y times another, and that divided unless `divisor` is 0; every operation is
+ * rounded, and the last result to `out_code`. */
+void EXPORT(blended)(
+    const float *x, const float *y, int64_t n, const float *factors, float divisor, int64_t code, int64_t out_code,
+    float *out
+) {
+    const float first = factors[0], second = factors[1];
+    for (int64_t at = 0; at < n; at += ROW) {
+        const int64_t m = n - at < ROW ? n - at : ROW;
+        const float *a = x + at, *b = y + at;
+        float one[ROW], other[ROW], *restrict row = out + at;
+        for (int64_t i = 0; i < m; i++) one[i] = a[i] * first;
+        for (int64_t i = 0; i < m; i++) other[i] = b[i] * second;
+        round_all(one, m, code);
+        round_all(other, m, code);
+        for (int64_t i = 0; i < m; i++) row[i] = one[i] + other[i];
+        round_all(row, m, code);
+        if (divisor != 0.0f) {
+            for (int64_t i = 0; i < m; i++) row[i] = row[i] / divisor;
+            round_all(row, m, code);
+        }
+        if (out_code != code) round_all(row, m, out_code);
+    }
+}
+
 typedef struct {
     const float *changes, *weights;
     int64_t stride, k;
