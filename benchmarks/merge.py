@@ -195,7 +195,9 @@ def main() -> None:
     text = json.dumps(result, indent=2)
     print(text)
     if given.json:
-        given.json.write_text(text + "\n")
+        held = json.loads(given.json.read_text()) if given.json.exists() else {}
+        kept = {"large tensors": held["large tensors"]} if "large tensors" in held else {}  # of merge_large.py
+        given.json.write_text(json.dumps(result | kept, indent=2) + "\n")
 
 
 def _ratios(one: dict[str, float], floor: dict[str, float]) -> dict[str, float]:
@@ -210,7 +212,7 @@ def recipe_of(method: str, one: Path, other: Path) -> str:
     return WITH_BASE.format(method=method, one=one, other=other, parameters=parameters)
 
 
-def write_family(folder: Path, gigabytes: float, vocabulary: int) -> tuple[Path, Path]:
+def write_family(folder: Path, gigabytes: float, vocabulary: int, *, tied: bool = False) -> tuple[Path, Path]:
     """Two checkpoints of about so many gigabytes each, laid out and configured as a Llama, as mergekit knows it."""
     hidden, middle = 2048, 5632
     layer = {
@@ -218,7 +220,9 @@ def write_family(folder: Path, gigabytes: float, vocabulary: int) -> tuple[Path,
         "mlp.up_proj": (middle, hidden), "post_attention_layernorm": (hidden,),
         **{f"self_attn.{letter}_proj": (hidden, hidden) for letter in "koqv"},
     }  # fmt: skip
-    outer = {"lm_head": (vocabulary, hidden), "model.embed_tokens": (vocabulary, hidden), "model.norm": (hidden,)}
+    outer = {"model.embed_tokens": (vocabulary, hidden), "model.norm": (hidden,)}
+    if not tied:
+        outer = {"lm_head": (vocabulary, hidden)} | outer
     fixed, each = (2 * sum(math.prod(shape) for shape in part.values()) for part in (outer, layer))
     layers = max(1, round((gigabytes * 1e9 - fixed) / each))
     shapes = outer | {f"model.layers.{n}.{name}": shape for n in range(layers) for name, shape in layer.items()}
@@ -226,7 +230,7 @@ def write_family(folder: Path, gigabytes: float, vocabulary: int) -> tuple[Path,
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": hidden,
         "intermediate_size": middle,
         "num_attention_heads": 16, "num_key_value_heads": 16, "num_hidden_layers": layers, "vocab_size": vocabulary,
-        "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "hidden_act": "silu", "tie_word_embeddings": False,
+        "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "hidden_act": "silu", "tie_word_embeddings": tied,
         "torch_dtype": "bfloat16",
     }  # fmt: skip
     blocks = random_blocks(32 << 20, 0)

@@ -6,6 +6,7 @@ are those that the project set itself; what has none is shown for comparison.
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ Result = Mapping[str, Any]
 KERNEL_TARGET, PASS_TARGET, COLD_TARGET, LINK_TARGET = 0.60, 0.80, 0.90, 0.60
 NO_SLOWER = 0.95
 """No slower, as far as a machine that others use can say."""
+MERGEKIT_TIMES = 10.0
+"""How much less of a processor than mergekit a merge with large tensors is to take."""
 HELP_SECONDS, BESIDE_SECONDS, SMALL_TENSOR = 0.25, 0.7, 30.0
 MANY_SECONDS = {"aligning tensors": 1.0, "judging": 2.0, "assembling the report": 1.0}
 
@@ -115,6 +118,11 @@ def of_merge(result: Result) -> Iterator[Ratio]:
     if "ratio to mergekit" in result:
         told = f"mergekit: {result['medians']['mergekit']['wall']:.1f} s"
         yield Ratio("Merge", f"the same against mergekit, {size}", result["ratio to mergekit"]["wall"], told)
+    for method, found in result.get("large tensors", {}).items():
+        spent = statistics.median(pair["modelprov"]["cpu"] for pair in found["pairs"])
+        name = f"{method} of a tensor of 1.1 GB by mergekit"
+        told = f"modelprov: {spent:.1f} s of a processor"
+        yield Ratio("Merge", name, found["mergekit / modelprov"]["cpu"]["median"], told, MERGEKIT_TIMES)
 
 
 def of_remote(result: Result) -> Iterator[Ratio]:

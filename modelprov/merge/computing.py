@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -60,9 +61,25 @@ class Computer:
                 self._block(tensor, piece, at - piece.first, m, out[place : place + m * size])
 
     def whole(self, tensor: Planned, out: memoryview) -> None:
-        """Fill `out` with the stored bytes of the whole tensor, at once, as methods need that look at all of it."""
-        inputs = self._inputs(tensor, self._values(tensor, 0, elements_of(tensor)))
-        self._stored(tensor, lambda: self.plan.method.merge(inputs), out)
+        """Fill `out` with the stored bytes of the whole tensor, as methods need that look at all of it.
+
+        Where passes give its bits it is passed over in memory: what is made of a block stays in the cache.
+        """
+        count, passes, block = elements_of(tensor), self.plan.method.passes, self.block(tensor)
+        values, size = self._values(tensor, 0, count), DType(tensor.format).size
+        if passes is None or not 0 < block < count:
+            inputs = self._inputs(tensor, values)
+            self._stored(tensor, lambda: self.plan.method.merge(inputs), out)
+        else:
+
+            def blocks(start: int) -> Iterator[tuple[int, Inputs]]:
+                for first in range(start, count, block):
+                    yield first, self._inputs(tensor, [one[first : first + block] for one in values])
+
+            merge_block = passes.look(Whole(self._about(tensor), count, blocks))
+            for first, inputs in blocks(0):
+                part = out[first * size : (first + block) * size]
+                self._stored(tensor, partial(merge_block, first, inputs), part)
         self._check_finite(tensor, 0, np.frombuffer(out, np.uint8), [])
 
     def block(self, tensor: Planned) -> int:
@@ -113,7 +130,11 @@ class Computer:
         """Fill `out` with the stored bytes of what a method merges; the values are lost."""
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is said in words, with its place
             merged = np.ascontiguousarray(merge().ravel(), np.float32)
-            pack_into(merged, DType(tensor.format), np.frombuffer(out, np.uint8))
+        library, filled = for_merging(), np.frombuffer(out, np.uint8)
+        if library is not None and tensor.format == DType.BF16:
+            library.pack_bf16(merged, filled)
+        else:
+            pack_into(merged, DType(tensor.format), filled)
 
     def _values(self, tensor: Planned, first: int, count: int, *, again: bool = False) -> list[npt.NDArray[np.float32]]:
         """Elements of every model's tensor, in memory that is used `again` or not."""

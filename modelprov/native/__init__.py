@@ -25,7 +25,7 @@ Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.uint32]
-Items = npt.NDArray[np.uint64]
+Items = npt.NDArray[np.uint32]
 
 CHOICE = "MODELPROV_KERNEL"
 """In the environment: `numba` leaves the C kernels aside."""
@@ -68,10 +68,12 @@ ARGUMENTS = {
     "load": [_POINTER, _INTEGER, _INTEGER, _POINTER],
     "weighted": [_INTEGER, _POINTER, _INTEGER, _INTEGER, *[_POINTER] * 3, _INTEGER, _INTEGER, _POINTER],
     "count_sizes": [_POINTER, _POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER],
-    "fill_items": [_POINTER, _POINTER, *[_INTEGER] * 4, _POINTER],
-    "choose": [_POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER],
+    "fill_items": [_POINTER, _POINTER, *[_INTEGER] * 4, *[_POINTER] * 3],
+    "choose": [_POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER, _POINTER],
     "thin": [_POINTER, _POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER, _POINTER, _POINTER],
-    "thin_by_bits": [_POINTER, _POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER, _POINTER],
+    "thin_by_bits": [_POINTER, _POINTER, _INTEGER, _INTEGER, *[_POINTER] * 5],
+    "blended": [_POINTER, _POINTER, _INTEGER, _POINTER, ctypes.c_float, _INTEGER, _INTEGER, _POINTER],
+    "pack_bf16": [_POINTER, _INTEGER, _POINTER],
     "moved": [
         _POINTER, _POINTER, _INTEGER, _INTEGER, _POINTER, _INTEGER, _INTEGER, ctypes.c_float, _INTEGER, _INTEGER,
         _INTEGER, _POINTER,
@@ -101,6 +103,8 @@ class Native:
     _choose: Any
     _thin: Any
     _thin_by_bits: Any
+    _blended: Any
+    _pack_bf16: Any
     _moved: Any
     _send_windows: Any
 
@@ -194,20 +198,25 @@ class Native:
         self._count_sizes(tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), int(known), bins.ctypes.data)
 
     def fill_items(
-        self, tensor: Float32, base: Float32, code: int, first: int, largest_first: bool, items: Items
-    ) -> None:
-        """Fill `items` uint64 [n] with what `choose` sorts: the sizes of such changes, from place `first` on."""
+        self, tensor: Float32, base: Float32, code: int, key: tuple[int, int], ties: Int64, numbers: Int64, items: Items
+    ) -> None:  # fmt: skip
+        """Fill `items` uint32 [n] with what `choose` sorts: the sizes of such changes, and which tie is which.
+
+        A `key` is said by how far bits are shifted, and by what they are taken from (below 0: they are the key). `ties`
+        [2, 2] are keys and numbers of those at the borders, `numbers` [2] how many of either came before, and after.
+        """
         self._fill_items(
-            tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), int(first), bool(largest_first),
-            items.ctypes.data,
+            tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), *map(int, key), ties.ctypes.data,
+            numbers.ctypes.data, items.ctypes.data,
         )  # fmt: skip
 
-    def choose(self, items: Items, start: int, stop: int, bits: Bytes) -> None:
-        """Set the `bits` (big-endian) of the places that an introsort of `items` [n] puts at `start` to `stop`.
+    def choose(self, items: Items, start: int, stop: int, ties: Int64, bits: Bytes) -> None:
+        """Set the `bits` of the ties that an introsort of `items` [n] puts at `start` to `stop`.
 
-        It takes the steps of the GNU C++ library's `std::sort`, as far as they decide this; `items` are moved.
+        The lowest bit of a byte is the first; those of the second of the `ties` follow those of the first. It takes the
+        steps of the GNU C++ library's `std::sort`, as far as they decide this; `items` are moved.
         """
-        self._choose(items.ctypes.data, items.size, int(start), int(stop), bits.ctypes.data)
+        self._choose(items.ctypes.data, items.size, int(start), int(stop), ties.ctypes.data, bits.ctypes.data)
 
     def thin(
         self, tensor: Float32, base: Float32, code: int, first: int, cuts: tuple[float, float],
@@ -220,11 +229,35 @@ class Native:
             places.ctypes.data, out.ctypes.data,
         )  # fmt: skip
 
-    def thin_by_bits(self, tensor: Float32, base: Float32, code: int, first: int, bits: Bytes, out: Float32) -> None:
-        """Fill `out` [n] with the changes whose bits are set, from number `first` of `bits` on, 0 elsewhere."""
+    def thin_by_bits(
+        self, tensor: Float32, base: Float32, code: int, bounds: tuple[float, float], ties: tuple[float, float],
+        numbers: tuple[int, int], bits: Bytes, out: Float32,
+    ) -> None:  # fmt: skip
+        """Fill `out` [n] with the changes whose sizes are within `bounds`, 0 elsewhere; of `ties` by their bits.
+
+        `numbers` are those of the first of either tie that may be here, among the `bits`, which eight bytes follow.
+        """
+        held = np.array([*bounds, *ties], np.float32)
+        places = np.array(numbers, np.int64)
         self._thin_by_bits(
-            tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), int(first), bits.ctypes.data, out.ctypes.data
-        )
+            tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), held.ctypes.data, held[2:].ctypes.data,
+            places.ctypes.data, bits.ctypes.data, out.ctypes.data,
+        )  # fmt: skip
+
+    def blended(
+        self, x: Float32, y: Float32, factors: tuple[float, float], divisor: float, code: int, out_code: int,
+        out: Float32,
+    ) -> None:  # fmt: skip
+        """Fill `out` [n] with `x` [n] and `y` [n] times their factors, added, and divided unless `divisor` is 0."""
+        held = np.array(factors, np.float32)
+        self._blended(
+            x.ctypes.data, y.ctypes.data, x.size, held.ctypes.data, float(divisor), int(code), int(out_code),
+            out.ctypes.data,
+        )  # fmt: skip
+
+    def pack_bf16(self, values: Float32, out: Bytes) -> None:
+        """Fill `out` uint8 [2 n] with the stored bytes of numbers that bf16 holds."""
+        self._pack_bf16(values.ctypes.data, values.size, out.ctypes.data)
 
     def moved(
         self, base: Float32, changes: Float32, weights: Float32, vote: bool, normalize: bool, scale: float,

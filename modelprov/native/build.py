@@ -18,21 +18,10 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LIBRARY = "kernels.so"
-UNITS = ("moments.c", "merging.c", "searching.c")
+UNITS = ("moments.c", "searching.c", "merging.c", "sizes.c", "choosing.c")
 """What is compiled once for every variant."""
-SOURCES = (
-    "formats.h",
-    "vectors.h",
-    "arithmetics.h",
-    "bf16.h",
-    "work.h",
-    "plain.h",
-    "words.h",
-    *UNITS,
-    "windows.c",
-    "dispatch.c",
-    "build.py",
-)
+HEADERS = ("formats.h", "vectors.h", "arithmetics.h", "bf16.h", "work.h", "plain.h", "words.h", "changes.h")
+SOURCES = (*HEADERS, *UNITS, "windows.c", "dispatch.c", "build.py")
 FLAGS = (
     "-std=c11", "-O3", "-fPIC", "-fvisibility=default", "-Wno-psabi", "-ffp-contract=off", "-fno-math-errno",
     "-fno-trapping-math",

@@ -21,8 +21,10 @@ COUNT = 4203  # a run of 4,096 elements and a part of another, whose length is t
 INFINITE = 4150
 BF16, F16, F32 = range(3)
 ARITHMETICS = 9
-MERGING = "e4373d4e74b18c08187b5201aa5cb9f5cb2b35ac02b40761f1493e8f474b7142"
-"""Of the loops of merges (`merging.c`)."""
+MERGING = "c0d9b3a9898d0c41226563075a82ae7601528557d73c561d9567b9f4c9b8e988"
+"""Of the loops of merges (`merging.c`, `sizes.c`, `choosing.c`)."""
+SHIFTS = {BF16: 16, F16: 13, F32: 0}
+"""Lowest bits of a float32 that numbers of a format do not use."""
 KEPT = {BF16: 0x80FF0000, F16: 0x80FFE000, F32: 0x80FFFFFF}
 """Bits of a float32 between 0.0078 and 0.0313, of either sign, that a format holds."""
 SEGMENTS = ((BF16,) * 3, (F16,) * 3, (F32,) * 3, (BF16,) * 2, (BF16, F32, F16, BF16), (F16, F32))
@@ -92,26 +94,47 @@ def merging_digest(of: Native) -> str:
         tensor, base = (np.empty(COUNT, np.float32) for _ in range(2))
         for number, out in enumerate((tensor, base)):
             of.load(_stored(_values(number, code), code), code, out)
-        bins, items = np.zeros((4, 1 << 16), np.uint32), np.empty(COUNT, np.uint64)
+        bins, change = np.zeros((4, 1 << 16), np.uint32), np.empty((3, COUNT), np.float32)
         of.count_sizes(tensor, base, code, -1, bins)
         of.count_sizes(tensor, base, code, int(np.argmax(bins.sum(0)[1:])) + 1, bins)
-        of.fill_items(tensor, base, code, 0, True, items)
-        bits = np.zeros(-(-COUNT // 8), np.uint8)
-        of.choose(items, COUNT // 5, COUNT // 2, bits)
-        changes = np.empty((2, COUNT), np.float32)
-        of.thin(tensor, base, code, 3, (0.0078125, 0.03), (COUNT // 2, -1), changes[0])
-        of.thin_by_bits(tensor, base, code, 0, bits, changes[1])
-        seen.update(bins.sum(0).tobytes() + bits.tobytes() + changes.tobytes())
+        of.thin(tensor, base, code, 3, (0.0078125, 0.03), (COUNT // 2, -1), change[0])
+        seen.update(bins.sum(0).tobytes() + change[0].tobytes() + _chosen(of, tensor, base, code, change[1:]))
+        changes = change[:2]
         out = np.empty(COUNT, np.float32)
         for vote, normalize, scale in ((True, True, 1.0), (False, True, 1.3), (True, False, 0.7)):
             of.moved(base, changes, np.array([0.7, -0.2], np.float32), vote, normalize, scale, code, BF16, out)
             seen.update(out.tobytes())
+        for divisor, out_code in ((0.0, BF16), (0.9, code)):
+            of.blended(tensor, base, (0.7, 0.4), divisor, code, out_code, out)
+            seen.update(out.tobytes())
         raw, made = np.stack([_stored(_values(n, code), code) for n in (1, 2)]), np.zeros(4 * COUNT, np.uint8)
         codes, order = np.array([code, code], np.int64), np.array([1, 0], np.int64)
+        if code == BF16:
+            of.pack_bf16(tensor, made)
         for arithmetic, out_code in ((0, BF16), (1, BF16), (5, BF16), (1, F32)):
             of.weighted(arithmetic, raw, codes, np.array(WEIGHTS[2]), order, out_code, COUNT, made)
             seen.update(made.tobytes())
     return seen.hexdigest()
+
+
+def _chosen(
+    of: Native, tensor: npt.NDArray[np.float32], base: npt.NDArray[np.float32], code: int,
+    change: npt.NDArray[np.float32],
+) -> bytes:  # fmt: skip
+    """What a sort puts in the middle, with the two most frequent sizes as ties; the changes [2, n] thinned, and all."""
+    shift, bits = SHIFTS[code], np.zeros(COUNT // 8 + 9, np.uint8)
+    top = (1 << 31 - shift) - 1
+    of.thin_by_bits(tensor, base, code, (-1.0, np.inf), (np.nan, np.nan), (0, 0), bits, change[1])
+    keys, counts = np.unique(top - (np.abs(change[1]).view(np.uint32) >> shift).astype(np.int64), return_counts=True)
+    often = np.sort(np.argsort(-counts, kind="stable")[:2])
+    ties, numbers = np.ascontiguousarray(np.stack([keys[often], counts[often]], 1)), np.zeros(2, np.int64)
+    items = np.empty(COUNT, np.uint32)
+    of.fill_items(tensor, base, code, (shift, top), ties, numbers, items)
+    filled = items.tobytes()
+    of.choose(items, COUNT // 5, COUNT // 5 * 4, ties, bits)
+    small, large = ((top - ties[::-1, 0]) << shift).astype(np.uint32).view(np.float32)
+    of.thin_by_bits(tensor, base, code, (small, np.inf), (large, small), (0, ties[0, 1]), bits, change[0])
+    return filled + numbers.tobytes() + bits.tobytes() + change.tobytes()
 
 
 def same_bits(of: Native) -> bool:

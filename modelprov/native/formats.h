@@ -16,6 +16,11 @@
 #error "float arithmetic must round to float"
 #endif
 
+/* Every function that Python calls is there once for each variant. */
+#define JOINED(a, b) a##_##b
+#define NAMED(a, b) JOINED(a, b)
+#define EXPORT(name) NAMED(modelprov_##name, VARIANT)
+
 enum { BF16 = 0, F16 = 1, F32 = 2, F64 = 3 }; /* DType.code */
 
 static inline uint32_t bits_of(float value) {

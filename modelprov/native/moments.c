@@ -8,10 +8,6 @@
 #include "plain.h"
 #include "words.h"
 
-#define JOINED(a, b) a##_##b
-#define NAMED(a, b) JOINED(a, b)
-#define EXPORT(name) NAMED(modelprov_##name, VARIANT)
-
 static const double TINY = 1e-27; /* below this, squares may have been lost to underflow: add in float64 instead */
 
 static void decode_all(const Work *work, int64_t s, int64_t first, int64_t m, float *values) {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32
+from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType
 from modelprov.native import for_merging
 from modelprov.recipes.methods.interface import Float32, Inputs
 from modelprov.recipes.methods.steps import Real, Steps, compiled, stored
@@ -37,6 +37,24 @@ def moved(
     if scale != 1:
         change = step(change * step.exact(scale))
     return stored(step(base + change), inputs.out_dtype)
+
+
+def blended(
+    x: Real, y: Real, factors: tuple[Real, Real], divisor: Real | None, dtype: DType | None, step: Steps
+) -> Float32 | None:
+    """Two tensors [n] times their factors [1], added, and divided by a `divisor` [1] that is not 0, each step rounded.
+
+    The last result is rounded to `dtype`. None where no loop in C does it.
+    """
+    library = for_merging() if step.working is np.float32 and dtype in WITHIN_FLOAT32 else None
+    if library is None or dtype is None:
+        return None
+    out = np.empty(x.size, np.float32)
+    numbers = float(factors[0].item()), float(factors[1].item())
+    by = 0.0 if divisor is None else float(divisor.item())
+    a, b = (np.ascontiguousarray(row, np.float32).reshape(-1) for row in (x, y))
+    library.blended(a, b, numbers, by, step.dtype.code, dtype.code, out)
+    return out
 
 
 def _combined(deltas: list[Real], weights: Real, normalize: bool, vote: bool, step: Steps) -> Real:

@@ -26,6 +26,29 @@ HELD = (TABLES + REMEMBERED) * BINS * 4
 """Bytes that a cut takes while it is looked for."""
 
 
+@dataclass(frozen=True)
+class Cut:
+    """The size at which the largest changes end: `wanted` of the `equal` ones of this size are among them.
+
+    A size of -1 is below all, an infinite one above; nothing equals them.
+    """
+
+    size: float
+    wanted: int = 0
+    equal: int = 0
+
+    @property
+    def divides(self) -> bool:
+        """Whether some of this size are among the largest, and others are not."""
+        return 0 < self.wanted < self.equal
+
+    @property
+    def below(self) -> float:
+        """What is larger is among the largest; of ties, only those that are no ties are meant."""
+        whole = self.equal > 0 and self.wanted == self.equal
+        return float(np.nextafter(np.float32(self.size), np.float32(-1))) if whole else self.size
+
+
 @dataclass
 class _Search:
     """A cut: of which model, the largest that are wanted, those left at the known bits, and what was counted when."""
@@ -37,18 +60,38 @@ class _Search:
     before: list[tuple[int, npt.NDArray[np.uint32]]] = field(default_factory=list)
 
 
+def cuts_of_changes(library: Native, whole: Whole, wanted: Sequence[tuple[int, int]], step: Steps) -> list[Cut]:
+    """For each (model, count) the size at which the `count` largest changes of that model from the base end."""
+    searches = _searched(library, whole, wanted, step)
+    return [
+        Cut(_size(searches[n], step), searches[n].left, searches[n].equal)
+        if n in searches
+        else Cut(-1.0 if count >= whole.count else np.inf)
+        for n, (_, count) in enumerate(wanted)
+    ]
+
+
 def kept_of_changes(library: Native, whole: Whole, wanted: Sequence[tuple[int, int]], step: Steps) -> list[Kept]:
     """For each (model, count) the `count` largest changes of that model from the base."""
     found = {n: ALL if count >= whole.count else NONE for n, (_, count) in enumerate(wanted)}
-    searches = {n: _Search(*wanted[n]) for n in found if 0 < wanted[n][1] < whole.count}
-    for _ in range(1 if step.dtype is DType.BF16 else 2) if searches else ():  # bf16 has no lower bits
-        _refine(library, whole, list(searches.values()), step)
-    for n, search in searches.items():
-        bits = search.known << 16 if step.dtype is DType.BF16 else search.known
-        cut = float(np.array(bits, np.uint32).view(np.float32))
+    for n, search in _searched(library, whole, wanted, step).items():
+        cut = _size(search, step)
         last = whole.count if search.left == search.equal else _last(whole, search, cut, step)
         found[n] = Kept(cut, last)
     return [found[n] for n in range(len(wanted))]
+
+
+def _searched(library: Native, whole: Whole, wanted: Sequence[tuple[int, int]], step: Steps) -> dict[int, _Search]:
+    """The cuts, by place in `wanted`, of those that keep some and not all."""
+    searches = {n: _Search(*pair) for n, pair in enumerate(wanted) if 0 < pair[1] < whole.count}
+    for _ in range(1 if step.dtype is DType.BF16 else 2) if searches else ():  # bf16 has no lower bits
+        _refine(library, whole, list(searches.values()), step)
+    return searches
+
+
+def _size(search: _Search, step: Steps) -> float:
+    bits = search.known << 16 if step.dtype is DType.BF16 else search.known
+    return float(np.array(bits, np.uint32).view(np.float32))
 
 
 def _refine(library: Native, whole: Whole, searches: Sequence[_Search], step: Steps) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from modelprov.errors import UsageError
 from modelprov.recipes.methods import steps
 from modelprov.recipes.methods.choosing import steps_of
+from modelprov.recipes.methods.combining import blended
 from modelprov.recipes.methods.interface import (
     Float32,
     Inputs,
@@ -66,8 +67,13 @@ def look(whole: Whole) -> MergeBlock:
         cosine.add(step(u * v))
     found = cosine.result()[None]
 
+    factors, divisor = _line(found, _share(about), step)
+
     def merge_block(_first: int, inputs: Inputs) -> Float32:
         (x, y), base = directions(inputs, step)
+        made = None if base is not None else blended(x, y, factors, divisor, about.out_dtype, step)
+        if made is not None:
+            return made
         merged = _great_circle(x[None], y[None], found, _share(inputs), step)
         return placed(merged.reshape(-1), base, inputs, step)
 
@@ -94,11 +100,24 @@ def _share(inputs: Inputs) -> float:
     return weights[1] / sum(weights)
 
 
+def _factors(cosine: Real, t: float, step: Steps) -> tuple[tuple[Real, Real], Real]:
+    """The sines of the shares of the angles whose cosines are given, and of the angles."""
+    angle = step.arccosine(np.clip(cosine, -1, 1))
+    first, second = (step.sine(step(angle * step.exact(share))) for share in (1 - t, t))
+    return (first, second), step.sine(angle)
+
+
+def _line(cosine: Real, t: float, step: Steps) -> tuple[tuple[Real, Real], Real | None]:
+    """Factors of two vectors, the cosine [1, 1] of whose angle is given, and what their sum is divided by."""
+    factors, sine = _factors(cosine, t, step)
+    if abs(float(sine.item())) < SMALLEST:
+        return (step.exact(1 - t), step.exact(t)), None
+    return factors, sine
+
+
 def _great_circle(x: Real, y: Real, cosine: Real, t: float, step: Steps) -> Real:
     """The point at share `t` between the rows of `x` and `y` [rows, n], the cosines of whose angles are [rows, 1]."""
-    angle = step.arccosine(np.clip(cosine, -1, 1))
-    sine = step.sine(angle)
-    first, second = (step.sine(step(angle * step.exact(share))) for share in (1 - t, t))
+    (first, second), sine = _factors(cosine, t, step)
     curved = step.divide(step(step(first * x) + step(second * y)), sine)
     parallel = np.abs(sine) < SMALLEST
     if not parallel.any():

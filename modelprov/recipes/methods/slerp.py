@@ -16,6 +16,7 @@ import numpy as np
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.recipes.methods import steps
 from modelprov.recipes.methods.choosing import program_steps, steps_of
+from modelprov.recipes.methods.combining import blended
 from modelprov.recipes.methods.interface import PRESETS, Float32, Inputs, MergeBlock, Method, Parameter, Passes, Whole
 from modelprov.recipes.methods.steps import FLOAT32, FLOAT64, Real, Steps, based, stored
 from modelprov.recipes.methods.totals import length, reproducible, total
@@ -86,12 +87,19 @@ def _ends(inputs: Inputs, step: Steps) -> tuple[Real, Real]:
 def _point(base: Real, other: Real, cosine: float, inputs: Inputs, step: Steps) -> Float32:
     t = float(inputs.options["t"])
     if abs(cosine) > PARALLEL:
-        return stored(_straight(base, other, t, step, inputs.arithmetic), inputs.out_dtype)
+        return _blended(base, other, _shares(t, step, inputs.arithmetic), inputs, step)
     around = program_steps(DType.F32) if inputs.arithmetic == "mergekit-0.1.5" and step is FLOAT32 else step
     angle = around.arccosine(step.exact([cosine]))
     sine, part = around.sine(angle), step(angle * step.exact(t))
     first, second = step(around.sine(step(angle - part)) / sine), step(around.sine(part) / sine)
-    return stored(step(step(first * base) + step(second * other)), inputs.out_dtype)
+    return _blended(base, other, (first, second), inputs, step)
+
+
+def _blended(base: Real, other: Real, factors: tuple[Real, Real], inputs: Inputs, step: Steps) -> Float32:
+    found = blended(base, other, factors, None, inputs.out_dtype, step)
+    if found is not None:
+        return found
+    return stored(step(step(factors[0] * base) + step(factors[1] * other)), inputs.out_dtype)
 
 
 def _chunked_length(values: Real, step: Steps) -> Real:
@@ -118,12 +126,10 @@ def _numpy_cosine(base: Real, other: Real) -> float:
     return float(np.sum(first * second))
 
 
-def _straight(base: Real, other: Real, t: float, step: Steps, arithmetic: str) -> Real:
-    """The straight line, both ends weighed; mergekit 0.1.5 takes 1 - t from t in float32."""
+def _shares(t: float, step: Steps, arithmetic: str) -> tuple[Real, Real]:
+    """Factors of both ends on the straight line; mergekit 0.1.5 takes 1 - t from t in float32."""
     share = step.exact(t)
-    if arithmetic == "mergekit-0.1.5":
-        return step(step(step(1 - share) * base) + step(share * other))
-    return step(step(step.exact(1 - t) * base) + step(share * other))
+    return (step(1 - share) if arithmetic == "mergekit-0.1.5" else step.exact(1 - t)), share
 
 
 METHOD = Method(

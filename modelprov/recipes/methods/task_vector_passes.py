@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from modelprov.native import Native, for_merging
 from modelprov.recipes.methods import steps
@@ -19,7 +18,7 @@ from modelprov.recipes.methods.choosing import steps_of
 from modelprov.recipes.methods.combining import moved
 from modelprov.recipes.methods.counting import HELD, kept_of_changes
 from modelprov.recipes.methods.interface import Float32, Inputs, MergeBlock, Passes, Whole
-from modelprov.recipes.methods.introsort import ITEM, between, bits_of, sorter
+from modelprov.recipes.methods.introsort import ITEM, between, chosen, sorter
 from modelprov.recipes.methods.reused import Reused
 from modelprov.recipes.methods.selection import Kept, kept
 from modelprov.recipes.methods.sparsify import enlarged, rank_chances
@@ -30,7 +29,6 @@ from modelprov.recipes.methods.totals import Sizes
 SMALL_BLOCK = 1 << 18
 """Elements of a block where loops in C take it: what they share stays in the processor's cache."""
 _OWN = Reused()
-Bytes = npt.NDArray[np.uint8]
 Thin = Callable[[int, Inputs], tuple[Real, "list[Real] | Real"]]
 """Place of a block's first element and the block: its base, and what is kept of every task vector, 0 elsewhere."""
 
@@ -129,30 +127,19 @@ def _between(delta: Real, first: int, outliers: Kept, inside: Kept, step: Steps)
 
 
 def _sorted(whole: Whole, step: Steps, library: Native) -> Thin:
-    """By the places that the program's sort gives them, which are found for one model after the other."""
+    """By the places that the program's sort gives them."""
     about, count = whole.about, whole.count
-    chosen: list[Bytes | None] = []
-    items: npt.NDArray[np.uint64] | None = None
+    ascending = "gamma" in about.models[0]
+    wanted: list[tuple[int, int]] = []
     for number in range(len(about.models)):
         dropped, share = _shares(about, number, count)
-        if not dropped and share >= count:
-            chosen.append(None)
-            continue
-        ascending = "gamma" in about.models[number]
-        start, stop = between(count, dropped, share) if ascending else (0, share)
-        items = np.empty(count, np.uint64) if items is None else items
-        for first, block in whole.blocks(0):
-            place = items[first : first + len(block.tensors[number])]
-            library.fill_items(block.tensors[number], base_of(block), step.dtype.code, first, not ascending, place)
-        chosen.append(bits_of(library, items, start, stop))
+        wanted.append(between(count, dropped, share) if ascending else (0, share))
+    found = chosen(library, whole, step, wanted, not ascending)
 
     def thin(first: int, block: Inputs) -> tuple[Real, list[Real] | Real]:
         base, rows = base_of(block), _rows(block)
-        for row, tensor, bits in zip(rows, block.tensors, chosen, strict=True):
-            if bits is None:
-                library.thin(tensor, base, step.dtype.code, first, (-np.inf, np.inf), (0, -1), row)
-            else:
-                library.thin_by_bits(tensor, base, step.dtype.code, first, bits, row)
+        for row, tensor, one in zip(rows, block.tensors, found, strict=True):
+            one.thin(library, tensor, base, step, first, row)
         return base, rows
 
     return thin
@@ -219,13 +206,14 @@ def _any_block(about: Inputs) -> int:
 def _held(about: Inputs, count: int) -> int:
     """A sort holds all elements of a model, counting what is remembered of every cut."""
     step = steps_of(about)
-    if sorter(step, count) is not None:
-        return count * ITEM + _kept(about, count)
-    return len(about.models) * (2 if "gamma" in about.models[0] else 1) * HELD if step.working is np.float32 else 0
+    sorted_too = count * ITEM + _kept(about, count) if sorter(step, count) is not None else 0
+    cuts = len(about.models) * (2 if "gamma" in about.models[0] else 1)
+    counted = cuts * HELD if step.working is np.float32 else 0
+    return counted + sorted_too
 
 
 def _kept(about: Inputs, count: int) -> int:
-    """A bit for every element of every model, where a sort chose."""
+    """A bit for every tie of every model, at most all elements, where a sort chose."""
     return len(about.models) * -(-count // 8) if sorter(steps_of(about), count) is not None else 0
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.native import for_merging
-from modelprov.recipes.methods.introsort import ProgramSteps, bits_of
-from modelprov.recipes.methods.steps import FLOAT32, Steps
+from modelprov.recipes.methods.interface import Inputs, Whole
+from modelprov.recipes.methods.introsort import ProgramSteps, chosen
+from modelprov.recipes.methods.steps import FLOAT32, Steps, base_of
 
 pytestmark = pytest.mark.skipif(for_merging() is None, reason="no C kernels here")
 PROGRAM = ProgramSteps(np.float32, DType.F32, lanes=True)
@@ -63,11 +67,38 @@ def test_a_sort_that_turns_to_a_heap_leaves_equal_sizes_in_the_heaps_order() -> 
     assert not np.array_equal(PROGRAM.largest(sizes, 777), stable)
 
 
-def test_bits_say_as_many_elements_as_were_asked_for() -> None:
-    library = for_merging()
-    assert library is not None
+def test_as_many_elements_are_chosen_as_were_asked_for() -> None:
     sizes = _sizes("few sizes", 1_003)
     for first, last in ((0, 0), (0, 1_003), (1, 1_002), (500, 501)):
-        items = np.empty(len(sizes), np.uint64)
-        library.fill_items(sizes, np.zeros_like(sizes), DType.F32.code, 0, False, items)
-        assert int(np.unpackbits(bits_of(library, items, first, last)).sum()) == last - first
+        assert int(PROGRAM.between(sizes, 1_003 - last, last - first).sum()) == last - first
+
+
+@pytest.mark.parametrize("dtype", [DType.BF16, DType.F16, DType.F32])
+def test_blocks_of_a_tensor_are_thinned_as_all_of_it_is_sorted(dtype: DType) -> None:
+    """Also where both borders lie among changes of the same size, and where a size is on one side of them."""
+    library = for_merging()
+    assert library is not None
+    step = ProgramSteps(np.float32, dtype)
+    rng = np.random.default_rng(7)
+    tensor, base = (step(rng.integers(-9, 9, 5_000) / 64).astype(np.float32) for _ in range(2))
+    about = Inputs([np.empty(0, np.float32)], np.empty(0, np.float32), (5_000,), [{}])
+
+    def blocks(start: int) -> Iterator[tuple[int, Inputs]]:
+        for first in range(start, 5_000, 640):
+            part = slice(first, first + 640)
+            yield first, replace(about, tensors=[tensor[part]], base=base[part])
+
+    delta, whole = step(tensor - base), Whole(about, 5_000, blocks)
+    zeros = int((delta == 0).sum())
+    for start, stop in ((0, 1_800), (300, 4_000), (2_000, 2_010), (0, zeros), (0, 5_000), (4_999, 5_000)):
+        for largest_first in (True, False):
+            (found,) = chosen(library, whole, step, [(start, stop)], largest_first)
+            thinned = np.empty((8, 640), np.float32)
+            for number, (first, block) in enumerate(blocks(0)):
+                found.thin(
+                    library, block.tensors[0], base_of(block), step, first, thinned[number, : len(block.tensors[0])]
+                )
+            mask = step.largest(np.abs(delta), stop) & ~step.largest(np.abs(delta), start)
+            if not largest_first:
+                mask = step.between(np.abs(delta), 5_000 - stop, stop - start)
+            np.testing.assert_array_equal(thinned.reshape(-1)[:5_000], np.where(mask, delta, 0))

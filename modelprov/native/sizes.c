@@ -1,0 +1,118 @@
+/* The sizes of changes: counted, and those thinned away that a cut does not keep; the bits of `recipes/methods`.
+ *
+ * `recipes/methods/loops.py` (numba) and the steps in numpy are the oracles. Numbers are float32 of finite values and
+ * `code` is the format that every operation is rounded to. Compiled without contraction: nothing is fused. */
+#include "changes.h"
+
+enum { TABLES = 4, BINS = 1 << 16 };
+
+static void count_upper(const uint32_t *sizes, int64_t m, uint32_t *bins) {
+    int64_t i = 0;
+    for (; i + TABLES <= m; i += TABLES)
+        for (int table = 0; table < TABLES; table++) bins[table * BINS + (sizes[i + table] >> 16)]++;
+    for (; i < m; i++) bins[sizes[i] >> 16]++;
+}
+
+/* Few have the known bits: a group of elements is asked first whether one of them does. */
+static void count_lower(const uint32_t *sizes, int64_t m, uint32_t known, uint32_t *bins) {
+    enum { GROUP = 8 };
+    int64_t i = 0;
+    for (; i + GROUP <= m; i += GROUP) {
+        uint32_t any = 0;
+        for (int j = 0; j < GROUP; j++) any |= (sizes[i + j] >> 16) == known;
+        if (!any) continue;
+        for (int j = 0; j < GROUP; j++)
+            if ((sizes[i + j] >> 16) == known) bins[(j & (TABLES - 1)) * BINS + (sizes[i + j] & 0xFFFFu)]++;
+    }
+    for (; i < m; i++)
+        if ((sizes[i] >> 16) == known) bins[sizes[i] & 0xFFFFu]++;
+}
+
+/* Count sizes of changes by their upper 16 bits (`known` below 0), or those whose upper bits are `known` by their lower.
+ *
+ * `bins` uint32 [TABLES, BINS]: neighbours are counted apart, since equal ones would wait for each other. */
+void EXPORT(count_sizes)(
+    const float *tensor, const float *base, int64_t n, int64_t code, int64_t known, uint32_t *bins
+) {
+    float change[ROW];
+    uint32_t sizes[ROW];
+    for (int64_t first = 0; first < n; first += ROW) {
+        const int64_t m = n - first < ROW ? n - first : ROW;
+        changes(tensor + first, base + first, m, code, change);
+        for (int64_t i = 0; i < m; i++) sizes[i] = size_bits(change[i]);
+        if (known < 0) count_upper(sizes, m, bins);
+        else count_lower(sizes, m, (uint32_t)known, bins);
+    }
+}
+
+/* The place of the last element that a cut keeps of those equal to it, within a row that begins at `first`. */
+static int32_t last_in_row(int64_t last, int64_t first) {
+    return last < first ? -1 : last - first < ROW ? (int32_t)(last - first) : ROW;
+}
+
+/* Changes whose sizes are kept by the first of two cuts and not by the second, 0 elsewhere. A cut keeps what is above
+ * it, and what equals it up to the place of its `last`; `first` is the place of the first element. */
+void EXPORT(thin)(
+    const float *tensor, const float *base, int64_t n, int64_t code, int64_t first, const float *cut,
+    const int64_t *last, float *restrict out
+) {
+    const float inside = cut[0], outside = cut[1];
+    for (int64_t at = 0; at < n; at += ROW) {
+        const int64_t m = n - at < ROW ? n - at : ROW;
+        float *restrict row = out + at;
+        changes(tensor + at, base + at, m, code, row);
+        const int32_t in_last = last_in_row(last[0], first + at), out_last = last_in_row(last[1], first + at);
+        for (int32_t i = 0; i < (int32_t)m; i++) {
+            const float size = fabsf(row[i]);
+            const int kept = (size > inside) | ((size == inside) & (i <= in_last));
+            const int dropped = (size > outside) | ((size == outside) & (i <= out_last));
+            row[i] = kept & !dropped ? row[i] : 0.0f;
+        }
+    }
+}
+
+/* Of a row of changes those that are as large as a tie, each if its bit is set, the first one's having this number; how
+ * many there were then. Bits come 32 at a time, and none of them decides where to go on: there may be many ties. */
+static int64_t keep_ties(
+    const float *change, int64_t m, float tie, int64_t number, const uint8_t *bits, float *restrict row
+) {
+    enum { TOGETHER = 32 };
+    uint32_t equal[ROW + TOGETHER], kept[ROW + TOGETHER];
+    for (int64_t i = 0; i < m; i++) equal[i] = fabsf(change[i]) == tie;
+    for (int64_t i = m; i < m + TOGETHER; i++) equal[i] = 0;
+    for (int64_t first = 0; first < m; first += TOGETHER) {
+        uint64_t window;
+        memcpy(&window, bits + (number >> 3), sizeof window);
+        window >>= number & 7;
+        for (int64_t i = first; i < first + TOGETHER; i++) {
+            kept[i] = (uint32_t)window & equal[i];
+            window >>= equal[i];
+            number += equal[i];
+        }
+    }
+    for (int64_t i = 0; i < m; i++) row[i] = kept[i] ? change[i] : row[i];
+    return number;
+}
+
+/* Changes whose sizes lie between the two `bounds`, 0 elsewhere. Of those that are as large as one of the two sizes in
+ * `ties` the `bits` say whether they are kept, the lowest of a byte first, and eight bytes more can be read; `numbers`
+ * are those of the first ones of either size here. */
+void EXPORT(thin_by_bits)(
+    const float *tensor, const float *base, int64_t n, int64_t code, const float *bounds, const float *ties,
+    const int64_t *numbers, const uint8_t *bits, float *out
+) {
+    int64_t number[2] = {numbers[0], numbers[1]};
+    const float above = bounds[0], below = bounds[1];
+    for (int64_t at = 0; at < n; at += ROW) {
+        const int64_t m = n - at < ROW ? n - at : ROW;
+        float change[ROW];
+        float *restrict row = out + at;
+        changes(tensor + at, base + at, m, code, change);
+        for (int64_t i = 0; i < m; i++) {
+            const float size = fabsf(change[i]);
+            row[i] = (size > above) & (size < below) ? change[i] : 0.0f;
+        }
+        for (int tie = 0; tie < 2; tie++) /* a size that is no number equals none */
+            if (ties[tie] == ties[tie]) number[tie] = keep_ties(change, m, ties[tie], number[tie], bits, row);
+    }
+}
