@@ -26,7 +26,7 @@ OTHER_PROGRAMS: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 """By the key that only such a document has."""
 KEYS = {
-    "tokenizer": "mergekit's table of tokens is not built: use `tokenizer_source: base` or a model's location",
+    "tokenizer": "of mergekit's table only `source` is built, which is `tokenizer_source`",
     "modules": "merge the text model of each checkpoint as a whole",
     "lora": "merge adapters into their base first",
     "residual_weight": "mergekit's weight of the residual is not built",
@@ -48,6 +48,15 @@ def refuse_other_programs(document: Mapping[str, object], where: str) -> None:
     for key, (what, advice) in OTHER_PROGRAMS.items():
         if key in document and "merge_method" not in document:
             raise UsageError(f"{where} is {what}, not a merge recipe", advice)
+
+
+def in_our_words(document: Mapping[str, object]) -> Mapping[str, object]:
+    """The same document where mergekit has two ways to say something: `tokenizer: {source: ...}`."""
+    table = document.get("tokenizer")
+    if not isinstance(table, dict) or table.keys() != {"source"} or "tokenizer_source" in document:
+        return document
+    rest = {key: value for key, value in document.items() if key != "tokenizer"}
+    return {**rest, "tokenizer_source": table["source"]}
 
 
 def hint(key: str, place: tuple[int | str, ...]) -> str:

@@ -99,7 +99,7 @@ def from_data(document: object, where: str = "the recipe") -> Recipe:
         raise UsageError(f"{where} is not a merge recipe", "It needs merge_method and models; see docs/merge.md.")
     notation.refuse_other_programs(document, where)
     try:
-        return Recipe.model_validate(document)
+        return Recipe.model_validate(notation.in_our_words(document))
     except ValidationError as error:
         raise UsageError(f"{where}: {_in_words(error)}", "See docs/merge.md for what a recipe may say.") from error
 
