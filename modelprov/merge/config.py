@@ -23,6 +23,7 @@ def merged_config(plan: MergePlan) -> dict[str, Any] | None:
     """
     layout = plan.checkpoints[plan.layout]
     original = without_packing(layout.config) if layout.packings else layout.config
+    original = original if plan.config is None else plan.config
     if original is None:
         return None
     config: dict[str, Any] = copy.deepcopy(dict(original))

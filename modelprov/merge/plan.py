@@ -20,6 +20,7 @@ from modelprov.merge.assembling import Assembly
 from modelprov.merge.checking import check_recipe
 from modelprov.merge.computing import check_formats
 from modelprov.merge.dequantised import refuse_undecoded
+from modelprov.merge.mixture import plan_mixture
 from modelprov.merge.planned import MergePlan
 from modelprov.merge.vocabulary_of import in_one_vocabulary
 from modelprov.recipes.recipe import Recipe
@@ -35,6 +36,8 @@ def plan_merge(recipe: Recipe, opened: Mapping[str, Checkpoint]) -> MergePlan:
     for checkpoint in checkpoints:
         refuse_undecoded(checkpoint)
     with paused():
+        if recipe.experts:
+            return plan_mixture(recipe, method, arithmetic, checkpoints)
         seen = in_one_vocabulary(recipe, checkpoints)
         plan = Assembly(recipe, method, arithmetic, seen.checkpoints).plan()
     tokenizer = None if seen.tokenizer is None else seen.tokenizer.document

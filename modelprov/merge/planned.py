@@ -61,7 +61,8 @@ class MergePlan:
     """A merge, ready to be computed. `layout` is the checkpoint whose names, order, config and side files it takes.
 
     `notes` are sentences: what was copied or left out, by which rule. `opened` are the models as they lie on disk, also
-    where `checkpoints` have the rows of another vocabulary; `tokenizer` is a tokenizer.json that no model has.
+    where `checkpoints` have the rows of another vocabulary; `tokenizer` is a tokenizer.json that no model has,
+    `config` a config.json that stands in for that of the layout.
     """
 
     recipe: Recipe
@@ -75,6 +76,7 @@ class MergePlan:
     layers: tuple[int, ...] | None = None
     opened: tuple[Checkpoint, ...] = ()
     tokenizer: Mapping[str, Any] | None = None
+    config: Mapping[str, Any] | None = None
 
     @property
     def bytes(self) -> int:

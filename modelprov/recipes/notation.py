@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modelprov.errors import UsageError
+from modelprov.recipes.experts import MIXTURE
 
 SEVERAL = "several recipes stand in one file (as mergekit-multi reads them), and not exactly one of them has no name"
 SEVERAL_ADVICE = (
@@ -15,10 +16,6 @@ SEVERAL_ADVICE = (
     "are to be written beside each other are files of their own."
 )
 OTHER_PROGRAMS: Mapping[str, tuple[str, str]] = {
-    "experts": (
-        "a mixture made of experts (mergekit-moe)",
-        "It routes between models rather than merging their weights, which is not built.",
-    ),
     "genome": ("a search for a recipe (mergekit-evolve)", "Give the recipe that it found, which it writes as YAML."),
     "layer_slices": (
         "a stack of layers (mergekit's bakllama)", "Say the same with merge_method: passthrough and `slices`.",
@@ -51,7 +48,9 @@ def refuse_other_programs(document: Mapping[str, object], where: str) -> None:
 
 
 def in_our_words(document: Mapping[str, object]) -> Mapping[str, object]:
-    """The same document where mergekit has two ways to say something: `tokenizer: {source: ...}`."""
+    """The same document where mergekit has a second way to say it: `tokenizer: {source: ...}`, files of mergekit-moe."""
+    if "experts" in document and "merge_method" not in document:
+        document = {"merge_method": MIXTURE, **document}
     table = document.get("tokenizer")
     if not isinstance(table, dict) or table.keys() != {"source"} or "tokenizer_source" in document:
         return document

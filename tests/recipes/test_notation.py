@@ -22,7 +22,14 @@ SLICE = "sources: [{model: a, layer_range: [0, 1], parameters: {weight: 1}}]"
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("base_model: a\ngate_mode: hidden\nexperts: [{source_model: b}]", "mergekit-moe"),
+        ("base_model: a\ngate_mode: hidden\nexperts: [{source_model: b}, {source_model: c}]", "no positive_prompts"),
+        ("base_model: a\ngate_mode: best\nexperts: [{source_model: b}]", "gate_mode"),
+        ("gate_mode: random\nexperts: [{source_model: b}]", "takes base_model"),
+        (f"{LINEAR}experts: [{{source_model: b}}]", "of a mixture"),
+        ("base_model: a\ngate_mode: random\nexperts: [{source_model: b}]", "experts_per_token is 2 of 1"),
+        ("base_model: a\ngate_mode: random\nexperts: [{source_model: b}, {source_model: c, noise_scale: 1}]", "noise"),
+        ("base_model: a\ngate_mode: random\nexperts: [{source_model: b}, {source_model: b}]", "the same model"),
+        ("base_model: a\nexperts: [{source_model: b, prompts: [x]}]", "positive_prompts"),
         ("genome: {models: [a, b], merge_method: linear}\ntasks: [x]", "mergekit-evolve"),
         ("layer_slices: [{model: a, start: 0, end: 4}]", "bakllama"),
         (f"{LINEAR}tokenizer: {{source: union, pad_to_multiple_of: 64}}", "only `source` is built"),

@@ -43,6 +43,18 @@ def recipes() -> dict[str, dict[str, Any]]:
     return whole | {"union, slices": SLICES}
 
 
+def mixtures() -> dict[str, dict[str, Any]]:
+    """Recipes of mergekit-moe over the same models."""
+    experts = [
+        {"source_model": "B", "positive_prompts": ["abcab", "gfe"], "negative_prompts": ["dd"]},
+        {"source_model": "C", "positive_prompts": ["de", "abcdefgab"], "residual_scale": 0.7},
+    ]
+    return {
+        mode: {"base_model": "A", "gate_mode": mode, "dtype": "float16", "experts": experts}
+        for mode in ("cheap_embed", "hidden", "hidden_avg")
+    }
+
+
 def tokenizer(name: str) -> dict[str, Any]:
     """The tokenizer.json of a model."""
     words, added = WORDS[name]

@@ -16,8 +16,10 @@ import torch
 import yaml
 from mergekit.config import MergeConfiguration
 from mergekit.merge import MergeOptions, run_merge
+from mergekit.moe.config import MoEMergeConfig
+from mergekit.scripts.moe import build
 from safetensors.torch import load_file
-from token_models import recipes, write_models
+from token_models import mixtures, recipes, write_models
 from transformers import AutoTokenizer
 
 KEPT = ("model.embed_tokens.weight", "lm_head.weight")
@@ -40,8 +42,22 @@ def main(work: Path, out: Path) -> None:
             name: hashlib.sha256(tensors[name][order].contiguous().view(torch.uint8).numpy().tobytes()).hexdigest()
             for name in KEPT
         }
+    mixed = {}
+    for mode, recipe in mixtures().items():
+        text = yaml.safe_dump(recipe).replace("_model: ", f"_model: {work}/")
+        target = work / f"out-{mode}"
+        options = MergeOptions(copy_tokenizer=False, write_model_card=False)
+        build(MoEMergeConfig.model_validate(yaml.safe_load(text)), str(target), options, device="cpu")
+        tensors = load_file(target / "model.safetensors")
+        router = tensors.pop("model.layers.0.mlp.gate.weight")
+        mixed[mode] = {"router": router.float().tolist()} | {
+            name: hashlib.sha256(tensor.contiguous().view(torch.uint8).numpy().tobytes()).hexdigest()
+            for name, tensor in sorted(tensors.items())
+        }
     versions = {name: version(name) for name in ("mergekit", "torch", "transformers", "tokenizers")}
-    (out / "tokens.json").write_text(json.dumps({"versions": versions, "cases": found}, indent=1) + "\n")
+    (out / "tokens.json").write_text(
+        json.dumps({"versions": versions, "cases": found, "mixtures": mixed}, indent=1) + "\n"
+    )
 
 
 if __name__ == "__main__":
