@@ -48,7 +48,7 @@ def refuse_other_programs(document: Mapping[str, object], where: str) -> None:
 
 
 def in_our_words(document: Mapping[str, object]) -> Mapping[str, object]:
-    """The same document where mergekit has a second way to say it: `tokenizer: {source: ...}`, files of mergekit-moe."""
+    """The same document where mergekit has two ways: `tokenizer: {source: ...}`, files of mergekit-moe."""
     if "experts" in document and "merge_method" not in document:
         document = {"merge_method": MIXTURE, **document}
     table = document.get("tokenizer")
