@@ -50,7 +50,8 @@ class Inspection(Frozen, Page):
     `layers` counts the text model's layers, `experts_per_layer` the routed experts of one layer (the most that any
     has). `tied` is None when neither the weights nor the config say. `vocabulary` is the config's or the embedding's.
     `weights_digest` is None unless every byte was hashed. `bits_per_weight` is that of tensors which are decoded when
-    they are read, scales included. `quantised_how`, `quantised_by` and `made_from` are what the model says of itself.
+    they are read, scales included. `quantised_how`, `quantised_by` and `made_from` are what the model says of itself;
+    `adapter` what an adapter's config says.
     """
 
     label: str
@@ -66,6 +67,7 @@ class Inspection(Frozen, Page):
     quantised_how: tuple[str, ...] = ()
     quantised_by: str | None = None
     made_from: tuple[str, ...] = ()
+    adapter: str | None = None
     layers: int
     experts_per_layer: int
     components: tuple[ComponentCount, ...]
@@ -118,6 +120,7 @@ def inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
         quantised_how=said.how,
         quantised_by=said.by,
         made_from=said.made_from,
+        adapter=checkpoint.adapter,
         layers=len(layers),
         experts_per_layer=max(map(len, experts.values()), default=0),
         components=tuple(

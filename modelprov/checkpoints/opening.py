@@ -15,6 +15,7 @@ from typing import Any
 
 from modelprov.checkpoints.adapters.config import MERGE
 from modelprov.checkpoints.adapters.joining import (
+    adapter_alone,
     base_and_adapter,
     base_of,
     is_adapter_alone,
@@ -45,6 +46,7 @@ from modelprov.checkpoints.torch_files import read_torch_headers
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, TensorRef
 from modelprov.collector import paused
 from modelprov.errors import (
+    CheckpointNotFoundError,
     DuplicateTensorError,
     MissingShardError,
     UnsupportedFormatError,
@@ -90,6 +92,14 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
     if parts[0].prefix:  # else the first is the model proper
         whole = replace(whole, config=None, folder=home.folder, files=home)
     return with_shares(replace(whole, notes=(*notes, *whole.notes)), home)
+
+
+def open_adapter(location: str, label: str | None = None) -> Checkpoint:
+    """An adapter whose base is not here, as the tensors of its own file."""
+    home, name = located(location, near=False)
+    if not is_adapter_alone(home, name):
+        raise CheckpointNotFoundError(f"{location} is no adapter")
+    return adapter_alone(home, label or default_label(location), shown(location))
 
 
 def _opened(home: Home, name: str | None, label: str, location: str, notes: list[str]) -> Checkpoint:

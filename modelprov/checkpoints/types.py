@@ -135,8 +135,9 @@ class Checkpoint:
     when they are read. `notes` says what opening left out or found odd. `folder` is
     the local folder that its files lie in, or would be written to; None where there is none. `files` has those
     beside the weights; a merge that exists only on paper has none. `fingerprint` is set where only some blocks of the
-    weights are there: whatever reads others raises `NotInFingerprintError`. `adapter_on` is the base that an adapter's
-    config names, or the location of the one that it was put on; None for a model of its own.
+    weights are there: whatever reads others raises `NotInFingerprintError`. `adapter` says what an adapter is,
+    `adapter_on` the base that its config names, or the location of the one that it was put on; None for a model of its
+    own.
     """
 
     label: str
@@ -154,6 +155,7 @@ class Checkpoint:
     files: Home | None = None
     fingerprint: Fingerprint | None = None
     adapter_on: str | None = None
+    adapter: str | None = None
 
     @property
     def home(self) -> Path:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from modelprov.checkpoints.digests import weights_digest
 from modelprov.checkpoints.inspection import Inspection, inspect_checkpoint
+from modelprov.checkpoints.opening import open_adapter
+from modelprov.errors import MissingBaseError
 from modelprov.jobs.arguments import Location, text_of
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.merge.virtual import open_any
@@ -16,7 +18,8 @@ def inspect(checkpoint: Location, *, digest: bool = False, progress: Progress = 
 
     Args:
         checkpoint: A folder, a .safetensors file, an org/name on the Hugging Face Hub (or in its local cache), an
-            address (https://, s3://, gs://), or a merge recipe.
+            address (https://, s3://, gs://), or a merge recipe. An adapter is shown on its base, or alone where that
+            is not on this machine.
         digest: Also hash every byte of the weights (reads all of them), for `weights_digest`.
         progress: Hears how far the hashing has come; by default nobody does, and in a notebook a bar.
 
@@ -34,7 +37,11 @@ def inspect(checkpoint: Location, *, digest: bool = False, progress: Progress = 
         print(found.parameters, found.layers, found.digest)
 
     """
-    opened = open_any(text_of(checkpoint))
+    location = text_of(checkpoint)
+    try:
+        opened = open_any(location)
+    except MissingBaseError:
+        opened = open_adapter(location)
     found = inspect_checkpoint(opened)
     if not digest:
         return found

@@ -98,7 +98,7 @@ def _about(suspect: Checkpoint, plan: MergePlan) -> dict[str, Any]:
         "arithmetic": plan.arithmetic,
         "inputs": [
             {"location": where, "sampled_digest": sampled_digest(model)}
-            for where, model in zip(plan.recipe.locations, plan.checkpoints, strict=True)
+            for where, model in zip(plan.recipe.locations, plan.models, strict=True)
         ],
         "digest_covers": SAMPLE_COVERS,
         "notes": list(plan.notes),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modelprov.checkpoints.types import Checkpoint
-from modelprov.merge.checking import arithmetic_of
+from modelprov.merge.checking import arithmetic_of, method_of
 from modelprov.merge.virtual import in_memory
 from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic
-from modelprov.recipes.methods import ARITHMETICS, METHODS
+from modelprov.recipes.methods import ARITHMETICS
 from modelprov.recipes.methods.interface import PRESETS
 from modelprov.recipes.recipe import Recipe
 
@@ -21,8 +21,8 @@ def alternatives(recipe: Recipe, opened: Mapping[str, Checkpoint]) -> Iterator[t
     Methods that look at whole tensors have to compute each one again for a sample of it: they are tried in the presets
     and explicit arithmetics only where all models together have at most `WHOLE` bytes.
     """
-    method = METHODS[recipe.merge_method]
-    if method.random:
+    method = method_of(recipe)
+    if method.random or recipe.experts:
         return
     own = arithmetic_of(recipe, method)
     names = [name for name in ARITHMETICS if name not in PRESETS]

@@ -39,6 +39,8 @@ def check_recipe(recipe: Recipe) -> tuple[Method, str]:
 
 def method_of(recipe: Recipe) -> Method:
     """The method by its name, and whether the recipe has as many models as it takes; raises `UsageError`."""
+    if recipe.experts:
+        return METHODS["passthrough"]  # every tensor of a mixture is a copy
     method = METHODS.get(recipe.merge_method)
     if method is None:
         name = METHODS_OF_MERGEKIT.get(recipe.merge_method)

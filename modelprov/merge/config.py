@@ -23,6 +23,7 @@ def merged_config(plan: MergePlan) -> dict[str, Any] | None:
     """
     layout = plan.checkpoints[plan.layout]
     original = without_packing(layout.config) if layout.packings else layout.config
+    original = original if plan.config is None else plan.config
     if original is None:
         return None
     config: dict[str, Any] = copy.deepcopy(dict(original))
@@ -33,7 +34,7 @@ def merged_config(plan: MergePlan) -> dict[str, Any] | None:
             entries = text.get(key)
             if isinstance(entries, list) and max(plan.layers) < len(entries):
                 text[key] = [entries[layer] for layer in plan.layers]
-    if plan.recipe.modelprov.vocabulary != "error" and "vocab_size" in text:
+    if (plan.recipe.modelprov.vocabulary != "error" or plan.recipe.tokenizer_source) and "vocab_size" in text:
         sides = [tensor.shape[0] for tensor in plan.tensors if vocabulary_role(tensor.name) and tensor.shape]
         text["vocab_size"] = max(sides, default=text["vocab_size"])
     stored: dict[str, int] = {}

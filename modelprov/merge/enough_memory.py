@@ -15,7 +15,7 @@ from modelprov.recipes.methods.interface import PRESETS
 
 def check_memory(plan: MergePlan, memory: int) -> None:
     """Raise `MergeError` for a tensor of a plan, or of a recipe in it, that needs more memory than is allowed."""
-    for checkpoint in plan.checkpoints:
+    for checkpoint in plan.models:
         if isinstance(checkpoint.source, VirtualSource):
             check_memory(checkpoint.source.plan, memory)
     found = _largest(plan, memory)

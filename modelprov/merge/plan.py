@@ -12,6 +12,7 @@ Every tensor of every model is merged, copied by a stated rule, left out by a ru
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.collector import paused
@@ -19,7 +20,9 @@ from modelprov.merge.assembling import Assembly
 from modelprov.merge.checking import check_recipe
 from modelprov.merge.computing import check_formats
 from modelprov.merge.dequantised import refuse_undecoded
+from modelprov.merge.mixture import plan_mixture
 from modelprov.merge.planned import MergePlan
+from modelprov.merge.vocabulary_of import in_one_vocabulary
 from modelprov.recipes.recipe import Recipe
 
 
@@ -33,6 +36,11 @@ def plan_merge(recipe: Recipe, opened: Mapping[str, Checkpoint]) -> MergePlan:
     for checkpoint in checkpoints:
         refuse_undecoded(checkpoint)
     with paused():
-        plan = Assembly(recipe, method, arithmetic, checkpoints).plan()
+        if recipe.experts:
+            return plan_mixture(recipe, method, arithmetic, checkpoints)
+        seen = in_one_vocabulary(recipe, checkpoints)
+        plan = Assembly(recipe, method, arithmetic, seen.checkpoints).plan()
+    tokenizer = None if seen.tokenizer is None else seen.tokenizer.document
+    plan = replace(plan, opened=checkpoints, tokenizer=tokenizer, notes=(*plan.notes, *seen.notes))
     check_formats(plan)
     return plan

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from modelprov.checkpoints.types import Checkpoint, TensorView
 from modelprov.merge.settings import Settings
@@ -58,7 +60,9 @@ class Planned:
 class MergePlan:
     """A merge, ready to be computed. `layout` is the checkpoint whose names, order, config and side files it takes.
 
-    `notes` are sentences: what was copied or left out, by which rule.
+    `notes` are sentences: what was copied or left out, by which rule. `opened` are the models as they lie on disk, also
+    where `checkpoints` have the rows of another vocabulary; `tokenizer` is a tokenizer.json that no model has,
+    `config` a config.json that stands in for that of the layout.
     """
 
     recipe: Recipe
@@ -70,11 +74,19 @@ class MergePlan:
     tensors: tuple[Planned, ...]
     notes: tuple[str, ...]
     layers: tuple[int, ...] | None = None
+    opened: tuple[Checkpoint, ...] = ()
+    tokenizer: Mapping[str, Any] | None = None
+    config: Mapping[str, Any] | None = None
 
     @property
     def bytes(self) -> int:
         """Bytes of all tensors of the output."""
         return sum(tensor.size for tensor in self.tensors)
+
+    @property
+    def models(self) -> tuple[Checkpoint, ...]:
+        """The models as they were opened, for digests."""
+        return self.opened or self.checkpoints
 
     @property
     def elementwise(self) -> bool:

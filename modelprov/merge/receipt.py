@@ -35,7 +35,7 @@ def receipt(
                 "parameters": one.parameters,
                 "bytes": sum(shard.size for shard in one.shards),
             }
-            for where, one, identity in zip(plan.recipe.locations, plan.checkpoints, identities, strict=True)
+            for where, one, identity in zip(plan.recipe.locations, plan.models, identities, strict=True)
         ],
         "digest_covers": {
             "manifest_digest": MANIFEST_COVERS,

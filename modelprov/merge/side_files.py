@@ -11,6 +11,7 @@ from modelprov.checkpoints.homes import Home, json_in
 from modelprov.checkpoints.layouts.side_files import (
     CONFIG,
     GENERATION,
+    OTHER_VOCABULARIES,
     PROCESSORS,
     TEMPLATE,
     TOKENIZER,
@@ -48,6 +49,9 @@ def write_side_files(plan: MergePlan, write: Callable[[str, bytes], None]) -> li
     tokenizer, layout = _tokenizer_home(plan), plan.checkpoints[plan.layout].files
     template = template_text(plan.recipe)
     copied = _found(tokenizer, TOKENIZER) | _found(layout, OTHERS)
+    if plan.tokenizer is not None:
+        copied = {name: home for name, home in copied.items() if name not in (VOCABULARY, *OTHER_VOCABULARIES)}
+        write(VOCABULARY, as_json(plan.tokenizer))
     for name, home in copied.items():
         if name == TEMPLATE and template is not None:
             continue
@@ -57,7 +61,7 @@ def write_side_files(plan: MergePlan, write: Callable[[str, bytes], None]) -> li
             write(name, home.read(name, MAX_BYTES))
     if template is not None:
         write(TEMPLATE, template.encode())
-    if not any(name in copied for name in TOKENIZER):
+    if plan.tokenizer is None and not any(name in copied for name in TOKENIZER):
         notes.append("no tokenizer files were found to copy")
     notes += _other_vocabularies(plan, tokenizer)
     code = [name for name in layout.names() if name.endswith(".py")] if layout is not None else []

@@ -20,6 +20,7 @@ from modelprov.errors import TruncatedShardError
 from modelprov.merge.computing import Computer
 from modelprov.merge.memory import Budget, Recent
 from modelprov.merge.planned import MergePlan, Planned
+from modelprov.merge.retokenised import RetokenisedSource
 from modelprov.recipes.methods.interface import MergeBlock
 
 DEFAULT_MEMORY = 512 << 20
@@ -238,11 +239,11 @@ class VirtualSource:
 def _within(checkpoint: Checkpoint, memory: int, only_finite: bool) -> Checkpoint:
     """A model; a recipe that is one computes within so many bytes as well."""
     source = checkpoint.source
-    return (
-        replace(checkpoint, source=source.within(memory, only_finite))
-        if isinstance(source, VirtualSource)
-        else checkpoint
-    )
+    if isinstance(source, VirtualSource):
+        return replace(checkpoint, source=source.within(memory, only_finite))
+    if isinstance(source, RetokenisedSource) and isinstance(source.base, VirtualSource):
+        return replace(checkpoint, source=source.on(source.base.within(memory, only_finite)))
+    return checkpoint
 
 
 def block_of(computer: Computer, tensor: Planned, memory: int) -> int:

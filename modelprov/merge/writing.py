@@ -124,7 +124,7 @@ def _written(
     plan: MergePlan, shards: tuple[ShardPlan, ...], stage: Stage, out: Path, options: WriteOptions, progress: Progress
 ) -> Written:
     progress.stage("telling the models apart")
-    identities = [sampled_digest(checkpoint) for checkpoint in plan.checkpoints]
+    identities = [sampled_digest(checkpoint) for checkpoint in plan.models]
     stage.open()
     journal = Journal(stage, fingerprint(plan, shards, identities))
     threads = options.threads or processors() + WAITING

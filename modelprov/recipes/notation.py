@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modelprov.errors import UsageError
+from modelprov.recipes.experts import MIXTURE
 
 SEVERAL = "several recipes stand in one file (as mergekit-multi reads them), and not exactly one of them has no name"
 SEVERAL_ADVICE = (
@@ -15,10 +16,6 @@ SEVERAL_ADVICE = (
     "are to be written beside each other are files of their own."
 )
 OTHER_PROGRAMS: Mapping[str, tuple[str, str]] = {
-    "experts": (
-        "a mixture made of experts (mergekit-moe)",
-        "It routes between models rather than merging their weights, which is not built.",
-    ),
     "genome": ("a search for a recipe (mergekit-evolve)", "Give the recipe that it found, which it writes as YAML."),
     "layer_slices": (
         "a stack of layers (mergekit's bakllama)", "Say the same with merge_method: passthrough and `slices`.",
@@ -26,7 +23,7 @@ OTHER_PROGRAMS: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 """By the key that only such a document has."""
 KEYS = {
-    "tokenizer": "mergekit's table of tokens is not built: use `tokenizer_source: base` or a model's location",
+    "tokenizer": "of mergekit's table only `source` is built, which is `tokenizer_source`",
     "modules": "merge the text model of each checkpoint as a whole",
     "lora": "merge adapters into their base first",
     "residual_weight": "mergekit's weight of the residual is not built",
@@ -48,6 +45,17 @@ def refuse_other_programs(document: Mapping[str, object], where: str) -> None:
     for key, (what, advice) in OTHER_PROGRAMS.items():
         if key in document and "merge_method" not in document:
             raise UsageError(f"{where} is {what}, not a merge recipe", advice)
+
+
+def in_our_words(document: Mapping[str, object]) -> Mapping[str, object]:
+    """The same document where mergekit has two ways: `tokenizer: {source: ...}`, files of mergekit-moe."""
+    if "experts" in document and "merge_method" not in document:
+        document = {"merge_method": MIXTURE, **document}
+    table = document.get("tokenizer")
+    if not isinstance(table, dict) or table.keys() != {"source"} or "tokenizer_source" in document:
+        return document
+    rest = {key: value for key, value in document.items() if key != "tokenizer"}
+    return {**rest, "tokenizer_source": table["source"]}
 
 
 def hint(key: str, place: tuple[int | str, ...]) -> str:

@@ -17,6 +17,7 @@ from modelprov.foreign.shown import quoted, shortened
 from modelprov.foreign.yaml_text import SEVERAL_DOCUMENTS, read_yaml
 from modelprov.recipes import notation
 from modelprov.recipes.chat_template import with_template_text
+from modelprov.recipes.experts import Expert
 from modelprov.recipes.recipe import Extension, Group, Recipe, Slice, SourceModel
 
 MAX_BYTES = 10_000_000
@@ -99,7 +100,7 @@ def from_data(document: object, where: str = "the recipe") -> Recipe:
         raise UsageError(f"{where} is not a merge recipe", "It needs merge_method and models; see docs/merge.md.")
     notation.refuse_other_programs(document, where)
     try:
-        return Recipe.model_validate(document)
+        return Recipe.model_validate(notation.in_our_words(document))
     except ValidationError as error:
         raise UsageError(f"{where}: {_in_words(error)}", "See docs/merge.md for what a recipe may say.") from error
 
@@ -127,5 +128,6 @@ def _known_keys(place: tuple[int | str, ...]) -> tuple[str, ...]:
         names = names[2:]
     kinds: dict[str, type[BaseModel]] = {
         "models": SourceModel, "slices": Slice, "sources": SourceModel, "modelprov": Extension, "groups": Group,
+        "experts": Expert, "shared_experts": Expert,
     }  # fmt: skip
     return tuple((kinds[names[-1]] if names else Recipe).model_fields)

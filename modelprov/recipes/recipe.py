@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.errors import UsageError
+from modelprov.recipes.experts import MIXTURE, Expert, GateMode, check_experts
 from modelprov.recipes.numbers_given import number
 from modelprov.recipes.tensor_groups import MOST_LAYERS
 from modelprov.records import Frozen
@@ -93,6 +94,11 @@ class Recipe(Frozen):
     out_dtype: str | None = None
     tokenizer_source: str | None = None
     chat_template: str | None = None
+    experts: tuple[Expert, ...] = ()
+    shared_experts: tuple[Expert, ...] = ()
+    gate_mode: GateMode = "hidden"
+    experts_per_token: Annotated[int, Field(strict=True)] = 2
+    architecture: str | None = None
     name: str | None = None
     recipes: dict[str, Recipe] = Field(default_factory=dict)
     modelprov: Extension = Extension()
@@ -107,6 +113,10 @@ class Recipe(Frozen):
 
     @model_validator(mode="after")
     def _one_form(self) -> Recipe:
+        if self.merge_method == MIXTURE:
+            return self._mixture()
+        if self.experts or self.shared_experts or self.architecture:
+            raise ValueError(f"experts are of a mixture, merge_method: {MIXTURE}")
         if bool(self.models) == bool(self.slices):
             raise ValueError("give either `models` or `slices`, and at least one of them")
         if any(source.layer_range for source in self.models):
@@ -115,9 +125,21 @@ class Recipe(Frozen):
             raise ValueError("every source of a slice needs layer_range: [first, last + 1]")
         return self
 
+    def _mixture(self) -> Recipe:
+        if self.models or self.slices or not self.experts or self.base_model is None:
+            raise ValueError("a mixture takes base_model and `experts`, and neither `models` nor `slices`")
+        check_experts(self.experts, self.shared_experts, self.gate_mode, self.experts_per_token)
+        return self
+
     @property
     def locations(self) -> tuple[str, ...]:
-        """Every model that is named, once, in order of appearance; the base last if it is named nowhere else."""
+        """Every model that is named, once, in order of appearance; the base last if it is named nowhere else.
+
+        Of a mixture the base comes first.
+        """
+        if self.base_model and self.experts:
+            others = [expert.source_model for expert in (*self.experts, *self.shared_experts)]
+            return tuple(dict.fromkeys([self.base_model, *others]))
         sources = [*self.models, *(source for one in self.slices for source in one.sources)]
         named = [source.model for source in sources] + ([self.base_model] if self.base_model else [])
         return tuple(dict.fromkeys(named))

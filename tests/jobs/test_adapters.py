@@ -18,6 +18,7 @@ from modelprov.checkpoints.types import MIN_MATRIX_SIDE
 from modelprov.forensics.compare import Options
 from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT
+from modelprov.reports.comparison.meaning import notes
 from tests.checkpoints.adapted import values_of, write_adapter
 from tests.factories import write_checkpoint
 
@@ -105,3 +106,21 @@ def test_check_names_the_base_of_an_adapter_and_does_not_take_its_weights_as_pro
     config = json.loads((adapter / "adapter_config.json").read_text()) | {"base_model_name_or_path": None}
     (adapter / "adapter_config.json").write_text(json.dumps(config))
     assert "does not name its base" in missing()["lineage"]
+
+
+def test_two_adapters_on_one_base_are_told_apart_where_it_is_given_too(models: Path) -> None:
+    base, first, second = (models / name for name in ("base", "first", "second"))
+    alone = compare(f"{base}+{first}", f"{base}+{second}", device="cpu", threads=1)
+    beside = compare(f"{base}+{first}", f"{base}+{second}", base, device="cpu", threads=1)
+    assert f"Both are adapters on {base}" in " ".join(notes(alone))
+    assert "Both are adapters" not in " ".join(notes(beside))
+    assert abs(beside.mixing.least_squares.collinearity or 1) < 0.2
+
+
+def test_inspect_says_what_an_adapter_is_and_shows_it_alone_where_its_base_is_not_here(models: Path) -> None:
+    alone = inspect(models / "first")
+    assert alone.adapter == "LoRA, rank 4, alpha 8, on 'org/base'"
+    assert (alone.parameters, alone.layers) == (3 * 4 * (WIDTH + ROWS), 3)
+    assert any("BASE+ADAPTER" in warning for warning in alone.warnings)
+    on_base = inspect(f"{models / 'base'}+{models / 'first'}")
+    assert (on_base.adapter, on_base.parameters) == (alone.adapter, 3 * WIDTH * ROWS)

@@ -97,7 +97,7 @@ def test_an_unknown_parameter_is_an_error_that_lists_the_known_ones() -> None:
         ("merge_method: slerp\nmodels: [{model: a}, {model: b}]", "base_model"),
         ("merge_method: slerp\nbase_model: a\nmodels: [{model: a}, {model: b}, {model: c}]", "names 2"),
         ("merge_method: linear\nmodels: [{model: a, parameters: {weight: [x, 1]}}]", "list of numbers"),
-        ("merge_method: linear\nmodels: [{model: a}]\ntokenizer: {source: base}", "tokenizer_source"),
+        ("merge_method: linear\nmodels: [{model: a}]\ntokenizer: {tokens: {}}", "tokenizer_source"),
     ],
 )
 def test_what_is_wrong_is_said(text: str, words: str) -> None:

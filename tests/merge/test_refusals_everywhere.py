@@ -57,7 +57,6 @@ def tried(path: Path, out: Path | None = None, **options: int) -> tuple[str, str
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("tokenizer_source: union", "union is not built"),
         ("tokenizer_source: model:a", "not a model of the recipe"),
         ("tokenizer_source: d", "not a model of the recipe"),
         ("chat_template: vicuna", "neither a template nor a file"),
@@ -68,7 +67,7 @@ def tried(path: Path, out: Path | None = None, **options: int) -> tuple[str, str
         ("modelprov: {stored_as: {nothing.here: int8}}", "not a format"),
         ("modelprov: {groups: [{tensors: 'every second one', weights: {a: 1, b: 1}}]}", "means nothing"),
         ("base_model: c", "does not use it"),
-        ("tokenizer: {source: union}", "unknown key"),
+        ("tokenizer: {source: union, tokens: {}}", "unknown key"),
     ],
 )
 def test_what_is_wrong_in_a_recipe_is_said_alike_by_merge_dry_run_verify_and_compare(

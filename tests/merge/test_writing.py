@@ -252,7 +252,6 @@ def test_a_random_method_gives_the_same_bytes_for_the_same_seed(family: Family, 
 
 def test_side_files_that_cannot_be_followed_are_refused_first(rio: Recipe, tmp_path: Path) -> None:
     for update, words in (
-        ({"tokenizer_source": "union"}, "union"),
         ({"tokenizer_source": "elsewhere"}, "not a model of the recipe"),
         ({"chat_template": "chatml-plus"}, "neither a template nor a file"),
     ):

@@ -68,6 +68,8 @@ def _share(
     model: Checkpoint, recipe: Recipe, digests: frozenset[str], folder: Path, limits: Limits, progress: Progress
 ) -> tuple[float, str]:
     """The largest share that the recipe makes, in its own arithmetic or, where it names none, in any; and the doubt."""
+    if recipe.experts:
+        raise ModelprovError("it is a mixture of experts, whose routers another program or machine cannot repeat")
     opened = open_models(recipe, folder)
     plan = plan_merge(recipe, opened)
     if plan.method.random:

@@ -58,6 +58,12 @@ class AdapterConfig:
             return "IA3"
         return ("DoRA" if self.dora else "LoRA") + (" (rank-stabilised)" if self.by_root else "")
 
+    @property
+    def words(self) -> str:
+        """The kind with its rank and scale, and the base that is named."""
+        strength = "" if self.kind == "IA3" else f", rank {self.rank}, alpha {self.alpha:g}"
+        return f"{self.name}{strength}, on {quoted(self.base) if self.base else 'a base that it does not name'}"
+
     def scale_of(self, module: str, rank: int, place: str) -> float:
         """What the product of a module's matrices of this rank is multiplied by, as peft counts it.
 

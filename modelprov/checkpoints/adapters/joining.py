@@ -24,6 +24,7 @@ from modelprov.errors import CheckpointNotFoundError, MissingBaseError, Modelpro
 from modelprov.foreign.shown import quoted
 
 FILES = (ADAPTER, "adapter_model.bin")
+ON_BASE = " on the base "
 AS_MERGED = "read as merged weights"
 """In the note on an adapter, and in no other: reports put it beside their headline."""
 MOST_PLUSES = 20
@@ -102,7 +103,7 @@ def with_adapter(base: Checkpoint, home: Home, label: str, location: str) -> Che
     changed = {change.target.name for change in found.changes}
     share = sum(base.tensors[name].count for name in changed) / (base.parameters or 1)
     words = (
-        f"{config.name} adapter {home.place()} on the base {base.location}, {AS_MERGED}: "
+        f"{config.name} adapter {home.place()}{ON_BASE}{base.location}, {AS_MERGED}: "
         f"{len(changed):,} tensors changed ({share:.1%} of the parameters)"
     )
     if found.added:
@@ -117,8 +118,26 @@ def with_adapter(base: Checkpoint, home: Home, label: str, location: str) -> Che
         refused={name: ref for name, ref in base.refused.items() if name not in found.added},
         revision=None,
         adapter_on=config.base or base.location,
+        adapter=config.words,
         notes=(words, *notes, *base.notes),
     )
+
+
+def adapter_alone(home: Home, label: str, location: str) -> Checkpoint:
+    """The adapter's own tensors, without its base: for whoever wants to know what it is. It is no model."""
+    config, notes = read_adapter_config(home), list[str]()
+    file = next(name for name in FILES if home.has(name))
+    home.check(file)
+    source = home.source([file])
+    header = _header(source, file, notes)
+    return Checkpoint(
+        label=label, location=location, tensors={ref.name: ref for ref in header.tensors}, shards=(header.shard,),
+        source=source, config=None, metadata=header.metadata or {},
+        refused={ref.name: ref for ref in header.refused},
+        notes=("these are the adapter's own tensors: its base is not on this machine, so that no weights can be "
+               "compared; say where it is, as BASE+ADAPTER", *notes),
+        folder=home.folder, files=home, adapter_on=config.base or None, adapter=config.words,
+    )  # fmt: skip
 
 
 def base_of(config: AdapterConfig, place: str, open_near: Callable[[str], Checkpoint]) -> Checkpoint:

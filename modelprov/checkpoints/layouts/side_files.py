@@ -25,6 +25,10 @@ TOKENIZER: Final = (
     "tiktoken.model", TEMPLATE, TEMPLATE_IN_JSON,
 )  # fmt: skip
 """What turns text into tokens, templates among it."""
+OTHER_VOCABULARIES: Final = tuple(
+    name for name in TOKENIZER if name.endswith((".model", ".txt")) or "vocab.json" in name
+)
+"""Those of them that hold tokens in forms of their own, beside tokenizer.json or in its place."""
 PROCESSORS: Final = (
     "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json", "image_processor.json",
 )  # fmt: skip

@@ -5,6 +5,7 @@ Reads `tokenizer.json` and nothing else; knows no weights.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -56,6 +57,11 @@ def _tokens(checkpoint: Checkpoint, rows: int) -> dict[str, int]:
         whole = json_in(beside, VOCABULARY)
     except ModelprovError:
         return {}
+    return {token: row for token, row in rows_by_token(whole).items() if row < rows}
+
+
+def rows_by_token(whole: Mapping[str, Any]) -> dict[str, int]:
+    """Row by token of what a tokenizer.json holds, tokens that were added among them; what is no row is left out."""
     model = whole.get("model")
     vocabulary: Any = model.get("vocab") if isinstance(model, dict) else None
     if isinstance(vocabulary, list):
@@ -65,10 +71,16 @@ def _tokens(checkpoint: Checkpoint, rows: int) -> dict[str, int]:
             if isinstance(entry, list) and entry and isinstance(entry[0], str)
         }
     found = dict(vocabulary) if isinstance(vocabulary, dict) else {}
+    found |= {token: entry.get("id") for token, entry in added_tokens(whole).items()}
+    return {token: row for token, row in found.items() if isinstance(token, str) and type(row) is int and row >= 0}
+
+
+def added_tokens(whole: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What a tokenizer.json says of tokens that were added to its vocabulary, by their text."""
     more = whole.get("added_tokens")
-    for added in more if isinstance(more, list) else ():
-        if isinstance(added, dict) and isinstance(added.get("content"), str):
-            found[added["content"]] = added.get("id")
+    entries = more if isinstance(more, list) else ()
     return {
-        token: row for token, row in found.items() if isinstance(token, str) and type(row) is int and 0 <= row < rows
+        entry["content"]: entry
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("content"), str)
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelprov.checkpoints.adapters.joining import AS_MERGED
+from modelprov.checkpoints.adapters.joining import AS_MERGED, ON_BASE
 from modelprov.checkpoints.single_file import TAKEN_FIRST
 from modelprov.forensics.results import VerdictClass
 from modelprov.reports import numbers as n
@@ -51,7 +51,18 @@ def notes(report: Report) -> tuple[str, ...]:
     if report.mode == "sample":
         said.append(f"{words.SAMPLED} ({n.share(report.coverage.read_share)} of the suspect.)")
     said += [f"{n.clean(note)}." for note in report.coverage.notes if TAKEN_FIRST in note or AS_MERGED in note]
-    return (*said, *untested(report))
+    return (*said, *_adapters(report), *untested(report))
+
+
+def _adapters(report: Report) -> tuple[str, ...]:
+    """Where two adapters on one base are compared without it: what would show whether their changes are alike."""
+    bases = [
+        note.partition(ON_BASE)[2].partition(f", {AS_MERGED}")[0]
+        for note in report.coverage.notes if AS_MERGED in note
+    ]  # fmt: skip
+    if len(parents(report)) > 1 or len(bases) != 2 or len(set(bases)) > 1:
+        return ()
+    return (words.TWO_ADAPTERS.format(base=n.clean(bases[0])),)
 
 
 def untested(report: Report) -> tuple[str, ...]:

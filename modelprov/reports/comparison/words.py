@@ -89,6 +89,10 @@ NO_PLAIN_MIX = "No plain mix with the others that were given accounts for what l
 FEW_OTHERS = "The few weights that the recipe does not give again may lie elsewhere."
 MERGE_UNTESTED = "A merge was not tested"
 ONE_PARENT = f"One parent was given. {MERGE_UNTESTED}: that takes a second one."
+TWO_ADAPTERS = (
+    "Both are adapters on {base}, whose weights are most of what they share. Whether their changes are alike shows "
+    "where {base} is given as well: the collinearity is then that of the two changes."
+)
 NO_CONTROL = "No control was run: how a model that nobody suspects would fare here is not known."
 
 HISTORIES = "The weights do not choose among these. Each can be settled by something else."

@@ -64,6 +64,7 @@ def _facts(found: Inspection) -> tuple[Fact, ...]:
         ("location", found.location),
         ("revision", found.revision or ""),
         ("architecture", found.architecture or found.model_type or "not stated"),
+        ("adapter", found.adapter or ""),
         ("parameters", f"{n.count(found.parameters)} ({files})"),
         ("layers", f"{found.layers}{experts}" + (f", with {' and '.join(extras)}" if extras else "")),
         ("vocabulary", n.count(found.vocabulary) if found.vocabulary else ""),
