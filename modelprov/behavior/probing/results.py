@@ -81,10 +81,16 @@ class TemplateSeen(Frozen):
 
 
 class ServedPrompt(Frozen):
-    """Tokens that a server put before a conversation, beyond those of the local rendering; None where unknown."""
+    """Tokens that a server put before a conversation, beyond those of the local rendering; None where unknown.
+
+    That is the server's word; `checks` say how it stood up to its greedy answers, and who it says answered.
+    `answers_differ` is True where conversations are answered otherwise than the same text sent raw.
+    """
 
     tokens: int | None
     explanation: str
+    checks: tuple[str, ...] = ()
+    answers_differ: bool | None = None
 
 
 class ModelProbed(Frozen):
