@@ -1,10 +1,12 @@
 """Error rates of graders on answers judged by hand: ours, math-verify's and lm-evaluation-harness's side by side.
 
-    python -m benchmarks.graders.rates [--show ours|math-verify|lm-eval] [--json FILE]
+    python -m benchmarks.graders.rates [--unseen] [--show ours|math-verify|lm-eval] [--json FILE]
 
 `answers.tsv` holds an answer a line: grader, language, kind, expected, the judgement (1 right, 0 not), the answer, with
-⏎ for a line break. A choice has four options, A to D. They were written and judged by one reader, so that what two
-readers would disagree on is not known. A library that is not installed is skipped, and said to be.
+⏎ for a line break. A choice has four options, A to D. They were written and judged by one reader; `second_reader.tsv`
+has what a second one, who did not see the first judgements, said of 156 lines drawn by lot (seed 20261128) from line 61
+on. `unseen.tsv` holds answers that the second reader wrote and judged before any grader was run on them; the rules were
+mended after. A library that is not installed is skipped, and said to be.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from modelprov.behavior.evaluation.graders import right
 from modelprov.behavior.evaluation.question import Question
 
 HERE = Path(__file__).parent
-ANSWERS = HERE / "answers.tsv"
+ANSWERS, UNSEEN, SECOND = HERE / "answers.tsv", HERE / "unseen.tsv", HERE / "second_reader.tsv"
 OPTIONS = ("stone", "pear", "water", "wood")
 GRADERS = {"numeric": "numeric", "choice": "choice", "math": "math-verify"}
 LM_EVAL = {
@@ -50,10 +52,10 @@ class Judged:
         return Question(str(self.number), "?", self.expected, GRADERS[self.grader], choices)
 
 
-def read_answers() -> list[Judged]:
+def read_answers(file: Path = ANSWERS) -> list[Judged]:
     """Every answer that was judged, in the order of the file."""
     found = []
-    for number, line in enumerate(ANSWERS.read_text(encoding="utf-8").split("\n"), 1):
+    for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), 1):
         if line:
             grader, language, kind, expected, judged, answer = line.split("\t")
             found.append(Judged(number, grader, language, kind, expected, judged == "1", answer.replace("⏎", "\n")))
@@ -148,9 +150,10 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--show", default="", help="list the errors of this grader")
+    parser.add_argument("--unseen", action="store_true", help="the answers of the second reader")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    answers, table = read_answers(), []
+    answers, table = read_answers(UNSEEN if given.unseen else ANSWERS), []
     for name, grade in {"ours": ours, "math-verify": math_verify(), "lm-eval": lm_eval()}.items():
         if grade is None:
             print(f"{name} is not installed: skipped")

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from modelprov.behavior.probing.probe import Plan
 from modelprov.behavior.probing.results import Role, ServedPrompt
 from modelprov.behavior.probing.subjects import Subject
+from modelprov.called import called
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.progress import Progress
 
 if TYPE_CHECKING:
     from modelprov.behavior.loading import LocalModel
 
+NOT_COUNTED = f"What stands before a conversation was not counted: that takes {called('tokenizer')}."
 Members = Sequence[tuple[str, Role]]
 """Where a model is, and what it is to the suspect."""
 
@@ -64,19 +66,26 @@ def server_opener(server: Server, plan: Plan, stack: ExitStack, progress: Progre
         from modelprov.behavior.probing.endpoint_local import local_side
         from modelprov.behavior.probing.endpoint_sampling import check_sampling
         from modelprov.behavior.probing.endpoints import Endpoint
+        from modelprov.behavior.probing.served_checks import check_served
         from modelprov.behavior.probing.subjects import endpoint_subject
         from modelprov.behavior.probing.token_counts import count_prompts
         from modelprov.behavior.templates.rendering import Renderer
 
         endpoint = stack.enter_context(Endpoint(server.url, server.model, timeout=server.timeout, extra=server.extra))
-        counted, renderer = None, Renderer()
+        counts, local, renderer = None, None, Renderer()
         if server.tokenizer is not None:
             progress.stage("counting the server's tokens")
-            counts = count_prompts(
-                endpoint,
-                local_side(server.tokenizer, renderer=renderer, variables=server.extra.get("chat_template_kwargs")),
-            )
-            counted = ServedPrompt(tokens=counts.tokens, explanation=counts.explanation)
+            template_values = server.extra.get("chat_template_kwargs")
+            local = local_side(server.tokenizer, renderer=renderer, variables=template_values)
+            counts = count_prompts(endpoint, local)
+        progress.stage("asking the server the same again")
+        checks = check_served(endpoint, local, counts.tokens if counts is not None else None)
+        counted = ServedPrompt(
+            tokens=counts.tokens if counts is not None else None,
+            explanation=counts.explanation if counts is not None else NOT_COUNTED,
+            checks=checks.sentences,
+            answers_differ=checks.differs,
+        )
         sampling = None
         if plan.samples and any(plan.temperatures):
             progress.stage("asking whether the server samples")

@@ -67,7 +67,7 @@ def scripted(*steps: Step, models: Sequence[str] | None = ("tiny",), port: int =
         posts = sum(one.method == "POST" for one in state.requests)
         steps[min(posts, len(steps)) - 1](handler)
 
-    with _running(play, port) as url:
+    with serving(play, port) as url:
         state.url = url
         yield state
 
@@ -93,7 +93,7 @@ def with_hidden_prompt(
         else:
             answer(200, completion_reply("hello", prompt_tokens=(raw or count)(body["prompt"])))(handler)
 
-    with _running(play) as url:
+    with serving(play) as url:
         yield url
 
 
@@ -233,7 +233,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def _running(play: Callable[[BaseHTTPRequestHandler, Any], None], port: int = 0) -> Iterator[str]:
+def serving(play: Callable[[BaseHTTPRequestHandler, Any], None], port: int = 0) -> Iterator[str]:
     """Serve with `play(handler, parsed body)` from a thread; gives the URL with /v1."""
 
     class Handler(BaseHTTPRequestHandler):

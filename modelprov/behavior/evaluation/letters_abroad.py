@@ -32,7 +32,8 @@ AFTER = (
 )
 DENIED_BEFORE = (
     r"(?:\b(?:não|no|pas|nicht|не|nem|ni|weder)\s(?:(?:é|seria|es|est|ist)\s)?"
-    r"|(?:不(?:是|选|应选|应该选|能选)|并非))" + OPTION
+    r"|(?:不(?:是|选|应选|应该选|能选)|并非|除了)"
+    r"|\b(?i:tudo|todo|todas?|alles|tout|tous|всё|все)\s(?:menos|exceto|excepto|außer|sauf|кроме)\s)" + OPTION
 )
 HEDGE = r"(?:かどうか|か(?:は|が)?(?:わか|分か)|는지|인지|(?:이|가)?\s?맞는지)"
 FREE, ENDS = r"(?<![A-Za-z0-9'’])", r"(?![A-Za-z0-9'’])"

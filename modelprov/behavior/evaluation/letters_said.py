@@ -18,6 +18,7 @@ HEDGED = re.compile(
 LOOK_ALIKE = {"А": "A", "В": "B", "С": "C", "Е": "E"}
 """Cyrillic letters that are taken for the Latin ones of an option list, which is always Latin here."""
 
+EXCEPT = r"(?:every|any|all)(?:thing|\sof\sthem)?\s(?:but|except)"
 LEAD = 60  # characters before "B is right" in which it may be hedged
 DOUBTED = re.compile(r"[)*\s]*\?")
 
@@ -104,6 +105,7 @@ def _patterns(letters: str) -> Patterns:
         rf"(?:(?i:it(?:\s+is|['’]s)|I\s+mean)\W{{1,4}})?{option}\(?(?P<instead>{one})(?=\W*(?:$|[.,;:!\n])){wrong}"
         rf"|\b(?i:so|hence|therefore|thus|(?:it\s+)?(?:must|has\s+to)\s+be)\b,?\s{{1,2}}{option}\(?(?P<so>{one})\)?"
         rf"(?=\W*(?:$|[.\n])){wrong}"
+        rf"|{free}\(?(?P<itis>[{letters}])\)?\s(?i:it\sis)\b(?!\s(?:not|\w+\snot)\b)"
         rf"|{free}\(?(?P<right>[{letters}])[)*\"”]{{0,3}}\s+is\s+(?:the\s+)?(?i:right|correct|best)\b)"
     )
     joined = (
@@ -115,7 +117,7 @@ def _patterns(letters: str) -> Patterns:
         re.compile(rf"{free}[{letters}]{joined}[{letters}]{ends}{wrong}"),
         re.compile(rf"{free}([{letters}])[)*.:]+(?![A-Za-z0-9])"),
         re.compile(
-            rf"(?:\b(?i:not|never|neither|nor|no(?=\s))|n['’]t)\W{{1,4}}(?:be\W{{1,3}})?{option}\(?[{letters}]{ends}"
+            rf"(?:\b(?i:not|never|neither|nor|no(?=\s)|{EXCEPT})|n['’]t)\W{{1,4}}(?:be\W{{1,3}})?{option}\(?[{letters}]{ends}"
             rf"|{free}\(?[{letters}]{ends}{WRONG}"
         ),
         re.compile(rf"{free}[{letters}]{ends}"),

@@ -46,7 +46,7 @@ TAKEN_BACK = re.compile(
 )
 
 BEFORE_DENIED = (
-    r"(?:(?:not|n['’]t|\bnever|\bneither|\bnor|\banything but|≠|\\neq?|!=)[^\w.!?;:\n]{0,4}"
+    r"(?:(?:not|n['’]t|\bnever|\bneither|\bnor|\b(?:any|every)thing (?:but|except)|≠|\\neq?|!=)[^\w.!?;:\n]{0,4}"
     r"(?:(?:be|equal to|equals?)[^\w\n]{0,3})?"
     r"|\b(?:não|nem)[\s*\"“«($]{1,4}(?:(?:é|são|pode ser|igual a)[\s*\"“«($]{1,4})?"
     r"|\bno[\s*\"“«($]{1,4}(?:(?:es|son|puede ser|igual a)[\s*\"“«($]{1,4})?"
@@ -63,7 +63,7 @@ AFTER_DENIED = (
     r"|(?:是|选项是|选项)?(?:错误?的|错的|不对|不正确|不是)|(?:が|は)間違|(?:은|는|이|가)\s?틀"
     r"|(?:is|was|are|would be|looks|isn['’]t|cannot be|can['’]t be)\s(?:\w+\s)?"
     r"(?:not\b|wrong|incorrect|false|mistaken|right|correct|ruled out)(?<!is right)(?<!is correct)"
-    r"|can be (?:ruled out|excluded)"
+    r"|can be (?:ruled out|excluded)|was (?:only |just )?my (?:first|initial) (?:guess|thought|idea)"
     r"|(?:não é|está errad|é incorret|no es\b|es incorrect|n['’]est pas|est (?:faux|incorrect|fausse)"
     r"|ist (?:nicht|falsch)|(?:\u2014\s)?не(?:верн|правильн|\sподход|\sявляется)))"
 )
@@ -86,7 +86,19 @@ UNSURE = re.compile(
     r"|\bне (?:знаю|могу|уверен|можем|ясно)\b|\bневозможно\b"
     r"|不知道|不清楚|不确定|(?:无法|不能|没法)(?:回答|确定|判断|解答|提供|帮|告诉|说|选)|无法"
     r"|(?:わか|分か|判)(?:りません|らない)|(?:お答え|回答|解答|判断)[^.,\n]{0,4}(?:でき|いたしかね)|答えられ(?:ません|ない)"
-    r"|모르겠|모릅니다|알 수 없|수 없습니다)"
+    r"|모르겠|모릅니다|알 수 없|수 없습니다"
+    r"|\b(?:mere|pure|wild|(?:only|just|be) a)\s(?:\w+\s)?guess\b|\b(?:mero|puro|um) (?:palpite|chute)\b"
+    r"|\b(?:mera|pura|simple) (?:suposición|supposition|conjetura|conjecture)\b"
+    r"|\b(?:reine|bloße|nur eine) Vermutung\b|\b(?:лишь|просто|чистая) (?:догадка|предположение)\b"
+    r"|只是猜|只能猜|(?:推測|憶測)に(?:過|す)ぎ|추측일 뿐"
+    r"|\b(?:insufficient|not enough|(?:doesn['’]t|does not) \w+ enough) (?:data|information|detail)"
+    r"|\bfalta[nm]? (?:dados|datos|informaç|informaci)|\b(?:dados|datos) insu?ficientes\b"
+    r"|\bzu wenige? (?:Angaben|Inform|Daten)|\b(?:données|informations) insuffisantes\b"
+    r"|\bpas assez (?:de données|d['’]information)|\bнедостаточно (?:данных|информ)"
+    r"|(?:数据|信息|条件)不足|情報が(?:足り|不足)|정보가 부족"
+    r"|\b(?:torn|hesitate|hesitating) between\b|\bdudo\b|\b(?:em dúvida|hesito) entre\b|\bhésite\b"
+    r"|\bschwanke\b|\bколеблюсь\b"
+    r"|犹豫|迷って|迷います|고민)"
 )
 """Says of a sentence that it answers nothing: it refuses, or does not know."""
 

@@ -31,6 +31,7 @@ class Reply:
     `text` is what follows the thinking, empty for a thought that never ended; `thinking` is None where there was none.
     `finished` says that the model ended the answer itself, not a limit. The counts are the server's own, None where
     it gives none. `notes` say what came in place of an answer (a tool call, a filter) and what of it is left out here.
+    `served_model` and `fingerprint` are the model and the set-up (`system_fingerprint`) that the reply names.
     """
 
     text: str
@@ -39,6 +40,8 @@ class Reply:
     prompt_tokens: int | None
     completion_tokens: int | None
     notes: tuple[str, ...] = ()
+    served_model: str | None = None
+    fingerprint: str | None = None
 
 
 def reply_from_body(body: bytes) -> Reply:
@@ -55,7 +58,7 @@ def reply_from_body(body: bytes) -> Reply:
     if said.text is None and said.thought is None and not said.notes:
         raise EndpointError(f"the endpoint answered with neither text nor message: {quoted(body)}", SHAPE)
     reason = choice.get("finish_reason")
-    return _reply(said.text or "", said.thought, reason, document.get("usage"), said.notes)
+    return _reply(said.text or "", said.thought, reason, document.get("usage"), said.notes, document)
 
 
 def reply_from_stream(body: bytes) -> Reply:
@@ -69,6 +72,7 @@ def reply_from_stream(body: bytes) -> Reply:
     notes: dict[str, None] = {}
     reason: object = None
     usage: object = None
+    names: dict[str, Any] = {}
     done = begun = False
     for data in events(body):
         if data.strip() == "[DONE]":
@@ -77,6 +81,7 @@ def reply_from_stream(body: bytes) -> Reply:
         chunk = json_object(data.encode("utf-8", "replace"))
         _raise_reported(chunk)
         usage = chunk.get("usage") or usage
+        names |= {name: chunk[name] for name in ("model", "system_fingerprint") if chunk.get(name)}
         choice = _first(chunk.get("choices"))
         if choice is None:
             continue
@@ -90,7 +95,7 @@ def reply_from_stream(body: bytes) -> Reply:
         raise EndpointError(f"the endpoint streamed no 'choices': {quoted(body)}", SHAPE)
     if not done and reason is None:
         raise EndpointError(f"the stream was cut, {len(body)} bytes after its beginning", AGAIN, passing=True)
-    return _reply("".join(text), "".join(thoughts) or None, reason, usage, tuple(notes))
+    return _reply("".join(text), "".join(thoughts) or None, reason, usage, tuple(notes), names)
 
 
 def events(body: bytes) -> Iterator[str]:
@@ -204,7 +209,9 @@ def _said(choice: dict[str, Any], message: str) -> _Said:
     return _Said("" if content is None else _string(content), "\n".join(thoughts) or None, tuple(dict.fromkeys(notes)))
 
 
-def _reply(text: str, thought: str | None, reason: object, usage: object, notes: tuple[str, ...] = ()) -> Reply:
+def _reply(
+    text: str, thought: str | None, reason: object, usage: object, notes: tuple[str, ...], named: dict[str, Any]
+) -> Reply:
     inside, answer = split(text) if thought is None else (thought, text)
     answer = text if inside is None else answer
     counts = usage if isinstance(usage, dict) else {}
@@ -219,7 +226,14 @@ def _reply(text: str, thought: str | None, reason: object, usage: object, notes:
         prompt_tokens=_count(counts.get("prompt_tokens")),
         completion_tokens=_count(counts.get("completion_tokens")),
         notes=notes,
+        served_model=_name(named.get("model")),
+        fingerprint=_name(named.get("system_fingerprint")),
     )
+
+
+def _name(value: object) -> str | None:
+    """A name that a reply gives, fit for a message; None for none."""
+    return printable(_storable(value))[:80] or None if isinstance(value, str) else None
 
 
 def _string(value: object) -> str | None:

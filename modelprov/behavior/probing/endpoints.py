@@ -51,7 +51,7 @@ class Endpoint:
     request for text (`chat_template_kwargs` among them go with conversations alone). Usable from several threads.
     `thinks` says that the served model is expected to think before it answers: known from a template, or from a thought
     that it gave; text that a limit cut off before any thought ended is then a thought, no answer. `noticed` counts what
-    replies held in place of an answer, or beside it.
+    replies held in place of an answer, or beside it; `answered_by` the model and set-up that each reply named.
     Every request raises `EndpointError` when it finally fails; answers got before are the caller's to keep.
     """
 
@@ -80,6 +80,7 @@ class Endpoint:
         self.extra: Mapping[str, Any] = dict(extra or {})
         self.thinks = False
         self.noticed: Counter[str] = Counter()
+        self.answered_by: Counter[tuple[str | None, str | None]] = Counter()
         self._limit = "max_tokens"
         self._sleep = sleep
         self._random = random.Random(seed)
@@ -164,6 +165,7 @@ class Endpoint:
             cut = (*reply.notes, "cut off before the thought that was expected had ended")
             reply = replace(reply, thinking=reply.text, text="", notes=cut)
         self.noticed.update(reply.notes)
+        self.answered_by[reply.served_model, reply.fingerprint] += 1
         return reply
 
     def _generate(
@@ -233,8 +235,12 @@ class Endpoint:
     def _reply_of(self, answer: Answer) -> Reply:
         """The reply; its pieces may give the key together though none of them does."""
         found = reply_from_stream(answer.body) if answer.streamed else reply_from_body(answer.body)
-        thinking = None if found.thinking is None else self._key.hide(found.thinking)
-        return replace(found, text=self._key.hide(found.text), thinking=thinking)
+        hidden: dict[str, Any] = {
+            name: self._key.hide(text)
+            for name in ("text", "thinking", "served_model", "fingerprint")
+            if (text := getattr(found, name)) is not None
+        }
+        return replace(found, **hidden)
 
     def _models_of(self, answer: Answer) -> list[str]:
         return [self._key.hide(name) for name in models_from_body(answer.body)]

@@ -35,17 +35,32 @@ class CodeFound(Frozen):
     what: str
 
 
+Place = Literal["instead of a system prompt", "always", "after the message", "between messages"]
+Explanation = Literal["the caller's tools", "the caller's documents", "the caller's image", "the label of a role"]
+
+
 class HiddenPrompt(Frozen):
     """Text that a chat template adds by itself.
 
     `where`: "instead of a system prompt" (a user's own replaces it), "always" (also beside a user's own),
-    "after the message". `conditions` says in which renderings it was seen.
+    "after the message", "between messages" (of a longer conversation). `conditions` says in which renderings it was
+    seen.
     """
 
     source: str
     template: str
     text: str
-    where: Literal["instead of a system prompt", "always", "after the message"]
+    where: Place
+    conditions: tuple[str, ...]
+
+
+class ExplainedText(Frozen):
+    """Text that a chat template adds around something that is there: `why` says what; no hidden prompt."""
+
+    source: str
+    template: str
+    text: str
+    why: Explanation
     conditions: tuple[str, ...]
 
 
@@ -66,10 +81,16 @@ class TemplateSeen(Frozen):
 
 
 class ServedPrompt(Frozen):
-    """Tokens that a server put before a conversation, beyond those of the local rendering; None where unknown."""
+    """Tokens that a server put before a conversation, beyond those of the local rendering; None where unknown.
+
+    That is the server's word; `checks` say how it stood up to its greedy answers, and who it says answered.
+    `answers_differ` is True where conversations are answered otherwise than the same text sent raw.
+    """
 
     tokens: int | None
     explanation: str
+    checks: tuple[str, ...] = ()
+    answers_differ: bool | None = None
 
 
 class ModelProbed(Frozen):
@@ -82,6 +103,7 @@ class ModelProbed(Frozen):
     digest_covers: str | None = None
     templates: tuple[TemplateSeen, ...] = ()
     hidden_prompts: tuple[HiddenPrompt, ...] = ()
+    explained_texts: tuple[ExplainedText, ...] = ()
     stripped_template: str | None = None
     served: ServedPrompt | None = None
     code: tuple[CodeFound, ...] = ()

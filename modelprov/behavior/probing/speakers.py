@@ -158,7 +158,15 @@ class EndpointSpeaker:
 
     def noticed(self) -> list[str]:
         """What replies held in place of an answer, or beside it."""
-        return [f"of its replies, {count:,} had: {what}" for what, count in sorted(self.endpoint.noticed.items())]
+        told = [f"of its replies, {count:,} had: {what}" for what, count in sorted(self.endpoint.noticed.items())]
+        named = self.endpoint.answered_by
+        if len(named) > 1:
+            each = [
+                f"{count:,} {model or 'none'}{f' ({setup})' if setup else ''}"
+                for (model, setup), count in named.most_common(5)
+            ]
+            told.append(f"its replies name different models or set-ups: {', '.join(each)}")
+        return told
 
     def prompts(self, arm: str, questions: Sequence[Question]) -> list[Prompt]:
         """Messages for the server's own template; text for the arms that go round it."""

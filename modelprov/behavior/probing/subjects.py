@@ -88,6 +88,7 @@ def local_subject(model: LocalModel, role: Role, batch_size: int, notes: Sequenc
         label=model.label, role=role, location=model.location, digest=model.digest, digest_covers=SAMPLE_COVERS,
         templates=tuple(one.seen for one in files.examined),
         hidden_prompts=tuple(hidden for one in files.examined for hidden in one.hidden),
+        explained_texts=tuple(text for one in files.examined for text in one.explained),
         stripped_template=_stripped_template(files.used),
         code=code_in(model.folder), notes=(*files.notes, *notes),
     )  # fmt: skip
@@ -112,6 +113,7 @@ def endpoint_subject(
     about = ModelProbed(
         label=name, role="suspect", location=address, templates=tuple(one.seen for one in files.examined),
         hidden_prompts=tuple(hidden for one in files.examined for hidden in one.hidden),
+        explained_texts=tuple(text for one in files.examined for text in one.explained),
         stripped_template=_stripped_template(files.used), served=served,
         code=code_in(tokenizer) if tokenizer is not None else (),
         notes=(*files.notes, SERVED, *([sampling.explanation] if sampling and (sampling.extra or not sampling.samples)

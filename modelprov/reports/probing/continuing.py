@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from modelprov.behavior.continuations.equality import LEVEL as EQUAL_LEVEL
 from modelprov.behavior.continuations.judging import ALIKE, CONTROLS, LEVEL, MARGIN
-from modelprov.behavior.continued import Agreement, Continued, Judged
+from modelprov.behavior.continued import Agreement, Continued, Equality, Judged
 from modelprov.behavior.probing.results import ProbeReport
 from modelprov.reports import numbers as n
 from modelprov.reports.document import EVERYWHERE, Block, Bullets, Column, Grid, Heading, Table, Text, make_table
@@ -29,18 +30,16 @@ HOW = (
 )
 
 EQUALITY = "Whether it completes texts as the published weights do"
-EQUAL_HOW = (
-    "Temperature 1, nothing filtered, at most 32 tokens. Squared maximum mean discrepancy with the Hamming kernel on "
-    "characters (arXiv 2410.20247); p from 2,000 permutations of the completions of each text; 0.01 and less is a "
-    "difference."
-)
 DIFFERS = (
     "A difference fits other weights, quantisation, another number format, a prompt or filter before or behind the "
     "model, and sampling that the server changes. It does not say which."
 )
+TRIED_COMPLETIONS, TRIED_TOKENS = 500, 8
+"""How the trained family of docs/probe.md was asked; a test compares it with `benchmarks/answering/run.py`."""
+
 NO_DIFFERENCE = (
-    "No difference found is no proof: in a trained family 500 completions of eight tokens did not show rounding to 4 "
-    "bits, and showed every model that was trained further (docs/probe.md)."
+    f"No difference found is no proof: in a trained family {TRIED_COMPLETIONS} completions of {TRIED_TOKENS} tokens "
+    "did not show rounding to 4 bits, and showed every model that was trained further (docs/probe.md)."
 )
 
 
@@ -102,8 +101,16 @@ def equality_blocks(report: ProbeReport, suspect: str) -> tuple[Block, ...]:
     return (
         Heading(EQUALITY, listed=True),
         Bullets([equality_sentence(report, suspect), *(n.clean(note) for note in (*found.notes, run))]),
-        Text(EQUAL_HOW, quiet=True),
+        Text(_equal_how(found), quiet=True),
         Bullets((DIFFERS, NO_DIFFERENCE)),
+    )
+
+
+def _equal_how(found: Equality) -> str:
+    return (
+        f"Temperature 1, nothing filtered, at most {found.tokens} tokens. Squared maximum mean discrepancy with the "
+        f"Hamming kernel on characters (arXiv 2410.20247); p from {n.count(found.permutations)} permutations of the "
+        f"completions of each text; {EQUAL_LEVEL:g} and less is a difference."
     )
 
 

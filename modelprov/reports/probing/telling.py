@@ -114,6 +114,10 @@ def _hidden(report: ProbeReport) -> list[Block]:
     for model in report.models:
         for hidden in model.hidden_prompts:
             found += [Text(w.place(model, hidden)), Code(hidden.text, wrap=True)]
+        explained: list[Block] = []
+        for text in model.explained_texts:
+            explained += [Text(w.explained_place(model, text)), Code(text.text, wrap=True)]
+        found.append(Fold(f"Text that the template of {model.label} adds with something of the caller's", explained))
         stripped = [Code(model.stripped_template or "", "jinja", wrap=True)]
         found.append(Fold(f"Chat template of {model.label} without it", stripped))
     none = not any(model.hidden_prompts for model in report.models)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from modelprov.behavior.probing.arms import BARE, MEANINGS, SHIPPED, STRIPPED
-from modelprov.behavior.probing.hidden_prompts import CONDITIONS
 from modelprov.behavior.probing.results import (
     NOTHING,
     OTHER,
@@ -13,10 +12,12 @@ from modelprov.behavior.probing.results import (
     SEVERAL,
     ArmResult,
     ClassShare,
+    ExplainedText,
     HiddenPrompt,
     ModelProbed,
     ProbeReport,
 )  # fmt: skip
+from modelprov.behavior.probing.template_conditions import CONDITIONS
 from modelprov.reports import numbers as n
 from modelprov.reports.document import Colours, Fact, facts
 
@@ -186,11 +187,21 @@ def findings(report: ProbeReport) -> list[str]:
             found.append(
                 f"The chat template of {one.label} adds a prompt that users do not see: {_quoted(list(texts))}."
             )
+        seldom = dict.fromkeys(
+            hidden.text
+            for hidden in one.hidden_prompts
+            if "as it is" not in hidden.conditions and hidden.text not in texts
+        )
+        if seldom:
+            found.append(
+                f"Under some conditions, the chat template of {one.label} adds {n.count(len(seldom))} further "
+                f"{'text' if len(seldom) == 1 else 'texts'}, shown with their conditions below."
+            )
         if one.code:
             names = ", ".join(dict.fromkeys(code.file for code in one.code[:5]))
             found.append(f"{one.label} carries code or pickles, none of which was run: {names}.")
         if one.served is not None:
-            found.append(f"{one.label}: {one.served.explanation}")
+            found += [f"{one.label}: {told}" for told in (one.served.explanation, *one.served.checks)]
         found += [f"{one.label}: {note}." for note in one.notes]
         found += [f"{one.label}, {seen.source}: {seen.error}." for seen in one.templates if seen.error]
     if (unlike := languages_differ(report)) is not None:
@@ -234,8 +245,14 @@ def place(model: ModelProbed, hidden: HiddenPrompt) -> str:
     return f"{n.clean(model.label)}, {n.clean(hidden.source)}{name}, {hidden.where}, {conditions(hidden)}:"
 
 
-def conditions(hidden: HiddenPrompt) -> str:
-    """When the hidden prompt was there."""
+def explained_place(model: ModelProbed, text: ExplainedText) -> str:
+    """Where a text was found that no one hid, and what explains it, ending in a colon."""
+    name = "" if text.template == "default" else f" ({n.clean(text.template)})"
+    return f"{n.clean(model.label)}, {n.clean(text.source)}{name}, {text.why}, {conditions(text)}:"
+
+
+def conditions(hidden: HiddenPrompt | ExplainedText) -> str:
+    """When the text was there."""
     if set(CONDITIONS) <= set(hidden.conditions):
         return "in every condition"
     shown = hidden.conditions[:6]

@@ -22,6 +22,39 @@ def test_no_judged_answer_is_graded_otherwise(kind, language):
     assert [one.answer for one in answers if rates.ours(one) != one.right] == []
 
 
+def test_the_second_readers_answers_are_graded_as_judged_since_the_rules_were_mended():
+    answers = rates.read_answers(rates.UNSEEN)
+    assert len(answers) >= 60
+    assert len({one.language for one in answers}) == 9
+    assert [one.answer for one in answers if rates.ours(one) != one.right] == []
+
+
+@pytest.mark.parametrize(
+    ("expected", "answer", "is_right"),
+    [
+        ("17", "My best guess is 17.", True),
+        ("17", "My first guess was 18, but it is 17.", True),
+        ("18", "My first guess was 18, but it is 17.", False),
+        ("17", "数据不足,但答案是17。", True),
+        ("17", "Недостаточно данных, чтобы назвать 17.", False),
+        ("B", "B it is not.", False),
+        ("C", "Alles außer C.", False),
+        ("C", "Ich schwanke zwischen B und C.", False),
+    ],
+)
+def test_guesses_missing_data_and_exceptions_are_told_from_answers(expected, answer, is_right):
+    grader = "choice" if expected.isalpha() else "numeric"
+    assert rates.ours(rates.Judged(0, grader, "", "", expected, is_right, answer)) == is_right
+
+
+def test_two_readers_disagree_on_what_is_kept_with_both():
+    rows = [line.split("\t") for line in rates.SECOND.read_text(encoding="utf-8").splitlines()[1:]]
+    judged = {one.number: one.right for one in JUDGED}
+    assert len(rows) >= 150
+    assert all(judged[int(line)] == (first == "1") for line, first, _ in rows)
+    assert [int(line) for line, first, second in rows if first != second] == [74]  # a minus that was overlooked
+
+
 def test_a_text_without_an_answer_gives_none_in_any_language():
     for one in JUDGED:
         if one.kind == "refusal" and not one.right:

@@ -100,7 +100,7 @@ def test_a_hidden_prompt_is_found_word_for_word_with_its_place(template, text, w
 @pytest.mark.parametrize("template", [CHATML, REFUSES, TOOLED, LLAMA.replace("'You are Rio.'", "''")])
 def test_a_plain_template_hides_nothing_and_stripping_changes_nothing(template):
     found = look(template)
-    assert [one for one in found.hidden if "with tools" not in one.conditions] == []
+    assert found.hidden == ()
     assert found.stripped == found.shipped
 
 
@@ -132,10 +132,20 @@ def test_a_prompt_that_only_one_condition_brings_is_told_with_that_condition():
     assert found.conditions == ("thinking off", "with tools, thinking off")
 
 
-def test_instructions_for_tools_are_told_apart_by_their_condition():
-    (found,) = look(TOOLED).hidden
+def test_instructions_that_come_with_the_callers_tools_are_no_hidden_prompt():
+    found = look(TOOLED)
+    assert found.hidden == ()
+    (told,) = found.explained
+    assert (told.why, told.text.startswith("Use these tools")) == ("the caller's tools", True)
+    assert "as it is" not in told.conditions
+
+
+@pytest.mark.parametrize("beside", ["You are Rio.", "You are Rio. Use what follows."])
+def test_who_the_model_is_stays_hidden_though_it_stands_beside_the_callers_tools(beside):
+    (found,) = look(TOOLED.replace("Use these tools", f"{beside} Use these tools")).hidden
+    assert found.text == "You are Rio."
+    assert "with tools" in found.conditions
     assert "as it is" not in found.conditions
-    assert found.text.startswith("Use these tools")
 
 
 @pytest.mark.parametrize(

@@ -273,7 +273,7 @@ class Served:
 
     def __init__(self, status: int | None = None) -> None:
         self.status, self.seen = status, []
-        self.extra, self.noticed = {}, {}
+        self.extra, self.noticed, self.answered_by = {}, {}, {}
 
     def chat(self, messages, **settings):
         from modelprov.behavior.probing.endpoint_replies import Reply
