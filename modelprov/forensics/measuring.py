@@ -29,6 +29,7 @@ from modelprov.forensics.search.sizes_by_layer import by_layer, with_layers
 from modelprov.forensics.sums.kernels.interface import Device
 from modelprov.forensics.sums.ledger import Ledger
 from modelprov.progress import Progress
+from modelprov.records import processors
 
 if TYPE_CHECKING:  # what only some comparisons call for is imported by those
     from modelprov.forensics.search.coordinates.looking import Found
@@ -194,7 +195,8 @@ def _left(alignment: Alignment, beside: Beside, options: Options, progress: Prog
     """Where no recipe explains the bits: what is left beyond the named parents, and which candidate it is like."""
     progress.stage("reading some matrices for what is left beyond the parents")
     budget = options.sample_elements if options.sample else BUDGET
-    found = measure_beyond(alignment, (*beside.candidates, *beside.controls), options.seed, budget)
+    threads = options.threads or processors()
+    found = measure_beyond(alignment, (*beside.candidates, *beside.controls), options.seed, budget, threads)
     candidates, controls = ([other.label for other in others] for others in (beside.candidates, beside.controls))
     return describe_beyond(found, candidates, controls, [one.label for one in alignment.checkpoints[1:]])
 

@@ -6,6 +6,7 @@ Only decisive tensors count.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
@@ -216,7 +217,6 @@ def _guarded(of: Evidence, facts: Facts, rows: Int64) -> Facts:
     judged = None if of.fits is None or not rows.size else of.fits.of_tensors(rows)
     best = _best_weights(of, facts)
     likely = None if facts.weights is None else np.tile(facts.weights, (len(of.strata.names), 1))
-    side = sides(judged, likely if best is None or not rows.size else best)
     back = None
     if judged is not None and best is not None and (facts.bit_equal or 0) >= REPRODUCED and len(used(best)) > 1:
         parents = used(best)  # what has no part in a recipe that gives the bits says nothing against it
@@ -225,10 +225,14 @@ def _guarded(of: Evidence, facts: Facts, rows: Int64) -> Facts:
         parents = tuple(range(facts.parents))
     asked = None if judged is None else of_parents(judged, parents)
     own = None if best is None else best[:, list(parents)]
+    with ThreadPoolExecutor(1) as aside:  # each looks at the whole sample, and none at the others' answers
+        middle = aside.submit(centred, asked, own, of.seed)
+        side = sides(judged, likely if best is None or not rows.size else best)
+        beyond = extrapolated(asked, own)
     return replace(
         facts,
-        extrapolated=_named(parents, extrapolated(asked, own)),
-        centred=_named(parents, centred(asked, own, of.seed)),
+        extrapolated=_named(parents, beyond),
+        centred=_named(parents, middle.result()),
         made_from=back,
         short=judged is None or short(judged.sample),
         precision=_precision(of),

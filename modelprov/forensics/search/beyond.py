@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,8 @@ from modelprov.recipes.tensor_groups import kind_of
 BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
 """Whose changes have the rank of however many tokens were trained."""
 ENDS = (-np.inf, np.inf)
+AT_ONCE = 2
+"""Matrices that are measured at once; each takes a hundred megabytes or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +64,26 @@ class Beyond:
     likes: Mapping[str, Like]
 
 
-def measure_beyond(alignment: Alignment, others: Sequence[Checkpoint], seed: int, budget: int = BUDGET) -> Beyond:
+def measure_beyond(
+    alignment: Alignment, others: Sequence[Checkpoint], seed: int, budget: int = BUDGET, threads: int = 1
+) -> Beyond:
     """Read rows of about `budget` elements of each checkpoint; `others` are held against what is left.
+
+    Two matrices at most are measured at once, by as many of the `threads`, while the next one is read.
 
     Raises what reading raises.
     """
     chosen = choose_rows(alignment, seed, budget)
-    found = tuple(_left(matrix) for matrix in read_matrices(alignment, chosen))
-    return Beyond(found, {other.label: _like(alignment, other, chosen) for other in others})
+    at_once = min(AT_ONCE, threads)
+    found: list[Left] = []
+    waiting: deque[Future[Left]] = deque()
+    with ThreadPoolExecutor(at_once) as pool:
+        for matrix in read_matrices(alignment, chosen):
+            if len(waiting) == at_once:
+                found.append(waiting.popleft().result())
+            waiting.append(pool.submit(_left, matrix))
+        found += [each.result() for each in waiting]
+    return Beyond(tuple(found), {other.label: _like(alignment, other, chosen) for other in others})
 
 
 def _left(matrix: Matrix) -> Left:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -74,19 +75,20 @@ def fit_sample(sample: Sample, stratum: npt.NDArray[np.int64], strata: int, seed
     """Fit the decisive elements of the sample; `stratum` int64 [n] of each element. Needs at least two parents."""
     k = len(sample.parents)
     grouped = replace(sample, group=stratum.astype(np.int32))
-    intervals = interval.element_intervals(grouped)
-    peak = interval.fit(intervals)
-    by_stratum = interval.fit_groups(intervals)
-    some = subsample(sample, LIKELIHOOD_ELEMENTS, seed)
-    ml = likelihood.fit(some)
-    if k == 2:
-        exact, covering = _exact_one(peak, by_stratum, strata), peak.coverage
-    else:
-        exact, covering = _exact_many(sample, stratum, strata)
-    candidates = _candidates(sample, stratum, strata, exact, ml, seed)
-    null = None
-    if peak.alpha is not None and k == 2:
-        null = interval.null_coverage(subsample(grouped, 200_000, seed), peak.alpha, seed)[0].coverage
+    with ThreadPoolExecutor(1) as aside:  # the likelihood takes as long as all the rest
+        likely = aside.submit(likelihood.fit, subsample(sample, LIKELIHOOD_ELEMENTS, seed))
+        intervals = interval.element_intervals(grouped)
+        peak = interval.fit(intervals)
+        by_stratum = interval.fit_groups(intervals)
+        if k == 2:
+            exact, covering = _exact_one(peak, by_stratum, strata), peak.coverage
+        else:
+            exact, covering = _exact_many(sample, stratum, strata)
+        null = None
+        if peak.alpha is not None and k == 2:
+            null = interval.null_coverage(subsample(grouped, 200_000, seed), peak.alpha, seed)[0].coverage
+        candidates = _candidates(sample, stratum, strata, exact, likely, seed)
+        ml = likely.result()
     return Fits(sample, stratum, intervals, peak, by_stratum, null, covering, ml, exact, tuple(candidates))
 
 
@@ -182,8 +184,10 @@ def _with_computed_rest(recipe: WeightedSum) -> WeightedSum:
 
 
 def _candidates(
-    sample: Sample, stratum: npt.NDArray[np.int64], strata: int, exact: Exact | None, ml: Likelihood, seed: int
-) -> list[Scored]:
+    sample: Sample, stratum: npt.NDArray[np.int64], strata: int, exact: Exact | None, likely: Future[Likelihood],
+    seed: int,
+) -> list[Scored]:  # fmt: skip
+    """The best recipes; the likelihood is waited for where the exact fit gives none."""
     scorer = Scorer(sample, stratum)
     found: list[Scored] = []
     if exact is not None:
@@ -191,7 +195,7 @@ def _candidates(
         if found and found[0].share < REPRODUCED and found[0].recipe.arithmetic is Arithmetic.FLOAT64:
             found = [*scorer.scored([_with_computed_rest(found[0].recipe)]), *found]
             found.sort(key=lambda one: -one.share)
-    if (not found or found[0].share < REPRODUCED) and ml.alphas is not None:
+    if (not found or found[0].share < REPRODUCED) and (ml := likely.result()).alphas is not None:
         near = _with_rest(np.array([ml.alphas]))[0]
         first_look = scorer.smaller(TRIED, seed).scored(round_weights(near, strata))
         found += scorer.scored(one.recipe for one in first_look[:4])

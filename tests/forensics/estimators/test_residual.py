@@ -74,3 +74,30 @@ def test_the_largest_squares_are_never_more_than_their_bound(rank: int, count: i
     gram = matrix @ matrix.T
     exact = np.sort(np.linalg.eigvalsh(gram))[-count:].sum()
     assert exact <= _most_of(gram, count) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("shape", [(64, 96), (96, 64), (17, 40), (2, 30), (1, 8)])
+@pytest.mark.parametrize("beside", [0.7, 0.94, 0.96, 0.97, 0.98, 0.99, 1.0, 1.01, 1.05])
+def test_the_rank_is_that_of_all_singular_values_whatever_half_of_the_rows_shows(
+    shape: tuple[int, int], beside: float
+) -> None:
+    rng, most = np.random.default_rng(11), int(0.25 * min(shape))
+    falling = beside * 0.03 ** (0.5 / max(most, 1))  # about where the largest rank that counts is just enough
+    for place in range(3):
+        left = rng.standard_normal(shape) @ np.diag(falling ** np.arange(shape[1]))
+        left[: shape[0] // 2] *= (0.1, 1.0, 10.0)[place]  # more, as much or less in the rows that are looked at
+        energy = float(np.square(left).sum())
+        found = Residual(left, energy, 0.01 * energy, 1.0, np.zeros((0, left.size)))
+        squares = np.square(np.linalg.svd(left, compute_uv=False))
+        allowed = 2 * found.noise + 0.01 * found.beyond
+        enough = np.flatnonzero(energy - np.cumsum(squares[:most]) <= allowed)
+        assert rank_of(found) == (int(enough[0]) + 1 if enough.size else None)
+
+
+@pytest.mark.parametrize(("rest", "rank"), [(0.029, 16), (0.032, None)])
+def test_rows_that_show_their_largest_squares_exactly_decide_as_all_of_them_do(rest: float, rank: int | None) -> None:
+    rows = np.linalg.qr(np.random.default_rng(1).standard_normal((SHAPE[1], SHAPE[0])))[0].T
+    squares = np.zeros(SHAPE[0])
+    squares[:16], squares[16:32] = (1 - rest) / 16, rest / 16  # all that is left lies in the rows that are looked at
+    found = Residual(np.sqrt(squares)[:, None] * rows, 1.0, 0.01, 1.0, np.zeros((0, rows.size)))
+    assert rank_of(found) == rank  # up to 0.0299 counts as rounding
