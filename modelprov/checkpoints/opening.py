@@ -7,6 +7,7 @@ the base that its config names, or `BASE+ADAPTER`. Which files of a folder make 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -54,6 +55,7 @@ from modelprov.errors import (
 from modelprov.foreign.shown import quoted
 from modelprov.shares import rough_percent
 
+LOG = logging.getLogger(__name__)
 SLICED = (
     "Where these are the parts of one model for several GPUs, as Meta ships large ones, each has a slice of every "
     "tensor: give the model in the layout of transformers, or put the slices together first."
@@ -134,6 +136,7 @@ def _opened(home: Home, name: str | None, label: str, location: str, notes: list
         folder=home.folder,
         files=home,
     )
+    LOG.info("opened %s: %d tensors in %d files at %s", label, len(tensors), len(headers), opened.location)
     opened = with_scaled(opened)
     if not opened.refused:
         return opened

@@ -42,7 +42,7 @@ def test_a_verdict_has_its_exit_code(compare: Command, arguments: tuple[str, ...
     said = compare(*arguments)
     assert said.code == code
     assert f"{verdict}: {arguments[0]}".lower() in said.out.lower()
-    assert said.err == ""
+    assert said.err == "The whole report: --html FILE or --json FILE writes it, --tables shows it here.\n"
 
 
 def test_a_copy_is_a_finding(compare: Command, models: Path, tmp_path: Path) -> None:

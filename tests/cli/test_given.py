@@ -121,7 +121,8 @@ def test_verbose_says_each_step_with_its_time_on_standard_error(models: Path) ->
     )
     out, err = running.communicate(timeout=100)
     assert json.loads(out)
-    assert "s  info     step 1: opening checkpoints" in err
+    for said in ("step 1: opening checkpoints", "opened rio: ", "computes: processor"):
+        assert f"s  info     {said}" in err
 
 
 def test_values_are_completed_from_where_they_are_known() -> None:

@@ -5,6 +5,7 @@ What is in the cache of this machine is not asked for. Knows no HTTP: a `Store` 
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -17,6 +18,7 @@ from modelprov.checkpoints.remote.traffic import TRAFFIC, connections
 from modelprov.checkpoints.sources.interface import DOWNLOAD_AGAIN, Piece, Range, Source, parts_of
 from modelprov.errors import TruncatedShardError
 
+LOG = logging.getLogger(__name__)
 GAP = 16 << 10
 """Bytes between two ranges that are cheaper to fetch than another request."""
 LARGEST = 8 << 20
@@ -132,7 +134,9 @@ class RemoteFiles:
         found = cache.get(identity, start, stop)
         if found is not None:
             TRAFFIC.from_cache(len(found))
+            LOG.debug("from the cache: bytes %d to %d of %s", start, stop, self.place(shard))
             return found
+        LOG.debug("fetching: bytes %d to %d of %s", start, stop, self.place(shard))
         piece = self._store.fetch(self._names[shard], start, stop)
         if stop - start <= SMALL or cache.holds(self._whole):
             cache.put(identity, start, piece)

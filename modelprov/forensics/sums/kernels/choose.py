@@ -5,6 +5,7 @@ A pass on a processor must not wait for a GPU's libraries: the cheap questions c
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from modelprov.errors import UsageError
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel, description
 from modelprov.forensics.sums.kernels.interface import Device, Kernel, RecipePlan, Segments
 
+LOG = logging.getLogger(__name__)
 DEVICE_FILES = ("nvidia[0-9]*", "nvidiactl", "dxg")  # the last: Windows' GPUs as Linux under it sees them
 GPU_THREADS, GPU_BLOCK = 12, 21 << 20  # three checkpoints' blocks fill a slab
 
@@ -38,6 +40,12 @@ def pick_device(device: str = "auto", size: int = 0, threads: int = 1) -> Device
     measured. `cuda` raises `UsageError` where there is none.
     """
     refuse_other("device", device, DEVICES)
+    picked = _picked(device, size, threads)
+    LOG.info("computes: %s", picked.description)
+    return picked
+
+
+def _picked(device: str, size: int, threads: int) -> Device:
     processor = Device(cpu_kernel, description())
     if device == "cpu" or (device == "auto" and not _gpu_possible()):
         return processor
