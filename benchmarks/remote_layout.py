@@ -74,7 +74,8 @@ def measure(case: str, delay: float, folder: Path) -> dict[str, Any]:
     row: dict[str, Any] = {
         "case": case, "delay": delay, "exit": os.waitstatus_to_exitcode(status), "wall_s": round(wall, 1),
         "cpu_s": round(used.ru_utime + used.ru_stime, 1), "memory_mb": round(used.ru_maxrss * PEAK / 1e6),
-        "sent_mb": round(sent[0] / 1e6, 1), "server_cpu_s": round(sent[1] / 1000, 1), "fetched": [match[0] for match in TOLD.finditer(told)],
+        "sent_mb": round(sent[0] / 1e6, 1), "server_cpu_s": round(sent[1] / 1000, 1),
+        "fetched": [match[0] for match in TOLD.finditer(told)],
     }  # fmt: skip
     if not report.exists():
         return row | {"said": told[-500:]}
