@@ -268,14 +268,18 @@ def _units(
     sides = _sides(own, theirs, frame, mine, other)
     if len(sides) < 2 or not alike_in_rows(sides):
         return 0, 0, 0.0
-    (mine_gate, their_gate, _), (mine_up, their_up, _) = sides[:2]
-    own_rows, their_rows = units_apart(mine_gate, mine_up), units_apart(their_gate, their_up)
+    mine_read, theirs_read, signs = zip(*sides[:2], strict=True)
+    del sides  # tens of MB each: let go of as soon as what is paired of them is there
+    own_rows = units_apart(*mine_read)
+    del mine_read
+    their_rows = units_apart(*theirs_read)
+    del theirs_read
     count, of = own_rows[0].shape[0], their_rows[0].shape[0]
     rows = np.arange(count)
     if count > UNITS:
         rows = np.sort(np.random.default_rng(seed).choice(count, UNITS, replace=False))
     found = []
-    for number, (_, _, signed) in enumerate(sides[:2]):
+    for number, signed in enumerate(signs):
         cosines = own_rows[number][rows] @ their_rows[number].T
         scores = cosines if signed else np.abs(cosines)
         found.append(clear(scores, assigned(scores)))
