@@ -6,7 +6,7 @@ What a fingerprint is for, and what it gives away, is in `docs/fingerprints.md`.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +20,7 @@ from modelprov.checkpoints.plan import Int64
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError, ModelprovError, UsageError
 from modelprov.forensics.sampling.blocks import RUN, choose_blocks
-from modelprov.forensics.search.profiles import BY_TOKEN, choose, sizes_of
+from modelprov.forensics.search.profiles import BY_TOKEN, sizes_of, telling
 from modelprov.progress import SILENT, Progress
 from modelprov.recipes.tensor_groups import kind_of
 
@@ -101,25 +101,40 @@ def _bytes_of(alignment: Alignment, chosen: list[tuple[int, int, int]]) -> Int64
 
 
 def _sizes(alignment: Alignment, seed: int, size: int, progress: Progress) -> Sizes:
-    """Sums of squares of the rows and columns of some whole matrices, at most `size` bytes of them.
-
-    None of those that have a row for each token, which say little and are large; of a layer's experts a few.
-    """
-    chosen, left = [], size
-    kinds: Counter[tuple[int | None, str]] = Counter()
-    for number in choose(alignment, seed, SIZES_ELEMENTS):
-        tensor = alignment.tensors[number]
-        kind, cost = (tensor.layer, kind_of(tensor.name)), 8 * sum(tensor.shape)
-        if tensor.component not in BY_TOKEN and kinds[kind] < ALIKE and cost <= left:
-            chosen.append(number)
-            kinds[kind] += 1
-            left -= cost
+    """Sums of squares of the rows and columns of some whole matrices, at most `size` bytes of them."""
+    chosen = _chosen(alignment, seed, size)
     whole = [alignment.tensors[number].views[0] for number in chosen]
     progress.stage("measuring rows and columns", sum(view.count * view.ref.dtype.size for view in whole))
     found = sizes_of(alignment, chosen, progress.advance)
     return {
         (alignment.tensors[number].name, side): found[number][side][0] for number in chosen for side in found[number]
     }
+
+
+def _chosen(alignment: Alignment, seed: int, size: int) -> list[int]:
+    """Whole matrices: layers in a seeded order, each with half of what may be read at most, telling kinds first.
+
+    None of those that have a row for each token, which say little and are large; of a layer's experts a few, after the
+    rest, since what a layer has once can be held against every layer of another model.
+    """
+    by_layer: dict[int | None, list[int]] = defaultdict(list)
+    for number, tensor in enumerate(alignment.tensors):
+        if tensor.decisive and len(tensor.shape) == 2 and tensor.component not in BY_TOKEN:
+            by_layer[tensor.layer].append(number)
+    layers = sorted(layer for layer in by_layer if layer is not None)
+    order: list[int | None] = [layers[place] for place in np.random.default_rng(seed).permutation(len(layers))]
+    chosen, unread, left = [], SIZES_ELEMENTS, size
+    for layer in [*order, None]:
+        here, kinds = min(unread, SIZES_ELEMENTS // 2), Counter[str]()
+        tensors = {number: alignment.tensors[number] for number in by_layer.get(layer, ())}
+        for number in sorted(tensors, key=lambda each: (tensors[each].expert is not None, *telling(tensors[each]))):
+            tensor, kind = tensors[number], kind_of(tensors[number].name)
+            cost = 8 * sum(tensor.shape)
+            if tensor.count <= here and cost <= left and kinds[kind] < ALIKE:
+                chosen.append(number)
+                kinds[kind] += 1
+                here, unread, left = here - tensor.count, unread - tensor.count, left - cost
+    return sorted(chosen)
 
 
 def _config(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
