@@ -41,7 +41,7 @@ def recorded(name: str) -> ratios.Result:
         (ratios.of_kernel, recorded("kernel"), "reading the same arrays", 24),
         (ratios.of_compare, recorded("compare"), "touch only", 6),
         (ratios.of_fixed_costs, recorded("fixed_costs")["commit 5b31824"], "importing numpy", 3),
-        (ratios.of_merge, recorded("merge"), "copying", 2),
+        (ratios.of_merge, recorded("merge"), "copying", 3),
         (ratios.of_remote, REMOTE, "http.client", 2),
         (ratios.of_gpu, GPU, "the link", 2),
     ],
