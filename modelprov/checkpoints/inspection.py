@@ -41,7 +41,7 @@ class ComponentCount(Frozen):
 
 
 class PartSummary(Frozen):
-    """One model of a composite folder, by its sub-folder (`.` for the folder itself): what it holds, in which formats."""
+    """One model of a composite folder, by its sub-folder (`.` for the folder itself)."""
 
     folder: str
     architecture: str | None
