@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from math import prod
 from typing import Any
 
 from modelprov.checkpoints.digests import MANIFEST_COVERS, manifest_digest
+from modelprov.checkpoints.homes import json_in
 from modelprov.checkpoints.layouts.components import component_of
 from modelprov.checkpoints.layouts.files import PICKLES
 from modelprov.checkpoints.layouts.naming import canonical_name, canonical_views, tied_head
 from modelprov.checkpoints.layouts.quantised import quantisation
 from modelprov.checkpoints.layouts.roles import roles_of, text_config
+from modelprov.checkpoints.layouts.side_files import CONFIG
 from modelprov.checkpoints.types import Checkpoint, Component, TensorRef
+from modelprov.errors import ModelprovError
 from modelprov.records import Frozen
 from modelprov.savable import Page
 
@@ -36,8 +40,18 @@ class ComponentCount(Frozen):
     share: float
 
 
+class PartSummary(Frozen):
+    """One model of a composite folder, by its sub-folder (`.` for the folder itself)."""
+
+    folder: str
+    architecture: str | None
+    parameters: int
+    bytes: int
+    dtypes: tuple[str, ...]
+
+
 class ShardSummary(Frozen):
-    """One file: its size in bytes and the SHA-256 of its header."""
+    """One file, by its name inside the checkpoint: its size in bytes and the SHA-256 of its header."""
 
     name: str
     bytes: int
@@ -51,7 +65,7 @@ class Inspection(Frozen, Page):
     has). `tied` is None when neither the weights nor the config say. `vocabulary` is the config's or the embedding's.
     `weights_digest` is None unless every byte was hashed. `bits_per_weight` is that of tensors which are decoded when
     they are read, scales included. `quantised_how`, `quantised_by` and `made_from` are what the model says of itself;
-    `adapter` what an adapter's config says.
+    `adapter` what an adapter's config says. `parts` are the models of a folder that holds several.
     """
 
     label: str
@@ -71,6 +85,7 @@ class Inspection(Frozen, Page):
     layers: int
     experts_per_layer: int
     components: tuple[ComponentCount, ...]
+    parts: tuple[PartSummary, ...] = ()
     shards: tuple[ShardSummary, ...]
     digest: str
     digest_covers: str
@@ -133,8 +148,9 @@ def inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
             for component in Component
             if tensors[component]
         ),
+        parts=_parts(checkpoint),
         shards=tuple(
-            ShardSummary(name=shard.file_name, bytes=shard.size, header_digest=shard.header_digest)
+            ShardSummary(name=shard.name, bytes=shard.size, header_digest=shard.header_digest)
             for shard in checkpoint.shards
         ),
         digest=manifest_digest(checkpoint),
@@ -145,6 +161,38 @@ def inspect_checkpoint(checkpoint: Checkpoint) -> Inspection:
         vocabulary=_vocabulary(checkpoint, shapes.get(roles.embeddings or "")),
         warnings=(*checkpoint.notes, *_folder_warnings(checkpoint), *_config_warnings(config)),
     )
+
+
+def _parts(checkpoint: Checkpoint) -> tuple[PartSummary, ...]:
+    """The models of a folder whose weights lie in several folders, in the order of their files."""
+    folders = [shard.name.rpartition("/")[0] for shard in checkpoint.shards]
+    if len(set(folders)) < 2:
+        return ()
+    held: dict[str, Counter[str]] = {folder: Counter() for folder in folders}
+    for name, ref in checkpoint.tensors.items():
+        held[folders[ref.shard]][_format(checkpoint, name, ref)] += ref.count
+    for refused in checkpoint.refused.values():
+        held[folders[refused.shard]][refused.format] += refused.count
+    return tuple(
+        PartSummary(
+            folder=folder or ".",
+            architecture=_class(checkpoint, folder),
+            parameters=sum(counts.values()),
+            bytes=sum(shard.size for shard, own in zip(checkpoint.shards, folders, strict=True) if own == folder),
+            dtypes=tuple(form for form, _ in counts.most_common()),
+        )
+        for folder, counts in held.items()
+    )
+
+
+def _class(checkpoint: Checkpoint, folder: str) -> str | None:
+    """What the config of a part calls it."""
+    home = checkpoint.files
+    with suppress(ModelprovError):
+        if home is not None and (own := home.sub(folder) if folder else home).has(CONFIG):
+            config = json_in(own, CONFIG)
+            return architecture(config) or _text(config.get("_class_name")) or _text(config.get("model_type"))
+    return None
 
 
 def architecture(config: Mapping[str, Any] | None) -> str | None:

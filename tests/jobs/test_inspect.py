@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from modelprov.errors import CheckpointNotFoundError
 from modelprov.jobs.inspect import inspect as job
 from tests.cli.conftest import Command
+from tests.factories import write_checkpoint
 
 
 @pytest.mark.parametrize("digest", [False, True])
@@ -26,3 +28,18 @@ def test_the_inspection_is_the_one_of_the_command(
 def test_a_place_with_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointNotFoundError):
         job(tmp_path / "nothing")
+
+
+def test_the_parts_of_a_composite_folder_are_shown_with_their_files(tmp_path: Path) -> None:
+    for part, form in (("unet", "BF16"), ("vae", "F32")):
+        tensors = {f"{part}.proj.weight": (np.ones((8, 4)), form)}
+        write_checkpoint(tmp_path / part, tensors, config={"_class_name": f"A{part}"})
+    index = {"_class_name": "Pipeline", "unet": ["diffusers", "Aunet"], "vae": ["diffusers", "Avae"]}
+    (tmp_path / "model_index.json").write_text(json.dumps(index))
+    found = job(tmp_path)
+    assert [(each.folder, each.architecture, each.parameters, each.dtypes) for each in found.parts] == [
+        ("unet", "Aunet", 32, ("BF16",)),
+        ("vae", "Avae", 32, ("F32",)),
+    ]
+    assert [shard.name for shard in found.shards] == ["unet/model.safetensors", "vae/model.safetensors"]
+    assert not job(tmp_path / "unet").parts

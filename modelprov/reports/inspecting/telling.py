@@ -40,6 +40,7 @@ def tell(found: Inspection) -> Document:
         notes=found.warnings,
         blocks=(
             Facts(_facts(found)),
+            *_parts(found),
             Heading("Formats"),
             Grid(_formats(found)),
             Heading("Components"),
@@ -82,6 +83,21 @@ def _facts(found: Inspection) -> tuple[Fact, ...]:
 def _said(texts: tuple[str, ...]) -> str:
     """What the model claims, marked so."""
     return f"{', '.join(texts)} (as it says)" if texts else ""
+
+
+def _parts(found: Inspection) -> tuple[Block, ...]:
+    """The models of a composite folder."""
+    if not found.parts:
+        return ()
+    columns = (
+        Column("Folder", "folder", numeric=False), Column("Architecture", "architecture", numeric=False),
+        Column("Formats", "formats", numeric=False), Column("Parameters", "parameters"), Column("Size", "size"),
+    )  # fmt: skip
+    rows = [
+        (each.folder, each.architecture or "not stated", ", ".join(each.dtypes), n.count(each.parameters),
+         n.size(each.bytes)) for each in found.parts
+    ]  # fmt: skip
+    return (Heading("Parts"), Grid(make_table("Parts", columns, rows)))
 
 
 def _formats(found: Inspection) -> Table:
