@@ -57,6 +57,8 @@ def evaluate(
     alpha: float | None = None,
     window: int | None = None,
     max_switches: int | None = None,
+    noise_temperature: float | None = None,
+    width: int | None = None,
     system: str | None = None,
     chat_template: Location | None = None,
     raw: bool = False,
@@ -95,6 +97,8 @@ def evaluate(
         alpha: swir: weight of the soft input (None: 1).
         window: swir: fewest steps in words (None: 512).
         max_switches: swir: end thinking after so many (None: never).
+        noise_temperature: soft-gumbel: near 0 mixes one token, more mixes more (None: 0.5).
+        width: multiplex: tokens drawn for each step (None: 3).
         system: System prompt where a question has none.
         chat_template: The file of another chat template than the model's (Jinja).
         raw: No chat template: the question as plain text.
@@ -151,6 +155,7 @@ def evaluate(
         "max_new_tokens": max_new_tokens, "thinking_budget": thinking_budget, "temperature": temperature,
         "top_k": top_k if endpoint is None else 0, "top_p": top_p, "greedy": greedy or None, "alpha": alpha,
         "window": window, "max_switches": max_switches,
+        "noise_temperature": noise_temperature, "width": width,
     }  # fmt: skip
     conditions, notes = plan(methods or [METHOD], budgets, samples, settings, answer_tokens)
     kept = None if log is None else path_of(log)
@@ -180,6 +185,8 @@ def evaluate(
             ("--alpha", alpha, None),
             ("--window", window, None),
             ("--max-switches", max_switches, None),
+            ("--noise-temperature", noise_temperature, None),
+            ("--width", width, None),
             ("--system", system, None),
             ("--chat-template", chat_template, None),
             ("--raw", raw, False),
