@@ -66,6 +66,9 @@ TopP = Annotated[
 ]
 Greedy = Annotated[bool, typer.Option("--greedy", help="Every method takes the most likely token.")]
 Alpha = Annotated[float | None, typer.Option(help="swir: weight of the soft input. (default: 1)", show_default=False)]
+ChooseAlpha = Annotated[
+    str | None, typer.Option(metavar="TASK", help="swir: other questions, on which alpha is chosen.")
+]
 Window = Annotated[int | None, typer.Option(help="swir: fewest steps in words. (default: 512)", show_default=False)]
 MaxSwitches = Annotated[int | None, typer.Option(min=0, help="swir: end thinking after so many (default: never).")]
 NoiseTemperature = Annotated[
