@@ -18,7 +18,9 @@ def evaluate(
     limit: options.Limit = None, log: options.Log = None, max_new_tokens: options.MaxNewTokens = 1024,
     thinking_budget: options.ThinkingBudget = None, temperature: options.Temperature = None,
     top_k: options.TopK = None, top_p: options.TopP = None, greedy: options.Greedy = False,
-    alpha: options.Alpha = None, window: options.Window = None, max_switches: options.MaxSwitches = None,
+    alpha: options.Alpha = None, choose_alpha: options.ChooseAlpha = None,
+    window: options.Window = None, max_switches: options.MaxSwitches = None,
+    noise_temperature: options.NoiseTemperature = None, width: options.Width = None,
     system: options.System = None, chat_template: options.ChatTemplate = None, raw: options.Raw = False,
     include_path: options.IncludePath = None, batch_size: options.BatchSize = 8, device: shared.Device = "auto",
     dtype: shared.Dtype = "auto", endpoint: options.Endpoint = None, model: options.Model = None,
@@ -51,9 +53,11 @@ def evaluate(
             *(models or [model or ""]), task=task, method=method or (), budget=budget or (),
             answer_tokens=answer_tokens, samples=samples, seed=seed, limit=limit, log=log,
             max_new_tokens=max_new_tokens, thinking_budget=thinking_budget, temperature=temperature, top_k=top_k,
-            top_p=top_p, greedy=greedy, alpha=alpha, window=window, max_switches=max_switches, system=system,
-            chat_template=chat_template, raw=raw, include_path=include_path, batch_size=batch_size, device=device,
-            dtype=dtype, endpoint=endpoint, thinking=thinking, extra_body=extra_body, progress=bar, command=typed(),
+            top_p=top_p, greedy=greedy, alpha=alpha, choose_alpha=choose_alpha, window=window,
+            max_switches=max_switches,
+            noise_temperature=noise_temperature, width=width, system=system, chat_template=chat_template, raw=raw,
+            include_path=include_path, batch_size=batch_size, device=device, dtype=dtype, endpoint=endpoint,
+            thinking=thinking, extra_body=extra_body, progress=bar, command=typed(),
         )  # fmt: skip
     outputs.publish(report, quiet=quiet)
     raise typer.Exit(0 if report.graded else 3)

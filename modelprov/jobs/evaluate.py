@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from modelprov.behavior.evaluation.answering import Asking
+from modelprov.behavior.evaluation.choosing import choose_alpha as chosen
+from modelprov.behavior.evaluation.choosing import refuse_without
 from modelprov.behavior.evaluation.methods import Condition, plan
 from modelprov.behavior.evaluation.results import EvaluationReport
 from modelprov.behavior.evaluation.run import Subject
@@ -55,8 +57,11 @@ def evaluate(
     top_p: float | None = None,
     greedy: bool = False,
     alpha: float | None = None,
+    choose_alpha: Location | None = None,
     window: int | None = None,
     max_switches: int | None = None,
+    noise_temperature: float | None = None,
+    width: int | None = None,
     system: str | None = None,
     chat_template: Location | None = None,
     raw: bool = False,
@@ -93,8 +98,11 @@ def evaluate(
         top_p: Among the likeliest up to this sum (None: 0.95).
         greedy: Every method takes the most likely token.
         alpha: swir: weight of the soft input (None: 1).
+        choose_alpha: swir: a task of other questions; alpha is the one of 1, 0.6, 0.3, 0.1 with most of them right.
         window: swir: fewest steps in words (None: 512).
         max_switches: swir: end thinking after so many (None: never).
+        noise_temperature: soft-gumbel: near 0 mixes one token, more mixes more (None: 0.5).
+        width: multiplex: tokens drawn for each step (None: 3).
         system: System prompt where a question has none.
         chat_template: The file of another chat template than the model's (Jinja).
         raw: No chat template: the question as plain text.
@@ -151,8 +159,13 @@ def evaluate(
         "max_new_tokens": max_new_tokens, "thinking_budget": thinking_budget, "temperature": temperature,
         "top_k": top_k if endpoint is None else 0, "top_p": top_p, "greedy": greedy or None, "alpha": alpha,
         "window": window, "max_switches": max_switches,
+        "noise_temperature": noise_temperature, "width": width,
     }  # fmt: skip
     conditions, notes = plan(methods or [METHOD], budgets, samples, settings, answer_tokens)
+    if choose_alpha is not None:
+        if endpoint is not None or named.startswith(LM_EVAL):
+            raise UsageError(f"{called('choose_alpha')} is for models here and tasks from files", "Leave it out.")
+        refuse_without(methods, alpha, len(locations))
     kept = None if log is None else path_of(log)
     asking = Asking(seed, batch_size, system, _text_of(chat_template), raw, kept)
     line = command or command_line(
@@ -178,8 +191,11 @@ def evaluate(
             ("--top-p", top_p, None),
             ("--greedy", greedy, False),
             ("--alpha", alpha, None),
+            ("--choose-alpha", choose_alpha, None),
             ("--window", window, None),
             ("--max-switches", max_switches, None),
+            ("--noise-temperature", noise_temperature, None),
+            ("--width", width, None),
             ("--system", system, None),
             ("--chat-template", chat_template, None),
             ("--raw", raw, False),
@@ -196,6 +212,12 @@ def evaluate(
             return _served(endpoint, locations[0], load_task(named, limit), common, extra)
         asked = None if named.startswith(LM_EVAL) else load_task(named, limit)
         with _subjects(locations, device, dtype, progress) as subjects:
+            if asked is not None and choose_alpha is not None:
+                tried = {**settings, "max_new_tokens": max(budgets or [max_new_tokens])}
+                development = load_task(text_of(choose_alpha))
+                best, told = chosen(subjects[0], development, asked, tried, asking, progress)
+                conditions, notes = plan(methods, budgets, samples, {**settings, "alpha": best}, answer_tokens)
+                return run(subjects, asked, conditions, asking, progress, line, (*notes, told))
             if asked is not None:
                 return run(subjects, asked, *common)
             from modelprov.behavior.evaluation.lm_eval_task import evaluate_lm_eval

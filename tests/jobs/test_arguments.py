@@ -67,6 +67,9 @@ def test_no_error_below_the_commands_names_an_option_of_the_command_line() -> No
         lambda: modelprov.compare("a", "b", device="gpu"),
         lambda: modelprov.evaluate(task="sums"),
         lambda: modelprov.evaluate("a", task="sums", endpoint="http://h/v1", method="swir"),
+        lambda: modelprov.evaluate("a", task="sums", method="cot", choose_alpha="arithmetic"),
+        lambda: modelprov.evaluate("a", "b", task="sums", method="swir", choose_alpha="arithmetic"),
+        lambda: modelprov.evaluate("a", task="lm-eval:x", method="swir", choose_alpha="arithmetic"),
         lambda: modelprov.probe("a", name="="),
         lambda: modelprov.check(".", expected_digest="no"),
         lambda: pick_device("gpu"),
@@ -143,7 +146,8 @@ def test_the_command_of_an_evaluation_asks_the_same(monkeypatch: pytest.MonkeyPa
     given = {
         "method": ["cot", "swir"], "budget": [64, 128], "answer_tokens": 8, "samples": 2, "seed": 4, "limit": 5,
         "log": tmp_path, "max_new_tokens": 99, "temperature": 0.5, "top_k": 3, "top_p": 0.5, "alpha": 0.5, "window": 7,
-        "max_switches": 0, "system": "Be brief.", "chat_template": template, "batch_size": 3, "device": "cpu",
+        "max_switches": 0, "noise_temperature": 0.25, "width": 2,
+        "system": "Be brief.", "chat_template": template, "batch_size": 3, "device": "cpu",
         "dtype": "float32",
     }  # fmt: skip
     with pytest.raises(UsageError, match="enough"):

@@ -69,8 +69,18 @@ TopP = Annotated[
 ]
 Greedy = Annotated[bool, typer.Option("--greedy", help="Every method takes the most likely token.")]
 Alpha = Annotated[float | None, typer.Option(help="swir: weight of the soft input. (default: 1)", show_default=False)]
+ChooseAlpha = Annotated[
+    str | None, typer.Option(metavar="TASK", help="swir: other questions, on which alpha is chosen.")
+]
 Window = Annotated[int | None, typer.Option(help="swir: fewest steps in words. (default: 512)", show_default=False)]
 MaxSwitches = Annotated[int | None, typer.Option(min=0, help="swir: end thinking after so many (default: never).")]
+NoiseTemperature = Annotated[
+    float | None,
+    typer.Option(help="soft-gumbel: near 0 mixes one token. (default: 0.5)", show_default=False),
+]
+Width = Annotated[
+    int | None, typer.Option(help="multiplex: tokens drawn for each step. (default: 3)", show_default=False)
+]
 System = Annotated[str | None, typer.Option(metavar="TEXT", help="System prompt where a question has none.")]
 ChatTemplate = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Another chat template than the model's (Jinja).")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from modelprov.behavior.evaluation.answering import Asking
+from modelprov.behavior.evaluation.choosing import choose_alpha
 from modelprov.behavior.evaluation.methods import plan
 from modelprov.behavior.evaluation.results import EvaluationReport
 from modelprov.behavior.evaluation.run import Subject, evaluate
@@ -77,6 +78,19 @@ def test_swireasoning_under_budgets_never_goes_without_its_control(run):
     assert settings["cot-budget @64"]["thinking_budget"] == 48
     assert settings["cot-budget @16"]["thinking_budget"] == 12
     assert len(report.curve) == 4
+
+
+def test_alpha_is_chosen_on_questions_of_its_own(loaded):
+    whole = load_task("sums", 40)
+    here, there = (replace(whole, questions=part) for part in (whole.questions[:20], whole.questions[20:]))
+    answers = Calculator(lambda method, total, _: method.swir.alpha != 0.3 and total % 3 == 0)
+    subject = Subject("tiny", lambda: loaded)
+    best, told = choose_alpha(subject, there, here, {}, Asking(), Silent(), answers)
+    assert best == 0.3
+    assert "0.3 was chosen on 20 other questions" in told
+    assert choose_alpha(subject, there, here, {}, Asking(), Silent(), Calculator())[0] == 1.0
+    with pytest.raises(UsageError, match="also reported"):
+        choose_alpha(subject, whole, here, {}, Asking(), Silent(), answers)
 
 
 def test_the_control_keeps_as_many_tokens_for_its_answer_as_said():
