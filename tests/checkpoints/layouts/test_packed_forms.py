@@ -17,6 +17,7 @@ from modelprov.checkpoints.layouts.decoded import cells_at
 from modelprov.checkpoints.layouts.quantised import quantisation, refuse_quantised
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Checkpoint
+from modelprov.errors import UnsupportedFormatError
 
 DATA = Path(__file__).parents[2] / "data" / "packed"
 FORMS = {
@@ -46,6 +47,8 @@ FORMS = {
     "gptq-4-ordered-by-activations": ("GPTQ int4 with a scale for each 32 values", 4 + 20 / 32),
     "gptq-8": ("GPTQ int8 with a scale for each 32 values", 8 + 24 / 32),
     "awq": ("AWQ int4 with a scale for each 64 values", 4 + 20 / 64),
+    "awq-gemv": ("AWQ int4 with a scale for each 64 values", 4 + 20 * 16 / 128),  # two groups are stored as sixteen
+    "awq-gemv-fast": ("AWQ int4 with a scale for each 64 values", 4 + 32 * 16 / 128),
 }
 MOVED = [form for form in FORMS if form.startswith(("gptq", "awq"))]
 SUPPOSED = [form for form in FORMS if form.startswith(("w4a16", "w8", "hqq"))]
@@ -185,3 +188,11 @@ def test_zero_points_of_the_first_version_of_gptq_are_stored_less_one(tmp_path: 
     steps = (read(opened(tmp_path / "second", "gptq-4")) - read(first)).reshape(32, 4, 32)
     assert (steps > 0).all()
     assert np.allclose(steps, steps[:, :, :1])  # one step of each group
+
+
+@pytest.mark.parametrize("form", ["awq-gemv", "awq-gemv-fast"])
+def test_groups_that_are_padded_are_not_guessed(tmp_path: Path, form: str) -> None:
+    checkpoint = changed(tmp_path, form, dict, '{"quantization_config": {"quant_method": "awq"}}')
+    assert not checkpoint.packings
+    with pytest.raises(UnsupportedFormatError, match="AWQ"):
+        refuse_quantised(checkpoint)

@@ -1,7 +1,8 @@
 """Writes one small matrix in each packed form by the program that writes it, and its own dequantised numbers beside.
 
 Run where torch, safetensors, compressed-tensors 0.20.0, bitsandbytes 0.50.2, mlx 0.32.4, hqq 0.2.8, gptqmodel 7.7.0 and
-AutoAWQ 0.2.9 (source alone: `awq` on the path) are; what is not installed is left as it is: `python make.py FOLDER`.
+AutoAWQ 0.2.9 (source alone: `awq` on the path) are; what is not installed is left as it is: `python make.py
+FOLDER [FORM ...]`.
 """
 
 from __future__ import annotations
@@ -145,26 +146,35 @@ def gptq(bits: int, ordered: bool) -> Made:
     return named(stored), back, {"quantization_config": section}
 
 
-def awq() -> Made:
+def awq(layer: str = "gemm.WQLinear_GEMM") -> Made:
+    file, _, kind = layer.partition(".")
     try:
-        gemm = import_module("awq.modules.linear.gemm")
+        linears = import_module(f"awq.modules.linear.{file}")
     except ImportError:  # its package imports models that newer transformers lack: the layer alone is enough
         folder = next(Path(place) / "awq" for place in sys.path if (Path(place) / "awq").is_dir())
         for name in ("awq", "awq.modules", "awq.modules.linear"):
             sys.modules[name] = types.ModuleType(name)
             sys.modules[name].__path__ = [str(folder.parent / name.replace(".", "/"))]
-        gemm = import_module("awq.modules.linear.gemm")
+        linears = import_module(f"awq.modules.linear.{file}")
     size = 64
     weight = weights().half()
     tiles = weight.float().reshape(ROWS, -1, size)
     scales = ((tiles.amax(2) - tiles.amin(2)) / 15).half()
     zeros = torch.round(-tiles.amin(2) / scales.float())
     linear = torch.nn.Linear(COLUMNS, ROWS, bias=False)
-    linear.weight.data = weight
-    made = gemm.WQLinear_GEMM.from_linear(
-        linear, 4, size, scales=scales.T.contiguous(), zeros=zeros.T.contiguous().half()
-    )
-    back = import_module("awq.utils.packing_utils").dequantize_gemm(made.qweight, made.qzeros, made.scales, 4, size).T
+    turned = kind == "WQLinear_GEMM"  # its groups come before outputs
+    codes = torch.clamp(torch.round(tiles / scales.float()[..., None]) + zeros[..., None], 0, 15)
+    rounded = (codes - zeros[..., None]) * scales.float()[..., None]
+    linear.weight.data = weight if turned else rounded.reshape(ROWS, COLUMNS).half()  # AutoAWQ packs rounded ones
+    given = [(each.T if turned else each).contiguous() for each in (scales, zeros.half())]
+    made = getattr(linears, kind).from_linear(linear, 4, size, scales=given[0], zeros=given[1])
+    if turned:
+        unpack = import_module("awq.utils.packing_utils").dequantize_gemm
+        back = unpack(made.qweight, made.qzeros, made.scales, 4, size).T
+    else:  # unpacked on a GPU only: the numbers that its codes were chosen for, what is added rounded as it is stored
+        added = -(zeros * scales.float())
+        added = added.half().float() if kind.endswith("Fast") else added
+        back = (codes * scales.float()[..., None] + added[..., None]).reshape(ROWS, COLUMNS)
     stored = {key: getattr(made, key) for key in ("qweight", "qzeros", "scales")}
     return named(stored), back, {"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": size}}
 
@@ -207,6 +217,8 @@ FORMS: dict[str, Callable[[], Made]] = {
     "gptq-3": lambda: gptq(3, ordered=True),
     "gptq-8": lambda: gptq(8, ordered=True),
     "awq": awq,
+    "awq-gemv": lambda: awq("gemv.WQLinear_GEMV"),
+    "awq-gemv-fast": lambda: awq("gemv_fast.WQLinear_GEMVFast"),
     "mxfp4-gpt-oss": gpt_oss,
 }
 
@@ -215,7 +227,8 @@ def main() -> None:
     """Write every form that can be made here, its config in the header; say which cannot."""
     folder = Path(sys.argv[1])
     save_file({"weight": weights()}, folder / "original.safetensors")
-    for form, make in FORMS.items():
+    for form in sys.argv[2:] or FORMS:
+        make = FORMS[form]
         try:
             stored, back, config = make()
         except Exception as error:

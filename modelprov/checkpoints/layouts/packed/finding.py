@@ -7,11 +7,21 @@ from dataclasses import replace
 import numpy as np
 
 from modelprov.checkpoints.layouts.decoded import with_decoded
-from modelprov.checkpoints.layouts.packed import awq, compressed, four_bits, gptq, hqq, mlx, mxfp4, nvfp4
+from modelprov.checkpoints.layouts.packed import awq, awq_rows, compressed, four_bits, gptq, hqq, mlx, mxfp4, nvfp4
 from modelprov.checkpoints.layouts.packed.stored import SMALL, Found, Packed, stored_of
 from modelprov.checkpoints.types import Checkpoint
 
-FINDERS = (compressed.find, four_bits.find, mxfp4.find, nvfp4.find, mlx.find, hqq.find, awq.find, gptq.find)
+FINDERS = (
+    compressed.find,
+    four_bits.find,
+    mxfp4.find,
+    nvfp4.find,
+    mlx.find,
+    hqq.find,
+    awq.find,
+    awq_rows.find,
+    gptq.find,
+)
 SIGNS = (
     "weight_packed", ".qweight", four_bits.STATE + "nf4", four_bits.STATE + "fp4", "_blocks", "weight_scale_2",
     ".biases", ".W_q",
