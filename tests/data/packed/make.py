@@ -1,8 +1,8 @@
 """Writes one small matrix in each packed form by the program that writes it, and its own dequantised numbers beside.
 
-Run where torch, safetensors, compressed-tensors 0.20.0, bitsandbytes 0.50.2, mlx 0.32.4, hqq 0.2.8, gptqmodel 7.7.0 and
-AutoAWQ 0.2.9 (source alone: `awq` on the path) are; what is not installed is left as it is: `python make.py
-FOLDER [FORM ...]`.
+Run where torch, safetensors, compressed-tensors 0.20.0, bitsandbytes 0.50.2, mlx 0.32.4, hqq 0.2.8, gptqmodel 7.7.0,
+torchao 0.18.0 and AutoAWQ 0.2.9 (source alone: `awq` on the path) are; what is not installed is left as it is:
+`python make.py FOLDER [FORM ...]`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NAME = "model.layers.0.mlp.up_proj"
 EXPERTS = "model.layers.0.mlp.experts.down_proj"
 SEED = 20261128
 Tensors = dict[str, torch.Tensor]
-Made = tuple[Tensors, torch.Tensor, dict]
+Made = tuple[Tensors, torch.Tensor, dict] | tuple[Tensors, torch.Tensor, dict, dict[str, str]]
 
 
 def weights() -> torch.Tensor:
@@ -191,6 +191,25 @@ def gpt_oss() -> Made:
     return stored, back, {"quantization_config": {"quant_method": "mxfp4"}}
 
 
+def torchao(config: str, **settings: object) -> Made:
+    """Quantised and flattened by the library's own functions; the metadata is the library's."""
+    quantization = import_module("torchao.quantization")
+    flatten = import_module("torchao.prototype.safetensors.safetensors_support").flatten_tensor_state_dict
+    linear = torch.nn.Linear(COLUMNS, ROWS, bias=False, dtype=torch.bfloat16)
+    linear.weight.data = weights()
+    for key, said in settings.items():
+        if isinstance(said, tuple):
+            settings[key] = getattr(quantization, said[0])(*said[1:])
+    quantization.quantize_(linear, getattr(quantization, config)(**settings))
+    stored, metadata = flatten({f"{NAME}.weight": linear.weight.data})
+    said = {"quantization_config": {"quant_method": "torchao", "quant_type": {"default": {"_type": config}}}}
+    return stored, linear.weight.dequantize(), said, metadata
+
+
+def asymmetric() -> object:
+    return import_module("torchao.quantization").MappingType.ASYMMETRIC
+
+
 FORMS: dict[str, Callable[[], Made]] = {
     "w4a16": lambda: compressed("W4A16", "pack-quantized", group_size=32),
     "w4a16-asymmetric": lambda: compressed("W4A16_ASYM", "pack-quantized", group_size=32),
@@ -220,6 +239,14 @@ FORMS: dict[str, Callable[[], Made]] = {
     "awq-gemv": lambda: awq("gemv.WQLinear_GEMV"),
     "awq-gemv-fast": lambda: awq("gemv_fast.WQLinear_GEMVFast"),
     "mxfp4-gpt-oss": gpt_oss,
+    "torchao-int8": lambda: torchao("Int8WeightOnlyConfig"),
+    "torchao-int8-groups": lambda: torchao("Int8WeightOnlyConfig", granularity=("PerGroup", 32)),
+    "torchao-int4": lambda: torchao("IntxWeightOnlyConfig", weight_dtype=torch.int4, granularity=("PerGroup", 32)),
+    "torchao-int4-asymmetric": lambda: torchao(
+        "IntxWeightOnlyConfig", weight_dtype=torch.int4, granularity=("PerGroup", 32), mapping_type=asymmetric()
+    ),
+    "torchao-float8": lambda: torchao("Float8WeightOnlyConfig"),
+    "torchao-float8-tensor": lambda: torchao("Float8WeightOnlyConfig", granularity=("PerTensor",)),
 }
 
 
@@ -230,11 +257,11 @@ def main() -> None:
     for form in sys.argv[2:] or FORMS:
         make = FORMS[form]
         try:
-            stored, back, config = make()
+            stored, back, config, *metadata = make()
         except Exception as error:
             print(f"{form}: {type(error).__name__}: {str(error)[:200]}")
             continue
-        save_file(stored, folder / f"{form}.safetensors", {"config": json.dumps(config)})
+        save_file(stored, folder / f"{form}.safetensors", {"config": json.dumps(config), **dict(*metadata)})
         save_file({"weight": back.detach().contiguous()}, folder / f"{form}.numbers.safetensors")
         print(form, {key.removeprefix(NAME): (str(value.dtype), tuple(value.shape)) for key, value in stored.items()})
 

@@ -81,11 +81,12 @@ class Stored:
 
 @dataclass(frozen=True)
 class Found:
-    """All tensors of a checkpoint by name, its config, and what small ones among them say; what finders are given."""
+    """All tensors of a checkpoint by name, its config, what small ones say, and files' metadata."""
 
     stored: Mapping[str, Stored]
     config: Mapping[str, Any]
     small: Mapping[str, Bytes] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def get(self, name: str, *forms: str, sides: int | None = None) -> Stored | None:
         """The tensor of this name, where it is stored in one of these formats with so many sides."""
