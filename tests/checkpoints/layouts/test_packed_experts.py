@@ -16,7 +16,7 @@ from modelprov.checkpoints.layouts.quantised import refuse_quantised
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Alignment
 from tests.factories import Tensor, write_checkpoint
-from tests.packing import FORMS
+from tests.packing import FORMS, mlx
 
 Weights = dict[str, np.ndarray]
 HIDDEN, UNITS, EXPERTS, SEED = 64, 96, 4, 20261128
@@ -47,6 +47,20 @@ def stacked(weights: Weights, turned: bool = False) -> Weights:
         f"{BLOCK}experts.{word}": np.ascontiguousarray(stack.transpose(0, 2, 1) if turned else stack)
         for word, stack in stacks.items()
     }
+
+
+def as_mlx(weights: Weights) -> dict[str, Tensor]:
+    """What mlx-lm makes of it: a packed stack for each projection."""
+    made = in_bf16({name: numbers for name, numbers in weights.items() if ".experts." not in name})
+    for word in SIDES:
+        each = [mlx(weights[f"{BLOCK}experts.{expert}.{word}.weight"], size=32) for expert in range(EXPERTS)]
+        for part, first in each[0].items():
+            if isinstance(first, tuple):
+                stack = (np.stack([np.asarray(own[part][0]) for own in each]), str(first[1]))
+                made[f"{BLOCK}switch_mlp.{word}.{part}"] = stack
+            else:
+                made[f"{BLOCK}switch_mlp.{word}.{part}"] = np.stack([np.asarray(own[part]) for own in each])
+    return made
 
 
 def in_bf16(weights: Weights) -> dict[str, Tensor]:
@@ -115,3 +129,14 @@ def test_mixtrals_names_are_those_of_the_same_experts(tmp_path: Path, form: str)
     found = aligned(suspect, write_checkpoint(tmp_path / "parent", in_bf16(stacked(own)), config=ORDINARY))
     assert found.share(0) == found.share(1) == 1.0
     assert min(correlations(found)) > LEAST[form]
+
+
+@pytest.mark.parametrize("parent", PARENTS)
+def test_stacks_of_mlx_are_compared_expert_by_expert(tmp_path: Path, parent: str) -> None:
+    own, config = model(), {**ORDINARY, "quantization": {"group_size": 32, "bits": 4}}
+    suspect = write_checkpoint(tmp_path / "suspect", as_mlx(own), config=config)
+    lay, said = PARENTS[parent]
+    found = aligned(suspect, write_checkpoint(tmp_path / "parent", in_bf16(lay(own)), config=said))
+    assert found.share(0) == found.share(1) == 1.0
+    assert len(found.tensors) == 3 * EXPERTS + 2
+    assert min(correlations(found)) > LEAST["MLX 4"]

@@ -37,6 +37,7 @@ FORMS = {
     "int8-bitsandbytes": ("int8 with a scale for each row", 8.25),
     "mlx-3": ("MLX int3 with a scale for each 64 values", 3.5),
     "mlx-4": ("MLX int4 with a scale for each 64 values", 4.5),
+    "mlx-4-experts": ("MLX int4 with a scale for each 64 values", 4.5),
     "mlx-6": ("MLX int6 with a scale for each 64 values", 6.5),
     "mlx-8": ("MLX int8 with a scale for each 32 values", 9.0),
     "hqq-4": ("HQQ int4 with a scale for each 64 values", 4.5),

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 ROWS, COLUMNS = 32, 128
 NAME = "model.layers.0.mlp.up_proj"
 EXPERTS = "model.layers.0.mlp.experts.down_proj"
+SWITCH = "model.layers.0.mlp.switch_mlp.up_proj"
 SEED = 20261128
 Tensors = dict[str, torch.Tensor]
 Made = tuple[Tensors, torch.Tensor, dict] | tuple[Tensors, torch.Tensor, dict, dict[str, str]]
@@ -92,7 +93,7 @@ def eight_bits() -> Made:
     )
 
 
-def mlx(bits: int, size: int) -> Made:
+def mlx(bits: int, size: int, experts: int = 0) -> Made:
     import mlx.core as mx
     import numpy as np
 
@@ -102,10 +103,18 @@ def mlx(bits: int, size: int) -> Made:
         return torch.from_numpy(np.array(array))
 
     weight = mx.array(weights().float().numpy()).astype(mx.bfloat16)
+    if experts:  # as the layer of mlx-lm for experts quantises its stack
+        weight = weight.reshape(experts, -1, COLUMNS)
     words, scales, biases = mx.quantize(weight, group_size=size, bits=bits)
     wide = [each.astype(mx.float32) for each in (scales, biases)]
     back = mx.dequantize(words, *wide, group_size=size, bits=bits)
     stored = {"weight": torch_of(words), "scales": torch_of(scales), "biases": torch_of(biases)}
+    if experts:
+        return (
+            {f"{SWITCH}.{key}": value for key, value in stored.items()},
+            torch_of(back),
+            {"quantization": {"group_size": size, "bits": bits}},
+        )
     return named(stored), torch_of(back), {"quantization": {"group_size": size, "bits": bits}}
 
 
@@ -227,6 +236,7 @@ FORMS: dict[str, Callable[[], Made]] = {
     "mlx-4": lambda: mlx(4, 64),
     "mlx-8": lambda: mlx(8, 32),
     "mlx-3": lambda: mlx(3, 64),
+    "mlx-4-experts": lambda: mlx(4, 64, experts=2),
     "mlx-6": lambda: mlx(6, 64),
     "hqq-4": lambda: hqq(4),
     "hqq-8": lambda: hqq(8),

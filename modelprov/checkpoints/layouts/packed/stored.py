@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,11 @@ class Stored:
     def across(self) -> int:
         """Bytes of a row: of all sides but the first."""
         return math.prod(self.shape[1:]) * self.width
+
+    @property
+    def flat(self) -> Stored:
+        """A stack as one matrix of all its rows."""
+        return replace(self, shape=(math.prod(self.shape[:-1]), self.shape[-1]))
 
     def bytes(self, source: Source, begin: int, end: int) -> Bytes:
         """Bytes `begin` to `end` of the array."""

@@ -135,8 +135,8 @@ def _integers(
     if "zero_point" in parts and (zero is None or zero.shape != shared):
         return None
     return TorchaoIntegers(
-        name, codes.shape, width, block[-1], _flat(codes), _flat(scale),
-        _flat(zero) if zero is not None and "zero_point" in parts else None,
+        name, codes.shape, width, block[-1], codes.flat, scale.flat,
+        zero.flat if zero is not None and "zero_point" in parts else None,
     )  # fmt: skip
 
 
@@ -157,8 +157,3 @@ def _floats(found: Found, stem: str, name: str, block: Sequence[int]) -> ScaledT
         name, codes.shape, codes.form, (codes.shard, codes.start), scale.form, (scale.shard, scale.start),
         (high, wide), by, 1.0, supposed=False,
     )  # fmt: skip
-
-
-def _flat(stored: Stored) -> Stored:
-    """A stack as one matrix of all its rows."""
-    return Stored(stored.shard, stored.start, (prod(stored.shape[:-1]), stored.shape[-1]), stored.form)
