@@ -2,13 +2,14 @@
 # make bench: ratios to this machine's ceilings, a JSON and a page in modelprov-bench; OPTIONS=--quick for a short look.
 # make docs: the site of the documents, in site/. It needs no installed modelprov.
 # make fuzz: files that lie, for every reader, guided by coverage; SECONDS=600 READER=gguf (docs/testing.md).
+# make faults: what the system may do to a run, at every call: full and broken disks, kill -9, short reads, clocks.
 # make mutants: which changes of the files that a verdict hangs on no test notices (minutes a file; docs/testing.md).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test lint bench mutants fuzz docs clean
+.PHONY: demo test lint bench mutants fuzz faults constraints docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/modelprov demo
@@ -41,6 +42,14 @@ bench: $(VENV)/.installed-test
 mutants: $(VENV)/.installed-test
 	$(PIP) install -q -c constraints.txt -e ".[mutants]"
 	$(BIN)/python -m benchmarks.mutants $(FILES)
+
+# In full what the suite tries in small (tests/faults), and every other test of a fault of the system.
+FAULTS := tests/faults tests/test_locking.py tests/merge/test_safety.py tests/merge/test_writing.py \
+	tests/merge/test_output_file.py tests/reports/test_writing.py tests/cli/test_interruption.py \
+	tests/cli/test_changed_inputs.py tests/checkpoints/test_reading.py tests/checkpoints/sources \
+	tests/checkpoints/remote/test_hostile_servers.py tests/checkpoints/remote/test_cache_processes.py
+faults: $(VENV)/.installed-test
+	MODELPROV_FAULTS=every $(BIN)/pytest -n auto --dist worksteal $(FAULTS)
 
 # SECONDS for each reader; READER="gguf torch" for some of them only. What it finds, and grew on: modelprov-fuzz.
 SECONDS ?= 20

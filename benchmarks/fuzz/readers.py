@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -177,13 +178,19 @@ def _library(folder: Path) -> None:
         path_in(folder, entry)
 
 
+@cache
+def _commands() -> dict[str, Any]:
+    from modelprov.cli.app import loaded
+
+    return {name: loaded(name) for name in ("compare", "report")}
+
+
 def _settings(folder: Path) -> None:
     from modelprov.check.policy import load_policy
-    from modelprov.cli.app import loaded
     from modelprov.cli.defaults import read_for
     from modelprov.errors import UsageError
 
-    every = {name: loaded(name) for name in ("compare", "report")}
+    every = _commands()
     with suppress(UsageError):
         load_policy(folder / "modelprov.toml", {"MP101": "origin", "MP102": "base"})
     for name in every:
