@@ -22,9 +22,9 @@ def serve(
     as `modelprov report combine` does. With --models DIR, name a model and its possible parents there and watch the
     run: one at a time, in a process of its own that can be stopped.
 
-    The page listens on this machine only, asks nobody else for anything, and keeps nothing on disk. It has no password:
-    to use it from elsewhere, forward the port (ssh -L 8642:127.0.0.1:8642 HOST) instead of another --host. Ctrl-C ends
-    it, and a run with it.
+    The page listens on this machine only, fetches nothing without --allow-network, and keeps no report on disk. It has
+    no password: to use it from elsewhere, forward the port (ssh -L 8642:127.0.0.1:8642 HOST) instead of another --host.
+    Ctrl-C ends it, and a run with it.
 
     Example: modelprov serve --models ./modelprov-demo --open
     """
