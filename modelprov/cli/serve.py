@@ -41,6 +41,10 @@ def serve(
 
     if models is not None and not models.is_dir():
         raise UsageError(f"{models} is no folder", "Give the folder that holds folders of models.")
+    if models is not None and "+" in str(models.resolve()):
+        raise UsageError(
+            f"{models} has a + in its path, which parts BASE+ADAPTER", "Move or rename it: links are followed."
+        )
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     made = make(Settings(host, port, models, allow_network, upload_limit, memory, threads))

@@ -84,5 +84,5 @@ def _models(root: Path) -> Iterator[str]:
         if len(inside.parts) >= DEEPEST:
             folders.clear()
         folders[:] = sorted(each for each in folders if not each.startswith("."))
-        if inside.parts and any(each.endswith(WEIGHTS) for each in files):
+        if inside.parts and "+" not in str(inside) and any(each.endswith(WEIGHTS) for each in files):
             yield inside.as_posix()

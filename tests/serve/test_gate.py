@@ -60,6 +60,8 @@ def test_what_is_too_large_or_of_unknown_length_is_not_read(opened: Open) -> Non
     assert page.post("/reports", files=[file]).status_code == 413
     chunks = page.client.post("/reports", content=iter([b"a", b"b"]), headers={"Origin": HOME})
     assert chunks.status_code == 411
+    both = {"Origin": HOME, "Content-Length": "2", "Transfer-Encoding": "chunked"}
+    assert page.client.post("/reports", content=b"ab", headers=both).status_code == 411
 
 
 def test_more_files_or_fields_than_the_form_has_are_refused(opened: Open) -> None:

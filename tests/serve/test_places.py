@@ -32,6 +32,14 @@ def test_what_is_not_below_the_folder_cannot_be_named(models: Path, name: str, n
         Places(models.resolve(), network).located(name)
 
 
+def test_a_folder_whose_name_could_be_read_as_a_base_and_an_adapter_cannot_be_named(models: Path) -> None:
+    (models / "rio+nex").mkdir()
+    (models / "rio+nex" / "model.safetensors").touch()
+    with pytest.raises(UsageError, match="is no folder of the list"):
+        Places(models.resolve()).located("rio+nex")
+    assert "rio+nex" not in Places(models.resolve()).listed()
+
+
 def test_a_file_cannot_be_named(models: Path) -> None:
     with pytest.raises(UsageError, match="is no folder of the list"):
         Places(models.resolve()).located("rio/model.safetensors")
