@@ -7,7 +7,7 @@ import typer
 from modelprov.cli.given import GivenCommand
 from modelprov.cli.options import library as options
 from modelprov.cli.options import shared
-from modelprov.cli.terminal import say, terminal
+from modelprov.cli.terminal import say, say_exact, terminal
 
 library = typer.Typer(
     name="library",
@@ -51,7 +51,7 @@ def show(folder: options.Library, pinned: options.Pinned = False) -> None:
     from modelprov.jobs.library import listed, pinned_list
 
     if pinned:
-        say(pinned_list(folder))
+        say_exact(pinned_list(folder))
         return
     console = terminal()
     found = listed(folder)

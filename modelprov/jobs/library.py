@@ -104,13 +104,18 @@ def pinned_list(library: Location) -> str:
     for entry in listed(library).entries:
         meant = parse(entry.location)
         if entry.revision is None or not isinstance(meant, OnHub):
-            lines.append(f"# {entry.name}: no revision of it is known")
+            lines.append(f"# {_toml(entry.name)[1:-1]}: no revision of it is known")
             continue
         place = f"hf://{meant.repository}/{meant.inside}" if meant.inside else meant.repository
         values = {"name": entry.name, "location": place, "revision": entry.revision}
-        rows = [f"{key} = {json.dumps(value)}" for key, value in values.items() if key != "name" or value != place]
+        rows = [f"{key} = {_toml(value)}" for key, value in values.items() if key != "name" or value != place]
         lines.append("\n".join(["[[model]]", *rows, ""]))
-    return "\n".join(lines)
+    return "\n".join([*lines, ""])
+
+
+def _toml(text: str) -> str:
+    """A string of TOML: JSON's, but that a character beyond 16 bits is no pair of escapes there, and DEL is escaped."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def build(

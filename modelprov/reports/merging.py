@@ -8,6 +8,7 @@ from pathlib import Path
 from modelprov.foreign.shown import clean
 from modelprov.merge.planned import MergePlan
 from modelprov.merge.writing import Written
+from modelprov.reports.numbers import plural
 
 
 def said(plan: MergePlan, written: Written | None, out: Path, seconds: float) -> Iterator[str]:
@@ -17,11 +18,13 @@ def said(plan: MergePlan, written: Written | None, out: Path, seconds: float) ->
     """
     yield from _summary(plan, plan.notes if written is None else written.notes)
     if written is None:
+        yield "dry run: nothing was written"
         return
     kept = f"; {written.resumed} finished shards were kept" if written.resumed else ""
     if written.remade:
         kept += f"; {written.remade} of an unfinished run were not those of this merge and were made anew"
-    yield f"wrote {clean(str(out))}: {len(written.files)} shards, {plan.bytes / 1e9:,.3f} GB in {seconds:,.1f} s{kept}"
+    shards = plural(len(written.files), "shard")
+    yield f"wrote {clean(str(out))}: {shards}, {plan.bytes / 1e9:,.3f} GB in {seconds:,.1f} s{kept}"
 
 
 def _summary(plan: MergePlan, notes: Iterable[str]) -> Iterator[str]:

@@ -198,21 +198,21 @@ def _none(found: Found, entries: Sequence[Checkpoint]) -> Found:
         )
         return replace(
             found, verdict=VerdictClass.INCONCLUSIVE, rule="coordinates-open" if elsewhere else "weak-kinship",
-            summary=f"Weight by weight no entry is in it, but {what}. Compare them whole.",
+            summary=f"Weight by weight no entry is in the suspect, but {what}. Compare them whole.",
         )  # fmt: skip
     if untested:
         return replace(
             found, verdict=VerdictClass.INCONCLUSIVE, rule="coordinates-open",
-            summary=f"Weight by weight none of the {count:,} entries that could be compared is in it. Whether one is "
-            f"in other coordinates, its layers perhaps moved, could not be seen for {len(untested):,} of them: "
+            summary=f"Weight by weight none of the {count:,} entries that could be compared is in the suspect. Whether "
+            f"one is in other coordinates, its layers perhaps moved, could not be seen for {len(untested):,} of them: "
             "comparing whole models settles it.",
         )  # fmt: skip
     return replace(
         found, verdict=VerdictClass.UNRELATED, rule="unrelated",
-        summary=f"It is made of none of the {count:,} entries that could be compared: its weights share no more with "
-        "any of them than independently trained models do. Layers were "
-        "looked for under other numbers too, and sizes of rows and columns in any order. A model that the library does "
-        "not hold may be in it; one with noise added and in other coordinates only whole models would show.",
+        summary=f"The suspect is made of none of the {count:,} entries that could be compared: its weights share no "
+        "more with any of them than independently trained models do. Layers were looked for under other numbers too, "
+        "and sizes of rows and columns in any order. It may hold a model that is not in the library, or one of these "
+        "that was changed inside and had noise added, which only whole models would show.",
     )  # fmt: skip
 
 

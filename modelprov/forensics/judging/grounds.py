@@ -16,11 +16,11 @@ from modelprov.shares import floor_percent, wilson
 def units(paired: PairedUnits, labels: Sequence[str]) -> Evidence:
     """What the test of units found."""
     return Evidence(
-        measure=f"units that gates and ups, paired apart, put at one place in {labels[paired.parent]} "
+        measure=f"units that gates and ups, each paired alone, put at the same place in {labels[paired.parent]} "
         f"({paired.kin} of {paired.layers} layers related)",
         value=f"{paired.agreeing:,} of {paired.units:,}",
         uncertainty=f"chance at most {max(paired.chance, 1e-300):.1g} in the related layers" if paired.kin else None,
-        null=f"{paired.expected:.2g}: assignments that know nothing of each other (Poisson)",
+        null=f"{paired.expected:.2g} by chance (Poisson)",
     )
 
 
@@ -35,7 +35,7 @@ def grounds(
             found.append(
                 Evidence(
                     measure=f"correlation of raw weights with {labels[parent]}, mean-centred, matrices only",
-                    value=f"{value:.4f}",
+                    value=f"{value:z.4f}",
                     elements=facts.elements,
                     null=f"0 ± {1 / math.sqrt(facts.elements):.1g} for independently trained weights",
                 )

@@ -54,13 +54,20 @@ def summary(report: Report) -> str:
     return n.clean(report.verdict.summary)
 
 
+def _compared(report: Report) -> Figure:
+    """How much was compared; of a sample how much that was, beside how much it stands for."""
+    covered = report.coverage
+    share, whole = n.at_least(covered.share), n.compact(covered.elements)
+    if report.mode == "sample":
+        return Figure("Weights compared", n.at_least(covered.read_share), f"a sample of {share} of {whole}")
+    return Figure("Weights compared", share, f"{whole} of the suspect's")
+
+
 def key_figures(report: Report) -> tuple[Figure, ...]:
     """Up to four figures, those that carry this kind of verdict first."""
     after, row = report.after_merge, report.overall
     mixed = report.verdict.class_ in MIXED
-    compared = Figure(
-        "Weights compared", n.at_least(report.coverage.share), f"{n.compact(report.coverage.elements)} of the suspect's"
-    )
+    compared = _compared(report)
     found: list[Figure] = []
     if mixed:
         found.extend(_mix_figures(report))

@@ -69,7 +69,8 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
     VerdictClass.UNRELATED: VerdictWords(
         "Unrelated",
         "No relation of {suspect} to {parents} was found",
-        "The weights share no more with the given checkpoints than independently trained models do.",
+        "That is said of the checkpoints that were given, and of weights. It does not show that the model was made "
+        "independently: other models were not looked at, and reuse can leave no trace in weights.",
         Colours("#3d5a26", "#add48a", "green"),
     ),
     VerdictClass.INCONCLUSIVE: VerdictWords(

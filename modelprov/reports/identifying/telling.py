@@ -14,6 +14,10 @@ LIMITS = (
     "who made the weights, which came first, and with what permission",
     "what lies between the places that fingerprints hold: compare whole models before you say so to anyone",
 )
+SHARES = (
+    "Shares here are of least squares, which rounding biases; those of the verdict are not. Gain: what a mixture "
+    "explains of what one entry fewer leaves; usual: the same of the entries among themselves."
+)
 OPEN: tuple[Block, ...] = (Heading("What this does not show"), Bullets(LIMITS))
 
 
@@ -70,7 +74,7 @@ def _headline(found: Identified) -> str:
 def _read(found: Identified) -> str:
     return (
         f"{n.plural(len(found.ranked), 'entry', 'entries')} of {n.count(found.entries)} could be compared, at places "
-        f"that hold {n.share(found.share)} of the suspect's weights. Every word about it is of this sample."
+        f"that hold {n.share(found.share)} of the suspect's weights. All that is said here is of that sample."
     )
 
 
@@ -100,7 +104,7 @@ def _proposals(proposals: tuple[Proposal, ...]) -> Table:
         )
         for each in proposals
     ]
-    return make_table("Judged", columns, rows)
+    return make_table("Judged", columns, rows, SHARES if any(len(each.members) > 1 for each in proposals) else "")
 
 
 def _ranked(ranked: tuple[Ranked, ...], shown: int) -> Table:
