@@ -71,6 +71,7 @@ STEADY = 0.9  # share of the tensors in which weight and kept share are those of
 ENLARGED = 0.003  # that a factor must be away from 1, at which whoever picks elements leaves the parents' numbers
 IMPROBABLE = 0.05  # that a change's chance to be kept may come out below 0 or above 1; by size it is beyond by far more
 RANKED = 0.04  # half the difference of the kept shares of largest and smallest changes, from which it is DELLA
+TAKEN = 0.02  # kept share, and factor, of a model that a mask took something of; a sibling beside an adapter has 0
 VOTED = 0.5  # of what chance keeps of both at opposite signs: fewer were voted out
 # The line read the other way.
 CENTRED = 0.5  # share of the elements that lie nearer the middle of their cells than chance places them

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypedDict
 
-from modelprov.forensics.judging.decision import Decision
+from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.verdict import parent_rounded, pointing_elsewhere
 from modelprov.forensics.results import Beyond, LayerShare, Likeness
 from modelprov.forensics.search import beyond as measured
@@ -94,9 +94,30 @@ def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str])
             f"in {beyond.lattice} those of {beyond.same_steps[0]} are the same in {beyond.lattice_matrices} of "
             f"{beyond.matrices} matrices read{rest}",
         )
+    if not alone and (hidden := _hidden_by_rounding(beyond, labels)):
+        return inconclusive("rounded", hidden, decision.parent)
     if beyond.named and decision.parent and not alone:
         return pointing_elsewhere(decision.parent, _pointing(beyond, f"what it has beyond {labels[decision.parent]}"))
     return decision
+
+
+def _hidden_by_rounding(beyond: Beyond, labels: Sequence[str]) -> str:
+    """Why coarse numbers allow no all-clear beside a parent: a mixture rounds to them, or a copy otherwise rounded."""
+    where = (
+        f"its values are rounded to {beyond.lattice} in {beyond.lattice_matrices} of {beyond.matrices} matrices read"
+    )
+    if beyond.mixture_same_steps:
+        return f"{where}, and those of a mixture of {' and '.join(labels[1:])} round to the same"
+    if (
+        beyond.lattice
+        and beyond.as_stored
+        and beyond.lattice_matrices + beyond.as_stored >= NEARLY_ALL * beyond.matrices
+    ):
+        return (
+            f"{where}, and the others are a parent's, bit for bit: a copy whose roundings were corrected, or a mixture "
+            "with little of another, looks like this"
+        )
+    return ""
 
 
 def _pointing(beyond: Beyond, rest: str) -> str:
@@ -129,7 +150,7 @@ def _rounded(matrices: Sequence[measured.Left], parents: Sequence[str]) -> _Roun
         "lattice": " and ".join(name for name, _ in names.most_common()),
         "lattice_matrices": len(own),
         "same_steps": same,
-        "as_stored": sum(one.same[list(parents).index(same[0])] for one in kept) if same else 0,
+        "as_stored": max(sum(one.same[list(parents).index(label)] for one in kept) for label in same or parents),
         "mixture_same_steps": mixture >= MIXED_STEPS and len(parents) > 1 and not same,
     }
 

@@ -190,14 +190,20 @@ def _versions(
     """Elements in which two related parents differ, in a layer that the suspect holds both as the one and as the other.
 
     A model that was trained has each of its layers once: this alone tells a stack from a common ancestor of the
-    parents, of which either training left the other parts as they were.
+    parents, of which either training left the other parts as they were. Not so where the suspect holds all layers of
+    one of them: copies of blocks may have been put beside frozen ones and trained, and the other be cut out of it.
     """
     most = 0
+    whole = {
+        parent
+        for parent in set(chosen.values())
+        if {seen[parent][layer] for layer in chosen if parent in held[layer]} == set(seen[parent].values())
+    }
     for layer, parent in chosen.items():
         for other_layer, other in chosen.items():
             if other_layer <= layer or other == parent or seen[other][other_layer] != seen[parent][layer]:
                 continue
-            if other in held[layer] or parent in held[other_layer]:
+            if other in held[layer] or parent in held[other_layer] or whole & {parent, other}:
                 continue
             rows = [row for row in units[layer] if table.tensors[row].decisive]
             pair = 1 + parent, 1 + other

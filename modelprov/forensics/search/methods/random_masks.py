@@ -18,7 +18,7 @@ from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.search.methods.subsets import Factor, Mask, Taken, Vectors, taken
 from modelprov.forensics.search.methods.voted import roles, typed
 from modelprov.forensics.search.methods.whole import Whole
-from modelprov.forensics.thresholds import ENLARGED, IMPROBABLE, MASKED, RANKED, STEADY, VOTED
+from modelprov.forensics.thresholds import ENLARGED, IMPROBABLE, MASKED, RANKED, STEADY, TAKEN, VOTED
 
 LEAST = 200  # changed elements that tell, below which a tensor says nothing
 TENSORS = 3  # that have to say the same
@@ -87,6 +87,8 @@ def _claimed(found: Sequence[Masked]) -> bool:
         return False
     if seen.enlarged < ENLARGED:  # the parents' own numbers: whoever picks elements leaves them too
         return False
+    if seen.taken < TAKEN:  # nothing was taken of a model: what is left of the claim is another one, only scaled
+        return False
     return min(seen.alike, seen.steady) >= STEADY and seen.dropped and seen.beyond <= IMPROBABLE
 
 
@@ -97,7 +99,7 @@ class Consistency:
     `enlarged`: the largest distance of a factor from 1. `alike` in the kept share, `steady` in the weight, to six
     standard errors. `dropped`: whether anything was; `beyond`: how far the chance of the smallest or largest change
     would be below 0 or above 1, as where elements were dropped by their size. `voted`: what of chance took part at
-    opposite signs; `slope` the smallest over the models.
+    opposite signs; `slope` the smallest over the models; `taken` the smallest kept share or factor of any.
     """
 
     explained: float
@@ -108,6 +110,7 @@ class Consistency:
     voted: float
     slope: float
     beyond: float
+    taken: float
 
 
 def consistency(found: Sequence[Masked]) -> Consistency:
@@ -129,6 +132,7 @@ def consistency(found: Sequence[Masked]) -> Consistency:
         explained / told if told else 0.0, float(np.abs(factors - 1).max()), float(alike.mean()), float(steady.mean()),
         bool((density < 1 - 1e-3).any()), both / expected if expected else 1.0,
         float(slopes.min()), float(np.maximum(slopes - middle, middle + slopes - 1).max()),
+        float(min(density.min(), np.abs(np.median(factors, axis=0)).min())),
     )  # fmt: skip
 
 
