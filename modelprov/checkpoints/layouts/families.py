@@ -23,7 +23,7 @@ from modelprov.checkpoints.types import TensorRef
 ATTENTION = r"(?:self_attn|attn|attention|self_attention)"
 FUSED = re.compile(
     rf"(?P<block>.*\.)?{ATTENTION}\.(?P<word>query_key_value|linear_qkv|wqkv|qkv_proj|qkv|W_pack|Wqkv|c_attn|att_proj"
-    r"|in_proj)[._](?P<kind>weight|bias)"
+    r"|in_proj|\w*qkv\w*)[._](?P<kind>weight|bias)"
 )
 QUERY = re.compile(rf"(?P<block>.*\.)?{ATTENTION}\.(?P<word>q_proj|query|q|to_q|q_lin)\.(?P<kind>weight|bias)")
 BESIDE = {
@@ -48,6 +48,8 @@ ROW_KINDS = ("chatglm", "glm", "qwen", "gpt2")
 """The same of families whose `query_key_value` or `c_attn` has all of q first."""
 BIGCODE = "gpt_bigcode"
 """The same of a family that has all of q first where there is one head of k and v, else q, k and v of every head."""
+KNOWN = BY_GROUPS | IN_A_ROW | {"query_key_value", "c_attn"}
+"""Words of which some family is known; any other with `qkv` in it tells its order where both orders are the same."""
 IN_FOURS, FOURS = ("codegen", "moss"), 4
 """The same of families whose `qkv_proj` was cut for four processors: of each its q, its v and its k."""
 UNKNOWN_KINDS = ("minimax", *IN_FOURS)
@@ -129,13 +131,19 @@ def may_be_seen_otherwise(tensors: Mapping[str, TensorRef]) -> list[str]:
     """The stored names and stacks that are of a layout that is told here: quickly, for models of many tensors."""
     names = tuple(tensors)
     kinds = kinds_of(names)
-    signs = {kind for kind in set(kinds) if kind.endswith((*SIGNS, STACKS, FLAT_STACK))}
+    signs = {kind for kind in set(kinds) if kind.endswith((*SIGNS, STACKS, FLAT_STACK)) or _new_word(kind)}
     found = []
     for name in (name for name, kind in zip(names, kinds, strict=True) if kind in signs) if signs else ():
         down = tensors.get(f"{name.removesuffix('gate_up_proj')}down_proj") if name.endswith(STACKS) else None
         if not name.endswith(STACKS) or (down is not None and _inputs_first(tensors[name].shape, down.shape)):
             found.append(name)
     return found
+
+
+def _new_word(name: str) -> bool:
+    """Whether this is a fused q, k and v under a word of no known family."""
+    found = FUSED.fullmatch(name) if "qkv" in name and name.endswith("weight") else None
+    return found is not None and found["word"] not in KNOWN
 
 
 def has_own_order(name: str) -> bool:
@@ -242,9 +250,12 @@ def _by_groups(word: str, geometry: Geometry, shapes: Shapes, queries: int, keys
         return True
     if word in IN_A_ROW:
         return False
+    single = geometry.widths == {keys} and not alike  # one head of k and v: both orders are the same
+    if word not in KNOWN:
+        return False if single else None
     if kind.startswith(BIGCODE):
         return alike
-    if geometry.widths == {keys} and not alike:  # a single head of k and v: both orders are the same
+    if single:
         return False
     if kind.startswith(GROUPED_KINDS):
         return True

@@ -406,6 +406,24 @@ def test_fused_rows_of_a_family_that_is_not_known_are_not_compared(tmp_path: Pat
     assert {each.name.rpartition(".")[0].rpartition("_")[2] for each in found.unaligned} == {"value", "proj"}
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_new_word_for_fused_rows_is_read_where_both_orders_are_the_same(tmp_path: Path, groups: int) -> None:
+    drawn = torch.Generator().manual_seed(7)
+    before = "model.layers.0.self_attn."
+    rows = {"q": HEADS * WIDTH, "k": groups * WIDTH, "v": groups * WIDTH}
+    single = {f"{before}{word}_proj.weight": torch.randn(rows[word], HIDDEN, generator=drawn) for word in "qkv"}
+    fused = {f"{before}to_qkv.weight": torch.cat(list(single.values()))}
+    config = {"model_type": "falcon_of_tomorrow", "hidden_size": HIDDEN, "num_attention_heads": HEADS}
+    own, other = saved(tmp_path / "own", fused, config=config), saved(tmp_path / "other", single, config=config)
+    if groups == 1:
+        assert all_alike(own, other)
+        assert all_alike(other, own)
+        return
+    seen = opened(own, other)
+    assert "head by head is not known" in " ".join(seen[0].notes)
+    assert not align(seen).tensors
+
+
 def test_gpt2s_conv1d_and_linear_are_the_same_squares_too(tmp_path: Path) -> None:
     config = transformers.GPT2Config(vocab_size=WORDS, n_positions=32, n_embd=HIDDEN, n_layer=2, n_head=4)
     transformers.GPT2LMHeadModel(config).to(torch.bfloat16).save_pretrained(tmp_path / "own")

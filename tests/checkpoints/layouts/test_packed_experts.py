@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from modelprov.checkpoints.layouts.quantised import refuse_quantised
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Alignment
 from tests.factories import Tensor, write_checkpoint
-from tests.packing import FORMS, mlx
+from tests.packing import FORMS, four_bits, mlx
 
 Weights = dict[str, np.ndarray]
 HIDDEN, UNITS, EXPERTS, SEED = 64, 96, 4, 20261128
@@ -27,7 +28,7 @@ SAYS = {
     "GPTQ": {"quant_method": "gptq", "bits": 4, "group_size": 32}, "AWQ": {"quant_method": "awq"},
     "W4A16": {"quant_method": "compressed-tensors", "format": "pack-quantized"},
 }  # fmt: skip
-LEAST = {"GPTQ": 0.98, "AWQ": 0.8, "W4A16": 0.98, "MLX 4": 0.98}
+LEAST = {"GPTQ": 0.98, "AWQ": 0.8, "W4A16": 0.98, "MLX 4": 0.98, "NF4": 0.98}
 """Correlation with the own matrix; AWQ's columns are multiplied. With any other expert's it is below 0.1."""
 
 
@@ -140,3 +141,52 @@ def test_stacks_of_mlx_are_compared_expert_by_expert(tmp_path: Path, parent: str
     assert found.share(0) == found.share(1) == 1.0
     assert len(found.tensors) == 3 * EXPERTS + 2
     assert min(correlations(found)) > LEAST["MLX 4"]
+
+
+@pytest.mark.parametrize("form", SAYS)
+def test_packed_experts_of_dbrxs_conversion_are_compared_with_its_flat_stacks(tmp_path: Path, form: str) -> None:
+    words, block = {"gate_proj": "w1", "up_proj": "v1", "down_proj": "w2"}, "transformer.blocks.0.ffn."
+    own = model()
+    router = {f"{block}router.layer.weight": own[f"{BLOCK}gate.weight"]}
+    single = {
+        f"{block}experts.mlp_experts.{expert}.{said}.weight": own[f"{BLOCK}experts.{expert}.{word}.weight"]
+        for word, said in words.items()
+        for expert in range(EXPERTS)
+    }
+    flat = {
+        f"{block}experts.mlp.{said}": np.concatenate(
+            [
+                matrix.T if said == "w2" else matrix
+                for matrix in (own[f"{BLOCK}experts.{expert}.{word}.weight"] for expert in range(EXPERTS))
+            ]
+        )
+        for word, said in words.items()
+    }
+    suspect = write_checkpoint(
+        tmp_path / "suspect", packed(router | single, form), config={"quantization_config": SAYS[form]}
+    )
+    found = aligned(suspect, write_checkpoint(tmp_path / "parent", in_bf16(router | flat), config={}))
+    assert found.share(0) == found.share(1) == 1.0
+    assert len(found.tensors) == 3 * EXPERTS + 1
+    assert min(correlations(found)) > LEAST[form]
+
+
+@pytest.mark.parametrize("parent", ["one by one", "stacks"])
+def test_stacks_of_bitsandbytes_are_compared_expert_by_expert(tmp_path: Path, parent: str) -> None:
+    own, state = model(), "quant_state.bitsandbytes__nf4"
+    made: dict[str, Tensor] = {}
+    for name, numbers_of in stacked(own).items():
+        if ".experts." not in name:
+            made |= in_bf16({name: numbers_of})
+            continue
+        parts = four_bits(numbers_of.reshape(-1, numbers_of.shape[2]))
+        said = json.loads(np.asarray(parts[f"weight.{state}"]).tobytes()) | {"shape": list(numbers_of.shape)}
+        parts[f"weight.{state}"] = np.frombuffer(json.dumps(said).encode(), np.uint8)
+        made |= {name + part.removeprefix("weight"): tensor for part, tensor in parts.items()}
+    config = {**ORDINARY, "quantization_config": {"load_in_4bit": True}}
+    lay, plain = PARENTS[parent]
+    suspect = write_checkpoint(tmp_path / "suspect", made, config=config)
+    found = aligned(suspect, write_checkpoint(tmp_path / "parent", in_bf16(lay(own)), config=plain))
+    assert found.share(0) == found.share(1) == 1.0
+    assert len(found.tensors) == 3 * EXPERTS + 2
+    assert min(correlations(found)) > LEAST["NF4"]

@@ -32,6 +32,7 @@ FORMS = {
     "mxfp4": ("MXFP4", 4.25),
     "mxfp4-gpt-oss": ("MXFP4", 4.25),
     "nf4": ("bitsandbytes NF4", 4.5),
+    "nf4-experts": ("bitsandbytes NF4", 4.5),
     "nf4-nested": ("bitsandbytes NF4, nested", 4 + (8 + 32 / 256) / 64),
     "fp4": ("bitsandbytes FP4", 4.5),
     "int8-bitsandbytes": ("int8 with a scale for each row", 8.25),

@@ -82,6 +82,17 @@ def four_bits(kind: str, nested: bool) -> Made:
     return named(stored), bnb.dequantize_4bit(packed, state), {"quantization_config": {"load_in_4bit": True}}
 
 
+def stack_of_four_bits() -> Made:
+    """A parameter of three sides, as experts are, quantised and saved by the library's own replacement of it."""
+    replace = import_module("bitsandbytes.nn.parametrize").replace_parameter_4bit
+    module = torch.nn.Module()
+    module.down_proj = torch.nn.Parameter(weights().reshape(2, -1, COLUMNS))
+    replace(module, "down_proj", quant_type="nf4", blocksize=64)
+    before = EXPERTS.removesuffix("down_proj")
+    stored = {f"{before}{key}": value.contiguous() for key, value in module.state_dict().items()}
+    return stored, module.down_proj, {"quantization_config": {"load_in_4bit": True}}
+
+
 def eight_bits() -> Made:
     import bitsandbytes.functional as bnb
 
@@ -231,6 +242,7 @@ FORMS: dict[str, Callable[[], Made]] = {
     "mxfp4": lambda: compressed("MXFP4A16", "mxfp4-pack-quantized"),
     "nf4": lambda: four_bits("nf4", nested=False),
     "nf4-nested": lambda: four_bits("nf4", nested=True),
+    "nf4-experts": stack_of_four_bits,
     "fp4": lambda: four_bits("fp4", nested=False),
     "int8-bitsandbytes": eight_bits,
     "mlx-4": lambda: mlx(4, 64),

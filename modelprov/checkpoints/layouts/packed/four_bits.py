@@ -1,4 +1,4 @@
-"""bitsandbytes in four bits (NF4, FP4): blocks of the flattened matrix, each with its largest number.
+"""bitsandbytes in four bits (NF4, FP4): blocks of the flattened matrix or stack, each with its largest.
 
 `weight` [bytes, 1] has two codes a byte, the first in the high half; `weight.absmax` a number for each block, in FP32
 or as codes of one byte (`nested`: a table, a scale for each block of blocks, and an offset); a JSON text in
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float32
 from modelprov.checkpoints.formats.four_bit_floats import FP4, NF4
 from modelprov.checkpoints.formats.grouped import CodeBook, Groups, Order, Slack
-from modelprov.checkpoints.layouts.packed.stored import Found, InUnits, Packed, Stored, sides
+from modelprov.checkpoints.layouts.packed.stored import Found, InUnits, Packed, Stored, shape_told
 from modelprov.checkpoints.sources.interface import Source
 
 STATE = ".quant_state.bitsandbytes__"
@@ -40,7 +41,7 @@ class Nested:
 
 @dataclass(frozen=True)
 class FourBits(InUnits):
-    """A matrix; its units are blocks of the flattened one."""
+    """A matrix or a stack; its units are blocks of the flattened one."""
 
     kind: str
     block: int
@@ -108,12 +109,13 @@ def find(found: Found) -> Iterator[Packed]:
 
 def _one(found: Found, name: str, kind: str) -> FourBits | None:
     told = found.said(f"{name}{STATE}{kind}")
-    shape, block = sides(told.get("shape") if isinstance(told.get("shape"), list) else None), told.get("blocksize")
+    said, block = told.get("shape"), told.get("blocksize")
+    shape = shape_told(said if isinstance(said, list) else None)
     codes = found.get(name, "U8")
     largest = found.get(f"{name}.absmax", "F32", "U8", sides=1)
     if shape is None or codes is None or largest is None or type(block) is not int or block not in BLOCKS:
         return None
-    count = shape[0] * shape[1]
+    count = prod(shape)
     blocks = -(-count // block)
     if codes.count != -(-count // 2) or largest.count != blocks:
         return None

@@ -149,10 +149,15 @@ def window(begin: int, end: int, bits: int, words: int) -> tuple[int, int, int]:
 
 def sides(told: Sequence[Any] | None) -> tuple[int, int] | None:
     """Rows and columns, where these are two that a matrix can have."""
-    if told is None or len(told) != 2 or not all(type(side) is int and 0 < side < LARGEST for side in told):
+    found = shape_told(told)
+    return (found[0], found[1]) if found is not None and len(found) == 2 else None
+
+
+def shape_told(told: Sequence[Any] | None) -> tuple[int, ...] | None:
+    """The sides of a matrix or a stack of them, where these can be such."""
+    if told is None or len(told) not in (2, 3) or not all(type(side) is int and 0 < side < LARGEST for side in told):
         return None
-    rows, columns = told
-    return (rows, columns) if rows * columns < LARGEST else None
+    return tuple(told) if math.prod(told) < LARGEST else None
 
 
 @dataclass(frozen=True)
