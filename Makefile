@@ -3,6 +3,7 @@
 # make docs: the site of the documents, in site/. It needs no installed modelprov.
 # make fuzz: files that lie, for every reader, guided by coverage; SECONDS=600 READER=gguf (docs/testing.md).
 # make faults: what the system may do to a run, at every call: full and broken disks, kill -9, short reads, clocks.
+# make constraints: constraints.hashed.txt anew, after a version in constraints.txt was changed.
 # make mutants: which changes of the files that a verdict hangs on no test notices (minutes a file; docs/testing.md).
 PYTHON ?= python3
 VENV := .venv
@@ -56,6 +57,15 @@ SECONDS ?= 20
 fuzz: $(VENV)/.installed-test
 	$(PIP) install -q -c constraints.txt -e ".[fuzz]"
 	$(BIN)/python -m benchmarks.fuzz --seconds $(SECONDS) $(addprefix --reader=,$(READER))
+
+# Hashes stand in a file of their own: a constraint with a hash makes pip ask for hashes of everything, and an editable
+# install has none. torch is not in it: its build, and so its hash, is another on every kind of machine; above it is pinned.
+HASHED := constraints.hashed.txt
+constraints: | $(VENV)/bin/python
+	$(PIP) install -q "uv>=0.5"
+	echo "# What a release is installed from, with hashes: pip install --require-hashes -r $(HASHED). Made by \`make constraints\`." > $(HASHED)
+	$(BIN)/uv pip compile -q pyproject.toml --extra gpu --extra attest --extra buckets --extra quantised -c constraints.txt \
+		--universal --python-version 3.11 --generate-hashes --no-annotate --no-header >> $(HASHED)
 
 # The site in site/: every link resolved or the build fails; nothing is fetched, then or by who reads it.
 docs: $(VENV)/.installed-docs

@@ -185,14 +185,16 @@ def _commands() -> dict[str, Any]:
     return {name: loaded(name) for name in ("compare", "report")}
 
 
-def _settings(folder: Path) -> None:
+def _policy(folder: Path) -> None:
     from modelprov.check.policy import load_policy
+
+    load_policy(folder / "modelprov.toml", {"MP101": "origin", "MP102": "base"})
+
+
+def _defaults(folder: Path) -> None:
     from modelprov.cli.defaults import read_for
-    from modelprov.errors import UsageError
 
     every = _commands()
-    with suppress(UsageError):
-        load_policy(folder / "modelprov.toml", {"MP101": "origin", "MP102": "base"})
     for name in every:
         read_for(name, every, folder / "modelprov.toml")
 
@@ -266,7 +268,8 @@ READERS: dict[str, Reader] = {
     "other-reports": Reader("report.json", "json", _other_reports, documents.other_reports),
     "statement": Reader("statement.json", "json", _statement, documents.statements),
     "library": Reader("library.json", "json", _library, documents.libraries),
-    "settings": Reader("modelprov.toml", "toml", _settings, documents.settings),
+    "policy": Reader("modelprov.toml", "toml", _policy, documents.settings),
+    "defaults": Reader("modelprov.toml", "toml", _defaults, documents.settings),
     "baseline": Reader("baseline.json", "json", _baseline, documents.baselines),
     "served": Reader("answer", "answer", _served, documents.served),
     "endpoint": Reader("answer", "json", _endpoint, documents.endpoint),

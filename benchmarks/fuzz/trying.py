@@ -32,7 +32,7 @@ def trial(reader: Reader, folder: Path, content: bytes) -> Fault | None:
         reader.read(folder)
     except ModelprovError as error:
         if len(error.message) > LONGEST_MESSAGE:
-            return Fault(f"a message of {len(error.message):,} characters: {error.message[:60]}")
+            return Fault(f"{type(error).__name__}: a message too long to read", error.message)
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if "modelprov" in Path(frame.filename).parts] or frames

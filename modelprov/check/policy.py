@@ -17,6 +17,7 @@ from modelprov.check.results import WEB, Severity
 from modelprov.check.settings_file import FILE, MAX_BYTES, POLICY, TABLES
 from modelprov.checkpoints.files import read_small_file
 from modelprov.errors import UsageError
+from modelprov.foreign.shown import quoted, shortened
 from modelprov.records import Frozen
 
 REQUIRED = ("MP101",)
@@ -84,7 +85,7 @@ def parse_policy(text: str, path: Path, rules: Mapping[str, str]) -> Policy:
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}", SEE) from error
+        raise UsageError(f"{path} is not valid TOML: {shortened(str(error), 160)}", SEE) from error
     for section in document:
         if section not in TABLES:
             raise _unknown(f"{path}: unknown section", section, POLICY)
@@ -130,7 +131,7 @@ def _severities(table: dict[str, Any], path: Path, rules: Mapping[str, str]) -> 
     for key, value in table.items():
         rule = _rule(key, f"{path}: unknown rule in [rules]", rules)
         if not isinstance(value, str) or value.lower() not in SEVERITIES:
-            raise UsageError(f"{path}: {key} = {value!r}: known: {', '.join(SEVERITIES)}", SEE)
+            raise UsageError(f"{path}: {shortened(key, 80)} = {quoted(value)}: known: {', '.join(SEVERITIES)}", SEE)
         if rule in found:
             raise UsageError(f"{path}: {rule} ({rules[rule]}) is set twice", "Keep one of the two lines.")
         found[rule] = SEVERITIES[value.lower()]

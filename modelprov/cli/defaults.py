@@ -17,8 +17,10 @@ from modelprov.checkpoints.files import read_small_file
 from modelprov.cli.given import nearest, options
 from modelprov.cli.terminal import say
 from modelprov.errors import UsageError
+from modelprov.foreign.shown import shortened
 
 VARIABLE = "MODELPROV_CONFIG"
+SHOWN = 80  # characters of a key in a message
 SEE = "docs/command-line.md says how the file is written."
 OF_A_MODEL = ("config.json", "*.safetensors", "*.gguf", "*.bin")
 
@@ -48,7 +50,7 @@ def read_for(name: str, every: Mapping[str, Any], path: Path) -> dict[str | None
     shared = {key: value for key, value in found.items() if key not in every}
     for key, value in shared.items():
         if isinstance(value, dict):
-            raise UsageError(f"{path}: unknown command [{DEFAULTS}.{key}]", nearest(key, list(every)))
+            raise UsageError(f"{path}: unknown command [{DEFAULTS}.{shortened(key, SHOWN)}]", nearest(key, list(every)))
     _refuse_others(shared, {each for every_one in every.values() for each in _all(every_one)}, f"{path}: [{DEFAULTS}]")
     where = f"{DEFAULTS}.{name}"
     own, command = _table(found.get(name, {}), f"{path}: [{where}]"), every[name]
@@ -64,10 +66,10 @@ def _document(path: Path) -> Mapping[str, Any]:
     try:
         document = tomllib.loads(read_small_file(path, MAX_BYTES).decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}", SEE) from error
+        raise UsageError(f"{path} is not valid TOML: {shortened(str(error), 2 * SHOWN)}", SEE) from error
     for table in document:
         if table not in TABLES:
-            raise UsageError(f"{path}: unknown table [{table}]", nearest(table, TABLES))
+            raise UsageError(f"{path}: unknown table [{shortened(table, SHOWN)}]", nearest(table, TABLES))
     return document
 
 
@@ -87,14 +89,16 @@ def _values(command: Any, shared: Mapping[str, Any], own: Mapping[str, Any], whe
     known = options(command)
     _refuse_others(own, known, where)
     taken = {key: value for key, value in shared.items() if _spelt(key) in known} | dict(own)
-    return {known[_spelt(key)].name: _checked(value, f"{where} {key}") for key, value in taken.items()}
+    return {
+        known[_spelt(key)].name: _checked(value, f"{where} {shortened(key, SHOWN)}") for key, value in taken.items()
+    }
 
 
 def _refuse_others(found: Mapping[str, Any], known: Iterable[str], where: str) -> None:
     names = list(known)
     for key in found:
         if _spelt(key) not in names:
-            raise UsageError(f"{where}: unknown key {key}", nearest(_spelt(key), names))
+            raise UsageError(f"{where}: unknown key {shortened(key, SHOWN)}", nearest(_spelt(key), names))
 
 
 def _spelt(key: str) -> str:
