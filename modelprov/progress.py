@@ -32,6 +32,11 @@ def tell(progress: Progress, text: str) -> None:
         progress.tell(text)
 
 
+def numbered(text: str, place: int, total: int) -> str:
+    """The text with its place among several, counted from 1: "control sibling (2 of 5)"; alone, as it is."""
+    return f"{text} ({place} of {total})" if total > 1 else text
+
+
 class Silent:
     """A `Progress` that nobody watches."""
 

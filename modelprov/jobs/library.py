@@ -42,7 +42,7 @@ from modelprov.jobs.fingerprint import Fingerprinted, name_for, written
 from modelprov.jobs.library_places import added_to_data_set, reader
 from modelprov.locking import only_writer
 from modelprov.merge.virtual import open_any
-from modelprov.progress import SILENT, Progress, tell
+from modelprov.progress import SILENT, Progress, numbered, tell
 from modelprov.reports.writing import write_atomically
 
 KNOWN = "known-models.toml"
@@ -199,12 +199,11 @@ def pull(source: Location, library: Location, *, progress: Progress = SILENT) ->
     folder = _folder(library)
     theirs = parse_library(read(INDEX, LARGEST_INDEX), f"{shown(text_of(source))}/{INDEX}")
     own = read_library(folder) if (folder / INDEX).exists() else Library()
+    held = {entry.name: entry.sha256 for entry in own.entries}
+    missing = [entry for entry in theirs.entries if held.get(entry.name) != entry.sha256]
     fetched = []
-    for entry in theirs.entries:
-        held = own.named(entry.name)
-        if held is not None and held.sha256 == entry.sha256:
-            continue
-        progress.stage(f"fetching {entry.name}", entry.bytes)
+    for place, entry in enumerate(missing, 1):
+        progress.stage(numbered(f"fetching {entry.name}", place, len(missing)), entry.bytes)
         content = checked(read(entry.file, LARGEST_FILE), entry, entry.file)
         write_atomically(folder / entry.file, content)
         _enter(folder, entry)

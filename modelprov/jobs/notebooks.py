@@ -23,11 +23,12 @@ BETWEEN = 0.2  # seconds, at least, from one change of the picture to the next
 
 
 class NotebookBar:
-    """A `Progress` that draws below the cell, and is gone when the job is done."""
+    """A `Progress` that draws below the cell, and is gone when the job is done; what it was told stays."""
 
     def __init__(self, display: Callable[..., Any]) -> None:
         self._lock, self._drawn = Lock(), 0.0
         self._text, self._done, self._total, self._step, self._begun = "", 0, 0, 0, time.monotonic()
+        self._told: list[str] = []
         self._handle = display({"text/html": ""}, raw=True, display_id=True)
 
     def __enter__(self) -> Self:
@@ -51,6 +52,12 @@ class NotebookBar:
             self._done += done
             self._draw()
 
+    def tell(self, text: str, /) -> None:
+        """A sentence that stays above the bar."""
+        with self._lock:
+            self._told.append(f"<div>{escape(clean(text))}</div>")
+            self._draw(now=True)
+
     def _draw(self, *, now: bool = False) -> None:
         if not now and time.monotonic() - self._drawn < BETWEEN:
             return
@@ -60,7 +67,7 @@ class NotebookBar:
         self._show(f"{done}Step {self._step}, {begun}: {escape(clean(self._text))}")
 
     def _show(self, page: str) -> None:
-        self._handle.update({"text/html": page}, raw=True)
+        self._handle.update({"text/html": "".join(self._told) + page}, raw=True)
 
 
 def kernel_display() -> Callable[..., Any] | None:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from modelprov.cli.progress import Bar, CountBar
 from modelprov.forensics import preparing
+from modelprov.progress import numbered
 
 
 def line(bar: Bar | CountBar) -> str:
@@ -78,3 +79,8 @@ def test_a_first_run_says_that_it_compiles_and_for_how_long(
     preparing.prepare_kernels(heard)
     assert ("compiles" in heard.stages[0]) is not built
     assert any("took 9 s" in text for text in heard.told) is said
+
+
+def test_one_of_several_says_its_place_and_one_alone_does_not() -> None:
+    assert numbered("control sibling", 2, 5) == "control sibling (2 of 5)"
+    assert numbered("control sibling", 1, 1) == "control sibling"

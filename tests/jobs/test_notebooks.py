@@ -12,7 +12,7 @@ import pytest
 
 from modelprov.errors import UsageError
 from modelprov.jobs.notebooks import NotebookBar, kernel_display, shown_in_notebooks
-from modelprov.progress import SILENT, Progress
+from modelprov.progress import SILENT, Progress, tell
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,6 +60,14 @@ def test_a_kernel_sees_every_stage_and_at_the_end_nothing(pictures: Pictures) ->
     assert pictures.seen[0] == pictures.seen[-1] == ""
     assert pictures.seen[1] == '<progress value="0.000"></progress> Step 1, after 0 s: a &lt;b&gt;\\x1b'
     assert "Step 2, after 0 s: no total" in pictures.seen
+
+
+def test_what_a_job_tells_stays_when_the_bar_is_gone(pictures: Pictures) -> None:
+    with NotebookBar(pictures) as bar:
+        bar.stage("preparing kernels")
+        tell(bar, "it took <9 s>")
+    assert pictures.seen[-2] == "<div>it took &lt;9 s&gt;</div>Step 1, after 0 s: preparing kernels"
+    assert pictures.seen[-1] == "<div>it took &lt;9 s&gt;</div>"
 
 
 def test_a_job_that_fails_leaves_no_bar(pictures: Pictures) -> None:

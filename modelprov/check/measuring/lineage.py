@@ -15,7 +15,7 @@ from modelprov.errors import CouldNotJudgeError, UnsupportedFormatError, UsageEr
 from modelprov.forensics.compare import Comparison, Options, compare
 from modelprov.forensics.judging.findings import MERGES
 from modelprov.forensics.results import VerdictClass
-from modelprov.progress import Progress
+from modelprov.progress import Progress, numbered
 
 NOTHING = "no candidate that is on this machine could be compared"
 SMALLEST_SHARE = 1e-6
@@ -55,8 +55,8 @@ def measure_lineage(
     missing: dict[str, str] = {}
     kin: list[Opened] = []
     strangers: list[Candidate] = []
-    for candidate, checkpoint in candidates:
-        progress.stage(f"sample of {candidate.label}")
+    for place, (candidate, checkpoint) in enumerate(candidates, 1):
+        progress.stage(numbered(f"sample of {candidate.label}", place, len(candidates)))
         try:
             apart = _unrelated(model, checkpoint, replace(options, sample=True), progress)
             if apart and candidate.declared and not options.sample:
