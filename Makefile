@@ -1,13 +1,15 @@
 # make demo: install and settle an example case. make test: install the test extras, run every check.
 # make bench: ratios to this machine's ceilings, a JSON and a page in modelprov-bench; OPTIONS=--quick for a short look.
 # make docs: the site of the documents, in site/. It needs no installed modelprov.
+# make fuzz: files that lie, for every reader, guided by coverage; SECONDS=600 READER=gguf (docs/testing.md).
+# make faults: what the system may do to a run, at every call: full and broken disks, kill -9, short reads, clocks.
 # make mutants: which changes of the files that a verdict hangs on no test notices (minutes a file; docs/testing.md).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test lint bench mutants docs clean
+.PHONY: demo test lint bench mutants fuzz faults constraints docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/modelprov demo
@@ -41,6 +43,20 @@ mutants: $(VENV)/.installed-test
 	$(PIP) install -q -c constraints.txt -e ".[mutants]"
 	$(BIN)/python -m benchmarks.mutants $(FILES)
 
+# In full what the suite tries in small (tests/faults), and every other test of a fault of the system.
+FAULTS := tests/faults tests/test_locking.py tests/merge/test_safety.py tests/merge/test_writing.py \
+	tests/merge/test_output_file.py tests/reports/test_writing.py tests/cli/test_interruption.py \
+	tests/cli/test_changed_inputs.py tests/checkpoints/test_reading.py tests/checkpoints/sources \
+	tests/checkpoints/remote/test_hostile_servers.py tests/checkpoints/remote/test_cache_processes.py
+faults: $(VENV)/.installed-test
+	MODELPROV_FAULTS=every $(BIN)/pytest -n auto --dist worksteal $(FAULTS)
+
+# SECONDS for each reader; READER="gguf torch" for some of them only. What it finds, and grew on: modelprov-fuzz.
+SECONDS ?= 20
+fuzz: $(VENV)/.installed-test
+	$(PIP) install -q -c constraints.txt -e ".[fuzz]"
+	$(BIN)/python -m benchmarks.fuzz --seconds $(SECONDS) $(addprefix --reader=,$(READER))
+
 # The site in site/: every link resolved or the build fails; nothing is fetched, then or by who reads it.
 docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -51,4 +67,4 @@ $(VENV)/.installed-docs: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) modelprov-demo modelprov-bench site
+	rm -rf $(VENV) modelprov-demo modelprov-bench modelprov-fuzz site

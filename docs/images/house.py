@@ -22,6 +22,7 @@ PURPOSE = {
     "forensics": "sums · sampling · estimators · search · judging",
     "merge": "plans, methods, writing",
     "behavior": "generation · evaluation · probing",
+    "serve": "a page in the browser: gate, places, the one run",
     "recipes": "Recipe, its YAML, its words for groups of tensors, exact arithmetics",
     "engines": "work over threads",
     "checkpoints": "sources · formats · layouts: where weights come from and what they are",

@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "merge": "Merge models exactly, streaming: memory stays within --memory however large they are.",
     "probe": "Ask a model who it is, with and without the prompts hidden in its files, beside its possible sources.",
     "report": "Check what reports say, or put them on one page.",
+    "serve": "Show a page in the browser to read and combine reports, and to compare models of a folder.",
     "verify": 'Check a claim such as "this is 0.6 A + 0.4 B", bit for bit, without writing the merge.',
 }
 """Each command, its file by the same name, with the first sentence of its help; a test compares."""

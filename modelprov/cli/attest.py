@@ -25,11 +25,19 @@ def attest(
 
     The report is quoted, not recomputed: `modelprov report verify` does that. One that contradicts itself is refused.
 
+    Of a fingerprint the statement names the file by its SHA-256, its model, and how it was taken.
+
     With --verify, checks a signed one offline: the signature, and where given the report and the weights.
 
     Exit codes: 0 written or verified, 1 not verified, 2 bad usage or input.
 
-    Example: modelprov attest report.json --key key.pem --out rio.dsse.json
+    Examples:
+      modelprov attest report.json --key key.pem --out rio.dsse.json
+
+      modelprov attest rio.mpf --key key.pem --out rio.mpf.dsse.json
+
+      modelprov attest --verify rio.mpf.dsse.json --public-key pub.pem --report rio.mpf
+
     """
     outputs = asked({"json": json_file, "markdown": markdown, "html": html})
     if verify is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from modelprov.checkpoints.layouts.files import FINGERPRINT
 from modelprov.cli.outputs import Outputs
 from modelprov.cli.terminal import ask_passphrase, say, terminal
 from modelprov.foreign.shown import clean
@@ -23,7 +24,8 @@ def write(report: Path, out: Path, form: str, key: Path | None, weights: Sequenc
     write_atomically(out, made.text)
     if quiet:
         return
-    say(QUOTED)
+    if report.suffix != FINGERPRINT:
+        say(QUOTED)
     if str(out) == "-":
         return
     say(f"wrote {out} ({form}, {'signed' if made.signed else 'not signed'})")

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from modelprov.called import called, refuse_other
 from modelprov.checkpoints.digests import HashedWeights, hash_weights, manifest_digest
+from modelprov.checkpoints.layouts.files import FINGERPRINT
 from modelprov.errors import UsageError
 from modelprov.foreign.shown import clean
-from modelprov.jobs.arguments import FORMATS, Location
+from modelprov.jobs.arguments import FORMATS, Location, path_of
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recorded import Places, labelled, parse_report, read_file
 from modelprov.progress import SILENT, Progress
@@ -51,10 +52,11 @@ def attest(
 ) -> Attested:
     """Write a report as an in-toto statement, signed or not, or as a CycloneDX or SPDX bill of materials.
 
-    The report is quoted, not recomputed: `recheck` does that. One that contradicts itself is refused.
+    The report is quoted, not recomputed: `recheck` does that. One that contradicts itself is refused. Of a fingerprint
+    the statement says which file it is, of which model, and how it was taken.
 
     Args:
-        report: The JSON file of a comparison's report.
+        report: The JSON file of a comparison's report, or a fingerprint (.mpf).
         format: What to write: in-toto, cyclonedx or spdx.
         key: The file of an ed25519 key (PEM) to sign with, as a DSSE envelope; in-toto only.
         passphrase: Gives the passphrase of the key; called only where the key has one.
@@ -84,6 +86,14 @@ def attest(
             f"{called('key')} signs in-toto statements, not {format}", "Sign that file as a file (cosign sign-blob)."
         )
     signer = None if key is None else private_key(read_file(key, LARGEST_KEY), passphrase or _no_passphrase)
+    if os.fspath(report).endswith(FINGERPRINT):
+        if weights or format != "in-toto":
+            raise UsageError(
+                f"of a fingerprint a statement is written, without {called('weights')} and other forms",
+                "A bill of materials is of a comparison: give its report.",
+            )
+        text = _of_fingerprint(report)
+        return Attested(text if signer is None else sign(text.encode(), signer), format, signer is not None, ())
     content = read_file(report)
     quoted, sha256 = parse_report(content, report), hashlib.sha256(content).hexdigest()
     for contradiction in contradictions(quoted):
@@ -96,6 +106,19 @@ def attest(
     text = _text(format, quoted, sha256, hashed)
     loose = tuple(each.label for each in quoted.inputs if each.role not in BESIDE and each.label not in hashed)
     return Attested(text if signer is None else sign(text.encode(), signer), format, signer is not None, loose)
+
+
+def _of_fingerprint(file: Location) -> str:
+    """The statement on a fingerprint, without a signature."""
+    from modelprov.checkpoints.fingerprint_file import read_fingerprint
+    from modelprov.checkpoints.locating import located
+    from modelprov.reports.evidence.attestation import statement_text
+    from modelprov.reports.evidence.fingerprint_statement import make_fingerprint_statement
+
+    home, name = located(os.fspath(path_of(file)), near=True)
+    opened = read_fingerprint(home.source([name or ""]), clean(os.fspath(file)))
+    sha256 = hashlib.sha256(read_file(file)).hexdigest()
+    return statement_text(make_fingerprint_statement(path_of(file).name, sha256, opened))
 
 
 def hashed_weights(location: str, label: str, progress: Progress) -> tuple[HashedWeights, str]:

@@ -6,15 +6,23 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
+from modelprov.called import called
 from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.jobs.arguments import Location, text_of
 from modelprov.jobs.attest import LARGEST_KEY, hashed_weights
 from modelprov.jobs.recorded import Places, labelled, parse_report, read_file
 from modelprov.progress import SILENT, Progress
-from modelprov.reports.evidence.attestation import load_statement
-from modelprov.reports.evidence.attestation_check import Confirmed, Point, check_report, check_weights
+from modelprov.reports.evidence.attestation_check import (
+    Confirmed,
+    Point,
+    check_fingerprint,
+    check_report,
+    check_weights,
+)
 from modelprov.reports.evidence.attestation_envelope import is_envelope, key_id, open_envelope, public_key, verified
+from modelprov.reports.evidence.fingerprint_statement import FingerprintStatement
+from modelprov.reports.evidence.statements import load_statement
 
 
 def confirm(
@@ -23,7 +31,8 @@ def confirm(
 ) -> Confirmed:  # fmt: skip
     """Check the signature of a statement, and where given the report it was made from and the weights it names.
 
-    `public` is the file of the key to look for. Raises `UsageError` for a file that is no statement.
+    `public` is the file of the key to look for; `report` the report that was attested, or the fingerprint. Raises
+    `UsageError` for a file that is no statement.
     """
     started = datetime.now(UTC)
     key = public_key(read_file(public, LARGEST_KEY))
@@ -43,6 +52,15 @@ def confirm(
     else:
         says = "none of its signatures is this key's" if signatures else "the statement is not signed"
     points = [Point("signature", signed, says)]
+    if isinstance(statement, FingerprintStatement):
+        if weights:
+            raise UsageError(
+                f"the statement is about a fingerprint, which {called('weights')} cannot be held against",
+                f"Give the fingerprint as {called('report')}; `modelprov compare` holds it against weights.",
+            )
+        if report is not None:
+            points.append(check_fingerprint(statement, hashlib.sha256(read_file(report)).hexdigest()))
+        return Confirmed(statement, tuple(points), text_of(file), started.isoformat(timespec="seconds"))
     if report is not None:
         told = read_file(report)
         points.append(check_report(statement, parse_report(told, report), hashlib.sha256(told).hexdigest()))

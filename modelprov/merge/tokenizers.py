@@ -16,7 +16,7 @@ from modelprov.checkpoints.homes import json_in
 from modelprov.checkpoints.layouts.side_files import OTHER_VOCABULARIES, VOCABULARY
 from modelprov.checkpoints.layouts.tokens import added_tokens, rows_by_token
 from modelprov.checkpoints.types import Checkpoint
-from modelprov.errors import MergeError
+from modelprov.errors import InvalidCheckpointError, MergeError
 from modelprov.foreign.shown import quoted
 
 PLAIN = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": True, "special": False}
@@ -33,12 +33,16 @@ class Tokenizer:
 
 
 def tokenizer_of(checkpoint: Checkpoint) -> Tokenizer | None:
-    """The tokenizer in a model's folder; None where there is none, `MergeError` for one in another file."""
+    """The tokenizer in a model's folder; None where there is none.
+
+    Raises `MergeError` for one in another file, `InvalidCheckpointError` for a tokenizer.json that is none.
+    """
     home = checkpoint.files
     if home is None:
         return None
     if home.has(VOCABULARY):
         document = json_in(home, VOCABULARY)
+        _check(document, f"{VOCABULARY} of {checkpoint.label}")
         return Tokenizer(rows_by_token(document), document)
     other = next((name for name in OTHER_VOCABULARIES if home.has(name)), None)
     if other is None:
@@ -47,6 +51,26 @@ def tokenizer_of(checkpoint: Checkpoint) -> Tokenizer | None:
         f"the tokenizer of {checkpoint.label} is in {other}, which is not read for tokenizer_source",
         f"Save it as {VOCABULARY} (transformers: `AutoTokenizer.from_pretrained(folder).save_pretrained(folder)`).",
     )
+
+
+def _check(document: Mapping[str, Any], place: str) -> None:
+    """What is taken up below has the types that the library `tokenizers` writes."""
+    model = document.get("model")
+    wrong = None if isinstance(model, dict) else "it has no model"
+    if isinstance(model, dict) and model.get("type") == "BPE":
+        merges = model.get("merges", [])
+        if not isinstance(model.get("vocab"), dict):
+            wrong = "the vocabulary of its BPE is no table"
+        elif not isinstance(merges, list) or not all(_is_merge(each) for each in merges):
+            wrong = "a rule of its BPE is not two tokens"
+    if any(type(entry.get("id")) is not int or entry["id"] < 0 for entry in added_tokens(document).values()):
+        wrong = "a token that was added has no number"
+    if wrong is not None:
+        raise InvalidCheckpointError(f"{place} cannot be read: {wrong}", "Download it again, from one revision.")
+
+
+def _is_merge(rule: Any) -> bool:
+    return isinstance(rule, str) or (isinstance(rule, list) and [type(half) for half in rule] == [str, str])
 
 
 def within_rows(tokenizer: Tokenizer, rows: int, label: str) -> Tokenizer:

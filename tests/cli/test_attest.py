@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import subprocess
@@ -69,6 +70,31 @@ def test_a_signed_statement_verifies_with_its_report_and_its_weights(
     other = modelprov("attest", "--verify", out, "--public-key", public, "--weights", models / "rio-trained")
     assert other.code == 1
     assert other.out.startswith("NOT VERIFIED")
+
+
+def test_a_fingerprint_is_signed_and_another_file_or_weights_are_not_taken_for_it(
+    modelprov: Command, models: Path, keys: Any, tmp_path: Path
+) -> None:
+    private, public = keys("a")
+    files = [tmp_path / "rio.mpf", tmp_path / "nex.mpf"]
+    for file in files:
+        assert modelprov("fingerprint", models / file.stem, "-o", file).code == 0
+    out = tmp_path / "rio.mpf.dsse.json"
+    said = modelprov("attest", files[0], "--key", private, "--out", out)
+    assert said.code == 0, said.err
+    assert "quoted" not in said.err + said.out
+    payload = json.loads(base64.b64decode(json.loads(out.read_text())["payload"]))
+    digest = hashlib.sha256(files[0].read_bytes()).hexdigest()
+    assert payload["subject"] == [{"name": "rio.mpf", "digest": {"sha256": digest}}]
+    assert (payload["predicate"]["model"], payload["predicate"]["seed"]) == ("rio", 0)
+    check = ("attest", "--verify", out, "--public-key", public)
+    good, other = (modelprov(*check, "--report", file) for file in files)
+    assert (good.code, other.code) == (0, 1)
+    assert "fingerprint of rio" in good.out
+    assert "not the file attested" in other.out
+    assert modelprov(*check, "--weights", models / "rio").code == 2
+    assert modelprov("attest", files[0], "--format", "spdx").code == 2
+    assert modelprov("attest", files[0], "--weights", models / "rio").code == 2
 
 
 def test_the_subject_is_every_shard_as_sha256sum_sees_it(

@@ -46,14 +46,15 @@ class Browser:
         os.write(self.writing, json.dumps(message).encode() + b"\0")
         return self._until(lambda said: said.get("id") == self.number)["result"]
 
-    def load(self, page: Path, width: int, *, media: str = "screen", scheme: str = "light") -> None:
-        """Show a file in a window of this width."""
+    def load(self, page: Path | str, width: int, *, media: str = "screen", scheme: str = "light") -> None:
+        """Show a file, or the page at an address, in a window of this width."""
         metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
         self.call("Emulation.setDeviceMetricsOverride", **metrics)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.call("Emulation.setEmulatedMedia", media=media, features=features)
         self.number += 1
-        message = {"id": self.number, "method": "Page.navigate", "params": {"url": page.resolve().as_uri()}}
+        address = page if isinstance(page, str) else page.resolve().as_uri()
+        message = {"id": self.number, "method": "Page.navigate", "params": {"url": address}}
         os.write(self.writing, json.dumps(message | {"sessionId": self.session}).encode() + b"\0")
         self._until(lambda said: said.get("method") == "Page.loadEventFired")
 

@@ -22,7 +22,7 @@ from modelprov.checkpoints.digests import HashedWeights
 from modelprov.errors import UsageError
 from modelprov.reports.comparison.as_json import load_report, render_json
 from modelprov.reports.comparison.report import Report
-from modelprov.reports.evidence.attestation import load_statement, make_statement, statement_text
+from modelprov.reports.evidence.attestation import make_statement, statement_text
 from modelprov.reports.evidence.attestation_check import check_report, check_weights
 from modelprov.reports.evidence.attestation_envelope import (
     open_envelope,
@@ -31,6 +31,7 @@ from modelprov.reports.evidence.attestation_envelope import (
     sign,
     verified,
 )
+from modelprov.reports.evidence.statements import load_statement
 from tests.reports.samples import SAMPLES
 
 SHA = "ab" * 32

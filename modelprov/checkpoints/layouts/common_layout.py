@@ -17,6 +17,7 @@ from modelprov.checkpoints.homes import json_in
 from modelprov.checkpoints.layouts.decoded import DecodedSource
 from modelprov.checkpoints.layouts.families import (
     Threes,
+    flat_reading,
     fused_reading,
     is_conv1d,
     may_be_seen_otherwise,
@@ -167,7 +168,8 @@ def _readings(model: _Model, others: Sequence[_Model], heads: Geometry) -> Itera
             reading = makers_reading(name, model.shapes, geometry) if makers else None
             reading = reading or fused_reading(name, model.shapes, geometry, other.seen, threes)
             reading = reading or (turned_reading(name, model.shapes[name]) if conv1d else None)
-            reading = reading or (stack_reading(name, model.shapes, geometry) if ".experts." in name else None)
+            if ".experts." in name:
+                reading = reading or stack_reading(name, model.shapes, geometry) or flat_reading(name, model.shapes)
             if reading is not None:
                 yield name, reading, other
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from modelprov.checkpoints.layouts.expert_stacks import DBRX, FLAT, TURNED, flat_experts
 from modelprov.checkpoints.layouts.makers import ROOT
 from modelprov.checkpoints.layouts.numbered import kinds_of
 from modelprov.checkpoints.layouts.readings import Geometry, Int64, Part, Reading, Shapes, span
@@ -55,6 +56,7 @@ UNKNOWN_KINDS = ("minimax", *IN_FOURS)
 CONV1D = re.compile(r".*\.(?:c_attn|c_proj|c_fc|q_attn)\.weight")
 STACK = re.compile(r"(?P<block>.*\.)experts\.(?P<what>gate_up_proj|down_proj)(?P<bias>_bias)?")
 STACKS = ".experts.gate_up_proj"
+FLAT_STACK = f".experts.mlp.{TURNED}"
 IN_HALVES = ("llama4", "qwen3_vl", "qwen3_omni")
 """Beginnings of the `model_type` of families whose transposed stacks have all gates before all ups."""
 Threes = dict[tuple[str, str], tuple[str, str, str] | None]
@@ -127,7 +129,7 @@ def may_be_seen_otherwise(tensors: Mapping[str, TensorRef]) -> list[str]:
     """The stored names and stacks that are of a layout that is told here: quickly, for models of many tensors."""
     names = tuple(tensors)
     kinds = kinds_of(names)
-    signs = {kind for kind in set(kinds) if kind.endswith((*SIGNS, STACKS))}
+    signs = {kind for kind in set(kinds) if kind.endswith((*SIGNS, STACKS, FLAT_STACK))}
     found = []
     for name in (name for name, kind in zip(names, kinds, strict=True) if kind in signs) if signs else ():
         down = tensors.get(f"{name.removesuffix('gate_up_proj')}down_proj") if name.endswith(STACKS) else None
@@ -178,6 +180,25 @@ def stack_reading(name: str, shapes: Shapes, geometry: Geometry) -> Reading | No
     if shape[0] != experts or len(shape) != (2 if found["bias"] else 3):
         return None
     return Reading(layout, tuple(_experts(found["block"], gate_up, shape, interleaved)))
+
+
+def flat_reading(name: str, shapes: Shapes) -> Reading | None:
+    """Experts of DBRX's `w2`, one below the other and inputs first, as single matrices; None for any other tensor."""
+    found = FLAT.fullmatch(name)
+    if found is None or found["word"] != TURNED or len(shapes[name]) != 2:
+        return None
+    layout = "of flat expert stacks, inputs before outputs"
+    flat = flat_experts(name, shapes[name], shapes, {})
+    if flat is None:
+        wanted = f"{found['block']}.experts.0.{DBRX[TURNED]}.weight"
+        return Reading(layout, open="no router says how many experts there are", wanted=wanted)
+    block, _, experts = flat
+    units, hidden = shapes[name][0] // experts, shapes[name][1]
+    return Reading(layout, tuple(
+        Part(f"{block}.experts.{expert}.{DBRX[TURNED]}.weight", (hidden, units), expert * units * hidden,
+             (units, hidden), span(0, hidden), turned=True)
+        for expert in range(experts)
+    ))  # fmt: skip
 
 
 def _experts(block: str, gate_up: bool, shape: Shape, interleaved: bool) -> Iterator[Part]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from modelprov.checkpoints.layouts.expert_stacks import FLAT, flat_experts, flat_parts, usual_name
 from modelprov.checkpoints.layouts.numbered import kinds_of
 from modelprov.checkpoints.layouts.roles import Shape, generates, roles_of, says_tied, text_config, vocabulary_role
 from modelprov.checkpoints.types import Checkpoint, TensorRef, TensorView, many
@@ -53,7 +54,7 @@ PREFIXES = (
 MIXTRAL = re.compile(r"\.block_sparse_moe\.(gate\.|experts\.\d+\.)(w[123]\.)?")
 MIXTRAL_WORDS = {"w1.": "gate_proj.", "w2.": "down_proj.", "w3.": "up_proj.", None: ""}
 
-FUSED_EXPERTS = re.compile(r"(?P<block>.*)\.experts\.(?P<what>gate_up_proj|down_proj)(?:\.weight)?")
+FUSED_EXPERTS = re.compile(r"(?P<block>.*)\.experts\.(?P<what>(?:gate_up|gate|up|down)_proj)(?:\.weight)?")
 DENSE_GATE_UP = re.compile(r"(?P<parent>.*)\.gate_up_proj\.weight")
 # Words under which q, k and v lie one after the other (Phi-3 and what vLLM writes; Baichuan; MPT and DBRX). What
 # interleaves heads has others: query_key_value, wqkv, attn.qkv_proj (GPT-NeoX, Falcon, InternLM2, CodeGen).
@@ -62,6 +63,7 @@ QKV = re.compile(
 )
 INTERLEAVED = ("minimax",)
 """Beginnings of the `model_type` of families that interleave heads under one of these words all the same."""
+FUSED = (FUSED_EXPERTS, DENSE_GATE_UP, QKV, FLAT)
 OUTPUTS = ("o_proj", "out_proj", "dense")
 
 # What stands within a name: checkpointing, compilation, sharding and adapters wrap single layers.
@@ -82,6 +84,7 @@ def canonical_name(name: str) -> str:
             break
     if "._" in name or ".base_layer." in name or ".original_module." in name:
         name = WITHIN.sub("", name)
+    name = usual_name(name)
     if ".block_sparse_moe." in name:
         name = MIXTRAL.sub(lambda found: f".mlp.{found[1]}{MIXTRAL_WORDS[found[2]]}", name)
     return name
@@ -141,7 +144,7 @@ def canonical_columns(checkpoint: Checkpoint) -> tuple[Sequence[str], Sequence[T
 def _maybe_fused(names: tuple[str, ...]) -> tuple[int, ...]:
     """Where the names stand that tensors have which hold several."""
     kinds = kinds_of(names)
-    fused = {kind for kind in set(kinds) if any(words.fullmatch(kind) for words in (FUSED_EXPERTS, DENSE_GATE_UP, QKV))}
+    fused = {kind for kind in set(kinds) if any(words.fullmatch(kind) for words in FUSED)}
     return tuple(place for place, kind in enumerate(kinds) if kind in fused) if fused else ()
 
 
@@ -153,6 +156,8 @@ def _parts(whole: Canonical, shapes: Mapping[str, Shape], config: Mapping[str, A
     if len(ref.shape) == 2 and (dense := DENSE_GATE_UP.fullmatch(name)) and _rows_are_gate_up(ref, config, shapes):
         half = ref.shape[0] // 2
         return _rows(ref, [(f"{dense['parent']}.{part}_proj.weight", half) for part in ("gate", "up")])
+    if flat := flat_experts(name, ref.shape, shapes, config):
+        return _rows(ref, list(flat_parts(*flat, ref.shape)))
     if (qkv := QKV.fullmatch(name)) and (sizes := _qkv_rows(ref, qkv["parent"][:-1], shapes, config)):
         names = [f"{qkv['parent']}{part}_proj.{qkv['kind']}" for part in "qkv"]
         return _rows(ref, list(zip(names, sizes, strict=True)))

@@ -28,6 +28,7 @@ PACKED = (
     (".quant_state.bitsandbytes__fp4", "bitsandbytes FP4"),
     (".SCB", "bitsandbytes int8"),
     ("_proj_blocks", "MXFP4"),
+    ("_weight_qdata", "torchao"),
 )
 SCALES = ("weight_scale", "weight_scale_inv")
 ADVICE = "Compare the BF16 or F16 release instead, or convert this one: how is in docs/formats.md."

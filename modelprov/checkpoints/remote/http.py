@@ -22,7 +22,7 @@ from modelprov.errors import ChangedFileError, NoRangesError, UnreachableError
 
 REDIRECTS = 8
 TIMEOUT = urllib3.Timeout(connect=10.0, read=30.0)
-RANGE = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+|\*)", re.IGNORECASE)
+RANGE = re.compile(r"bytes\s+(\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.IGNORECASE | re.ASCII)
 CHANGED = "Its owner replaced it during the run, so nothing was concluded from it; run the command again."
 NO_RANGES = "Download the files and give their folder."
 PIECE = 1 << 20
@@ -171,8 +171,11 @@ def _body(response: Any, whole: int) -> bytearray:
 
 def _next(url: str, target: str, place: str) -> str:
     """Where a redirect leads; never from https to http, nor away from the web."""
-    joined = urljoin(url, target)
-    scheme = urlsplit(joined).scheme
+    try:
+        joined = urljoin(url, target)
+        scheme, _, _ = _origin(joined)
+    except ValueError as error:  # half a bracket, or a port that is no number
+        raise UnreachableError(f"{place} is redirected to what is no address", "Check the address.") from error
     if scheme not in ("http", "https") or (scheme == "http" and urlsplit(url).scheme == "https"):
         raise UnreachableError(
             f"{place} is redirected to {shown(joined):.120}, which is not followed", "Check the address."

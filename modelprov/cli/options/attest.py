@@ -11,7 +11,12 @@ from modelprov.jobs.arguments import FORMATS
 
 OF_CHECK = "Write what --verify found as {} to FILE; `-` is standard output."
 
-Report = Annotated[Path | None, typer.Argument(metavar="REPORT.json", help="What `modelprov compare --json` wrote.")]
+Report = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="REPORT.json|FILE.mpf", help="What `modelprov compare --json` or `modelprov fingerprint` wrote."
+    ),
+]
 Out = Annotated[Path, typer.Option(metavar="FILE", help="Where to write; `-` is standard output.")]
 Form = Annotated[str, typer.Option("--format", metavar="|".join(FORMATS), help="What to write.")]
 Key = Annotated[Path | None, typer.Option(metavar="KEY.pem", help="Sign with this ed25519 key, as a DSSE envelope.")]
@@ -28,7 +33,7 @@ PublicKey = Annotated[
     Path | None, typer.Option(metavar="PUB.pem", help="Whose signature to look for (ed25519, or ECDSA P-256).")
 ]
 Against = Annotated[
-    Path | None, typer.Option("--report", metavar="REPORT.json", help="Check that it was made from this report.")
+    Path | None, typer.Option("--report", metavar="REPORT.json|FILE.mpf", help="Check that it was made from this file.")
 ]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help=OF_CHECK.format("JSON"))]
 Markdown = Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help=OF_CHECK.format("Markdown"))]

@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.types import Packing
 from modelprov.forensics.estimators import interval
-from modelprov.forensics.estimators.at_their_places import change_by_size, equal_beyond_chance, inner_share, quadrants
+from modelprov.forensics.estimators.at_their_places import change_by_size, equal_beyond_chance, quadrants
 from modelprov.forensics.estimators.likelihood import Likelihood
 from modelprov.forensics.estimators.precision import Precision, precisions, short
 from modelprov.forensics.judging.components import follows_another, held_whole
 from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.held_bits import beneath, bit_equal, held_parents, kin_tensors, patched
 from modelprov.forensics.judging.line import collinearity, straightness, weights_of
 from modelprov.forensics.judging.mixtures import exact_rule
 from modelprov.forensics.judging.part_alphas import PartAlpha, part_weights, spread, spread_of_weights
@@ -37,7 +38,6 @@ from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.forensics.sums.moments import (
     ALL_EQUAL,
     ELEMENTS,
-    FIRST_PAIR,
     NONFINITE,
     PARENTS_AGREE,
     Int64,
@@ -57,9 +57,6 @@ from modelprov.forensics.thresholds import (
     NEAR,
     NO_SHARE,
     REPRODUCED,
-    SCATTERED,
-    SINGLE,
-    SINGLE_SHARE,
 )
 
 ROLES_ELEMENTS = 200_000
@@ -134,7 +131,7 @@ def _exactness(of: Evidence, decisive: Int64, rows: Int64) -> Facts:
     facts = Facts(
         elements=total.elements,
         parents=total.n - 1,
-        bit_equal=_bit_equal(part, table.slot),
+        bit_equal=bit_equal(part, table.slot),
         missed=0 if table.slot is None else part.elements - part.recipe(table.slot),
         distinct=_distinct(part),
         exact=of.fits is not None and of.fits.exact is not None,
@@ -173,14 +170,7 @@ def _placed(of: Evidence, decisive: Int64, facts: Facts) -> Facts:
     table, fits = of.table, of.fits
     total, everything = table.rows(decisive), table.moments.total()
     n, elements, nonfinite = total.n, total.elements, total.count(NONFINITE)
-    same = [parent for parent in range(1, n) if elements and _same(table, decisive, parent)]
-    # of equals the last comes first, as it is the reference, usually the base that the others are made from too;
-    # that some numbers of norms coincide makes none of them more alike
-    rest = everything.elements - elements
-    beside = {parent: everything.equal(0, parent) - total.equal(0, parent) for parent in same}
-    same.sort(
-        key=lambda parent: (-total.equal(0, parent), -beside[parent] if 2 * beside[parent] > rest else 0, -parent)
-    )
+    same = held_parents(table, decisive)
     weights, error = weights_of(total, fits)
     components = _fitted_components(of)
     correlated = tuple(mean_correlation(table, decisive, 0, parent) for parent in range(1, n))
@@ -190,13 +180,13 @@ def _placed(of: Evidence, decisive: Int64, facts: Facts) -> Facts:
         compared=of.compared[0],
         compared_decisive=of.compared[1],
         identical=tuple(same),
-        beneath=_beneath(of.sample, same),
-        patched=not same and _patched(table, decisive),
+        beneath=beneath(of.sample, same),
+        patched=not same and patched(table, decisive),
         alike=everything.equal(0, same[0]) / everything.elements if same else 1.0,
         equal=tuple(total.equal(0, parent) / elements if elements else 0.0 for parent in range(1, n)),
         correlations=correlated,
         **_at_their_places(of, correlated, weights),
-        kin_tensors=_kin_tensors(table, decisive),
+        kin_tensors=kin_tensors(table, decisive),
         between=between(total),
         other_exact=_other_exact(total, fits),
         towards=towards(fits, weights),
@@ -296,23 +286,6 @@ def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: 
     }
 
 
-def _same(table: Table, decisive: Int64, parent: int) -> bool:
-    """Whether every decisive tensor is that parent's, but for single elements: training leaves none so.
-
-    Of a tensor that was read in part, as many fewer: three of 512 are no single elements of a million.
-    """
-    counts = table.moments.counts[decisive]
-    others = counts[:, ELEMENTS] - counts[:, FIRST_PAIR + layout(table.moments.n).pairs.index((0, parent))]
-    single = SINGLE * np.minimum((counts[:, ELEMENTS] + counts[:, NONFINITE]) / table.sizes[decisive], 1.0)
-    return bool((others <= np.maximum(single, SINGLE_SHARE * counts[:, ELEMENTS])).all())
-
-
-def _beneath(sample: Sample | None, same: Sequence[int]) -> tuple[int, ...]:
-    """Of the parents whose bits the suspect holds, those that are too near to have been rounded to it."""
-    shares = {} if sample is None else {parent: inner_share(sample, parent - 1) for parent in same}
-    return tuple(parent for parent, share in shares.items() if (share or 0) > SCATTERED)
-
-
 def _precision(of: Evidence) -> tuple[Precision, ...]:
     if of.sample is None:
         return ()
@@ -324,35 +297,6 @@ def _precision(of: Evidence) -> tuple[Precision, ...]:
         return found
     forms = (None if packing is None else Precision(packing.format, packing.format) for packing in of.packed)
     return tuple(form or measured for form, measured in zip(forms, found, strict=True))
-
-
-def _bit_equal(moments: Moments, slot: int | None) -> float | None:
-    """Share of the elements where parents differ whose bits the recipe reproduces, at worst.
-
-    All misses are charged to those elements, since where parents agree any recipe gives their value.
-    """
-    differ = moments.elements - moments.count(PARENTS_AGREE)
-    if slot is None or differ <= 0:
-        return None
-    return max(0.0, 1 - (moments.elements - moments.recipe(slot)) / differ)
-
-
-def _patched(table: Table, decisive: Int64) -> bool:
-    """Whether every one of these tensors holds all bits of some parent."""
-    counts, n = table.moments.counts[decisive], table.moments.n
-    own = [FIRST_PAIR + layout(n).pairs.index((0, parent)) for parent in range(1, n)]
-    return bool(decisive.size) and bool((counts[:, own] == counts[:, [ELEMENTS]]).any(axis=1).all())
-
-
-def _kin_tensors(table: Table, decisive: Int64) -> float:
-    """Share of the elements that are in tensors whose raw weights correlate above `KIN` with some parent's."""
-    if not decisive.size:
-        return 0.0
-    found = [[column[decisive] for column in table.correlations(0, parent)] for parent in range(1, table.moments.n)]
-    with np.errstate(invalid="ignore"):
-        kin = np.any([values > KIN for values, _ in found], axis=0)
-    elements = found[0][1]
-    return float(elements[kin].sum() / elements.sum()) if elements.sum() else 0.0
 
 
 def _other_exact(total: Moments, fits: Fits | None) -> int | None:

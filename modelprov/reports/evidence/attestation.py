@@ -11,12 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from modelprov.checkpoints.digests import HashedWeights
-from modelprov.errors import UsageError
-from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.forensics.results import Control, RecipeGroup
 from modelprov.records import Frozen
 from modelprov.reports.comparison.report import Input, Report
@@ -140,6 +138,26 @@ class Statement(Camel):
     predicate_type: Literal["urn:modelprov:weights-comparison:1"] = PREDICATE
     predicate: Predicate
 
+    @property
+    def about(self) -> str:
+        """What the statement is about."""
+        return self.predicate.inputs[0].label
+
+    @property
+    def claim(self) -> str:
+        """What it says that this is, in a word."""
+        return str(self.predicate.verdict.class_)
+
+    @property
+    def summary(self) -> str:
+        """What it says, in a sentence."""
+        return self.predicate.verdict.summary
+
+    @property
+    def does_not_show(self) -> tuple[str, ...]:
+        """What it leaves open."""
+        return self.predicate.does_not_show
+
 
 def make_statement(report: Report, sha256: str, hashed: Mapping[str, HashedWeights] | None = None) -> Statement:
     """Make the statement of a report whose file has this SHA-256; `hashed` are inputs hashed whole, by label.
@@ -218,30 +236,6 @@ def _input(one: Input, whole: str | None) -> AttestedInput:
     )
 
 
-def statement_text(statement: Statement) -> str:
+def statement_text(statement: Camel) -> str:
     """The statement as JSON, ASCII only, ending in a line feed; the same report gives the same bytes."""
     return json.dumps(statement.model_dump(mode="json", by_alias=True), indent=2, allow_nan=False) + "\n"
-
-
-def load_statement(text: str) -> Statement:
-    """The statement that `statement_text` wrote.
-
-    Raises `UsageError` for what is no statement, or one about something else.
-    """
-    try:
-        data = parse_json(text, unique=True, finite=True)
-    except JsonError as error:
-        raise UsageError(f"The statement is not JSON: {error}", "Give what `modelprov attest` wrote.") from error
-    kind = data.get("predicateType") if isinstance(data, dict) else None
-    if kind != PREDICATE:
-        raise UsageError(
-            f"The statement is not one of modelprov's: its predicateType is {kind!r}, not {PREDICATE!r}",
-            "Give what `modelprov attest` wrote.",
-        )
-    try:
-        return Statement.model_validate(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the statement"
-        message = f"The statement does not fit its form at {place}: {first['msg']}"
-        raise UsageError(message, "A newer modelprov may have written it.") from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from modelprov.checkpoints.digests import HashedWeights
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.evidence.attestation import MANIFEST, WEIGHTS, Statement, make_predicate
+from modelprov.reports.evidence.fingerprint_statement import FingerprintStatement
 from modelprov.reports.evidence.rechecking import Difference, differing
 from modelprov.reports.numbers import plural
 from modelprov.savable import Page
@@ -27,7 +28,7 @@ class Point:
 class Confirmed(Page):
     """What the statement in `file` says, and each thing that was checked about it; `started` is when."""
 
-    statement: Statement
+    statement: Statement | FingerprintStatement
     points: tuple[Point, ...]
     file: str
     started: str
@@ -53,6 +54,12 @@ def check_report(statement: Statement, report: Report, sha256: str) -> Point:
     if differences:
         return Point("report", False, "not the file that was attested", differences)
     return Point("report", False, "not the bytes that were attested, though the statement's part of it is the same")
+
+
+def check_fingerprint(statement: FingerprintStatement, sha256: str) -> Point:
+    """Whether the file is the one that the statement is about, byte for byte."""
+    same = statement.subject[0].digest.get("sha256") == sha256
+    return Point("fingerprint", same, "the file that was attested, byte for byte" if same else "not the file attested")
 
 
 def check_weights(statement: Statement, label: str, found: HashedWeights, manifest: str) -> Point:

@@ -28,30 +28,30 @@ from modelprov.reports.numbers import plural
 
 SCHEMA = 1
 EXAMPLES = 5
-SIGNED = "A signature says who stands by the statement, not that it is right: `report verify` computes it."
+SIGNED = "A signature says who stands by the statement, not that it is right: only the weights do."
 
 
 def render_json(found: Confirmed) -> str:
     """Each point as JSON, and what the statement says."""
-    predicate = found.statement.predicate
+    statement = found.statement
     data = {
         "schema": SCHEMA,
         "modelprov": __version__,
         "statement": found.file,
         "holds": found.holds,
         "points": [asdict(point) for point in found.points],
-        "about": predicate.inputs[0].label,
-        "verdict": str(predicate.verdict.class_),
-        "says": predicate.verdict.summary,
-        "does_not_show": list(predicate.does_not_show),
+        "about": statement.about,
+        "verdict": statement.claim,
+        "says": statement.summary,
+        "does_not_show": list(statement.does_not_show),
     }
     return json.dumps(data, indent=2) + "\n"
 
 
 def tell(found: Confirmed) -> Document:
     """The answer, what was checked, and what is attested."""
-    predicate, good = found.statement.predicate, found.holds
-    about = predicate.inputs[0].label
+    statement, good = found.statement, found.holds
+    about = statement.about
     said = "It says" if good else "It would say"
     return Document(
         title=f"Statement on {about}",
@@ -64,9 +64,9 @@ def tell(found: Confirmed) -> Document:
             Grid(_points(found.points)),
             *(block for point in found.points if point.differences for block in _differences(point)),
             Only(WRITTEN, [Heading("What the statement says")]),
-            Text(f"{said} of {about} ({predicate.verdict.class_}): {predicate.verdict.summary}"),
+            Text(f"{said} of {about} ({statement.claim}): {statement.summary}"),
             Heading("What it does not show", 3, short="Not shown:"),
-            Bullets(predicate.does_not_show),
+            Bullets(statement.does_not_show),
             Text(SIGNED if good else ""),
         ),
         about="check of a signed statement",

@@ -80,7 +80,7 @@ def test_all_templates_of_a_checkpoint_share_one_budget_of_time():
 
 def test_slow_templates_that_end_use_up_the_budget_too():
     renderer = Renderer(Limits(seconds=1))
-    slow = "{% for a in range(300000 // n) %}{% for b in range(n) %}{% endfor %}{% endfor %}"
+    slow = "{% for a in range(3000000 // n) %}{% for b in range(n) %}{% endfor %}{% endfor %}"
 
     def many() -> None:
         for number in range(1000):

@@ -17,6 +17,7 @@ from modelprov.checkpoints.layouts.decoded import cells_at
 from modelprov.checkpoints.layouts.quantised import quantisation, refuse_quantised
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Checkpoint
+from modelprov.errors import UnsupportedFormatError
 
 DATA = Path(__file__).parents[2] / "data" / "packed"
 FORMS = {
@@ -36,6 +37,7 @@ FORMS = {
     "int8-bitsandbytes": ("int8 with a scale for each row", 8.25),
     "mlx-3": ("MLX int3 with a scale for each 64 values", 3.5),
     "mlx-4": ("MLX int4 with a scale for each 64 values", 4.5),
+    "mlx-4-experts": ("MLX int4 with a scale for each 64 values", 4.5),
     "mlx-6": ("MLX int6 with a scale for each 64 values", 6.5),
     "mlx-8": ("MLX int8 with a scale for each 32 values", 9.0),
     "hqq-4": ("HQQ int4 with a scale for each 64 values", 4.5),
@@ -46,9 +48,17 @@ FORMS = {
     "gptq-4-ordered-by-activations": ("GPTQ int4 with a scale for each 32 values", 4 + 20 / 32),
     "gptq-8": ("GPTQ int8 with a scale for each 32 values", 8 + 24 / 32),
     "awq": ("AWQ int4 with a scale for each 64 values", 4 + 20 / 64),
+    "awq-gemv": ("AWQ int4 with a scale for each 64 values", 4 + 20 * 16 / 128),  # two groups are stored as sixteen
+    "awq-gemv-fast": ("AWQ int4 with a scale for each 64 values", 4 + 32 * 16 / 128),
+    "torchao-int8": ("torchao int8 with a scale for each row", 8 + 40 / 128),
+    "torchao-int8-groups": ("torchao int8 with a scale for each 32 values", 8 + 40 / 32),
+    "torchao-int4": ("torchao int4 with a scale for each 32 values", 8 + 24 / 32),
+    "torchao-int4-asymmetric": ("torchao int4 with a scale for each 32 values", 8 + 24 / 32),
+    "torchao-float8": ("FP8 (E4M3) with a scale for each row", 8.25),
+    "torchao-float8-tensor": ("FP8 (E4M3) with a scale for each tensor", 8 + 32 / 4096),
 }
 MOVED = [form for form in FORMS if form.startswith(("gptq", "awq"))]
-SUPPOSED = [form for form in FORMS if form.startswith(("w4a16", "w8", "hqq"))]
+SUPPOSED = [form for form in FORMS if form.startswith(("w4a16", "w8", "hqq", "torchao-int"))]
 
 
 def opened(folder: Path, form: str) -> Checkpoint:
@@ -185,3 +195,40 @@ def test_zero_points_of_the_first_version_of_gptq_are_stored_less_one(tmp_path: 
     steps = (read(opened(tmp_path / "second", "gptq-4")) - read(first)).reshape(32, 4, 32)
     assert (steps > 0).all()
     assert np.allclose(steps, steps[:, :, :1])  # one step of each group
+
+
+@pytest.mark.parametrize("form", ["awq-gemv", "awq-gemv-fast"])
+def test_groups_that_are_padded_are_not_guessed(tmp_path: Path, form: str) -> None:
+    checkpoint = changed(tmp_path, form, dict, '{"quantization_config": {"quant_method": "awq"}}')
+    assert not checkpoint.packings
+    with pytest.raises(UnsupportedFormatError, match="AWQ"):
+        refuse_quantised(checkpoint)
+
+
+def torchaos(folder: Path, change: Callable[[dict[str, Any]], None]) -> Checkpoint:
+    """A file of torchao whose metadata says something else of its one tensor."""
+    raw = (DATA / "torchao-int8.safetensors").read_bytes()
+    size = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8 : 8 + size])
+    (name,) = json.loads(header["__metadata__"]["tensor_names"])
+    told = json.loads(header["__metadata__"][name])
+    change(told)
+    header["__metadata__"][name] = json.dumps(told)
+    text = json.dumps(header).encode()
+    (folder / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + raw[8 + size :])
+    return open_checkpoint(str(folder))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"_type": "Int4Tensor"}, {"_data": {"block_size": [1, 24]}}, {"_data": {"block_size": [2, 64]}}, {"_data": 1},
+        {"_data": {"block_size": [1, -1]}}, {"_tensor_data_names": ["qdata", "scale", "zero_point", "act_pre_scale"]},
+    ],
+)  # fmt: skip
+def test_what_torchao_says_otherwise_stays_refused_by_its_name(tmp_path: Path, change: dict[str, Any]) -> None:
+    assert torchaos(tmp_path, lambda _: None).packings
+    checkpoint = torchaos(tmp_path, lambda told: told.update(change))
+    assert not checkpoint.packings
+    with pytest.raises(UnsupportedFormatError, match="torchao"):
+        refuse_quantised(checkpoint)

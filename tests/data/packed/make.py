@@ -1,7 +1,8 @@
 """Writes one small matrix in each packed form by the program that writes it, and its own dequantised numbers beside.
 
-Run where torch, safetensors, compressed-tensors 0.20.0, bitsandbytes 0.50.2, mlx 0.32.4, hqq 0.2.8, gptqmodel 7.7.0 and
-AutoAWQ 0.2.9 (source alone: `awq` on the path) are; what is not installed is left as it is: `python make.py FOLDER`.
+Run where torch, safetensors, compressed-tensors 0.20.0, bitsandbytes 0.50.2, mlx 0.32.4, hqq 0.2.8, gptqmodel 7.7.0,
+torchao 0.18.0 and AutoAWQ 0.2.9 (source alone: `awq` on the path) are; what is not installed is left as it is:
+`python make.py FOLDER [FORM ...]`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from safetensors.torch import save_file
 ROWS, COLUMNS = 32, 128
 NAME = "model.layers.0.mlp.up_proj"
 EXPERTS = "model.layers.0.mlp.experts.down_proj"
+SWITCH = "model.layers.0.mlp.switch_mlp.up_proj"
 SEED = 20261128
 Tensors = dict[str, torch.Tensor]
-Made = tuple[Tensors, torch.Tensor, dict]
+Made = tuple[Tensors, torch.Tensor, dict] | tuple[Tensors, torch.Tensor, dict, dict[str, str]]
 
 
 def weights() -> torch.Tensor:
@@ -91,7 +93,7 @@ def eight_bits() -> Made:
     )
 
 
-def mlx(bits: int, size: int) -> Made:
+def mlx(bits: int, size: int, experts: int = 0) -> Made:
     import mlx.core as mx
     import numpy as np
 
@@ -101,10 +103,18 @@ def mlx(bits: int, size: int) -> Made:
         return torch.from_numpy(np.array(array))
 
     weight = mx.array(weights().float().numpy()).astype(mx.bfloat16)
+    if experts:  # as the layer of mlx-lm for experts quantises its stack
+        weight = weight.reshape(experts, -1, COLUMNS)
     words, scales, biases = mx.quantize(weight, group_size=size, bits=bits)
     wide = [each.astype(mx.float32) for each in (scales, biases)]
     back = mx.dequantize(words, *wide, group_size=size, bits=bits)
     stored = {"weight": torch_of(words), "scales": torch_of(scales), "biases": torch_of(biases)}
+    if experts:
+        return (
+            {f"{SWITCH}.{key}": value for key, value in stored.items()},
+            torch_of(back),
+            {"quantization": {"group_size": size, "bits": bits}},
+        )
     return named(stored), torch_of(back), {"quantization": {"group_size": size, "bits": bits}}
 
 
@@ -145,26 +155,35 @@ def gptq(bits: int, ordered: bool) -> Made:
     return named(stored), back, {"quantization_config": section}
 
 
-def awq() -> Made:
+def awq(layer: str = "gemm.WQLinear_GEMM") -> Made:
+    file, _, kind = layer.partition(".")
     try:
-        gemm = import_module("awq.modules.linear.gemm")
+        linears = import_module(f"awq.modules.linear.{file}")
     except ImportError:  # its package imports models that newer transformers lack: the layer alone is enough
         folder = next(Path(place) / "awq" for place in sys.path if (Path(place) / "awq").is_dir())
         for name in ("awq", "awq.modules", "awq.modules.linear"):
             sys.modules[name] = types.ModuleType(name)
             sys.modules[name].__path__ = [str(folder.parent / name.replace(".", "/"))]
-        gemm = import_module("awq.modules.linear.gemm")
+        linears = import_module(f"awq.modules.linear.{file}")
     size = 64
     weight = weights().half()
     tiles = weight.float().reshape(ROWS, -1, size)
     scales = ((tiles.amax(2) - tiles.amin(2)) / 15).half()
     zeros = torch.round(-tiles.amin(2) / scales.float())
     linear = torch.nn.Linear(COLUMNS, ROWS, bias=False)
-    linear.weight.data = weight
-    made = gemm.WQLinear_GEMM.from_linear(
-        linear, 4, size, scales=scales.T.contiguous(), zeros=zeros.T.contiguous().half()
-    )
-    back = import_module("awq.utils.packing_utils").dequantize_gemm(made.qweight, made.qzeros, made.scales, 4, size).T
+    turned = kind == "WQLinear_GEMM"  # its groups come before outputs
+    codes = torch.clamp(torch.round(tiles / scales.float()[..., None]) + zeros[..., None], 0, 15)
+    rounded = (codes - zeros[..., None]) * scales.float()[..., None]
+    linear.weight.data = weight if turned else rounded.reshape(ROWS, COLUMNS).half()  # AutoAWQ packs rounded ones
+    given = [(each.T if turned else each).contiguous() for each in (scales, zeros.half())]
+    made = getattr(linears, kind).from_linear(linear, 4, size, scales=given[0], zeros=given[1])
+    if turned:
+        unpack = import_module("awq.utils.packing_utils").dequantize_gemm
+        back = unpack(made.qweight, made.qzeros, made.scales, 4, size).T
+    else:  # unpacked on a GPU only: the numbers that its codes were chosen for, what is added rounded as it is stored
+        added = -(zeros * scales.float())
+        added = added.half().float() if kind.endswith("Fast") else added
+        back = (codes * scales.float()[..., None] + added[..., None]).reshape(ROWS, COLUMNS)
     stored = {key: getattr(made, key) for key in ("qweight", "qzeros", "scales")}
     return named(stored), back, {"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": size}}
 
@@ -179,6 +198,25 @@ def gpt_oss() -> Made:
     back = convert_moe_packed_tensors(blocks.clone(), scales.clone())
     stored = {f"{EXPERTS}_blocks": blocks, f"{EXPERTS}_scales": scales}
     return stored, back, {"quantization_config": {"quant_method": "mxfp4"}}
+
+
+def torchao(config: str, **settings: object) -> Made:
+    """Quantised and flattened by the library's own functions; the metadata is the library's."""
+    quantization = import_module("torchao.quantization")
+    flatten = import_module("torchao.prototype.safetensors.safetensors_support").flatten_tensor_state_dict
+    linear = torch.nn.Linear(COLUMNS, ROWS, bias=False, dtype=torch.bfloat16)
+    linear.weight.data = weights()
+    for key, said in settings.items():
+        if isinstance(said, tuple):
+            settings[key] = getattr(quantization, said[0])(*said[1:])
+    quantization.quantize_(linear, getattr(quantization, config)(**settings))
+    stored, metadata = flatten({f"{NAME}.weight": linear.weight.data})
+    said = {"quantization_config": {"quant_method": "torchao", "quant_type": {"default": {"_type": config}}}}
+    return stored, linear.weight.dequantize(), said, metadata
+
+
+def asymmetric() -> object:
+    return import_module("torchao.quantization").MappingType.ASYMMETRIC
 
 
 FORMS: dict[str, Callable[[], Made]] = {
@@ -198,6 +236,7 @@ FORMS: dict[str, Callable[[], Made]] = {
     "mlx-4": lambda: mlx(4, 64),
     "mlx-8": lambda: mlx(8, 32),
     "mlx-3": lambda: mlx(3, 64),
+    "mlx-4-experts": lambda: mlx(4, 64, experts=2),
     "mlx-6": lambda: mlx(6, 64),
     "hqq-4": lambda: hqq(4),
     "hqq-8": lambda: hqq(8),
@@ -207,7 +246,17 @@ FORMS: dict[str, Callable[[], Made]] = {
     "gptq-3": lambda: gptq(3, ordered=True),
     "gptq-8": lambda: gptq(8, ordered=True),
     "awq": awq,
+    "awq-gemv": lambda: awq("gemv.WQLinear_GEMV"),
+    "awq-gemv-fast": lambda: awq("gemv_fast.WQLinear_GEMVFast"),
     "mxfp4-gpt-oss": gpt_oss,
+    "torchao-int8": lambda: torchao("Int8WeightOnlyConfig"),
+    "torchao-int8-groups": lambda: torchao("Int8WeightOnlyConfig", granularity=("PerGroup", 32)),
+    "torchao-int4": lambda: torchao("IntxWeightOnlyConfig", weight_dtype=torch.int4, granularity=("PerGroup", 32)),
+    "torchao-int4-asymmetric": lambda: torchao(
+        "IntxWeightOnlyConfig", weight_dtype=torch.int4, granularity=("PerGroup", 32), mapping_type=asymmetric()
+    ),
+    "torchao-float8": lambda: torchao("Float8WeightOnlyConfig"),
+    "torchao-float8-tensor": lambda: torchao("Float8WeightOnlyConfig", granularity=("PerTensor",)),
 }
 
 
@@ -215,13 +264,14 @@ def main() -> None:
     """Write every form that can be made here, its config in the header; say which cannot."""
     folder = Path(sys.argv[1])
     save_file({"weight": weights()}, folder / "original.safetensors")
-    for form, make in FORMS.items():
+    for form in sys.argv[2:] or FORMS:
+        make = FORMS[form]
         try:
-            stored, back, config = make()
+            stored, back, config, *metadata = make()
         except Exception as error:
             print(f"{form}: {type(error).__name__}: {str(error)[:200]}")
             continue
-        save_file(stored, folder / f"{form}.safetensors", {"config": json.dumps(config)})
+        save_file(stored, folder / f"{form}.safetensors", {"config": json.dumps(config), **dict(*metadata)})
         save_file({"weight": back.detach().contiguous()}, folder / f"{form}.numbers.safetensors")
         print(form, {key.removeprefix(NAME): (str(value.dtype), tuple(value.shape)) for key, value in stored.items()})
 

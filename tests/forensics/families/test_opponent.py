@@ -171,3 +171,17 @@ def test_a_component_that_is_a_parent_s_to_the_bit_is_said_to_be() -> None:
     own = apply(base, change(base, rng, 5e-4))
     suspect = {name: parent[name] if "embed" in name or "lm_head" in name else own[name] for name in own}
     assert "All bits of its embeddings and head are those of P1." in judge(suspect, parent).verdict.summary
+
+
+def test_numbers_of_norms_that_coincide_make_no_sibling_the_one_that_was_copied() -> None:
+    base = tuned(4)[1]
+    own = [name for name, (values, _) in base.items() if values.ndim == 1]
+    suspect, sibling = (
+        base | {name: (store(np.float32(factor) * base[name][0], base[name][1]), base[name][1]) for name in own}
+        for factor in (1.01, 1.02)
+    )
+    sibling[own[0]][0][:3] = suspect[own[0]][0][:3]
+    found = judge(suspect, sibling, base).verdict
+    assert (str(found.class_), found.parent) == ("copy", "P2"), found.summary
+    taken = {name: (suspect if name in own[:-1] else sibling)[name] for name in sibling}
+    assert judge(suspect, taken, base).verdict.parent == "P1"

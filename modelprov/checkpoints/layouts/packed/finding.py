@@ -7,14 +7,28 @@ from dataclasses import replace
 import numpy as np
 
 from modelprov.checkpoints.layouts.decoded import with_decoded
-from modelprov.checkpoints.layouts.packed import awq, compressed, four_bits, gptq, hqq, mlx, mxfp4, nvfp4
+from modelprov.checkpoints.layouts.packed import (
+    awq,
+    awq_rows,
+    compressed,
+    four_bits,
+    gptq,
+    hqq,
+    mlx,
+    mxfp4,
+    nvfp4,
+    torchao,
+)
 from modelprov.checkpoints.layouts.packed.stored import SMALL, Found, Packed, stored_of
 from modelprov.checkpoints.types import Checkpoint
 
-FINDERS = (compressed.find, four_bits.find, mxfp4.find, nvfp4.find, mlx.find, hqq.find, awq.find, gptq.find)
+FINDERS = (
+    compressed.find, four_bits.find, mxfp4.find, nvfp4.find, mlx.find, hqq.find, awq.find, awq_rows.find, gptq.find,
+    torchao.find,
+)  # fmt: skip
 SIGNS = (
     "weight_packed", ".qweight", four_bits.STATE + "nf4", four_bits.STATE + "fp4", "_blocks", "weight_scale_2",
-    ".biases", ".W_q",
+    ".biases", ".W_q", torchao.CODES,
 )  # fmt: skip
 """Endings of names, one of which every packed form has."""
 TELLING = ("weight_shape", f"{four_bits.STATE}nf4", f"{four_bits.STATE}fp4", ".shape", ".axis")
@@ -39,7 +53,7 @@ def with_packed(checkpoint: Checkpoint) -> Checkpoint:
         small[place]: np.frombuffer(bytes(piece), np.uint8) for place, piece in checkpoint.source.read_ranges(ranges)
     }
     checkpoint.source.close()
-    found = Found(stored, checkpoint.config or {}, held)
+    found = Found(stored, checkpoint.config or {}, held, checkpoint.metadata)
     by_name: dict[str, Packed] = {}
     for find in FINDERS:
         for packed in find(found):

@@ -1,7 +1,8 @@
 """MLX: integers of 2 to 8 bits in uint32 words along a row, a scale and a bias for each group.
 
-`weight` [rows, words], `scales` and `biases` [rows, groups]; the config's `quantization` has the size of a group. A
-number is code · scale + bias. It is the nearest to what the scale before it was rounded to bf16 gave.
+`weight` [rows, words], `scales` and `biases` [rows, groups], stacks of experts of such; the config's `quantization` has
+the size of a group. A number is code · scale + bias. It is the nearest to what the scale before it was rounded to bf16
+gave.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ WIDTHS = (2, 3, 4, 5, 6, 8)
 
 @dataclass(frozen=True)
 class Mlx(InUnits):
-    """A matrix of such words."""
+    """A matrix of such words, or a stack of them."""
 
     width: int
     words: Stored
@@ -61,16 +62,19 @@ def find(found: Found) -> Iterator[Packed]:
     section = found.config.get("quantization")
     told: Mapping[str, Any] = section if isinstance(section, dict) else {}
     for name in found.ending(".biases"):
-        words = found.get(f"{name}.weight", "U32", sides=2)
-        scales, biases = (found.get(f"{name}.{part}", "BF16", "F16", "F32", sides=2) for part in ("scales", "biases"))
+        words = found.get(f"{name}.weight", "U32")
+        scales, biases = (found.get(f"{name}.{part}", "BF16", "F16", "F32") for part in ("scales", "biases"))
         own = told.get(name)
         size = (own if isinstance(own, dict) else told).get("group_size", 64)
         if words is None or scales is None or biases is None or type(size) is not int or not 0 < size <= LONGEST:
             continue
-        rows, columns = words.shape[0], scales.shape[1] * size
-        widths = [bits for bits in WIDTHS if words.shape[1] * 32 == columns * bits]
-        if len(widths) == 1 and scales.shape == biases.shape == (rows, columns // size) and 0 < columns <= LONGEST:
+        if len(words.shape) not in (2, 3) or len(scales.shape) != len(words.shape):
+            continue
+        *high, across = words.shape
+        columns = scales.shape[-1] * size
+        widths = [bits for bits in WIDTHS if across * 32 == columns * bits]
+        if len(widths) == 1 and scales.shape == biases.shape == (*high, columns // size) and 0 < columns <= LONGEST:
+            parts = (words.flat, scales.flat, biases.flat)
             yield Packed(
-                Mlx(f"{name}.weight", (rows, columns), widths[0], words, scales, biases),
-                (f"{name}.scales", f"{name}.biases"),
+                Mlx(f"{name}.weight", (*high, columns), widths[0], *parts), (f"{name}.scales", f"{name}.biases")
             )

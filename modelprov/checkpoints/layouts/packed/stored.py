@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,11 @@ class Stored:
         """Bytes of a row: of all sides but the first."""
         return math.prod(self.shape[1:]) * self.width
 
+    @property
+    def flat(self) -> Stored:
+        """A stack as one matrix of all its rows."""
+        return replace(self, shape=(math.prod(self.shape[:-1]), self.shape[-1]))
+
     def bytes(self, source: Source, begin: int, end: int) -> Bytes:
         """Bytes `begin` to `end` of the array."""
         raw = np.empty(max(end - begin, 0), np.uint8)
@@ -81,11 +86,12 @@ class Stored:
 
 @dataclass(frozen=True)
 class Found:
-    """All tensors of a checkpoint by name, its config, and what small ones among them say; what finders are given."""
+    """All tensors of a checkpoint by name, its config, what small ones say, and files' metadata."""
 
     stored: Mapping[str, Stored]
     config: Mapping[str, Any]
     small: Mapping[str, Bytes] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def get(self, name: str, *forms: str, sides: int | None = None) -> Stored | None:
         """The tensor of this name, where it is stored in one of these formats with so many sides."""

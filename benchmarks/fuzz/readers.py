@@ -1,0 +1,274 @@
+"""The readers that a stranger's files reach, each with a folder for its input and the functions that take it up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
+
+from benchmarks.fuzz import documents, seeds
+
+Form = Literal["safetensors", "signed", "gguf", "zip", "json", "yaml", "toml", "card", "answer"]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """`read` gets a folder that holds what `prepare` made and the input as `file`; `seeds` are valid inputs."""
+
+    file: str
+    form: Form
+    read: Callable[[Path], object]
+    seeds: Callable[[], Sequence[bytes]]
+    prepare: Callable[[Path], None] = lambda _: None
+
+    def put(self, folder: Path, content: bytes) -> None:
+        """Write an input to where it is read."""
+        (folder / self.file).write_bytes(content)
+
+
+def _model(folder: Path) -> None:
+    from modelprov.checkpoints.digests import weights_digest
+    from modelprov.checkpoints.inspection import inspect_checkpoint
+    from modelprov.checkpoints.layouts.alignment import align
+    from modelprov.checkpoints.layouts.quantised import quantisation
+    from modelprov.checkpoints.opening import open_checkpoint
+    from modelprov.checkpoints.stated import stated
+    from modelprov.reports.inspecting.telling import tell
+
+    opened = open_checkpoint(str(folder))
+    stated(opened)
+    quantisation(opened)
+    tell(inspect_checkpoint(opened))
+    align((opened, opened))
+    if sum(shard.size for shard in opened.shards) < 1 << 22:
+        weights_digest(opened)
+
+
+def _decoded(folder: Path) -> None:
+    """A model, and every number of its small tensors as it is decoded."""
+    from modelprov.checkpoints.opening import open_checkpoint
+
+    _model(folder)
+    opened = open_checkpoint(str(folder))
+    for ref in opened.tensors.values():
+        if ref.stop - ref.start < 1 << 16:
+            opened.source.read_into(ref.shard, ref.start, memoryview(bytearray(ref.stop - ref.start)))
+
+
+def _torch(folder: Path) -> None:
+    """What the child says of a file, as its parent takes it; here both are one process, without limits."""
+    from modelprov.checkpoints import torch_files, torch_files_child
+    from modelprov.checkpoints.sources.local import LocalFiles
+
+    source, storage = LocalFiles(folder, ("pytorch_model.bin",)), torch_files_child.torch.UntypedStorage
+    torch_files._check_beginning(source, 0)
+    mapped = storage.from_file
+    try:
+        torch_files_child.note_where_files_begin()
+        answer = torch_files_child.answered(str(folder / "pytorch_model.bin"))
+    finally:
+        storage.from_file = mapped
+    torch_files._header(source, 0, json.loads(json.dumps(answer)), [])
+
+
+def _tokenizer(folder: Path) -> None:
+    from modelprov.behavior.probing.template_files import added_tokens, code_in, read_templates, special_tokens
+    from modelprov.check.measuring.config import config_problems, tokenizer_problems
+    from modelprov.checkpoints.layouts.tokens import shared_tokens
+    from modelprov.checkpoints.opening import open_checkpoint
+    from modelprov.merge.tokenizers import tokenizer_of, union_of, within_rows
+
+    opened = open_checkpoint(str(folder))
+    for asked in (read_templates, special_tokens, added_tokens, code_in):
+        asked(folder)
+    tuple(config_problems(opened))
+    tuple(tokenizer_problems(folder, opened))
+    shared_tokens(opened, opened, (8, 8))
+    if (own := tokenizer_of(opened)) is not None:
+        union_of(own, [within_rows(own, 8, "rio")])
+
+
+def _adapter(folder: Path) -> None:
+    from modelprov.checkpoints.inspection import inspect_checkpoint
+    from modelprov.checkpoints.opening import open_adapter, open_checkpoint
+
+    inspect_checkpoint(open_adapter(str(folder / "adapter")))
+    inspect_checkpoint(open_checkpoint(f"{folder / 'base'}+{folder / 'adapter'}"))
+
+
+def _recipe(folder: Path) -> None:
+    from modelprov.recipes.reading import load
+
+    load(folder / "recipe.yml")
+
+
+def _card(folder: Path) -> None:
+    from modelprov.check.read_claims import read_claims
+
+    read_claims(folder)
+
+
+def _fingerprint(folder: Path) -> None:
+    from modelprov.checkpoints.inspection import inspect_checkpoint
+    from modelprov.checkpoints.opening import open_checkpoint
+    from modelprov.reports.inspecting.telling import tell
+
+    tell(inspect_checkpoint(open_checkpoint(str(folder / "rio.mpf"))))
+
+
+def _sums(folder: Path) -> None:
+    from modelprov.forensics.sums.sums_file import read_sums
+
+    read_sums(folder / "part.mpsums")
+
+
+def _alignment(folder: Path) -> None:
+    from modelprov.checkpoints.layouts.alignment_file import read_alignment
+
+    read_alignment(folder / "alignment.safetensors")
+
+
+def _report(folder: Path) -> None:
+    from modelprov.jobs.recorded import parse_report
+    from modelprov.reports.comparison.as_json import render_json
+    from modelprov.reports.comparison.telling import tell
+    from modelprov.reports.evidence.attestation_consistency import contradictions
+
+    report = parse_report((folder / "report.json").read_bytes(), "report.json")
+    if not tuple(contradictions(report)):
+        tell(report)
+    render_json(report)
+
+
+def _other_reports(folder: Path) -> None:
+    from modelprov.errors import UsageError
+    from modelprov.reports import as_json
+
+    text = (folder / "report.json").read_bytes().decode("utf-8", "replace")
+    for load in (as_json.load_probe, as_json.load_check, as_json.load_evaluation):
+        with suppress(UsageError):
+            as_json.render_json(load(text))
+
+
+def _statement(folder: Path) -> None:
+    from modelprov.errors import UsageError
+    from modelprov.foreign.json_text import JsonError, parse_json
+    from modelprov.reports.evidence.attestation import load_statement
+    from modelprov.reports.evidence.attestation_envelope import is_envelope, open_envelope
+
+    content = (folder / "statement.json").read_bytes()
+    try:
+        told: Any = parse_json(content, unique=True)
+    except JsonError as error:
+        raise UsageError("statement.json is not JSON") from error
+    payload, _ = open_envelope(told) if is_envelope(told) else (content, [])
+    load_statement(payload.decode("utf-8", "replace"))
+
+
+def _library(folder: Path) -> None:
+    from modelprov.checkpoints.library_folder import path_in, read_library
+
+    for entry in read_library(folder).entries:
+        path_in(folder, entry)
+
+
+@cache
+def _commands() -> dict[str, Any]:
+    from modelprov.cli.app import loaded
+
+    return {name: loaded(name) for name in ("compare", "report")}
+
+
+def _settings(folder: Path) -> None:
+    from modelprov.check.policy import load_policy
+    from modelprov.cli.defaults import read_for
+    from modelprov.errors import UsageError
+
+    every = _commands()
+    with suppress(UsageError):
+        load_policy(folder / "modelprov.toml", {"MP101": "origin", "MP102": "base"})
+    for name in every:
+        read_for(name, every, folder / "modelprov.toml")
+
+
+def _baseline(folder: Path) -> None:
+    from modelprov.check.baseline import as_text, load_baseline
+
+    as_text(load_baseline(folder / "baseline.json"))
+
+
+def _served(folder: Path) -> None:
+    """An answer of a server of weights: a line with its status, headers, an empty line, the body."""
+    import urllib3
+
+    from modelprov.checkpoints.remote import asking, http
+
+    head, _, body = (folder / "answer").read_bytes().partition(b"\n\n")
+    status, *lines = head.decode("latin-1").split("\n")
+    headers = urllib3.HTTPHeaderDict()
+    for line in lines[:100]:
+        name, _, value = line.partition(":")
+        headers.add(name or "x", value.strip())
+    code = int(status) if status.isascii() and status.isdigit() and len(status) == 3 else 200
+
+    def request(*_: Any, **__: Any) -> urllib3.HTTPResponse:
+        return urllib3.HTTPResponse(BytesIO(body), headers, code, preload_content=False)
+
+    kept = http._pool, asking.pause
+    http._pool, asking.pause = (lambda: SimpleNamespace(request=request)), (lambda _: None)  # type: ignore[assignment]
+    try:
+        with suppress(http.RefusedRequestError, http.BrokenAnswerError):  # for the store, which knows what they mean
+            asking.fetch(asking.File("https://a.b/c", 64, lambda _: http.Address("https://a.b/c")), 8, 24)
+    finally:
+        http._pool, asking.pause = kept
+
+
+def _endpoint(folder: Path) -> None:
+    """The body of an endpoint's answer, read as each that it may be."""
+    from modelprov.behavior.probing import endpoint_replies as replies
+    from modelprov.errors import EndpointError
+
+    body = (folder / "answer").read_bytes()
+    for read in (replies.reply_from_body, replies.reply_from_stream, replies.models_from_body, replies.server_words):
+        with suppress(EndpointError):
+            read(body)
+
+
+READERS: dict[str, Reader] = {
+    "safetensors": Reader("model.safetensors", "safetensors", _model, seeds.safetensors, seeds.config_beside),
+    "packed": Reader("model.safetensors", "safetensors", _decoded, seeds.packed, seeds.packed_beside),
+    "index": Reader("model.safetensors.index.json", "json", _model, seeds.index, seeds.two_shards),
+    "gguf": Reader("model.gguf", "gguf", _decoded, seeds.gguf),
+    "torch": Reader("pytorch_model.bin", "zip", _torch, seeds.torch_files),
+    "config": Reader("config.json", "json", _model, seeds.config, seeds.weights_beside),
+    "quantisation": Reader("config.json", "json", _decoded, seeds.quantisation, seeds.packed_weights),
+    "tokenizer": Reader("tokenizer.json", "json", _tokenizer, seeds.tokenizer, seeds.model_beside),
+    "tokenizer-config": Reader(
+        "tokenizer_config.json", "json", _tokenizer, seeds.tokenizer_config, seeds.tokenizer_beside
+    ),
+    "adapter": Reader("adapter/adapter_config.json", "json", _adapter, seeds.adapter_config, seeds.adapter_beside),
+    "adapter-weights": Reader(
+        "adapter/adapter_model.safetensors", "safetensors", _adapter, seeds.adapter_weights, seeds.adapter_beside
+    ),
+    "recipe": Reader("recipe.yml", "yaml", _recipe, documents.recipes),
+    "card": Reader("README.md", "card", _card, documents.cards),
+    "recipe-claimed": Reader("mergekit_config.yml", "yaml", _card, documents.recipes),
+    "fingerprint": Reader("rio.mpf", "signed", _fingerprint, seeds.fingerprints),
+    "sums": Reader("part.mpsums", "signed", _sums, seeds.sums),
+    "alignment": Reader("alignment.safetensors", "signed", _alignment, seeds.alignments),
+    "report": Reader("report.json", "json", _report, documents.reports),
+    "other-reports": Reader("report.json", "json", _other_reports, documents.other_reports),
+    "statement": Reader("statement.json", "json", _statement, documents.statements),
+    "library": Reader("library.json", "json", _library, documents.libraries),
+    "settings": Reader("modelprov.toml", "toml", _settings, documents.settings),
+    "baseline": Reader("baseline.json", "json", _baseline, documents.baselines),
+    "served": Reader("answer", "answer", _served, documents.served),
+    "endpoint": Reader("answer", "json", _endpoint, documents.endpoint),
+}
+"""By the name that `--reader` takes."""

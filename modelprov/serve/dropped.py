@@ -1,0 +1,108 @@
+"""Reports that were dropped on the page, or that a run wrote: read by the readers of `report`, shown as their page."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from modelprov.errors import UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
+from modelprov.foreign.shown import quoted
+from modelprov.jobs.combine import combine
+from modelprov.jobs.recorded import parse_report
+from modelprov.reports.as_json import load_check, load_evaluation, load_probe
+from modelprov.reports.rendering.html import render_html
+from modelprov.reports.saving import told
+
+if TYPE_CHECKING:
+    from modelprov.reports.saving import Result
+
+KINDS: Mapping[str, str] = {"compare": "compare", "check": "check", "probe": "probe", "eval": "evaluation"}
+"""Commands whose reports are read, and what `combine` calls each."""
+_DRAWING = Lock()
+"""One page is drawn at a time: plots share a state, and memory is bounded so."""
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A file that a browser sent."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A report as a page; `json` is its file, None for several on one page."""
+
+    title: str
+    headline: str
+    page: str
+    json: bytes | None = None
+
+
+def shown(files: Sequence[Dropped]) -> Shown:
+    """The page of a report, or of several of one model; `UsageError` for anything else."""
+    if not files:
+        raise UsageError("no file was given", "Choose one or several JSON reports.")
+    with _DRAWING:
+        document = told(_read(files[0]) if len(files) == 1 else _case(files))
+        json = files[0].content if len(files) == 1 else None
+        return Shown(document.title, document.headline, render_html(document), json)
+
+
+def _kind(file: Dropped) -> str:
+    try:
+        data = parse_json(file.content)
+    except JsonError as error:
+        raise UsageError(f"{quoted(file.name)} is not JSON: {error}", "Give what --json wrote.") from error
+    tool = data.get("tool") if isinstance(data, dict) else None
+    kind = tool.removeprefix("modelprov ") if isinstance(tool, str) else ""
+    if kind not in KINDS:
+        raise UsageError(
+            f"{quoted(file.name)} is no report that is read here",
+            f"Give what --json of {', '.join(KINDS)} wrote.",
+        )
+    return kind
+
+
+def _read(file: Dropped) -> Result:
+    kind = _kind(file)
+    try:
+        if kind == "compare":
+            return parse_report(file.content, file.name)
+        text = file.content.decode()
+        loaders: Mapping[str, Callable[[str], Result]] = {
+            "check": load_check, "probe": load_probe, "eval": load_evaluation,
+        }  # fmt: skip
+        return loaders[kind](text)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{quoted(file.name)} is not UTF-8", "Give what --json wrote.") from error
+
+
+def _case(files: Sequence[Dropped]) -> Result:
+    """Reports of one model as `modelprov report combine` puts them together."""
+    with tempfile.TemporaryDirectory(prefix="modelprov-") as folder:
+        places: dict[str, Path] = {}
+        for file in files:
+            kind = _kind(file)
+            if KINDS[kind] in places:
+                raise UsageError(f"there are two reports of {kind}", "Give at most one of each command.")
+            place = Path(folder, kind, _file_name(file.name))
+            place.parent.mkdir()
+            place.write_bytes(file.content)
+            places[KINDS[kind]] = place
+        try:
+            return combine(**places)[0]
+        except UsageError as error:  # which names files of ours
+            raise UsageError(re.sub(re.escape(folder) + r"/\w+/", "", error.message), error.advice) from error
+
+
+def _file_name(name: str) -> str:
+    """A name of a browser's as one of a file: its last part, of plain letters."""
+    return re.sub(r"[^\w.-]", "_", name.replace("\\", "/").rpartition("/")[2])[-80:].lstrip(".") or "report.json"

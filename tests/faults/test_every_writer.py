@@ -1,0 +1,189 @@
+"""A fault of the system at any call of a job that writes: what lies there afterwards is whole, or is not there.
+
+And the job says why in words, leaves what it found, and when it is run again, makes what it would have made. Here at
+few calls of each kind; `make faults` takes every one (MODELPROV_FAULTS=every), and the tests of faults elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from modelprov.checkpoints.digests import weights_digest
+from modelprov.checkpoints.inspection import inspect_checkpoint
+from modelprov.checkpoints.library_folder import path_in, read_library
+from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.forensics.sums.sums_file import read_sums
+from modelprov.jobs import library
+from modelprov.jobs.compare import compare
+from modelprov.jobs.compare_part import compare_part
+from modelprov.jobs.fingerprint import fingerprint
+from modelprov.jobs.merge import merge
+from modelprov.jobs.recorded import parse_report
+from tests.faults import injecting as faults
+from tests.faults.injecting import FINE, SAID, Fault, in_a_fork
+
+EVERY = os.environ.get("MODELPROV_FAULTS") == "every"
+MOST = 400
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "fork") or not hasattr(os, "preadv"), reason="forks, and reads by preadv"
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job into a folder; `made` says what of it lies there, None where nothing does, and raises for half of one."""
+
+    run: Callable[[Path, Path], object]
+    made: Callable[[Path], object]
+
+
+def _merge(models: Path, out: Path) -> None:
+    merge({models / "nex": 0.6, models / "qwen": 0.4}, out / "made", threads=1)
+
+
+def _merged(out: Path) -> object:
+    return weights_digest(open_checkpoint(str(out / "made"))) if (out / "made").exists() else None
+
+
+def _compare(models: Path, out: Path) -> None:
+    report = compare(models / "rio", models / "nex", models / "qwen", device="cpu", threads=1)
+    report.save(out / "report.json")
+
+
+def _compared(out: Path) -> object:
+    if not (out / "report.json").exists():
+        return None
+    report = parse_report((out / "report.json").read_bytes(), "report.json")
+    return report.verdict.class_, report.verdict.share, report.overall
+
+
+def _fingerprint(models: Path, out: Path) -> None:
+    fingerprint(models / "rio", out / "rio.mpf")
+
+
+def _fingerprinted(out: Path) -> object:
+    return inspect_checkpoint(open_checkpoint(str(out / "rio.mpf"))).digest if (out / "rio.mpf").exists() else None
+
+
+def _library(models: Path, out: Path) -> None:
+    library.add(models / "rio", out / "known")
+    library.add(models / "nex", out / "known")
+
+
+def _listed(out: Path) -> object:
+    if not (out / "known" / "library.json").exists():
+        return None
+    entries = read_library(out / "known").entries
+    for entry in entries:
+        open_checkpoint(str(path_in(out / "known", entry)))
+    return tuple(entry.sha256 for entry in entries)
+
+
+def _part(models: Path, out: Path) -> None:
+    compare_part(models / "rio", models / "nex", models / "qwen", part="1/2", output=out / "p.mpsums", device="cpu",
+                 threads=1)  # fmt: skip
+
+
+def _summed(out: Path) -> object:
+    if not (out / "p.mpsums").exists():
+        return None
+    return [each.moments.sums.tobytes() for each in read_sums(out / "p.mpsums").passes]
+
+
+JOBS = {
+    "merge": Job(_merge, _merged),
+    "compare": Job(_compare, _compared),
+    "fingerprint": Job(_fingerprint, _fingerprinted),
+    "library": Job(_library, _listed),
+    "part": Job(_part, _summed),
+}
+TRIED = JOBS if EVERY else ("merge", "fingerprint", "library")
+"""`compare` and its parts take seconds each, and write as fingerprints are written."""
+FAULTS: dict[str, Fault] = {
+    "no space when written": faults.failing("pwrite", faults.NO_SPACE),
+    "no space when synced": faults.failing("fsync", faults.NO_SPACE),
+    "a disk that cannot be synced": faults.failing("fsync", faults.BROKEN_DISK),
+    "a disk that cannot be read": faults.failing("preadv", faults.BROKEN_DISK),
+    "a file that cannot be renamed": faults.failing("rename", faults.BROKEN_DISK),
+    "a file that cannot be put in place": faults.failing("replace", faults.NO_SPACE),
+    "killed when syncing": faults.killing("fsync"),
+    "killed when renaming": faults.killing("rename"),
+    "killed when putting in place": faults.killing("replace"),
+    "killed when reading": faults.killing("preadv"),
+    "short and slow reads": faults.short_and_slow,
+    "clocks that jump": faults.clock_jumps,
+}
+
+
+@pytest.fixture(scope="module")
+def expected(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], object]:
+    """What a job makes without a fault."""
+    found: dict[str, object] = {}
+
+    def of(name: str) -> object:
+        if name not in found:
+            out = tmp_path_factory.mktemp(name)
+            end = in_a_fork(partial(JOBS[name].run, models, out))
+            assert end.code == FINE, end.told
+            found[name] = JOBS[name].made(out)
+            assert found[name] is not None
+        return found[name]
+
+    return of
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", TRIED)
+def test_a_fault_at_any_call_leaves_whole_files_or_none_and_the_next_run_goes_on(
+    name: str, fault: str, models: Path, expected: Callable[[str], object], tmp_path: Path
+) -> None:
+    for at in range(1, MOST) if EVERY else (1, 4):
+        out = tmp_path / str(at)
+        out.mkdir()
+        end = in_a_fork(partial(JOBS[name].run, models, out), FAULTS[fault], at)
+        assert end.code in (FINE, SAID, -signal.SIGKILL), end.told
+        made = JOBS[name].made(out)
+        if end.code == FINE or (made is not None and name != "library"):  # which may hold the first of two
+            assert made == expected(name)
+        if end.code == FINE and end.calls < at:
+            return  # it makes no more such calls
+        _run_again(name, models, out, expected(name))
+
+
+@pytest.mark.parametrize("size", range(0, 60_000, 3_000) if EVERY else (0, 3_000))
+@pytest.mark.parametrize("name", TRIED)
+def test_files_that_may_not_grow_leave_whole_files_or_none(
+    name: str, size: int, models: Path, expected: Callable[[str], object], tmp_path: Path
+) -> None:
+    end = in_a_fork(partial(JOBS[name].run, models, tmp_path), faults.full_disk(size))
+    assert end.code in (FINE, SAID), end.told
+    made = JOBS[name].made(tmp_path)
+    assert made is None or name == "library" or made == expected(name)
+    _run_again(name, models, tmp_path, expected(name))
+
+
+@pytest.mark.parametrize("name", TRIED)
+def test_two_runs_in_one_place_end_in_one_whole_result(
+    name: str, models: Path, expected: Callable[[str], object], tmp_path: Path
+) -> None:
+    runs = [faults.begun(partial(JOBS[name].run, models, tmp_path)) for _ in range(2)]
+    ends = [faults.ended(run) for run in runs]
+    assert {end.code for end in ends} <= {FINE, SAID}, [end.told for end in ends]
+    assert FINE in {end.code for end in ends}, [end.told for end in ends]
+    assert JOBS[name].made(tmp_path) == expected(name)
+    assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".part") or ".merging" in path.name]
+
+
+def _run_again(name: str, models: Path, out: Path, expected: object) -> None:
+    """Without a fault it makes the rest; a merge whose output is whole by then says that it is there already."""
+    whole = JOBS[name].made(out) == expected
+    end = in_a_fork(partial(JOBS[name].run, models, out))
+    assert end.code == FINE or (end.code == SAID and whole and name == "merge"), end.told
+    assert JOBS[name].made(out) == expected
