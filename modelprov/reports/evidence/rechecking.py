@@ -108,7 +108,7 @@ def recheck(recorded: Report, recomputed: Report, tolerance: float = TOLERANCE) 
 def _claims(report: Report) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Name, what the report says in short, and the places in the file that say it; together all but `UNCHECKED`."""
     for number, one in enumerate(report.inputs):
-        yield f"input {one.label}", f"{one.role}, digest {one.digest[:12]}...", (f"inputs[{number}]",)
+        yield f"input {one.label}", f"{one.role}, headers {one.digest[:12]}...", (f"inputs[{number}]",)
     verdict, mixing, made, after = report.verdict, report.mixing, report.reproduction, report.after_merge
     says = f"{verdict.class_}" + (f", from {verdict.parent}" if verdict.parent else "")
     yield "verdict", says, ("tool", "mode", *_of("verdict", "class rule share parent roles"))
