@@ -159,8 +159,8 @@ def _other_reports(folder: Path) -> None:
 def _statement(folder: Path) -> None:
     from modelprov.errors import UsageError
     from modelprov.foreign.json_text import JsonError, parse_json
-    from modelprov.reports.evidence.attestation import load_statement
     from modelprov.reports.evidence.attestation_envelope import is_envelope, open_envelope
+    from modelprov.reports.evidence.statements import load_statement
 
     content = (folder / "statement.json").read_bytes()
     try:

@@ -89,7 +89,7 @@ def test_without_a_gpu_auto_never_imports_torch_either(models: Path) -> None:
     assert "torch" not in err
 
 
-OURS, MODULES = 255, 715
+OURS, MODULES = 260, 715
 """Modules of ours, and all, that a comparison may load: 200 and 664 for a merge when this was written, 245 and 690 for
 a stranger."""
 NOT_FOR_A_VERDICT = (

@@ -55,7 +55,8 @@ def flags_in_errors(tree: ast.AST) -> Iterator[str]:
 def test_no_error_below_the_commands_names_an_option_of_the_command_line() -> None:
     assert list(flags_in_errors(ast.parse("raise UsageError('no', f'Use --device {x}.')"))) == ["Use --device "]
     package = Path(modelprov.__file__).parent
-    files = [file for file in package.rglob("*.py") if not file.is_relative_to(package / "cli")]
+    spoken = ("cli", "serve")  # where a command is what people see
+    files = [file for file in package.rglob("*.py") if file.relative_to(package).parts[0] not in spoken]
     found = {str(file): list(flags_in_errors(ast.parse(file.read_text(encoding="utf-8")))) for file in files}
     assert {file: said for file, said in found.items() if said} == {}
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypedDict
 
-from modelprov.forensics.judging.decision import Decision, inconclusive
-from modelprov.forensics.judging.verdict import parent_rounded, pointing_elsewhere
+from modelprov.forensics.judging.decision import Decision
+from modelprov.forensics.judging.verdict import of_packed_numbers, parent_rounded, pointing_elsewhere
 from modelprov.forensics.results import Beyond, LayerShare, Likeness
 from modelprov.forensics.search import beyond as measured
 from modelprov.forensics.thresholds import (
@@ -95,7 +95,7 @@ def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str])
             f"{beyond.matrices} matrices read{rest}",
         )
     if not alone and (hidden := _hidden_by_rounding(beyond, labels)):
-        return inconclusive("rounded", hidden, decision.parent)
+        return of_packed_numbers(hidden, decision.parent)
     if beyond.named and decision.parent and not alone:
         return pointing_elsewhere(decision.parent, _pointing(beyond, f"what it has beyond {labels[decision.parent]}"))
     return decision

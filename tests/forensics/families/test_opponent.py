@@ -11,7 +11,7 @@ import pytest
 from modelprov.checkpoints.formats.dtypes import DType, store
 from modelprov.demo.writing import Weights
 from tests.forensics.families.family import named
-from tests.generated import Size, apply, change, layer_of, merge, model, quantised
+from tests.generated import Size, apply, change, combine, layer_of, merge, model, quantised
 from tests.memory import judge
 
 SIZE = Size(layers=4, hidden=64, width=128, vocabulary=256)
@@ -185,3 +185,26 @@ def test_numbers_of_norms_that_coincide_make_no_sibling_the_one_that_was_copied(
     assert (str(found.class_), found.parent) == ("copy", "P2"), found.summary
     taken = {name: (suspect if name in own[:-1] else sibling)[name] for name in sibling}
     assert judge(suspect, taken, base).verdict.parent == "P1"
+
+
+def test_a_sibling_by_learning_rate_beside_another_is_no_random_mask() -> None:
+    rng = np.random.default_rng([0, 0])
+    base = model(rng, Size(4, 48, 96, 200), DType.BF16)
+    shared, other, own = (change(base, rng, size, 0.5, 0.3) for size in (1e-3, 1e-3, 2e-6))
+    models = [apply(base, combine(parts)) for parts in ([(0.75, shared), (1.0, own)], [(1.0, shared)], [(1.0, other)])]
+    found = judge(*models, base).verdict
+    assert str(found.class_) not in ("merge", "copy"), found.summary
+
+
+def test_a_model_of_frozen_blocks_and_trained_copies_is_no_stack_with_a_parent_cut_out_of_it() -> None:
+    base = tuned(6)[1]
+    trained = apply(base, change(base, np.random.default_rng(7), 5e-4))
+    suspect = {name: stored for name, stored in base.items() if layer_of(name) is None}
+    for name, stored in base.items():
+        layer = layer_of(name)
+        if layer is not None:
+            suspect[name.replace(f".{layer}.", f".{2 * layer}.", 1)] = stored
+            suspect[name.replace(f".{layer}.", f".{2 * layer + 1}.", 1)] = trained[name]
+    cut = {name: trained[name] if layer_of(name) is not None else stored for name, stored in base.items()}
+    found = judge(suspect, cut, base).verdict
+    assert (str(found.class_), found.rule) == ("inconclusive", "whole-parts"), found.summary
