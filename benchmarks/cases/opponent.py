@@ -40,14 +40,12 @@ def sibling_at_another_rate(rng: Rng) -> Case:
 
 @kind(40, "negative", "on-line", "same-origin", "inconclusive")
 def sibling_at_another_rate_beside_another(rng: Rng) -> Case:
-    """The same with a further sibling among the parents, of which nothing is in it, or an adapter at another scale so."""
+    """The same with 0.1 to 3 % of its own, and a sibling among the parents of which nothing is in it."""
     parent, other, base = family(rng, 2, 2e-4)
+    own = change(base, rng, distance(parent, base) * log_uniform(rng, 1e-3, 3e-2), 0.5, 0.3)
     rate = float(rng.uniform(0.3, 0.8))
-    parts = [(rate, difference(parent, base))]
-    if rng.random() < 0.5:
-        size = distance(parent, base) * log_uniform(rng, 1e-3, 3e-2)
-        parts.append((1.0, change(base, rng, size, 0.5, 0.3)))
-    return Case((apply(base, combine(parts)), parent, other, base), f"{rate:.2f}")
+    suspect = apply(base, combine([(rate, difference(parent, base)), (1.0, own)]))
+    return Case((suspect, parent, other, base), f"{rate:.2f}")
 
 
 @kind(40, "negative", "on-line", "same-origin", "inconclusive")
