@@ -102,6 +102,8 @@ FITTING: Final = MappingProxyType({
         History(history="{suspect} is {parent}, stored in fewer bits and unpacked again", settled_by=DATES),
         History(history="{parent} was made from {suspect}, with something between its steps", settled_by=DATES),
         History(history="both were rounded from a third, more finely stored model", settled_by=NAMED),
+        History(history="{suspect} is a near relative of {parent}, and what they differ in was lost in rounding",
+                settled_by="the weights as they were before they were rounded"),
     ),
     "quantised": (
         History(history="a merge of {parents}, quantised, or with a quantised parent",

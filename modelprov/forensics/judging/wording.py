@@ -261,7 +261,7 @@ def _line_summary(
             f"{suspect} lies near {place}, at {reproduction.recipe}, with {beside} beside it, and is rounded as this "
             f"merge is: where {reproduction.arithmetic} arithmetic gives another number than the plain mixture, "
             f"{floor_percent(kept)} of the weights that hold either hold that one. Training alone leaves no such "
-            "trace; a merge that was changed afterwards does."
+            "trace; a merge that was changed afterwards does, and a model that was multiplied by a factor."
         )
     return (
         f"{suspect} lies on {place}, at {parts}, with {beside} beside it. A merge that was trained afterwards lies "
