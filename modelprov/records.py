@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from modelprov import __version__
 
@@ -20,6 +20,12 @@ class Frozen(BaseModel):
         frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True,
         defer_build=True,  # until one is made: a run makes few of the kinds that it imports
     )  # fmt: skip
+
+
+def first_mistake(error: ValidationError, whole: str) -> tuple[str, str]:
+    """Where a record first breaks its form, and how; `whole` is what the place is called where it has no name."""
+    first = error.errors(include_url=False)[0]
+    return ".".join(map(str, first["loc"])) or whole, first["msg"]
 
 
 class Environment(Frozen):

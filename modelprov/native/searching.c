@@ -4,10 +4,6 @@
  * Compiled without contraction: the bits are those of `arithmetics.h`. */
 #include "arithmetics.h"
 
-#define JOINED(a, b) a##_##b
-#define NAMED(a, b) JOINED(a, b)
-#define EXPORT(name) NAMED(modelprov_##name, VARIANT)
-
 enum { PIECE = 1024 };
 
 /* How many of m elements of a weighted sum have the bits of `suspect`; -1 as soon as more than `spare` have others. */

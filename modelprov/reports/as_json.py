@@ -18,6 +18,7 @@ from modelprov.check.results import SCHEMA_VERSION as CHECK_SCHEMA
 from modelprov.check.results import CheckReport
 from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
+from modelprov.records import first_mistake
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -78,9 +79,8 @@ def _load(text: str, kind: type[Kind], name: str, version: str) -> Kind:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the report"
-        raise _broken(name, f"at {place}: {first['msg']}") from error
+        place, mistake = first_mistake(error, "the report")
+        raise _broken(name, f"at {place}: {mistake}") from error
 
 
 def _broken(name: str, why: str) -> UsageError:

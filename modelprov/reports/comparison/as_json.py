@@ -13,6 +13,7 @@ from modelprov.collector import paused
 from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.forensics.results import Measures
+from modelprov.records import first_mistake
 from modelprov.reports.comparison.older import as_of_today
 from modelprov.reports.comparison.report import SCHEMA_VERSION, Report
 
@@ -90,7 +91,6 @@ def load_report(text: str) -> Report:
     try:
         return Report.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the report"
-        message = f"The report does not fit its schema at {place}: {first['msg']}"
+        place, mistake = first_mistake(error, "the report")
+        message = f"The report does not fit its schema at {place}: {mistake}"
         raise UsageError(message, "Compare the file with docs/report.schema.json.") from error

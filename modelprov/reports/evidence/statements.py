@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
+from modelprov.records import first_mistake
 from modelprov.reports.evidence.attestation import PREDICATE, Statement
 from modelprov.reports.evidence.fingerprint_statement import FINGERPRINT, FingerprintStatement
 
@@ -31,7 +32,6 @@ def load_statement(text: str) -> Statement | FingerprintStatement:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the statement"
-        message = f"The statement does not fit its form at {place}: {first['msg']}"
+        place, mistake = first_mistake(error, "the statement")
+        message = f"The statement does not fit its form at {place}: {mistake}"
         raise UsageError(message, "A newer modelprov may have written it.") from error
