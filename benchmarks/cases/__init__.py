@@ -18,6 +18,7 @@ from benchmarks.cases import (  # noqa: I001  (the order of the table)
     headlines,
     opponent,
     opponent_again,
+    opponent_third,
     limits,
 )
 
@@ -35,6 +36,7 @@ __all__ = [
     "methods",
     "opponent",
     "opponent_again",
+    "opponent_third",
     "precision",
     "reversals",
     "siblings",

@@ -67,6 +67,8 @@ SHORT = 12  # mantissa bits up to which a border is wider than the merging progr
 ROOM = 1.5  # cells between the outermost parents from which another number lies between them
 # Random masks (DARE, DELLA).
 MASKED = 0.97  # of the changed elements that tell, explained by some mask; a part of a run at other sizes reaches 0.93
+STEPPED = 0.995  # the same with room for rounded steps, in which a run with 0.5 % of its own fits too
+SHUFFLED = 0.2  # what a mask explains after shuffling; changes of few sizes, as of sign steps, reach 0.27 to 0.49
 STEADY = 0.9  # share of the tensors in which weight and kept share are those of all, to six standard errors
 ENLARGED = 0.003  # that a factor must be away from 1, at which whoever picks elements leaves the parents' numbers
 IMPROBABLE = 0.05  # that a change's chance to be kept may come out below 0 or above 1; by size it is beyond by far more

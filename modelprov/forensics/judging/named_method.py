@@ -15,7 +15,7 @@ from modelprov.forensics.judging.found_recipe import formats
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.verdict import by_method
 from modelprov.forensics.results import Evidence, NamedMethod, Verdict, VerdictClass
-from modelprov.forensics.thresholds import CENTRED, DISTINCT, HALF, MISSED, REPRODUCED
+from modelprov.forensics.thresholds import CENTRED, DISTINCT, MISSED, REPRODUCED, SHUFFLED
 from modelprov.recipes.recipe import Extension, Recipe, SourceModel
 from modelprov.shares import floor_percent
 
@@ -63,7 +63,7 @@ def open_to_methods(decision: Decision, parents: int) -> bool:
 def claimed(found: FoundMethod | None) -> bool:
     """Whether the bits are enough to say so."""
     if found is not None and found.by_chance is not None:  # what a mask explains was held to a share in the search
-        return found.distinct >= DISTINCT and found.by_chance <= HALF
+        return found.distinct >= DISTINCT and found.by_chance <= SHUFFLED
     return (
         found is not None
         and found.bits.share >= REPRODUCED

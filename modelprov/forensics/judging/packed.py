@@ -21,7 +21,7 @@ from modelprov.forensics.judging.verdict import made_from_it, of_packed_numbers
 from modelprov.forensics.results import LeastSquares, Mixing, VerdictClass
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.fits import Exact, Fits
-from modelprov.forensics.thresholds import KNOWN
+from modelprov.forensics.thresholds import CERTAIN, KNOWN
 
 UNBOUNDED = (
     "its numbers are not known to be the nearest to what they were made from, so that nothing bounds what was there: "
@@ -94,6 +94,14 @@ def in_view_of_packing(decision: Decision, facts: Facts, labels: Sequence[str]) 
             f"in {suspect.format} {UNBOUNDED}, and a copy, or a mixture with little of another, looks like this",
             decision.parent or 1,
         )
+    if decision.rule == "near-one-parent" and (hidden := _blurred(facts, decision)):
+        form = parents[hidden - 1]
+        assert form is not None
+        return of_packed_numbers(
+            f"{labels[hidden]} is quantised ({form.format}), and what its rounding added makes its share look smaller "
+            "than it is: a small share that is certain may be a large one",
+            hidden,
+        )
     if decision.class_ not in (VerdictClass.MERGE, VerdictClass.ON_LINE):
         return decision
     number = next((number for number, packing in enumerate(parents, 1) if packing is not None), None)
@@ -128,6 +136,15 @@ def in_view_of_packing(decision: Decision, facts: Facts, labels: Sequence[str]) 
             finer.index(True) + 1,
         )
     return decision
+
+
+def _blurred(facts: Facts, decision: Decision) -> int | None:
+    """A quantised parent, not the nearest one, that has some share for certain: what rounding adds makes it small."""
+    for number, weight in enumerate(facts.weights or (), 1):
+        packed = facts.packed[number] is not None and number != decision.parent
+        if packed and abs(weight) > CERTAIN * (facts.weight_error or 0.0):
+            return number
+    return None
 
 
 def shown(mixing: Mixing, facts: Facts) -> Mixing:

@@ -75,6 +75,14 @@ def test_what_they_do_carry_stands(decision: Decision, of: Facts) -> None:
     assert in_view_of_packing(decision, of, LABELS) == decision
 
 
+@pytest.mark.parametrize(("share", "rule"), [(0.04, "quantised"), (0.003, "near-one-parent")])
+def test_a_quantised_parent_whose_small_share_is_certain_is_not_cleared_of(share: float, rule: str) -> None:
+    """Its rounding, large beside the parents' distance, makes 0.6 of it look like 0.04."""
+    of = replace(facts(None, Q8, None), weights=(share, 1 - share))
+    found = in_view_of_packing(Decision(VerdictClass.SAME_ORIGIN, "near-one-parent", 2), of, LABELS)
+    assert found.rule == rule
+
+
 def test_no_share_is_told_where_nothing_bounds_it() -> None:
     told = Mixing(alpha=0.6, low=0.59, high=0.61, least_squares=LeastSquares(alpha=0.6, collinearity=0.9))
     bare = shown(told, facts(LOOSE, None, None))

@@ -9,16 +9,16 @@ in its row (DELLA), is what tells these methods from picked elements, which have
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64
-from modelprov.forensics.search.methods.subsets import Factor, Mask, Taken, Vectors, taken
+from modelprov.forensics.search.methods.subsets import SINGLE, Factor, Mask, Taken, Vectors, taken
 from modelprov.forensics.search.methods.voted import roles, typed
 from modelprov.forensics.search.methods.whole import Whole
-from modelprov.forensics.thresholds import ENLARGED, IMPROBABLE, MASKED, RANKED, STEADY, TAKEN, VOTED
+from modelprov.forensics.thresholds import ENLARGED, IMPROBABLE, MASKED, RANKED, STEADY, STEPPED, TAKEN, VOTED
 
 LEAST = 200  # changed elements that tell, below which a tensor says nothing
 TENSORS = 3  # that have to say the same
@@ -33,7 +33,8 @@ class Masked:
     Elements that tell are larger than others, and of DELLA are kept more often for that: `by_rank` are kept shares and
     weights (two rows) with that taken out, by the slope. `ratios` are w_0 / (w_0 + w_j) where sums were divided by the
     weights that took part. Of so many elements of opposite signs `both` took part, `expected` by chance. `counted`
-    elements stand behind shares and slopes.
+    elements stand behind shares and slopes. Of the `told` elements `explained` are what a program that rounds every
+    step may have made of some mask, and `plainly` so many what one rounding at the end makes of it.
     """
 
     factors: Float64
@@ -47,6 +48,7 @@ class Masked:
     expected: float
     told: int
     explained: int
+    plainly: int
     counted: int
 
 
@@ -83,7 +85,9 @@ def thinned(wholes: Callable[[], Iterable[Whole]], first: Whole) -> Thinned | No
 
 def _claimed(found: Sequence[Masked]) -> bool:
     seen = consistency(found)
-    if seen.explained < MASKED:
+    if (
+        seen.plainly < MASKED and seen.explained < STEPPED
+    ):  # what rounded steps allow, training with little of its own has
         return False
     if seen.enlarged < ENLARGED:  # the parents' own numbers: whoever picks elements leaves them too
         return False
@@ -96,13 +100,14 @@ def _claimed(found: Sequence[Masked]) -> bool:
 class Consistency:
     """What thresholds are held against: shares of elements that a mask explains, and of tensors that are like all.
 
-    `enlarged`: the largest distance of a factor from 1. `alike` in the kept share, `steady` in the weight, to six
-    standard errors. `dropped`: whether anything was; `beyond`: how far the chance of the smallest or largest change
-    would be below 0 or above 1, as where elements were dropped by their size. `voted`: what of chance took part at
-    opposite signs; `slope` the smallest over the models; `taken` the smallest kept share or factor of any.
+    `plainly` is `explained` with no step rounded but the last; `enlarged` the largest distance of a factor from 1;
+    `alike` in the kept share, `steady` in the weight, to six standard errors; `dropped` whether anything was; `beyond`
+    how far the chance of the smallest or largest change would be below 0 or above 1, as where elements were dropped by
+    size; `voted` what of chance took part at opposite signs; `slope` and `taken` (kept share or factor) the smallest.
     """
 
     explained: float
+    plainly: float
     enlarged: float
     alike: float
     steady: float
@@ -115,7 +120,8 @@ class Consistency:
 
 def consistency(found: Sequence[Masked]) -> Consistency:
     """These measures over some tensors, one at least."""
-    told, explained, both = (sum(getattr(one, name) for one in found) for name in ("told", "explained", "both"))
+    names = ("told", "explained", "plainly", "both")
+    told, explained, plainly, both = (sum(getattr(one, name) for one in found) for name in names)
     expected = sum(one.expected for one in found)
     factors = np.stack([one.factors for one in found])
     counted = np.array([one.counted for one in found])[:, None]
@@ -129,7 +135,8 @@ def consistency(found: Sequence[Masked]) -> Consistency:
         for values in ([one.slopes for one in found], [one.by_rank[0] for one in found])
     )
     return Consistency(
-        explained / told if told else 0.0, float(np.abs(factors - 1).max()), float(alike.mean()), float(steady.mean()),
+        explained / told if told else 0.0, plainly / told if told else 0.0, float(np.abs(factors - 1).max()),
+        float(alike.mean()), float(steady.mean()),
         bool((density < 1 - 1e-3).any()), both / expected if expected else 1.0,
         float(slopes.min()), float(np.maximum(slopes - middle, middle + slopes - 1).max()),
         float(min(density.min(), np.abs(np.median(factors, axis=0)).min())),
@@ -250,8 +257,16 @@ def _masked(whole: Whole, base: int, models: tuple[int, ...]) -> Masked | None:
     return Masked(
         factors, factors / enlarged, ratios, kept[:, counted].mean(axis=1), slopes,
         np.stack([densities, factors / wholly]), spread, both, expected, int(changed.sum()),
-        int((seen.fits.any(axis=0) & changed).sum()), int(counted.sum()),
+        int((seen.fits.any(axis=0) & changed).sum()), _plainly(vectors, factors, ratios, changed), int(counted.sum()),
     )  # fmt: skip
+
+
+def _plainly(vectors: Vectors, factors: Float64, ratios: Float64 | None, changed: Mask) -> int:
+    """How many of the `changed` elements some mask explains where nothing but the result was rounded."""
+    plain = replace(vectors, rough=SINGLE)
+    own = [plain.factor(model) for model in range(len(factors))]
+    known = np.array([value if one is None else one.value for one, value in zip(own, factors, strict=True)])
+    return int((taken(plain, known, None if ratios is None else _divided(ratios)).fits.any(axis=0) & changed).sum())
 
 
 def _by_rank(whole: Whole, model: Float64, kept: Mask, places: npt.NDArray[np.int64]) -> tuple[float, ...]:
