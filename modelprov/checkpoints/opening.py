@@ -39,7 +39,7 @@ from modelprov.checkpoints.layouts.gguf_model import gguf_files, open_gguf
 from modelprov.checkpoints.layouts.scaled import with_scaled
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
 from modelprov.checkpoints.locating import located, path_here
-from modelprov.checkpoints.remote.locations import is_remote, shown
+from modelprov.checkpoints.remote.locations import is_remote, pinned, shown
 from modelprov.checkpoints.shards import read_index, shards_of
 from modelprov.checkpoints.shares_left_out import with_shares
 from modelprov.checkpoints.single_file import beside_index
@@ -74,7 +74,8 @@ def open_checkpoint(location: str, label: str | None = None, *, near: bool = Fal
     if joined is not None:
         adapter, _ = located(joined[1], near)
         base = open_checkpoint(joined[0], near=near)
-        return with_adapter(base, adapter, label or default_label(location), shown(location))
+        at = "+".join(map(_pinned, joined, (base.revision, adapter.revision)))
+        return with_adapter(base, adapter, label or default_label(location), at)
     notes: list[str] = []
     home, name = located(location, near)
     label = label or default_label(location)
@@ -166,6 +167,11 @@ def _of_fingerprint(home: Home, name: str, label: str, location: str) -> Checkpo
         ),
         fingerprint=opened.fingerprint,
     )
+
+
+def _pinned(location: str, revision: str | None) -> str:
+    """A location as it is recorded, at the commit that was read."""
+    return shown(location if revision is None or path_here(location) else pinned(location, revision))
 
 
 def _open_near(location: str) -> Checkpoint:

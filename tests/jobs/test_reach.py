@@ -9,8 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.errors import BudgetSpentError, UsageError
 from modelprov.forensics.compare import Options
 from modelprov.forensics.results import VerdictClass
@@ -25,6 +27,7 @@ from modelprov.jobs.verify import verify
 from modelprov.progress import SILENT
 from modelprov.reports.comparison.as_json import render_json
 from modelprov.reports.comparison.report import Report
+from tests.checkpoints.adapted import write_adapter
 from tests.checkpoints.remote.conftest import reach
 from tests.checkpoints.remote.hub import COMMIT, Hub, serving
 from tests.memory import Silence
@@ -234,3 +237,21 @@ def test_a_model_that_names_itself_as_its_base_is_not_compared_with_itself(hub: 
     hub.repositories["org/self"] = {**hub.repositories["org/nex"], "README.md": b"---\nbase_model: org/self\n---\n"}
     report = check("org/self", threads=1).report
     assert [each.location for each in report.inputs] == ["org/self"]
+
+
+def test_an_adapter_on_a_base_is_sampled_where_both_lie_and_recorded_at_both_commits(
+    hub: Hub, models: Path, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(5)
+    name = next(name for name in open_checkpoint(str(models / "nex")).tensors if name.endswith("o_proj.weight"))
+    rows, columns = open_checkpoint(str(models / "nex")).tensors[name].shape
+    pair = {"lora_A": random.normal(size=(2, columns)), "lora_B": random.normal(size=(rows, 2))}
+    module = name.removesuffix(".weight")
+    config = {"peft_type": "LORA", "r": 2, "lora_alpha": 1, "target_modules": ["o_proj"]}
+    named = {f"{module}.{part}.weight": values for part, values in pair.items()}
+    hub.add("org/adapter", write_adapter(tmp_path / "adapter", named, config))
+    hub.commits["org/adapter"] = "f" * 40
+    report = compare("org/nex+org/adapter", "org/nex", device="cpu", progress=SILENT)
+    assert report.mode == "sample"
+    assert report.inputs[0].location == f"org/nex@{COMMIT}+org/adapter@{'f' * 40}"
+    assert report.verdict.class_ is VerdictClass.SAME_ORIGIN

@@ -17,6 +17,7 @@ from modelprov.checkpoints.homes import Home, json_in
 from modelprov.checkpoints.layouts.files import ADAPTER, PICKLES, choose
 from modelprov.checkpoints.layouts.quantised import refuse_decoded
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG
+from modelprov.checkpoints.remote.locations import SECOND
 from modelprov.checkpoints.sources.interface import Source
 from modelprov.checkpoints.torch_files import read_torch_headers
 from modelprov.checkpoints.types import Checkpoint, Shard
@@ -46,9 +47,12 @@ def is_adapter_alone(home: Home, name: str | None) -> bool:
 def base_and_adapter(location: str, elsewhere: bool) -> tuple[str, str] | None:
     """`BASE+ADAPTER` as its parts; None for anything else.
 
-    The adapter is behind the last `+` behind which a folder of this machine is named; where there is none, behind the
-    last, but in a location that is elsewhere: it may have a `+` of its own.
+    The adapter is behind the last `+` behind which an address begins or a folder of this machine is named; where there
+    is none, behind the last, but in a location that is elsewhere: it may have a `+` of its own.
     """
+    *before, last = SECOND.split(location)
+    if before:
+        return "+".join(before), last
     words = location.split("+")
     splits = [("+".join(words[:at]), "+".join(words[at:])) for at in range(len(words) - 1, 0, -1)]
     splits = [(base, adapter) for base, adapter in splits[:MOST_PLUSES] if base and adapter]

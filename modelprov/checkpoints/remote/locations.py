@@ -15,6 +15,8 @@ HUB_HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 ADDRESS = re.compile(r"(?:https?|s3a?|gs|az|azure|abfss?)://", re.IGNORECASE)
+SECOND = re.compile(r"\+(?=[A-Za-z][A-Za-z0-9.-]*://)")
+"""Where a second address begins, that of an adapter on the first (`hf://org/base+hf://org/adapter`)."""
 BUCKETS = frozenset({"s3", "s3a", "gs", "az", "azure", "abfs", "abfss"})
 OTHER_KINDS = frozenset({"datasets", "spaces", "buckets", "kernels", "docs", "blog", "collections", "papers"})
 LAST_PARTS = (".safetensors", ".safetensors.index.json", ".gguf", FINGERPRINT)
@@ -102,6 +104,10 @@ def is_remote(location: str) -> bool:
 
 def shown(location: str) -> str:
     """A location without what only its owner should see: passwords and signatures in addresses."""
+    return "+".join(map(_shown, SECOND.split(location)))
+
+
+def _shown(location: str) -> str:
     if not is_remote(location):
         return location
     try:
