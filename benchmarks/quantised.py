@@ -34,15 +34,20 @@ from modelprov.forensics.compare import compare
 from tests.memory import Silence, checkpoint
 from tests.packed import packed
 from tests.packing import FORMS, packed_form
+from tests.unpacking import UNPACKED, unpacked
 
 SEED = 20261128
 GGUF = ("Q8_0", "Q5_1", "Q4_0", "Q6_K", "Q4_K")
-FORMATS = (*GGUF, *FORMS)
+AGAIN = " unpacked"
+FORMATS = (*GGUF, *FORMS, *(form + AGAIN for form in UNPACKED))
 TRUTHS = ("negative", "limit")
 
 
 def in_form(weights: Weights, form: str) -> Checkpoint:
-    """A suspect with its matrices in a form."""
+    """A suspect with its matrices in a form, or rounded so and unpacked again to the numbers that it was stored in."""
+    if form.endswith(AGAIN):
+        dtype = next(dtype for values, dtype in weights.values() if values.ndim == 2)
+        return checkpoint("S", unpacked(weights, form.removesuffix(AGAIN), dtype))
     return packed("S", weights, form) if form in GGUF else packed_form("S", weights, form)
 
 

@@ -210,8 +210,9 @@ class Beyond(Frozen):
 
     `lattice` names the few numbers that its values are in `lattice_matrices` matrices, as in an unpacked quantised
     copy; cells are then those of that lattice, and `same_steps` names the parents whose values are rounded to the same
-    numbers (`mixture_same_steps`: those of no parent, but of a mixture of all). `as_stored` matrices beside these were
-    not rounded: their values are the first such parent's.
+    numbers (`mixture_same_steps`: those of no parent, but of a mixture of all), `within_steps` those whose values are
+    no further away than rounding alone may put them. `as_stored` matrices beside these were not rounded: their values
+    are the first such parent's.
     """
 
     relative: float | None = None
@@ -225,6 +226,7 @@ class Beyond(Frozen):
     lattice: str | None = None
     lattice_matrices: int = 0
     same_steps: tuple[str, ...] = ()
+    within_steps: tuple[str, ...] = ()
     as_stored: int = 0
     mixture_same_steps: bool = False
     likenesses: tuple[Likeness, ...] = ()

@@ -118,6 +118,12 @@ STEPS, STEPS_SHARE = (
 STEPS_DISTINCT = 6  # different numbers among them
 SAME_STEPS = 0.9999  # of a parent's values that are rounded to the suspect's numbers; a copy has all
 MIXED_STEPS = 0.99  # the same of a mixture, whose weights are fitted
+REPEATED = 2.0  # times chance, that values side by side repeat a significand; of 64 in bf16 22 % do by chance
+SIGNIFICANDS_LEAST = 12  # values side by side, below which few significands are chance
+SIGNIFICANDS_SPREAD = 1.5  # upper quartile of their sizes over the lower one; weights reach 3, numbers near 1 nothing
+QUOTIENT_SHARE = 0.25  # of the rows, in which two columns have the quotient that most have; of weights 0.15
+ONE_QUOTIENT = 0.8  # the same of columns that are copies of each other
+WITHIN_STEPS = 1.0  # root mean square distance from a parent, in steps: rounding by chance 0.41, GPTQ 0.6
 # Fits that say nothing.
 LIKELIHOOD_LEAST = 10  # elements
 JACKKNIFE_LEAST = 8  # blocks

@@ -1,7 +1,8 @@
 """Whether the values of a matrix are few integers or short numbers times a scale, as in an unpacked quantised copy.
 
-Known are integers of 8 and 4 bits with the largest value of a block as their end (Q8_0 has blocks of 32) and FP8. The
-scale is that end, so it is as exact as the stored values are. Finds a lattice; says nothing of what was rounded to it.
+Known are integers of 8 and 4 bits with the largest value of a block as their end (Q8_0 has blocks of 32), FP8, and what
+`code_tables.py` knows. The scale is that end, so it is as exact as the stored values are. Else it may show that numbers
+are few, whichever (`few_significands.py`). Finds a lattice; says nothing of what was rounded to it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.forensics.estimators.code_tables import CLEAR, FLOATS, UNEVEN, find_table, in_groups
+from modelprov.forensics.estimators.few_significands import few_in_groups, one_quotient
 from modelprov.forensics.thresholds import NEARLY_ALL, STEPS, STEPS_DISTINCT, STEPS_SHARE
 
 INTEGERS = {"int8": 127, "int4": 7}
@@ -21,25 +24,31 @@ BLOCKS = (None, 128, 64, 32)
 LOOK = 64  # rows of a first look
 FEW = 4  # of them, in which weights that were not rounded miss already more than a lattice may in all
 GLIMPSE = 256  # values, to see which scales are worth a look
-CLEAR = 0.1  # of a step: numbers that storing moved by more tell nothing
+QUOTIENTS = 32  # values side by side whose ends give the size of a step where quotients of columns show few numbers
 
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
-    """The `name` of the numbers, and of which values share a scale; `lower`, `upper` float64 of each value's cell."""
+    """The `name` of the numbers, and of which values share a scale; `lower`, `upper` float64 of each value's cell.
+
+    Where cells are not `known`, these are about a step wide, and nothing says what was rounded to the numbers.
+    """
 
     name: str
     lower: Float64
     upper: Float64
+    known: bool = True
 
     def share_within(self, values: Float64) -> float:
-        """Share of other values, of the same shape, that would be rounded to the same numbers."""
-        return float(((self.lower <= values) & (values <= self.upper)).mean())
+        """Share of other values, of the same shape, that would be rounded to the same numbers; 0 if none are known."""
+        return float(((self.lower <= values) & (values <= self.upper)).mean()) if self.known else 0.0
 
 
 def find_lattice(values: Float64, mantissa_bits: int) -> Lattice | None:
     """The lattice that the rows float64 [rows, columns] lie on, stored with so many mantissa bits; None without any."""
     error = 2.2 * 2.0 ** -(mantissa_bits + 1)  # of the value and of the scale, as a share of the value
+    if (table := find_table(values, error, FLOATS)) is not None:
+        return Lattice(*table)
     for name, (bits, _, exponent) in SHORT.items():
         if (cells := _short(values, np.ones((1, 1)), bits, exponent, error)) is not None:
             return Lattice(name, *cells)
@@ -55,7 +64,22 @@ def find_lattice(values: Float64, mantissa_bits: int) -> Lattice | None:
         for scale, of in ((in_rows, "each row"), (largest, "each tensor")):
             if (cells := _short(values, scale / end, bits, exponent, error)) is not None:
                 return Lattice(f"{name} with one scale for {of}", *cells)
-    return None
+    if (table := find_table(values, error, UNEVEN)) is not None:
+        return Lattice(*table)
+    return _few_numbers(values, mantissa_bits)
+
+
+def _few_numbers(values: Float64, mantissa_bits: int) -> Lattice | None:
+    """Few numbers of an unknown kind; about as wide as a step is then what 16 numbers leave between a group's ends."""
+    width = few_in_groups(values, mantissa_bits)
+    if width is None and not one_quotient(values, mantissa_bits):
+        return None
+    name = f"few numbers in each {width} values" if width else "few numbers, but for factors or the order of columns"
+    groups = in_groups(values, width or QUOTIENTS)
+    groups = values if groups is None else groups
+    step = (groups.max(axis=1, keepdims=True) - groups.min(axis=1, keepdims=True)) / (15 if width else 7)
+    half = np.broadcast_to(step / 2, groups.shape).reshape(values.shape)
+    return Lattice(name, values - half, values + half, known=False)
 
 
 def _of(block: int | None) -> str:

@@ -9,10 +9,12 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import median
 from typing import TypedDict
 
 from modelprov.forensics.judging.decision import Decision
-from modelprov.forensics.judging.verdict import of_packed_numbers, parent_rounded, pointing_elsewhere
+from modelprov.forensics.judging.few_bits import NEAR
+from modelprov.forensics.judging.verdict import pointing_elsewhere
 from modelprov.forensics.results import Beyond, LayerShare, Likeness
 from modelprov.forensics.search import beyond as measured
 from modelprov.forensics.thresholds import (
@@ -22,8 +24,8 @@ from modelprov.forensics.thresholds import (
     LIKE_TENSORS,
     LOW_RANK_TENSORS,
     MIXED_STEPS,
-    NEARLY_ALL,
     SAME_STEPS,
+    WITHIN_STEPS,
 )
 
 HARDLY = "hardly more than rounding is left, or the model has nothing of its own"
@@ -76,48 +78,17 @@ def describe_beyond(
 
 
 def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str]) -> Decision:
-    """What is said of a suspect whose rest was looked at: near one parent, a copy of it, rounded, or like a candidate.
+    """What is said of a suspect whose rest was looked at and is like a candidate.
 
     Where nothing was settled, the candidate that may settle it is named. `labels` of suspect and parents.
     """
     if beyond is None:
         return decision
-    alone = decision.rule == "shared-direction" and len(beyond.same_steps) == 1  # few steps may hide the shares
     if decision.rule in ("shared-direction", "two-directions") and beyond.named:
         return replace(decision, reason=f"{decision.reason}; {_pointing(beyond, 'what is left beyond the parents')}")
-    if decision.rule not in ("near-one-parent", "near-copy") and not alone:
-        return decision
-    if beyond.same_steps and beyond.lattice_matrices + beyond.as_stored >= NEARLY_ALL * beyond.matrices:
-        rest = f", and {beyond.as_stored} others hold its numbers as they are" if beyond.as_stored else ""
-        return parent_rounded(
-            list(labels).index(beyond.same_steps[0]),
-            f"in {beyond.lattice} those of {beyond.same_steps[0]} are the same in {beyond.lattice_matrices} of "
-            f"{beyond.matrices} matrices read{rest}",
-        )
-    if not alone and (hidden := _hidden_by_rounding(beyond, labels)):
-        return of_packed_numbers(hidden, decision.parent)
-    if beyond.named and decision.parent and not alone:
+    if decision.rule in NEAR and beyond.named and decision.parent:
         return pointing_elsewhere(decision.parent, _pointing(beyond, f"what it has beyond {labels[decision.parent]}"))
     return decision
-
-
-def _hidden_by_rounding(beyond: Beyond, labels: Sequence[str]) -> str:
-    """Why coarse numbers allow no all-clear beside a parent: a mixture rounds to them, or a copy otherwise rounded."""
-    where = (
-        f"its values are rounded to {beyond.lattice} in {beyond.lattice_matrices} of {beyond.matrices} matrices read"
-    )
-    if beyond.mixture_same_steps:
-        return f"{where}, and those of a mixture of {' and '.join(labels[1:])} round to the same"
-    if (
-        beyond.lattice
-        and beyond.as_stored
-        and beyond.lattice_matrices + beyond.as_stored >= NEARLY_ALL * beyond.matrices
-    ):
-        return (
-            f"{where}, and the others are a parent's, bit for bit: a copy whose roundings were corrected, or a mixture "
-            "with little of another, looks like this"
-        )
-    return ""
 
 
 def _pointing(beyond: Beyond, rest: str) -> str:
@@ -130,6 +101,7 @@ class _Rounded(TypedDict, total=False):
     lattice: str
     lattice_matrices: int
     same_steps: tuple[str, ...]
+    within_steps: tuple[str, ...]
     as_stored: int
     mixture_same_steps: bool
 
@@ -141,6 +113,7 @@ def _rounded(matrices: Sequence[measured.Left], parents: Sequence[str]) -> _Roun
     """
     names = Counter(one.lattice for one in matrices if one.lattice is not None)
     own = [one.within for one in matrices if one.lattice is not None]
+    steps = [one.steps for one in matrices if one.lattice is not None]
     kept = [one for one in matrices if one.lattice is None and any(one.same)]
     if len(own) < max(LIKE_TENSORS, HALF * (len(matrices) - len(kept))):
         return {}
@@ -150,6 +123,11 @@ def _rounded(matrices: Sequence[measured.Left], parents: Sequence[str]) -> _Roun
         "lattice": " and ".join(name for name, _ in names.most_common()),
         "lattice_matrices": len(own),
         "same_steps": same,
+        "within_steps": tuple(
+            label
+            for label, sizes in zip(parents, zip(*steps, strict=True), strict=False)
+            if median(sizes) <= WITHIN_STEPS
+        ),
         "as_stored": max(sum(one.same[list(parents).index(label)] for one in kept) for label in same or parents),
         "mixture_same_steps": mixture >= MIXED_STEPS and len(parents) > 1 and not same,
     }

@@ -15,6 +15,7 @@ from modelprov.forensics.judging import rows, stacked, wording
 from modelprov.forensics.judging.beyond import in_view_of
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts, PairedUnits
+from modelprov.forensics.judging.few_bits import in_few_bits
 from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather, whole_rows
 from modelprov.forensics.judging.named_method import (
     claim,
@@ -146,7 +147,7 @@ def collect(
         )
     whole = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
     beyond = left() if left is not None and kin and not whole else None
-    decision = in_view_of(decision, beyond, table.labels)
+    decision = in_view_of(in_few_bits(decision, facts.packed, beyond, table.labels), beyond, table.labels)
     verdict = wording.verdict(
         decision, facts, mix, remade, after, table.labels, tuple(_control(label, found) for label, found in controls)
     )

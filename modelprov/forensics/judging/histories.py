@@ -19,6 +19,7 @@ from modelprov.forensics.results import History
 DATES = "dates and digests of both files, from whoever stored or published them first"
 LOGS = "the log and the stored checkpoints of that training"
 RECIPE = "the merge config and its receipt, with the digests of the models that went in"
+BEFORE = "the weights as they were before they were quantised"
 NAMED = "that model, named as a further parent"
 COPIED = (
     History(history="{suspect} was copied from {parent}", settled_by=DATES),
@@ -102,15 +103,16 @@ FITTING: Final = MappingProxyType({
         History(history="{suspect} is {parent}, stored in fewer bits and unpacked again", settled_by=DATES),
         History(history="{parent} was made from {suspect}, with something between its steps", settled_by=DATES),
         History(history="both were rounded from a third, more finely stored model", settled_by=NAMED),
-        History(history="{suspect} is a near relative of {parent}, and what they differ in was lost in rounding",
-                settled_by="the weights as they were before they were rounded"),
+        History(history="{suspect} is a sibling, a finetune or another near relative of {parent}, and what they differ "
+                "in was lost in rounding", settled_by=BEFORE),
     ),
     "quantised": (
         History(history="a merge of {parents}, quantised, or with a quantised parent",
-                settled_by="the weights as they were before they were quantised: a recipe gives every bit of them"),
+                settled_by=BEFORE + ": a recipe gives every bit of them"),
         History(history="training, adapters or averages that lead to the same numbers but for the steps",
-                settled_by="the weights as they were before they were quantised"),
-        History(history="a stage or a sibling of a parent, quantised; nothing was merged", settled_by=LOGS),
+                settled_by=BEFORE),
+        History(history="a stage, a sibling or a finetune of a parent, quantised; nothing was merged", settled_by=LOGS),
+        History(history="{parent} itself, quantised, its roundings corrected (GPTQ, AWQ) or drawn", settled_by=BEFORE),
     ),
     "near-copy": (
         History(history="{suspect} was copied from {parent}, and rounded, scaled or given noise", settled_by=DATES),
@@ -208,6 +210,8 @@ def histories(decision: Decision, facts: Facts, labels: Sequence[str]) -> tuple[
         fitting = (*fitting, VECTORS)
     if decision.rule == "near-one-parent" and len(labels) == 2:
         fitting = (*fitting[:3], ONE_PARENT, *fitting[4:])
+    if decision.rule == "quantised" and len(labels) == 2:
+        fitting = (ONE_PARENT, *fitting[1:])
     names = {
         "suspect": labels[0],
         "parent": labels[decision.parent or 1],

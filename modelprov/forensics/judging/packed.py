@@ -17,16 +17,12 @@ from modelprov.checkpoints.layouts.components import component_of
 from modelprov.checkpoints.types import Checkpoint, Packing, is_decisive
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.judging.few_bits import UNBOUNDED
 from modelprov.forensics.judging.verdict import made_from_it, of_packed_numbers
 from modelprov.forensics.results import LeastSquares, Mixing, VerdictClass
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.fits import Exact, Fits
 from modelprov.forensics.thresholds import CERTAIN, KNOWN
-
-UNBOUNDED = (
-    "its numbers are not known to be the nearest to what they were made from, so that nothing bounds what was there: "
-    "no share is given"
-)
 
 
 def packing_of(checkpoint: Checkpoint) -> Packing | None:
@@ -89,11 +85,6 @@ def in_view_of_packing(decision: Decision, facts: Facts, labels: Sequence[str]) 
     if not any(facts.packed):
         return decision
     suspect, *parents = facts.packed
-    if suspect is not None and not suspect.nearest and decision.rule in ("near-one-parent", "near-copy"):
-        return of_packed_numbers(
-            f"in {suspect.format} {UNBOUNDED}, and a copy, or a mixture with little of another, looks like this",
-            decision.parent or 1,
-        )
     if decision.rule == "near-one-parent" and (hidden := _blurred(facts, decision)):
         form = parents[hidden - 1]
         assert form is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modelprov.checkpoints.formats.dtypes import DType, round_to
+from modelprov.checkpoints.formats.dtypes import DType, Float64, round_to
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.types import Alignment, Checkpoint, Component
 from modelprov.forensics.estimators.lattice import Lattice, find_lattice
@@ -31,8 +32,9 @@ class Left:
 
     `changed` whether that is clearly more than rounding; `rank` of the change, None if it is no low one, and `ranked`
     whether a rank was looked for. `lattice` names the few numbers that the suspect's values are, if they are; `within`
-    is then the share of each parent's values, and of the best mixture's, that would be rounded to them. `same`: whether
-    the values are each parent's as they stand.
+    is then the share of each parent's values, and of the best mixture's, that would be rounded to them, and `steps` how
+    far each parent's values are from the suspect's, root mean squares over the cells' width. `same`: whether the values
+    are each parent's as they stand.
     """
 
     kind: str
@@ -44,6 +46,7 @@ class Left:
     ranked: bool
     lattice: str | None = None
     within: tuple[float, ...] = ()
+    steps: tuple[float, ...] = ()
     same: tuple[bool, ...] = ()
 
 
@@ -90,7 +93,8 @@ def _left(matrix: Matrix) -> Left:
     """What is left in one matrix."""
     tensor, lattice = matrix.tensor, _lattice(matrix)
     own = lattice is None or matrix.bounds is not None
-    found = residual(matrix.values, matrix.widths if own or lattice is None else lattice.upper - lattice.lower)
+    widths = matrix.widths if own or lattice is None else lattice.upper - lattice.lower
+    found = residual(matrix.values, widths)
     mixtures = (*matrix.values[1:], matrix.values[0] - found.left)
     rows = matrix.values.shape[1]
     ranked = found.changed and tensor.component not in BY_TOKEN and rows >= min(tensor.shape[0], LOW_RANK_ROWS)
@@ -99,8 +103,15 @@ def _left(matrix: Matrix) -> Left:
         rank_of(found) if ranked else None, ranked,
         None if lattice is None else lattice.name,
         () if lattice is None else tuple(map(lattice.share_within, mixtures)),
+        () if lattice is None else _in_steps(matrix.values, widths),
         tuple(np.array_equal(matrix.values[0], parent) for parent in matrix.values[1:]),
     )  # fmt: skip
+
+
+def _in_steps(values: Float64, widths: Float64) -> tuple[float, ...]:
+    """How far each parent of `values` [1 + k, rows, columns] is from the suspect: root mean squares, over a width's."""
+    width = float(np.linalg.norm(widths))
+    return tuple(float(np.linalg.norm(parent - values[0])) / width if width else math.inf for parent in values[1:])
 
 
 def _lattice(matrix: Matrix) -> Lattice | None:
@@ -108,14 +119,14 @@ def _lattice(matrix: Matrix) -> Lattice | None:
     if matrix.bounds is not None and matrix.packing is not None:
         lower, upper = (np.where(np.isnan(bound), end, bound) for bound, end in zip(matrix.bounds, ENDS, strict=True))
         return Lattice(matrix.packing, lower, upper)
-    values = matrix.values[0]
-    return find_lattice(values, (DType.BF16 if _coarse(matrix) else matrix.format).mantissa_bits)
+    shown = next((dtype for dtype in (DType.BF16, DType.F16) if _are_of(matrix, dtype)), matrix.format)
+    return find_lattice(matrix.values[0], shown.mantissa_bits)
 
 
-def _coarse(matrix: Matrix) -> bool:
-    """Whether all of the suspect's values are numbers of bf16; a few of most others show that they are not."""
-    return matrix.format is DType.BF16 or all(
-        bool((round_to(rows, DType.BF16) == rows).all()) for rows in (matrix.values[0][:1], matrix.values[0])
+def _are_of(matrix: Matrix, dtype: DType) -> bool:
+    """Whether all of the suspect's values are numbers of a format; a few of most others show that they are not."""
+    return matrix.format is dtype or all(
+        bool((round_to(rows, dtype) == rows).all()) for rows in (matrix.values[0][:1], matrix.values[0])
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from modelprov.forensics.judging.beyond import in_view_of
 from modelprov.forensics.judging.decision import inconclusive
+from modelprov.forensics.judging.few_bits import in_few_bits
 from modelprov.forensics.results import Beyond
 
 OPEN = inconclusive("shared-direction", "the parents differ too little for their shares to be known")
@@ -19,5 +19,5 @@ def test_one_parent_with_the_same_steps_everywhere_is_named(
     same_steps: tuple[str, ...], matrices: int, rule: str
 ) -> None:
     beyond = Beyond(matrices=matrices, changed=0, lattice="int4", lattice_matrices=20, same_steps=same_steps)
-    found = in_view_of(OPEN, beyond, ("S", "P1", "P2"))
+    found = in_few_bits(OPEN, (), beyond, ("S", "P1", "P2"))
     assert (str(found.class_), found.rule) == ("inconclusive", rule)
