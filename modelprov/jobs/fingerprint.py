@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelprov.called import called
-from modelprov.checkpoints.fingerprint_file import Contents, fingerprint_bytes
+from modelprov.checkpoints.fingerprint_contents import Contents
+from modelprov.checkpoints.fingerprint_file import fingerprint_bytes
 from modelprov.checkpoints.layouts.files import FINGERPRINT
 from modelprov.checkpoints.remote.locations import OnHub, parse
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, TensorRef
