@@ -200,7 +200,7 @@ def _checked(manifest: Manifest, parts: Mapping[str, bytes], digest: str, label:
         starts,
         stops,
         {(name, side): sizes[ends[i] : ends[i + 1]] for i, (name, side, _) in enumerate(manifest.sizes)},
-        len(data) / stored if stored else 0.0,
+        (len(data) + len(parts.get("embeddings", b""))) / stored if stored else 0.0,
         manifest.seed,
         manifest.run,
         manifest.tokenizer,

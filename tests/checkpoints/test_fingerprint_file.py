@@ -55,7 +55,7 @@ def test_what_is_written_is_read(contents: Contents, tmp_path: Path) -> None:
     assert opened.label == "a"
     assert opened.config == {"vocab_size": 7}
     assert opened.fingerprint is not None
-    assert opened.fingerprint.share == pytest.approx(144 / (4 * 16 * 16 * 4))
+    assert opened.fingerprint.share == pytest.approx((144 + 16) / (4 * 16 * 16 * 4))  # blocks and embeddings
     assert len(opened.fingerprint.starts) == 2  # two blocks touch
     assert opened.fingerprint.sizes["model.layers.0.mlp.up_proj.weight", "rows"].tolist() == list(range(16))
     rows, overlaps = opened.fingerprint.rows, opened.fingerprint.overlaps
