@@ -10,63 +10,30 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import ValidationError
 
+from modelprov.checkpoints.fingerprint_contents import Contents, Int64, Manifest, Rows
+from modelprov.checkpoints.formats.dtypes import DType, decode, finite_or_zero
 from modelprov.checkpoints.header import LENGTH_BYTES, MAX_HEADER_BYTES, Header, header_of, read_headers
 from modelprov.checkpoints.sources.held import HeldBytes
 from modelprov.checkpoints.sources.interface import Source
-from modelprov.checkpoints.types import Checkpoint, Fingerprint, RefusedTensor, TensorRef
+from modelprov.checkpoints.types import Checkpoint, Fingerprint, Overlaps, RefusedTensor, TensorRef, TokenRows
 from modelprov.checkpoints.writing import Held, header
 from modelprov.errors import InvalidFingerprintError, InvalidHeaderError, UnsupportedFormatError
 from modelprov.foreign.json_text import JsonError, parse_json
-from modelprov.records import Frozen
 
-KIND, VERSION = "modelprov fingerprint", "2"  # 1 had places of its own in every layer
+KIND, VERSION = "modelprov fingerprint", "3"
+PARTS = {
+    "2": ("blocks", "sizes", "headers", "weights"),
+    "3": ("blocks", "sizes", "headers", "weights", "embeddings", "overlaps"),
+}
+"""The tensors of each version that is read, in the order of their digest; 1 had places of its own in every layer."""
 LARGEST = 1 << 30  # bytes of a file that are read into memory
 AGAIN = "Download it again, or make it anew: `modelprov fingerprint MODEL -o FILE.mpf`."
 PLACES = 1 << 60  # bytes of a checkpoint, beyond any disk
-
-Int64 = npt.NDArray[np.int64]
-Sizes = Mapping[tuple[str, str], npt.NDArray[np.float64]]
-
-
-class Manifest(Frozen):
-    """What a fingerprint says of itself: of `shards` name and size, of `sizes` tensor, side and count."""
-
-    name: str
-    revision: str | None
-    seed: int
-    run: int
-    shards: tuple[tuple[str, int], ...]
-    header_bytes: tuple[int, ...]
-    sizes: tuple[tuple[str, str, int], ...]
-    config: dict[str, Any] | None
-    tokenizer: str | None
-
-
-@dataclass(frozen=True, eq=False)
-class Contents:
-    """What a fingerprint is made of: `blocks` int64 [b, 3] are shard, first byte, bytes; `weights` theirs, in order.
-
-    The blocks are sorted and do not overlap.
-    """
-
-    name: str
-    revision: str | None
-    seed: int
-    run: int
-    shards: Sequence[tuple[str, int]]
-    headers: Sequence[bytes]
-    blocks: Int64
-    weights: bytes
-    sizes: Sizes
-    config: Mapping[str, Any] | None
-    tokenizer: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +81,8 @@ def _other_format(checkpoint: Checkpoint) -> UnsupportedFormatError:
 def fingerprint_bytes(of: Contents) -> bytes:
     """The file: the same bytes for the same contents (with the same version of zlib)."""
     sizes = np.concatenate([*of.sizes.values(), np.zeros(0)]).astype("<f8")
+    rows = of.rows or Rows((), "numbers", DType.F32, 0, b"")
+    overlaps = of.overlaps or Overlaps((), 1, np.zeros((0, 0), np.float32))
     manifest = Manifest(
         name=of.name,
         revision=of.revision,
@@ -124,6 +93,10 @@ def fingerprint_bytes(of: Contents) -> bytes:
         sizes=tuple((name, side, len(values)) for (name, side), values in of.sizes.items()),
         config=None if of.config is None else dict(of.config),
         tokenizer=of.tokenizer,
+        tokens=rows.tokens,
+        tokens_by=rows.by,
+        overlaps=overlaps.names,
+        head_width=overlaps.head_width,
     )
     said = json.dumps(manifest.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     headers = zlib.compress(b"".join(of.headers), 9)
@@ -132,6 +105,8 @@ def fingerprint_bytes(of: Contents) -> bytes:
         Held("sizes", "F64", sizes.shape, sizes.tobytes()),
         Held("headers", "U8", (len(headers),), headers),
         Held("weights", "U8", (len(of.weights),), of.weights),
+        Held("embeddings", rows.dtype, (len(rows.tokens), rows.width), rows.data),
+        Held("overlaps", "F32", overlaps.table.shape, overlaps.table.astype("<f4").tobytes()),
     ]
     digest = _digest(said, [tensor.data for tensor in tensors])
     metadata = {"kind": KIND, "version": VERSION, "sha256": digest, "manifest": said}
@@ -152,32 +127,37 @@ def read_fingerprint(source: Source, label: str) -> Opened:
         raise InvalidFingerprintError(f"{place} is no fingerprint: {error.message}", AGAIN) from error
     if outer.metadata.get("kind") != KIND:
         raise InvalidFingerprintError(f"{place} is a safetensors file, but no fingerprint", AGAIN)
-    if outer.metadata.get("version") != VERSION:
+    if outer.metadata.get("version") not in PARTS:
         raise InvalidFingerprintError(
             f"{place} is a fingerprint of version {outer.metadata.get('version', '')[:20]!r}; this modelprov reads "
-            f"version {VERSION}",
+            f"versions {' and '.join(PARTS)}",
             "Make it anew with this version, or use the one that wrote it.",
         )
     parts = _parts(source, outer, place)
     manifest = _manifest(outer.metadata, parts, place)
-    return _checked(manifest, parts, outer.metadata["sha256"], label, place)
+    opened = _checked(manifest, parts, outer.metadata["sha256"], label, place)
+    if "embeddings" not in parts:
+        return opened
+    rows, overlaps = _rows(manifest, outer, parts, place), _overlaps(manifest, parts, place)
+    return replace(opened, fingerprint=replace(opened.fingerprint, rows=rows, overlaps=overlaps))
 
 
 def _parts(source: Source, outer: Header, place: str) -> dict[str, bytes]:
-    """The bytes of the four tensors by name."""
+    """The bytes of the tensors by name, in the order of their digest."""
+    names = PARTS[outer.metadata["version"]]
     stored: dict[str, TensorRef | RefusedTensor] = {each.name: each for each in outer.tensors}
     stored |= {each.name: each for each in outer.refused}
-    if stored.keys() != {"blocks", "sizes", "headers", "weights"}:
+    if stored.keys() != set(names):
         raise InvalidFingerprintError(f"{place} has other parts than a fingerprint", AGAIN)
-    ranges = [(0, each.start, each.stop) for each in stored.values()]
+    ranges = [(0, stored[name].start, stored[name].stop) for name in names]
     pieces = dict(source.read_ranges(ranges))
     source.close()
-    return {name: bytes(pieces[number]) for number, name in enumerate(stored)}
+    return {name: bytes(pieces[number]) for number, name in enumerate(names)}
 
 
 def _manifest(metadata: Mapping[str, str], parts: Mapping[str, bytes], place: str) -> Manifest:
     said = metadata.get("manifest", "")
-    own = _digest(said, [parts[name] for name in ("blocks", "sizes", "headers", "weights")])
+    own = _digest(said, list(parts.values()))
     if metadata.get("sha256") != own:
         raise InvalidFingerprintError(f"{place} is not what was written: its digest is another one", AGAIN)
     try:
@@ -220,12 +200,33 @@ def _checked(manifest: Manifest, parts: Mapping[str, bytes], digest: str, label:
         starts,
         stops,
         {(name, side): sizes[ends[i] : ends[i + 1]] for i, (name, side, _) in enumerate(manifest.sizes)},
-        len(data) / stored if stored else 0.0,
+        (len(data) + len(parts.get("embeddings", b""))) / stored if stored else 0.0,
         manifest.seed,
         manifest.run,
         manifest.tokenizer,
     )
     return Opened(manifest, headers, source, fingerprint)
+
+
+def _rows(manifest: Manifest, outer: Header, parts: Mapping[str, bytes], place: str) -> TokenRows | None:
+    """The embeddings of the tokens that the manifest names; what is not finite is 0."""
+    stored = next((each for each in outer.tensors if each.name == "embeddings"), None)
+    tokens = manifest.tokens
+    if stored is None or len(stored.shape) != 2 or stored.shape[0] != len(tokens) or len(set(tokens)) < len(tokens):
+        raise InvalidFingerprintError(f"{place} names other tokens than it holds embeddings of", AGAIN)
+    if not tokens:
+        return None
+    values = decode(np.frombuffer(parts["embeddings"], np.uint8), stored.dtype).reshape(stored.shape)
+    return TokenRows(tokens, manifest.tokens_by, finite_or_zero(values).astype(np.float32))
+
+
+def _overlaps(manifest: Manifest, parts: Mapping[str, bytes], place: str) -> Overlaps | None:
+    """The table of the matrices that the manifest names."""
+    table, names = np.frombuffer(parts["overlaps"], "<f4").astype(np.float32), manifest.overlaps
+    sound = table.size == len(names) ** 2 and np.isfinite(table).all() and len(set(names)) == len(names)
+    if not sound or manifest.head_width < 1:
+        raise InvalidFingerprintError(f"{place} names other matrices than it holds overlaps of", AGAIN)
+    return Overlaps(names, manifest.head_width, table.reshape(len(names), -1)) if names else None
 
 
 def _places(blocks: Int64, begins: Int64, weights: int, place: str) -> tuple[Int64, Int64]:

@@ -10,7 +10,14 @@ from modelprov.checkpoints.files import unreadable
 from modelprov.checkpoints.homes import Home, LocalHome
 from modelprov.checkpoints.remote.locations import InBucket, OnHub, OnWeb, is_remote, parse, shown
 from modelprov.checkpoints.shards import shards_of
-from modelprov.errors import CheckpointNotFoundError, MissingShardError, OfflineError, RemoteError
+from modelprov.errors import (
+    CheckpointNotFoundError,
+    MissingShardError,
+    OfflineError,
+    PrivateError,
+    RemoteError,
+    RemoteNotFoundError,
+)
 
 
 def located(location: str, near: bool) -> tuple[Home, str | None]:
@@ -35,18 +42,20 @@ def located(location: str, near: bool) -> tuple[Home, str | None]:
             raise
         missing = error
     try:
-        return _remote(meant)
+        return _remote(meant, contact_tries=1)  # perhaps a path that was mistyped: nobody waits for tries at that
     except OfflineError as error:
         raise missing from error
     except RemoteError as error:
-        here = f"{location!r} is no path here, and not in the local Hugging Face cache"
-        raise type(error)(f"{here}; on the Hub: {error.message}", error.advice) from error
+        here = f"{location!r}: no such folder is here, nor in the local Hugging Face cache"
+        unknown = isinstance(error, RemoteNotFoundError | PrivateError) and "@" not in location
+        hub = "and the Hub has no such repository, or it is private" if unknown else f"on the Hub: {error.message}"
+        raise type(error)(f"{here}; {hub}", error.advice) from error
 
 
-def _remote(meant: OnHub | OnWeb | InBucket) -> tuple[Home, str | None]:
+def _remote(meant: OnHub | OnWeb | InBucket, **settings: int) -> tuple[Home, str | None]:
     from modelprov.checkpoints.remote.door import remote_home  # HTTP is loaded when something is elsewhere
 
-    return remote_home(meant)
+    return remote_home(meant, **settings)
 
 
 def path_here(location: str) -> Path | None:

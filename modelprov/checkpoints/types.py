@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -91,13 +91,36 @@ class RefusedTensor:
 
 
 @dataclass(frozen=True, eq=False)
+class TokenRows:
+    """Embeddings of some `tokens`, known `by` their strings or the numbers of their rows: `values` float32 [n, d]."""
+
+    tokens: tuple[str, ...]
+    by: Literal["strings", "numbers"]
+    values: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Overlaps:
+    """How much the row spaces of every two of a model's matrices overlap in the residual stream, beyond chance.
+
+    `names` are canonical; `table` float32 [k, k] is 0 by chance alone, with a standard error of 1. Rows of attention
+    were taken together by `head_width` (`forensics/search/coordinates/overlaps.py`).
+    """
+
+    names: tuple[str, ...]
+    head_width: int
+    table: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
 class Fingerprint:
     """What is there of a checkpoint of which only some blocks are: the `share` of its elements, 0 to 1, and profiles.
 
     `starts`, `stops` int64 [b]: the bytes that are there, as places in all shards laid one after the other, `begins`
     where each shard begins there; sorted, and apart from each other. `sizes`: sums of squares of the rows and columns
     of some whole matrices by canonical name and side, float64 [n]. `seed` and `run` (elements of a block) chose the
-    places; `tokenizer` is the SHA-256 of its file, where the model has one.
+    places; `tokenizer` is the SHA-256 of its file, where the model has one. `rows` and `overlaps` are None where it
+    holds none, as in files of version 2.
     """
 
     begins: npt.NDArray[np.int64]
@@ -108,6 +131,8 @@ class Fingerprint:
     seed: int
     run: int
     tokenizer: str | None = None
+    rows: TokenRows | None = None
+    overlaps: Overlaps | None = None
 
 
 @dataclass(frozen=True, slots=True)

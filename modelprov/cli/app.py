@@ -21,6 +21,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from modelprov import __version__
 from modelprov.called import spelt
+from modelprov.cli.closed_pipe import leave_quietly, told_of_broken_pipes
 from modelprov.cli.given import GivenCommand
 
 if TYPE_CHECKING:
@@ -60,6 +61,16 @@ class Commands(TyperGroup):
         """Run the command; what it says of arguments, it says of options."""
         with spelt(option_called):
             return super().main(*words, **named)
+
+    def make_context(self, *words: Any, **named: Any) -> Context:
+        """Read the words of the command; some options print at once."""
+        with told_of_broken_pipes():
+            return super().make_context(*words, **named)
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run the command."""
+        with told_of_broken_pipes():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002
         """Every command."""
@@ -120,7 +131,10 @@ def prepare_help() -> None:
         setattr(module, unused[name], type(unused[name], (), {}))
     sys.modules.update(standing_in)
     try:
+        import rich.console
         import typer.rich_utils  # noqa: F401
+
+        rich.console.Console.on_broken_pipe = lambda _: leave_quietly()  # type: ignore[assignment]  # help's own
     finally:
         for name in standing_in:
             del sys.modules[name]

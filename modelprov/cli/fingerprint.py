@@ -13,8 +13,9 @@ def fingerprint(
 ) -> None:  # fmt: skip
     """Take the fingerprint of a model: a file of a few MB that `compare` and `inspect` take in the model's place.
 
-    It holds exact blocks of the weights at places that the seed, names and shapes choose, and sizes of rows and
-    columns. What is concluded from it is concluded of these blocks. Says in numbers what whoever has it learns.
+    It holds exact blocks of the weights at places that the seed, names and shapes choose, embeddings of tokens that
+    most vocabularies share, sizes of rows and columns, and how matrices overlap. What is concluded from it is concluded
+    of these. Says in numbers what whoever has it learns.
 
     Examples:
       modelprov fingerprint org/name -o name.mpf

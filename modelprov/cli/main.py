@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import os
-import signal
 import sys
-import threading
 import traceback
 from typing import NoReturn
 
 from modelprov.cli.app import app, prepare_help
+from modelprov.cli.closed_pipe import leave_quietly
 from modelprov.cli.terminal import terminal
 from modelprov.errors import CouldNotJudgeError, InterruptedRunError, ModelprovError, UnreadableFileError
 from modelprov.foreign.shown import clean
@@ -20,6 +19,17 @@ STOPPED = InterruptedRunError.exit_code
 
 
 def main() -> NoReturn:
+    """Run the command; a reader that has left ends it quietly, whatever else would have been its status."""
+    try:
+        try:
+            _run()
+        finally:
+            sys.stdout.flush()  # here, and not when the interpreter ends, where nobody could say what it means
+    except BrokenPipeError:
+        leave_quietly()
+
+
+def _run() -> NoReturn:
     """Run the command; every expected failure ends in one message that says what to do next."""
     # Before numpy is imported: the estimators' small products run faster without BLAS threads beside our own.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -52,12 +62,10 @@ def main() -> NoReturn:
 
 
 def _prepare_process() -> None:
-    """Die of a closed pipe (`| head`) as other programs do: status 141, which is no verdict; and never die silently.
+    """Never die silently.
 
     A mapped shard that is cut short at the wrong moment ends any program with SIGBUS: then at least say where.
     """
-    if hasattr(signal, "SIGPIPE") and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):  # no standard error to write to
         faulthandler.enable()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 
 from modelprov.cli.options import serve as options
@@ -54,8 +53,6 @@ def serve(
         say("warning: whoever reaches this address can read the reports on the page and start runs; it has no password")
     if open_it:
         _open(address)
-    if hasattr(signal, "SIGPIPE"):  # a browser that hangs up must not end the server
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     server = uvicorn.Server(uvicorn.Config(made, log_level="warning", server_header=False, limit_concurrency=64))
     try:
         server.run(sockets=[listening])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from modelprov.cli.closed_pipe import leave_quietly
 from modelprov.errors import UsageError
 from modelprov.foreign.shown import clean
 
@@ -35,6 +36,10 @@ def terminal(*, error: bool = False, wrap: bool = True) -> Console:
                     yield segment
                 else:
                     yield Segment(clean(segment.text, WHITE), segment.style)
+
+        def on_broken_pipe(self) -> None:
+            """Leave as `| head` asks; Rich would with 1, a finding."""
+            leave_quietly()
 
     return Plain(stderr=error, markup=False, emoji=False, highlight=False, soft_wrap=not wrap)
 

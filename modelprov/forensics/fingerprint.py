@@ -1,4 +1,4 @@
-"""Makes fingerprints: some blocks of a model's weights, and sizes of rows and columns. Compares nothing.
+"""Makes fingerprints: some blocks of a model's weights, and what no coordinates change. Compares nothing.
 
 What a fingerprint is for, and what it gives away, is in `docs/fingerprints.md`.
 """
@@ -12,14 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from modelprov.checkpoints.fingerprint_file import Contents, Sizes, header_texts
+from modelprov.checkpoints.fingerprint_contents import Contents, Rows, Sizes
+from modelprov.checkpoints.fingerprint_file import header_texts
 from modelprov.checkpoints.layouts.alignment import align
+from modelprov.checkpoints.layouts.decoder import decoder_of
 from modelprov.checkpoints.layouts.quantised import refuse_decoded, refuse_packed
 from modelprov.checkpoints.layouts.side_files import VOCABULARY
 from modelprov.checkpoints.plan import Int64
-from modelprov.checkpoints.types import Alignment, Checkpoint
+from modelprov.checkpoints.types import Alignment, Checkpoint, Overlaps
 from modelprov.errors import CouldNotJudgeError, ModelprovError, UsageError
 from modelprov.forensics.sampling.blocks import RUN, choose_blocks
+from modelprov.forensics.search.coordinates.overlaps import choose, overlaps
+from modelprov.forensics.search.coordinates.token_rows import choose_rows
 from modelprov.forensics.search.profiles import BY_TOKEN, sizes_of, telling
 from modelprov.progress import SILENT, Progress
 from modelprov.recipes.tensor_groups import kind_of
@@ -28,6 +32,7 @@ SMALLEST, USUAL = 256 << 10, 4 << 20
 """Bytes of blocks, where no size is asked for: of small models a hundredth, within these bounds."""
 SHARE = 100
 SIZES_SHARE = 4  # at most so many times fewer bytes of sizes than of blocks
+ROWS_SHARE = 2  # the same, of embeddings of shared tokens
 ALIKE = 4  # matrices of one kind in one layer
 SIZES_ELEMENTS = 1 << 27  # of whole matrices that are read for them
 LARGEST_TOKENIZER = 256 << 20
@@ -68,6 +73,7 @@ def take(checkpoint: Checkpoint, name: str, size: int | None, seed: int, progres
         pieces[number] = bytes(piece)
         progress.advance(len(piece))
     sizes = _sizes(alignment, seed, wanted // SIZES_SHARE, progress)
+    rows, overlap = _frame_free(checkpoint, seed, wanted // ROWS_SHARE, progress)
     checkpoint.source.check_unchanged()
     return Contents(
         name=name,
@@ -81,6 +87,8 @@ def take(checkpoint: Checkpoint, name: str, size: int | None, seed: int, progres
         sizes=sizes,
         config=_config(checkpoint.config),
         tokenizer=_tokenizer(checkpoint),
+        rows=rows,
+        overlaps=overlap,
     )
 
 
@@ -135,6 +143,19 @@ def _chosen(alignment: Alignment, seed: int, size: int) -> list[int]:
                 kinds[kind] += 1
                 here, unread, left = here - tensor.count, unread - tensor.count, left - cost
     return sorted(chosen)
+
+
+def _frame_free(
+    checkpoint: Checkpoint, seed: int, size: int, progress: Progress
+) -> tuple[Rows | None, Overlaps | None]:
+    """What no coordinates change: embeddings of shared tokens, at most `size` bytes, and how matrices overlap."""
+    decoder = decoder_of(checkpoint)
+    if decoder is None:
+        return None, None
+    names = choose(decoder, seed)
+    views = [decoder.places[name].view for name in names]
+    progress.stage("measuring how matrices overlap", sum(view.count * view.ref.dtype.size for view in views))
+    return choose_rows(decoder, size, seed), overlaps(decoder, names, decoder.head_width or 1, progress.advance)
 
 
 def _config(config: Mapping[str, Any] | None) -> dict[str, Any] | None:

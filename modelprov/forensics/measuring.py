@@ -184,7 +184,12 @@ def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Re
     progress.stage("looking for the same sizes of rows and columns in another order", size)
     sizes = resemblance(alignment, chosen, progress.advance)
     if partial(alignment.checkpoints):  # heads are matrices, of which a fingerprint holds blocks
-        return with_layers(sizes, by_layer(alignment.checkpoints[0], alignment.checkpoints[1:], progress.advance))
+        from modelprov.forensics.search.coordinates.frame_free import frame_free
+
+        suspect, *others = alignment.checkpoints
+        sizes = with_layers(sizes, by_layer(suspect, others, progress.advance))
+        progress.stage("comparing what no coordinates change")
+        return replace(sizes, frame_free=frame_free(suspect, others, progress.advance))
     from modelprov.forensics.search.coordinates.head_spectra import heads_alike
 
     progress.stage("looking for the same heads of attention in other coordinates")

@@ -91,6 +91,13 @@ BEYOND_CHANCE = 1e-6  # chance of so many profiles as rare as the least rare of 
 HEADS_CLOSER = 0.5  # of the distance between heads of one model, below which a parent's head is the suspect's
 HEADS_ALIKE = 0.25  # of the heads: trained strangers have at most 0.06, descendants 0.7 and more
 HEADS_LEAST = 4  # heads
+# What no coordinates change, of fingerprints.
+OVERLAPS_LEFT = 0.25  # correlation of matrices' overlaps that noise as large as the weights leaves
+OVERLAP_ERRORS = 1.645  # standard errors by which strangers' must lie below it
+NOISE_RESIDUAL = (
+    3.0  # squares of the sampling error that noise of any size leaves between a model's overlaps and its own
+)
+TRAINED_RESIDUAL = 0.08  # of the overlaps' size, that training leaves beside
 # Units paired by content: two pairings, from gates and from ups, that agree.
 FRAME_CERTAIN = 0.9  # mean cosine of paired embedding columns from which their order needs no basis
 FRAME_PERMUTED = 0.5  # mean entry of a basis, in the places of an order, from which it is that order

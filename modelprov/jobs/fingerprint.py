@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelprov.called import called
-from modelprov.checkpoints.fingerprint_file import Contents, fingerprint_bytes
+from modelprov.checkpoints.fingerprint_contents import Contents
+from modelprov.checkpoints.fingerprint_file import fingerprint_bytes
 from modelprov.checkpoints.layouts.files import FINGERPRINT
 from modelprov.checkpoints.remote.locations import OnHub, parse
 from modelprov.checkpoints.types import Checkpoint, RefusedTensor, TensorRef
@@ -24,7 +25,8 @@ from modelprov.shares import rough_percent
 class Fingerprinted:
     """What a fingerprint holds, and so gives away: `file` has `bytes`; `weight_bytes` of `of_bytes` are weights' own.
 
-    They lie in `blocks` blocks; `profiles` is the number of sizes of rows and columns.
+    They lie in `blocks` blocks, and in `embeddings`, rows of so many tokens; `profiles` is the number of sizes of rows
+    and columns, `overlaps` that of matrices of which it says how they overlap.
     """
 
     file: Path
@@ -33,7 +35,9 @@ class Fingerprinted:
     weight_bytes: int
     of_bytes: int
     blocks: int
+    embeddings: int
     profiles: int
+    overlaps: int
     tokenizer: bool
     config: bool
 
@@ -49,7 +53,8 @@ class Fingerprinted:
         return (
             f"wrote {self.file}: {self.bytes:,} bytes",
             f"whoever has it learns {rough_percent(self.share)} of the weights ({self.weight_bytes:,} bytes in "
-            f"{self.blocks:,} blocks), the sizes of {self.profiles:,} rows and columns, the names and shapes of all "
+            f"{self.blocks:,} blocks and the embeddings of {self.embeddings:,} tokens), the sizes of "
+            f"{self.profiles:,} rows and columns, how {self.overlaps:,} matrices overlap, the names and shapes of all "
             f"tensors{beside}; with it nobody can run the model",
         )
 
@@ -64,7 +69,7 @@ def fingerprint(
     Args:
         model: A folder, a .safetensors file, an org/name on the Hugging Face Hub (or in its local cache), an address
             (https://, s3://, gs://), or a merge recipe. Of one that is elsewhere only what is kept is fetched, and some
-            whole matrices, at most 270 MB, for the sizes of their rows and columns.
+            whole matrices, at most 400 MB, for the sizes of their rows and columns and how they overlap.
         output: Where to write it: a name that ends in .mpf.
         size: Bytes of weights that it holds, about; None for 4 MB, of models below 400 MB a hundredth, and 256 kB at
             least.
@@ -116,10 +121,12 @@ def written(contents: Contents, opened: Checkpoint, path: Path) -> Fingerprinted
         file=path,
         name=contents.name,
         bytes=len(data),
-        weight_bytes=len(contents.weights),
+        weight_bytes=len(contents.weights) + (0 if contents.rows is None else len(contents.rows.data)),
         of_bytes=sum(each.stop - each.start for each in stored),
         blocks=len(contents.blocks),
+        embeddings=0 if contents.rows is None else len(contents.rows.tokens),
         profiles=sum(map(len, contents.sizes.values())),
+        overlaps=0 if contents.overlaps is None else len(contents.overlaps.names),
         tokenizer=contents.tokenizer is not None,
         config=contents.config is not None,
     )

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelprov.checkpoints.fingerprint_file import Contents, fingerprint_bytes, header_texts
+from modelprov.checkpoints.fingerprint_contents import Contents, Rows
+from modelprov.checkpoints.fingerprint_file import fingerprint_bytes, header_texts
+from modelprov.checkpoints.formats.dtypes import DType, encode_single
 from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.checkpoints.types import Overlaps
 from modelprov.errors import (
     InvalidCheckpointError,
     InvalidFingerprintError,
@@ -37,6 +40,8 @@ def contents(tmp_path: Path) -> Contents:
         "model", None, 0, 512, [(each.name, each.size) for each in opened.shards], header_texts(opened),
         np.array(blocks, np.int64), bytes(weights), {("model.layers.0.mlp.up_proj.weight", "rows"): np.arange(16.0)},
         {"vocab_size": 7}, None,
+        Rows((" a", "b"), "strings", DType.BF16, 4, np.arange(8, dtype=np.uint16).tobytes()),
+        Overlaps(("layers.0.up_proj.weight", "layers.1.up_proj.weight"), 8, np.eye(2, dtype=np.float32)),
     )  # fmt: skip
 
 
@@ -50,9 +55,16 @@ def test_what_is_written_is_read(contents: Contents, tmp_path: Path) -> None:
     assert opened.label == "a"
     assert opened.config == {"vocab_size": 7}
     assert opened.fingerprint is not None
-    assert opened.fingerprint.share == pytest.approx(144 / (4 * 16 * 16 * 4))
+    assert opened.fingerprint.share == pytest.approx((144 + 16) / (4 * 16 * 16 * 4))  # blocks and embeddings
     assert len(opened.fingerprint.starts) == 2  # two blocks touch
     assert opened.fingerprint.sizes["model.layers.0.mlp.up_proj.weight", "rows"].tolist() == list(range(16))
+    rows, overlaps = opened.fingerprint.rows, opened.fingerprint.overlaps
+    assert rows is not None
+    assert contents.rows is not None
+    assert (rows.tokens, rows.by, rows.values.shape) == ((" a", "b"), "strings", (2, 4))
+    assert encode_single(rows.values, DType.BF16).tobytes() == contents.rows.data  # bit by bit
+    assert overlaps is not None
+    assert overlaps.table.tolist() == [[1, 0], [0, 1]]
     shard, start, _ = contents.blocks[0].tolist()
     out = bytearray(128)
     opened.source.read_into(shard, start, memoryview(out))
@@ -100,6 +112,11 @@ HOSTILE: dict[str, Callable[[Contents], dict[str, Any]]] = {
     "blocks out of order": blocks((0, 100, 4), (0, 8, 4)),
     "fewer weights than blocks": lambda of: {"weights": of.weights[:-1]},
     "sizes that are no numbers": lambda _: {"sizes": {("a", "rows"): np.array([np.nan])}},
+    "embeddings of other tokens": lambda _: {"rows": Rows((" a",), "strings", DType.BF16, 4, bytes(16))},
+    "one token twice": lambda _: {"rows": Rows(("a", "a"), "strings", DType.BF16, 4, bytes(16))},
+    "overlaps of other matrices": lambda _: {"overlaps": Overlaps(("a",), 8, np.eye(2, dtype=np.float32))},
+    "overlaps that are no numbers": lambda _: {"overlaps": Overlaps(("a",), 8, np.full((1, 1), np.nan, np.float32))},
+    "heads of no width": lambda _: {"overlaps": Overlaps(("a",), 0, np.zeros((1, 1), np.float32))},
     "a shard of another size": lambda of: {"shards": [(name, size - 1) for name, size in of.shards]},
     "shards of giant size": lambda of: {"shards": [(name, 1 << 62) for name, _ in of.shards]},
     "no shards": lambda _: {"shards": [], "headers": []},
@@ -125,7 +142,7 @@ def test_headers_that_unpack_to_more_than_they_say_are_not_unpacked(
 
 def test_other_files_and_versions_are_told_from_fingerprints(contents: Contents, tmp_path: Path) -> None:
     path = Path(written(tmp_path / "a.mpf", contents))
-    path.write_bytes(path.read_bytes().replace(b'"version":"2"', b'"version":"9"'))
+    path.write_bytes(path.read_bytes().replace(b'"version":"3"', b'"version":"9"'))
     with pytest.raises(InvalidFingerprintError, match="version '9'"):
         open_checkpoint(str(path))
     model = tmp_path / "model" / "model-00001-of-00002.safetensors"

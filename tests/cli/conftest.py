@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -51,7 +50,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def modelprov(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
     """Run `modelprov` with these arguments in this process, as the console script does."""
-    handler = signal.getsignal(signal.SIGPIPE) if hasattr(signal, "SIGPIPE") else None
 
     def run(*arguments: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["modelprov", *map(str, arguments)])
@@ -61,9 +59,7 @@ def modelprov(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         said = capsys.readouterr()
         return Outcome(int(left.value.code or 0), said.out, said.err)
 
-    yield run
-    if handler is not None:
-        signal.signal(signal.SIGPIPE, handler)
+    return run
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.cases.side_by_side import BEYOND, LISTED
 from modelprov.checkpoints.digests import manifest_digest
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.layouts.roles import unnumbered
 from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.checkpoints.writing import Held, header
 from modelprov.demo.writing import Weights, as_stored, fill_checkpoint
 from modelprov.errors import CouldNotJudgeError, NotInFingerprintError, UsageError
 from modelprov.forensics.sampling.blocks import RUN, choose_blocks, held_plan
@@ -107,6 +111,59 @@ def test_strangers_are_cleared_only_where_sizes_of_rows_and_columns_are_held(tmp
     without = fingerprint(second, tmp_path / "without.mpf", size=2_000).file
     assert compare(first, with_sizes, device="cpu").verdict.class_ == "unrelated"
     assert compare(first, without, device="cpu").verdict.class_ == "inconclusive"
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("noise of twice its size, rotated", "a disguise cannot be excluded from a fingerprint"),
+        ("embeddings replaced, noise, everything", "a disguise cannot be excluded from a fingerprint"),
+        ("embeddings replaced, noise as large as weights", "a disguise cannot be excluded from a fingerprint"),
+        ("stranger of the same config", ""),
+    ],
+)
+def test_a_disguise_under_noise_is_not_cleared_by_a_fingerprint_and_a_stranger_is(
+    name: str, says: str, whole: bool, tmp_path: Path
+) -> None:
+    case = next(each for each in (*LISTED, *BEYOND) if each.name == name)
+    places = [stored(tmp_path / f"{number}", each) for number, each in enumerate(case.models()[:2])]
+    held = [fingerprint(place, tmp_path / f"{place.name}.mpf").file for place in places]
+    verdict = compare(places[0] if whole else held[0], held[1], device="cpu").verdict
+    assert verdict.class_ == ("inconclusive" if says else "unrelated")
+    assert says in verdict.summary
+    measures = {each.measure.split(" of how ")[-1].split(",")[0] for each in verdict.rests_on}
+    assert {"matrices overlap one another", "embeddings of shared tokens stand to one another"} <= measures
+
+
+def test_a_fingerprint_of_version_2_is_read_and_clears_nobody(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    first, second = (stored(tmp_path / each, model(rng, Size(4, 64, 128, 200))) for each in ("first", "second"))
+    new = fingerprint(second, tmp_path / "second.mpf").file
+    old = tmp_path / "old.mpf"
+    old.write_bytes(as_version_2(new.read_bytes()))
+    assert compare(second, old, device="cpu").verdict.class_ == "copy"
+    assert compare(first, new, device="cpu").verdict.class_ == "unrelated"
+    verdict = compare(first, old, device="cpu").verdict
+    assert (verdict.class_, verdict.rule) == ("inconclusive", "coordinates-open")
+    assert "take it anew" in verdict.summary
+
+
+def as_version_2(data: bytes) -> bytes:
+    """The file as an earlier version wrote it: without embeddings, and without overlaps."""
+    size = int.from_bytes(data[:8], "little")
+    said, body = json.loads(data[8 : 8 + size]), data[8 + size :]
+    manifest = json.loads(said["__metadata__"]["manifest"])
+    for key in ("tokens", "tokens_by", "overlaps", "head_width"):
+        del manifest[key]
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    digest, parts = hashlib.sha256(text.encode()), []
+    for name in ("blocks", "sizes", "headers", "weights"):
+        start, stop = said[name]["data_offsets"]
+        digest.update((stop - start).to_bytes(8, "little") + body[start:stop])
+        parts.append(Held(name, said[name]["dtype"], tuple(said[name]["shape"]), body[start:stop]))
+    metadata = said["__metadata__"] | {"version": "2", "manifest": text, "sha256": digest.hexdigest()}
+    return header(parts, metadata) + b"".join(part.data for part in parts)
 
 
 def test_a_reordered_model_is_not_cleared_by_a_fingerprint(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from modelprov.jobs.library import add
 from modelprov.recipes.arithmetics import Arithmetic
 from tests.generated import Size, apply, change, merge, model
 
-SIZE = Size(3, 48, 96, 160)
+SIZE = Size(5, 48, 96, 160)
 FINETUNES = ("one", "two", "three")
 
 
@@ -30,7 +30,7 @@ def family() -> dict[str, Weights]:
     return members | {
         "stranger": model(rng, SIZE),
         "other": model(rng, SIZE),
-        "wider": model(rng, Size(3, 64, 96, 160)),
+        "wider": model(rng, Size(5, 64, 96, 160)),
     }
 
 
@@ -40,7 +40,7 @@ def known(family: dict[str, Weights], tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("identify")
     for name, weights in family.items():
         if name not in ("hidden", "other"):
-            add(stored(folder / name, weights), folder / "known", size=120_000)
+            add(stored(folder / name, weights), folder / "known", size=240_000)
     return folder / "known"
 
 
@@ -88,7 +88,7 @@ def test_what_was_trained_on_from_a_mix_is_not_named_as_part_of_it(tmp_path: Pat
     suspect = merge([chat, code], (0.565, 0.435), Arithmetic.FLOAT32, DType.BF16)
     entries = {"base": base, "chat": chat, "code": code, "near": apply(suspect, change(base, rng, 1e-4))}
     for name, weights in entries.items():
-        add(stored(tmp_path / name, weights), tmp_path / "known", size=120_000)
+        add(stored(tmp_path / name, weights), tmp_path / "known", size=240_000)
     found = asked(suspect, tmp_path / "known", tmp_path)
     assert (found.verdict, set(found.members)) == ("merge", {"chat", "code"})
 
@@ -96,7 +96,7 @@ def test_what_was_trained_on_from_a_mix_is_not_named_as_part_of_it(tmp_path: Pat
 def test_a_copy_is_named_alone(family: dict[str, Weights], known: Path, tmp_path: Path) -> None:
     found = asked(family["two"], known, tmp_path)
     assert (found.verdict, found.members) == ("copy", ("two",))
-    held = fingerprint(tmp_path / "suspect", tmp_path / "two.mpf", size=120_000).file
+    held = fingerprint(tmp_path / "suspect", tmp_path / "two.mpf", size=240_000).file
     again = identify(held, library=known, threads=1)
     assert (again.verdict, again.members) == ("copy", ("two",))
     assert again.suspect == "two (the suspect)"
@@ -147,7 +147,7 @@ def test_a_copy_whose_layers_were_moved_is_a_copy_with_its_recipe(
     found = asked(layers_taken(family["two"], ORDERS[kind]), known, tmp_path)
     assert (found.verdict, found.members) == ("copy", ("two",))
     assert "passthrough of layers" in found.summary
-    held = fingerprint(tmp_path / "suspect", tmp_path / "held.mpf", size=120_000).file
+    held = fingerprint(tmp_path / "suspect", tmp_path / "held.mpf", size=240_000).file
     again = identify(held, library=known, threads=1)
     assert (again.verdict, again.members) == ("copy", ("two",))
 
@@ -174,7 +174,7 @@ def test_a_merge_of_finetunes_that_moved_by_less_than_rounding_is_named(tmp_path
     base = model(rng, Size(2, 48, 96, 120))
     entries = {"base": base} | {name: apply(base, change(base, rng, 3e-5)) for name in FINETUNES}
     for name, weights in entries.items():
-        add(stored(tmp_path / name, weights), tmp_path / "known", size=120_000)
+        add(stored(tmp_path / name, weights), tmp_path / "known", size=240_000)
     suspect = merge([entries["one"], entries["two"]], (0.565, 0.435), Arithmetic.FLOAT32, DType.BF16)
     found = asked(suspect, tmp_path / "known", tmp_path)
     assert (found.verdict, set(found.members)) == ("merge", {"one", "two"})

@@ -18,6 +18,8 @@ from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import ModelprovError
 
 Int64 = npt.NDArray[np.int64]
+SPACES = ("\u0120", "\u2581")
+"""How byte-level and sentence-piece vocabularies write a space in front of a word."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,17 @@ def _tokens(checkpoint: Checkpoint, rows: int) -> dict[str, int]:
     except ModelprovError:
         return {}
     return {token: row for token, row in rows_by_token(whole).items() if row < rows}
+
+
+def rows_by_text(checkpoint: Checkpoint, rows: int) -> dict[str, int]:
+    """Row by text, a space in front written as one whatever the tokenizer's sign for it; of two rows the first.
+
+    Nothing where no tokenizer can be read.
+    """
+    found: dict[str, int] = {}
+    for token, row in sorted(_tokens(checkpoint, rows).items(), key=lambda each: each[1]):
+        found.setdefault(f" {token[1:]}" if token[:1] in SPACES else token, row)
+    return found
 
 
 def rows_by_token(whole: Mapping[str, Any]) -> dict[str, int]:

@@ -89,14 +89,14 @@ def fetch(file: File, start: int, stop: int, check: Callable[[Answer], None] | N
     return content
 
 
-def retried(call: Callable[[], Result], place: str) -> Result:
-    """An answer to a question that is no range, asked again in the same way."""
+def retried(call: Callable[[], Result], place: str, contact_tries: int = CONTACT_TRIES) -> Result:
+    """An answer to a question that is no range, asked again in the same way; so often where nobody answers."""
     tries = 0
     while True:
         try:
             return call()
         except BrokenAnswerError as error:
-            tries = _again(tries, place, str(error), None, most=CONTACT_TRIES)
+            tries = _again(tries, place, str(error), None, most=contact_tries)
         except RefusedRequestError as error:
             if error.status not in PASSING:
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelprov.checkpoints.homes import Home
+from modelprov.checkpoints.remote.asking import CONTACT_TRIES
 from modelprov.checkpoints.remote.buckets import open_bucket
 from modelprov.checkpoints.remote.home import RemoteHome
 from modelprov.checkpoints.remote.hub import open_hub
@@ -12,14 +13,16 @@ from modelprov.checkpoints.remote.web import open_web
 from modelprov.errors import RemoteNotFoundError
 
 
-def remote_home(meant: OnHub | OnWeb | InBucket) -> tuple[Home, str | None]:
+def remote_home(meant: OnHub | OnWeb | InBucket, contact_tries: int = CONTACT_TRIES) -> tuple[Home, str | None]:
     """The folder that is meant, and the file of it that was named, if one was.
+
+    A Hub that does not answer is asked `contact_tries` times.
 
     Raises a `RemoteError` that says what went wrong.
     """
     store: Store
     if isinstance(meant, OnHub):
-        store, inside = open_hub(meant), meant.inside.strip("/")
+        store, inside = open_hub(meant, contact_tries=contact_tries), meant.inside.strip("/")
         folder, _, name = inside.rpartition("/") if inside.endswith(LAST_PARTS) else (inside, "", "")
         below = f"{folder}/" if folder else ""
         if not any(each.startswith(below) for each in store.files) or (name and below + name not in store.files):

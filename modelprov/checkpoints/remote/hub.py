@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from modelprov.checkpoints.remote.asking import File, fetch, retried
+from modelprov.checkpoints.remote.asking import CONTACT_TRIES, File, fetch, retried
 from modelprov.checkpoints.remote.http import CHANGED, Address, BrokenAnswerError, RefusedRequestError
 from modelprov.checkpoints.remote.locations import OnHub, endpoint
 from modelprov.checkpoints.remote.store import Stored
@@ -104,8 +104,10 @@ class HubStore:
         return Address(location, {"Authorization": f"Bearer {token}"} if own and token else {})
 
 
-def open_hub(meant: OnHub, kind: str = "model") -> HubStore:
+def open_hub(meant: OnHub, kind: str = "model", contact_tries: int = CONTACT_TRIES) -> HubStore:
     """The repository of this kind (or dataset) at the commit that its revision (by default the main branch) is now.
+
+    Where nobody answers, it is asked for `contact_tries` times.
 
     Raises `OfflineError`, `GatedError`, `PrivateError`, `RemoteNotFoundError`, `TokenRejectedError` or
     `UnreachableError`.
@@ -121,6 +123,7 @@ def open_hub(meant: OnHub, kind: str = "model") -> HubStore:
         ),
         place,
         token is not None,
+        contact_tries,
     )
     files = {
         each.rfilename: Stored(each.size, (each.lfs.sha256 if each.lfs is not None else None) or each.blob_id)
@@ -148,7 +151,7 @@ def refuse_offline(place: str) -> None:
         )
 
 
-def asked(call: Callable[[], Result], place: str, with_token: bool) -> Result:
+def asked(call: Callable[[], Result], place: str, with_token: bool, contact_tries: int = CONTACT_TRIES) -> Result:
     """What huggingface_hub answers; asked again where that may help, and its errors in words."""
 
     def once() -> Any:
@@ -184,7 +187,7 @@ def asked(call: Callable[[], Result], place: str, with_token: bool) -> Result:
             ) from error
 
     try:
-        found: Result = retried(once, place)
+        found: Result = retried(once, place, contact_tries)
     except RefusedRequestError as error:
         raise_refused(error.status, "", place, error)
     return found

@@ -22,7 +22,9 @@ from modelprov.forensics.compare import Comparison, Options, compare
 from modelprov.forensics.identify.mixing import Mixture, gram, mixtures
 from modelprov.forensics.identify.places import shared
 from modelprov.forensics.identify.ranking import Ranking, ranking
+from modelprov.forensics.judging.of_blocks import doubt
 from modelprov.forensics.results import VerdictClass
+from modelprov.forensics.search.coordinates.frame_free import frame_free
 from modelprov.forensics.search.layers_alike import relocated
 from modelprov.forensics.search.profiles import Resemblance, resemblance_of, sizes_of
 from modelprov.forensics.search.sizes_by_layer import by_layer, with_layers
@@ -101,7 +103,8 @@ def identify(suspect: Checkpoint, entries: Sequence[Checkpoint], options: Option
     if not judged:
         nearest = int(comparable[np.argmax(near.correlation[comparable])])
         judged = _judge(suspect, entries, [Mixture((nearest,), (1.0,), 0.0)], nearest, options, progress)
-        if judged[0].comparison.findings.verdict.class_ is VerdictClass.UNRELATED:
+        verdict = judged[0].comparison.findings.verdict
+        if verdict.class_ is VerdictClass.UNRELATED or verdict.rule == "coordinates-open":  # which one, all are asked
             progress.stage("comparing sizes of rows and columns")
             resembling = _resembling(suspect, entries, comparable.tolist(), options.seed)
     found = Found(
@@ -207,12 +210,23 @@ def _none(found: Found, entries: Sequence[Checkpoint]) -> Found:
             f"one is in other coordinates, its layers perhaps moved, could not be seen for {len(untested):,} of them: "
             "comparing whole models settles it.",
         )  # fmt: skip
+    free = {each: found.resembling[each].frame_free[0] for each in found.comparable}
+    hidden = {each: seen for each, seen in free.items() if seen is not None and not seen.strangers}
+    if hidden:
+        first = max(hidden, key=lambda each: (hidden[each].reused, hidden[each].common))
+        return replace(
+            found, verdict=VerdictClass.INCONCLUSIVE, rule="coordinates-open",
+            summary=f"Weight by weight none of the {count:,} entries that could be compared is in the suspect, but "
+            f"{len(hidden):,} may be in it in disguise. Of {entries[first].label}: {doubt(hidden[first])}. Comparing "
+            "whole models settles it.",
+        )  # fmt: skip
     return replace(
         found, verdict=VerdictClass.UNRELATED, rule="unrelated",
         summary=f"The suspect is made of none of the {count:,} entries that could be compared: its weights share no "
         "more with any of them than independently trained models do. Layers were looked for under other numbers too, "
-        "and sizes of rows and columns in any order. It may hold a model that is not in the library, or one of these "
-        "that was changed inside and had noise added, which only whole models would show.",
+        "sizes of rows and columns in any order, and how matrices overlap, which no coordinates change. It may hold a "
+        "model that is not in the library, or one of these that was changed inside and had noise added that is larger "
+        "than its weights, which only whole models would show.",
     )  # fmt: skip
 
 
@@ -256,5 +270,9 @@ def _resembling(
             if both:
                 compared[row] = both
         found[number] = resemblance_of({row: alignment.tensors[row] for row in compared}, compared)
-    layers = by_layer(suspect, [entries[number] for number in comparable])
-    return {number: with_layers(found[number], [each]) for number, each in zip(comparable, layers, strict=True)}
+    known = [entries[number] for number in comparable]
+    layers, free = by_layer(suspect, known), frame_free(suspect, known)
+    return {
+        number: replace(with_layers(found[number], [each]), frame_free=(seen,))
+        for number, each, seen in zip(comparable, layers, free, strict=True)
+    }

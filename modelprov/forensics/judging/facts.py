@@ -12,6 +12,7 @@ from modelprov.forensics.judging.trace import Trace
 from modelprov.forensics.thresholds import MINIMUM_ELEMENTS
 
 if TYPE_CHECKING:
+    from modelprov.forensics.search.coordinates.frame_free import FrameFree
     from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
     from modelprov.forensics.search.layers_alike import Relocated
 
@@ -134,6 +135,7 @@ class Facts:
     rare: tuple[int, ...] = ()
     by_chance: float = 0.0
     heads: tuple[HeadsAlike, ...] = ()
+    frame_free: tuple[FrameFree | None, ...] = ()
     relocated: Relocated | None = None
     scattered: tuple[str, ...] = ()
     between: tuple[Between, ...] = ()

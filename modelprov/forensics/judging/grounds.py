@@ -9,7 +9,7 @@ from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.trace import Trace
 from modelprov.forensics.judging.verdict import akin
 from modelprov.forensics.results import AfterMerge, Control, Evidence, Mixing, Reproduction
-from modelprov.forensics.thresholds import DISTINCT
+from modelprov.forensics.thresholds import DISTINCT, OVERLAPS_LEFT
 from modelprov.shares import floor_percent, wilson
 
 
@@ -43,6 +43,7 @@ def grounds(
     if facts.paired is not None:
         found.append(units(facts.paired, labels))
     found += _elsewhere(facts, labels)
+    found += _frame_free(facts, labels)
     if facts.precision and (facts.paired is None or facts.paired.exact):  # else of numbers that were rounded anew
         found.append(_precision(facts, labels))
     if akin(facts):
@@ -128,6 +129,29 @@ def _elsewhere(facts: Facts, labels: Sequence[str]) -> Iterator[Evidence]:
             f"{labels[parent]} as heads of one model are from each other (other coordinates)",
             value=f"{found.alike:,} of {found.heads:,}" if found.heads else "not tested: no heads were found",
             null="at most 6 % of models trained apart" if found.heads else None,
+        )
+
+
+def _frame_free(facts: Facts, labels: Sequence[str]) -> Iterator[Evidence]:
+    """The same of fingerprints: what no coordinates change."""
+    for parent, found in enumerate(facts.frame_free, 1):
+        if found is None:
+            continue
+        angles, overlaps = found.angles, found.overlaps
+        frame = "" if angles.frame is None else f", frame {angles.frame}"
+        yield Evidence(
+            measure=f"correlation of how embeddings of shared tokens stand to one another, with {labels[parent]} (no "
+            "coordinates change it)",
+            value="not tested: too few tokens"
+            if angles.correlation is None
+            else f"{angles.correlation:.2f} of {angles.tokens:,} tokens{frame}",
+        )
+        yield Evidence(
+            measure=f"correlation of how matrices overlap one another, with {labels[parent]} (no coordinates change "
+            "it)",
+            value="not tested: not in both" if overlaps is None else f"{overlaps.correlation:.2f}",
+            uncertainty=None if overlaps is None else f"standard error {overlaps.pairs**-0.5:.2f}",
+            null=f"a relative with noise as large as its weights: {OVERLAPS_LEFT} or more",
         )
 
 

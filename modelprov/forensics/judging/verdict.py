@@ -77,7 +77,10 @@ and rule 8 says nothing either where a parent was made from it before it was qua
 (`before_quantising.py`)
     extrapolated                                                                              -> inconclusive
 
-Where fingerprints are compared, which hold blocks of what a whole pass would look for elsewhere, `unrelated`,
+Where fingerprints are compared, `unrelated` (rule 3) asks as well that what no coordinates change tells strangers from
+disguised relatives with noise as large as the weights: embeddings of shared tokens, and overlaps of matrices
+    coordinates-open    they may be a relative's, or are not there                              -> inconclusive
+Fingerprints hold blocks of what a whole pass would look for elsewhere: `unrelated`,
 `same-origin` and whatever is open give way to
     layers-elsewhere    layers are like a parent's of other numbers, and not like that of their own   -> inconclusive
     coordinates-open    of a model near one parent, kinds of matrices are not so at their places, or are of another
@@ -94,7 +97,7 @@ from __future__ import annotations
 from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.facts import Facts, PairedUnits, Stacked
 from modelprov.forensics.judging.mixtures import PARTS, among_parents, near
-from modelprov.forensics.judging.of_blocks import of_blocks
+from modelprov.forensics.judging.of_blocks import in_disguise, of_blocks
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.thresholds import (
     BEYOND_CHANCE,
@@ -274,7 +277,7 @@ def _by_rules(facts: Facts) -> Decision:
                 "weight by weight it shares nothing with the parents, and too few whole matrices could be compared to "
                 "see whether it is one of them in other coordinates",
             )
-        return Decision(VerdictClass.UNRELATED, "unrelated")
+        return in_disguise(facts) or Decision(VerdictClass.UNRELATED, "unrelated")
     if related < KIN:
         return _partly_kin(facts, related)
     if by_design(facts):

@@ -29,6 +29,7 @@ from modelprov.forensics.thresholds import BEYOND_CHANCE, PROFILE_ROWS, PROFILES
 from modelprov.recipes.tensor_groups import kind_of
 
 if TYPE_CHECKING:
+    from modelprov.forensics.search.coordinates.frame_free import FrameFree
     from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
 
 ELEMENTS, SHARE = 1 << 26, 0.02
@@ -53,7 +54,8 @@ class Resemblance:
     """For each parent (1 ... k): whether it matches, and how many of the `profiles` are rarer than `RARE`.
 
     `by_chance` is how many that would be among independent models. `covered`: whether layers that stand elsewhere would
-    have been found as well (`sizes_by_layer.py`). `heads` says the same of attention, by parent.
+    have been found as well (`sizes_by_layer.py`). `heads` says the same of attention, by parent; `frame_free`, where
+    fingerprints are compared, what no coordinates change.
     """
 
     matching: tuple[bool, ...]
@@ -62,6 +64,7 @@ class Resemblance:
     by_chance: float
     covered: bool = True
     heads: tuple[HeadsAlike, ...] = ()
+    frame_free: tuple[FrameFree | None, ...] = ()
 
     @property
     def tested(self) -> bool:

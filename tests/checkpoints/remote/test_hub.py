@@ -170,7 +170,9 @@ def test_a_refusal_says_what_it_is_and_what_to_do(hub: Hub, case: str) -> None:
 
 def test_a_name_that_is_nowhere_names_both_readings(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_other")
-    with pytest.raises(RemoteNotFoundError, match=r"no path here.*Hugging Face cache; on the Hub") as caught:
+    with pytest.raises(
+        RemoteNotFoundError, match=r"no such folder is here.* and the Hub has no such repository"
+    ) as caught:
         open_checkpoint("org/nothing")
     assert "spelling" in caught.value.advice
     monkeypatch.delenv("HF_TOKEN")
@@ -178,6 +180,24 @@ def test_a_name_that_is_nowhere_names_both_readings(hub: Hub, monkeypatch: pytes
     with pytest.raises(PrivateError, match="private") as private:
         open_checkpoint("org/nothing")
     assert "log in" in private.value.advice
+
+
+def test_a_mistyped_path_is_asked_for_once_and_offline_not_at_all(
+    hub: Hub, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(PrivateError, match=r"no such folder is here.*; and the Hub has no such repository"):
+        open_checkpoint("models/foo")
+    assert sum("models/foo" in path for _, path, _ in hub.seen) == 1
+    asked = len(hub.seen)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(CheckpointNotFoundError, match="neither a local path"):
+        open_checkpoint("models/foo")
+    assert len(hub.seen) == asked
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+    with pytest.raises(UnreachableError, match="no such folder is here"):
+        open_checkpoint("models/foo")
+    assert waits == []
 
 
 @pytest.mark.parametrize(
@@ -216,7 +236,7 @@ def test_where_no_hub_answers_the_error_says_so(waits: list[float], monkeypatch:
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
         with pytest.raises(UnreachableError, match="org/model"):
-            open_checkpoint("org/model")
+            open_checkpoint("hf://org/model")
     assert 0 < sum(waits) < 3
 
 
