@@ -290,7 +290,7 @@ def _precision(of: Evidence) -> tuple[Precision, ...]:
     if of.sample is None:
         return ()
     declared = np.zeros((len(of.table.labels), len(of.table.tensors)), np.int64)
-    for row in np.unique(of.sample.group).tolist():
+    for row in np.flatnonzero(np.bincount(of.sample.group)).tolist():
         declared[:, row] = [view.ref.dtype.code for view in of.table.tensors[row].views]
     found = precisions(of.sample, declared)
     if not of.packed:

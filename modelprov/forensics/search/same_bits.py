@@ -43,7 +43,7 @@ def settle(scored: Scored, scorer: Scorer, seed: int) -> Scored:
             low[piece], high[piece] = -np.inf, np.inf
             continue
         whole = scorer.of_strata(piece & explained)
-        own = _Piece(scored.recipe, whole, whole.smaller(FIRST_LOOK, seed))
+        own = _Piece(scored.recipe, whole, whole.few(FIRST_LOOK, seed))
         free = range(given.shape[1] - 1)
         for parent in free:
             simplest = simplest_number(*own.bounds(row, parent))
