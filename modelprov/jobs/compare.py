@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelprov.called import called
 from modelprov.checkpoints.layouts.alignment_file import alignment_bytes
@@ -15,7 +16,6 @@ from modelprov.engines.ray import cluster
 from modelprov.errors import UsageError
 from modelprov.forensics.compare import Comparison, Options
 from modelprov.forensics.compare import compare as compare_checkpoints
-from modelprov.forensics.sums.ledger import Ledger
 from modelprov.jobs.arguments import Location, command_line, path_of, refuse_below
 from modelprov.jobs.asked import SMALLEST_SAMPLE, Asked, asked, opened
 from modelprov.jobs.kept import kept
@@ -25,6 +25,9 @@ from modelprov.progress import SILENT, Progress
 from modelprov.reports.comparison.build import build_report
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.writing import refuse_weights, write_atomically
+
+if TYPE_CHECKING:
+    from modelprov.forensics.sums.ledger import Ledger
 
 REACH = Reach(8 << 20)
 

@@ -143,7 +143,8 @@ def coverage_curve(intervals: ElementIntervals, peak: IntervalFit, points: int =
         steps = np.geomspace(width, 1.0, max(points // 4, 2))
         near = [peak.low - steps, peak.high + steps, np.array([peak.low, peak.alpha, peak.high])]
         extra = np.concatenate(near)
-        grid = np.unique(np.concatenate([grid, extra[(extra >= -0.25) & (extra <= 1.25)]]))
+        grid = np.sort(np.concatenate([grid, extra[(extra >= -0.25) & (extra <= 1.25)]]))
+        grid = grid[np.diff(grid, prepend=-np.inf) > 0]
     return grid, intervals.shares(grid)
 
 

@@ -28,7 +28,10 @@ BLOCK_BYTES = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Strata:
-    """The tensors sorted into strata (same layer, same kind of tensor): `of_tensor` int64 [t], a name a stratum."""
+    """The tensors sorted into strata (same layer, same kind of tensor): `of_tensor` int64 [t], a name a stratum.
+
+    Strata are numbered in the order of their first tensors.
+    """
 
     of_tensor: npt.NDArray[np.int64]
     names: tuple[str, ...]

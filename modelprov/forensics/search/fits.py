@@ -9,10 +9,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.forensics.estimators import interval, likelihood, polytope
+from modelprov.forensics.estimators import interval, likelihood
 from modelprov.forensics.estimators.interval import ElementIntervals, IntervalFit
 from modelprov.forensics.estimators.likelihood import Likelihood
-from modelprov.forensics.estimators.piecewise import TensorInterval, partition
 from modelprov.forensics.estimators.simplest_number import simplest_number
 from modelprov.forensics.sampling.sample import Sample, drawn
 from modelprov.forensics.search.recipes import TRIED, Scored, Scorer, arithmetics_of, keep_best, round_weights, tied
@@ -126,6 +125,8 @@ def _exact_one(peak: IntervalFit, intervals: ElementIntervals, strata: int) -> E
         low, high = np.full((strata, 1), peak.low), np.full((strata, 1), peak.high)
         weights = _with_rest(np.full((strata, 1), _natural(peak.low, peak.high)))
         return Exact(weights, low, high, peak.informative, np.ones(strata, bool))
+    from modelprov.forensics.estimators.piecewise import TensorInterval, partition
+
     by_stratum = interval.fit_groups(intervals)
     tensors = [
         TensorInterval(str(s), fit.low, fit.high, fit.coverage, fit.informative)
@@ -152,6 +153,8 @@ def _exact_one(peak: IntervalFit, intervals: ElementIntervals, strata: int) -> E
 
 def _exact_many(sample: Sample, stratum: npt.NDArray[np.int64], strata: int) -> tuple[Exact | None, float | None]:
     """Several parents beside the reference: one polytope; strata taken whole from one parent are set aside first."""
+    from modelprov.forensics.estimators import polytope
+
     k = len(sample.parents)
     weights, whole = np.zeros((strata, k)), np.zeros(strata, bool)
     counts = np.bincount(stratum, minlength=strata)

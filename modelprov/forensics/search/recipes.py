@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import DType, present
 from modelprov.forensics.sampling.sample import Sample, drawn
-from modelprov.forensics.search.weighted_sum import WeightedSum
+from modelprov.forensics.search.weighted_sum import WeightedSum, distinct
 from modelprov.forensics.thresholds import TIED
 from modelprov.native import native
 from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic, evaluate
@@ -144,14 +144,11 @@ class Scorer(Bits):
     def _equal(self, recipe: WeightedSum) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
         """The stratum of each element, and whether its bits come out, part by part."""
         order = np.array(recipe.order, np.int64)
-        if (recipe.weights == recipe.weights[0]).all():  # np.unique is slow, and this is called often
-            distinct, which = recipe.weights[:1], np.zeros(0, np.int64)
-        else:
-            distinct, which = np.unique(recipe.weights, axis=0, return_inverse=True)
+        rows, which = distinct(recipe.weights)
         for code, parents, suspect, stratum in self._parts:
-            row = stratum if len(distinct) == 1 else which.ravel()[stratum]
-            for number, weights in enumerate(np.ascontiguousarray(distinct)):
-                part = slice(None) if len(distinct) == 1 else np.flatnonzero(row == number)
+            row = stratum if len(rows) == 1 else which[stratum]
+            for number, weights in enumerate(np.ascontiguousarray(rows)):
+                part = slice(None) if len(rows) == 1 else np.flatnonzero(row == number)
                 own, expected = np.ascontiguousarray(parents[:, part]), suspect[part]
                 out = np.empty(len(expected), np.float32)
                 evaluate(int(recipe.arithmetic), own, weights, order, code, out)

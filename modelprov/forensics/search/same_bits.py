@@ -16,7 +16,7 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.estimators.simplest_number import simplest_number
 from modelprov.forensics.search.recipes import Bits, Scored, Scorer
-from modelprov.forensics.search.weighted_sum import WeightedSum
+from modelprov.forensics.search.weighted_sum import WeightedSum, distinct
 from modelprov.forensics.thresholds import HALF, REPRODUCED
 
 FIRST_LOOK = 1 << 16  # sampled elements on which the set is bracketed
@@ -37,7 +37,7 @@ def settle(scored: Scored, scorer: Scorer, seed: int) -> Scored:
         return scored
     given = scored.recipe.weights
     weights, low, high = given.copy(), given[:, :-1].copy(), given[:, :-1].copy()
-    for first in np.unique(given, axis=0):
+    for first in distinct(given)[0]:
         row, piece = first, (given == first).all(axis=1)
         if not (piece & explained).any():
             low[piece], high[piece] = -np.inf, np.inf
