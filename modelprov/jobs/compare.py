@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,6 @@ from modelprov.forensics.compare import Comparison, Options
 from modelprov.forensics.compare import compare as compare_checkpoints
 from modelprov.jobs.arguments import Location, command_line, path_of, refuse_below
 from modelprov.jobs.asked import SMALLEST_SAMPLE, Asked, asked, opened
-from modelprov.jobs.kept import kept
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.reach import Before, Reach, compared
 from modelprov.progress import SILENT, Progress
@@ -131,7 +130,7 @@ def compare(
     line = command or command_for(given, saved, replace(reach, full=full))
     if address is not None and engine != "ray":
         raise UsageError(f"{called('address')} is that of a cluster", f"Give {called('engine', 'ray')} with it.")
-    with cluster(address) if engine == "ray" else nullcontext(), kept(resume) as ledger:
+    with cluster(address) if engine == "ray" else nullcontext(), _kept(resume) as ledger:
         return run(
             given.locations,
             given.controls,
@@ -143,6 +142,15 @@ def compare(
             ledger=ledger,
             reach=reach,
         )
+
+
+def _kept(state: Location | None) -> AbstractContextManager[Ledger | None]:
+    """The ledger in a file; without one nothing of it is imported."""
+    if state is None:
+        return nullcontext()
+    from modelprov.jobs.kept import kept
+
+    return kept(state)
 
 
 def run(

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from modelprov.called import called
 from modelprov.errors import InvalidSumsError, UsageError
+from modelprov.forensics.sums.ledger import Ledger
+from modelprov.forensics.sums.partial import Part, Partial
+from modelprov.forensics.sums.sums_file import Sums, read_sums, sums_bytes
 from modelprov.jobs.arguments import Location, path_of
 from modelprov.locking import only_writer
 from modelprov.reports.writing import refuse_weights, write_atomically
-
-if TYPE_CHECKING:
-    from modelprov.forensics.sums.ledger import Ledger
-    from modelprov.forensics.sums.partial import Part, Partial
 
 
 @contextmanager
@@ -23,14 +21,8 @@ def kept(state: Location | None, part: Part | None = None) -> Iterator[Ledger | 
 
     Raises `InUseError` while another run writes it, and what `read_sums` raises.
     """
-    if state is None and part is None:
-        yield None
-        return
-    from modelprov.forensics.sums.ledger import Ledger
-    from modelprov.forensics.sums.sums_file import Sums, read_sums, sums_bytes
-
     if state is None:
-        yield Ledger(part=part)
+        yield None if part is None else Ledger(part=part)
         return
     path = path_of(state)
     refuse_weights(path)
