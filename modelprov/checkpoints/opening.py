@@ -24,18 +24,17 @@ from modelprov.checkpoints.adapters.joining import (
     with_adapter,
 )
 from modelprov.checkpoints.composed import composed
-from modelprov.checkpoints.fingerprint_file import read_fingerprint
 from modelprov.checkpoints.header import Header, read_headers
 from modelprov.checkpoints.homes import Home, json_in
 from modelprov.checkpoints.labels import default_label
 from modelprov.checkpoints.layouts.files import (
     FINGERPRINT,
+    GGUF,
     PICKLES,
     is_index,
     is_second_copy,
 )
 from modelprov.checkpoints.layouts.folders import model_parts
-from modelprov.checkpoints.layouts.gguf_model import gguf_files, open_gguf
 from modelprov.checkpoints.layouts.scaled import with_scaled
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG
 from modelprov.checkpoints.locating import located, path_here
@@ -107,8 +106,11 @@ def open_adapter(location: str, label: str | None = None) -> Checkpoint:
 
 def _opened(home: Home, name: str | None, label: str, location: str, notes: list[str]) -> Checkpoint:
     """What lies in one folder, or is the file `name` of it; `notes` grows."""
-    if blocks := gguf_files(home, name):
-        return open_gguf(home, blocks, label, shown(location), notes)
+    if any(each.endswith(GGUF) for each in (home.names() if name is None else [name])):  # few models have any
+        from modelprov.checkpoints.layouts.gguf_model import gguf_files, open_gguf
+
+        if blocks := gguf_files(home, name):
+            return open_gguf(home, blocks, label, shown(location), notes)
     names, index = shards_of(home, name, notes)
     config = json_in(home, CONFIG) if home.has(CONFIG) else None
     if name is None:
@@ -148,6 +150,8 @@ def _opened(home: Home, name: str | None, label: str, location: str, notes: list
 
 def _of_fingerprint(home: Home, name: str, label: str, location: str) -> Checkpoint:
     """The checkpoint that a fingerprint is of, with what is there of it."""
+    from modelprov.checkpoints.fingerprint_file import read_fingerprint
+
     opened = read_fingerprint(home.source([name]), label)
     tensors, refused = _collect(opened.headers)
     share = opened.fingerprint.share

@@ -7,7 +7,6 @@ the option, and in [defaults.compare] and the like, for one.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -63,6 +62,8 @@ def read_for(name: str, every: Mapping[str, Any], path: Path) -> dict[str | None
 
 
 def _document(path: Path) -> Mapping[str, Any]:
+    import tomllib  # which a run without the file does without
+
     try:
         document = tomllib.loads(read_small_file(path, MAX_BYTES).decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:

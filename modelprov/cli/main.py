@@ -33,6 +33,8 @@ def _run() -> NoReturn:
     """Run the command; every expected failure ends in one message that says what to do next."""
     # Before numpy is imported: the estimators' small products run faster without BLAS threads beside our own.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Before pydantic is: looking for its plugins reads the metadata of every package that is installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     _prepare_process()
     if len(sys.argv) == 1 or not {"-h", "--help"}.isdisjoint(sys.argv):
         prepare_help()

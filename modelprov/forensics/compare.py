@@ -32,12 +32,12 @@ from modelprov.forensics.passes import scouted, summed
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sums.kernels.choose import pick_device
-from modelprov.forensics.sums.ledger import Ledger
 from modelprov.progress import Progress, numbered
 from modelprov.records import processors
 
 if TYPE_CHECKING:  # what only some comparisons call for is imported by those
     from modelprov.forensics.search.coordinates.looking import Found
+    from modelprov.forensics.sums.ledger import Ledger
 
 UNDONE_BYTES = 1 << 30
 """Of checkpoints that are elsewhere: undoing other coordinates reads every matrix of both, and is left where that is

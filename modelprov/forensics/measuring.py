@@ -22,12 +22,7 @@ from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.passes import scouted, summed
 from modelprov.forensics.results import Beyond, Coordinates
 from modelprov.forensics.sampling.blocks import partial
-from modelprov.forensics.sampling.matrices import BUDGET
-from modelprov.forensics.search.beyond import measure_beyond
-from modelprov.forensics.search.profiles import Resemblance, choose, resemblance
-from modelprov.forensics.search.sizes_by_layer import by_layer, with_layers
 from modelprov.forensics.sums.kernels.interface import Device
-from modelprov.forensics.sums.ledger import Ledger
 from modelprov.progress import Progress
 from modelprov.records import processors
 
@@ -35,6 +30,8 @@ if TYPE_CHECKING:  # what only some comparisons call for is imported by those
     from modelprov.forensics.search.coordinates.looking import Found
     from modelprov.forensics.search.methods.find import FoundMethod
     from modelprov.forensics.search.methods.stacks import Stack
+    from modelprov.forensics.search.profiles import Resemblance
+    from modelprov.forensics.sums.ledger import Ledger
 
 CLUSTER = ", on a Ray cluster"
 
@@ -179,12 +176,15 @@ def _scale(alignment: Alignment, options: Options, row: int, parent: int) -> flo
 
 def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Resemblance:
     """Before an all-clear: whether the suspect is a parent in other coordinates."""
+    from modelprov.forensics.search.profiles import choose, resemblance
+
     chosen = choose(alignment, options.seed)
     size = sum(view.count * view.ref.dtype.size for number in chosen for view in alignment.tensors[number].views)
     progress.stage("looking for the same sizes of rows and columns in another order", size)
     sizes = resemblance(alignment, chosen, progress.advance)
     if partial(alignment.checkpoints):  # heads are matrices, of which a fingerprint holds blocks
         from modelprov.forensics.search.coordinates.frame_free import frame_free
+        from modelprov.forensics.search.sizes_by_layer import by_layer, with_layers
 
         suspect, *others = alignment.checkpoints
         sizes = with_layers(sizes, by_layer(suspect, others, progress.advance))
@@ -198,6 +198,9 @@ def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Re
 
 def _left(alignment: Alignment, beside: Beside, options: Options, progress: Progress) -> Beyond:
     """Where no recipe explains the bits: what is left beyond the named parents, and which candidate it is like."""
+    from modelprov.forensics.sampling.matrices import BUDGET
+    from modelprov.forensics.search.beyond import measure_beyond
+
     progress.stage("reading some matrices for what is left beyond the parents")
     budget = options.sample_elements if options.sample else BUDGET
     threads = options.threads or processors()

@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from modelprov.checkpoints.layouts.alignment import align
-from modelprov.checkpoints.plan import Plan, plan_pass, tensor_bytes
+from modelprov.checkpoints.plan import Int64, Plan, plan_pass, tensor_bytes
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError, UsageError
 from modelprov.forensics.estimators.precision import effective, suspect_formats
@@ -23,14 +24,15 @@ from modelprov.forensics.search.fits import Fits, fit_sample
 from modelprov.forensics.search.recipes import tied
 from modelprov.forensics.search.reversal import turned
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
-from modelprov.forensics.sums.ledger import Ledger
 from modelprov.forensics.sums.moments import Moments
-from modelprov.forensics.sums.on_cluster import THREADS, Work, can_be_sent, sweep_on_cluster
-from modelprov.forensics.sums.partial import Int64, Pass
 from modelprov.forensics.sums.sweep import Complete, block_bytes, piece_bytes, sweep, threads_within
 from modelprov.forensics.thresholds import REPRODUCED, TIED
 from modelprov.progress import Progress
 from modelprov.records import processors
+
+if TYPE_CHECKING:  # of runs that keep their sums
+    from modelprov.forensics.sums.ledger import Ledger
+    from modelprov.forensics.sums.partial import Pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +83,8 @@ def scouted(
 
 def pass_over(found: Scouted, name: str, memory: int) -> Pass:
     """The pass over all weights that the scout prepared; `name` is what it is called in messages and files."""
+    from modelprov.forensics.sums.partial import Pass
+
     digest = hashlib.sha256()
     if found.sample is not None:
         for values in (found.sample.suspect, found.sample.parents, found.sample.group):
@@ -113,17 +117,21 @@ def summed(
         progress.stage("reading a sample", found.scout.bytes)
         return run(found.scout), found.scout.bytes
     size, piece = block_bytes(memory, here, len(checkpoints), device), piece_bytes(memory, len(checkpoints))
-    work = Work(found.alignment, found.recipes, found.precision, piece, memory, threads or THREADS, method, wanted)
-    away = engine == "ray" and can_be_sent(work)
+    away = None
+    if engine == "ray":
+        from modelprov.forensics.sums.on_cluster import THREADS, Work, can_be_sent, sweep_on_cluster
+
+        work = Work(found.alignment, found.recipes, found.precision, piece, memory, threads or THREADS, method, wanted)
+        away = work if can_be_sent(work) else None
 
     def read(only: Int64 | None, total: Moments | None = None, on_sums: Complete | None = None) -> Moments:
         plan = plan_pass(found.alignment, size, piece, only)
-        progress.stage(f"reading every weight once{', on the cluster' if away else ''}", plan.bytes)
-        if not away:
+        progress.stage(f"reading every weight once{'' if away is None else ', on the cluster'}", plan.bytes)
+        if away is None:
             return run(plan, total, on_sums)
         rows = np.arange(tensors) if only is None else only
         total = Moments.empty(len(checkpoints), tensors) if total is None else total
-        return sweep_on_cluster(work, rows, total, on_sums, progress.advance)
+        return sweep_on_cluster(away, rows, total, on_sums, progress.advance)
 
     sums = read(None) if ledger is None else ledger.sums(pass_over(found, name, memory), read)
     return sums, int(tensor_bytes(found.alignment).sum()) + found.scout.bytes

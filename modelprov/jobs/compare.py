@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelprov.called import called
 from modelprov.checkpoints.layouts.alignment_file import alignment_bytes
@@ -15,16 +16,17 @@ from modelprov.engines.ray import cluster
 from modelprov.errors import UsageError
 from modelprov.forensics.compare import Comparison, Options
 from modelprov.forensics.compare import compare as compare_checkpoints
-from modelprov.forensics.sums.ledger import Ledger
 from modelprov.jobs.arguments import Location, command_line, path_of, refuse_below
 from modelprov.jobs.asked import SMALLEST_SAMPLE, Asked, asked, opened
-from modelprov.jobs.kept import kept
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.reach import Before, Reach, compared
 from modelprov.progress import SILENT, Progress
 from modelprov.reports.comparison.build import build_report
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.writing import refuse_weights, write_atomically
+
+if TYPE_CHECKING:
+    from modelprov.forensics.sums.ledger import Ledger
 
 REACH = Reach(8 << 20)
 
@@ -128,7 +130,7 @@ def compare(
     line = command or command_for(given, saved, replace(reach, full=full))
     if address is not None and engine != "ray":
         raise UsageError(f"{called('address')} is that of a cluster", f"Give {called('engine', 'ray')} with it.")
-    with cluster(address) if engine == "ray" else nullcontext(), kept(resume) as ledger:
+    with cluster(address) if engine == "ray" else nullcontext(), _kept(resume) as ledger:
         return run(
             given.locations,
             given.controls,
@@ -140,6 +142,15 @@ def compare(
             ledger=ledger,
             reach=reach,
         )
+
+
+def _kept(state: Location | None) -> AbstractContextManager[Ledger | None]:
+    """The ledger in a file; without one nothing of it is imported."""
+    if state is None:
+        return nullcontext()
+    from modelprov.jobs.kept import kept
+
+    return kept(state)
 
 
 def run(

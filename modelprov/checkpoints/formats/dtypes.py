@@ -73,6 +73,14 @@ OTHER_SIZES = {
 }  # fmt: skip
 
 
+def present(codes: npt.NDArray[np.integer]) -> list[int]:
+    """The codes that occur among some, in order; mostly there is one, which takes no sort to see."""
+    if not codes.size:
+        return []
+    least, most = int(codes.min()), int(codes.max())
+    return [least] if least == most else np.flatnonzero(np.bincount(codes.ravel())).tolist()
+
+
 def decode(raw: Bytes, dtype: DType) -> Float64:
     """Stored little-endian bytes as float64, exactly. `raw` is uint8 of any length that is whole elements."""
     library = native()
@@ -224,10 +232,11 @@ def rounding_cell(values: Float64, dtype: DType) -> tuple[Float64, Float64]:
 
 def rounding_cells(values: Float64, codes: npt.NDArray[np.uint8]) -> tuple[Float64, Float64]:
     """The rounding cells of values stored in one or several formats, `codes` [n]."""
-    if codes.size and codes.min() == codes.max():
-        return rounding_cell(values, FORMATS[int(codes.flat[0])])
+    found = present(codes)
+    if len(found) == 1:
+        return rounding_cell(values, FORMATS[found[0]])
     lower, upper = np.empty_like(values), np.empty_like(values)
-    for code in np.unique(codes):
+    for code in found:
         chosen = codes == code
         lower[chosen], upper[chosen] = rounding_cell(values[chosen], FORMATS[code])
     return lower, upper

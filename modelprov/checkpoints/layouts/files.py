@@ -17,6 +17,7 @@ from modelprov.errors import InvalidCheckpointError
 from modelprov.foreign.shown import quoted
 
 WEIGHTS = ".safetensors"
+GGUF = ".gguf"
 FINGERPRINT = ".mpf"  # of what `modelprov fingerprint` writes
 ADAPTER = "adapter_model.safetensors"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")

@@ -20,13 +20,12 @@ from modelprov.checkpoints.gguf_header import GgufHeader, GgufTensor, Length, re
 from modelprov.checkpoints.homes import Home
 from modelprov.checkpoints.layouts import gguf_names
 from modelprov.checkpoints.layouts.decoded import PackedTensor, with_decoded
-from modelprov.checkpoints.layouts.files import WEIGHTS, few
+from modelprov.checkpoints.layouts.files import GGUF, WEIGHTS, few
 from modelprov.checkpoints.sources.interface import Source
 from modelprov.checkpoints.types import Checkpoint, Packing, RefusedTensor, TensorRef
 from modelprov.errors import DuplicateTensorError, InvalidCheckpointError, MissingShardError
 from modelprov.foreign.shown import quoted
 
-ENDING = ".gguf"
 PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})\.gguf")
 PROJECTOR = re.compile(r"(?:.*[-_.])?mmproj(?:[-_.].*)?\.gguf", re.IGNORECASE)
 IMPORTANCE = "quantize.imatrix.file"
@@ -40,12 +39,12 @@ def gguf_files(home: Home, name: str | None) -> list[str]:
     Raises `InvalidCheckpointError` where a folder holds several models, `MissingShardError` for a part that is not
     there.
     """
-    if name is not None and not name.endswith(ENDING):
+    if name is not None and not name.endswith(GGUF):
         return []
     names = home.names() if name is None or PART.fullmatch(name) else [name]
     if name is None and any(each.endswith(WEIGHTS) for each in names):
         return []
-    found = [each for each in names if each.endswith(ENDING) and not PROJECTOR.fullmatch(each)]
+    found = [each for each in names if each.endswith(GGUF) and not PROJECTOR.fullmatch(each)]
     sets = {PART.sub(r"\g<stem>", each) for each in found}
     if name is None and len(sets) > 1:
         raise InvalidCheckpointError(
@@ -58,7 +57,7 @@ def gguf_files(home: Home, name: str | None) -> list[str]:
     if part is None:
         return [wanted]
     total = int(part["total"])
-    parts = [f"{part['stem']}-{number:05d}-of-{part['total']}{ENDING}" for number in range(1, total + 1)]
+    parts = [f"{part['stem']}-{number:05d}-of-{part['total']}{GGUF}" for number in range(1, total + 1)]
     if missing := [each for each in parts if each not in names]:
         raise MissingShardError(
             f"{home.place(wanted)} is one of {total:,} parts, and {quoted(missing[0])} is missing",

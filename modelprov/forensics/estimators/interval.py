@@ -9,6 +9,7 @@ Stanford); `docs/method.md`, "Rounding cells and intervals". Several parents: `p
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -18,6 +19,9 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.sampling.sample import FLOAT32_ERROR, Sample, widened_cell
+
+LARGEST = sys.float_info.max / 4
+"""End of a run in the place of an infinite one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,19 +90,20 @@ def element_intervals(sample: Sample, parent: int = 0, margin: float = FLOAT32_E
 
     `parent` counts the deltas. With more than two parents this is right only if the others take no part.
     """
-    u = sample.deltas[parent]
-    differs = u != 0
-    if not differs.all():
-        sample, u = sample.take(differs), u[differs]
+    u, reference, group = sample.deltas[parent], sample.parents[-1], sample.group
     lower, upper = widened_cell(sample, margin)
-    reference = sample.parents[-1]
-    return _intervals(lower - reference, upper - reference, u, sample.group)
+    lower -= reference
+    upper -= reference
+    if not u.all():
+        differs = np.flatnonzero(u)
+        lower, upper, u, group = lower[differs], upper[differs], u[differs], group[differs]
+    return _intervals(lower, upper, u, group)
 
 
 def fit(intervals: ElementIntervals) -> IntervalFit:
     """Find the peak of the coverage; equal to trying every end of an interval. O(n log n), or O(n) if coverage is 1."""
     low, high = intervals.low, intervals.high
-    informative, runs = int(intervals.informative.sum()), 1
+    informative, runs = int(np.count_nonzero(intervals.informative)), 1
     if low.size == 0:
         return IntervalFit(None, None, None, None, None, 0, 0, 0, "no element tells the parent from the reference")
     begin, end = float(low.max()), float(high.min())
@@ -107,19 +112,22 @@ def fit(intervals: ElementIntervals) -> IntervalFit:
         runs = begins.size
         chosen = 0 if runs == 1 else int(np.argmin(np.abs(_middle(begins, ends) - _weighted_middle(intervals))))
         begin, end = float(begins[chosen]), float(ends[chosen])
-    alpha = float(_middle(np.array([begin]), np.array([end]))[0])
+    alpha = _between(begin, end)
     holds = (low <= alpha) & (alpha <= high)
-    informative_coverage = float(holds[intervals.informative].mean()) if informative else None
+    informative_coverage = np.count_nonzero(holds & intervals.informative) / informative if informative else None
+    coverage = np.count_nonzero(holds) / low.size
     return IntervalFit(
-        alpha, begin, end, float(holds.mean()), informative_coverage, low.size, informative, runs,
+        alpha, begin, end, coverage, informative_coverage, low.size, informative, runs,
         None if informative else "no element tells alpha = 0 from alpha = 1",
     )  # fmt: skip
 
 
 def fit_groups(intervals: ElementIntervals) -> dict[int, IntervalFit]:
     """`fit` for the elements of each group (canonical tensor) alone; groups without intervals are absent."""
-    order = np.argsort(intervals.group, kind="stable")
-    low, high, group = intervals.low[order], intervals.high[order], intervals.group[order]
+    low, high, group = intervals.low, intervals.high, intervals.group
+    if (np.diff(group) < 0).any():
+        order = np.argsort(group, kind="stable")
+        low, high, group = low[order], high[order], group[order]
     starts = np.flatnonzero(np.diff(group, prepend=group[:1] - 1))
     return {
         int(group[start]): fit(ElementIntervals(low[start:stop], high[start:stop], group[start:stop]))
@@ -135,7 +143,8 @@ def coverage_curve(intervals: ElementIntervals, peak: IntervalFit, points: int =
         steps = np.geomspace(width, 1.0, max(points // 4, 2))
         near = [peak.low - steps, peak.high + steps, np.array([peak.low, peak.alpha, peak.high])]
         extra = np.concatenate(near)
-        grid = np.unique(np.concatenate([grid, extra[(extra >= -0.25) & (extra <= 1.25)]]))
+        grid = np.sort(np.concatenate([grid, extra[(extra >= -0.25) & (extra <= 1.25)]]))
+        grid = grid[np.diff(grid, prepend=-np.inf) > 0]
     return grid, intervals.shares(grid)
 
 
@@ -173,9 +182,14 @@ def _peak_runs(lows: Float64, highs: Float64) -> tuple[Float64, Float64]:
 
 def _middle(begins: Float64, ends: Float64) -> Float64:
     """Find the middles of runs, whose ends may be infinite."""
-    limit = np.finfo(np.float64).max / 4
-    begins, ends = np.clip(begins, -limit, limit), np.clip(ends, -limit, limit)
+    begins, ends = np.clip(begins, -LARGEST, LARGEST), np.clip(ends, -LARGEST, LARGEST)
     return begins + (ends - begins) / 2
+
+
+def _between(begin: float, end: float) -> float:
+    """The middle of one run."""
+    begin, end = min(max(begin, -LARGEST), LARGEST), min(max(end, -LARGEST), LARGEST)
+    return begin + (end - begin) / 2
 
 
 def _weighted_middle(intervals: ElementIntervals) -> float:

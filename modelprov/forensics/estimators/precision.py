@@ -8,11 +8,20 @@ a sample; judges nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import FORMATS, WITHIN_FLOAT32, DType, Float64, round_to, rounding_cells
+from modelprov.checkpoints.formats.dtypes import (
+    FORMATS,
+    WITHIN_FLOAT32,
+    DType,
+    Float64,
+    present,
+    round_to,
+    rounding_cells,
+)
 from modelprov.checkpoints.types import Alignment
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.thresholds import LATTICE_ELEMENTS, ON_LATTICE
@@ -55,7 +64,15 @@ def effective(sample: Sample) -> Sample:
 
 def short(sample: Sample) -> bool:
     """Whether most of the suspect holds 16-bit numbers, where every fit of a mixture allows both directions."""
-    return 2 * int((MANTISSA_BITS[sample.formats[0]] < DType.F32.mantissa_bits).sum()) >= sample.elements
+    return 2 * int(np.count_nonzero(bits_of(sample.formats[0]) < DType.F32.mantissa_bits)) >= sample.elements
+
+
+def bits_of(codes: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """Mantissa bits of every element, by the codes of their formats [n]."""
+    found = present(codes)
+    if len(found) == 1:  # looked up once, not once an element
+        return np.broadcast_to(MANTISSA_BITS[found[0]], codes.shape)
+    return np.asarray(MANTISSA_BITS[codes])
 
 
 def precisions(sample: Sample, declared: npt.NDArray[np.int64]) -> tuple[Precision, ...]:
@@ -63,14 +80,20 @@ def precisions(sample: Sample, declared: npt.NDArray[np.int64]) -> tuple[Precisi
 
     `sample` with the formats that values show (`effective`), `declared` int64 [1 + k, tensors] the codes of the files.
     """
+    elements = np.bincount(sample.group, minlength=declared.shape[1])
     return tuple(
-        Precision(_commonest(stored[sample.group]), _commonest(shows))
+        Precision(_commonest(np.bincount(stored, elements, len(FORMATS))), _commonest(_counts(shows)))
         for stored, shows in zip(declared, sample.formats, strict=True)
     )
 
 
-def _commonest(codes: npt.NDArray[np.integer]) -> str:
-    return str(FORMATS[int(np.argmax(np.bincount(codes, minlength=len(FORMATS))))])
+def _counts(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """How many elements are in each format."""
+    return np.array([np.count_nonzero(codes == code) for code in range(len(FORMATS))])
+
+
+def _commonest(counts: npt.NDArray[Any]) -> str:
+    return str(FORMATS[int(np.argmax(counts))])
 
 
 def suspect_formats(
@@ -82,12 +105,13 @@ def suspect_formats(
     (`of_tensor`), else in the model; without any, as it is declared.
     """
     declared = np.array([tensor.views[0].ref.dtype.code for tensor in alignment.tensors], np.int64)
-    bits, own = MANTISSA_BITS[sample.formats[0]], declared[sample.group]
     by_tensor, by_stratum = np.full(len(declared), -1), np.full((int(of_tensor.max(initial=0)) + 1, len(FORMATS)), -1)
     everywhere = np.full(len(FORMATS), -1)
-    np.maximum.at(by_tensor, sample.group, bits)
-    np.maximum.at(by_stratum, (of_tensor[sample.group], own), bits)
-    np.maximum.at(everywhere, own, bits)
+    for code in present(sample.formats[0]):
+        holding = np.bincount(sample.group[sample.formats[0] == code], minlength=len(declared)) > 0
+        by_tensor[holding] = np.maximum(by_tensor[holding], MANTISSA_BITS[code])
+    np.maximum.at(by_stratum, (of_tensor, declared), by_tensor)
+    np.maximum.at(everywhere, declared, by_tensor)
     found = by_tensor
     for wider in (by_stratum[of_tensor, declared], everywhere[declared], MANTISSA_BITS[declared]):
         found = np.where(found >= 0, found, wider)
@@ -100,9 +124,11 @@ def _measured(
 ) -> npt.NDArray[np.uint8]:
     """The coarsest format, tensor by tensor, that holds the values; the declared one where none coarser does."""
     found = declared.copy()
-    tensors = int(group.max(initial=-1)) + 1
+    tensors, stored = int(group.max(initial=-1)) + 1, present(declared)
     for coarse in WITHIN_FLOAT32:
-        finer = (found == declared) & (MANTISSA_BITS[declared] > coarse.mantissa_bits)
+        if all(MANTISSA_BITS[code] <= coarse.mantissa_bits for code in stored):
+            continue
+        finer = (found == declared) & (bits_of(declared) > coarse.mantissa_bits)
         counted = finer & differ
         if not counted.any():
             continue

@@ -10,13 +10,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.few_bits import NEAR
 from modelprov.forensics.judging.verdict import pointing_elsewhere
 from modelprov.forensics.results import Beyond, LayerShare, Likeness
-from modelprov.forensics.search import beyond as measured
 from modelprov.forensics.thresholds import (
     HALF,
     LIKE,
@@ -28,6 +27,9 @@ from modelprov.forensics.thresholds import (
     WITHIN_STEPS,
 )
 
+if TYPE_CHECKING:  # whoever measured it has imported it
+    from modelprov.forensics.search import beyond as measured
+
 HARDLY = "hardly more than rounding is left, or the model has nothing of its own"
 FEW = f"fewer than {LIKE_TENSORS} matrices differ from the best mixture by clearly more than rounding"
 MOST_KINDS = 4
@@ -37,6 +39,8 @@ def describe_beyond(
     found: measured.Beyond, candidates: Sequence[str], controls: Sequence[str], parents: Sequence[str]
 ) -> Beyond:
     """The section of the result; labels of the candidates, of the controls and of the named parents."""
+    from modelprov.forensics.search.beyond import by_layer
+
     matrices = found.matrices
     changed = [one for one in matrices if one.changed]
     likenesses = tuple(
@@ -58,7 +62,7 @@ def describe_beyond(
     ranked = [one for one in changed if one.ranked]
     ranks = [one.rank for one in ranked if one.rank is not None]
     low = len(ranked) >= LIKE_TENSORS and len(ranks) >= LOW_RANK_TENSORS * len(ranked)
-    layers = measured.by_layer(matrices)
+    layers = by_layer(matrices)
     distance = sum(one.distance for one in matrices)
     relative = math.sqrt(sum(one.beyond for one in matrices) / distance) if distance else None
     section = Beyond(

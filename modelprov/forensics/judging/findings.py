@@ -45,13 +45,13 @@ from modelprov.forensics.results import (
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits
-from modelprov.forensics.search.profiles import Resemblance
 from modelprov.forensics.search.recipes import Scored, tied
 from modelprov.forensics.thresholds import REPRODUCED
 
 if TYPE_CHECKING:
     from modelprov.forensics.search.methods.find import FoundMethod
     from modelprov.forensics.search.methods.stacks import Stack
+    from modelprov.forensics.search.profiles import Resemblance
 
 NOT_KIN = "the models share nothing at their places, so that a mixture of them has no meaning"
 MERGES = (VerdictClass.MERGE, VerdictClass.ON_LINE)
@@ -183,7 +183,7 @@ def _parts(
     """
     if fits is None or len(fits.sample.parents) != 2:
         return {}
-    firsts = np.unique(strata.of_tensor, return_index=True)[1].tolist()
+    firsts = np.flatnonzero(np.diff(np.maximum.accumulate(strata.of_tensor), prepend=-1)).tolist()
     component = {stratum: tensors[row].component for stratum, row in enumerate(firsts)}
     keys: dict[str, dict[int, object]] = {
         "layer": {s: layer for s, layer in enumerate(strata.layers) if layer is not None},

@@ -34,7 +34,7 @@ from modelprov.forensics.search.before_quantising import before_quantising
 from modelprov.forensics.search.fewer import of_parents, used
 from modelprov.forensics.search.fits import Fits, is_exact, subsample
 from modelprov.forensics.search.reversal import beside, centred, extrapolated
-from modelprov.forensics.search.weighted_sum import WeightedSum
+from modelprov.forensics.search.weighted_sum import WeightedSum, distinct
 from modelprov.forensics.sums.moments import (
     ALL_EQUAL,
     ELEMENTS,
@@ -143,7 +143,7 @@ def _exactness(of: Evidence, decisive: Int64, rows: Int64) -> Facts:
     weights = _best_weights(of, facts)
     if weights is None or not rows.size:
         return facts
-    rows_used = np.unique(weights[np.unique(of.strata.of_tensor[rows])], axis=0)
+    rows_used, _ = distinct(weights[np.flatnonzero(np.bincount(of.strata.of_tensor[rows]))])
     blended = rows[((weights != 0).sum(axis=1) > 1)[of.strata.of_tensor[rows]]]
     return replace(
         facts,
@@ -290,7 +290,7 @@ def _precision(of: Evidence) -> tuple[Precision, ...]:
     if of.sample is None:
         return ()
     declared = np.zeros((len(of.table.labels), len(of.table.tensors)), np.int64)
-    for row in np.unique(of.sample.group).tolist():
+    for row in np.flatnonzero(np.bincount(of.sample.group)).tolist():
         declared[:, row] = [view.ref.dtype.code for view in of.table.tensors[row].views]
     found = precisions(of.sample, declared)
     if not of.packed:

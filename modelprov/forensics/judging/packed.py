@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.layouts.components import component_of
 from modelprov.checkpoints.types import Checkpoint, Packing, is_decisive
@@ -22,6 +20,7 @@ from modelprov.forensics.judging.verdict import made_from_it, of_packed_numbers
 from modelprov.forensics.results import LeastSquares, Mixing, VerdictClass
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.fits import Exact, Fits
+from modelprov.forensics.search.weighted_sum import distinct
 from modelprov.forensics.thresholds import CERTAIN, KNOWN
 
 
@@ -67,7 +66,7 @@ def with_width(facts: Facts, fits: Fits | None) -> Facts:
     if exact is None:
         return facts
     error = float((exact.high - exact.low)[exact.explained].max(initial=0.0)) / 2
-    rows = np.unique(exact.weights, axis=0)
+    rows, _ = distinct(exact.weights)
     if len(rows) > 1 or not exact.explained.all():
         return replace(facts, weight_error=error)
     weights = tuple(map(float, rows[0]))
@@ -77,7 +76,7 @@ def with_width(facts: Facts, fits: Fits | None) -> Facts:
 
 def _all_agree(exact: Exact | None) -> bool:
     """Whether one mixture lies in the cells of every tensor."""
-    return exact is not None and bool(exact.explained.all()) and len(np.unique(exact.weights, axis=0)) == 1
+    return exact is not None and bool(exact.explained.all()) and len(distinct(exact.weights)[0]) == 1
 
 
 def in_view_of_packing(decision: Decision, facts: Facts, labels: Sequence[str]) -> Decision:

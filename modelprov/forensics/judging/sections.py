@@ -28,7 +28,7 @@ from modelprov.forensics.results import (
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits
 from modelprov.forensics.search.recipes import Scored
-from modelprov.forensics.search.weighted_sum import WeightedSum
+from modelprov.forensics.search.weighted_sum import WeightedSum, distinct
 from modelprov.forensics.sums.moments import Moments
 from modelprov.recipes.arithmetics import programs_of
 from modelprov.recipes.tensor_groups import describe, group_of
@@ -115,9 +115,9 @@ def _of_largest(
 ) -> _Bounds:
     """(weight, low, high) by parent, of the piece that has most sampled elements it explains; arrays by stratum."""
     elements = np.bincount(fits.stratum, minlength=len(weights)) * (1 if explained is None else explained)
-    rows, inverse = np.unique(weights, axis=0, return_inverse=True)
-    largest = int(np.argmax(np.bincount(inverse.ravel(), elements, len(rows))))
-    at = int(np.flatnonzero(inverse.ravel() == largest)[0])
+    rows, which = distinct(weights)
+    largest = int(np.argmax(np.bincount(which, elements, len(rows))))
+    at = int(np.flatnonzero(which == largest)[0])
     return [(float(w), float(a), float(b)) for w, a, b in zip(rows[largest], low[at], high[at], strict=False)]
 
 
@@ -178,10 +178,10 @@ def _candidate(recipe: WeightedSum, strata: Strata, table: Table, bit_equal: flo
 def _groups(recipe: WeightedSum, strata: Strata, table: Table, labels: Sequence[str]) -> tuple[RecipeGroup, ...]:
     """The recipe's pieces, largest first."""
     counts = np.bincount(strata.of_tensor, table.sizes, minlength=len(strata.names))
-    rows, inverse = np.unique(recipe.weights, axis=0, return_inverse=True)
+    rows, which = distinct(recipe.weights)
     groups = []
     for row, weights in enumerate(rows):
-        members = np.flatnonzero(inverse.ravel() == row).tolist()
+        members = np.flatnonzero(which == row).tolist()
         groups.append(
             RecipeGroup(
                 tensors=describe(group_of(members, strata.layers, strata.kinds)),

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modelprov.checkpoints.formats.dtypes import FORMATS, Float64, is_even, round_to
-from modelprov.forensics.estimators.precision import MANTISSA_BITS
+from modelprov.checkpoints.formats.dtypes import FORMATS, Float64, is_even, present, round_to
+from modelprov.forensics.estimators.precision import bits_of
 from modelprov.forensics.sampling.sample import arithmetic_error
 from modelprov.forensics.search.fits import Fits
 from modelprov.forensics.thresholds import MOVED, ROOM, SHORT, SLIGHT
@@ -49,19 +49,20 @@ def sides(fits: Fits | None, weights: Float64 | None) -> Sides:
     cell = sample.upper - sample.lower
     error = arithmetic_error(sample)
     near = np.minimum(np.abs(mixture - sample.lower), np.abs(mixture - sample.upper)) <= error
-    tied = near & (low < high) & (MANTISSA_BITS[sample.formats[0]] <= SHORT)
+    tied = near & (low < high) & (bits_of(sample.formats[0]) <= SHORT)
     even = expected = 0
     roomy = high - low >= ROOM * cell
-    for code in np.unique(sample.formats[0]):
+    for code in present(sample.formats[0]):
         stored = sample.formats[0] == code
-        even += int(is_even(sample.suspect[tied & stored], FORMATS[code]).sum())
-        rounded = round_to(mixture[roomy & stored], FORMATS[code])
-        expected += int(((rounded > low[roomy & stored]) & (rounded < high[roomy & stored])).sum())
+        even += int(np.count_nonzero(is_even(sample.suspect[tied & stored], FORMATS[code])))
+        between = np.flatnonzero(roomy & stored)
+        rounded = round_to(mixture[between], FORMATS[code])
+        expected += int(np.count_nonzero((rounded > low[between]) & (rounded < high[between])))
     strictly = roomy & (low < sample.suspect) & (sample.suspect < high)
     return Sides(
-        int(tied.sum()), even, bool((weights * EIGHTHS == np.round(weights * EIGHTHS)).all()),
+        int(np.count_nonzero(tied)), even, bool((weights * EIGHTHS == np.round(weights * EIGHTHS)).all()),
         weights.shape[1] == 2 and bool((weights.min(axis=1) <= SLIGHT).all()),
-        int(roomy.sum()), int(strictly.sum()), expected,
+        int(np.count_nonzero(roomy)), int(np.count_nonzero(strictly)), expected,
     )  # fmt: skip
 
 
@@ -75,10 +76,11 @@ def towards(fits: Fits | None, weights: tuple[float, ...] | None) -> tuple[float
         return ()
     sample = fits.sample
     near = sample.parents[int(np.argmax(weights))]
+    moved = np.sign(sample.suspect - near)
     found: list[float | None] = []
     for parent in sample.parents:
-        way, moved = np.sign(parent - near), np.sign(sample.suspect - near)
+        way = np.sign(parent - near)
         telling = (way != 0) & (moved != 0)
-        enough = int(telling.sum()) >= MOVED
-        found.append(float((way[telling] == moved[telling]).mean()) if enough else None)
+        count = np.count_nonzero(telling)
+        found.append(np.count_nonzero(telling & (way == moved)) / count if count >= MOVED else None)
     return tuple(found)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modelprov.checkpoints.formats.dtypes import FORMATS, DType, Float64, round_to
+from modelprov.checkpoints.formats.dtypes import FORMATS, DType, Float64, present, round_to
 from modelprov.forensics.search.fits import Fits
 from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.forensics.thresholds import INTERIOR
@@ -45,12 +45,13 @@ def trace(fits: Fits | None, recipe: WeightedSum | None) -> Trace | None:
         return None
     weights = np.ascontiguousarray(recipe.weights[0])
     sample = fits.sample
-    if weights.min() < 0 or weights.max() > INTERIOR or not set(np.unique(sample.formats)) <= STEPS:
+    if weights.min() < 0 or weights.max() > INTERIOR or not set(present(sample.formats)) <= STEPS:
         return None
     mixture = weights @ sample.parents
     computed, rounded = np.empty(sample.elements), np.empty(sample.elements)
-    for code in np.unique(sample.formats[0]).tolist():
-        chosen = sample.formats[0] == code
+    codes = present(sample.formats[0])
+    for code in codes:
+        chosen = slice(None) if len(codes) == 1 else sample.formats[0] == code
         computed[chosen] = _computed(recipe, weights, sample.parents[:, chosen], code)
         rounded[chosen] = round_to(mixture[chosen], FORMATS[code])
     telling = (computed != rounded) & (sample.parents != computed).all(axis=0)
@@ -58,7 +59,9 @@ def trace(fits: Fits | None, recipe: WeightedSum | None) -> Trace | None:
     nearest = telling & (sample.suspect == rounded)
     beside = float(np.sqrt(np.mean((sample.suspect - computed) ** 2)))
     distance = float(np.sqrt(np.mean(sample.deltas**2)))
-    return Trace(int(kept.sum()), int(nearest.sum()), beside, beside / distance if distance else None)
+    return Trace(
+        int(np.count_nonzero(kept)), int(np.count_nonzero(nearest)), beside, beside / distance if distance else None
+    )
 
 
 def _computed(recipe: WeightedSum, weights: Float64, parents: Float64, code: int) -> Float64:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import FORMATS, DType, Float64, rounding_cells
+from modelprov.checkpoints.formats.dtypes import FORMATS, DType, Float64, present, rounding_cells
 
 Index = npt.NDArray[np.bool_] | npt.NDArray[np.integer] | slice
 
@@ -62,7 +62,7 @@ class Sample:
     @property
     def dtypes(self) -> tuple[frozenset[DType], ...]:
         """The storage formats found in each argument, suspect first."""
-        return tuple(frozenset(FORMATS[code] for code in np.unique(row)) for row in self.formats)
+        return tuple(frozenset(FORMATS[code] for code in present(row)) for row in self.formats)
 
     def take(self, index: Index) -> Sample:
         """Keep the elements chosen by a mask, an index array or a slice."""
@@ -95,10 +95,20 @@ class Sample:
         return Sample(suspect, lower, upper, parents, self.group, formats)
 
 
+@lru_cache(maxsize=4)
+def drawn(size: int, elements: int, seed: int) -> npt.NDArray[np.int64]:
+    """Places of some of `size` elements, in order, drawn without replacement by `seed`; several ask for the same."""
+    places = np.sort(np.random.default_rng(seed).choice(size, elements, replace=False))
+    places.flags.writeable = False
+    return places
+
+
 def _columns(table: npt.NDArray[Any], index: Index) -> npt.NDArray[Any]:
-    """`table[:, index]`, in the same order in memory, in a third of the time: row after row."""
+    """`table[:, index]`, in the same order in memory, in less time: element after element, or row after row."""
     if isinstance(index, slice):
         return table[:, index]
+    if table.T.flags.c_contiguous:
+        return table.T.take(index, axis=0).T
     found = np.empty((index.size, len(table)), table.dtype)
     for place, row in enumerate(table):
         found[:, place] = row[index]
@@ -169,7 +179,10 @@ def concatenate(samples: Sequence[Sample]) -> Sample:
 
 def arithmetic_error(sample: Sample, margin: float = FLOAT32_ERROR) -> Float64:
     """Bound the merging program's own error per element, float64[n]: `margin` times the sum of |P|."""
-    error: Float64 = margin * np.abs(sample.parents).sum(axis=0)
+    error: Float64 = np.abs(sample.parents[0])
+    for parent in sample.parents[1:]:  # a sum over so few rows takes numpy ten times as long
+        error += np.abs(parent)
+    error *= margin
     return error
 
 

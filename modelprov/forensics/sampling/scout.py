@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.checkpoints.formats.dtypes import Float64, present
 from modelprov.checkpoints.layouts.decoded import cells_at
 from modelprov.checkpoints.plan import Plan, plan_segments
 from modelprov.checkpoints.sources.interface import each_of
@@ -28,7 +28,10 @@ BLOCK_BYTES = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Strata:
-    """The tensors sorted into strata (same layer, same kind of tensor): `of_tensor` int64 [t], a name a stratum."""
+    """The tensors sorted into strata (same layer, same kind of tensor): `of_tensor` int64 [t], a name a stratum.
+
+    Strata are numbered in the order of their first tensors.
+    """
 
     of_tensor: npt.NDArray[np.int64]
     names: tuple[str, ...]
@@ -86,8 +89,11 @@ def load_sample(alignment: Alignment, plan: Plan) -> Sample:
     Raises what reading raises.
     """
     values = decoded_at_once(alignment.checkpoints, plan)
-    formats = np.repeat(plan.dtype.astype(np.uint8), plan.count, axis=1)
-    return from_formats(values, formats, np.repeat(plan.tensor, plan.count), suspect_cells(alignment, plan))
+    formats = np.empty(values.shape, np.uint8)
+    for row, codes in zip(formats, plan.dtype.astype(np.uint8), strict=True):
+        row[:] = codes[0] if len(present(codes)) == 1 else np.repeat(codes, plan.count)
+    group = np.repeat(plan.tensor.astype(np.int32), plan.count)
+    return from_formats(values, formats, group, suspect_cells(alignment, plan))
 
 
 def suspect_cells(alignment: Alignment, plan: Plan) -> tuple[Float64, Float64, npt.NDArray[np.bool_]] | None:

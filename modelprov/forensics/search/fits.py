@@ -9,12 +9,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.forensics.estimators import interval, likelihood, polytope
+from modelprov.forensics.estimators import interval, likelihood
 from modelprov.forensics.estimators.interval import ElementIntervals, IntervalFit
 from modelprov.forensics.estimators.likelihood import Likelihood
-from modelprov.forensics.estimators.piecewise import TensorInterval, partition
 from modelprov.forensics.estimators.simplest_number import simplest_number
-from modelprov.forensics.sampling.sample import Sample
+from modelprov.forensics.sampling.sample import Sample, drawn
 from modelprov.forensics.search.recipes import TRIED, Scored, Scorer, arithmetics_of, keep_best, round_weights, tied
 from modelprov.forensics.search.same_bits import settle
 from modelprov.forensics.search.weighted_sum import WeightedSum
@@ -22,6 +21,7 @@ from modelprov.forensics.thresholds import COVERED, INFORMATIVE, MOST_PIECES, RE
 from modelprov.recipes.arithmetics import Arithmetic
 
 LIKELIHOOD_ELEMENTS = 60_000
+NULL_ELEMENTS = 200_000
 Float64 = npt.NDArray[np.float64]
 
 
@@ -53,12 +53,21 @@ class Fits:
     stratum: npt.NDArray[np.int64]
     intervals: ElementIntervals
     peak: IntervalFit
-    by_stratum: dict[int, IntervalFit]
-    null_coverage: float | None
     covering: float | None
-    likelihood: Likelihood
     exact: Exact | None
     candidates: tuple[Scored, ...]
+    likely: Future[Likelihood]
+    by_chance: Future[float | None]
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """The interval-censored fit, waited for: nothing before the verdict needs it where a recipe gives the bits."""
+        return self.likely.result()
+
+    @property
+    def null_coverage(self) -> float | None:
+        """The coverage that chance gives, waited for; None of several parents."""
+        return self.by_chance.result()
 
     @cached_property
     def scorer(self) -> Scorer:
@@ -75,29 +84,32 @@ def fit_sample(sample: Sample, stratum: npt.NDArray[np.int64], strata: int, seed
     """Fit the decisive elements of the sample; `stratum` int64 [n] of each element. Needs at least two parents."""
     k = len(sample.parents)
     grouped = replace(sample, group=stratum.astype(np.int32))
-    with ThreadPoolExecutor(1) as aside:  # the likelihood takes as long as all the rest
-        likely = aside.submit(likelihood.fit, subsample(sample, LIKELIHOOD_ELEMENTS, seed))
-        intervals = interval.element_intervals(grouped)
-        peak = interval.fit(intervals)
-        by_stratum = interval.fit_groups(intervals)
-        if k == 2:
-            exact, covering = _exact_one(peak, by_stratum, strata), peak.coverage
-        else:
-            exact, covering = _exact_many(sample, stratum, strata)
-        null = None
-        if peak.alpha is not None and k == 2:
-            null = interval.null_coverage(subsample(grouped, 200_000, seed), peak.alpha, seed)[0].coverage
-        candidates = _candidates(sample, stratum, strata, exact, likely, seed)
-        ml = likely.result()
-    return Fits(sample, stratum, intervals, peak, by_stratum, null, covering, ml, exact, tuple(candidates))
+    aside = ThreadPoolExecutor(1)  # the likelihood takes as long as all the rest; whoever asks for it waits
+    likely = aside.submit(lambda: likelihood.fit(subsample(sample, LIKELIHOOD_ELEMENTS, seed)))
+    intervals = interval.element_intervals(grouped)
+    peak = interval.fit(intervals)
+    if k == 2:
+        exact, covering = _exact_one(peak, intervals, strata), peak.coverage
+    else:
+        exact, covering = _exact_many(sample, stratum, strata)
+    by_chance = aside.submit(_null_coverage, grouped, peak.alpha, seed)
+    aside.shutdown(wait=False)
+    candidates = _candidates(sample, stratum, strata, exact, likely, seed)
+    return Fits(sample, stratum, intervals, peak, covering, exact, tuple(candidates), likely, by_chance)
+
+
+def _null_coverage(grouped: Sample, alpha: float | None, seed: int) -> float | None:
+    """What chance covers at its best; None without the alpha of one parent beside the reference."""
+    if alpha is None or len(grouped.parents) != 2:
+        return None
+    return interval.null_coverage(subsample(grouped, NULL_ELEMENTS, seed), alpha, seed)[0].coverage
 
 
 def subsample(sample: Sample, elements: int, seed: int) -> Sample:
     """At most `elements` of the sample, drawn without replacement by `seed`, in their old order."""
     if sample.elements <= elements:
         return sample
-    rng = np.random.default_rng(seed)
-    return sample.take(np.sort(rng.choice(sample.elements, elements, replace=False)))
+    return sample.take(drawn(sample.elements, elements, seed))
 
 
 def is_exact(peak: IntervalFit) -> bool:
@@ -105,7 +117,7 @@ def is_exact(peak: IntervalFit) -> bool:
     return (peak.coverage or 0) >= COVERED and peak.informative >= INFORMATIVE
 
 
-def _exact_one(peak: IntervalFit, by_stratum: dict[int, IntervalFit], strata: int) -> Exact | None:
+def _exact_one(peak: IntervalFit, intervals: ElementIntervals, strata: int) -> Exact | None:
     """One parent beside the reference: one alpha for all, else the fewest groups that serve every stratum."""
     if peak.coverage is None or peak.low is None or peak.high is None:
         return None
@@ -113,6 +125,9 @@ def _exact_one(peak: IntervalFit, by_stratum: dict[int, IntervalFit], strata: in
         low, high = np.full((strata, 1), peak.low), np.full((strata, 1), peak.high)
         weights = _with_rest(np.full((strata, 1), _natural(peak.low, peak.high)))
         return Exact(weights, low, high, peak.informative, np.ones(strata, bool))
+    from modelprov.forensics.estimators.piecewise import TensorInterval, partition
+
+    by_stratum = interval.fit_groups(intervals)
     tensors = [
         TensorInterval(str(s), fit.low, fit.high, fit.coverage, fit.informative)
         if (fit := by_stratum.get(s))
@@ -138,6 +153,8 @@ def _exact_one(peak: IntervalFit, by_stratum: dict[int, IntervalFit], strata: in
 
 def _exact_many(sample: Sample, stratum: npt.NDArray[np.int64], strata: int) -> tuple[Exact | None, float | None]:
     """Several parents beside the reference: one polytope; strata taken whole from one parent are set aside first."""
+    from modelprov.forensics.estimators import polytope
+
     k = len(sample.parents)
     weights, whole = np.zeros((strata, k)), np.zeros(strata, bool)
     counts = np.bincount(stratum, minlength=strata)

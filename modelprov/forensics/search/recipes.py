@@ -15,9 +15,9 @@ from itertools import permutations, product
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.forensics.sampling.sample import Sample
-from modelprov.forensics.search.weighted_sum import WeightedSum
+from modelprov.checkpoints.formats.dtypes import DType, present
+from modelprov.forensics.sampling.sample import Sample, drawn
+from modelprov.forensics.search.weighted_sum import WeightedSum, distinct
 from modelprov.forensics.thresholds import TIED
 from modelprov.native import native
 from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic, evaluate
@@ -110,9 +110,10 @@ class Scorer(Bits):
 
     def __init__(self, sample: Sample, stratum: npt.NDArray[np.int64]) -> None:
         self.sample, self.stratum = sample, stratum
+        self._few: dict[tuple[int, int], Bits] = {}
         usable = (sample.formats != DType.F64.code).all(axis=0)
         parts: list[_Part] = []
-        for code in np.unique(sample.formats[0]).tolist():
+        for code in present(sample.formats[0]):
             chosen = usable & (sample.formats[0] == code)
             if chosen.any():
                 own = slice(None) if chosen.all() else np.flatnonzero(chosen)
@@ -123,7 +124,7 @@ class Scorer(Bits):
 
     def share(self, recipe: WeightedSum) -> float:
         """Share of the sampled elements whose bits come out, 0 to 1."""
-        equal = sum(int(same.sum()) for _, same in self._equal(recipe))
+        equal = sum(np.count_nonzero(same) for _, same in self._equal(recipe))
         return float(equal / max(self.elements, 1))
 
     def of_elements(self, members: npt.NDArray[np.int64]) -> Bits:
@@ -143,14 +144,11 @@ class Scorer(Bits):
     def _equal(self, recipe: WeightedSum) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
         """The stratum of each element, and whether its bits come out, part by part."""
         order = np.array(recipe.order, np.int64)
-        if (recipe.weights == recipe.weights[0]).all():  # np.unique is slow, and this is called often
-            distinct, which = recipe.weights[:1], np.zeros(0, np.int64)
-        else:
-            distinct, which = np.unique(recipe.weights, axis=0, return_inverse=True)
+        rows, which = distinct(recipe.weights)
         for code, parents, suspect, stratum in self._parts:
-            row = stratum if len(distinct) == 1 else which.ravel()[stratum]
-            for number, weights in enumerate(np.ascontiguousarray(distinct)):
-                part = slice(None) if len(distinct) == 1 else np.flatnonzero(row == number)
+            row = stratum if len(rows) == 1 else which[stratum]
+            for number, weights in enumerate(np.ascontiguousarray(rows)):
+                part = slice(None) if len(rows) == 1 else np.flatnonzero(row == number)
                 own, expected = np.ascontiguousarray(parents[:, part]), suspect[part]
                 out = np.empty(len(expected), np.float32)
                 evaluate(int(recipe.arithmetic), own, weights, order, code, out)
@@ -163,6 +161,8 @@ class Scorer(Bits):
 
     def of_strata(self, strata: npt.NDArray[np.bool_]) -> Scorer:
         """The same over the elements of some strata, a mask [strata]."""
+        if strata.all():
+            return self
         chosen = strata[self.stratum]
         return self if chosen.all() else Scorer(self.sample.take(chosen), self.stratum[chosen])
 
@@ -171,8 +171,16 @@ class Scorer(Bits):
         size = self.sample.elements
         if size <= elements:
             return self
-        part = np.sort(np.random.default_rng(seed).choice(size, elements, replace=False))
+        part = drawn(size, elements, seed)
         return Scorer(self.sample.take(part), self.stratum[part])
+
+    def few(self, elements: int, seed: int) -> Bits:
+        """The same elements as those of `smaller`, to count alone; kept, since every recipe is looked at there."""
+        if self.sample.elements <= elements:
+            return self
+        if (elements, seed) not in self._few:
+            self._few[elements, seed] = self.of_elements(drawn(self.sample.elements, elements, seed))
+        return self._few[elements, seed]
 
 
 def _count(

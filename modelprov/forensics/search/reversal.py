@@ -10,6 +10,7 @@ closer than chance would place it. Where the parent fits too, the order in time 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.dtypes import PIECE, Float64, rounding_cells
 from modelprov.forensics.estimators import interval
 from modelprov.forensics.estimators.centring import Line, nearer
-from modelprov.forensics.estimators.precision import MANTISSA_BITS, short
+from modelprov.forensics.estimators.precision import bits_of, short
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.fewer import of_parents, used
 from modelprov.forensics.search.fits import Fits, is_exact, subsample
@@ -49,7 +50,7 @@ def beside(fits: Fits, weights: Float64) -> int | None:
     That other may fit as well, carried on beyond this one: the one with finer numbers is named.
     """
     none = [parent for parent in range(weights.shape[1]) if parent not in used(weights)]
-    none.sort(key=lambda parent: -float(MANTISSA_BITS[fits.sample.formats[parent + 1]].mean()))
+    none.sort(key=lambda parent: -float(bits_of(fits.sample.formats[parent + 1]).mean()))
     return extrapolated(fits, None, none) if none else None
 
 
@@ -125,7 +126,7 @@ def _commonest(fits: Fits, weights: Float64 | None) -> Float64 | None:
 
 def _comparable(sample: Sample) -> list[npt.NDArray[np.bool_]]:
     """For each parent, where the suspect is not stored more finely than it."""
-    bits = MANTISSA_BITS[sample.formats]
+    bits = [bits_of(codes) for codes in sample.formats]
     return [bits[0] <= bits[parent + 1] for parent in range(len(sample.parents))]
 
 
@@ -144,11 +145,11 @@ def _line(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.b
         places, mine = stratum[part], theirs[part]
         rest, differs = np.zeros(mine.size), np.zeros(mine.size, np.bool_)
         for other in others:
-            rest += by_stratum[:, other][places] * sample.parents[other, part]
+            rest += _of_places(by_stratum[:, other], places) * sample.parents[other, part]
             differs |= sample.parents[other, part] != mine
-        kept = chosen[part] & allowed[places] & differs
+        kept = chosen[part] & _of_places(allowed, places) & differs
         if far:
-            weight = own[places]
+            weight = _of_places(own, places)
             with np.errstate(divide="ignore", invalid="ignore"):  # a weight of 1 is left out
                 apart = np.abs(mine - rest / (1 - weight))
                 reach = np.minimum(np.abs(weight), np.abs(1 - weight)) * apart
@@ -160,7 +161,15 @@ def _line(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.b
     theirs = theirs[rows]
     lower, upper = rounding_cells(theirs, sample.formats[parent + 1][rows])
     cell = sample.upper[rows] - sample.lower[rows]
-    return Line(sample.suspect[rows], theirs, np.concatenate(left), own[stratum[rows]], upper - lower, cell)
+    weight = _of_places(own, stratum[rows])
+    return Line(sample.suspect[rows], theirs, np.concatenate(left), weight, upper - lower, cell)
+
+
+def _of_places(by_stratum: npt.NDArray[Any], places: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """`by_stratum[places]`; where all strata have the same no place is looked up."""
+    if (by_stratum == by_stratum[0]).all():
+        return np.broadcast_to(by_stratum[0], places.shape)
+    return by_stratum[places]
 
 
 def _carried_back(fits: Fits, by_stratum: Float64, parent: int, chosen: npt.NDArray[np.bool_]) -> bool:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.estimators.simplest_number import simplest_number
 from modelprov.forensics.search.recipes import Bits, Scored, Scorer
-from modelprov.forensics.search.weighted_sum import WeightedSum
+from modelprov.forensics.search.weighted_sum import WeightedSum, distinct
 from modelprov.forensics.thresholds import HALF, REPRODUCED
 
 FIRST_LOOK = 1 << 16  # sampled elements on which the set is bracketed
@@ -37,13 +37,13 @@ def settle(scored: Scored, scorer: Scorer, seed: int) -> Scored:
         return scored
     given = scored.recipe.weights
     weights, low, high = given.copy(), given[:, :-1].copy(), given[:, :-1].copy()
-    for first in np.unique(given, axis=0):
+    for first in distinct(given)[0]:
         row, piece = first, (given == first).all(axis=1)
         if not (piece & explained).any():
             low[piece], high[piece] = -np.inf, np.inf
             continue
         whole = scorer.of_strata(piece & explained)
-        own = _Piece(scored.recipe, whole, whole.smaller(FIRST_LOOK, seed))
+        own = _Piece(scored.recipe, whole, whole.few(FIRST_LOOK, seed))
         free = range(given.shape[1] - 1)
         for parent in free:
             simplest = simplest_number(*own.bounds(row, parent))

@@ -13,6 +13,17 @@ import numpy.typing as npt
 from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic
 
 
+def distinct(weights: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """The different rows of weights [strata, k], in order, and which of them each stratum has, int64 [strata].
+
+    Mostly there is one, which takes no sort to see.
+    """
+    if len(weights) and (weights == weights[0]).all():
+        return weights[:1], np.zeros(len(weights), np.int64)
+    rows, which = np.unique(weights, axis=0, return_inverse=True)
+    return rows, which.ravel()
+
+
 @dataclass(frozen=True, eq=False)
 class WeightedSum:
     """Weights of the k parents for every stratum, float64 [strata, k], the reference last, and how they are combined.
@@ -27,7 +38,7 @@ class WeightedSum:
     @property
     def pieces(self) -> int:
         """Number of different weightings."""
-        return len(np.unique(self.weights, axis=0))
+        return len(distinct(self.weights)[0])
 
     def arithmetic_name(self, labels: tuple[str, ...]) -> str:
         """Name of the arithmetic, with the order of the parents where that shows in the bits."""
