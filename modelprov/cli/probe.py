@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelprov.cli.given import typed
+from modelprov.cli.options import endpoint as served_by
 from modelprov.cli.options import probe as options
 from modelprov.cli.options import shared
 from modelprov.cli.outputs import asked
@@ -12,12 +13,13 @@ from modelprov.errors import CouldNotJudgeError
 
 def probe(
     model: options.Model = None, name: options.Name = None, parent: options.Parent = None,
-    control: options.Control = None, backstory: options.Backstory = None, endpoint: options.Endpoint = None,
-    served: options.Served = None, tokenizer: options.Tokenizer = None, arm: options.Arm = None,
+    control: options.Control = None, backstory: options.Backstory = None, endpoint: served_by.Endpoint = None,
+    served: served_by.Served = None, tokenizer: options.Tokenizer = None, arm: options.Arm = None,
     language: options.Language = None, samples: options.Samples = None, temperature: options.Temperature = None,
     quick: options.Quick = False, max_new_tokens: options.MaxNewTokens = 256, seed: options.Seed = 0,
     batch_size: options.BatchSize = 16, device: shared.Device = "auto", dtype: shared.Dtype = "auto",
-    timeout: options.Timeout = 60.0, thinking: options.Thinking = None, extra_body: options.ExtraBody = None,
+    timeout: served_by.Timeout = served_by.TIMEOUT, thinking: served_by.Thinking = None,
+    extra_body: served_by.ExtraBody = None,
     continuations: options.Continuations = 0, published: options.Published = None,
     log: options.Log = None, json_file: shared.Json = None,
     markdown: shared.Markdown = None, html: shared.Html = None, form: shared.Form = None, quiet: shared.Quiet = False,
