@@ -16,7 +16,7 @@ from modelprov.reports import numbers as n
 from modelprov.reports.comparison import brief, sections
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.saving import show
-from tests.reports import checks, samples
+from tests.reports import checks, probing_samples, samples
 
 if TYPE_CHECKING:
     from modelprov.reports.saving import Result
@@ -37,6 +37,19 @@ def test_a_comparison_in_brief_is_as_it_was(name: str, golden: Callable[[str, st
 
 def test_a_check_in_brief_is_as_it_was(golden: Callable[[str, str], None]) -> None:
     golden("check.brief.txt", short(checks.found()))
+
+
+def test_a_probe_in_brief_is_as_it_was(golden: Callable[[str, str], None]) -> None:
+    golden("probe.brief.txt", short(probing_samples.probe_report()))
+
+
+def test_a_probe_in_brief_fits_a_screen_and_explains_its_words() -> None:
+    said = short(probing_samples.probe_report())
+    assert max(map(len, said.splitlines())) <= 80
+    assert len(said.splitlines()) <= HEIGHT
+    for word in ("You are Rio.", "Stripped:", "decoy", "weights decide", "What this does not show"):
+        assert word in " ".join(said.split())
+    assert "counterfactual" not in said
 
 
 def test_every_comparison_in_brief_says_its_limits_and_whether_a_control_ran_and_shows_no_table(report: Report) -> None:

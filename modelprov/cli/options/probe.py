@@ -81,6 +81,16 @@ Published = Annotated[
         "sampled completions of each.)",
     ),
 ]
+Logprobs = Annotated[
+    int,
+    typer.Option(
+        metavar="TEXTS",
+        min=0,
+        help="Hold the endpoint's log-probabilities after so many random texts, 12 say, against the output heads of "
+        "--parent, --control and --published. (default: 0, not at all)",
+        show_default=False,
+    ),
+]
 Log = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Keep every answer here (JSONL); run again to go on from it.")
 ]
