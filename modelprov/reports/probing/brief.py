@@ -24,13 +24,14 @@ LIMITS = (
 
 def brief(report: ProbeReport) -> tuple[Block, ...]:
     """Findings, shares as shipped and stripped, what was compared beside them, and what it does not show."""
-    suspect = w.suspect(report)
+    found = Bullets(list(_cut(w.findings(report), MOST_FINDINGS, "more finding")))
+    named = bool(report.settings.names)
     return (
-        Bullets(list(_cut(w.findings(report), MOST_FINDINGS, "more finding"))),
-        *_shares(report),
-        *_compared(report, suspect),
+        *((found, *_shares(report)) if named else ()),
+        *_compared(report, w.suspect(report)),
+        *(() if named else (Heading("What else was seen"), found)),
         Heading("What this does not show"),
-        Bullets([*(LIMITS if report.settings.names else ()), *_missing(report)]),
+        Bullets([*(LIMITS if named else ()), *_missing(report)]),
     )
 
 
@@ -59,7 +60,14 @@ def _compared(report: ProbeReport, suspect: str) -> Iterator[Block]:
 
 
 def _missing(report: ProbeReport) -> Iterator[str]:
-    """What this run did not ask: limits of its own, said however short a report is."""
+    """The limits of what this run asked, and what it did not ask: said however short a report is."""
+    if report.continued is not None:
+        yield from (continuing.HISTORIES, continuing.NOT_CLEARED)
+    if report.equality is not None:
+        another = report.equality.finding == "another distribution"
+        yield continuing.DIFFERS if another else continuing.NO_DIFFERENCE
+    if report.imaged is not None:
+        yield from (imaging.HEADS, imaging.TRAINED_ON)
     yield from (text for text in report.does_not_show if text in (NO_CONTROL, NO_PARENTS, SERVED))
     if report.settings.quick:
         yield "Languages and kinds of question: with --quick they cannot be told apart."

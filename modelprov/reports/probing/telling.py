@@ -71,7 +71,7 @@ def _alone(report: ProbeReport) -> Document:
     return Document(
         title=f"Answers beside those of others: {label}",
         headline=headline,
-        summary=" ".join(text for text in (*said, equal, *shown) if text.rstrip(".") != headline),
+        summary=" ".join(text for text in (*said, equal, *shown) if text.rstrip(".") not in ("", headline)),
         brief=brief(report),
         meaning="What a model answers corroborates; weights decide.",
         colours=w.COLOURS,
