@@ -3,6 +3,7 @@
 # make docs: the site of the documents, in site/. It needs no installed modelprov.
 # make fuzz: files that lie, for every reader, guided by coverage; SECONDS=600 READER=gguf (docs/testing.md).
 # make faults: what the system may do to a run, at every call: full and broken disks, kill -9, short reads, clocks.
+# make litellm: the client of served models through LiteLLM's proxy, which is installed apart (docs/testing.md).
 # make constraints: constraints.hashed.txt anew, after a version in constraints.txt was changed.
 # make mutants: which changes of the files that a verdict hangs on no test notices (minutes a file; docs/testing.md).
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test lint bench mutants fuzz faults constraints docs clean
+.PHONY: demo test lint bench mutants fuzz faults litellm constraints docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/modelprov demo
@@ -38,6 +39,15 @@ $(VENV)/.installed-test: $(VENV)/.installed
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks.dashboard $(OPTIONS)
+
+# LITELLM=PATH/TO/litellm for one that is there already.
+LITELLM ?= .venv-litellm/bin/litellm
+.venv-litellm/bin/litellm:
+	$(PYTHON) -m venv .venv-litellm
+	.venv-litellm/bin/python -m pip install -q --disable-pip-version-check "litellm[proxy]"
+
+litellm: $(VENV)/.installed-test $(LITELLM)
+	LITELLM=$(abspath $(LITELLM)) $(BIN)/pytest -q tests/behavior/probing/test_endpoints_litellm.py
 
 # FILES="interval.py verdict.py" for some of them only.
 mutants: $(VENV)/.installed-test

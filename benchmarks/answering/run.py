@@ -8,6 +8,7 @@ prompts, the same models.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,13 +21,16 @@ from benchmarks.answering.cases import Trial, trials
 from benchmarks.answering.family import SEED, SHAPE
 from benchmarks.trained.pool import Pool
 from benchmarks.trained.training import logits_of
-from modelprov.behavior.continuations import equality, judging
+from modelprov.behavior.continuations import completing, equality, judging
 from modelprov.shares import wilson
 
 RESULTS = Path(__file__).parents[1] / "results" / "answering.json"
 PROMPTS, LENGTHS = 2000, range(6, 14)
 COUNTS = (3, 6)
-TEXTS, SAMPLES, LENGTH, EQUAL_SEEDS, TURNS = 25, 20, 8, range(4), 2
+TEXTS, SAMPLES, EQUAL_SEEDS, TURNS = completing.PROMPTS, completing.SAMPLES, range(8), 2
+ALONE = 25  # tests of each seed's weights against themselves
+TOKENS = (8, completing.TOKENS)
+"""Lengths of sampled completions: short ones, and those that the command asks for."""
 LIKE = "answers like"
 
 
@@ -93,7 +97,7 @@ def sampled(pool: Pool, names: list[str], seed: int) -> list[list[list[str]]]:
     rng = np.random.default_rng([SEED, 11, seed])
     tokens = np.repeat(np.repeat(prompts, SAMPLES, axis=0)[None], len(names), axis=0)
     weights = {key: torch.tensor(np.stack([pool[name][key] for name in names])) for key in pool[names[0]]}
-    for _ in range(LENGTH):
+    for _ in range(TOKENS[-1]):
         with torch.inference_mode():
             logits = logits_of(weights, torch.tensor(tokens), SHAPE)[:, :, -1].numpy()
         drawn = (logits + rng.gumbel(size=logits.shape)).argmax(-1)
@@ -103,8 +107,11 @@ def sampled(pool: Pool, names: list[str], seed: int) -> list[list[list[str]]]:
 
 
 def equalities(pool: Pool) -> list[dict[str, Any]]:
-    """How often the equality test says another distribution, by what stands where the published weights should."""
-    counts: dict[str, list[float]] = {}
+    """How often the equality test says another distribution, by what stands where the published weights should.
+
+    A token is a letter, so the shorter completions are the beginnings of the longer ones.
+    """
+    counts: dict[tuple[str, int], list[float]] = {}
     for seed in EQUAL_SEEDS:
         served = {
             "the same weights": f"tune {seed} on 1", "rounded to 8 bits": f"rounded {seed} to 8 bits",
@@ -115,13 +122,36 @@ def equalities(pool: Pool) -> list[dict[str, Any]]:
         names = [f"tune {seed} on 1", *served.values()]
         for turn in range(TURNS):
             published, *others = sampled(pool, names, 100 * seed + turn)
-            for kind, said in zip(served, others, strict=True):
-                counts.setdefault(kind, []).append(equality.tested(said, published, turn)[1])
+            for (kind, said), tokens in itertools.product(zip(served, others, strict=True), TOKENS):
+                p = equality.tested(_begun(said, tokens), _begun(published, tokens), turn)[1]
+                counts.setdefault((kind, tokens), []).append(p)
+    made = []
+    for (kind, tokens), found in counts.items():
+        seen = sum(p <= equality.LEVEL for p in found)
+        bounds = wilson(seen, len(found))
+        made.append({"served": kind, "tokens": tokens, "tests": len(found), "another": seen,
+                     "low": round(bounds.low, 4), "high": round(bounds.high, 4)})  # fmt: skip
+    return made
+
+
+def false_alarms(pool: Pool) -> list[dict[str, Any]]:
+    """The same weights against themselves, with other draws than those of the table: how honest `equality.LEVEL` is."""
+    counts: dict[int, int] = dict.fromkeys(TOKENS, 0)
+    for seed, turn in itertools.product(EQUAL_SEEDS, range(ALONE)):
+        first, second = sampled(pool, [f"tune {seed} on 1"] * 2, 10_000 + 100 * seed + turn)
+        for tokens in TOKENS:
+            p = equality.tested(_begun(first, tokens), _begun(second, tokens), turn)[1]
+            counts[tokens] += p <= equality.LEVEL
+    tests = len(EQUAL_SEEDS) * ALONE
     return [
-        {"served": kind, "tests": len(found), "another": (seen := sum(p <= equality.LEVEL for p in found)),
-         "low": round(wilson(seen, len(found)).low, 4), "high": round(wilson(seen, len(found)).high, 4)}
-        for kind, found in counts.items()
+        {"served": "the same weights, more often", "tokens": tokens, "tests": tests, "another": seen,
+         "low": round(wilson(seen, tests).low, 4), "high": round(wilson(seen, tests).high, 4)}
+        for tokens, seen in counts.items()
     ]  # fmt: skip
+
+
+def _begun(said: list[list[str]], tokens: int) -> list[list[str]]:
+    return [[text[:tokens] for text in texts] for texts in said]
 
 
 def main() -> None:
@@ -138,7 +168,7 @@ def main() -> None:
     for row in made:
         print(f"{row['controls']} {row['truth']:14} {row['kind']:45} {row['answers like']:4}/{row['trials']:4} "
               f"paired alone {row['by the paired test alone']:4} margins {row['margins']}")  # fmt: skip
-    equal = equalities(pool)
+    equal = [*equalities(pool), *false_alarms(pool)]
     print(*equal, sep="\n")
     if arguments.write:
         told = {

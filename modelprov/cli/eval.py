@@ -5,11 +5,11 @@ from __future__ import annotations
 import typer
 
 from modelprov.cli.given import typed
+from modelprov.cli.options import endpoint as served_by
 from modelprov.cli.options import eval as options
 from modelprov.cli.options import shared
 from modelprov.cli.outputs import asked
 from modelprov.cli.terminal import terminal
-from modelprov.errors import UsageError
 
 
 def evaluate(
@@ -23,8 +23,9 @@ def evaluate(
     noise_temperature: options.NoiseTemperature = None, width: options.Width = None,
     system: options.System = None, chat_template: options.ChatTemplate = None, raw: options.Raw = False,
     include_path: options.IncludePath = None, batch_size: options.BatchSize = 8, device: shared.Device = "auto",
-    dtype: shared.Dtype = "auto", endpoint: options.Endpoint = None, model: options.Model = None,
-    thinking: options.Thinking = None, extra_body: options.ExtraBody = None,
+    dtype: shared.Dtype = "auto", endpoint: served_by.Endpoint = None, model: served_by.Served = None,
+    timeout: served_by.Timeout = served_by.TIMEOUT, thinking: served_by.Thinking = None,
+    extra_body: served_by.ExtraBody = None,
     json_file: shared.Json = None, markdown: shared.Markdown = None, html: shared.Html = None, form: shared.Form = None,
     quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
@@ -44,10 +45,7 @@ def evaluate(
     from modelprov.jobs.evaluate import evaluate as job
 
     outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form)
-    if (endpoint is None) != bool(models) or (endpoint is None) != (model is None):
-        raise UsageError(
-            "eval needs models, or one --endpoint with the --model it serves", "Usage: modelprov eval MODEL --task sums"
-        )
+    served_by.refuse_halves("eval", bool(models), endpoint, model, "--task sums")
     with CountBar(terminal(error=True), quiet) as bar:
         report = job(
             *(models or [model or ""]), task=task, method=method or (), budget=budget or (),
@@ -57,7 +55,7 @@ def evaluate(
             max_switches=max_switches,
             noise_temperature=noise_temperature, width=width, system=system, chat_template=chat_template, raw=raw,
             include_path=include_path, batch_size=batch_size, device=device, dtype=dtype, endpoint=endpoint,
-            thinking=thinking, extra_body=extra_body, progress=bar, command=typed(),
+            timeout=timeout, thinking=thinking, extra_body=extra_body, progress=bar, command=typed(),
         )  # fmt: skip
     outputs.publish(report, quiet=quiet)
     raise typer.Exit(0 if report.graded else 3)

@@ -70,6 +70,7 @@ def evaluate(
     device: str = "auto",
     dtype: str = "auto",
     endpoint: str | None = None,
+    timeout: float = 60.0,
     thinking: str | None = None,
     extra_body: str | None = None,
     progress: Progress = SILENT,
@@ -111,6 +112,7 @@ def evaluate(
         device: Where to run the models: auto, cpu or cuda.
         dtype: Number format to run them in: auto (as stored), float32, bfloat16 or float16.
         endpoint: The URL of an OpenAI-compatible server that runs the model; without latent thinking.
+        timeout: Seconds for one answer of the endpoint.
         thinking: "on" or "off" asks the endpoint's chat template to think, or not to; None leaves it as it is.
         extra_body: Further fields of every request to the endpoint, as the text of a JSON object.
         progress: Hears how far the run has come; by default nobody does, and in a notebook a bar.
@@ -176,6 +178,7 @@ def evaluate(
             ("--model", locations[0] if endpoint is not None else None, None),
             ("--thinking", thinking, None),
             ("--extra-body", extra_body, None),
+            ("--timeout", timeout, 60.0),
             ("--task", named, None),
             ("--method", methods, [METHOD]),
             ("--budget", budgets, []),
@@ -209,7 +212,7 @@ def evaluate(
     common = (conditions, asking, progress, line, notes)
     with _said_when_stopped(kept):
         if endpoint is not None:
-            return _served(endpoint, locations[0], load_task(named, limit), common, extra)
+            return _served(endpoint, locations[0], load_task(named, limit), common, extra, timeout)
         asked = None if named.startswith(LM_EVAL) else load_task(named, limit)
         with _subjects(locations, device, dtype, progress) as subjects:
             if asked is not None and choose_alpha is not None:
@@ -230,12 +233,12 @@ Common = tuple[Sequence[Condition], Asking, Progress, str, Sequence[str]]
 
 
 def _served(
-    url: str, model: str, task: Task, common: Common, extra: Mapping[str, Any]
+    url: str, model: str, task: Task, common: Common, extra: Mapping[str, Any], timeout: float
 ) -> EvaluationReport:  # fmt: skip
     from modelprov.behavior.evaluation.served import evaluate_served
     from modelprov.behavior.probing.endpoints import Endpoint
 
-    with Endpoint(url, model, extra=extra) as endpoint:
+    with Endpoint(url, model, timeout=timeout, extra=extra) as endpoint:
         return evaluate_served(endpoint, task, *common)
 
 

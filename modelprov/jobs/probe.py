@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 from modelprov.behavior.continuations.completing import Completing
 from modelprov.behavior.continuations.continuing import Continuing
+from modelprov.behavior.continuations.imaging import Imaging
 from modelprov.behavior.continuations.judging import PROMPTS
+from modelprov.behavior.continuations.softmax_image import LEAST_TEXTS
 from modelprov.behavior.extra import require
 from modelprov.behavior.probing.answer_log import AnswerLog
 from modelprov.behavior.probing.arms import ARMS, check_arms
@@ -22,7 +24,7 @@ from modelprov.behavior.probing.results import ProbeReport
 from modelprov.behavior.probing.wording import does_not_show
 from modelprov.behavior.records import environment
 from modelprov.called import DEVICES, called, refuse_other
-from modelprov.errors import EndpointError, InterruptedRunError, UsageError
+from modelprov.errors import EndpointError, InterruptedRunError
 from modelprov.jobs.arguments import (
     DTYPES,
     Location,
@@ -35,6 +37,7 @@ from modelprov.jobs.arguments import (
     text_of,
 )
 from modelprov.jobs.notebooks import shown_in_notebooks
+from modelprov.jobs.probe_refused import refuse_unmeant, refuse_without_weights
 from modelprov.jobs.probed import (
     Members,
     Server,
@@ -49,7 +52,6 @@ from modelprov.progress import SILENT, Progress
 QUICK_SAMPLES = 2
 SAMPLES = 8
 TEMPERATURES = (0.7, 1.0)
-HOTTEST = 10
 
 
 @shown_in_notebooks
@@ -78,6 +80,7 @@ def probe(
     log: Location | None = None,
     continuations: int = 0,
     published: Location | None = None,
+    logprobs: int = 0,
     progress: Progress = SILENT,
     command: str | None = None,
 ) -> ProbeReport:
@@ -112,6 +115,8 @@ def probe(
         log: A file that keeps every answer (JSONL); the same call goes on from it.
         continuations: Compare the greedy next token after so many random texts, at least 500 (2,000 say); 0 for none.
         published: The checkpoint that the model in question is said to be: sampled completions of both are compared.
+        logprobs: Hold the endpoint's log-probabilities after so many random texts (12, say) against the output heads
+            and the numbers of `parent`, `control` and `published`; 0 for none.
         progress: Hears how far the run has come; by default nobody does, and in a notebook a bar.
         command: What the report says was run; by default, the command line that does the same.
 
@@ -119,7 +124,7 @@ def probe(
         The report: `arms` counts for each model and way of asking how many answers gave which name (`classes`, with
         shares from 0 to 1 and their intervals), `models` says what is hidden in the files, `examples` are answers;
         `continued.judged` says of each parent whether the model answers like it beyond every control, `equality`
-        whether it completes texts as the published weights do.
+        whether it completes texts as the published weights do, `imaged.judged` whose output head it has.
         `save("probe.html")` writes it, also as .json or .md.
 
     Raises:
@@ -139,12 +144,17 @@ def probe(
     names, phrases, arms, languages = _words(name), _words(backstory), _words(arm), _words(language)
     heat = tuple(dict.fromkeys([temperature] if isinstance(temperature, int | float) else temperature))
     folder = None if tokenizer is None else path_of(tokenizer)
-    _check(names, phrases, heat, folder, endpoint, bool(continuations) or published is not None)
+    refuse_unmeant(
+        names, phrases, heat, folder, endpoint, otherwise=bool(continuations or published is not None or logprobs)
+    )
     refuse_other("device", device, DEVICES)
     refuse_other("dtype", dtype, DTYPES)
     refuse_below(0, seed=seed, samples=samples)
     if continuations:
         refuse_below(PROMPTS, continuations=continuations)
+    if logprobs:
+        refuse_below(LEAST_TEXTS, logprobs=logprobs)
+        refuse_without_weights(endpoint, parent, published)
     if not names:
         languages = arms = ()
     refuse_below(1, max_new_tokens=max_new_tokens, batch_size=batch_size)
@@ -193,10 +203,11 @@ def probe(
             ("--log", log, None),
             ("--continuations", continuations, 0),
             ("--published", published, None),
+            ("--logprobs", logprobs, 0),
         ),
     )
     kept = None if log is None else path_of(log)
-    return _ask(members, server, plan, kept, device, dtype, line, progress, continuations, card)
+    return _ask(members, server, plan, kept, device, dtype, line, progress, (continuations, logprobs), card)
 
 
 def answers_kept(log: Location | None) -> int:
@@ -212,31 +223,14 @@ def _words(given: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([given] if isinstance(given, str) else given))
 
 
-def _check(
-    names: Sequence[str], phrases: Sequence[str], heat: Sequence[float], tokenizer: Path | None, endpoint: str | None,
-    otherwise: bool,
-) -> None:  # fmt: skip
-    if not names and not otherwise:
-        raise UsageError(
-            "probe needs the names to look for", f"Declare them: {called('name')} Rio {called('name')} Nex=Nex-AGI."
-        )
-    if not all(0 < each <= HOTTEST for each in heat):
-        raise UsageError(
-            f"{called('temperature')} is above 0 and at most {HOTTEST}", "Greedy answers are always made too."
-        )
-    if any(not each.strip() for each in phrases):
-        raise UsageError(f"{called('backstory')} is empty", "Give a phrase that only one model would say.")
-    if tokenizer is not None and endpoint is None:
-        raise UsageError(f"{called('tokenizer')} is for {called('endpoint')}", "A local model has its own.")
-    if tokenizer is not None and not tokenizer.is_dir():
-        raise UsageError(f"{tokenizer} is no folder", "Give the folder with tokenizer.json and its chat template.")
-
-
 def _ask(
     members: Members, server: Server | None, plan: Plan, log: Path | None, device: str, dtype: str, line: str,
-    progress: Progress, continuations: int, published: str | None,
+    progress: Progress, beside: tuple[int, int], published: str | None,
 ) -> ProbeReport:  # fmt: skip
-    """Open, ask and assemble the report; `members` have the suspect first, unless it is a server's."""
+    """Open, ask and assemble the report; `members` have the suspect first, unless it is a server's.
+
+    `beside` says after how many texts answers, and log-probabilities, are compared.
+    """
     quiet_transformers()
     started, clock = datetime.now(UTC), time.perf_counter()
     with ExitStack() as stack:
@@ -246,9 +240,11 @@ def _ask(
         openers = local_openers(members, folders, plan, device, dtype, None if server is None else server.model)
         if server is not None:
             openers.insert(0, server_opener(server, plan, stack, progress))
+        continuations, logprobs = beside
         continuing = Continuing(continuations, plan.seed, answers, progress, plan.batch_size) if continuations else None
+        imaging = Imaging(logprobs, plan.seed, progress, plan.batch_size) if logprobs else None
         completing = Completing(plan.seed, progress, plan.batch_size) if published is not None else None
-        hearers = [each.hear for each in (continuing, completing) if each is not None]
+        hearers = [each.hear for each in (continuing, completing, imaging) if each is not None]
         try:
             found = ask_all(openers, plan, answers, progress, hearers)
         except KeyboardInterrupt as error:
@@ -259,10 +255,16 @@ def _ask(
             ) from error
         equality = None
         if published is not None and completing is not None:
-            equality = completing.found(published_model(published, folders, device, dtype))
-    beside = {"continued": continuing.found() if continuing else None, "equality": equality}
+            card = published_model(published, folders, device, dtype)
+            equality = completing.found(card)
+            if imaging is not None:
+                imaging.hold_against(card, "published")
+    compared = {
+        "continued": continuing.found() if continuing else None, "equality": equality,
+        "imaged": imaging.found() if imaging else None,
+    }  # fmt: skip
     report = _report(found, plan, line, started, time.perf_counter() - clock)
-    return report.model_copy(update=beside)
+    return report.model_copy(update=compared)
 
 
 def _report(found: Findings, plan: Plan, line: str, started: datetime, seconds: float) -> ProbeReport:

@@ -178,10 +178,10 @@ def test_a_served_model_takes_the_place_of_a_local_one(modelprov: Command) -> No
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "eval needs models"),
-        (("--endpoint", "http://127.0.0.1:9/v1"), "eval needs models"),
-        (("model", "--model", "m"), "eval needs models"),
-        (("model", "--endpoint", "http://127.0.0.1:9/v1", "--model", "m"), "eval needs models"),
+        ((), "eval needs a model"),
+        (("--endpoint", "http://127.0.0.1:9/v1"), "belong together"),
+        (("model", "--model", "m"), "belong together"),
+        (("model", "--endpoint", "http://127.0.0.1:9/v1", "--model", "m"), "eval needs a model"),
         (("--endpoint", "http://127.0.0.1:9/v1", "--model", "m", "--raw"), "do not go together"),
         (("--endpoint", "http://127.0.0.1:9/v1", "--model", "m", "--top-k", 5), "do not go together"),
         (("--endpoint", "http://127.0.0.1:9/v1", "--model", "m", "--method", "swir"), "needs the weights"),

@@ -48,7 +48,7 @@ def test_a_probe_writes_every_report_shows_the_hidden_prompt_and_ends_with_0(pro
         "--json", "r.json", "--markdown", "r.md", "--html", "r.html", "--log", "log.jsonl",
     )  # fmt: skip
     assert done.code == 0, done.err
-    assert "You are Rio, a model of the city." in done.out
+    assert "You are Rio, a model of the city." in " ".join(done.out.split())
     report = load_probe((tmp_path / "r.json").read_text())
     assert [(one.label, one.role) for one in report.models] == [("rio", "suspect"), ("nex", "parent")]
     assert {one.arm for one in report.arms} == {
@@ -254,3 +254,42 @@ def test_continuations_without_three_controls_could_not_judge_and_published_weig
     assert [each.finding for each in report.continued.judged] == ["could not judge"]
     assert report.equality.prompts == 2
     assert "What the answers do not show" in (tmp_path / "r.html").read_text()
+
+
+def test_an_endpoint_that_gives_log_probabilities_is_told_whose_head_it_has(probe, family, tmp_path):
+    from tests.behavior.logprob_server import giving_logprobs
+
+    with giving_logprobs(family / "nex") as url:
+        done = probe("--endpoint", url, "--model", "tiny", "--parent", "nex", "--control", "base", "--logprobs", 8,
+                     "--device", "cpu", "--json", "r.json", "--html", "r.html")  # fmt: skip
+    assert done.code == 0, done.err
+    told = " ".join(done.out.split())
+    assert "tiny has the output head of nex" in told
+    assert "tiny gives the numbers of nex run here, as far as number formats tell" in told
+    report = load_probe((tmp_path / "r.json").read_text())
+    assert report.imaged.judged[0].finding == "its head"
+    assert "--logprobs 8" in report.command
+    assert "What log-probabilities do not show" in (tmp_path / "r.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (("rio", "--parent", "nex", "--logprobs", 12), "--logprobs is for --endpoint"),
+        (("--endpoint", "http://127.0.0.1:9/v1", "--model", "m", "--logprobs", 12), "needs weights"),
+        (("--endpoint", "http://127.0.0.1:9/v1", "--model", "m", "--parent", "nex", "--logprobs", 2), "logprobs"),
+    ],
+)
+def test_log_probabilities_take_a_server_and_weights(probe, given, says):
+    done = probe(*given)
+    assert done.code == 2
+    assert says in done.err
+
+
+def test_a_server_without_log_probabilities_ends_with_3_and_says_so(probe):
+    from tests.behavior.servers import answer, completion_reply, scripted
+
+    with scripted(answer(200, completion_reply("a"))) as server:
+        done = probe("--endpoint", server.url, "--model", "tiny", "--parent", "nex", "--logprobs", 8, "--device", "cpu")
+    assert done.code == 3
+    assert "The server gives no log-probabilities" in " ".join(done.out.split())

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
+from modelprov.behavior.imaged import Fitted, HeadJudged, Imaged
 from modelprov.forensics.judging import grounds, named_method
 from modelprov.reports import numbers as n
 from modelprov.reports.comparison import brief, sections
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.saving import show
-from tests.reports import checks, samples
+from tests.reports import checks, probing_samples, samples
 
 if TYPE_CHECKING:
     from modelprov.reports.saving import Result
@@ -37,6 +38,19 @@ def test_a_comparison_in_brief_is_as_it_was(name: str, golden: Callable[[str, st
 
 def test_a_check_in_brief_is_as_it_was(golden: Callable[[str, str], None]) -> None:
     golden("check.brief.txt", short(checks.found()))
+
+
+def test_a_probe_in_brief_is_as_it_was(golden: Callable[[str, str], None]) -> None:
+    golden("probe.brief.txt", short(probing_samples.probe_report()))
+
+
+def test_a_probe_in_brief_fits_a_screen_and_explains_its_words() -> None:
+    said = short(probing_samples.probe_report())
+    assert max(map(len, said.splitlines())) <= 80
+    assert len(said.splitlines()) <= HEIGHT
+    for word in ("You are Rio.", "Stripped:", "decoy", "weights decide", "What this does not show"):
+        assert word in " ".join(said.split())
+    assert "counterfactual" not in said
 
 
 def test_every_comparison_in_brief_says_its_limits_and_whether_a_control_ran_and_shows_no_table(report: Report) -> None:
@@ -67,3 +81,17 @@ def test_what_nothing_leads_is_shown_as_it_stands() -> None:
     odd = [item.model_copy(update={"measure": "of another kind"}) for item in report.verdict.rests_on]
     verdict = report.verdict.model_copy(update={"rests_on": tuple(odd)})
     assert "of another kind: " in short(report.model_copy(update={"verdict": verdict}))
+
+
+def test_a_probe_that_asks_no_names_says_in_brief_what_was_compared_and_what_that_does_not_show() -> None:
+    fits = (Fitted(label="nex", role="parent", hidden=32, outside=1e-8, rounding=2e-3, apart=0.4, formats=7e-3,
+                   numbers="other numbers"),)  # fmt: skip
+    judged = (HeadJudged(parent="nex", finding="its head", controls=0),)
+    heads = Imaged(texts=12, seed=0, digest="ab", tokens=97, how="a logit bias", fits=fits, judged=judged)
+    report = probing_samples.probe_report()
+    settings = report.settings.model_copy(update={"names": ()})
+    said = " ".join(short(report.model_copy(update={"imaged": heads, "settings": settings, "arms": ()})).split())
+    assert "rio has the output head of nex" in said
+    assert "rio gives other numbers than nex run here: 40 % apart, and two number formats of it 0.7 %." in said
+    assert said.index("Whose output head") < said.index("What else was seen") < said.index("What this does not show")
+    assert "It says which head, not which of the models that have it" in said

@@ -6,10 +6,11 @@ Bodies are hostile input: anything may be missing, of another type, or cut.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+from modelprov.behavior.probing.endpoint_logprobs import logprobs_of
 from modelprov.behavior.thinking import FIELDS, split, thought_in
 from modelprov.errors import EndpointError
 from modelprov.foreign.json_text import JsonError, parse_json
@@ -32,6 +33,7 @@ class Reply:
     `finished` says that the model ended the answer itself, not a limit. The counts are the server's own, None where
     it gives none. `notes` say what came in place of an answer (a tool call, a filter) and what of it is left out here.
     `served_model` and `fingerprint` are the model and the set-up (`system_fingerprint`) that the reply names.
+    `logprobs` are those of the first token, by token, where they were asked for and came.
     """
 
     text: str
@@ -42,6 +44,7 @@ class Reply:
     notes: tuple[str, ...] = ()
     served_model: str | None = None
     fingerprint: str | None = None
+    logprobs: Mapping[str, float] | None = None
 
 
 def reply_from_body(body: bytes) -> Reply:
@@ -58,7 +61,8 @@ def reply_from_body(body: bytes) -> Reply:
     if said.text is None and said.thought is None and not said.notes:
         raise EndpointError(f"the endpoint answered with neither text nor message: {quoted(body)}", SHAPE)
     reason = choice.get("finish_reason")
-    return _reply(said.text or "", said.thought, reason, document.get("usage"), said.notes, document)
+    reply = _reply(said.text or "", said.thought, reason, document.get("usage"), said.notes, document)
+    return replace(reply, logprobs=logprobs_of(choice))
 
 
 def reply_from_stream(body: bytes) -> Reply:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from modelprov.behavior.continued import Continued, Equality
+from modelprov.behavior.imaged import Imaged
 from modelprov.behavior.records import BehaviorEnvironment
 from modelprov.records import Frozen
 from modelprov.savable import Page
@@ -221,5 +222,6 @@ class ProbeReport(Frozen, Page):
     examples: tuple[Example, ...] = ()
     continued: Continued | None = None
     equality: Equality | None = None
+    imaged: Imaged | None = None
     does_not_show: tuple[str, ...] = ()
     environment: BehaviorEnvironment

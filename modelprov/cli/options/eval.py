@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modelprov.cli.options.completion import among, methods
+from modelprov.cli.options.completion import methods
 
 Models = Annotated[
     list[str] | None,
@@ -88,19 +88,3 @@ ChatTemplate = Annotated[
 Raw = Annotated[bool, typer.Option("--raw", help="No chat template: the question as plain text.")]
 IncludePath = Annotated[Path | None, typer.Option(metavar="DIR", help="lm-eval: a folder of task files of your own.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Prompts at a time.")]
-Endpoint = Annotated[
-    str | None,
-    typer.Option(metavar="URL", help="Instead of a MODEL: an OpenAI-compatible endpoint, without latent thinking."),
-]
-Model = Annotated[str | None, typer.Option(metavar="NAME", help="The model's name at the endpoint.")]
-Thinking = Annotated[
-    str | None,
-    typer.Option(
-        metavar="on|off",
-        autocompletion=among(("on", "off")),
-        help="Ask the endpoint's chat template to think, or not to (default: its own way).",
-    ),
-]
-ExtraBody = Annotated[
-    str | None, typer.Option(metavar="JSON", help="Further fields of every request to the endpoint, as a JSON object.")
-]

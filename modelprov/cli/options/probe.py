@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from modelprov.cli.options.completion import among
-from modelprov.errors import UsageError
+from modelprov.cli.options.endpoint import refuse_halves
 
 Model = Annotated[
     str | None,
@@ -32,15 +32,6 @@ Control = Annotated[list[str] | None, typer.Option(metavar="CKPT", help="An unre
 Backstory = Annotated[
     list[str] | None, typer.Option(metavar="TEXT", help="A rare phrase to look for word for word. Repeat.")
 ]
-Endpoint = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        help="An OpenAI-compatible server (vLLM, SGLang, transformers serve) instead of MODEL. Its key: "
-        "MODELPROV_API_KEY.",
-    ),
-]
-Served = Annotated[str | None, typer.Option("--model", metavar="NAME", help="The model's name there.")]
 Tokenizer = Annotated[
     Path | None,
     typer.Option(
@@ -72,7 +63,6 @@ Quick = Annotated[bool, typer.Option("--quick", help="A third of the questions, 
 MaxNewTokens = Annotated[int, typer.Option(min=1, help="Longest answer, thinking included.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of the sampled answers; written into the report.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Answers made at once.")]
-Timeout = Annotated[float, typer.Option(min=1, help="Seconds for one answer of --endpoint.")]
 Continuations = Annotated[
     int,
     typer.Option(
@@ -91,16 +81,15 @@ Published = Annotated[
         "sampled completions of each.)",
     ),
 ]
-Thinking = Annotated[
-    str | None,
+Logprobs = Annotated[
+    int,
     typer.Option(
-        metavar="on|off",
-        autocompletion=among(("on", "off")),
-        help="Ask the endpoint's chat template to think, or not to (default: its own way).",
+        metavar="TEXTS",
+        min=0,
+        help="Hold the endpoint's log-probabilities after so many random texts, 12 say, against the output heads of "
+        "--parent, --control and --published. (default: 0, not at all)",
+        show_default=False,
     ),
-]
-ExtraBody = Annotated[
-    str | None, typer.Option(metavar="JSON", help="Further fields of every request to the endpoint, as a JSON object.")
 ]
 Log = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Keep every answer here (JSONL); run again to go on from it.")
@@ -109,11 +98,5 @@ Log = Annotated[
 
 def the_model(local: str | None, endpoint: str | None, served: str | None) -> str:
     """Which model is asked: a local one, or the endpoint's; `UsageError` where that is not said once."""
-    if (local is None) == (endpoint is None):
-        raise UsageError(
-            "probe needs a model, either local or served",
-            "Usage: modelprov probe MODEL --name NAME, or modelprov probe --endpoint URL --model NAME --name NAME.",
-        )
-    if (endpoint is None) != (served is None):
-        raise UsageError("--endpoint and --model belong together", "--model is the name that the server knows.")
+    refuse_halves("probe", local is not None, endpoint, served, "--name NAME")
     return local or served or ""

@@ -34,7 +34,7 @@ DIFFERS = (
     "A difference fits other weights, quantisation, another number format, a prompt or filter before or behind the "
     "model, and sampling that the server changes. It does not say which."
 )
-TRIED_COMPLETIONS, TRIED_TOKENS = 500, 8
+TRIED_COMPLETIONS, TRIED_TOKENS = 500, 32
 """How the trained family of docs/probe.md was asked; a test compares it with `benchmarks/answering/run.py`."""
 
 NO_DIFFERENCE = (

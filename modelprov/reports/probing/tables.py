@@ -59,9 +59,15 @@ def greedy_table(report: ProbeReport) -> Table:
     return _shares(report, "Who the models say they are", _rows(report, sampled=False))
 
 
-def narrow_table(report: ProbeReport) -> Table:
-    """The same for 80 columns: the commonest class with its interval, and the share of every class in percent."""
+def narrow_table(report: ProbeReport, *, short: bool = False) -> Table:
+    """The same for 80 columns: the commonest class with its interval, and the share of every class in percent.
+
+    `short`: of each model as shipped and stripped only, or in whichever arms it was asked where that is neither.
+    """
     rows, names = _rows(report, sampled=False), [one.name for one in report.settings.names]
+    if short:
+        leading = {row.model for row in rows if row.arm in MAIN_ARMS}
+        rows = [row for row in rows if row.arm in MAIN_ARMS or row.model not in leading]
     classes = [
         *names,
         *(name for name in CLASSES if any(one.name == name and one.count for row in rows for one in row.classes)),

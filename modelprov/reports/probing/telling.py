@@ -20,9 +20,10 @@ from modelprov.reports.document import (
     Plot,
     Text,
 )
-from modelprov.reports.probing import continuing
+from modelprov.reports.probing import continuing, imaging
 from modelprov.reports.probing import tables as t
 from modelprov.reports.probing import words as w
+from modelprov.reports.probing.brief import brief
 from modelprov.reports.probing.plot import share_plot
 
 SHARES = "Greedy answers about name, maker and origin. A name said when stripped comes from the weights."
@@ -32,7 +33,7 @@ NO_PROMPT = "No chat template was found to add a prompt of its own."
 
 def tell(report: ProbeReport) -> Document:
     """What the suspect says it is, what its files add, what that does not show, and how it was asked."""
-    if not report.settings.names and (report.continued or report.equality):
+    if not report.settings.names and (report.continued or report.equality or report.imaged):
         return _alone(report)
     return Document(
         title=f"Identity probe: {w.suspect(report)}",
@@ -45,8 +46,10 @@ def tell(report: ProbeReport) -> Document:
             *names(report),
             *continuing.blocks(report, w.suspect(report)),
             *continuing.equality_blocks(report, w.suspect(report)),
+            *imaging.blocks(report, w.suspect(report)),
             *rest(report),
         ),
+        brief=brief(report),
         about="report on who a model says it is",
         started=report.environment.started,
         version=report.environment.modelprov,
@@ -56,18 +59,27 @@ def tell(report: ProbeReport) -> Document:
 
 def _alone(report: ProbeReport) -> Document:
     """The same where no names were declared: nobody was asked who it is."""
-    label, found = w.suspect(report), report.continued
+    label, found, heads = w.suspect(report), report.continued, report.imaged
     equal = continuing.equality_sentence(report, label)
     said = continuing.sentences(found, label)[: len(found.judged)] if found is not None else []
+    shown = imaging.sentences(heads, label)[: len(heads.judged)] if heads is not None else []
+    lines = [
+        continuing.headline(found, label) if found is not None else "", equal.rstrip("."),
+        imaging.headline(heads, label) if heads is not None else "",
+    ]  # fmt: skip
+    headline = next(filter(None, lines))
     return Document(
         title=f"Answers beside those of others: {label}",
-        headline=continuing.headline(found, label) if found is not None else equal.rstrip("."),
-        summary=" ".join((*said, equal)).strip(),
+        headline=headline,
+        summary=" ".join(text for text in (*said, equal, *shown) if text.rstrip(".") not in ("", headline)),
+        brief=brief(report),
         meaning="What a model answers corroborates; weights decide.",
         colours=w.COLOURS,
         blocks=(
             *continuing.blocks(report, label),
             *continuing.equality_blocks(report, label),
+            *imaging.blocks(report, label),
+            Heading("What else was seen"),
             Bullets(w.findings(report)),
             Only(WRITTEN, _run(report)),
         ),

@@ -202,7 +202,7 @@ def findings(report: ProbeReport) -> list[str]:
             found.append(f"{one.label} carries code or pickles, none of which was run: {names}.")
         if one.served is not None:
             found += [f"{one.label}: {told}" for told in (one.served.explanation, *one.served.checks)]
-        found += [f"{one.label}: {note}." for note in one.notes]
+        found += [f"{one.label}: {note.rstrip('.')}." for note in one.notes]
         found += [f"{one.label}, {seen.source}: {seen.error}." for seen in one.templates if seen.error]
     if (unlike := languages_differ(report)) is not None:
         found.append(unlike)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.answering import run
-from modelprov.behavior.continuations import equality
+from modelprov.behavior.continuations import completing, equality
 from modelprov.reports.probing import continuing
 
 LETTERS = np.array(list("abcdefgh"))
@@ -48,8 +48,9 @@ def test_two_samples_of_the_same_models_seldom_differ_and_of_others_always(monke
 
 
 def test_what_the_report_says_of_the_trained_family_is_what_was_measured_there():
-    how = (run.TEXTS * run.SAMPLES, run.LENGTH)
-    assert how == (continuing.TRIED_COMPLETIONS, continuing.TRIED_TOKENS)
-    counts = {row["served"]: row for row in json.loads(run.RESULTS.read_text(encoding="utf-8"))["equality"]}
+    how = (run.TEXTS * run.SAMPLES, run.TOKENS[-1])
+    assert how == (continuing.TRIED_COMPLETIONS, continuing.TRIED_TOKENS) == (500, completing.TOKENS)
+    rows = json.loads(run.RESULTS.read_text(encoding="utf-8"))["equality"]
+    counts = {row["served"]: row for row in rows if row["tokens"] == completing.TOKENS}
     assert counts["rounded to 4 bits"]["another"] == 0
     assert counts["trained further"]["another"] == counts["trained further"]["tests"]
