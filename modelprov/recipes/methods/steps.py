@@ -178,7 +178,13 @@ def compiled(step: Steps, count: int) -> bool:
 
 def loaded(inputs: Inputs, step: Steps) -> tuple[list[Real], Real | None]:
     """The models' tensors and the base's, in the format that is computed in."""
-    return [step(tensor) for tensor in inputs.tensors], None if inputs.base is None else step(inputs.base)
+    base = None if inputs.base is None else read(inputs.base, inputs, step)
+    return [read(tensor, inputs, step) for tensor in inputs.tensors], base
+
+
+def read(values: Real, inputs: Inputs, step: Steps) -> Real:
+    """Values of `inputs` in the format of a step."""
+    return values if inputs.held is step.dtype and step.working is np.float32 else step(values)
 
 
 def directions(inputs: Inputs, step: Steps) -> tuple[list[Real], Real | None]:
