@@ -21,7 +21,7 @@ COUNT = 4203  # a run of 4,096 elements and a part of another, whose length is t
 INFINITE = 4150
 BF16, F16, F32 = range(3)
 ARITHMETICS = 9
-MERGING = "454541fe660a7dfd6030733cf0235bfd0440f919926e6de1fc2a2a637699ee48"
+MERGING = "1ce20beff80a35fa038e34361e4bd1c41a009def4a57b47dac098f7d2384773a"
 """Of the loops of merges (`merging.c`, `sizes.c`, `choosing.c`, `chances.c`, `totals.c`)."""
 SHIFTS = {BF16: 16, F16: 13, F32: 0}
 """Lowest bits of a float32 that numbers of a format do not use."""
@@ -99,6 +99,8 @@ def merging_digest(of: Native) -> str:
         of.count_sizes(tensor, base, code, int(np.argmax(bins.sum(0)[1:])) + 1, bins)
         of.thin(tensor, base, code, 3, (0.0078125, 0.03), (COUNT // 2, -1), change[0])
         seen.update(bins.sum(0).tobytes() + change[0].tobytes() + _chosen(of, tensor, base, code, change[1:]))
+        raw = _stored(np.where(np.arange(COUNT) == INFINITE, np.float32(np.inf), tensor), code)
+        seen.update(bytes(of.all_finite(raw, code, count) for count in (INFINITE, INFINITE + 1)))
         seen.update(_by_chance(of, tensor, base, code) + _totals(of, tensor, base, code))
         changes = change[:2]
         out = np.empty(COUNT, np.float32)
@@ -152,9 +154,11 @@ def _chosen(
     start, stop = COUNT // 5, COUNT // 2
     often = np.searchsorted(np.cumsum(counts), (start, stop), side="right")
     ties, numbers = np.ascontiguousarray(np.stack([keys[often], counts[often]], 1)), np.zeros(2, np.int64)
-    items = np.empty(COUNT, np.uint32)
-    of.fill_items(tensor, base, code, (shift, top), ties, numbers, items)
-    filled = items.tobytes()
+    items, bins = np.empty(COUNT, np.uint32), np.zeros((4, 1 << 16), np.uint32)
+    of.fill_items(tensor, base, code, (shift, top), bins, items)
+    of.count_items(items, (shift, top), int(np.argmax(bins.sum(0))), bins)
+    of.number_items(items, ties, numbers)
+    filled = items.tobytes() + bins.sum(0).tobytes()
     of.choose(items, start, stop, ties, bits)
     small, large = ((top - ties[::-1, 0]) << shift).astype(np.uint32).view(np.float32)
     of.thin_by_bits(tensor, base, code, (small, np.inf), (large, small), (0, ties[0, 1]), bits, change[0])

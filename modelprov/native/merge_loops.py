@@ -22,12 +22,15 @@ Items = npt.NDArray[np.uint32]
 Generator = npt.NDArray[np.uint64]
 
 _INTEGER, _POINTER, _FLOAT = ctypes.c_int64, ctypes.c_void_p, ctypes.c_float
-MERGE_RESULTS = {"weighted": ctypes.c_int, "load": _INTEGER, "add_in_levels": _INTEGER}
+MERGE_RESULTS = {"weighted": ctypes.c_int, "load": _INTEGER, "all_finite": _INTEGER, "add_in_levels": _INTEGER}
 MERGE_ARGUMENTS = {
     "load": [_POINTER, _INTEGER, _INTEGER, _POINTER],
+    "all_finite": [_POINTER, _INTEGER, _INTEGER],
     "weighted": [_INTEGER, _POINTER, _INTEGER, _INTEGER, *[_POINTER] * 3, _INTEGER, _INTEGER, _POINTER],
     "count_sizes": [_POINTER, _POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER],
-    "fill_items": [_POINTER, _POINTER, *[_INTEGER] * 4, *[_POINTER] * 3],
+    "fill_items": [_POINTER, _POINTER, *[_INTEGER] * 4, _POINTER, _POINTER],
+    "count_items": [_POINTER, *[_INTEGER] * 4, _POINTER],
+    "number_items": [_POINTER, _INTEGER, _POINTER, _POINTER],
     "choose": [_POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER, _POINTER],
     "thin": [_POINTER, _POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER, _POINTER, _POINTER],
     "thin_by_bits": [_POINTER, _POINTER, _INTEGER, _INTEGER, *[_POINTER] * 5],
@@ -50,9 +53,12 @@ class MergeLoops:
     """The functions of the library that merges call."""
 
     _load: Any
+    _all_finite: Any
     _weighted: Any
     _count_sizes: Any
     _fill_items: Any
+    _count_items: Any
+    _number_items: Any
     _choose: Any
     _thin: Any
     _thin_by_bits: Any
@@ -68,6 +74,10 @@ class MergeLoops:
     def load(self, raw: Bytes, code: int, out: Float32) -> bool:
         """Fill `out` float32 [n] with stored numbers of a format within float32; whether all of them are finite."""
         return bool(self._load(raw.ctypes.data, int(code), out.size, out.ctypes.data))
+
+    def all_finite(self, raw: Bytes, code: int, count: int) -> bool:
+        """Whether `count` stored numbers of a format within float32, aligned or not, are finite."""
+        return bool(self._all_finite(raw.ctypes.data, int(code), int(count)))
 
     def weighted(
         self, arithmetic: int, raw: Bytes, codes: Int64, weights: Float64, order: Int64, out_code: int, count: int,
@@ -89,17 +99,29 @@ class MergeLoops:
         self._count_sizes(tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), int(known), bins.ctypes.data)
 
     def fill_items(
-        self, tensor: Float32, base: Float32, code: int, key: tuple[int, int], ties: Int64, numbers: Int64, items: Items
-    ) -> None:  # fmt: skip
-        """Fill `items` uint32 [n] with what `choose` sorts: the sizes of such changes, and which tie is which.
+        self, tensor: Float32, base: Float32, code: int, key: tuple[int, int], bins: Counts, items: Items
+    ) -> None:
+        """Fill `items` uint32 [n] with the keys of the sizes of such changes, and count their upper 16 bits.
 
-        A `key` is said by how far bits are shifted, and by what they are taken from (below 0: they are the key). `ties`
-        [2, 2] are keys and numbers of those at the borders, `numbers` [2] how many of either came before, and after.
+        A `key` is said by how far bits are shifted, and by what they are taken from (below 0: they are the key);
+        `bins` are those of `count_sizes`.
         """
         self._fill_items(
-            tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), *map(int, key), ties.ctypes.data,
-            numbers.ctypes.data, items.ctypes.data,
+            tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), *map(int, key), bins.ctypes.data,
+            items.ctypes.data,
         )  # fmt: skip
+
+    def count_items(self, items: Items, key: tuple[int, int], known: int, bins: Counts) -> None:
+        """Count the sizes of such keys whose upper 16 bits are `known` by their lower ones."""
+        self._count_items(items.ctypes.data, items.size, *map(int, key), int(known), bins.ctypes.data)
+
+    def number_items(self, items: Items, ties: Int64, numbers: Int64) -> None:
+        """Make of keys `items` [n] what `choose` sorts, in which each tie is told from the others.
+
+        `ties` [2, 2] are keys and numbers of those at the borders, `numbers` [2] how many of either came before, and
+        after.
+        """
+        self._number_items(items.ctypes.data, items.size, ties.ctypes.data, numbers.ctypes.data)
 
     def choose(self, items: Items, start: int, stop: int, ties: Int64, bits: Bytes) -> None:
         """Set the `bits` of the ties that an introsort of `items` [n] puts at `start` to `stop`.

@@ -16,6 +16,20 @@ int64_t EXPORT(load)(const uint8_t *raw, int64_t code, int64_t m, float *out) {
     return !infinite;
 }
 
+/* Whether m stored numbers are finite; of a float32 the upper half says it. */
+int64_t EXPORT(all_finite)(const uint8_t *raw, int64_t code, int64_t m) {
+    const uint16_t exponent = code == F16 ? 0x7C00 : 0x7F80;
+    const int64_t size = size_of(code);
+    uint16_t infinite = 0;
+    raw += size - (int64_t)sizeof infinite;
+    for (int64_t i = 0; i < m; i++) {
+        uint16_t half;
+        memcpy(&half, raw + size * i, sizeof half);
+        infinite |= (half & exponent) == exponent;
+    }
+    return !infinite;
+}
+
 /* Numbers that bf16 holds as its stored bytes. */
 void EXPORT(pack_bf16)(const float *values, int64_t m, uint8_t *out) {
     for (int64_t i = 0; i < m; i++) {
