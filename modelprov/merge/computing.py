@@ -19,6 +19,7 @@ import numpy.typing as npt
 from modelprov.called import called
 from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, decode, decode_single, pack, pack_into
 from modelprov.checkpoints.types import TensorView
+from modelprov.engines.local import leave_if_stopped
 from modelprov.engines.turns import in_turns
 from modelprov.errors import InvalidCheckpointError, NonFiniteOutputError, UnsupportedFormatError
 from modelprov.merge.fused import Scratch, any_nonfinite, weighted
@@ -96,6 +97,7 @@ class Computer:
             raise ValueError(f"{self.plan.method.name} makes no passes")
 
         def loaded(first: int) -> Inputs:
+            leave_if_stopped()
             return self._inputs(tensor, self._values(tensor, first, min(block, count - first), again=True))
 
         def blocks(start: int) -> Iterator[tuple[int, Inputs]]:

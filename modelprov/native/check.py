@@ -158,7 +158,7 @@ def _chosen(
     of.fill_items(tensor, base, code, (shift, top), bins, items)
     of.count_items(items, (shift, top), int(np.argmax(bins.sum(0))), bins)
     of.number_items(items, ties, numbers)
-    filled = items.tobytes() + bins.sum(0).tobytes()
+    filled: bytes = items.tobytes() + bins.sum(0).tobytes()
     of.choose(items, start, stop, ties, bits)
     small, large = ((top - ties[::-1, 0]) << shift).astype(np.uint32).view(np.float32)
     of.thin_by_bits(tensor, base, code, (small, np.inf), (large, small), (0, ties[0, 1]), bits, change[0])

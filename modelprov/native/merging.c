@@ -16,18 +16,25 @@ int64_t EXPORT(load)(const uint8_t *raw, int64_t code, int64_t m, float *out) {
     return !infinite;
 }
 
-/* Whether m stored numbers are finite; of a float32 the upper half says it. */
+/* Whether m stored numbers are finite. */
 int64_t EXPORT(all_finite)(const uint8_t *raw, int64_t code, int64_t m) {
+    if (code == F32) {
+        uint32_t infinite = 0;
+        for (int64_t i = 0; i < m; i++) {
+            uint32_t bits;
+            memcpy(&bits, raw + 4 * i, sizeof bits);
+            infinite |= (bits & 0x7F800000u) == 0x7F800000u;
+        }
+        return !infinite;
+    }
     const uint16_t exponent = code == F16 ? 0x7C00 : 0x7F80;
-    const int64_t size = size_of(code);
-    uint16_t infinite = 0;
-    raw += size - (int64_t)sizeof infinite;
+    uint16_t found = 0;
     for (int64_t i = 0; i < m; i++) {
         uint16_t half;
-        memcpy(&half, raw + size * i, sizeof half);
-        infinite |= (half & exponent) == exponent;
+        memcpy(&half, raw + 2 * i, sizeof half);
+        found |= (uint16_t)((half & exponent) == exponent);
     }
-    return !infinite;
+    return !found;
 }
 
 /* Numbers that bf16 holds as its stored bytes. */

@@ -79,7 +79,10 @@ class Tables:
 
     def sum(self) -> npt.NDArray[np.int64]:
         """Of all threads: int64 [BINS]."""
-        return np.sum([table.sum(0, dtype=np.int64) for table in self._all], 0)
+        total = np.zeros(BINS, np.int64)
+        for table in self._all:
+            total += table.sum(0, dtype=np.int64)
+        return total
 
 
 def cuts_of_items(

@@ -26,7 +26,7 @@ from modelprov.recipes.methods.interface import (
     weights_doubt,
 )
 from modelprov.recipes.methods.reused import Reused
-from modelprov.recipes.methods.steps import Real, Steps, directions, placed, rows_block
+from modelprov.recipes.methods.steps import SMALL_BLOCK, Real, Steps, directions, placed, rows_block
 from modelprov.recipes.methods.torch_steps import TorchSteps
 from modelprov.recipes.methods.totals import length, reproducible, total, unit_products
 
@@ -95,7 +95,9 @@ def look(whole: Whole) -> MergeBlock:
 def _block(about: Inputs) -> int:
     step = steps_of(about)
     if _whole(about):
-        return steps.BLOCK if reproducible(step) else 0
+        if not reproducible(step):
+            return 0
+        return min(steps.BLOCK, SMALL_BLOCK) if isinstance(step, TorchSteps) else steps.BLOCK  # others add by the block
     return 0 if isinstance(step, TorchSteps) or _columns(about) else rows_block(about.shape)
 
 

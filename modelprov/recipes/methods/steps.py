@@ -22,6 +22,8 @@ from modelprov.recipes.methods.interface import Float32, Inputs
 Real = npt.NDArray[np.floating[Any]]
 Mask = npt.NDArray[np.bool_]
 BLOCK = 1 << 20
+SMALL_BLOCK = 1 << 18
+"""Elements of a block where loops in C take it: what they share stays in the processor's cache."""
 COMPILED_FROM = 1 << 17
 """Elements from which on a loop in numba is worth the second that it takes to load; it gives the same bits."""
 

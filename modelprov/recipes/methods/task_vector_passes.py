@@ -24,14 +24,12 @@ from modelprov.recipes.methods.introsort import ITEM, between, chosen, sorter
 from modelprov.recipes.methods.reused import Reused
 from modelprov.recipes.methods.selection import Kept, kept
 from modelprov.recipes.methods.sparsify import enlarged, enlargement, rank_chances
-from modelprov.recipes.methods.steps import FLOAT64, Real, Steps, base_of, based, compiled, rows_block
+from modelprov.recipes.methods.steps import FLOAT64, SMALL_BLOCK, Real, Steps, base_of, based, compiled, rows_block
 from modelprov.recipes.methods.torch_steps import TorchSteps
 from modelprov.recipes.methods.totals import BUFFER, Sizes
 
 NUMBERS = 1 << 24
 """Random float32 numbers between 0 and 1 that there are."""
-SMALL_BLOCK = 1 << 18
-"""Elements of a block where loops in C take it: what they share stays in the processor's cache."""
 _OWN = Reused()
 Thin = Callable[[int, Inputs], tuple[Real, "list[Real] | Real"]]
 """Place of a block's first element and the block: its base, and what is kept of every task vector, 0 elsewhere."""
