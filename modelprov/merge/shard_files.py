@@ -46,7 +46,7 @@ def write_shards(
 ) -> None:  # fmt: skip
     """Write every target; `on_finished` hears its place, SHA-256 and state when a file is complete and on disk.
 
-    A file has its name only then: whatever lies at a target's path is whole.
+    A file has its name only then: whatever lies at a target's path is whole, and what is not is removed.
 
     Raises `OSError` (disk full, ...), what the source raises, and `InterruptedRunError`. Holds one block a thread.
     """
@@ -104,8 +104,8 @@ def write_shards(
     except OtherFailedError:
         raise next(error for error in errors if not isinstance(error, OtherFailedError)) from None
     finally:
-        for file in files.values():
-            file.close()
+        for file in files.values():  # of a run that failed
+            file.abandon()
 
 
 def sha256_of(path: Path) -> str:
