@@ -94,7 +94,9 @@ PARAMETERS = {
 def measured(command: list[str], out: Path) -> dict[str, float]:
     """Wall seconds, processor seconds and peak resident bytes of a command that writes `out` anew."""
     shutil.rmtree(out, ignore_errors=True)
-    done = subprocess.run([sys.executable, "-S", "-c", LAUNCH, *command], capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}  # what is installed has its bytecode
+    launched = [sys.executable, "-S", "-c", LAUNCH, *command]
+    done = subprocess.run(launched, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         sys.exit(f"{command[:3]} failed: {done.stderr[-2000:]}")
     wall, cpu, peak = map(float, done.stdout.split()[-3:])

@@ -33,7 +33,10 @@ def merge(
 
     """
     from modelprov.cli.progress import Bar
-    from modelprov.jobs.merge import merge as job
+    from modelprov.collector import paused
+
+    with paused():  # what is imported stays: it need not be looked through
+        from modelprov.jobs.merge import merge as job
     from modelprov.reports.merging import said
 
     recipe, out = options.recipe_and_folder(words, linear=linear)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from typing import TypeVar
 
 from modelprov.errors import InterruptedRunError
 
 Result = TypeVar("Result")
 Worker = Callable[[int], Result]
+_STOPPED: ContextVar[tuple[threading.Event, ...]] = ContextVar("stopped", default=())
+"""What says of each run that the calling thread works for whether it is to end."""
 
 
 def run_tasks(
@@ -21,7 +23,8 @@ def run_tasks(
 
     Every thread makes one worker (with its own buffers) and takes the next task as it gets free, so that reading and
     computing overlap without a schedule. `on_done` is called with the task's number, from the thread that did it.
-    The first error stops all threads and is raised; Ctrl-C stops them within the task at hand.
+    The first error stops all threads and is raised; Ctrl-C stops them within the task at hand, or where that asks
+    whether to leave (`leave_if_stopped`).
     """
     results: list[Result | None] = [None] * tasks
     numbers = iter(range(tasks))
@@ -38,9 +41,11 @@ def run_tasks(
             if on_done is not None:
                 on_done(number)
 
+    context = copy_context()
+    context.run(_STOPPED.set, (*_STOPPED.get(), stop))
     pool = ThreadPoolExecutor(max(1, min(threads, tasks)), "modelprov")
     try:
-        futures = [pool.submit(copy_context().run, work) for _ in range(max(1, min(threads, tasks)))]
+        futures = [pool.submit(context.copy().run, work) for _ in range(max(1, min(threads, tasks)))]
         pending = set(futures)
         while pending:
             done, pending = wait(pending, timeout=0.2, return_when=FIRST_EXCEPTION)
@@ -52,3 +57,9 @@ def run_tasks(
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
     return results  # type: ignore[return-value]
+
+
+def leave_if_stopped() -> None:
+    """Raise `InterruptedRunError` in a long task of a run that has failed or was stopped; its own error is shown."""
+    if any(stopped.is_set() for stopped in _STOPPED.get()):
+        raise InterruptedRunError("stopped", "Run the command again.")

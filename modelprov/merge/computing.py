@@ -11,6 +11,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ import numpy.typing as npt
 from modelprov.called import called
 from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, decode, decode_single, pack, pack_into
 from modelprov.checkpoints.types import TensorView
+from modelprov.engines.local import leave_if_stopped
+from modelprov.engines.turns import in_turns
 from modelprov.errors import InvalidCheckpointError, NonFiniteOutputError, UnsupportedFormatError
 from modelprov.merge.fused import Scratch, any_nonfinite, weighted
 from modelprov.merge.planned import MergePlan, Piece, Planned
@@ -87,17 +90,24 @@ class Computer:
         passes = self.plan.method.passes
         return 0 if passes is None else passes.block(self._about(tensor))
 
-    def look(self, tensor: Planned) -> MergeBlock:
-        """Pass over a tensor; what merges its blocks then."""
+    def look(self, tensor: Planned, threads: int) -> MergeBlock:
+        """Pass over a tensor, so many blocks side by side; what merges its blocks then."""
         passes, block, count = self.plan.method.passes, self.block(tensor), elements_of(tensor)
         if passes is None:
             raise ValueError(f"{self.plan.method.name} makes no passes")
 
+        def loaded(first: int) -> Inputs:
+            leave_if_stopped()
+            return self._inputs(tensor, self._values(tensor, first, min(block, count - first), again=True))
+
         def blocks(start: int) -> Iterator[tuple[int, Inputs]]:
             for first in range(start, count, block):
-                yield first, self._inputs(tensor, self._values(tensor, first, min(block, count - first), again=True))
+                yield first, loaded(first)
 
-        return passes.look(Whole(self._about(tensor), count, blocks))
+        def spread(prepare: Callable[[int, Inputs], Any], add: Callable[[Any], None]) -> None:
+            in_turns(-(-count // block), lambda n: prepare(n * block, loaded(n * block)), add, threads)
+
+        return passes.look(Whole(self._about(tensor), count, blocks, spread if threads > 1 else None))
 
     def looked(self, tensor: Planned, merge_block: MergeBlock, first: int, count: int, out: memoryview) -> None:
         """Fill `out` with the stored bytes of one block, by what `look` gave."""
@@ -260,6 +270,7 @@ class Computer:
         """What a method gets: these values and the settings of a piece (the first)."""
         base = arrays[-1] if self.plan.uses_base else None
         seed = hashlib.blake2b(f"{self._options.seed}|{tensor.name}".encode(), digest_size=16).digest()
+        stored = {view.ref.dtype for one in ([piece] if piece else tensor.pieces) for view in one.views}
         piece = piece or tensor.pieces[0]
         return Inputs(
             tensors=list(arrays[:-1] if base is not None else arrays),
@@ -270,6 +281,7 @@ class Computer:
             arithmetic=self.plan.arithmetic,
             dtype=self._compute_in or piece.views[-1].ref.dtype,
             out_dtype=DType(tensor.format),
+            held=stored.pop() if len(stored) == 1 else None,
             rng=np.random.default_rng(np.frombuffer(seed, np.uint32)) if self.plan.method.random else None,
         )
 

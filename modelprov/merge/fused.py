@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import Bytes, DType, Float32, decode_single, pack_into
+from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, Bytes, DType, Float32, decode_single, pack_into
 from modelprov.native import for_merging
 from modelprov.recipes.arithmetics import evaluate
 
@@ -67,6 +67,9 @@ def weighted(
 
 def any_nonfinite(raw: Bytes, dtype: DType) -> bool:
     """Whether an infinity or NaN is among stored numbers; `raw` is uint8 of whole elements, aligned or not."""
+    library = for_merging()
+    if library is not None and dtype in WITHIN_FLOAT32:
+        return not library.all_finite(raw, dtype.code, len(raw) // dtype.size)
     kind = np.dtype(f"<u{dtype.size}")
     words, mask = np.frombuffer(raw, kind), kind.type(EXPONENT[dtype])
     return any(

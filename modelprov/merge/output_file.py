@@ -71,6 +71,12 @@ class OutputFile:
         self._path.rename(path)
         return state_from(os.fstat(self._cached))
 
+    def abandon(self) -> None:
+        """Close a file that is not settled and remove it: half of one is of no use, and the disk may be full."""
+        self.close()
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Give the file back to the system."""
         os.close(self._cached)
@@ -88,6 +94,9 @@ def write_whole(path: Path, data: bytes) -> FileState:
     file = OutputFile(part_of(path))
     try:
         file.write(memoryview(data), 0)
-        return file.settle(path)
-    finally:
-        file.close()
+        state = file.settle(path)
+    except BaseException:
+        file.abandon()
+        raise
+    file.close()
+    return state

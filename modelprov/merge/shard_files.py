@@ -16,6 +16,7 @@ from modelprov.checkpoints.files import FileState
 from modelprov.checkpoints.sources.interface import Source
 from modelprov.checkpoints.sources.page_cache import aligned_buffer
 from modelprov.engines.local import run_tasks
+from modelprov.engines.turns import OtherFailedError, Turn
 from modelprov.merge.output_file import OutputFile, part_of
 
 
@@ -39,49 +40,20 @@ class Target:
     cuts: tuple[int, ...] | None = None
 
 
-class _Turn:
-    """Lets blocks of one file through in order; a failure wakes everyone who waits."""
-
-    def __init__(self) -> None:
-        self._at = 0
-        self._failed = False
-        self._changed = threading.Condition()
-
-    def wait_for(self, start: int) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._at == start or self._failed)
-            if self._failed:
-                raise _OtherFailedError
-
-    def move_to(self, stop: int) -> None:
-        with self._changed:
-            self._at = stop
-            self._changed.notify_all()
-
-    def fail(self) -> None:
-        with self._changed:
-            self._failed = True
-            self._changed.notify_all()
-
-
-class _OtherFailedError(Exception):
-    """Another thread failed first; its error is the one to show."""
-
-
 def write_shards(
     source: Source, targets: Sequence[Target], threads: int, block_bytes: int,
     on_bytes: Callable[[int], None], on_finished: Callable[[int, str, FileState], None],
 ) -> None:  # fmt: skip
     """Write every target; `on_finished` hears its place, SHA-256 and state when a file is complete and on disk.
 
-    A file has its name only then: whatever lies at a target's path is whole.
+    A file has its name only then: whatever lies at a target's path is whole, and what is not is removed.
 
     Raises `OSError` (disk full, ...), what the source raises, and `InterruptedRunError`. Holds one block a thread.
     """
     blocks = list(
         _interleaved([list(_blocks(number, one, block_bytes)) for number, one in enumerate(targets)], threads)
     )
-    turns = [_Turn() for _ in targets]
+    turns = [Turn() for _ in targets]
     hashes = [hashlib.sha256() for _ in targets]
     files: dict[int, OutputFile] = {}
     lock = threading.Lock()
@@ -129,11 +101,11 @@ def write_shards(
 
     try:
         run_tasks(len(blocks), make_worker, threads)
-    except _OtherFailedError:
-        raise next(error for error in errors if not isinstance(error, _OtherFailedError)) from None
+    except OtherFailedError:
+        raise next(error for error in errors if not isinstance(error, OtherFailedError)) from None
     finally:
-        for file in files.values():
-            file.close()
+        for file in files.values():  # of a run that failed
+            file.abandon()
 
 
 def sha256_of(path: Path) -> str:

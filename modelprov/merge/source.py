@@ -22,6 +22,7 @@ from modelprov.merge.memory import Budget, Recent
 from modelprov.merge.planned import MergePlan, Planned
 from modelprov.merge.retokenised import RetokenisedSource
 from modelprov.recipes.methods.interface import MergeBlock
+from modelprov.records import processors
 
 DEFAULT_MEMORY = 512 << 20
 DEFAULT_SHARD = 5_000_000_000
@@ -218,8 +219,11 @@ class VirtualSource:
             done += size
 
     def _look(self, tensor: Planned) -> tuple[MergeBlock, int]:
-        with self._lent(tensor, self._computer.held(tensor)):
-            return self._computer.look(tensor), self._computer.kept(tensor)
+        """With as many threads as there are processors and half of the memory has room for the blocks of."""
+        held, block = self._computer.held(tensor), self._computer.needed(tensor, block=self.block(tensor))
+        threads = max(1, min(processors(), (self._budget.total // 2 - held) // block))
+        with self._budget.lend(threads * block + held, f"{self._plan.method.name} of {tensor.name}"):
+            return self._computer.look(tensor, threads), self._computer.kept(tensor)
 
     def _block(self, tensor: Planned, look: MergeBlock, start: int, stop: int) -> bytes:
         made = bytearray(stop - start)
@@ -231,8 +235,8 @@ class VirtualSource:
         with self._lent(tensor):
             self._computer.looked(tensor, look, start // width, len(out) // width, out)
 
-    def _lent(self, tensor: Planned, held: int = 0) -> AbstractContextManager[None]:
-        size = self._computer.needed(tensor, block=self.block(tensor)) + held
+    def _lent(self, tensor: Planned) -> AbstractContextManager[None]:
+        size = self._computer.needed(tensor, block=self.block(tensor))
         return self._budget.lend(size, f"{self._plan.method.name} of {tensor.name}")
 
 

@@ -19,13 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.native.build import LIBRARY, digest_of_sources
+from modelprov.native.merge_loops import MERGE_ARGUMENTS, MERGE_RESULTS, MergeLoops
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
-Counts = npt.NDArray[np.uint32]
-Items = npt.NDArray[np.uint32]
 
 CHOICE = "MODELPROV_KERNEL"
 """In the environment: `numba` leaves the C kernels aside."""
@@ -50,10 +49,7 @@ class _Work(ctypes.Structure):
 
 
 _INTEGER, _POINTER = ctypes.c_int64, ctypes.c_void_p
-RESULTS = {
-    "moments": ctypes.c_int, "weighted": ctypes.c_int, "load": _INTEGER, "send_windows": _INTEGER,
-    "count_equal": _INTEGER,
-}  # fmt: skip
+RESULTS = {"moments": ctypes.c_int, "send_windows": _INTEGER, "count_equal": _INTEGER, **MERGE_RESULTS}
 ARGUMENTS = {
     "moments": [ctypes.POINTER(_Work)],
     "evaluate": [_INTEGER, _POINTER, _INTEGER, _INTEGER, _POINTER, _POINTER, _INTEGER, _POINTER, _INTEGER],
@@ -65,19 +61,7 @@ ARGUMENTS = {
     "cumulative": [_POINTER, _POINTER, _INTEGER],
     "round_bf16": [_POINTER, _POINTER, _INTEGER],
     "send_windows": [_POINTER, _INTEGER, _POINTER, _POINTER],
-    "load": [_POINTER, _INTEGER, _INTEGER, _POINTER],
-    "weighted": [_INTEGER, _POINTER, _INTEGER, _INTEGER, *[_POINTER] * 3, _INTEGER, _INTEGER, _POINTER],
-    "count_sizes": [_POINTER, _POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER],
-    "fill_items": [_POINTER, _POINTER, *[_INTEGER] * 4, *[_POINTER] * 3],
-    "choose": [_POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER, _POINTER],
-    "thin": [_POINTER, _POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER, _POINTER, _POINTER],
-    "thin_by_bits": [_POINTER, _POINTER, _INTEGER, _INTEGER, *[_POINTER] * 5],
-    "blended": [_POINTER, _POINTER, _INTEGER, _POINTER, ctypes.c_float, _INTEGER, _INTEGER, _POINTER],
-    "pack_bf16": [_POINTER, _INTEGER, _POINTER],
-    "moved": [
-        _POINTER, _POINTER, _INTEGER, _INTEGER, _POINTER, _INTEGER, _INTEGER, ctypes.c_float, _INTEGER, _INTEGER,
-        _INTEGER, _POINTER,
-    ],
+    **MERGE_ARGUMENTS,
 }  # fmt: skip
 """Of each function of the library; those that are not among `RESULTS` return nothing."""
 PLAIN = ("send_windows",)
@@ -85,7 +69,7 @@ PLAIN = ("send_windows",)
 
 
 @dataclass(frozen=True, eq=False)
-class Native:
+class Native(MergeLoops):
     """The functions of the library for this processor; `variant` is the name of the instructions that they use."""
 
     variant: str
@@ -96,16 +80,6 @@ class Native:
     _rounding_cells: Any
     _cumulative: Any
     _round_bf16: Any
-    _load: Any
-    _weighted: Any
-    _count_sizes: Any
-    _fill_items: Any
-    _choose: Any
-    _thin: Any
-    _thin_by_bits: Any
-    _blended: Any
-    _pack_bf16: Any
-    _moved: Any
     _send_windows: Any
 
     def moments(
@@ -174,101 +148,6 @@ class Native:
         """Fill `out` float32 [n] with `values` rounded to bf16, both contiguous; what is not finite stays as it is."""
         self._round_bf16(values.ctypes.data, out.ctypes.data, values.size)
 
-    def load(self, raw: Bytes, code: int, out: Float32) -> bool:
-        """Fill `out` float32 [n] with stored numbers of a format within float32; whether all of them are finite."""
-        return bool(self._load(raw.ctypes.data, int(code), out.size, out.ctypes.data))
-
-    def weighted(
-        self, arithmetic: int, raw: Bytes, codes: Int64, weights: Float64, order: Int64, out_code: int, count: int,
-        out: Bytes,
-    ) -> None:  # fmt: skip
-        """Fill `out` with the stored bytes, bf16 or float32, of a weighted sum; see `merge/fused.py`."""
-        failed = self._weighted(
-            int(arithmetic), raw.ctypes.data, raw.strides[0], len(codes), codes.ctypes.data, weights.ctypes.data,
-            order.ctypes.data, int(out_code), int(count), out.ctypes.data,
-        )  # fmt: skip
-        if failed:
-            raise MemoryError("no memory for the kernel's scratch")
-
-    def count_sizes(self, tensor: Float32, base: Float32, code: int, known: int, bins: Counts) -> None:
-        """Add to `bins` uint32 [4, 65536] the sizes of `tensor` [n] - `base` [n], each operation rounded to `code`.
-
-        By the upper 16 bits where `known` is below 0, else, of those whose upper bits it is, by the lower.
-        """
-        self._count_sizes(tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), int(known), bins.ctypes.data)
-
-    def fill_items(
-        self, tensor: Float32, base: Float32, code: int, key: tuple[int, int], ties: Int64, numbers: Int64, items: Items
-    ) -> None:  # fmt: skip
-        """Fill `items` uint32 [n] with what `choose` sorts: the sizes of such changes, and which tie is which.
-
-        A `key` is said by how far bits are shifted, and by what they are taken from (below 0: they are the key). `ties`
-        [2, 2] are keys and numbers of those at the borders, `numbers` [2] how many of either came before, and after.
-        """
-        self._fill_items(
-            tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), *map(int, key), ties.ctypes.data,
-            numbers.ctypes.data, items.ctypes.data,
-        )  # fmt: skip
-
-    def choose(self, items: Items, start: int, stop: int, ties: Int64, bits: Bytes) -> None:
-        """Set the `bits` of the ties that an introsort of `items` [n] puts at `start` to `stop`.
-
-        The lowest bit of a byte is the first; those of the second of the `ties` follow those of the first. It takes the
-        steps of the GNU C++ library's `std::sort`, as far as they decide this; `items` are moved.
-        """
-        self._choose(items.ctypes.data, items.size, int(start), int(stop), ties.ctypes.data, bits.ctypes.data)
-
-    def thin(
-        self, tensor: Float32, base: Float32, code: int, first: int, cuts: tuple[float, float],
-        last: tuple[int, int], out: Float32,
-    ) -> None:  # fmt: skip
-        """Fill `out` [n] with the changes whose sizes the first cut keeps and the second one does not, 0 elsewhere."""
-        held, places = np.array(cuts, np.float32), np.array(last, np.int64)
-        self._thin(
-            tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), int(first), held.ctypes.data,
-            places.ctypes.data, out.ctypes.data,
-        )  # fmt: skip
-
-    def thin_by_bits(
-        self, tensor: Float32, base: Float32, code: int, bounds: tuple[float, float], ties: tuple[float, float],
-        numbers: tuple[int, int], bits: Bytes, out: Float32,
-    ) -> None:  # fmt: skip
-        """Fill `out` [n] with the changes whose sizes are within `bounds`, 0 elsewhere; of `ties` by their bits.
-
-        `numbers` are those of the first of either tie that may be here, among the `bits`, which eight bytes follow.
-        """
-        held = np.array([*bounds, *ties], np.float32)
-        places = np.array(numbers, np.int64)
-        self._thin_by_bits(
-            tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), held.ctypes.data, held[2:].ctypes.data,
-            places.ctypes.data, bits.ctypes.data, out.ctypes.data,
-        )  # fmt: skip
-
-    def blended(
-        self, x: Float32, y: Float32, factors: tuple[float, float], divisor: float, code: int, out_code: int,
-        out: Float32,
-    ) -> None:  # fmt: skip
-        """Fill `out` [n] with `x` [n] and `y` [n] times their factors, added, and divided unless `divisor` is 0."""
-        held = np.array(factors, np.float32)
-        self._blended(
-            x.ctypes.data, y.ctypes.data, x.size, held.ctypes.data, float(divisor), int(code), int(out_code),
-            out.ctypes.data,
-        )  # fmt: skip
-
-    def pack_bf16(self, values: Float32, out: Bytes) -> None:
-        """Fill `out` uint8 [2 n] with the stored bytes of numbers that bf16 holds."""
-        self._pack_bf16(values.ctypes.data, values.size, out.ctypes.data)
-
-    def moved(
-        self, base: Float32, changes: Float32, weights: Float32, vote: bool, normalize: bool, scale: float,
-        code: int, out_code: int, out: Float32,
-    ) -> None:  # fmt: skip
-        """Fill `out` [n] with `base` [n] + `changes` [k, n] by their `weights` [k]; see `methods/combining.py`."""
-        self._moved(
-            base.ctypes.data, changes.ctypes.data, changes.strides[0] // 4, len(changes), weights.ctypes.data,
-            bool(vote), bool(normalize), float(scale), int(code), int(out_code), base.size, out.ctypes.data,
-        )  # fmt: skip
-
     def send_windows(self, lane: Int64, windows: Int64, parts: Int64) -> int | None:
         """Fill and send windows, and return whose turn is next; None where a read or the driver failed.
 
@@ -320,7 +199,7 @@ def opened(place: Path) -> Native:
         raise NotUsableError(f"they cannot be loaded: {error}") from error
     for name, function in functions.items():
         function.restype, function.argtypes = RESULTS.get(name), ARGUMENTS[name]
-    return Native(NAMES[variant], **{f"_{name}": function for name, function in functions.items()})
+    return Native(variant=NAMES[variant], **{f"_{name}": function for name, function in functions.items()})
 
 
 @lru_cache

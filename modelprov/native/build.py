@@ -18,9 +18,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LIBRARY = "kernels.so"
-UNITS = ("moments.c", "searching.c", "merging.c", "sizes.c", "choosing.c")
+UNITS = ("moments.c", "searching.c", "merging.c", "sizes.c", "choosing.c", "chances.c", "totals.c")
 """What is compiled once for every variant."""
-HEADERS = ("formats.h", "vectors.h", "arithmetics.h", "bf16.h", "work.h", "plain.h", "words.h", "changes.h")
+HEADERS = ("formats.h", "vectors.h", "arithmetics.h", "bf16.h", "work.h", "plain.h", "words.h", "changes.h", "counts.h")
 SOURCES = (*HEADERS, *UNITS, "windows.c", "dispatch.c", "build.py")
 FLAGS = (
     "-std=c11", "-O3", "-fPIC", "-fvisibility=default", "-Wno-psabi", "-ffp-contract=off", "-fno-math-errno",

@@ -21,8 +21,8 @@ COUNT = 4203  # a run of 4,096 elements and a part of another, whose length is t
 INFINITE = 4150
 BF16, F16, F32 = range(3)
 ARITHMETICS = 9
-MERGING = "3c67ac1f3d3ab2b55a6c0208aaf4455e00b9a53620165a10c3fdf569708cb783"
-"""Of the loops of merges (`merging.c`, `sizes.c`, `choosing.c`)."""
+MERGING = "1ce20beff80a35fa038e34361e4bd1c41a009def4a57b47dac098f7d2384773a"
+"""Of the loops of merges (`merging.c`, `sizes.c`, `choosing.c`, `chances.c`, `totals.c`)."""
 SHIFTS = {BF16: 16, F16: 13, F32: 0}
 """Lowest bits of a float32 that numbers of a format do not use."""
 KEPT = {BF16: 0x80FF0000, F16: 0x80FFE000, F32: 0x80FFFFFF}
@@ -99,6 +99,9 @@ def merging_digest(of: Native) -> str:
         of.count_sizes(tensor, base, code, int(np.argmax(bins.sum(0)[1:])) + 1, bins)
         of.thin(tensor, base, code, 3, (0.0078125, 0.03), (COUNT // 2, -1), change[0])
         seen.update(bins.sum(0).tobytes() + change[0].tobytes() + _chosen(of, tensor, base, code, change[1:]))
+        raw = _stored(np.where(np.arange(COUNT) == INFINITE, np.float32(np.inf), tensor), code)
+        seen.update(bytes(of.all_finite(raw, code, count) for count in (INFINITE, INFINITE + 1)))
+        seen.update(_by_chance(of, tensor, base, code) + _totals(of, tensor, base, code))
         changes = change[:2]
         out = np.empty(COUNT, np.float32)
         for vote, normalize, scale in ((True, True, 1.0), (False, True, 1.3), (True, False, 0.7)):
@@ -117,6 +120,28 @@ def merging_digest(of: Native) -> str:
     return seen.hexdigest()
 
 
+def _by_chance(of: Native, tensor: npt.NDArray[np.float32], base: npt.NDArray[np.float32], code: int) -> bytes:
+    """Changes kept by numbers from an odd place and an even one, and sums of their sizes."""
+    generator, out, sums = _words(9)[:8].view(np.uint64), np.empty(COUNT, np.float32), np.empty((1, 2))
+    found = b""
+    for place, least, factor in ((3, 1 << 23, 1.0), (1 << 40, 1 << 21, 1.7), (0, 1 << 24, 0.3)):
+        of.thin_by_chance(tensor, base, code, (generator, place, least), factor, out)
+        of.sizes_by_chance(tensor, base, code, (generator, place, least), sums)
+        found += out.tobytes() + sums.tobytes()
+    return found
+
+
+def _totals(of: Native, tensor: npt.NDArray[np.float32], base: npt.NDArray[np.float32], code: int) -> bytes:
+    """Squares in lanes and products in levels."""
+    lanes, levels, out = np.zeros(8, np.float32), np.zeros((4, 4, 8), np.float32), np.empty(COUNT, np.float32)
+    of.unit_products(tensor, base, (0.7, 1.3), code, out)
+    of.add_squares(out[: COUNT - COUNT % 8], lanes)
+    at = 0
+    for wide in (False, True):
+        at = of.add_in_levels(out[: COUNT - COUNT % 64], levels, at, 4, wide)
+    return out.tobytes() + lanes.tobytes() + levels.tobytes()
+
+
 def _chosen(
     of: Native, tensor: npt.NDArray[np.float32], base: npt.NDArray[np.float32], code: int,
     change: npt.NDArray[np.float32],
@@ -129,9 +154,11 @@ def _chosen(
     start, stop = COUNT // 5, COUNT // 2
     often = np.searchsorted(np.cumsum(counts), (start, stop), side="right")
     ties, numbers = np.ascontiguousarray(np.stack([keys[often], counts[often]], 1)), np.zeros(2, np.int64)
-    items = np.empty(COUNT, np.uint32)
-    of.fill_items(tensor, base, code, (shift, top), ties, numbers, items)
-    filled = items.tobytes()
+    items, bins = np.empty(COUNT, np.uint32), np.zeros((4, 1 << 16), np.uint32)
+    of.fill_items(tensor, base, code, (shift, top), bins, items)
+    of.count_items(items, (shift, top), int(np.argmax(bins.sum(0))), bins)
+    of.number_items(items, ties, numbers)
+    filled: bytes = items.tobytes() + bins.sum(0).tobytes()
     of.choose(items, start, stop, ties, bits)
     small, large = ((top - ties[::-1, 0]) << shift).astype(np.uint32).view(np.float32)
     of.thin_by_bits(tensor, base, code, (small, np.inf), (large, small), (0, ties[0, 1]), bits, change[0])

@@ -3,7 +3,7 @@
  *
  * An item is a whole number of 32 bits. Only of the sizes at the borders, the ties, does it matter which element is
  * which: each of them has a number of its own, in a range that opens where its size is; all others are their sizes. */
-#include "changes.h"
+#include "counts.h"
 
 typedef struct {
     uint32_t low, low_end, high, high_end; /* items of the lower and of the higher size at a border */
@@ -29,22 +29,46 @@ static int64_t number_ties(const uint32_t *keys, int64_t m, uint32_t tie, int64_
     return number + (next - (uint32_t)number);
 }
 
-/* `items` of a sort of changes by their sizes, the largest first or last. A key is the bits of a size that the format
- * has, shifted by `shift`, taken from `top` where the largest come first. `numbers` are how many of either tie there
- * were before, and after. */
+/* `items` of a sort of changes by their sizes, the largest first or last, before the ties have numbers: the keys. A key
+ * is the bits of a size that the format has, shifted by `shift`, taken from `top` where the largest come first (else it is
+ * below 0). `bins` uint32 [TABLES, BINS] count the upper 16 bits of the sizes. */
 void EXPORT(fill_items)(
-    const float *tensor, const float *base, int64_t n, int64_t code, int64_t shift, int64_t top, const int64_t *sizes,
-    int64_t *numbers, uint32_t *items
+    const float *tensor, const float *base, int64_t n, int64_t code, int64_t shift, int64_t top, uint32_t *bins,
+    uint32_t *items
 ) {
-    const uint32_t low = (uint32_t)sizes[0], high = (uint32_t)sizes[2], turned = top >= 0 ? 0xFFFFFFFFu : 0;
-    const uint32_t after_low = (uint32_t)sizes[1] - 1, after_high = (uint32_t)sizes[3] - 1;
-    const uint32_t add = top >= 0 ? (uint32_t)top + 1u : 0;
+    const uint32_t turned = top >= 0 ? 0xFFFFFFFFu : 0, add = top >= 0 ? (uint32_t)top + 1u : 0;
     for (int64_t at = 0; at < n; at += ROW) {
         const int64_t m = n - at < ROW ? n - at : ROW;
         float change[ROW];
-        uint32_t keys[ROW];
+        uint32_t sizes[ROW], *restrict keys = items + at;
         changes(tensor + at, base + at, m, code, change);
-        for (int64_t i = 0; i < m; i++) keys[i] = ((size_bits(change[i]) >> shift) ^ turned) + add;
+        for (int64_t i = 0; i < m; i++) sizes[i] = size_bits(change[i]);
+        for (int64_t i = 0; i < m; i++) keys[i] = ((sizes[i] >> shift) ^ turned) + add;
+        count_upper(sizes, m, bins);
+    }
+}
+
+/* Count the sizes of n keys whose upper 16 bits are `known` by their lower ones. */
+void EXPORT(count_items)(
+    const uint32_t *items, int64_t n, int64_t shift, int64_t top, int64_t known, uint32_t *bins
+) {
+    const uint32_t turned = top >= 0 ? 0xFFFFFFFFu : 0, add = top >= 0 ? (uint32_t)top + 1u : 0;
+    for (int64_t at = 0; at < n; at += ROW) {
+        const int64_t m = n - at < ROW ? n - at : ROW;
+        uint32_t sizes[ROW];
+        for (int64_t i = 0; i < m; i++) sizes[i] = ((items[at + i] ^ turned) + add) << shift;
+        count_lower(sizes, m, (uint32_t)known, bins);
+    }
+}
+
+/* Give the ties among n keys their numbers. `numbers` are how many of either tie there were before, and after. */
+void EXPORT(number_items)(uint32_t *items, int64_t n, const int64_t *sizes, int64_t *numbers) {
+    const uint32_t low = (uint32_t)sizes[0], high = (uint32_t)sizes[2];
+    const uint32_t after_low = (uint32_t)sizes[1] - 1, after_high = (uint32_t)sizes[3] - 1;
+    for (int64_t at = 0; at < n; at += ROW) {
+        const int64_t m = n - at < ROW ? n - at : ROW;
+        uint32_t keys[ROW];
+        memcpy(keys, items + at, (size_t)m * sizeof *keys);
         for (int64_t i = 0; i < m; i++)
             items[at + i] = keys[i] + (keys[i] > low ? after_low : 0) + (keys[i] > high ? after_high : 0);
         numbers[0] = number_ties(keys, m, low, numbers[0], items + at);

@@ -16,6 +16,27 @@ int64_t EXPORT(load)(const uint8_t *raw, int64_t code, int64_t m, float *out) {
     return !infinite;
 }
 
+/* Whether m stored numbers are finite. */
+int64_t EXPORT(all_finite)(const uint8_t *raw, int64_t code, int64_t m) {
+    if (code == F32) {
+        uint32_t infinite = 0;
+        for (int64_t i = 0; i < m; i++) {
+            uint32_t bits;
+            memcpy(&bits, raw + 4 * i, sizeof bits);
+            infinite |= (bits & 0x7F800000u) == 0x7F800000u;
+        }
+        return !infinite;
+    }
+    const uint16_t exponent = code == F16 ? 0x7C00 : 0x7F80;
+    uint16_t found = 0;
+    for (int64_t i = 0; i < m; i++) {
+        uint16_t half;
+        memcpy(&half, raw + 2 * i, sizeof half);
+        found |= (uint16_t)((half & exponent) == exponent);
+    }
+    return !found;
+}
+
 /* Numbers that bf16 holds as its stored bytes. */
 void EXPORT(pack_bf16)(const float *values, int64_t m, uint8_t *out) {
     for (int64_t i = 0; i < m; i++) {

@@ -77,6 +77,44 @@ os.fsync = slow
     assert (tmp_path / "r.json").read_text() == "the old report"
 
 
+SLOW_BLOCKS = """
+import time
+from modelprov.merge.computing import Computer
+from modelprov.recipes.methods import steps
+from modelprov.merge import source
+steps.BLOCK, source.AT_ONCE = 1000, 1 << 40
+real = Computer._values
+def slow(self, tensor, first, *rest, **settings):
+    if first == 3000:
+        print("looking", flush=True)
+    time.sleep(0.1)
+    return real(self, tensor, first, *rest, **settings)
+Computer._values = slow
+"""
+
+
+def test_ctrl_c_while_a_merge_looks_at_a_large_tensor_stops_it_and_leaves_no_output(
+    models: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "recipe.yml"
+    recipe.write_text(
+        f"merge_method: ties\nbase_model: {models / 'qwen'}\nmodels:\n- model: {models / 'nex'}\n"
+        "  parameters: {weight: 1.0, density: 0.5}\ndtype: bfloat16\n"
+    )
+    running = program(SLOW_BLOCKS + MAIN, "merge", recipe, tmp_path / "out", "--threads", "2")
+    assert running.stdout is not None
+    assert running.stdout.readline() == "looking\n"
+    running.send_signal(signal.SIGINT)
+    started = time.perf_counter()
+    _, err = running.communicate(timeout=60)
+    assert time.perf_counter() - started < 3
+    assert running.returncode == 130
+    assert err.startswith("error: stopped by the user\n")
+    assert "Run the same command again" in err
+    assert not (tmp_path / "out").exists()
+    assert [path.name for path in (tmp_path / ".out.merging").iterdir()] == ["journal.json"]
+
+
 VANISHING = """
 import os, sys
 from modelprov.forensics.sums.kernels import choose

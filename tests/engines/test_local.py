@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from modelprov.engines.local import run_tasks
+from modelprov.engines.local import leave_if_stopped, run_tasks
 from modelprov.errors import InterruptedRunError, TruncatedShardError
 from modelprov.records import processors
 
@@ -90,6 +90,30 @@ def test_ctrl_c_stops_within_the_task_at_hand() -> None:
     assert caught.value.exit_code == 130
     assert time.perf_counter() - started < 5
     assert len(done) < 500
+
+
+def test_a_long_task_and_the_run_within_it_leave_when_another_fails() -> None:
+    left: list[str] = []
+
+    def long(_number: int) -> None:
+        try:
+            while True:
+                time.sleep(0.001)
+                leave_if_stopped()
+        except InterruptedRunError:
+            left.append(threading.current_thread().name)
+            raise
+
+    def worker(number: int) -> None:
+        if number == 0:
+            time.sleep(0.05)
+            raise TruncatedShardError("cut short")
+        run_tasks(2, lambda: long, 2)
+
+    leave_if_stopped()  # nobody's task
+    with pytest.raises(TruncatedShardError, match="cut short"):
+        run_tasks(2, lambda: worker, 2)
+    assert len(left) == 2
 
 
 def test_there_is_at_least_one_processor() -> None:

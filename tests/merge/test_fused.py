@@ -36,9 +36,14 @@ def test_all_loops_give_the_same_bits(arithmetic: int, stored: DType, monkeypatc
     assert len(set(made)) == 1
 
 
+@pytest.mark.parametrize("in_c", [True, False])
 @pytest.mark.parametrize("dtype", DType)
-def test_numbers_that_are_not_finite_are_found_wherever_they_are(dtype: DType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_that_are_not_finite_are_found_wherever_they_are(
+    dtype: DType, in_c: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fused, "CHUNK", 10)
+    if not in_c:
+        monkeypatch.setattr(fused, "for_merging", lambda: None)
     values = np.full(35, 60_000.0, np.float32)
     kind = {"F16": np.float16, "F32": np.float32, "F64": np.float64}.get(str(dtype))
     for place, bad in ((None, 0.0), (0, np.inf), (34, -np.inf), (17, np.nan)):

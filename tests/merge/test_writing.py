@@ -114,6 +114,7 @@ def test_a_failed_disk_keeps_finished_shards_and_the_next_run_goes_on(
     assert not out.exists()
     monkeypatch.setattr(os, "pwrite", real)
     stage = tmp_path / ".out.merging"
+    assert not list(stage.glob("*.part"))  # the disk is full of finished files alone
     kept = [one["name"] for one in json.loads((stage / "journal.json").read_text())["files"]]
     assert kept
     (stage / kept[0]).write_bytes(b"x" + (stage / kept[0]).read_bytes()[1:])  # damaged since: made again

@@ -7,6 +7,7 @@ equal sizes is looked for in a small part of the tensor alone.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ from modelprov.recipes.methods.interface import Whole
 from modelprov.recipes.methods.selection import ALL, NONE, Kept
 from modelprov.recipes.methods.steps import Steps, base_of, based
 
+Items = npt.NDArray[np.uint32]
 BINS, TABLES = 1 << 16, 4
 REMEMBERED = 8
 """Times in a pass that counts are remembered."""
@@ -60,15 +62,46 @@ class _Search:
     before: list[tuple[int, npt.NDArray[np.uint32]]] = field(default_factory=list)
 
 
-def cuts_of_changes(library: Native, whole: Whole, wanted: Sequence[tuple[int, int]], step: Steps) -> list[Cut]:
-    """For each (model, count) the size at which the `count` largest changes of that model from the base end."""
-    searches = _searched(library, whole, wanted, step)
-    return [
-        Cut(_size(searches[n], step), searches[n].left, searches[n].equal)
-        if n in searches
-        else Cut(-1.0 if count >= whole.count else np.inf)
-        for n, (_, count) in enumerate(wanted)
-    ]
+class Tables:
+    """Counts of the upper bits of sizes by several threads, each in a table of its own."""
+
+    def __init__(self) -> None:
+        self._own = threading.local()
+        self._all: list[npt.NDArray[np.uint32]] = []
+
+    def own(self) -> npt.NDArray[np.uint32]:
+        """That of the calling thread: uint32 [TABLES, BINS]."""
+        held: npt.NDArray[np.uint32] | None = getattr(self._own, "table", None)
+        if held is None:
+            held = self._own.table = np.zeros((TABLES, BINS), np.uint32)
+            self._all.append(held)
+        return held
+
+    def sum(self) -> npt.NDArray[np.int64]:
+        """Of all threads: int64 [BINS]."""
+        total = np.zeros(BINS, np.int64)
+        for table in self._all:
+            total += table.sum(0, dtype=np.int64)
+        return total
+
+
+def cuts_of_items(
+    library: Native, items: Items, key: tuple[int, int], upper: npt.NDArray[np.int64], ranks: Sequence[int], step: Steps
+) -> list[Cut]:
+    """For each rank the size at which so many of the largest end, of keys (`Native.fill_items`) and their counts."""
+    cuts = []
+    for rank in ranks:
+        if not 0 < rank < len(items):
+            cuts.append(Cut(-1.0 if rank > 0 else np.inf))
+            continue
+        search = _Search(0, rank)
+        _narrow(search, upper)
+        if step.dtype is not DType.BF16:  # which has no lower bits
+            table = np.zeros((TABLES, BINS), np.uint32)
+            library.count_items(items, key, search.known, table)
+            _narrow(search, table.sum(0, dtype=np.int64))
+        cuts.append(Cut(_size(search, step), search.left, search.equal))
+    return cuts
 
 
 def kept_of_changes(library: Native, whole: Whole, wanted: Sequence[tuple[int, int]], step: Steps) -> list[Kept]:
@@ -109,14 +142,19 @@ def _refine(library: Native, whole: Whole, searches: Sequence[_Search], step: St
         for search, table in zip(searches, tables, strict=True):
             library.count_sizes(tensors[search.model], base, step.dtype.code, search.known, table)
     for search, table in zip(searches, tables, strict=True):
-        bins = table.sum(0, dtype=np.int64)
-        above = np.cumsum(bins[::-1])
-        place = int(np.searchsorted(above, search.left))
-        chosen = BINS - 1 - place
-        search.left -= int(above[place] - bins[chosen])
-        search.equal = int(bins[chosen])
-        search.known = chosen if search.known < 0 else search.known << 16 | chosen
+        chosen = _narrow(search, table.sum(0, dtype=np.int64))
         search.before = [(first, counted[chosen]) for first, counted in search.before]
+
+
+def _narrow(search: _Search, bins: npt.NDArray[np.int64]) -> int:
+    """Know 16 more bits of a cut; those 16."""
+    above = np.cumsum(bins[::-1])
+    place = int(np.searchsorted(above, search.left))
+    chosen = BINS - 1 - place
+    search.left -= int(above[place] - bins[chosen])
+    search.equal = int(bins[chosen])
+    search.known = chosen if search.known < 0 else search.known << 16 | chosen
+    return chosen
 
 
 def _last(whole: Whole, search: _Search, cut: float, step: Steps) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.recipes.numbers_given import number, truth
 
 Float32 = npt.NDArray[np.float32]
+Ready = TypeVar("Ready")
 Value = float | bool | int | str | None
 
 PRESETS = ("mergekit-0.1.4", "mergekit-0.1.5")
@@ -70,7 +71,8 @@ class Inputs:
     block of its elements. `models` has one dictionary of per-model parameters for each of `tensors`, `options` the
     global ones; both complete (defaults filled in). `arithmetic` is one of `ARITHMETICS`; `dtype` the format that the
     recipe computes in (`dtype:`, else the stored one), `out_dtype` the one to store (None, but not of linear: none, the
-    values come as float64 before that rounding). `rng` is for random methods only.
+    values come as float64 before that rounding). `held` is a format that holds all values exactly, None where none is
+    known. `rng` is for random methods only.
     """
 
     tensors: list[Float32]
@@ -82,6 +84,7 @@ class Inputs:
     dtype: DType = DType.F32
     out_dtype: DType | None = DType.BF16
     rng: np.random.Generator | None = None
+    held: DType | None = None
 
 
 def _nothing(_models: Sequence[Mapping[str, Any]], _options: Mapping[str, Any]) -> str:
@@ -118,12 +121,21 @@ class Whole:
     """One tensor of every model that need not fit into memory: seen block by block, in order, as often as asked.
 
     `about` are its `Inputs` without values (`base` is empty, not None, where there is one); `count` its elements.
-    `blocks` begins at an element, the first of a block.
+    `blocks` begins at an element, the first of a block. `spread`, where it is given, is what `each` does side by side.
     """
 
     about: Inputs
     count: int
     blocks: Callable[[int], Iterator[tuple[int, Inputs]]]
+    spread: Callable[[Callable[[int, Inputs], Any], Callable[[Any], None]], None] | None = None
+
+    def each(self, prepare: Callable[[int, Inputs], Ready], add: Callable[[Ready], None]) -> None:
+        """`prepare` every block, in several threads where that is possible, and `add` what it gives in their order."""
+        if self.spread is not None:
+            self.spread(prepare, add)
+            return
+        for first, block in self.blocks(0):
+            add(prepare(first, block))
 
 
 @dataclass(frozen=True)
@@ -139,6 +151,11 @@ class Passes:
     look: Callable[[Whole], MergeBlock]
     held: Callable[[Inputs, int], int] = lambda _about, _count: 0
     kept: Callable[[Inputs, int], int] = lambda _about, _count: 0
+
+
+def in_one_block(look: Callable[[Whole], MergeBlock], inputs: Inputs) -> Float32:
+    """What `look` merges of a tensor that is there as a whole."""
+    return look(Whole(inputs, len(inputs.tensors[0]), lambda _start: iter([(0, inputs)])))(0, inputs)
 
 
 @dataclass(frozen=True)

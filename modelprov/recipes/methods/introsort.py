@@ -16,12 +16,11 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.native import Native, for_merging
-from modelprov.recipes.methods.counting import Cut, cuts_of_changes
+from modelprov.recipes.methods.counting import Items, Tables, cuts_of_items
 from modelprov.recipes.methods.interface import Float32, Inputs, Whole
 from modelprov.recipes.methods.steps import FLOAT32, Mask, Real, Steps, base_of
 
 Bytes = npt.NDArray[np.uint8]
-Items = npt.NDArray[np.uint32]
 
 ITEM = 4
 """Bytes that an element takes while it is sorted."""
@@ -31,6 +30,8 @@ BEYOND = 8
 """Bytes that are read at a time, and so follow the bits of the ties."""
 NO_TIE = (1 << 32) - 1, 1
 """Key and number of a tie that there is not."""
+NO_SIZES = math.nan, math.nan
+"""Sizes of ties that there are not."""
 
 
 @dataclass(frozen=True)
@@ -98,41 +99,46 @@ def chosen(
 ) -> list[Chosen]:
     """What a sort of each model's changes by their sizes puts at the places that are `wanted` of it, start and stop.
 
-    Sizes alone decide unless one of them is on both sides of a border; then the swaps do, and all items are sorted.
+    Sizes alone decide unless one of them is on both sides of a border; then the swaps do.
     """
-    ranks = [pair if largest_first else (whole.count - pair[1], whole.count - pair[0]) for pair in wanted]
-    cuts = cuts_of_changes(library, whole, [(n, rank) for n, pair in enumerate(ranks) for rank in pair], step)
     room: list[Items] = []  # one after the other
-    return [
-        _sorted(library, whole, step, n, pair, (cuts[2 * n], cuts[2 * n + 1]), largest_first, room)
-        for n, pair in enumerate(wanted)
-    ]
+    return [_sorted(library, whole, step, n, pair, largest_first, room) for n, pair in enumerate(wanted)]
 
 
 def _sorted(
-    library: Native, whole: Whole, step: Steps, model: int, wanted: tuple[int, int], cuts: tuple[Cut, Cut],
-    largest_first: bool, room: list[Items],
+    library: Native, whole: Whole, step: Steps, model: int, wanted: tuple[int, int], largest_first: bool,
+    room: list[Items],
 ) -> Chosen:  # fmt: skip
-    outliers, inside = cuts
-    bounds = inside.below, outliers.size
     if wanted[0] >= wanted[1]:
-        return Chosen((math.inf, math.inf), (math.nan, math.nan), np.empty(BEYOND, np.uint8), {})
-    divided = {cut.size: cut.equal for cut in cuts if cut.divides}
-    if not divided:
-        return Chosen(bounds, (math.nan, math.nan), np.empty(BEYOND, np.uint8), {})
-    shift, top = SHIFT[step.dtype], (1 << 31 - SHIFT[step.dtype]) - 1 if largest_first else -1
-    sizes = sorted(divided, reverse=largest_first)
-    keys = [abs(max(top, 0) - (int(np.float32(size).view(np.uint32)) >> shift)) for size in sizes]
-    pairs = [(key, divided[size]) for key, size in zip(keys, sizes, strict=True)]
-    ties = np.array([*pairs, NO_TIE][:2], np.int64)
+        return Chosen((math.inf, math.inf), NO_SIZES, np.empty(BEYOND, np.uint8), {})
+    if wanted == (0, whole.count):
+        return Chosen((-1.0, math.inf), NO_SIZES, np.empty(BEYOND, np.uint8), {})
+    shift, top = key = SHIFT[step.dtype], (1 << 31 - SHIFT[step.dtype]) - 1 if largest_first else -1
     items = room[0] if room else np.empty(whole.count, np.uint32)
     room[:] = [items]
-    numbers, starts = np.zeros(2, np.int64), {}
-    for first, block in whole.blocks(0):
-        starts[first] = int(numbers[0]), int(numbers[1]) + pairs[0][1]
+    tables, lengths = Tables(), dict[int, int]()
+
+    def fill(first: int, block: Inputs) -> tuple[int, int]:
         tensor = block.tensors[model]
         place = items[first : first + len(tensor)]
-        library.fill_items(tensor, base_of(block), step.dtype.code, (shift, top), ties, numbers, place)
+        library.fill_items(tensor, base_of(block), step.dtype.code, key, tables.own(), place)
+        return first, len(tensor)
+
+    whole.each(fill, lambda done: lengths.update([done]))
+    ranks = wanted if largest_first else (whole.count - wanted[1], whole.count - wanted[0])
+    outliers, inside = cuts = cuts_of_items(library, items, key, tables.sum(), ranks, step)
+    bounds = inside.below, outliers.size
+    divided = {cut.size: cut.equal for cut in cuts if cut.divides}
+    if not divided:
+        return Chosen(bounds, NO_SIZES, np.empty(BEYOND, np.uint8), {})
+    sizes = sorted(divided, reverse=largest_first)
+    keys = [abs(max(top, 0) - (int(np.float32(size).view(np.uint32)) >> shift)) for size in sizes]
+    pairs = [(of, divided[size]) for of, size in zip(keys, sizes, strict=True)]
+    ties = np.array([*pairs, NO_TIE][:2], np.int64)
+    numbers, starts = np.zeros(2, np.int64), {}
+    for first, length in lengths.items():
+        starts[first] = int(numbers[0]), int(numbers[1]) + pairs[0][1]
+        library.number_items(items[first : first + length], ties, numbers)
     bits = np.zeros(sum(divided.values()) // 8 + 1 + BEYOND, np.uint8)
     library.choose(items, *wanted, ties, bits)
     return Chosen(bounds, (sizes[0], [*sizes, math.nan][1]), bits, starts)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from modelprov.errors import UsageError
+from modelprov.native import for_merging
 from modelprov.recipes.methods import steps
 from modelprov.recipes.methods.choosing import steps_of
 from modelprov.recipes.methods.combining import blended
@@ -21,13 +22,16 @@ from modelprov.recipes.methods.interface import (
     Parameter,
     Passes,
     Whole,
+    in_one_block,
     weights_doubt,
 )
-from modelprov.recipes.methods.steps import Real, Steps, directions, placed, rows_block
+from modelprov.recipes.methods.reused import Reused
+from modelprov.recipes.methods.steps import SMALL_BLOCK, Real, Steps, directions, placed, rows_block
 from modelprov.recipes.methods.torch_steps import TorchSteps
-from modelprov.recipes.methods.totals import length, reproducible, total
+from modelprov.recipes.methods.totals import length, reproducible, total, unit_products
 
 SMALLEST = 1e-8
+_OWN = Reused()
 
 
 def merge(inputs: Inputs) -> Float32:
@@ -40,6 +44,8 @@ def merge(inputs: Inputs) -> Float32:
     weights = [float(model["weight"]) for model in inputs.models]
     if abs(sum(weights)) < SMALLEST:
         raise UsageError("the weights of nuslerp sum to zero", "Give weights with another sum.")
+    if _whole(inputs) and isinstance(step, TorchSteps) and reproducible(step) and for_merging() is not None:
+        return in_one_block(look, inputs)
     (first, second), base = directions(inputs, step)
     whole, columns = _whole(inputs), _columns(inputs)
     shape = (1, -1) if whole else (inputs.shape[0], -1) if columns else (-1, inputs.shape[-1])
@@ -57,14 +63,20 @@ def look(whole: Whole) -> MergeBlock:
     if not _whole(about):
         return lambda _first, inputs: merge(inputs)
     lengths = [length(step) for _ in range(2)]
-    for _, block in whole.blocks(0):
-        for norm, vector in zip(lengths, directions(block, step)[0], strict=True):
+
+    def add_squares(vectors: list[Real]) -> None:
+        for norm, vector in zip(lengths, vectors, strict=True):
             norm.add(vector)
+
+    whole.each(lambda _, block: directions(block, step)[0], add_squares)
     norms = [norm.result() for norm in lengths]
     cosine = total(step, whole.count)
-    for _, block in whole.blocks(0):
-        u, v = (step.divide(one, norm) for one, norm in zip(directions(block, step)[0], norms, strict=True))
-        cosine.add(step(u * v))
+
+    def products(_first: int, block: Inputs) -> Real:
+        x, y = directions(block, step)[0]
+        return unit_products(x, y, norms, step, _OWN.array("products", len(x)))
+
+    whole.each(products, cosine.add)
     found = cosine.result()[None]
 
     factors, divisor = _line(found, _share(about), step)
@@ -83,7 +95,9 @@ def look(whole: Whole) -> MergeBlock:
 def _block(about: Inputs) -> int:
     step = steps_of(about)
     if _whole(about):
-        return steps.BLOCK if reproducible(step) else 0
+        if not reproducible(step):
+            return 0
+        return min(steps.BLOCK, SMALL_BLOCK) if isinstance(step, TorchSteps) else steps.BLOCK  # others add by the block
     return 0 if isinstance(step, TorchSteps) or _columns(about) else rows_block(about.shape)
 
 

@@ -18,12 +18,14 @@ from modelprov.recipes.methods import steps
 from modelprov.recipes.methods.choosing import program_steps, steps_of
 from modelprov.recipes.methods.combining import blended
 from modelprov.recipes.methods.interface import PRESETS, Float32, Inputs, MergeBlock, Method, Parameter, Passes, Whole
-from modelprov.recipes.methods.steps import FLOAT32, FLOAT64, Real, Steps, based, stored
-from modelprov.recipes.methods.totals import length, reproducible, total
+from modelprov.recipes.methods.reused import Reused
+from modelprov.recipes.methods.steps import FLOAT32, FLOAT64, Real, Steps, based, read, stored
+from modelprov.recipes.methods.totals import length, reproducible, total, unit_products
 
 BLOCK = 1 << 20
 PARALLEL = 0.9995
 SMALLEST = 1e-8
+_OWN = Reused()
 
 
 def merge(inputs: Inputs) -> Float32:
@@ -46,17 +48,26 @@ def look(whole: Whole) -> MergeBlock:
     preset = about.arithmetic == "mergekit-0.1.5" and step is FLOAT32
     program = program_steps(DType.F32) if preset else step
     squares, lengths = [0.0, 0.0], [length(step) for _ in range(2)]
-    for _, block in whole.blocks(0):
-        for n, end in enumerate(_ends(block, step)):
+
+    def add_squares(ends: tuple[Real, Real]) -> None:
+        for n, end in enumerate(ends):
             if preset:
-                squares[n] += float(program.norm(end)[0]) ** 2
+                chunk = length(program)
+                chunk.add(end)
+                squares[n] += float(chunk.result()[0]) ** 2
             else:
                 lengths[n].add(end)
+
+    whole.each(lambda _, block: _ends(block, step), add_squares)
     norms = [FLOAT32(np.sqrt(one).reshape(1)) for one in np.array(squares)] if preset else [n.result() for n in lengths]
+    divisors = [norm if float(norm[0]) > SMALLEST else np.ones_like(norm) for norm in norms]
     cosine = total(program, whole.count, halved=False)
-    for _, block in whole.blocks(0):
-        first, second = (_unit(end, norm, program) for end, norm in zip(_ends(block, step), norms, strict=True))
-        cosine.add(program(first * second))
+
+    def products(_first: int, block: Inputs) -> Real:
+        base, other = _ends(block, step)
+        return unit_products(base, other, divisors, program, _OWN.array("products", len(base)))
+
+    whole.each(products, cosine.add)
     found = float(cosine.result()[0])
     return lambda _first, inputs: _point(*_ends(inputs, step), found, inputs, step)
 
@@ -81,7 +92,9 @@ def _ends(inputs: Inputs, step: Steps) -> tuple[Real, Real]:
     """The base and the other model; the program reads in its dtype and computes in float32."""
     chosen = steps_of(inputs)
     (other,), base = based(inputs, step)
-    return (base, other) if step is chosen or inputs.arithmetic == "bf16-stepwise" else (chosen(base), chosen(other))
+    if step is chosen or inputs.arithmetic == "bf16-stepwise":
+        return base, other
+    return read(base, inputs, chosen), read(other, inputs, chosen)
 
 
 def _point(base: Real, other: Real, cosine: float, inputs: Inputs, step: Steps) -> Float32:

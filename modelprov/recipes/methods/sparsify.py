@@ -82,7 +82,12 @@ def rescaled(delta: Real, mask: Mask, step: Steps) -> Real:
 
 def enlarged(kept: Real, before: float, after: float, step: Steps) -> Real:
     """What was kept of sizes that added up to `before`, enlarged from the `after` that is left of them."""
-    return step(kept * step.exact(before / after)) if after > 0 else kept
+    return step(kept * step.exact(enlargement(before, after)))
+
+
+def enlargement(before: float, after: float) -> float:
+    """The factor that does it; 1 where nothing is left."""
+    return before / after if after > 0 else 1.0
 
 
 def _share(value: Any, name: str) -> float:

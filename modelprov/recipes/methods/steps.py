@@ -22,6 +22,8 @@ from modelprov.recipes.methods.interface import Float32, Inputs
 Real = npt.NDArray[np.floating[Any]]
 Mask = npt.NDArray[np.bool_]
 BLOCK = 1 << 20
+SMALL_BLOCK = 1 << 18
+"""Elements of a block where loops in C take it: what they share stays in the processor's cache."""
 COMPILED_FROM = 1 << 17
 """Elements from which on a loop in numba is worth the second that it takes to load; it gives the same bits."""
 
@@ -178,7 +180,13 @@ def compiled(step: Steps, count: int) -> bool:
 
 def loaded(inputs: Inputs, step: Steps) -> tuple[list[Real], Real | None]:
     """The models' tensors and the base's, in the format that is computed in."""
-    return [step(tensor) for tensor in inputs.tensors], None if inputs.base is None else step(inputs.base)
+    base = None if inputs.base is None else read(inputs.base, inputs, step)
+    return [read(tensor, inputs, step) for tensor in inputs.tensors], base
+
+
+def read(values: Real, inputs: Inputs, step: Steps) -> Real:
+    """Values of `inputs` in the format of a step."""
+    return values if inputs.held is step.dtype and step.working is np.float32 else step(values)
 
 
 def directions(inputs: Inputs, step: Steps) -> tuple[list[Real], Real | None]:

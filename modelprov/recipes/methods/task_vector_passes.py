@@ -6,11 +6,13 @@ how much was kept of all sizes, and each where in the sequence of random numbers
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from modelprov.native import Native, for_merging
 from modelprov.recipes.methods import steps
@@ -21,13 +23,13 @@ from modelprov.recipes.methods.interface import Float32, Inputs, MergeBlock, Pas
 from modelprov.recipes.methods.introsort import ITEM, between, chosen, sorter
 from modelprov.recipes.methods.reused import Reused
 from modelprov.recipes.methods.selection import Kept, kept
-from modelprov.recipes.methods.sparsify import enlarged, rank_chances
-from modelprov.recipes.methods.steps import FLOAT64, Real, Steps, base_of, based, compiled, rows_block
+from modelprov.recipes.methods.sparsify import enlarged, enlargement, rank_chances
+from modelprov.recipes.methods.steps import FLOAT64, SMALL_BLOCK, Real, Steps, base_of, based, compiled, rows_block
 from modelprov.recipes.methods.torch_steps import TorchSteps
-from modelprov.recipes.methods.totals import Sizes
+from modelprov.recipes.methods.totals import BUFFER, Sizes
 
-SMALL_BLOCK = 1 << 18
-"""Elements of a block where loops in C take it: what they share stays in the processor's cache."""
+NUMBERS = 1 << 24
+"""Random float32 numbers between 0 and 1 that there are."""
 _OWN = Reused()
 Thin = Callable[[int, Inputs], tuple[Real, "list[Real] | Real"]]
 """Place of a block's first element and the block: its base, and what is kept of every task vector, 0 elsewhere."""
@@ -154,6 +156,9 @@ def _thinned_by_chance(whole: Whole, step: Steps) -> Thin:
     about = whole.about
     random = [float(model["density"]) < 1 for model in about.models]
     drawn_before = [whole.count * sum(random[:number]) for number in range(len(random))]
+    library = _drawing(about, step)
+    if library is not None:
+        return _by_chance_in_c(library, whole, step, drawn_before)
 
     def masked(number: int, first: int, delta: Real) -> Real:
         if not random[number]:
@@ -179,6 +184,57 @@ def _thinned_by_chance(whole: Whole, step: Steps) -> Thin:
             after[number].add(masked(number, first, delta))
     sums = [(old.result(), new.result()) for old, new in zip(before, after, strict=True)]
     return lambda first, block: thin(first, block, sums)
+
+
+def _by_chance_in_c(library: Native, whole: Whole, step: Steps, drawn_before: list[int]) -> Thin:
+    """The same to the same bits, where chances do not depend on ranks."""
+    about = whole.about
+    generator = halves_of(about.rng)
+    least = [math.ceil(min(float(np.float32(model["density"])), 1.0) * NUMBERS) for model in about.models]
+    factors = [1.0 for _ in least]
+
+    def drawn(number: int, first: int) -> tuple[npt.NDArray[np.uint64], int, int]:
+        return generator, drawn_before[number] + first, least[number]
+
+    if about.options.get("rescale", True):
+        sums = [(Sizes(), Sizes()) for _ in least]
+
+        def summed(first: int, block: Inputs) -> npt.NDArray[np.float64]:
+            base = base_of(block)
+            found = np.empty((len(block.tensors), -(-len(base) // BUFFER), 2), np.float64)
+            for number, (tensor, own) in enumerate(zip(block.tensors, found, strict=True)):
+                library.sizes_by_chance(tensor, base, step.dtype.code, drawn(number, first), own)
+            return found
+
+        def add(found: npt.NDArray[np.float64]) -> None:
+            for pair, own in zip(sums, found, strict=True):
+                for each, column in zip(pair, own.T, strict=True):
+                    each.add_sums(column)
+
+        whole.each(summed, add)
+        factors = [enlargement(before.result(), after.result()) for before, after in sums]
+
+    def thin(first: int, block: Inputs) -> tuple[Real, list[Real] | Real]:
+        base, rows = base_of(block), _rows(block)
+        for number, (row, tensor) in enumerate(zip(rows, block.tensors, strict=True)):
+            library.thin_by_chance(tensor, base, step.dtype.code, drawn(number, first), factors[number], row)
+        return base, rows
+
+    return thin
+
+
+def _drawing(about: Inputs, step: Steps) -> Native | None:
+    """The library, where it draws the numbers and one chance is that of all elements of a model."""
+    return for_merging() if step.working is np.float32 and "epsilon" not in about.models[0] else None
+
+
+def halves_of(rng: np.random.Generator | None) -> npt.NDArray[np.uint64]:
+    """The state and the increment of a PCG64 that has given nothing yet: uint64 [4], the high halves first."""
+    if rng is None:
+        raise ValueError("random masks without a random generator")
+    held = cast("Any", rng.bit_generator.state)["state"]
+    low = (1 << 64) - 1
+    return np.array([half for one in (held["state"], held["inc"]) for half in (one >> 64, one & low)], np.uint64)
 
 
 def numbers_from(rng: np.random.Generator | None, place: int, count: int) -> Real:
@@ -222,7 +278,8 @@ def _block_of_rows(about: Inputs) -> int:
     if about.options.get("rescale", True) and steps_of(about) is FLOAT64:
         return 0
     if "epsilon" not in about.models[0]:
-        return steps.BLOCK
+        whole_sums = max(1, min(steps.BLOCK, SMALL_BLOCK) // BUFFER) * BUFFER
+        return steps.BLOCK if _drawing(about, steps_of(about)) is None else whole_sums
     return rows_block(about.shape)
 
 

@@ -9,13 +9,14 @@ halves it is split likewise: the bits do not depend on how many threads run. No 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.recipes.methods.introsort import ProgramSteps, between, sorter
 from modelprov.recipes.methods.steps import Mask, Real
 
@@ -23,6 +24,12 @@ SPLIT_SUM = 1 << 15  # elements above which two threads halve the sum of a whole
 SPLIT_DOT = (
     1 << 13
 )  # elements from which they halve the dot product of two float32 vectors, which another library computes
+
+
+WRONG = 2.0**-20
+"""Relative error, eight units in the last place of float32, that no sine of torch and no arccosine has."""
+SCALARS = 64
+"""Elements up to which numpy is asked first."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,9 @@ class TorchSteps(ProgramSteps):
 
     def sine(self, values: Real) -> Real:
         """The rounded sine."""
+        known = self._certain(np.sin, values)
+        if known is not None:
+            return known
         with _one_thread():
             return self._back(self._there(values).sin())
 
@@ -67,8 +77,22 @@ class TorchSteps(ProgramSteps):
 
     def arccosine(self, values: Real) -> Real:
         """The rounded inverse cosine."""
+        known = self._certain(np.arccos, values)
+        if known is not None:
+            return known
         with _one_thread():
             return self._back(self._there(values).acos())
+
+    def _certain(self, function: Callable[[Real], Real], values: Real) -> Real | None:
+        """What torch must find in a 16-bit format: it computes in float32, wrong by less than `WRONG`, and rounds that.
+
+        None where both sides of a border are that near: then torch has to be asked, which takes seconds to import.
+        """
+        if self.dtype is DType.F32 or values.size > SCALARS:
+            return None
+        exact = function(np.asarray(values, np.float64))
+        low, high = (self((exact * (1 + sign * WRONG)).astype(np.float32)) for sign in (-1, 1))
+        return low if np.array_equal(low, high) else None
 
     def variance(self, rows: list[Real]) -> Real:
         """The population variance over the rows at each element."""

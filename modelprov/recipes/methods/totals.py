@@ -6,15 +6,24 @@ steps it is made for give at once: float64 block by block, or torch's orders of 
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from functools import cache
+from importlib.metadata import distribution
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.native import for_merging, native
+from modelprov.recipes.methods.interface import Float32
 from modelprov.recipes.methods.steps import Real, Steps
 from modelprov.recipes.methods.torch_steps import SPLIT_SUM, TorchSteps
 
+TRIED = ("2.13.",)
+"""Versions of torch, of the wheels of its makers, that add as is written here; a test tries the one that is here."""
+AVX2_AND_UP = ("AVX2", "AVX-512")
 BUFFER = 8192  # elements that numpy converts at a time where it adds float32 numbers in float64
 LANES = 8  # float32 numbers that torch's sums hold at a time, in AVX2
 UNROLLED = 4  # of those at a time
@@ -49,11 +58,23 @@ def reproducible(step: Steps) -> bool:
 
     How it adds squares of float16 is not known.
     """
-    return not isinstance(step, TorchSteps) or (step.dtype is not DType.F16 and _as_torch(step.dtype))
+    if not isinstance(step, TorchSteps):
+        return True
+    return step.dtype is not DType.F16 and (without_trial() or as_torch(step.dtype))
 
 
 @cache
-def _as_torch(dtype: DType) -> bool:
+def without_trial() -> bool:
+    """Whether this torch need not be imported to know in which order it adds."""
+    library = native()
+    if library is None or library.variant not in AVX2_AND_UP or "ATEN_CPU_CAPABILITY" in os.environ:
+        return False
+    torch = distribution("torch")
+    return torch.version.startswith(TRIED) and (torch.read_text("INSTALLER") or "").strip() != "conda"
+
+
+@cache
+def as_torch(dtype: DType) -> bool:
     """Whether torch adds as is known of it, tried on numbers whose sums depend on the order."""
     step = TorchSteps(np.float32, dtype)
     rng = np.random.default_rng(0)
@@ -72,7 +93,10 @@ def _as_torch(dtype: DType) -> bool:
 
 
 class Sizes:
-    """The sum of absolute float32 values, added in float64 as numpy adds those of the whole tensor."""
+    """The sum of absolute float32 values, added in float64 as numpy adds those of the whole tensor.
+
+    numpy converts `BUFFER` elements at a time, adds those pairwise, and the sums one after the other.
+    """
 
     def __init__(self) -> None:
         self._total, self._left = 0.0, np.empty(0, np.float32)
@@ -86,9 +110,28 @@ class Sizes:
         self._left = sizes[whole:].astype(np.float32)
         self._total = float(sizes[:whole].sum(dtype=np.float64, initial=self._total))
 
+    def add_sums(self, sums: npt.NDArray[np.float64]) -> None:
+        """Add the next elements by the sums of the sizes of every `BUFFER` of them; only the last may be of fewer."""
+        for each in sums.tolist():
+            self._total += each
+
     def result(self) -> float:
         """The sum of all sizes."""
         return float(self._left.sum(dtype=np.float64, initial=self._total))
+
+
+def unit_products(x: Real, y: Real, norms: Sequence[Real], step: Steps, out: Float32) -> Real:
+    """The products [n] of two flat tensors divided by their lengths [1], each step rounded; in `out` where C does it.
+
+    What has no length is 0.
+    """
+    library = for_merging() if step.working is np.float32 else None
+    if library is None or not all(float(norm[0]) > 0 for norm in norms):
+        u, v = (step.divide(one, norm) for one, norm in zip((x, y), norms, strict=True))
+        return step(u * v)
+    a, b = (np.ascontiguousarray(one, np.float32) for one in (x, y))
+    library.unit_products(a, b, (float(norms[0][0]), float(norms[1][0])), step.dtype.code, out)
+    return out
 
 
 class _Double:
@@ -132,9 +175,13 @@ class _Squares:
         self._step, self._groups, self._lanes = step, _InGroups(LANES), np.zeros(LANES, np.float32)
 
     def add(self, values: Real) -> None:
+        whole, library = self._groups.whole(values), for_merging()
+        if library is not None:
+            library.add_squares(whole, self._lanes)
+            return
         from modelprov.recipes.methods.loops import add_squares
 
-        add_squares(self._groups.whole(values), self._lanes)
+        add_squares(whole, self._lanes)
 
     def result(self) -> Real:
         found = np.float32(0)
@@ -157,9 +204,13 @@ class _Cascade:
         self._levels, self._at = np.zeros((4, UNROLLED, LANES), np.float32), 0
 
     def add(self, values: Real) -> None:
+        whole, library = self._groups.whole(values), for_merging()
+        if library is not None:
+            self._at = library.add_in_levels(whole, self._levels, self._at, self._power, self._wide)
+            return
         from modelprov.recipes.methods.loops import add_in_levels
 
-        self._at = add_in_levels(self._groups.whole(values), self._levels, self._at, self._power, self._wide)
+        self._at = add_in_levels(whole, self._levels, self._at, self._power, self._wide)
 
     def unrounded(self) -> np.float32:
         """The sum in float32."""
