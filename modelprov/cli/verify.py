@@ -29,7 +29,7 @@ def verify(
     from modelprov.jobs.verify import verify as job
 
     outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form, open_it=open_it)
-    with Bar(terminal(error=True), quiet) as bar:
+    with Bar(terminal(error=True), quiet, "verify") as bar:
         found = job(
             suspect, recipe, arithmetic=arithmetic, missing=missing, alignment=alignment, memory=memory,
             threads=threads, progress=bar,
