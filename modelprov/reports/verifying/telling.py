@@ -19,15 +19,17 @@ from modelprov.reports.document import (
     Code,
     Column,
     Document,
+    Facts,
     Grid,
     Heading,
     Only,
     Table,
     Text,
+    facts,
     make_table,
 )
 
-ROWS = 60
+ROWS, WORST = 60, 3
 DOES_NOT_SHOW = (
     "Who made the weights, who used whose, with what permission or intent.",
     "That no other recipe gives the same bits, or, where this one does not, that nothing of these models is in them.",
@@ -45,12 +47,44 @@ def tell(found: Verified) -> Document:
         colours=HOLDS if good else FAILS,
         notes=found.cautions,
         blocks=(*_absent(found.absent), *_where(found), *_compared(found)),
+        brief=_brief(found),
         about="check of a recipe, bit for bit",
         started=found.started,
         version=found.modelprov,
         more="All counts are in the JSON form.",
         prefix="modelprov verify: ",
     )
+
+
+def _brief(found: Verified) -> tuple[Block, ...]:
+    """Where it differs and what fits better in a sentence each, what the answer rests on, and what it cannot say."""
+    models = " and ".join(each.label for each in found.inputs)
+    said = (
+        ("differs", _most_different(found)),
+        ("for example", _first_difference(found)),
+        ("arithmetic", _outcome(found)),
+        ("rests on", f"every element of {n.plural(found.tensors, 'tensor')}, held against {models}"),
+    )
+    return (
+        *(Text(line) for line in _absences(found.absent)),
+        Facts(facts(*said)),
+        Heading("What this does not show"),
+        Bullets(DOES_NOT_SHOW),
+    )
+
+
+def _most_different(found: Verified) -> str:
+    """The components with the least equal elements, worst first."""
+    worst = sorted((part for part in found.components if part.equal < part.elements), key=lambda part: part.share)
+    said = ", ".join(f"{part.name} {percent(part.equal, part.elements)} equal" for part in worst[:WORST])
+    return f"{said} and {len(worst) - WORST} more" if len(worst) > WORST else said
+
+
+def _first_difference(found: Verified) -> str:
+    first = next(iter(found.differences), None)
+    if first is None:
+        return ""
+    return f"element {first.first:,} of {first.name} is {first.found:.9g}, the recipe makes {first.expected:.9g}"
 
 
 def summary(found: Verified) -> str:
@@ -81,15 +115,18 @@ def _absent(absent: tuple[Absent, ...]) -> tuple[Block, ...]:
     )  # fmt: skip
     rows = [(f"the {each.of}", each.reason, n.count(each.tensors), n.count(each.elements), each.examples[0])
             for each in absent]  # fmt: skip
-    lines = [
+    return (
+        Only(TERMINAL, [Text(line) for line in _absences(absent)]),
+        Only(WRITTEN, [Heading("Not compared"), Grid(make_table("Not compared", columns, rows), looks="names")]),
+    )
+
+
+def _absences(absent: tuple[Absent, ...]) -> list[str]:
+    return [
         f"not compared: {n.plural(each.tensors, 'tensor')} of the {each.of} ({each.elements:,} elements): "
         f"{each.reason}, e.g. {each.examples[0]}"
         for each in absent
     ]
-    return (
-        Only(TERMINAL, [Text(line) for line in lines]),
-        Only(WRITTEN, [Heading("Not compared"), Grid(make_table("Not compared", columns, rows), looks="names")]),
-    )
 
 
 def _where(found: Verified) -> tuple[Block, ...]:
@@ -149,20 +186,21 @@ def _alternatives(found: Verified) -> tuple[Block, ...]:
         return ()
     title = "Other arithmetics, on a sample"
     if found.as_claimed == 1:
-        return (
-            Only(WRITTEN, [Heading(title)]),
-            Text("A sample shows no other difference: it was changed afterwards, or damaged."),
-        )
+        return Only(WRITTEN, [Heading(title)]), Text(_outcome(found))
     columns = Column("Arithmetic", "arithmetic", numeric=False), Column("Equal in the sample", "equal in the sample")
     rows = [(f"{found.arithmetic} (as claimed)", _share(found.as_claimed))]
     rows += [(each.name, _share(each.bit_equal)) for each in found.alternatives]
-    return Heading(title), Grid(make_table(title, columns, rows)), Text(_advice(found, found.as_claimed))
+    return Heading(title), Grid(make_table(title, columns, rows)), Text(_outcome(found))
 
 
-def _advice(found: Verified, as_claimed: float) -> str:
-    """Whether another arithmetic fits better, and how to be sure."""
+def _outcome(found: Verified) -> str:
+    """Whether another arithmetic fits better, and how to be sure; nothing where none was tried."""
+    if not found.alternatives or found.as_claimed is None:
+        return ""
+    if found.as_claimed == 1:
+        return "A sample shows no other difference: it was changed afterwards, or damaged."
     best = found.alternatives[0]
-    if best.bit_equal <= as_claimed:
+    if best.bit_equal <= found.as_claimed:
         return "No other arithmetic fits better: the weights, the models or the method differ from the recipe."
     plain = best.name.split(",")[0]
     programs = f" So computes, among others, {programs_of(plain)}." if programs_of(plain) else ""
