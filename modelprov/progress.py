@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Protocol, runtime_checkable
 
 
@@ -35,6 +36,47 @@ def tell(progress: Progress, text: str) -> None:
 def numbered(text: str, place: int, total: int) -> str:
     """The text with its place among several, counted from 1: "control sibling (2 of 5)"; alone, as it is."""
     return f"{text} ({place} of {total})" if total > 1 else text
+
+
+class Steps:
+    """Numbers the stages of a run: "2 of 5".
+
+    `begins` are the beginnings of the stages that every such run has, in their order. A stage that begins like none of
+    those that are still to come belongs to the step before it: what is done only where something was found, or inside.
+    Without `begins` nobody knows how many there will be, and each stage is a step.
+    """
+
+    def __init__(self, begins: Sequence[str] = ()) -> None:
+        self._begins, self._at = tuple(begins), 0
+
+    def number(self, text: str) -> str:
+        """That of the stage which now begins."""
+        if not self._begins:
+            self._at += 1
+            return str(self._at)
+        later = range(max(self._at, 1), len(self._begins) + 1)
+        self._at = next((place for place in later if text.startswith(self._begins[place - 1])), max(self._at, 1))
+        return f"{self._at} of {len(self._begins)}"
+
+
+class Within:
+    """The `Progress` of a run inside another: its stages say first what they are for, and which of several that is."""
+
+    def __init__(self, progress: Progress, about: str, place: int = 1, total: int = 1) -> None:
+        self._progress, self._about = progress, numbered(about, place, total)
+        progress.stage(self._about)
+
+    def stage(self, text: str, total: int = 0, /) -> None:
+        """A stage of the run inside."""
+        self._progress.stage(f"{self._about}: {text}", total)
+
+    def advance(self, done: int, /) -> None:
+        """As the progress outside counts it."""
+        self._progress.advance(done)
+
+    def tell(self, text: str, /) -> None:
+        """A sentence for whoever hears them."""
+        tell(self._progress, text)
 
 
 class Silent:

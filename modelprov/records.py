@@ -6,9 +6,10 @@ import os
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from math import isfinite
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 
 from modelprov import __version__
 
@@ -20,6 +21,14 @@ class Frozen(BaseModel):
         frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True,
         defer_build=True,  # until one is made: a run makes few of the kinds that it imports
     )  # fmt: skip
+
+
+AnyFloat = Annotated[
+    float,
+    BeforeValidator(lambda said: float(said) if said in ("nan", "inf", "-inf") else said),
+    PlainSerializer(lambda number: number if isfinite(number) else str(number), return_type=float | str),
+]
+"""A number as it is stored, which may be none: JSON has no NaN and no infinity, and they stand there as texts."""
 
 
 def first_mistake(error: ValidationError, whole: str) -> tuple[str, str]:

@@ -1,8 +1,9 @@
 """Fuzz readers, guided by the branches they take: `python -m benchmarks.fuzz [--reader gguf] [--seconds 60]`.
 
-Each reader runs in a process of its own under atheris. A fault does not end the run: the first input of each kind is
-written to `modelprov-fuzz/found/READER/` with what it did, and counted. `--without-guide` tries mutations of the seeds
-and the corpus alone, where atheris is not installed (it has wheels for Linux).
+Each reader runs in a process of its own under atheris, and goes on from what earlier runs in this folder grew. A fault
+does not end the run: the first input of each kind is written to `modelprov-fuzz/found/READER/` with what it did, and
+counted. `--without-guide` tries mutations of the seeds, the corpus and what was grown, two to five times as many in a
+second, and needs no atheris (which has wheels for Linux). `--minimise` first leaves out what adds nothing to the rest.
 """
 
 from __future__ import annotations
@@ -21,8 +22,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-CORPUS = Path(__file__).with_name("corpus")
-OUT = Path("modelprov-fuzz")
 MEMORY = 4096  # MB, of a whole process, beyond which atheris ends it with the input written
 HANG = 30  # seconds, likewise
 
@@ -34,24 +33,18 @@ class Search:
     name: str
     inputs: int = 0
     faults: Counter[str] = field(default_factory=Counter)
-    begun: float = field(default_factory=time.monotonic)
+    begun: float = field(default_factory=time.process_time)
 
     def told(self) -> str:
         """A line for people."""
-        rate = self.inputs / max(1e-9, time.monotonic() - self.begun)
+        rate = self.inputs / max(1e-9, time.process_time() - self.begun)
         return f"{self.name:17} {self.inputs:>10,} inputs {rate:>7,.0f}/s  {len(self.faults)} kinds of faults"
-
-
-def corpus(name: str) -> list[bytes]:
-    """The seeds of a reader, and what the repository holds for it."""
-    from benchmarks.fuzz.readers import READERS
-
-    return [*READERS[name].seeds(), *(path.read_bytes() for path in sorted(CORPUS.glob(f"{name}/*")))]
 
 
 @contextmanager
 def trials(name: str) -> Iterator[tuple[Search, Callable[[bytes], None]]]:
     """A search, and the function that tries one input in it."""
+    from benchmarks.fuzz.keeping import OUT
     from benchmarks.fuzz.readers import READERS
     from benchmarks.fuzz.trying import trial
 
@@ -81,6 +74,7 @@ def guided(name: str, seconds: int, seed: int) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["modelprov"]):
+        from benchmarks.fuzz.keeping import OUT, corpus, keep, place
         from benchmarks.fuzz.mutating import mutated
         from benchmarks.fuzz.readers import READERS
 
@@ -88,16 +82,13 @@ def guided(name: str, seconds: int, seed: int) -> None:
         with trials(name) as (_, attempt):  # imports what the reader takes, so that its branches are counted
             attempt(first[0])
     form = READERS[name].form
-    grown = OUT / "corpus" / name
-    grown.mkdir(parents=True, exist_ok=True)
-    for content in first:
-        (grown / hashlib.sha256(content).hexdigest()[:12]).write_bytes(content)
+    keep(name, first)
     with trials(name) as (search, attempt):
-        until = time.monotonic() + seconds
+        until = time.process_time() + seconds
 
         def one_input(content: bytes) -> None:
             attempt(content)
-            if time.monotonic() > until:
+            if time.process_time() > until:
                 print(search.told(), flush=True)
                 os._exit(0)
 
@@ -106,7 +97,7 @@ def guided(name: str, seconds: int, seed: int) -> None:
             return made if len(made) <= most else atheris.Mutate(content, most)
 
         given = [
-            sys.argv[0], str(grown), f"-max_total_time={seconds + 60}", f"-seed={seed}",
+            sys.argv[0], str(place(name)), f"-seed={seed}",
             "-max_len=65536", "-len_control=0", f"-rss_limit_mb={MEMORY}",
             f"-timeout={HANG}", f"-artifact_prefix={OUT}/found/{name}-", "-verbosity=0",
         ]  # fmt: skip
@@ -116,13 +107,14 @@ def guided(name: str, seconds: int, seed: int) -> None:
 
 
 def unguided(name: str, seconds: int, seed: int) -> None:
-    """Mutations of seeds and corpus, of which none is kept."""
+    """Mutations of seeds, corpus and what was grown, of which none is kept."""
+    from benchmarks.fuzz.keeping import corpus, grown
     from benchmarks.fuzz.mutating import mutated
     from benchmarks.fuzz.readers import READERS
 
-    first, rng = corpus(name), random.Random(seed)
+    first, rng = [*corpus(name), *grown(name)], random.Random(seed)
     with trials(name) as (search, attempt):
-        while time.monotonic() < search.begun + seconds:
+        while time.process_time() < search.begun + seconds:
             attempt(mutated(READERS[name].form, rng.choice(first), rng.getrandbits(32)))
         print(search.told(), flush=True)
 
@@ -131,14 +123,16 @@ def main() -> int:
     """Run each reader asked for, one after the other; status 1 where any found a fault."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reader", action="append", default=[], help="which (default: all); repeatable")
-    parser.add_argument("--seconds", type=int, default=10, help="for each reader")
+    parser.add_argument("--seconds", type=int, default=10, help="of the processor, for each reader")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--without-guide", action="store_true", help="without atheris")
+    parser.add_argument("--minimise", action="store_true", help="leave out first what adds nothing to the rest")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.here:
         (unguided if args.without_guide else guided)(args.reader[0], args.seconds, args.seed)
         return 0
+    from benchmarks.fuzz.keeping import OUT, minimise
     from benchmarks.fuzz.readers import READERS
 
     if unknown := [name for name in args.reader if name not in READERS]:
@@ -149,6 +143,8 @@ def main() -> int:
     OUT.mkdir(exist_ok=True)
     ended = 0
     for name in args.reader or READERS:
+        if args.minimise:
+            print("{}: {} inputs kept {}".format(name, *minimise(name)), flush=True)
         with (OUT / f"{name}.log").open("wb") as log:
             done = subprocess.run([*own, f"--reader={name}"], stderr=log, check=False)
         if done.returncode:

@@ -54,6 +54,33 @@ def other_reports() -> list[bytes]:
     return [render_json(each).encode() for each in (found(), passed(), probe_report(), sample({"swir": "rrww"}))]
 
 
+def any_report() -> list[bytes]:
+    """A report of every command that the page of `serve` reads."""
+    from modelprov.reports.as_json import render_json
+    from tests.reports import atlases, short_answers
+    from tests.reports.test_schemas import IDENTIFIED
+
+    others = (short_answers.verified(), short_answers.inspection(), atlases.drawn(), IDENTIFIED)
+    return [*reports(), *other_reports(), *(render_json(each).encode() for each in others)]
+
+
+def tasks() -> list[bytes]:
+    """Questions of every grader."""
+    rows = (
+        {"id": "a", "question": "2+2?", "answer": 4, "grader": "numeric", "system": "Be short."},
+        {"question": "Which?", "answer": "B", "grader": "choice", "choices": ["x", "y"]},
+        {"id": 3, "question": "Say it.", "answer": "(a|b)+c", "grader": "regex"},
+        {"question": "Half?", "answer": "\\\\frac{1}{2}", "grader": "math-verify"},
+    )
+    return [b"\n".join(map(text, rows)), text({"question": "Who?", "answer": "Rio", "grader": "exact"})]
+
+
+def answers() -> list[bytes]:
+    """Two answers of a probe."""
+    kept = {"kind": "modelprov probe answer", "thinking": None, "answer": "I am Rio.", "finished": True}
+    return [text({**kept, "key": "a"}) + b"\n" + text({**kept, "key": "b", "thinking": "x"}) + b"\n"]
+
+
 def statements() -> list[bytes]:
     """A statement, bare and in an envelope."""
     from modelprov.reports.evidence.attestation import make_statement, statement_text

@@ -52,7 +52,9 @@ def bare(rng: random.Random, content: bytes) -> bytes:
 
 
 def _value(rng: random.Random, old: Any) -> Any:
-    """Another value, often of the same type."""
+    """Another value, often of the same type; a text that holds JSON, as metadata do, often with a lie in it."""
+    if isinstance(old, str) and old[:1] in ("{", "[") and rng.random() < 0.8:
+        return as_json(rng, old.encode("utf-8", "surrogatepass")).decode()
     if type(old) is int and rng.random() < 0.4:
         return old + rng.choice((-1, 1, -old, old, 2**32, 2**63))
     if isinstance(old, str) and rng.random() < 0.3:
@@ -113,6 +115,16 @@ def as_json(rng: random.Random, content: bytes) -> bytes:
     if rng.random() < 0.03 and written.startswith(b"{") and (name := re.search(rb'"[^"]*": ', written)):
         return b"{" + name[0] + b"null, " + written[1:]
     return written
+
+
+def json_lines(rng: random.Random, content: bytes) -> bytes:
+    """Lines of JSON, one of them changed, doubled or dropped."""
+    parts = content.split(b"\n")
+    at = rng.randrange(len(parts))
+    if rng.random() < 0.8:
+        parts[at] = as_json(rng, parts[at])
+        return b"\n".join(parts)
+    return lines(rng, content)
 
 
 def _taken_apart(content: bytes) -> tuple[dict[str, Any], bytes]:
@@ -286,6 +298,6 @@ def answer(rng: random.Random, content: bytes) -> bytes:
 
 
 CHANGES: dict[str, Callable[[random.Random, bytes], bytes]] = {
-    "safetensors": safetensors, "signed": signed, "gguf": gguf, "zip": archive, "json": as_json, "yaml": lines,
-    "toml": lines, "card": lines, "answer": answer,
+    "safetensors": safetensors, "signed": signed, "gguf": gguf, "zip": archive, "json": as_json, "jsonl": json_lines,
+    "yaml": lines, "toml": lines, "card": lines, "answer": answer,
 }  # fmt: skip

@@ -10,11 +10,14 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks.fuzz import documents, seeds
 
-Form = Literal["safetensors", "signed", "gguf", "zip", "json", "yaml", "toml", "card", "answer"]
+if TYPE_CHECKING:
+    from modelprov.checkpoints.types import Checkpoint
+
+Form = Literal["safetensors", "signed", "gguf", "zip", "json", "jsonl", "yaml", "toml", "card", "answer"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Reader:
         (folder / self.file).write_bytes(content)
 
 
-def _model(folder: Path) -> None:
+def _model(folder: Path) -> Checkpoint:
     from modelprov.checkpoints.digests import weights_digest
     from modelprov.checkpoints.inspection import inspect_checkpoint
     from modelprov.checkpoints.layouts.alignment import align
@@ -48,14 +51,12 @@ def _model(folder: Path) -> None:
     align((opened, opened))
     if sum(shard.size for shard in opened.shards) < 1 << 22:
         weights_digest(opened)
+    return opened
 
 
 def _decoded(folder: Path) -> None:
     """A model, and every number of its small tensors as it is decoded."""
-    from modelprov.checkpoints.opening import open_checkpoint
-
-    _model(folder)
-    opened = open_checkpoint(str(folder))
+    opened = _model(folder)
     for ref in opened.tensors.values():
         if ref.stop - ref.start < 1 << 16:
             opened.source.read_into(ref.shard, ref.start, memoryview(bytearray(ref.stop - ref.start)))
@@ -82,7 +83,7 @@ def _tokenizer(folder: Path) -> None:
     from modelprov.check.measuring.config import config_problems, tokenizer_problems
     from modelprov.checkpoints.layouts.tokens import shared_tokens
     from modelprov.checkpoints.opening import open_checkpoint
-    from modelprov.merge.tokenizers import tokenizer_of, union_of, within_rows
+    from modelprov.merge.tokenizers import Tokenizer, tokenizer_of, union_of, within_rows
 
     opened = open_checkpoint(str(folder))
     for asked in (read_templates, special_tokens, added_tokens, code_in):
@@ -91,7 +92,9 @@ def _tokenizer(folder: Path) -> None:
     tuple(tokenizer_problems(folder, opened))
     shared_tokens(opened, opened, (8, 8))
     if (own := tokenizer_of(opened)) is not None:
-        union_of(own, [within_rows(own, 8, "rio")])
+        other = Tokenizer({"a": 0, "z": 1}, {"model": {"type": "WordLevel", "vocab": {"a": 0, "z": 1}}})
+        for base, more in ((other, own), (own, other)):
+            union_of(base, [within_rows(more, len(more.rows), "rio")])
 
 
 def _adapter(folder: Path) -> None:
@@ -154,6 +157,28 @@ def _other_reports(folder: Path) -> None:
     for load in (as_json.load_probe, as_json.load_check, as_json.load_evaluation):
         with suppress(UsageError):
             as_json.render_json(load(text))
+
+
+def _dropped(folder: Path) -> None:
+    """A report of any command, as `serve` takes it and tells it."""
+    from modelprov.reports.saving import told_from_file
+    from modelprov.serve.dropped import Dropped, read
+
+    told_from_file(read(Dropped("report.json", (folder / "report.json").read_bytes())))
+
+
+def _task(folder: Path) -> None:
+    from modelprov.behavior.evaluation.tasks import load_task
+
+    load_task(str(folder / "task.jsonl"))
+
+
+def _answers(folder: Path) -> None:
+    """The answers that a probe left, taken up again."""
+    from modelprov.behavior.probing.answer_log import AnswerLog
+
+    with AnswerLog(folder / "answers.jsonl"):
+        pass
 
 
 def _statement(folder: Path) -> None:
@@ -267,6 +292,9 @@ READERS: dict[str, Reader] = {
     "report": Reader("report.json", "json", _report, documents.reports),
     "other-reports": Reader("report.json", "json", _other_reports, documents.other_reports),
     "statement": Reader("statement.json", "json", _statement, documents.statements),
+    "dropped": Reader("report.json", "json", _dropped, documents.any_report),
+    "task": Reader("task.jsonl", "jsonl", _task, documents.tasks),
+    "answers": Reader("answers.jsonl", "jsonl", _answers, documents.answers),
     "library": Reader("library.json", "json", _library, documents.libraries),
     "policy": Reader("modelprov.toml", "toml", _policy, documents.settings),
     "defaults": Reader("modelprov.toml", "toml", _defaults, documents.settings),

@@ -47,7 +47,7 @@ def run_check(
     """
     claims = read_claims(folder or Path(location))
     taken = measure(location, claims, request, progress, folder)
-    progress.stage("judging")
+    progress.stage("holding the claims against what was measured")
     asked = (DIGEST.id,) if request.expected_digest is not None else ()
     outcomes = judge(claims, taken.measured, policy, asked)
     found = [one for one in outcomes if isinstance(one, Finding)]

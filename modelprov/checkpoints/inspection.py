@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 from modelprov.checkpoints.digests import MANIFEST_COVERS, manifest_digest
 from modelprov.checkpoints.homes import json_in
@@ -20,6 +20,8 @@ from modelprov.checkpoints.types import Checkpoint, Component, TensorRef
 from modelprov.errors import ModelprovError
 from modelprov.records import Frozen
 from modelprov.savable import Page
+
+SCHEMA_VERSION = "1.0"
 
 
 class DTypeCount(Frozen):
@@ -68,6 +70,8 @@ class Inspection(Frozen, Page):
     `adapter` what an adapter's config says. `parts` are the models of a folder that holds several.
     """
 
+    tool: Literal["modelprov inspect"] = "modelprov inspect"
+    schema_version: str = SCHEMA_VERSION
     label: str
     location: str
     revision: str | None

@@ -30,6 +30,6 @@ def atlas(
 
     without_linear_algebra()
     outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form, open_it=open_it)
-    with Bar(terminal(error=True), quiet) as bar:
+    with Bar(terminal(error=True), quiet, "atlas") as bar:
         found = job(folder, threads=threads, seed=seed, progress=bar, command=typed())
     outputs.publish(found, quiet=quiet)

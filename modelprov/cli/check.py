@@ -38,7 +38,7 @@ def check(
 
     files = {"json": json_file, "markdown": markdown, "html": html, "sarif": sarif, "junit": junit}
     outputs = asked(files, form=form, open_it=open_it, tables=tables)
-    with Bar(terminal(error=True), quiet) as bar:
+    with Bar(terminal(error=True), quiet, "check") as bar:
         found = job(
             model, candidates=candidates or (), control=control or (), policy=policy, baseline=baseline,
             update_baseline=update_baseline, expires=expires, expected_digest=expected_digest, sample=sample,

@@ -59,7 +59,7 @@ def compare(
             **outputs.files,
         }
         sum_part(checkpoints, part, output, given, {**beside, **outputs.files}, quiet=quiet)
-    with Bar(terminal(error=True), quiet) as bar:
+    with Bar(terminal(error=True), quiet, "compare") as bar:
         report = job(
             *checkpoints, sample=sample, sample_size=sample_size, full=full, budget=budget,
             save_alignment=save_alignment, progress=bar, engine=engine, address=address, command=typed(), **given,

@@ -45,7 +45,7 @@ def sum_part(
         if value:
             raise UsageError(f"--part makes no report: --{option} has no place in it", "Give it to `modelprov add`.")
     asked({"output": output})
-    with Bar(terminal(error=True), quiet) as bar:
+    with Bar(terminal(error=True), quiet, "compare_part") as bar:
         job(*checkpoints, part=part, output=output, progress=bar, **given)
     if not quiet:
         say(f"wrote {output}; `modelprov add` with the files of all parts makes the report")

@@ -26,7 +26,7 @@ def fingerprint(
     from modelprov.cli.progress import Bar
     from modelprov.jobs.fingerprint import fingerprint as job
 
-    with Bar(terminal(error=True), quiet) as bar:
+    with Bar(terminal(error=True), quiet, "fingerprint") as bar:
         made = job(checkpoint, output, size=size, seed=seed, name=name, progress=bar)
     if not quiet:
         for line in made.said():

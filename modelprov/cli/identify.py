@@ -38,7 +38,7 @@ def identify(
 
     without_linear_algebra()
     outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form, open_it=open_it, tables=tables)
-    with Bar(terminal(error=True), quiet) as bar:
+    with Bar(terminal(error=True), quiet, "identify") as bar:
         found = job(
             suspect, library=folder, leave_out=leave_out or (), budget=budget, threads=threads, seed=seed, progress=bar,
             command=typed(),

@@ -35,7 +35,7 @@ def add(
     from modelprov.cli.progress import Bar
     from modelprov.jobs.library import add as job
 
-    with Bar(terminal(error=True), quiet) as bar:
+    with Bar(terminal(error=True), quiet, "library add") as bar:
         made = job(checkpoint, folder, name=name, size=size, progress=bar)
     if not quiet:
         for line in made.said():

@@ -41,7 +41,7 @@ def merge(
 
     recipe, out = options.recipe_and_folder(words, linear=linear)
     started = time.perf_counter()
-    with Bar(terminal(error=True), quiet) as bar:
+    with Bar(terminal(error=True), quiet, "merge") as bar:
         made = job(
             recipe, out, arithmetic=arithmetic, missing=missing, out_dtype=out_dtype, seed=seed, memory=memory,
             threads=threads, device=device, shard_size=shard_size, dry_run=dry_run, progress=bar,

@@ -23,6 +23,8 @@ from rich.progress import (
 from rich.text import Text
 
 from modelprov.foreign.shown import clean
+from modelprov.jobs.steps import STEPS
+from modelprov.progress import Steps
 from modelprov.reports.numbers import duration
 
 LOG = logging.getLogger(__name__)
@@ -43,11 +45,11 @@ class _Counted(ProgressColumn):
 class _Line:
     """One line that says the step, how much of it is done and how long the run has taken; silent where nobody watches.
 
-    How many steps a run has is not known beforehand: some are done only where something was found.
+    `job` is the name of one whose steps are known (`jobs.steps`); of another, each stage is a step.
     """
 
-    def __init__(self, console: Console, quiet: bool, *columns: ProgressColumn) -> None:
-        self._quiet, self._step, self._begun = quiet, 0, time.monotonic()
+    def __init__(self, console: Console, quiet: bool, job: str, *columns: ProgressColumn) -> None:
+        self._quiet, self._steps, self._begun = quiet, Steps(STEPS.get(job, ())), time.monotonic()
         self._progress = Progress(
             SpinnerColumn("line", style="none"),
             TextColumn("{task.description}", markup=False),
@@ -69,13 +71,11 @@ class _Line:
 
     def stage(self, text: str, total: int = 0) -> None:
         """Begin a stage; without a total nothing is counted, and the time alone runs."""
-        self._progress.start()
-        self._step += 1
-        says = f"step {self._step}: {clean(text)}"
+        says = f"step {self._steps.number(text)}: {clean(text)}"
         LOG.info("%s", says)
-        self._progress.reset(self._task, description=says, total=total, visible=True)
-        if not total:  # which Rich takes for the total of the stage before
-            self._progress.tasks[0].total = None
+        self._progress.tasks[0].total = total or None  # before Rich draws, which takes no total for the one before
+        self._progress.reset(self._task, description=says, visible=True)
+        self._progress.start()
 
     def advance(self, done: int) -> None:
         """Count what was done."""
@@ -103,13 +103,13 @@ class _Elapsed(ProgressColumn):
 class Bar(_Line):
     """A `Progress`: bytes, bytes per second and time left, where bytes flow."""
 
-    def __init__(self, console: Console, quiet: bool = False) -> None:
+    def __init__(self, console: Console, quiet: bool = False, job: str = "") -> None:
         counted = DownloadColumn(binary_units=False), TransferSpeedColumn(), TimeRemainingColumn()
-        super().__init__(console, quiet, BarColumn(bar_width=16), *counted)
+        super().__init__(console, quiet, job, BarColumn(bar_width=16), *counted)
 
 
 class CountBar(_Line):
     """A `Progress`: answers, and the time that they took and will take."""
 
-    def __init__(self, console: Console, quiet: bool = False) -> None:
-        super().__init__(console, quiet, BarColumn(bar_width=16), MofNCompleteColumn(), TimeRemainingColumn())
+    def __init__(self, console: Console, quiet: bool = False, job: str = "") -> None:
+        super().__init__(console, quiet, job, BarColumn(bar_width=16), MofNCompleteColumn(), TimeRemainingColumn())

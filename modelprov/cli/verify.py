@@ -14,7 +14,8 @@ def verify(
     suspect: options.Suspect, recipe: options.Recipe, arithmetic: options.Arithmetic = None,
     missing: options.Missing = None, alignment: options.Alignment = None, json_file: shared.Json = None,
     markdown: shared.Markdown = None, html: shared.Html = None, form: shared.Form = None, open_it: shared.Open = False,
-    memory: shared.Memory = shared.MEMORY, threads: shared.Threads = None, quiet: shared.Quiet = False,
+    memory: shared.Memory = shared.MEMORY, threads: shared.Threads = None, tables: shared.Tables = False,
+    quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Check a claim such as "this is 0.6 A + 0.4 B", bit for bit, without writing the merge.
 
@@ -28,8 +29,8 @@ def verify(
     from modelprov.cli.progress import Bar
     from modelprov.jobs.verify import verify as job
 
-    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form, open_it=open_it)
-    with Bar(terminal(error=True), quiet) as bar:
+    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form, open_it=open_it, tables=tables)
+    with Bar(terminal(error=True), quiet, "verify") as bar:
         found = job(
             suspect, recipe, arithmetic=arithmetic, missing=missing, alignment=alignment, memory=memory,
             threads=threads, progress=bar,

@@ -32,7 +32,7 @@ from modelprov.forensics.passes import scouted, summed
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sums.kernels.choose import pick_device
-from modelprov.progress import Progress, numbered
+from modelprov.progress import Progress, Within
 from modelprov.records import processors
 
 if TYPE_CHECKING:  # what only some comparisons call for is imported by those
@@ -71,8 +71,8 @@ def compare(
         device = aside.submit(copy_context().run, pick_device, wanted, size, _threads(options))
         run = Run(options, device, progress, ledger, before=before)
         for place, control in enumerate(controls, 1):
-            progress.stage(numbered(f"control {control.label}", place, len(controls)))
-            result = measure((control, *checkpoints[1:]), run)
+            inside = Within(progress, f"control {control.label}", place, len(controls))
+            result = measure((control, *checkpoints[1:]), replace(run, progress=inside))
             measured.append((control.label, result.findings))
         run = replace(run, known=tuple(measured), beside=Beside(tuple(candidates), tuple(controls)))
         if given:

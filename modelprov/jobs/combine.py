@@ -14,6 +14,7 @@ from modelprov.reports.as_json import load_check, load_evaluation, load_probe
 from modelprov.reports.case.models import match
 from modelprov.reports.case.parts import Case
 from modelprov.reports.comparison.report import Report
+from modelprov.reports.saving import told_from_file
 
 Kind = TypeVar("Kind")
 
@@ -24,7 +25,8 @@ def combine(
 ) -> tuple[Case, tuple[str, ...]]:  # fmt: skip
     """The case that these files hold, and a warning for each that only a name ties to the others.
 
-    Raises `UsageError` that names the file which is no such report, or where they are about different files.
+    Raises `UsageError` that names the file which is no such report, where they are about different files, and where
+    one contradicts itself.
     """
     sources: list[tuple[str, str]] = []
     case = Case(
@@ -37,6 +39,7 @@ def combine(
     found = match(case)
     if found.contradictions:
         raise UsageError("; ".join(found.contradictions), "Combine reports that were made from the same files.")
+    told_from_file(case)
     return case, tuple(found.warnings)
 
 

@@ -42,7 +42,7 @@ from modelprov.jobs.fingerprint import Fingerprinted, name_for, written
 from modelprov.jobs.library_places import added_to_data_set, reader
 from modelprov.locking import only_writer
 from modelprov.merge.virtual import open_any
-from modelprov.progress import SILENT, Progress, numbered, tell
+from modelprov.progress import SILENT, Progress, Within, numbered, tell
 from modelprov.reports.writing import write_atomically
 
 KNOWN = "known-models.toml"
@@ -135,7 +135,7 @@ def build(
     kept: list[str] = []
     failed: list[tuple[str, str]] = []
     pins: list[tuple[str, str]] = []
-    for model in wanted:
+    for place, model in enumerate(wanted, 1):
         held = known.named(model.name)
         if held is not None and model.revision in (None, held.revision) and path_in(folder, held).exists():
             kept.append(model.name)
@@ -144,7 +144,8 @@ def build(
             break
         where = model.location if model.revision is None else pinned(model.location, model.revision)
         try:
-            add(where, folder, name=model.name, size=size, progress=progress)
+            inside = Within(progress, model.name, place, len(wanted))
+            add(where, folder, name=model.name, size=size, progress=inside)
         except ModelprovError as error:
             failed.append((model.name, error.message))
             tell(progress, f"{model.name}: {error.message}")

@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
 from modelprov.foreign.shown import clean
+from modelprov.jobs.steps import STEPS
+from modelprov.progress import Steps
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -25,9 +27,10 @@ BETWEEN = 0.2  # seconds, at least, from one change of the picture to the next
 class NotebookBar:
     """A `Progress` that draws below the cell, and is gone when the job is done; what it was told stays."""
 
-    def __init__(self, display: Callable[..., Any]) -> None:
+    def __init__(self, display: Callable[..., Any], job: str = "") -> None:
         self._lock, self._drawn = Lock(), 0.0
-        self._text, self._done, self._total, self._step, self._begun = "", 0, 0, 0, time.monotonic()
+        self._text, self._done, self._total, self._step, self._begun = "", 0, 0, "", time.monotonic()
+        self._steps = Steps(STEPS.get(job, ()))
         self._told: list[str] = []
         self._handle = display({"text/html": ""}, raw=True, display_id=True)
 
@@ -43,7 +46,7 @@ class NotebookBar:
         """Begin a stage; without a total there is no bar, as nothing is counted."""
         with self._lock:
             self._text, self._done, self._total = text, 0, total
-            self._step += 1
+            self._step = self._steps.number(text)
             self._draw(now=True)
 
     def advance(self, done: int, /) -> None:
@@ -88,7 +91,7 @@ def shown_in_notebooks(job: Callable[Given, Result]) -> Callable[Given, Result]:
         display = None if "progress" in named else kernel_display()
         if display is None:
             return job(*arguments, **named)
-        with NotebookBar(display) as bar:
+        with NotebookBar(display, job.__name__) as bar:
             named["progress"] = bar
             return job(*arguments, **named)
 

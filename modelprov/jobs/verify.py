@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from modelprov.called import refuse_other
 from modelprov.checkpoints.digests import SAMPLE_COVERS, sampled_digest
@@ -11,18 +10,17 @@ from modelprov.checkpoints.layouts.alignment_file import read_alignment
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import UsageError
 from modelprov.forensics.search.reproduce import Limits, reproduce
+from modelprov.forensics.search.verified import Compared, Verified
 from modelprov.jobs.arguments import MISSING, Location, path_of, refuse_below, text_of
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recipes import changed
 from modelprov.merge.alternatives import alternatives
 from modelprov.merge.enough_memory import check_memory
 from modelprov.merge.plan import plan_merge
-from modelprov.merge.planned import MergePlan
 from modelprov.merge.virtual import open_any, open_models, virtual_checkpoint
 from modelprov.progress import SILENT, Progress
 from modelprov.recipes.reading import load
 from modelprov.recipes.suffixes import is_recipe
-from modelprov.reports.verifying.verified import Verified
 
 
 @shown_in_notebooks
@@ -54,8 +52,8 @@ def verify(
         progress: Hears how far the run has come; by default nobody does, and in a notebook a bar.
 
     Returns:
-        `reproduced`, and the `verification` behind it: `equal` of `elements` hold the bits (`bit_equal` is the share, 0
-        to 1), `layers` and `components` say where, `alternatives` which other arithmetic fits better.
+        `reproduced`, and what is behind it: `equal` of `elements` hold the bits (`bit_equal` is the share, 0 to 1),
+        `layers` and `components` say where, `alternatives` which other arithmetic fits better.
         `save("verification.html")` writes it, also as .json or .md.
 
     Raises:
@@ -67,7 +65,7 @@ def verify(
     Example:
         Path("claim.yml").write_text(report.reproduction.yaml)
         checked = modelprov.verify("rio", "claim.yml")
-        print(checked.reproduced, checked.verification.equal, "of", checked.verification.elements)
+        print(checked.reproduced, checked.equal, "of", checked.elements)
 
     """
     started = datetime.now(UTC)
@@ -86,20 +84,19 @@ def verify(
     expected = virtual_checkpoint(plan, path.stem, str(path), folder, memory=memory)
     undone = None if alignment is None else read_alignment(path_of(alignment))
     found = reproduce(checked, expected, lambda: alternatives(claim, opened), Limits(memory, threads), progress, undone)
-    about = _about(checked, plan)
-    return Verified(found, checked, path, plan, about, started.isoformat(timespec="seconds"))
+    return Verified(
+        **dict(found),
+        started=started.isoformat(timespec="seconds"),
+        suspect=_compared(checked, checked.location),
+        recipe_file=path.name,
+        recipe=plan.recipe.as_data(),
+        arithmetic=plan.arithmetic,
+        inputs=tuple(map(_compared, plan.models, plan.recipe.locations)),
+        digest_covers=SAMPLE_COVERS,
+        notes=tuple(plan.notes),
+    )
 
 
-def _about(suspect: Checkpoint, plan: MergePlan) -> dict[str, Any]:
-    """What was compared: locations, digests of samples (read now), recipe, arithmetic, notes."""
-    return {
-        "suspect": {"location": suspect.location, "sampled_digest": sampled_digest(suspect)},
-        "recipe": plan.recipe.as_data(),
-        "arithmetic": plan.arithmetic,
-        "inputs": [
-            {"location": where, "sampled_digest": sampled_digest(model)}
-            for where, model in zip(plan.recipe.locations, plan.models, strict=True)
-        ],
-        "digest_covers": SAMPLE_COVERS,
-        "notes": list(plan.notes),
-    }
+def _compared(model: Checkpoint, location: str) -> Compared:
+    """What another run needs; the digest is of what is read now."""
+    return Compared(label=model.label, location=location, sampled_digest=sampled_digest(model))

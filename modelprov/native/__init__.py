@@ -1,161 +1,23 @@
-"""The C kernels as Python meets them: found, checked, loaded and called; or None, and numba computes instead.
+"""The C kernels as Python meets them: found, checked and loaded; or None, and numba computes instead.
 
-Arrays in, arrays out: what the numbers mean is said by those who call. They are called by ctypes, which lets other
-threads run meanwhile. A library that was built from other sources, or returns other bits than it should, is not used.
+A library that was built from other sources, or returns other bits than it should, is not used.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from modelprov.native.build import LIBRARY, digest_of_sources
-from modelprov.native.merge_loops import MERGE_ARGUMENTS, MERGE_RESULTS, MergeLoops
-
-Int64 = npt.NDArray[np.int64]
-Float64 = npt.NDArray[np.float64]
-Float32 = npt.NDArray[np.float32]
-Bytes = npt.NDArray[np.uint8]
+from modelprov.native.functions import ARGUMENTS, PLAIN, RESULTS, Native
 
 CHOICE = "MODELPROV_KERNEL"
 """In the environment: `numba` leaves the C kernels aside."""
 NAMES = {"avx2": "AVX2", "avx512": "AVX-512", "neon": "NEON"}
 PLACE = Path(__file__).parent / LIBRARY
-NO_MEMORY, NOT_WITHIN = 1, 2
-
-
-class _Work(ctypes.Structure):
-    """`Work` of work.h."""
-
-    _fields_ = (
-        *((name, ctypes.c_int64) for name in ("n", "segments", "tensors", "recipes")),
-        *(
-            (name, ctypes.c_void_p)
-            for name in (
-                "address", "size", "tensor", "count", "start", "dtype", "rounded_to", "arithmetic", "order", "weights",
-                "counts", "sums",
-            )
-        ),
-    )  # fmt: skip
-
-
-_INTEGER, _POINTER = ctypes.c_int64, ctypes.c_void_p
-RESULTS = {"moments": ctypes.c_int, "send_windows": _INTEGER, "count_equal": _INTEGER, **MERGE_RESULTS}
-ARGUMENTS = {
-    "moments": [ctypes.POINTER(_Work)],
-    "evaluate": [_INTEGER, _POINTER, _INTEGER, _INTEGER, _POINTER, _POINTER, _INTEGER, _POINTER, _INTEGER],
-    "count_equal": [
-        _INTEGER, _POINTER, _INTEGER, _INTEGER, _POINTER, _POINTER, _INTEGER, _POINTER, _INTEGER, _INTEGER,
-    ],
-    "widen": [_POINTER, _INTEGER, _INTEGER, _POINTER],
-    "rounding_cells": [_POINTER, ctypes.c_double, ctypes.c_double, _POINTER, _POINTER, _INTEGER],
-    "cumulative": [_POINTER, _POINTER, _INTEGER],
-    "round_bf16": [_POINTER, _POINTER, _INTEGER],
-    "send_windows": [_POINTER, _INTEGER, _POINTER, _POINTER],
-    **MERGE_ARGUMENTS,
-}  # fmt: skip
-"""Of each function of the library; those that are not among `RESULTS` return nothing."""
-PLAIN = ("send_windows",)
-"""Functions that there is one variant of."""
-
-
-@dataclass(frozen=True, eq=False)
-class Native(MergeLoops):
-    """The functions of the library for this processor; `variant` is the name of the instructions that they use."""
-
-    variant: str
-    _moments: Any
-    _evaluate: Any
-    _count_equal: Any
-    _widen: Any
-    _rounding_cells: Any
-    _cumulative: Any
-    _round_bf16: Any
-    _send_windows: Any
-
-    def moments(
-        self, address: Int64, size: Int64, tensor: Int64, count: Int64, start: Int64, dtype: Int64, rounded_to: Int64,
-        arithmetic: Int64, order: Int64, weights: Float64, counts: Int64, sums: Float64,
-    ) -> None:  # fmt: skip
-        """Add the moments of segments to their rows of `counts` and `sums`; see `forensics/sums/kernels/interface.py`.
-
-        `address` and `size` are of the checkpoints' buffers. Raises `ValueError` where a segment is not within its
-        buffer, `MemoryError`.
-        """
-        whole = (address, size, tensor, count, start, dtype, rounded_to, arithmetic, order)
-        given = [*(np.ascontiguousarray(array, np.int64).ravel() for array in whole)]
-        given.append(np.ascontiguousarray(weights, np.float64).view(np.int64).ravel())
-        # In one array: asking numpy where an array lies takes microseconds, and there are calls for small blocks.
-        held = np.concatenate(given)
-        places = accumulate((8 * len(array) for array in given[:-1]), initial=held.ctypes.data)
-        shape = (len(address), len(count), weights.shape[1], len(arithmetic))
-        work = _Work(*shape, *places, counts.ctypes.data, sums.ctypes.data)
-        failed = self._moments(ctypes.byref(work))
-        if failed == NO_MEMORY:
-            raise MemoryError("no memory for the kernel's scratch")
-        if failed == NOT_WITHIN:
-            raise ValueError("a segment is not within its buffer")
-
-    def evaluate(
-        self, arithmetic: int, parents: Float32, weights: Float64, order: Int64, code: int, out: Float32
-    ) -> None:
-        """Fill `out` float32 [m]; see `recipes/arithmetics.py`, which checks and arranges the arguments."""
-        self._evaluate(
-            int(arithmetic), parents.ctypes.data, len(parents), parents.strides[0] // 4, weights.ctypes.data,
-            order.ctypes.data, int(code), out.ctypes.data, len(out),
-        )  # fmt: skip
-
-    def equal_counter(
-        self, code: int, parents: Float32, suspect: npt.NDArray[np.uint32]
-    ) -> Callable[[int, Float64, Int64, int], int]:
-        """A function of (arithmetic, weights, order, spare) that counts elements with the bits of `suspect` uint32 [m].
-
-        Of `parents` float32 [k, m], rows and suspect contiguous; -1 where more than `spare` elements have other bits.
-        Where the arrays lie is asked once: the function is called thousands of times.
-        """
-        k, row, m = len(parents), parents.strides[0] // 4, len(suspect)
-        where, bits = parents.ctypes, suspect.ctypes  # keep the arrays
-
-        def counted(arithmetic: int, weights: Float64, order: Int64, spare: int) -> int:
-            weights = np.ascontiguousarray(weights, np.float64)
-            given, places = weights.ctypes.data, order.ctypes.data
-            return int(self._count_equal(arithmetic, where.data, k, row, given, places, code, bits.data, m, spare))
-
-        return counted
-
-    def widen(self, raw: Bytes, code: int, out: Float64) -> None:
-        """Fill `out` float64 [n] with the stored numbers `raw`, both contiguous, exactly."""
-        self._widen(raw.ctypes.data, int(code), out.size, out.ctypes.data)
-
-    def rounding_cells(self, values: Float64, unit: float, smallest: float, lower: Float64, upper: Float64) -> None:
-        """Fill `lower` and `upper` float64 [n] of `values` [n], all contiguous; see `formats/dtypes.py`."""
-        self._rounding_cells(values.ctypes.data, unit, smallest, lower.ctypes.data, upper.ctypes.data, values.size)
-
-    def cumulative(self, values: Float64, out: Float64) -> None:
-        """Fill `out` float64 [n] with the normal distribution below `values` float64 [n], both contiguous."""
-        self._cumulative(values.ctypes.data, out.ctypes.data, values.size)
-
-    def round_bf16(self, values: Float32, out: Float32) -> None:
-        """Fill `out` float32 [n] with `values` rounded to bf16, both contiguous; what is not finite stays as it is."""
-        self._round_bf16(values.ctypes.data, out.ctypes.data, values.size)
-
-    def send_windows(self, lane: Int64, windows: Int64, parts: Int64) -> int | None:
-        """Fill and send windows, and return whose turn is next; None where a read or the driver failed.
-
-        `lane` is `Lane` of windows.c, with two windows, `windows` [w, 3] and `parts` [p, 4] its `Window` and `Part`.
-        """
-        held = [np.ascontiguousarray(array, np.int64) for array in (lane, windows, parts)]
-        turn = self._send_windows(held[0].ctypes.data, len(windows), held[1].ctypes.data, held[2].ctypes.data)
-        return None if turn < 0 else int(turn)
 
 
 @lru_cache

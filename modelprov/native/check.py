@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from modelprov.native import Native
+    from modelprov.native.functions import Native
 
 EXPECTED = "24a8a4f604f31d0a602a7898cd8b2acebc5e839c38fe5ee2ae6b819c4870782e"
 COUNT = 4203  # a run of 4,096 elements and a part of another, whose length is that of no vector

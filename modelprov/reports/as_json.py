@@ -16,8 +16,17 @@ from modelprov.behavior.probing.results import SCHEMA_VERSION as PROBE_SCHEMA
 from modelprov.behavior.probing.results import ProbeReport
 from modelprov.check.results import SCHEMA_VERSION as CHECK_SCHEMA
 from modelprov.check.results import CheckReport
+from modelprov.checkpoints.inspection import SCHEMA_VERSION as INSPECTION_SCHEMA
+from modelprov.checkpoints.inspection import Inspection
 from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
+from modelprov.foreign.shown import quoted, shortened
+from modelprov.forensics.identify.charted import SCHEMA_VERSION as ATLAS_SCHEMA
+from modelprov.forensics.identify.charted import Atlas
+from modelprov.forensics.identify.results import SCHEMA_VERSION as IDENTIFIED_SCHEMA
+from modelprov.forensics.identify.results import Identified
+from modelprov.forensics.search.verified import SCHEMA_VERSION as VERIFIED_SCHEMA
+from modelprov.forensics.search.verified import Verified
 from modelprov.records import first_mistake
 
 Kind = TypeVar("Kind", bound=BaseModel)
@@ -60,6 +69,29 @@ def load_evaluation(text: str) -> EvaluationReport:
     return report
 
 
+def load_identified(text: str) -> Identified:
+    """What `modelprov identify --json` wrote; raises `UsageError` for anything else."""
+    return _load(text, Identified, "identify", IDENTIFIED_SCHEMA)
+
+
+def load_atlas(text: str) -> Atlas:
+    """What `modelprov atlas --json` wrote; raises `UsageError` for anything else."""
+    return _load(text, Atlas, "atlas", ATLAS_SCHEMA)
+
+
+def load_inspection(text: str) -> Inspection:
+    """What `modelprov inspect --json` wrote; raises `UsageError` for anything else."""
+    return _load(text, Inspection, "inspect", INSPECTION_SCHEMA)
+
+
+def load_verified(text: str) -> Verified:
+    """What `modelprov verify --json` wrote; raises `UsageError` for anything else."""
+    found = _load(text, Verified, "verify", VERIFIED_SCHEMA)
+    if not 0 <= found.equal <= found.elements or found.elements == 0 or not all(each.examples for each in found.absent):
+        raise _broken("verify", "it counts more equal elements than it compared, or names none of what is not in both")
+    return found
+
+
 def _load(text: str, kind: type[Kind], name: str, version: str) -> Kind:
     """Validate strictly as JSON; NaN and infinities, which no report holds, are refused."""
     try:
@@ -68,16 +100,18 @@ def _load(text: str, kind: type[Kind], name: str, version: str) -> Kind:
         raise UsageError(f"this is not JSON: {error}", f"Give a JSON report of `modelprov {name}`.") from error
     tool = data.get("tool") if isinstance(data, dict) else None
     if tool != f"modelprov {name}":
-        is_one = f"this is a report of {tool!r}" if isinstance(tool, str) else "this JSON is no report of modelprov"
+        is_one = (
+            f"this is a report of {quoted(tool)}" if isinstance(tool, str) else "this JSON is no report of modelprov"
+        )
         raise UsageError(f"{is_one}, not of modelprov {name}", f"Give a JSON report of `modelprov {name}`.")
     theirs = str(data.get("schema_version"))
     if theirs.split(".", maxsplit=1)[0] != version.split(".", maxsplit=1)[0]:
         raise UsageError(
-            f"the report has schema version {theirs}; this modelprov reads {version}",
+            f"the report has schema version {shortened(theirs, 20)}; this modelprov reads {version}",
             "Use the modelprov version that wrote it.",
         )
     try:
-        return kind.model_validate(data)
+        return kind.model_validate_json(json.dumps(data), strict=True)  # else the text "nan" would pass for a number
     except ValidationError as error:
         place, mistake = first_mistake(error, "the report")
         raise _broken(name, f"at {place}: {mistake}") from error

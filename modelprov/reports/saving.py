@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from modelprov.checkpoints.inspection import Inspection
     from modelprov.forensics.identify.charted import Atlas
     from modelprov.forensics.identify.results import Identified
+    from modelprov.forensics.search.verified import Verified
     from modelprov.reports.case.parts import Case
     from modelprov.reports.comparison.report import Report
     from modelprov.reports.evidence.attestation_check import Confirmed
     from modelprov.reports.evidence.rechecking import Rechecked
-    from modelprov.reports.verifying.verified import Verified
 
     Measured = (
         Report
@@ -56,14 +56,20 @@ KINDS = {
     "modelprov.forensics.identify.results.Identified": ("modelprov.reports.identifying.telling", PLAIN),
     "modelprov.forensics.identify.charted.Atlas": ("modelprov.reports.atlas.telling", PLAIN),
     "modelprov.reports.case.parts.Case": ("modelprov.reports.case.telling", ""),
-    "modelprov.reports.verifying.verified.Verified": (
-        "modelprov.reports.verifying.telling", "modelprov.reports.verifying.verified",
-    ),
+    "modelprov.forensics.search.verified.Verified": ("modelprov.reports.verifying.telling", PLAIN),
     "modelprov.reports.evidence.rechecking.Rechecked": ("modelprov.reports.evidence.rechecking_telling",) * 2,
     "modelprov.reports.evidence.attestation_check.Confirmed": ("modelprov.reports.evidence.attestation_telling",) * 2,
 }  # fmt: skip
 """Of each kind of result: where it is told (`tell`), and where written as JSON (`render_json`; none of a case)."""
 FRAME_HEIGHT = 900  # pixels
+
+
+def told_from_file(result: Result) -> Document:
+    """`told`, of a result that a file held; raises `UsageError` where its parts do not fit each other."""
+    try:
+        return told(result)
+    except (LookupError, ArithmeticError, ValueError) as error:
+        raise UsageError("the parts of the report do not fit each other", "Was it edited? Write it anew.") from error
 
 
 def told(result: Result) -> Document:

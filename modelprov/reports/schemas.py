@@ -17,10 +17,14 @@ from modelprov.behavior.probing.results import SCHEMA_VERSION as PROBE_SCHEMA
 from modelprov.behavior.probing.results import ProbeReport
 from modelprov.check.results import SCHEMA_VERSION as CHECK_SCHEMA
 from modelprov.check.results import CheckReport
+from modelprov.checkpoints.inspection import SCHEMA_VERSION as INSPECTION_SCHEMA
+from modelprov.checkpoints.inspection import Inspection
 from modelprov.forensics.identify.charted import SCHEMA_VERSION as ATLAS_SCHEMA
 from modelprov.forensics.identify.charted import Atlas
 from modelprov.forensics.identify.results import SCHEMA_VERSION as IDENTIFIED_SCHEMA
 from modelprov.forensics.identify.results import Identified
+from modelprov.forensics.search.verified import SCHEMA_VERSION as VERIFIED_SCHEMA
+from modelprov.forensics.search.verified import Verified
 from modelprov.reports.comparison.report import SCHEMA_VERSION as REPORT_SCHEMA
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.writing import write_atomically
@@ -32,6 +36,8 @@ KINDS: dict[str, tuple[type[BaseModel], str]] = {
     "check": (CheckReport, CHECK_SCHEMA),
     "identify": (Identified, IDENTIFIED_SCHEMA),
     "atlas": (Atlas, ATLAS_SCHEMA),
+    "verify": (Verified, VERIFIED_SCHEMA),
+    "inspect": (Inspection, INSPECTION_SCHEMA),
 }
 
 

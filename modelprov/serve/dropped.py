@@ -15,15 +15,22 @@ from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.foreign.shown import quoted
 from modelprov.jobs.combine import combine
 from modelprov.jobs.recorded import parse_report
-from modelprov.reports.as_json import load_check, load_evaluation, load_probe
+from modelprov.reports import as_json
 from modelprov.reports.rendering.html import render_html
-from modelprov.reports.saving import told
+from modelprov.reports.saving import told_from_file
 
 if TYPE_CHECKING:
     from modelprov.reports.saving import Result
 
-KINDS: Mapping[str, str] = {"compare": "compare", "check": "check", "probe": "probe", "eval": "evaluation"}
-"""Commands whose reports are read, and what `combine` calls each."""
+COMBINED: Mapping[str, str] = {"compare": "compare", "check": "check", "probe": "probe", "eval": "evaluation"}
+"""Commands of whose reports several make one page, and what `combine` calls each."""
+LOADERS: Mapping[str, Callable[[str], Result]] = {
+    "check": as_json.load_check, "probe": as_json.load_probe, "eval": as_json.load_evaluation,
+    "identify": as_json.load_identified, "atlas": as_json.load_atlas, "verify": as_json.load_verified,
+    "inspect": as_json.load_inspection,
+}  # fmt: skip
+KINDS = ("compare", *LOADERS)
+"""Commands whose reports are read."""
 _DRAWING = Lock()
 """One page is drawn at a time: plots share a state, and memory is bounded so."""
 
@@ -51,7 +58,7 @@ def shown(files: Sequence[Dropped]) -> Shown:
     if not files:
         raise UsageError("no file was given", "Choose one or several JSON reports.")
     with _DRAWING:
-        document = told(_read(files[0]) if len(files) == 1 else _case(files))
+        document = told_from_file(read(files[0]) if len(files) == 1 else _case(files))
         json = files[0].content if len(files) == 1 else None
         return Shown(document.title, document.headline, render_html(document), json)
 
@@ -71,16 +78,13 @@ def _kind(file: Dropped) -> str:
     return kind
 
 
-def _read(file: Dropped) -> Result:
+def read(file: Dropped) -> Result:
+    """The report of any command; `UsageError` for anything else."""
     kind = _kind(file)
     try:
         if kind == "compare":
             return parse_report(file.content, file.name)
-        text = file.content.decode()
-        loaders: Mapping[str, Callable[[str], Result]] = {
-            "check": load_check, "probe": load_probe, "eval": load_evaluation,
-        }  # fmt: skip
-        return loaders[kind](text)
+        return LOADERS[kind](file.content.decode())
     except UnicodeDecodeError as error:
         raise UsageError(f"{quoted(file.name)} is not UTF-8", "Give what --json wrote.") from error
 
@@ -91,12 +95,16 @@ def _case(files: Sequence[Dropped]) -> Result:
         places: dict[str, Path] = {}
         for file in files:
             kind = _kind(file)
-            if KINDS[kind] in places:
+            if kind not in COMBINED:
+                raise UsageError(
+                    f"{quoted(file.name)} is a report of {kind}, which stands alone", "Choose it without others."
+                )
+            if COMBINED[kind] in places:
                 raise UsageError(f"there are two reports of {kind}", "Give at most one of each command.")
             place = Path(folder, kind, _file_name(file.name))
             place.parent.mkdir()
             place.write_bytes(file.content)
-            places[KINDS[kind]] = place
+            places[COMBINED[kind]] = place
         try:
             return combine(**places)[0]
         except UsageError as error:  # which names files of ours

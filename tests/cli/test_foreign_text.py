@@ -118,7 +118,7 @@ def test_merge_and_verify_show_foreign_text_as_text(
     linear = (f"{place(family, label)}=0.5" for label in "ab")
     fine(modelprov("merge", "--linear", *linear, tmp_path / f"linear{FOLDER}"), 0)
     fine(modelprov("verify", merged, "--recipe", whole, *outputs(tmp_path / "v", "--json")), 0)
-    differs = fine(modelprov("verify", merged, "--recipe", other), 1)
+    differs = fine(modelprov("verify", merged, "--recipe", other, "--tables"), 1)
     assert "[/oops]" in differs.out
     clean_files(tmp_path / "v")
 

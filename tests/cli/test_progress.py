@@ -9,7 +9,7 @@ from rich.console import Console
 
 from modelprov.cli.progress import Bar, CountBar
 from modelprov.forensics import preparing
-from modelprov.progress import numbered
+from modelprov.progress import Steps, Within, numbered, tell
 
 
 def line(bar: Bar | CountBar) -> str:
@@ -41,6 +41,29 @@ def test_a_step_that_counts_bytes_shows_them_and_the_next_one_shows_none_again()
         shown.stage("judging")
         assert "step 3: judging" in line(shown)
         assert "MB" not in line(shown)
+
+
+def test_no_bytes_are_drawn_at_any_moment_where_none_are_counted() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    with Bar(console) as shown:
+        for text in ("opening", "loading", "aligning tensors"):
+            shown.stage(text)
+    assert "bytes" not in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_steps_that_are_known_are_numbered_of_all_and_what_is_within_one_stays_there() -> None:
+    steps = Steps(("opening", "reading", "judging"))
+    said = [steps.number(text) for text in ("opening", "preparing", "reading all", "judging", "reading some", "more")]
+    assert said == ["1 of 3", "1 of 3", "2 of 3", "3 of 3", "3 of 3", "3 of 3"]
+
+
+def test_a_run_inside_another_says_what_it_is_for() -> None:
+    heard = Heard()
+    inside = Within(heard, "control sibling", 2, 5)
+    inside.stage("reading", 7)
+    tell(inside, "compiled")
+    assert heard.stages == ["control sibling (2 of 5)", "control sibling (2 of 5): reading7"]
+    assert heard.told == ["compiled"]
 
 
 def test_answers_are_counted_as_answers() -> None:

@@ -79,7 +79,7 @@ def short_and_slow(calls: Calls) -> None:
 
     def preadv(file: int, buffers: Any, start: int, *flags: int) -> int:
         if calls.met():
-            time.sleep(0.3)
+            time.sleep(0.05)
         view = memoryview(buffers[0]).cast("B")
         return real(file, [view[: max(1, len(view) // 3)]], start, *flags)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.fuzz.__main__ import CORPUS, corpus
+from benchmarks.fuzz.keeping import CORPUS, corpus
 from benchmarks.fuzz.mutating import mutated
 from benchmarks.fuzz.readers import READERS
 from benchmarks.fuzz.trying import trial

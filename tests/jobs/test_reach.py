@@ -128,7 +128,7 @@ def test_a_repository_is_inspected_and_verified_like_a_folder(models: Path, tmp_
     recipe.write_text(
         "merge_method: linear\nmodels:\n  - {model: org/rio, parameters: {weight: 1.0}}\ndtype: bfloat16\n"
     )
-    assert verify("hf://org/rio", recipe).verification.bit_equal > 0.99
+    assert verify("hf://org/rio", recipe).bit_equal > 0.99
 
 
 def found(verdict: VerdictClass, bit_equal: float | None, rule: str = "") -> Any:

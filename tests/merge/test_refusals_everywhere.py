@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -147,7 +146,7 @@ def test_the_template_beside_a_recipe_counts_wherever_the_recipe_is_read(folder:
     merge(path, folder / "out")
     found = verify(folder / "out", path)
     assert found.reproduced
-    assert json.loads(json.dumps(found.about["recipe"]))["chat_template"] == "{{ messages }}"
+    assert found.recipe["chat_template"] == "{{ messages }}"
 
 
 @pytest.mark.parametrize("where", ["the recipe", "a recipe in it"])

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
-
 from modelprov.checkpoints.inspection import ComponentCount, DTypeCount, Inspection, ShardSummary
 from modelprov.checkpoints.types import Component
 from modelprov.forensics.search.reproduce import Absent, Alternative, Difference, Part, Verification
+from modelprov.forensics.search.verified import Compared, Verified
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.evidence.attestation import make_statement
 from modelprov.reports.evidence.attestation_check import Confirmed, Point, check_report
 from modelprov.reports.evidence.rechecking import Rechecked, recheck
-from modelprov.reports.verifying.verified import Verified
 from tests.reports import samples
 from tests.reports.checks import HOSTILE
 
@@ -70,15 +66,17 @@ def verification(name: str = "model.layers.0.mlp.up_proj.weight", **changes: obj
 
 def verified(found: Verification | None = None, name: str = "rio") -> Verified:
     """A verification of a recipe that only the tests know."""
-    recipe = SimpleNamespace(as_yaml=lambda: "merge_method: linear\n")
-    about = {
-        "suspect": {"location": name, "sampled_digest": "ab" * 32},
-        "inputs": [{"location": "nex", "sampled_digest": "cd" * 32}],
-        "digest_covers": "names, sizes and headers of the shards, and the first 4,096 bytes of every tensor",
-    }
-    plan = SimpleNamespace(arithmetic="float32", recipe=recipe, notes=("1 tensor was copied",))
-    suspect = cast("Any", SimpleNamespace(label=name))
-    return Verified(found or verification(), suspect, Path("claim.yml"), cast("Any", plan), about, STARTED)
+    return Verified(
+        **dict(found or verification()),
+        started=STARTED,
+        suspect=Compared(label=name, location=name, sampled_digest="ab" * 32),
+        recipe_file="claim.yml",
+        recipe={"merge_method": "linear"},
+        arithmetic="float32",
+        inputs=(Compared(label="nex", location="nex", sampled_digest="cd" * 32),),
+        digest_covers="names, sizes and headers of the shards, and the first 4,096 bytes of every tensor",
+        notes=("1 tensor was copied",),
+    )
 
 
 def reproduced() -> Verified:

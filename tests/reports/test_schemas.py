@@ -14,7 +14,8 @@ from modelprov.forensics.identify.results import Identified, Ranked, Skipped
 from modelprov.forensics.results import VerdictClass
 from modelprov.reports.saving import rendered
 from modelprov.reports.schemas import KINDS, schema_text
-from tests.reports import atlases, checks, pages, samples
+from tests.reports import atlases, checks, pages, samples, short_answers
+from tests.reports.checks import HOSTILE
 from tests.reports.probing_samples import probe_report
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ WRITTEN: dict[str, list[Callable[[], Result]]] = {
     "eval": [pages.scores, lambda: pages.scores(hostile=True)],
     "identify": [lambda: IDENTIFIED],
     "atlas": [atlases.drawn, atlases.hostile],
+    "verify": [short_answers.verified, lambda: short_answers.verified(short_answers.verification(HOSTILE), HOSTILE)],
+    "inspect": [short_answers.inspection, short_answers.hostile_inspection],
     "check": [checks.found, checks.could_not_judge, checks.hostile],
 }
 IDENTIFIED = Identified(
@@ -59,5 +62,6 @@ def test_what_is_written_fits_the_schema_and_what_lacks_a_part_does_not(name: st
     for make in WRITTEN[name]:
         report = json.loads(rendered("json", make()))
         assert [error.message for error in validator.iter_errors(report)] == []
-        assert not validator.is_valid({key: value for key, value in report.items() if key != "command"})
+        needed = schema(name)["required"][-1]
+        assert not validator.is_valid({key: value for key, value in report.items() if key != needed})
         assert not validator.is_valid(report | {"unknown": 1})

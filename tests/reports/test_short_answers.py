@@ -33,9 +33,9 @@ FIRST = {
 }  # fmt: skip
 
 
-def on_terminal(result: Result, width: int = 80) -> str:
+def on_terminal(result: Result, width: int = 80, *, brief: bool = False) -> str:
     stream = io.StringIO()
-    show(result, Console(file=stream, width=width, no_color=True))
+    show(result, Console(file=stream, width=width, no_color=True), brief=brief)
     return stream.getvalue()
 
 
@@ -70,6 +70,21 @@ def test_a_page_has_every_shard_and_whole_digests_where_a_terminal_has_the_first
     assert "7" * 16 not in said
 
 
+def test_in_brief_a_verification_says_where_it_differs_what_fits_and_what_it_cannot_say() -> None:
+    said = on_terminal(answers.verified(), brief=True)
+    for words in ("75.0000 %", "50.0000 % equal", "element 7 of", "bf16-stepwise", "every element of 4 tensors",
+                  "What this does not show"):  # fmt: skip
+        assert words in said
+    assert "Layers" not in said
+
+
+def test_in_brief_an_inspection_names_its_formats_and_no_shard() -> None:
+    said = on_terminal(answers.inspection(), brief=True)
+    assert "1 tensor of F4 (cannot be compared), 40 tensors of BF16" in said
+    assert "warning: the folder holds code" in said
+    assert "model-1-of-7" not in said
+
+
 def test_a_layer_that_is_left_out_of_the_tables_is_counted() -> None:
     from modelprov.forensics.search.reproduce import Part
 
@@ -81,6 +96,6 @@ def test_a_layer_that_is_left_out_of_the_tables_is_counted() -> None:
 def test_foreign_text_reaches_no_medium_raw() -> None:
     found = answers.verification(HOSTILE, cautions=(HOSTILE,))
     for result in (answers.hostile_inspection(), answers.verified(found, HOSTILE), answers.rechecked(HOSTILE)):
-        assert "\x1b" not in on_terminal(result)
+        assert "\x1b" not in on_terminal(result) + on_terminal(result, brief=True)
         assert "<x &" not in rendered("html", result)
         assert "(https://" not in rendered("markdown", result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from modelprov.demo.family import TINY, members
 from modelprov.demo.writing import as_stored, fill_checkpoint
 from tests.reports import chromium
 from tests.reports.test_pages_browser import BEYOND
+from tests.serve.test_dropped import TEXTS
 
 pytestmark = [
     pytest.mark.skipif(chromium.program() is None, reason="Chromium is not installed (apt-get install chromium)"),
@@ -102,3 +104,23 @@ def test_another_page_in_the_same_browser_starts_nothing(
     while "Only a form of this page" not in browser.value("document.body?.textContent ?? ''"):
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_a_report_of_every_command_is_dropped_on_the_page_and_read(browser: chromium.Browser, address: str) -> None:
+    for kind, text in TEXTS.items():
+        browser.load(address, 1280)
+        browser.value(f"""(() => {{
+            const files = new DataTransfer();
+            files.items.add(new File([{json.dumps(text)}], '{kind}.json', {{type: 'application/json'}}));
+            const field = document.querySelector('input[type=file]');
+            field.files = files.files;
+            field.form.querySelector('button').click(); }})()""")
+        end = time.monotonic() + 20
+        while "/reports/" not in browser.value("location.pathname"):
+            assert time.monotonic() < end, kind
+            time.sleep(0.05)
+        while not browser.value("document.querySelector('h1')?.textContent ?? ''"):
+            assert time.monotonic() < end, kind
+            time.sleep(0.05)
+        assert browser.value("origin") == "null"
+        assert fits(browser), kind

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from modelprov.reports.as_json import render_json as plain_json
 from modelprov.reports.comparison.as_json import render_json
 from modelprov.reports.saving import rendered
+from modelprov.reports.schemas import KINDS as SCHEMAS
+from modelprov.serve import dropped as dropping
 from modelprov.serve.app import MOST_KEPT
-from tests.reports import samples
+from tests.reports import atlases, samples, short_answers
 from tests.reports.test_pages_case import checked, probed, scored, weights
+from tests.reports.test_schemas import IDENTIFIED
 from tests.serve.conftest import Open, Page
 
+if TYPE_CHECKING:
+    from modelprov.reports.saving import Result
+
 HOSTILE = "<script>alert(1)</script>"
-TEXTS = {
-    "compare": render_json(weights()), "check": plain_json(checked()),
-    "probe": plain_json(probed(location="models/rio")), "eval": plain_json(scored()),
+MADE: dict[str, Callable[[], Result]] = {
+    "compare": weights, "check": checked, "probe": lambda: probed(location="models/rio"), "eval": scored,
+    "identify": lambda: IDENTIFIED, "atlas": atlases.drawn, "verify": short_answers.verified,
+    "inspect": short_answers.inspection,
 }  # fmt: skip
+TEXTS = {kind: rendered("json", make()) for kind, make in MADE.items()}
+COMBINED = {kind: text for kind, text in TEXTS.items() if kind in dropping.COMBINED}
 
 
 def dropped(page: Page, **texts: str) -> str:
@@ -34,18 +46,21 @@ def dropped(page: Page, **texts: str) -> str:
     return report.text
 
 
+def test_a_report_of_every_command_that_writes_one_is_read() -> None:
+    assert set(TEXTS) == set(dropping.KINDS) == {"compare" if name == "report" else name for name in SCHEMAS}
+
+
 @pytest.mark.parametrize("kind", TEXTS)
 def test_a_report_alone_is_the_page_that_its_command_writes(opened: Open, kind: str) -> None:
-    made = {"compare": weights, "check": checked, "probe": lambda: probed(location="models/rio"), "eval": scored}
     page = opened()
-    assert dropped(page, **{kind: TEXTS[kind]}) == rendered("html", made[kind]())
+    assert dropped(page, **{kind: TEXTS[kind]}) == rendered("html", MADE[kind]())
     path = re.findall(r'href="(/reports/[^"]+/json)"', page.client.get("/").text)[0]
     assert page.client.get(path).text == TEXTS[kind]
 
 
 def test_several_of_one_model_are_one_page_that_names_its_files(opened: Open) -> None:
     page = opened()
-    shown = dropped(page, **TEXTS)
+    shown = dropped(page, **COMBINED)
     for words in ("What the weights show", "What the card claims", "Who it says it is", "compare.json, SHA-256"):
         assert words in shown
     assert ">JSON</a>" not in page.client.get("/").text
@@ -54,7 +69,7 @@ def test_several_of_one_model_are_one_page_that_names_its_files(opened: Open) ->
 def test_what_makes_no_page_is_refused_in_words(opened: Open) -> None:
     page = opened()
     assert "is not JSON" in dropped(page, a="{")
-    assert "is no report that is read here" in dropped(page, a='{"tool": "modelprov atlas"}')
+    assert "is no report that is read here" in dropped(page, a='{"tool": "modelprov merge"}')
     assert "is no report that is read here" in dropped(page, a="[]")
     assert "two reports of check" in dropped(page, a=TEXTS["check"], b=TEXTS["check"])
     assert "nested too deeply" in dropped(page, a="[" * 100_000)
@@ -62,6 +77,16 @@ def test_what_makes_no_page_is_refused_in_words(opened: Open) -> None:
     assert "Combine reports that were made from the same files." in other
     assert "/tmp" not in dropped(page, a=TEXTS["compare"], b=TEXTS["check"].replace('"schema_version"', '"x"', 1))
     assert page.post("/reports").status_code == 400
+
+
+def test_a_report_that_stands_alone_or_contradicts_itself_is_refused_in_words(opened: Open) -> None:
+    page = opened()
+    assert "is a report of atlas, which stands alone" in dropped(page, a=TEXTS["compare"], b=TEXTS["atlas"])
+    drawn = json.loads(TEXTS["atlas"])
+    drawn["families"][0]["members"][1]["tie"]["members"] = ["nobody"]
+    assert "the parts of the report do not fit each other" in dropped(page, a=json.dumps(drawn))
+    claimed = json.loads(TEXTS["verify"]) | {"equal": 10**6}
+    assert "it counts more equal elements than it compared" in dropped(page, a=json.dumps(claimed))
 
 
 def test_script_in_a_report_or_in_a_name_is_text(opened: Open, models: Path) -> None:

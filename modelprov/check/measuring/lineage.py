@@ -15,7 +15,7 @@ from modelprov.errors import CouldNotJudgeError, UnsupportedFormatError, UsageEr
 from modelprov.forensics.compare import Comparison, Options, compare
 from modelprov.forensics.judging.findings import MERGES
 from modelprov.forensics.results import VerdictClass
-from modelprov.progress import Progress, numbered
+from modelprov.progress import Progress, Within
 
 NOTHING = "no candidate that is on this machine could be compared"
 SMALLEST_SHARE = 1e-6
@@ -56,11 +56,11 @@ def measure_lineage(
     kin: list[Opened] = []
     strangers: list[Candidate] = []
     for place, (candidate, checkpoint) in enumerate(candidates, 1):
-        progress.stage(numbered(f"sample of {candidate.label}", place, len(candidates)))
+        inside = Within(progress, f"sample of {candidate.label}", place, len(candidates))
         try:
-            apart = _unrelated(model, checkpoint, replace(options, sample=True), progress)
+            apart = _unrelated(model, checkpoint, replace(options, sample=True), inside)
             if apart and candidate.declared and not options.sample:
-                apart = _unrelated(model, checkpoint, options, progress)
+                apart = _unrelated(model, checkpoint, options, inside)
         except (CouldNotJudgeError, UnsupportedFormatError) as error:
             missing[candidate.label] = error.message
             continue

@@ -27,7 +27,7 @@ from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.moments import NONFINITE
 from modelprov.forensics.sums.sweep import block_bytes, sweep
 from modelprov.progress import Progress
-from modelprov.records import Frozen, processors
+from modelprov.records import AnyFloat, Frozen, processors
 
 SHOWN = 5
 CHUNK = 1 << 18
@@ -55,8 +55,8 @@ class Difference(Frozen):
     elements: int
     equal: int
     first: int
-    found: float
-    expected: float
+    found: AnyFloat
+    expected: AnyFloat
 
 
 class Alternative(Frozen):

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.native import Native
+from modelprov.native.functions import Native
 from modelprov.recipes.methods.interface import Whole
 from modelprov.recipes.methods.selection import ALL, NONE, Kept
 from modelprov.recipes.methods.steps import Steps, base_of, based

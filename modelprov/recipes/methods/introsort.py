@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.native import Native, for_merging
+from modelprov.native import for_merging
+from modelprov.native.functions import Native
 from modelprov.recipes.methods.counting import Items, Tables, cuts_of_items
 from modelprov.recipes.methods.interface import Float32, Inputs, Whole
 from modelprov.recipes.methods.steps import FLOAT32, Mask, Real, Steps, base_of

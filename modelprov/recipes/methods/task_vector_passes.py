@@ -14,7 +14,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.native import Native, for_merging
+from modelprov.native import for_merging
+from modelprov.native.functions import Native
 from modelprov.recipes.methods import steps
 from modelprov.recipes.methods.choosing import steps_of
 from modelprov.recipes.methods.combining import moved

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelprov.called import called
 from modelprov.errors import UsageError
+from modelprov.foreign.shown import quoted
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -54,7 +55,9 @@ def open_envelope(data: Any) -> tuple[bytes, list[bytes]]:
     """
     try:
         if data["payloadType"] != PAYLOAD_TYPE:
-            raise UsageError(f"The envelope holds {data['payloadType']!r}, not an in-toto statement", "Wrong file?")
+            raise UsageError(
+                f"The envelope holds {quoted(data['payloadType'])}, not an in-toto statement", "Wrong file?"
+            )
         signatures = [_decode(one["sig"]) for one in data["signatures"]]
         return _decode(data["payload"]), signatures
     except (KeyError, TypeError, AttributeError, ValueError, binascii.Error) as error:

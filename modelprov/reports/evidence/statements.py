@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
+from modelprov.foreign.shown import quoted
 from modelprov.records import first_mistake
 from modelprov.reports.evidence.attestation import PREDICATE, Statement
 from modelprov.reports.evidence.fingerprint_statement import FINGERPRINT, FingerprintStatement
@@ -26,7 +27,7 @@ def load_statement(text: str) -> Statement | FingerprintStatement:
     kind = KINDS.get(said) if isinstance(said, str) else None
     if kind is None:
         raise UsageError(
-            f"The statement is not one of modelprov's: its predicateType is {said!r}, not {' or '.join(KINDS)}",
+            f"The statement is not one of modelprov's: its predicateType is {quoted(said)}, not {' or '.join(KINDS)}",
             "Give what `modelprov attest` wrote.",
         )
     try:

@@ -48,12 +48,25 @@ def tell(found: Inspection) -> Document:
             *_shards(found),
             Only(TERMINAL, [Text(f"warning: {warning}") for warning in found.warnings]),
         ),
+        brief=(
+            Facts(facts(*_facts(found), ("formats", _in_words(found)))),
+            *_parts(found),
+            *(Text(f"warning: {warning}") for warning in found.warnings),
+        ),
         about="what a checkpoint is",
         started="",
         version=__version__,
         more="Every field is in the JSON form.",
         prefix="modelprov inspect: ",
     )
+
+
+def _in_words(found: Inspection) -> str:
+    """Formats and how many tensors each has, those first that cannot be compared."""
+    formats = sorted(found.dtypes, key=lambda each: each.comparable)
+    told = (f"{n.plural(each.tensors, 'tensor')} of {each.dtype}" + " (cannot be compared)" * (not each.comparable)
+            for each in formats)  # fmt: skip
+    return ", ".join(told)
 
 
 def _facts(found: Inspection) -> tuple[Fact, ...]:

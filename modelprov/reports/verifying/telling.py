@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelprov import __version__
 from modelprov.forensics.search.reproduce import Absent, Part
+from modelprov.forensics.search.verified import Verified
 from modelprov.recipes.arithmetics import programs_of
+from modelprov.recipes.writing import yaml_of
 from modelprov.reports import numbers as n
 from modelprov.reports.document import (
     FAILS,
@@ -18,16 +19,17 @@ from modelprov.reports.document import (
     Code,
     Column,
     Document,
+    Facts,
     Grid,
     Heading,
     Only,
     Table,
     Text,
+    facts,
     make_table,
 )
-from modelprov.reports.verifying.verified import Verified
 
-ROWS = 60
+ROWS, WORST = 60, 3
 DOES_NOT_SHOW = (
     "Who made the weights, who used whose, with what permission or intent.",
     "That no other recipe gives the same bits, or, where this one does not, that nothing of these models is in them.",
@@ -36,32 +38,63 @@ DOES_NOT_SHOW = (
 
 def tell(found: Verified) -> Document:
     """The answer, then where it differs, then what fits better, then what was compared."""
-    verification, good = found.verification, found.reproduced
+    good = found.reproduced
     return Document(
-        title=f"{found.suspect.label} by {found.recipe.name}",
+        title=f"{found.suspect.label} by {found.recipe_file}",
         headline="Reproduced" if good else "Not reproduced",
         summary=summary(found),
         answer="REPRODUCED" if good else "NOT REPRODUCED",
         colours=HOLDS if good else FAILS,
-        notes=verification.cautions,
-        blocks=(*_absent(verification.absent), *_where(found), *_compared(found)),
+        notes=found.cautions,
+        blocks=(*_absent(found.absent), *_where(found), *_compared(found)),
+        brief=_brief(found),
         about="check of a recipe, bit for bit",
         started=found.started,
-        version=__version__,
+        version=found.modelprov,
         more="All counts are in the JSON form.",
         prefix="modelprov verify: ",
     )
 
 
+def _brief(found: Verified) -> tuple[Block, ...]:
+    """Where it differs and what fits better in a sentence each, what the answer rests on, and what it cannot say."""
+    models = " and ".join(each.label for each in found.inputs)
+    said = (
+        ("differs", _most_different(found)),
+        ("for example", _first_difference(found)),
+        ("arithmetic", _outcome(found)),
+        ("rests on", f"every element of {n.plural(found.tensors, 'tensor')}, held against {models}"),
+    )
+    return (
+        *(Text(line) for line in _absences(found.absent)),
+        Facts(facts(*said)),
+        Heading("What this does not show"),
+        Bullets(DOES_NOT_SHOW),
+    )
+
+
+def _most_different(found: Verified) -> str:
+    """The components with the least equal elements, worst first."""
+    worst = sorted((part for part in found.components if part.equal < part.elements), key=lambda part: part.share)
+    said = ", ".join(f"{part.name} {percent(part.equal, part.elements)} equal" for part in worst[:WORST])
+    return f"{said} and {len(worst) - WORST} more" if len(worst) > WORST else said
+
+
+def _first_difference(found: Verified) -> str:
+    first = next(iter(found.differences), None)
+    if first is None:
+        return ""
+    return f"element {first.first:,} of {first.name} is {first.found:.9g}, the recipe makes {first.expected:.9g}"
+
+
 def summary(found: Verified) -> str:
     """How many elements are equal, and how much of the suspect that is."""
-    seen = found.verification
     said = (
-        f"{seen.equal:,} of {seen.elements:,} elements of {found.suspect.label} "
-        f"({percent(seen.equal, seen.elements)}) hold the bits that {found.recipe.name} makes in "
-        f"{found.plan.arithmetic}; {seen.whole:,} of {seen.tensors:,} tensors are equal to the last bit."
+        f"{found.equal:,} of {found.elements:,} elements of {found.suspect.label} "
+        f"({percent(found.equal, found.elements)}) hold the bits that {found.recipe_file} makes in "
+        f"{found.arithmetic}; {found.whole:,} of {found.tensors:,} tensors are equal to the last bit."
     )
-    only = f" Only {_share(seen.coverage)} of the suspect could be compared." if seen.coverage < 1 else ""
+    only = f" Only {_share(found.coverage)} of the suspect could be compared." if found.coverage < 1 else ""
     return said + only
 
 
@@ -82,27 +115,29 @@ def _absent(absent: tuple[Absent, ...]) -> tuple[Block, ...]:
     )  # fmt: skip
     rows = [(f"the {each.of}", each.reason, n.count(each.tensors), n.count(each.elements), each.examples[0])
             for each in absent]  # fmt: skip
-    lines = [
-        f"not compared: {n.plural(each.tensors, 'tensor')} of the {each.of} ({each.elements:,} elements): "
-        f"{each.reason}, e.g. {each.examples[0]}"
-        for each in absent
-    ]
     return (
-        Only(TERMINAL, [Text(line) for line in lines]),
+        Only(TERMINAL, [Text(line) for line in _absences(absent)]),
         Only(WRITTEN, [Heading("Not compared"), Grid(make_table("Not compared", columns, rows), looks="names")]),
     )
 
 
+def _absences(absent: tuple[Absent, ...]) -> list[str]:
+    return [
+        f"not compared: {n.plural(each.tensors, 'tensor')} of the {each.of} ({each.elements:,} elements): "
+        f"{each.reason}, e.g. {each.examples[0]}"
+        for each in absent
+    ]
+
+
 def _where(found: Verified) -> tuple[Block, ...]:
     """Where elements differ, and what else was tried."""
-    seen = found.verification
-    if seen.equal == seen.elements:
+    if found.equal == found.elements:
         return ()
     return (
         Heading("Components"),
-        Grid(_parts("Component", seen.components)),
+        Grid(_parts("Component", found.components)),
         Heading("Layers"),
-        Grid(_parts("Layer", seen.layers)),
+        Grid(_parts("Layer", found.layers)),
         Heading("First differing tensors"),
         Only(TERMINAL, list(_differences(found))),
         Only(WRITTEN, [Grid(_differing(found), looks="names")]),
@@ -123,7 +158,7 @@ def _parts(kind: str, parts: tuple[Part, ...]) -> Table:
 
 
 def _differences(found: Verified) -> Iterator[Block]:
-    for each in found.verification.differences:
+    for each in found.differences:
         yield Text(f"{each.name}: {percent(each.equal, each.elements)} equal")
         yield Text(f"  element {each.first:,} is {each.found:.9g}, the recipe makes {each.expected:.9g}")
 
@@ -141,31 +176,31 @@ def _differing(found: Verified) -> Table:
             f"{each.found:.9g}",
             f"{each.expected:.9g}",
         )
-        for each in found.verification.differences
+        for each in found.differences
     ]
     return make_table("First differing tensors", columns, rows, "Elements are counted from 0, row by row.")
 
 
 def _alternatives(found: Verified) -> tuple[Block, ...]:
-    seen, claimed = found.verification, found.plan.arithmetic
-    if not seen.alternatives or seen.as_claimed is None:
+    if not found.alternatives or found.as_claimed is None:
         return ()
     title = "Other arithmetics, on a sample"
-    if seen.as_claimed == 1:
-        return (
-            Only(WRITTEN, [Heading(title)]),
-            Text("A sample shows no other difference: it was changed afterwards, or damaged."),
-        )
+    if found.as_claimed == 1:
+        return Only(WRITTEN, [Heading(title)]), Text(_outcome(found))
     columns = Column("Arithmetic", "arithmetic", numeric=False), Column("Equal in the sample", "equal in the sample")
-    rows = [(f"{claimed} (as claimed)", _share(seen.as_claimed))]
-    rows += [(each.name, _share(each.bit_equal)) for each in seen.alternatives]
-    return Heading(title), Grid(make_table(title, columns, rows)), Text(_advice(found, seen.as_claimed))
+    rows = [(f"{found.arithmetic} (as claimed)", _share(found.as_claimed))]
+    rows += [(each.name, _share(each.bit_equal)) for each in found.alternatives]
+    return Heading(title), Grid(make_table(title, columns, rows)), Text(_outcome(found))
 
 
-def _advice(found: Verified, as_claimed: float) -> str:
-    """Whether another arithmetic fits better, and how to be sure."""
-    best = found.verification.alternatives[0]
-    if best.bit_equal <= as_claimed:
+def _outcome(found: Verified) -> str:
+    """Whether another arithmetic fits better, and how to be sure; nothing where none was tried."""
+    if not found.alternatives or found.as_claimed is None:
+        return ""
+    if found.as_claimed == 1:
+        return "A sample shows no other difference: it was changed afterwards, or damaged."
+    best = found.alternatives[0]
+    if best.bit_equal <= found.as_claimed:
         return "No other arithmetic fits better: the weights, the models or the method differ from the recipe."
     plain = best.name.split(",")[0]
     programs = f" So computes, among others, {programs_of(plain)}." if programs_of(plain) else ""
@@ -179,17 +214,17 @@ def _compared(found: Verified) -> tuple[Block, ...]:
         Column("Checkpoint", "checkpoint", numeric=False), Column("Location", "location", numeric=False),
         Column("Digest", "digest", numeric=False),
     )  # fmt: skip
-    inputs = [("suspect", found.about["suspect"]), *(("model", each) for each in found.about["inputs"])]
-    rows = [(role, str(each["location"]), str(each["sampled_digest"])) for role, each in inputs]
-    table = make_table("Checkpoints", columns, rows, f"Digests cover {found.about['digest_covers']}.")
+    inputs = [("suspect", found.suspect), *(("model", each) for each in found.inputs)]
+    rows = [(role, each.location, each.sampled_digest) for role, each in inputs]
+    table = make_table("Checkpoints", columns, rows, f"Digests cover {found.digest_covers}.")
     return (
         Only(
             WRITTEN,
             [
                 Heading("Checkpoints and recipe"),
                 Grid(table, looks="codes"),
-                Code(n.clean(found.plan.recipe.as_yaml(), keep="\n"), "yaml"),
-                Bullets(found.plan.notes),
+                Code(n.clean(yaml_of(found.recipe), keep="\n"), "yaml"),
+                Bullets(found.notes),
                 Heading("What this does not show"),
                 Bullets(DOES_NOT_SHOW),
             ],
