@@ -22,9 +22,9 @@ def evaluate(
     window: options.Window = None, max_switches: options.MaxSwitches = None,
     noise_temperature: options.NoiseTemperature = None, width: options.Width = None,
     system: options.System = None, chat_template: options.ChatTemplate = None, raw: options.Raw = False,
-    include_path: options.IncludePath = None, batch_size: options.BatchSize = 8, device: shared.Device = "auto",
-    dtype: shared.Dtype = "auto", endpoint: options.Endpoint = None, model: options.Model = None,
-    thinking: options.Thinking = None, extra_body: options.ExtraBody = None,
+    include_path: options.IncludePath = None, batch_size: options.BatchSize = None, memory: options.Memory = None,
+    device: shared.Device = "auto", dtype: shared.Dtype = "auto", endpoint: options.Endpoint = None,
+    model: options.Model = None, thinking: options.Thinking = None, extra_body: options.ExtraBody = None,
     json_file: shared.Json = None, markdown: shared.Markdown = None, html: shared.Html = None, form: shared.Form = None,
     quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
@@ -56,8 +56,8 @@ def evaluate(
             top_p=top_p, greedy=greedy, alpha=alpha, choose_alpha=choose_alpha, window=window,
             max_switches=max_switches,
             noise_temperature=noise_temperature, width=width, system=system, chat_template=chat_template, raw=raw,
-            include_path=include_path, batch_size=batch_size, device=device, dtype=dtype, endpoint=endpoint,
-            thinking=thinking, extra_body=extra_body, progress=bar, command=typed(),
+            include_path=include_path, batch_size=batch_size, memory=memory, device=device, dtype=dtype,
+            endpoint=endpoint, thinking=thinking, extra_body=extra_body, progress=bar, command=typed(),
         )  # fmt: skip
     outputs.publish(report, quiet=quiet)
     raise typer.Exit(0 if report.graded else 3)
