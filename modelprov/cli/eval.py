@@ -26,7 +26,7 @@ def evaluate(
     device: shared.Device = "auto", dtype: shared.Dtype = "auto", endpoint: options.Endpoint = None,
     model: options.Model = None, thinking: options.Thinking = None, extra_body: options.ExtraBody = None,
     json_file: shared.Json = None, markdown: shared.Markdown = None, html: shared.Html = None, form: shared.Form = None,
-    quiet: shared.Quiet = False,
+    tables: shared.Tables = False, quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Ask models the questions of a task, with one or several ways to think, and test the differences.
 
@@ -43,7 +43,7 @@ def evaluate(
     from modelprov.cli.progress import CountBar
     from modelprov.jobs.evaluate import evaluate as job
 
-    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form)
+    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form, tables=tables)
     if (endpoint is None) != bool(models) or (endpoint is None) != (model is None):
         raise UsageError(
             "eval needs models, or one --endpoint with the --model it serves", "Usage: modelprov eval MODEL --task sums"

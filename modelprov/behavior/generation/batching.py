@@ -81,8 +81,9 @@ class Batches:
         said = []
         if self._held is not None:
             size, each, free = self._held
+            answers = "answer" if size == 1 else "answers"
             said.append(
-                f"{label}: {size} {'answer' if size == 1 else 'answers'} at a time, not {self._asked}: one takes about {in_words(each)} "
+                f"{label}: {size} {answers} at a time, not {self._asked}: one takes about {in_words(each)} "
                 f"and {in_words(free)} are free."
             )
         if self._ran_out is not None:
