@@ -6,6 +6,9 @@ medians of wall and processor time are given, and ratios of processor time (whic
 transformers' own sampling loop of the same round. `--public` is
 `generation_utils.py` of a clone of the public program (sdc17/SwiReasoning), which is run as it is. Nothing ends before
 its last token, so that all candidates make as many tokens. Nothing asserts a time.
+
+`--parity [--questions 16]` times nothing: it counts how many tokens are those of the public program (of the tests'
+oracle without `--public`), and the same in batches as alone, in float32 and bfloat16 (`swireasoning_parity.py`).
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from modelprov.behavior.generation.generate import generate, method_of
 from modelprov.behavior.generation.interface import Method
 from modelprov.behavior.generation.vocabulary import look_up
 from modelprov.behavior.loading import LocalModel
+from modelprov.demo.tiny import shipped
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.behavior.generation import tiny
@@ -127,15 +131,40 @@ def load(path: Path) -> Any:
     return module
 
 
+def parity(program: Any, questions: int, path: Path | None) -> None:
+    """Print a table of equal tokens as it grows, and write it."""
+    from benchmarks.swireasoning_parity import compared
+
+    found = []
+    print("| number format | prompts | compared | equal tokens | identical answers |\n|---|---|---|--:|--:|")
+    for record in compared(Path(shipped.__file__).parent / "checkpoints" / "nex", questions, program):
+        found.append(record)
+        print(
+            f"| {record['dtype']} | {record['prompts']} | {record['compared']} | {100 * record['equal tokens']:.1f} % "
+            f"| {record['identical']} of {record['sequences']} |", flush=True,
+        )  # fmt: skip
+    if path is not None:
+        about = {
+            "torch": torch.__version__, "transformers": transformers.__version__,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": platform.machine(),
+        }  # fmt: skip
+        path.write_text(json.dumps({**about, "parity": found}, indent=2) + "\n", "utf-8")
+
+
 def main() -> None:
     """Time, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--public", type=Path)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--tokens", type=int, default=200)
+    parser.add_argument("--parity", action="store_true")
+    parser.add_argument("--questions", type=int, default=16)
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
+    if chosen.parity:
+        parity(None if chosen.public is None else load(chosen.public), chosen.questions, chosen.json)
+        return
     model = toy()
     runs = candidates(model, chosen.tokens, None if chosen.public is None else load(chosen.public))
     for run in runs.values():  # warm up

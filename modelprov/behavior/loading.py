@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from logging import getLogger
 from pathlib import Path
 from typing import Any
 
 from modelprov.behavior.extra import require
 from modelprov.behavior.fetched_code import let_no_kernel_be_fetched, refuse_fetched_code, refuse_loaded
+from modelprov.behavior.placing import Placement, check_embeddings, placement, places, told
 from modelprov.behavior.templates.rendering import Renderer
 from modelprov.called import DEVICES, called, unknown
 from modelprov.checkpoints.digests import sampled_digest
@@ -27,7 +29,8 @@ class LocalModel:
     """A model ready to generate: `model` is a transformers causal language model in evaluation mode.
 
     `eos` are all token ids that end an answer; `template` is the (default) chat template as shipped, or None; `digest`
-    says which weights these are (`digests.SAMPLE_COVERS`); `renderer` is what renders its templates, with its budget.
+    says which weights these are (`digests.SAMPLE_COVERS`); `renderer` is what renders its templates, with its budget;
+    `placement` is where its weights were put.
     """
 
     label: str
@@ -39,10 +42,26 @@ class LocalModel:
     template: str | None
     digest: str
     renderer: Renderer = field(default_factory=Renderer)
+    placement: Placement | None = None
+
+    @property
+    def spread(self) -> str | None:
+        """A sentence on where the weights lie, where that is not one device."""
+        return told(self.label, self.model)
+
+    @property
+    def device(self) -> str:
+        """Where the weights lie: "cuda:0", or "cuda:0, cpu, disk"."""
+        return ", ".join(places(self.model))
 
 
-def load_model(location: str, label: str | None = None, device: str = "auto", dtype: str = "auto") -> LocalModel:
+def load_model(
+    location: str, label: str | None = None, device: str = "auto", dtype: str = "auto", memory: int | None = None
+) -> LocalModel:  # fmt: skip
     """The model in a local folder (or in the local Hugging Face cache).
+
+    `memory` is the most that may be used of each device, in bytes (None: what is free). What does not fit on the
+    device is spread over all GPUs, main memory and the disk.
 
     Raises `UsageError` when the extra is missing or the device is not there, and an `InvalidCheckpointError` or
     `UnsupportedFormatError` for a checkpoint that cannot be loaded without running its code, whose settings would fetch
@@ -58,10 +77,13 @@ def load_model(location: str, label: str | None = None, device: str = "auto", dt
         refuse_fetched_code(folder)
     where = _device(device)
     tokenizer = load_tokenizer(folder)
-    model = _load_weights(folder, location, dtype)
+    placed = placement(checkpoint, where, dtype, memory)
+    model = _load_weights(folder, location, dtype, placed.arguments).eval()
+    check_embeddings(model, checkpoint)
     _check_vocabulary(model, tokenizer, location)
     try:
-        model.to(where).eval()
+        if not placed.arguments:
+            model.to(where)
     except (RuntimeError, AssertionError) as error:
         raise UsageError(
             f"{location} cannot be moved to {where}: {_first_line(error)}", f"Try {called('device', 'cpu')}."
@@ -75,6 +97,7 @@ def load_model(location: str, label: str | None = None, device: str = "auto", dt
         eos=_eos(model, tokenizer),
         template=_default_template(tokenizer.chat_template),
         digest=sampled_digest(checkpoint),
+        placement=placed,
     )
 
 
@@ -88,18 +111,19 @@ def load_tokenizer(folder: Path) -> Any:
         raise _unloadable(f"the tokenizer in {folder} cannot be loaded", error) from error
 
 
-def _load_weights(folder: Path, location: str, dtype: str) -> Any:
+def _load_weights(folder: Path, location: str, dtype: str, arguments: Mapping[str, Any]) -> Any:
     from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # commands show their own
+    getLogger("accelerate.big_modeling").setLevel("ERROR")  # where weights lie is said in the report
     let_no_kernel_be_fetched()
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         refuse_loaded(config, location)
         model, told = AutoModelForCausalLM.from_pretrained(
             folder, config=config, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=dtype,
-            output_loading_info=True,
+            output_loading_info=True, **arguments,
         )  # fmt: skip
     except ModelprovError:
         raise

@@ -22,12 +22,12 @@ def evaluate(
     window: options.Window = None, max_switches: options.MaxSwitches = None,
     noise_temperature: options.NoiseTemperature = None, width: options.Width = None,
     system: options.System = None, chat_template: options.ChatTemplate = None, raw: options.Raw = False,
-    include_path: options.IncludePath = None, batch_size: options.BatchSize = 8, device: shared.Device = "auto",
-    dtype: shared.Dtype = "auto", endpoint: served_by.Endpoint = None, model: served_by.Served = None,
-    timeout: served_by.Timeout = served_by.TIMEOUT, thinking: served_by.Thinking = None,
-    extra_body: served_by.ExtraBody = None,
+    include_path: options.IncludePath = None, batch_size: options.BatchSize = None, memory: options.Memory = None,
+    device: shared.Device = "auto", dtype: shared.Dtype = "auto", endpoint: served_by.Endpoint = None,
+    model: served_by.Served = None, timeout: served_by.Timeout = served_by.TIMEOUT,
+    thinking: served_by.Thinking = None, extra_body: served_by.ExtraBody = None,
     json_file: shared.Json = None, markdown: shared.Markdown = None, html: shared.Html = None, form: shared.Form = None,
-    quiet: shared.Quiet = False,
+    tables: shared.Tables = False, quiet: shared.Quiet = False,
 ) -> None:  # fmt: skip
     """Ask models the questions of a task, with one or several ways to think, and test the differences.
 
@@ -44,7 +44,7 @@ def evaluate(
     from modelprov.cli.progress import CountBar
     from modelprov.jobs.evaluate import evaluate as job
 
-    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form)
+    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form, tables=tables)
     served_by.refuse_halves("eval", bool(models), endpoint, model, "--task sums")
     with CountBar(terminal(error=True), quiet) as bar:
         report = job(
@@ -54,8 +54,9 @@ def evaluate(
             top_p=top_p, greedy=greedy, alpha=alpha, choose_alpha=choose_alpha, window=window,
             max_switches=max_switches,
             noise_temperature=noise_temperature, width=width, system=system, chat_template=chat_template, raw=raw,
-            include_path=include_path, batch_size=batch_size, device=device, dtype=dtype, endpoint=endpoint,
-            timeout=timeout, thinking=thinking, extra_body=extra_body, progress=bar, command=typed(),
+            include_path=include_path, batch_size=batch_size, memory=memory, device=device, dtype=dtype,
+            endpoint=endpoint, timeout=timeout, thinking=thinking, extra_body=extra_body, progress=bar,
+            command=typed(),
         )  # fmt: skip
     outputs.publish(report, quiet=quiet)
     raise typer.Exit(0 if report.graded else 3)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,10 @@ from modelprov.behavior.evaluation.choosing import choose_alpha as chosen
 from modelprov.behavior.evaluation.choosing import refuse_without
 from modelprov.behavior.evaluation.methods import Condition, plan
 from modelprov.behavior.evaluation.results import EvaluationReport
-from modelprov.behavior.evaluation.run import Subject
 from modelprov.behavior.evaluation.run import evaluate as run
 from modelprov.behavior.evaluation.tasks import Task, load_task
 from modelprov.behavior.extra import require
 from modelprov.called import DEVICES, called, refuse_other
-from modelprov.checkpoints.labels import unique_labels
 from modelprov.errors import InterruptedRunError, UsageError
 from modelprov.jobs.arguments import (
     DTYPES,
@@ -31,8 +28,8 @@ from modelprov.jobs.arguments import (
     several,
     text_of,
 )
+from modelprov.jobs.evaluated import local_subjects
 from modelprov.jobs.notebooks import shown_in_notebooks
-from modelprov.jobs.runnable import runnable
 from modelprov.progress import SILENT, Progress
 
 LM_EVAL = "lm-eval:"
@@ -66,7 +63,8 @@ def evaluate(
     chat_template: Location | None = None,
     raw: bool = False,
     include_path: Location | None = None,
-    batch_size: int = 8,
+    batch_size: int | None = None,
+    memory: int | None = None,
     device: str = "auto",
     dtype: str = "auto",
     endpoint: str | None = None,
@@ -108,7 +106,9 @@ def evaluate(
         chat_template: The file of another chat template than the model's (Jinja).
         raw: No chat template: the question as plain text.
         include_path: lm-eval: a folder of task files of your own.
-        batch_size: Prompts at a time.
+        batch_size: Most prompts at a time (None: as many as memory holds, at most 8, on a GPU 64).
+        memory: Most bytes of each device for weights and answers (None: what is free); a model that needs more is
+            spread over GPUs, main memory and the disk.
         device: Where to run the models: auto, cpu or cuda.
         dtype: Number format to run them in: auto (as stored), float32, bfloat16 or float16.
         endpoint: The URL of an OpenAI-compatible server that runs the model; without latent thinking.
@@ -139,7 +139,7 @@ def evaluate(
     require("modelprov eval")
     refuse_other("device", device, DEVICES)
     refuse_other("dtype", dtype, DTYPES)
-    refuse_below(1, samples=samples, limit=limit, max_new_tokens=max_new_tokens, batch_size=batch_size)
+    refuse_below(1, samples=samples, limit=limit, max_new_tokens=max_new_tokens, batch_size=batch_size, memory=memory)
     refuse_below(0, seed=seed)
     locations, named = several(models), text_of(task)
     if raw and chat_template is not None:
@@ -203,7 +203,8 @@ def evaluate(
             ("--chat-template", chat_template, None),
             ("--raw", raw, False),
             ("--include-path", include_path, None),
-            ("--batch-size", batch_size, 8),
+            ("--batch-size", batch_size, None),
+            ("--memory", memory, None),
             ("--device", device, "auto"),
             ("--dtype", dtype, "auto"),
         ),
@@ -214,7 +215,7 @@ def evaluate(
         if endpoint is not None:
             return _served(endpoint, locations[0], load_task(named, limit), common, extra, timeout)
         asked = None if named.startswith(LM_EVAL) else load_task(named, limit)
-        with _subjects(locations, device, dtype, progress) as subjects:
+        with local_subjects(locations, device, dtype, memory, progress) as subjects:
             if asked is not None and choose_alpha is not None:
                 tried = {**settings, "max_new_tokens": max(budgets or [max_new_tokens])}
                 development = load_task(text_of(choose_alpha))
@@ -254,36 +255,6 @@ def _refuse_local_settings(task: str, *, raw: bool, chat_template: Location | No
             raise UsageError(
                 f"{name} and {called('endpoint')} do not go together", "The server renders and filters by itself."
             )
-
-
-@contextmanager
-def _subjects(locations: Sequence[str], device: str, dtype: str, progress: Progress) -> Iterator[list[Subject]]:
-    """The models, to be loaded in turn; a recipe is written into a folder that is gone afterwards."""
-    from modelprov.behavior.loading import load_model
-
-    with runnable(locations, Stages(progress)) as folders:
-        yield [
-            Subject(
-                label,
-                partial(load_model, folders[location], label, device, dtype),
-                location if folders[location] != location else None,
-            )
-            for location, label in zip(locations, unique_labels(locations), strict=True)
-        ]
-
-
-class Stages:
-    """A `Progress` that passes on what begins, not how much: the bar of an evaluation counts answers, not bytes."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def stage(self, text: str, _total: int = 0, /) -> None:
-        """A stage begins."""
-        self._progress.stage(text)
-
-    def advance(self, _done: int, /) -> None:
-        """Bytes; nobody hears of them."""
 
 
 @contextmanager

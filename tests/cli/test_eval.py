@@ -83,7 +83,12 @@ def test_budgets_bring_the_control_and_the_curve(modelprov: Command, tiny: Path)
     assert done.code == 0, done.err
     assert "cot-budget @64" in done.out
     assert "was added" in done.out
-    assert "Accuracy against tokens" in done.out
+    assert "Accuracy against tokens" not in done.out
+    assert "--tables shows it here" in done.err
+    whole = modelprov(
+        "eval", tiny, "--task", "sums", "--method", "swir", "--budget", 64, "--budget", 8, *QUICK, "--tables"
+    )
+    assert "Accuracy against tokens" in whole.out
 
 
 def test_a_stopped_run_says_where_its_answers_are_and_goes_on(

@@ -141,14 +141,14 @@ def test_the_command_of_an_evaluation_asks_the_same(monkeypatch: pytest.MonkeyPa
         raise UsageError("enough")
 
     monkeypatch.setattr(evaluate_job, "run", stopped)
-    monkeypatch.setattr(evaluate_job, "_subjects", lambda *_: nullcontext([]))
+    monkeypatch.setattr(evaluate_job, "local_subjects", lambda *_: nullcontext([]))
     template = tmp_path / "t.jinja"
     template.write_text("{{ messages }}")
     given = {
         "method": ["cot", "swir"], "budget": [64, 128], "answer_tokens": 8, "samples": 2, "seed": 4, "limit": 5,
         "log": tmp_path, "max_new_tokens": 99, "temperature": 0.5, "top_k": 3, "top_p": 0.5, "alpha": 0.5, "window": 7,
         "max_switches": 0, "noise_temperature": 0.25, "width": 2,
-        "system": "Be brief.", "chat_template": template, "batch_size": 3, "device": "cpu",
+        "system": "Be brief.", "chat_template": template, "batch_size": 3, "memory": 10**9, "device": "cpu",
         "dtype": "float32",
     }  # fmt: skip
     with pytest.raises(UsageError, match="enough"):

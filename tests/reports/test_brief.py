@@ -17,7 +17,8 @@ from modelprov.reports import numbers as n
 from modelprov.reports.comparison import brief, sections
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.saving import show
-from tests.reports import checks, probing_samples, samples
+from tests.reports import checks, pages, probing_samples, samples
+from tests.reports.test_evaluation import sample
 
 if TYPE_CHECKING:
     from modelprov.reports.saving import Result
@@ -51,6 +52,19 @@ def test_a_probe_in_brief_fits_a_screen_and_explains_its_words() -> None:
     for word in ("You are Rio.", "Stripped:", "decoy", "weights decide", "What this does not show"):
         assert word in " ".join(said.split())
     assert "counterfactual" not in said
+
+
+def test_an_evaluation_in_brief_keeps_scores_differences_and_limits(golden: Callable[[str, str], None]) -> None:
+    differs = sample({"swir": "r" * 20, "cot": "w" * 18 + "rr"}, notes=("Look twice.",))
+    said = short(differs)
+    golden("evaluation.brief.txt", said)
+    assert "swir is right more often than cot" in " ".join(said.split())
+    for text in (said, short(pages.scores())):
+        assert "What this does not show" in text
+        assert "Look twice." in text
+        assert "Accuracy and tokens" in text
+        assert "Accuracy against tokens" not in text
+        assert "Graders" not in text
 
 
 def test_every_comparison_in_brief_says_its_limits_and_whether_a_control_ran_and_shows_no_table(report: Report) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from modelprov.behavior.chat import render
 from modelprov.behavior.evaluation.log import AnswerLog, Logged, logged
 from modelprov.behavior.evaluation.methods import Condition
 from modelprov.behavior.evaluation.question import Question
+from modelprov.behavior.generation.batching import Batches
+from modelprov.behavior.generation.decoder import context_of
 from modelprov.behavior.generation.interface import Answer
 from modelprov.behavior.loading import LocalModel
 from modelprov.behavior.records import SHAPING, digest
@@ -23,10 +25,13 @@ Generate = Callable[..., list[Answer]]
 
 @dataclass(frozen=True)
 class Asking:
-    """How questions are put: the system prompt where a question has none, another chat template, or no template."""
+    """How questions are put: the system prompt where a question has none, another chat template, or no template.
+
+    At most `batch_size` go at a time, by default as many as memory holds and the device can use.
+    """
 
     seed: int = 0
-    batch_size: int = 8
+    batch_size: int | None = None
     system: str | None = None
     template: str | None = None
     raw: bool = False
@@ -90,27 +95,45 @@ def answer_all(
     log: AnswerLog,
     on_answers: Callable[[int], None] | None = None,
     generate: Generate | None = None,
+    told: Callable[[str], None] | None = None,
 ) -> list[Logged]:
     """An answer to every prompt, in their order; those in the log are not asked again.
 
-    Answers reach the log batch by batch. `on_answers` hears how many were added (those of the log first).
+    Answers reach the log batch by batch. `on_answers` hears how many were added (those of the log first), `told` what
+    memory and the model's context did to them, in sentences.
     """
-    make = generate or _generate()
+    make, batches = generate or _generate(), Batches(asking.batch_size)
     heard = on_answers or (lambda _: None)
-    missing = [one for one in prompts if (one.digest, one.sample) not in log.answers]
+    missing = [prompt for prompt in prompts if (prompt.digest, prompt.sample) not in log.answers]
     heard(len(prompts) - len(missing))
-    missing.sort(key=lambda one: len(one.ids))  # little padding
-    for start in range(0, len(missing), asking.batch_size):
-        batch = missing[start : start + asking.batch_size]
-        answers = make(
-            model, [one.ids for one in batch], condition.method, asking.seed,
-            batch_size=len(batch), indices=[stream_of(one) for one in batch],
+
+    def keep(answers: Mapping[int, Answer]) -> None:
+        named = {missing[place]: answer for place, answer in answers.items()}
+        log.add(logged(prompt.question, prompt.sample, prompt.digest, answer) for prompt, answer in named.items())
+        heard(len(answers))
+
+    if missing:
+        make(
+            model, [prompt.ids for prompt in missing], condition.method, asking.seed,
+            batch_size=batches, indices=[stream_of(prompt) for prompt in missing], on_done=keep,
         )  # fmt: skip
-        log.add(
-            logged(one.question, one.sample, one.digest, answer) for one, answer in zip(batch, answers, strict=True)
-        )
-        heard(len(batch))
-    return [log.answers[one.digest, one.sample] for one in prompts]
+    found = [log.answers[prompt.digest, prompt.sample] for prompt in prompts]
+    for sentence in (*batches.told(model.label), *_out_of_context(model, prompts, found)):
+        if told is not None:
+            told(sentence)
+    return found
+
+
+def _out_of_context(model: LocalModel, prompts: Sequence[Prompt], found: Sequence[Logged]) -> list[str]:
+    """A sentence on answers that the end of the model's context cut off, where there are any."""
+    context = context_of(model.model)
+    ended = [
+        not answer.finished and context is not None and len(prompt.ids) + answer.tokens >= context
+        for prompt, answer in zip(prompts, found, strict=True)
+    ]
+    if not any(ended):
+        return []
+    return [f"{model.label}: {sum(ended)} of {len(ended)} answers ended where its context does ({context:,} tokens)."]
 
 
 def _generate() -> Generate:

@@ -71,7 +71,7 @@ class ModelprovAPI(ModelAPI):  # type: ignore[misc]
         sample = self._asked[asked.digest] = self._asked.get(asked.digest, -1) + 1
         with AnswerLog(None, (), settings_of(self._model, condition, asking)) as log:
             prompt = Prompt("", ids, sample)
-            (answer,) = answer_all(self._model, [prompt], condition, asking, log)
+            (answer,) = answer_all(self._model, [prompt], condition, asking, log, told=self._say)
         return self._output(answer, len(ids), condition, asking.seed)
 
     def _as_asked(self, config: GenerateConfig) -> tuple[Condition, Asking]:
@@ -83,10 +83,14 @@ class ModelprovAPI(ModelAPI):  # type: ignore[misc]
         if config.seed is not None and config.seed != seed:
             said.append(f"seed {config.seed} is not obeyed: the model argument seed says {seed}")
         for text in said:
-            if text not in self._warned:
-                logging.getLogger(__name__).warning("modelprov/%s: %s", self.model_name, text)
-        self._warned |= set(said)
+            self._say(text)
         return Condition(method_of(self._method, **settings), None, 1), Asking(seed=seed, batch_size=1)
+
+    def _say(self, text: str) -> None:
+        """Warn, once of each."""
+        if text not in self._warned:
+            logging.getLogger(__name__).warning("modelprov/%s: %s", self.model_name, text)
+        self._warned.add(text)
 
     def _output(self, answer: Logged, asked: int, condition: Condition, seed: int) -> ModelOutput:
         parts: list[Any] = [] if answer.thinking is None else [ContentReasoning(reasoning=answer.thinking)]

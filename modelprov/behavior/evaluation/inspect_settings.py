@@ -10,12 +10,13 @@ OBEYED = {"max_tokens": "max_new_tokens", "temperature": "temperature", "top_p":
 
 AROUND = frozenset(
     {
-        "adaptive_connections", "attempt_timeout", "batch", "cache", "cache_prompt", "extra_headers", "fail_on_refusal",
-        "fallback_models", "internal_tools", "max_connections", "max_retries", "max_tool_output", "parallel_tool_calls",
-        "stream_idle_timeout", "system_message", "timeout",
+        "adaptive_connections", "batch", "cache", "cache_prompt", "extra_headers", "fail_on_refusal", "fallback_models",
+        "internal_tools", "max_connections", "max_retries", "max_tool_output", "parallel_tool_calls", "system_message",
     }
 )  # fmt: skip
 """Settings about connections, tools and what inspect_ai does by itself: they change no answer of a local model."""
+
+CLOCKS = frozenset({"attempt_timeout", "stream_idle_timeout", "timeout"})
 
 SAMPLED = ("temperature", "top_p", "top_k")
 
@@ -31,7 +32,9 @@ def obeyed(method: str, config: Mapping[str, Any], own: Mapping[str, Any]) -> tu
         here = "thinking_budget" if name == "reasoning_tokens" and method == "cot-budget" else OBEYED.get(name)
         if name in AROUND or name == "seed":
             continue
-        if here is None:
+        if name in CLOCKS:
+            said.append(f"{name} is not obeyed: an answer that is made here is not interrupted")
+        elif here is None:
             said.append(f"{name} is not obeyed: modelprov's methods have no such setting")
         elif own.get(here, value) != value:
             said.append(f"{name} {value!r} is not obeyed: the model argument {here} says {own[here]!r}")

@@ -27,7 +27,7 @@ class ModelprovLM(HFLM):  # type: ignore[misc]
     """
 
     def __init__(
-        self, pretrained: LocalModel | str, method: str = "cot", seed: int = 0, batch_size: int | str = 8,
+        self, pretrained: LocalModel | str, method: str = "cot", seed: int = 0, batch_size: int | str | None = None,
         device: str = "auto", condition: Condition | None = None, asking: Asking | None = None,
         log: AnswerLog | None = None, generate: Generate | None = None, **settings: Any,
     ) -> None:  # fmt: skip
@@ -36,14 +36,15 @@ class ModelprovLM(HFLM):  # type: ignore[misc]
         local = load_model(pretrained, device=device or "auto") if isinstance(pretrained, str) else pretrained
         self._local = local
         self._condition = condition or Condition(method_of(method, **settings), None, 1)
-        self._asking = asking or Asking(seed=int(seed), batch_size=int(batch_size))
+        self._asking = asking or Asking(seed=int(seed), batch_size=int(batch_size) if batch_size else None)
         self._log = log or AnswerLog(None, (), settings_of(local, self._condition, self._asking))
         self._generate = generate
         self.sample = 0
         self.on_answers: Callable[[int], None] = lambda _: None
+        self.told: Callable[[str], None] = lambda _: None
         self.made: dict[tuple[str, int, int], Logged] = {}
         super().__init__(
-            pretrained=local.model, tokenizer=local.tokenizer, batch_size=self._asking.batch_size,
+            pretrained=local.model, tokenizer=local.tokenizer, batch_size=self._asking.batch_size or 1,
             trust_remote_code=False,
         )  # fmt: skip
 
@@ -76,7 +77,14 @@ class ModelprovLM(HFLM):  # type: ignore[misc]
             for (task, document, _), one in zip(keys, requests, strict=True)
         ]
         answers = answer_all(
-            self._local, prompts, self._condition, self._asking, self._log, self.on_answers, self._generate
+            self._local,
+            prompts,
+            self._condition,
+            self._asking,
+            self._log,
+            self.on_answers,
+            self._generate,
+            self.told,
         )
         self.made |= dict(zip(keys, answers, strict=True))
         return [_cut(answer.final or "", one.args[1]) for answer, one in zip(answers, requests, strict=True)]

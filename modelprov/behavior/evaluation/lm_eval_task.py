@@ -106,6 +106,8 @@ def _one(
         known = set(log.answers)
         adapter = ModelprovLM(model, condition=condition, asking=asking, log=log, generate=generate)
         adapter.on_answers = progress.advance
+        notes: list[str] = []
+        adapter.told = notes.append
         found: list[scoring.Scored] = []
         reused = 0
         for sample in range(condition.samples):
@@ -117,7 +119,7 @@ def _one(
             found += [_scored(key, right, adapter.made, task) for key, right in graded.items()]
             reused += sum(answer.key in known for answer in adapter.made.values())
     row = scoring.row(model.label, condition.label, found, len(task.places), asking.seed)
-    return Finished(row, None if log.path is None else str(log.path), reused)
+    return Finished(row, None if log.path is None else str(log.path), reused, tuple(notes))
 
 
 def _run(adapter: Any, task: _Task, asking: Asking) -> dict[str, list[dict[str, Any]]]:

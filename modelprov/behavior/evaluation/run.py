@@ -46,11 +46,12 @@ class Subject:
 
 @dataclass(frozen=True)
 class Finished:
-    """What one model with one method came to."""
+    """What one model with one method came to; `notes` are what a reader must be told of it."""
 
     row: Row
     log: str | None
     reused: int
+    notes: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -97,11 +98,12 @@ def evaluate_with(
     `describe` makes the record of what `Subject.load` gave, where that is no `LocalModel`.
     """
     started = datetime.now(UTC)
-    models, finished = [], []
+    models, finished, placed = [], [], []
     for subject in subjects:
         progress.stage(f"loading {subject.label}")
         model = replace(subject.load(), label=subject.label)
         models.append((describe or _record)(model, subject, asking))
+        placed += [model.spread] if getattr(model, "spread", None) else []
         finished += [one(model, condition) for condition in conditions]
         del model
     methods = tuple(_method(condition) for condition in conditions)
@@ -117,7 +119,13 @@ def evaluate_with(
         rows=rows,
         tests=tests,
         curve=scoring.curve(rows, methods),
-        notes=(*notes, *_cautions(rows), *_weak_control(tests)),
+        notes=(
+            *notes,
+            *placed,
+            *dict.fromkeys(note for each in finished for note in each.notes),
+            *_cautions(rows),
+            *_weak_control(tests),
+        ),
         logs=tuple(each.log for each in finished if each.log is not None),
         answers_reused=sum(each.reused for each in finished),
         environment=environment(
@@ -138,17 +146,18 @@ def _one(
         for question, ids in zip(task.questions, asked, strict=True)
         for sample in range(condition.samples)
     ]
+    notes: list[str] = []
     names = (model.label, task.name, condition.method.name)
     with AnswerLog(asking.log, names, settings_of(model, condition, asking)) as log:
         reused = sum((one.digest, one.sample) in log.answers for one in prompts)
         progress.stage(f"{model.label}: {condition.label}", len(prompts))
-        answers = answer_all(model, prompts, condition, asking, log, progress.advance, generate)
+        answers = answer_all(model, prompts, condition, asking, log, progress.advance, generate, notes.append)
     found = []
     for number, answer in enumerate(answers):
         place = number // condition.samples
         found.append(scoring.scored(place, scoring.judge(task.questions[place], answer), answer))
     made = scoring.row(model.label, condition.label, found, len(task.questions), asking.seed)
-    return Finished(made, None if log.path is None else str(log.path), reused)
+    return Finished(made, None if log.path is None else str(log.path), reused, tuple(notes))
 
 
 def _record(model: LocalModel, subject: Subject, asking: Asking) -> ModelRecord:
@@ -158,7 +167,7 @@ def _record(model: LocalModel, subject: Subject, asking: Asking) -> ModelRecord:
         digest=model.digest,
         digest_covers=SAMPLE_COVERS,
         template=template_digest(model, asking),
-        device=str(model.model.device),
+        device=model.device,
         dtype=str(model.model.dtype).removeprefix("torch."),
         made_from=subject.made_from,
     )

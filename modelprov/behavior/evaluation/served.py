@@ -26,6 +26,8 @@ from modelprov.errors import UsageError
 from modelprov.progress import Progress
 
 METHODS = ("cot", "cot-greedy")
+AT_ONCE = 8
+"""Questions that a server is asked at a time, where nobody says."""
 UNCOUNTED = -1  # tokens of an answer that the server did not count
 NOTE = (
     "The model is served, so it answers without latent thinking: SwiReasoning and forced budgets need the weights. "
@@ -106,9 +108,10 @@ def _one(model: Served, task: Task, condition: Condition, asking: Asking, progre
         reused = len(wanted) - len(asked)
         progress.advance(reused)
         missing = list(asked.values())
-        with ThreadPoolExecutor(asking.batch_size) as pool:
-            for start in range(0, len(missing), asking.batch_size):  # a batch at a time: what was said is kept
-                batch = missing[start : start + asking.batch_size]
+        at_once = asking.batch_size or AT_ONCE
+        with ThreadPoolExecutor(at_once) as pool:
+            for start in range(0, len(missing), at_once):  # a batch at a time: what was said is kept
+                batch = missing[start : start + at_once]
                 waiting = [pool.submit(_ask, endpoint, told, method, asking.seed, empty) for told, empty in batch]
                 log.add(one.result() for one in waiting if one.exception() is None)
                 for one in waiting:

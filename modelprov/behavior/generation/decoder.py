@@ -6,6 +6,7 @@ prepared by transformers; a control (`control.py`) decides for every sequence wh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,14 +15,16 @@ from modelprov.behavior.generation.control import Control, Decision, control_of
 from modelprov.behavior.generation.interface import Method, Step, Trace
 from modelprov.behavior.generation.sampling import choose, distribution, draws, soften
 from modelprov.behavior.generation.vocabulary import Vocabulary
+from modelprov.called import called
 from modelprov.errors import UsageError
 
 
 @dataclass
 class Running:
-    """What one sequence has become so far."""
+    """What one sequence has become so far; `room` is the most tokens that the model's context leaves it."""
 
     control: Control
+    room: int | None = None
     tokens: list[int] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     latent: int = 0
@@ -38,7 +41,7 @@ class Running:
         self.finished = decision.token in eos
         if keep:
             self.steps.append(Step(decision.token, decision.latent, entropy))
-        return not (self.finished or decision.stop)
+        return not (self.finished or decision.stop or len(self.tokens) == self.room)
 
     def trace(self) -> Trace:
         """Counts of what happened."""
@@ -59,16 +62,17 @@ class Decoder:
 
     The method's `Sampling` chooses tokens; logits processors of the generation config (temperature, penalties, ...) are
     not applied, because a result must be described by its method alone. Row i of the batch draws from the generator of
-    (`seed`, `indices[i]`), i where `indices` is not given. `eos` are the ids that end a sequence. After a call,
+    (`seed`, `indices[i]`), i where `indices` is not given. `eos` are the ids that end a sequence; it also ends where it
+    fills `context` tokens together with its prompt. After a call,
     `sequences` holds tokens and traces of its rows; the call returns prompts and answers as transformers does, padded.
     """
 
     def __init__(
         self, method: Method, vocabulary: Vocabulary | None, eos: Sequence[int], seed: int,
-        indices: Sequence[int] | None = None, keep_steps: bool = False,
+        indices: Sequence[int] | None = None, keep_steps: bool = False, context: int | None = None,
     ):  # fmt: skip
         self._method, self._vocabulary, self._eos = method, vocabulary, frozenset(eos)
-        self._seed, self._indices, self._keep = seed, indices, keep_steps
+        self._seed, self._indices, self._keep, self._context = seed, indices, keep_steps, context
         self.sequences: list[Running] = []
 
     def __call__(
@@ -86,7 +90,13 @@ class Decoder:
         uniform = draws(self._seed, self._indices or range(batch), limit * each).to(input_ids.device)
         uniform = uniform.reshape(batch, limit, each)
         prompts = _prompts(input_ids, model_kwargs.get("attention_mask"))
-        self.sequences = [Running(control_of(self._method, self._vocabulary, one, limit)) for one in prompts]
+        self.sequences = [
+            Running(
+                control_of(self._method, self._vocabulary, prompt, limit),
+                None if self._context is None else self._context - len(prompt),
+            )
+            for prompt in prompts
+        ]
         table = Embeddings(model) if self._method.swir is not None or soft is not None else None
 
         rows = list(range(batch))  # which sequence each row of the tensors belongs to; None once it is over
@@ -95,6 +105,7 @@ class Decoder:
         for number in range(limit):
             model_kwargs = model._update_model_kwargs_for_generation(outputs, model_kwargs)
             probabilities, chosen, entropies = self._look(outputs.logits[:, -1], uniform[rows, number])
+            _refuse_nan(entropies, alive, number, model)
             decisions = []
             for place, row in enumerate(rows):
                 if alive[place]:
@@ -174,6 +185,24 @@ class Embeddings:
         rest = torch.tensor([[one.other_weight] for one in mixed], **exact)
         found[places, 0] = (soft * mean).to(found.dtype) + (rest * other).to(found.dtype)
         return found
+
+
+def context_of(model: Any) -> int | None:
+    """The most tokens of prompt and answer that a model was made for; None where its config does not say."""
+    config = model.config.get_text_config()
+    said = getattr(config, "max_position_embeddings", None)
+    scaling = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
+    factor, before = scaling.get("factor"), scaling.get("original_max_position_embeddings")
+    return max(said, int(factor * before)) if said and factor and before else said
+
+
+def _refuse_nan(entropies: Sequence[float], alive: Sequence[bool], number: int, model: Any) -> None:
+    """Raise `UsageError` where the model's output is not a number: any token drawn from it would be an accident."""
+    if any(lives and math.isnan(entropy) for lives, entropy in zip(alive, entropies, strict=True)):
+        raise UsageError(
+            f"the logits of this model are not numbers at token {number + 1} of an answer",
+            f"Its weights are damaged, or {model.dtype} overflows: then {called('dtype', 'float32')} helps.",
+        )
 
 
 def _prompts(input_ids: Any, mask: Any) -> list[list[int]]:

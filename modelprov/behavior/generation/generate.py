@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from modelprov.behavior.generation.answers import begun_answer, parts, text_of
-from modelprov.behavior.generation.decoder import Decoder
+from modelprov.behavior.generation.batching import Batches
+from modelprov.behavior.generation.decoder import Decoder, Running, context_of
 from modelprov.behavior.generation.interface import METHODS, Answer, Method, Sampling, SoftThinking, SwiReasoning
 from modelprov.behavior.generation.vocabulary import Vocabulary, look_up
 from modelprov.behavior.loading import LocalModel
@@ -89,40 +90,57 @@ def generate(
     method: Method,
     seed: int,
     *,
-    batch_size: int = 8,
+    batch_size: int | Batches | None = None,
     keep_steps: bool = False,
-    on_done: Callable[[int], None] | None = None,
+    on_done: Callable[[Mapping[int, Answer]], None] | None = None,
     indices: Sequence[int] | None = None,
 ) -> list[Answer]:
     """One answer to each prompt (token ids), in their order.
 
     Prompt i draws from a generator of its own, seeded from (`seed`, `indices[i]`), i where `indices` is not given: an
     answer depends neither on the batch size nor on the other prompts, except that rounding differs between batch shapes
-    and may tip a near-tie. `on_done` is called with the number of finished prompts after each batch. `keep_steps`
-    fills `Trace.steps`. Raises `UsageError` where the method needs thinking tags that the model lacks, where a prompt
-    is empty or where a setting is outside its range.
+    and may tip a near-tie. `batch_size` prompts go at a time, fewer where memory does not hold them; `Batches` given in
+    its place says so afterwards. `on_done` is called with the answers of each batch, by their places. `keep_steps`
+    fills `Trace.steps`. An answer ends where the model's context does. Raises `UsageError` where the method needs
+    thinking tags that the model lacks, where a prompt is empty or longer than the context, where a setting is outside
+    its range, and where memory does not hold one answer.
     """
     check(method)
     empty = [place for place, prompt in enumerate(prompts) if not len(prompt)]
     if empty:
         raise UsageError(f"prompt {empty[0]} has no tokens", "Give at least one, for example a chat template's.")
-    if batch_size < 1:
-        raise UsageError(f"a batch of {batch_size} is none", "Give a batch size of at least 1.")
+    context = context_of(model.model)
+    longest = max(map(len, prompts), default=0)
+    if context is not None and longest >= context:
+        raise UsageError(
+            f"a prompt of {longest:,} tokens leaves no room for an answer: the context of {model.label} holds "
+            f"{context:,}",
+            "Leave that question out, or shorten it.",
+        )
+    batches = batch_size if isinstance(batch_size, Batches) else Batches(batch_size)
     numbers = range(len(prompts)) if indices is None else indices
-    vocabulary = _vocabulary(model, method)
-    order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))  # little padding
+    vocabulary, eos = _vocabulary(model, method), _eos(model, method)
+
+    def answered(places: Sequence[int]) -> dict[int, Answer]:
+        decoder = Decoder(method, vocabulary, eos, seed, [numbers[place] for place in places], keep_steps, context)
+        _run(model, [prompts[place] for place in places], decoder, method.max_new_tokens)
+        return {
+            place: _answer(model, prompts[place], sequence)
+            for place, sequence in zip(places, decoder.sequences, strict=True)
+        }
+
     answers: dict[int, Answer] = {}
-    for start in range(0, len(order), batch_size):
-        places = order[start : start + batch_size]
-        decoder = Decoder(method, vocabulary, _eos(model, method), seed, [numbers[one] for one in places], keep_steps)
-        _run(model, [prompts[one] for one in places], decoder, method.max_new_tokens)
-        for place, one in zip(places, decoder.sequences, strict=True):
-            text = text_of(model.tokenizer, one.tokens)
-            thinking, final = parts(begun_answer(model.tokenizer, prompts[place]), text)
-            answers[place] = Answer(tuple(one.tokens), text, thinking, final, one.finished, one.trace())
+    for _, found in batches.over(model, [len(prompt) for prompt in prompts], method.max_new_tokens, answered):
+        answers |= found
         if on_done is not None:
-            on_done(len(answers))
+            on_done(found)
     return [answers[place] for place in range(len(prompts))]
+
+
+def _answer(model: LocalModel, prompt: Sequence[int], sequence: Running) -> Answer:
+    text = text_of(model.tokenizer, sequence.tokens)
+    thinking, final = parts(begun_answer(model.tokenizer, prompt), text)
+    return Answer(tuple(sequence.tokens), text, thinking, final, sequence.finished, sequence.trace())
 
 
 def _run(model: LocalModel, prompts: Sequence[Sequence[int]], decoder: Decoder, max_new_tokens: int) -> None:

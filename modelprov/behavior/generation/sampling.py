@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,8 +57,9 @@ def filtered(logits: Any, sampling: Sampling, absolute_min_p: bool = False) -> t
     kept, tokens = scaled.topk(min(sampling.top_k or size, size), dim=-1)
     weights = kept.softmax(-1)
     if sampling.top_p < 1:
-        before = weights.cumsum(-1) - weights
-        weights = weights.masked_fill(before > sampling.top_p, 0.0)
+        before = weights.cumsum(-1).roll(1, -1)
+        before[:, 0] = 0
+        weights = kept.masked_fill(before > sampling.top_p, -math.inf).softmax(-1)
     if sampling.min_p > 0:
         weights = weights / weights.sum(-1, keepdim=True)
         least = sampling.min_p if absolute_min_p else sampling.min_p * weights[:, :1]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from modelprov.cli.options.completion import methods
+from modelprov.cli.options.shared import size
 
 Models = Annotated[
     list[str] | None,
@@ -87,4 +88,15 @@ ChatTemplate = Annotated[
 ]
 Raw = Annotated[bool, typer.Option("--raw", help="No chat template: the question as plain text.")]
 IncludePath = Annotated[Path | None, typer.Option(metavar="DIR", help="lm-eval: a folder of task files of your own.")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Prompts at a time.")]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(min=1, help="Most prompts at a time (default: as many as memory holds, at most 8, on a GPU 64)."),
+]
+Memory = Annotated[
+    int | None,
+    typer.Option(
+        "--memory", metavar="SIZE", parser=size("--memory"),
+        help="Most memory of each device (default: what is free). A model that needs more is spread over GPUs, main "
+        "memory and the disk.",
+    ),
+]  # fmt: skip

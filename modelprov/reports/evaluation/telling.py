@@ -27,6 +27,8 @@ BARS = (
     "what no other point beats."
 )
 
+MOST_DIFFERENCES = 5
+
 
 def tell(report: EvaluationReport) -> Document:
     """The answer, then the numbers it rests on, then what must be known about them."""
@@ -42,6 +44,20 @@ def tell(report: EvaluationReport) -> Document:
         started=report.environment.started,
         version=report.environment.modelprov,
         more=f"All numbers are in the JSON report (schema {report.schema_version}).",
+        brief=brief(report),
+    )
+
+
+def brief(report: EvaluationReport) -> tuple[Block, ...]:
+    """What a terminal shows unless the tables are asked for: scores, differences beyond noise, cautions, limits."""
+    real = [test for test in report.tests if not test.noise]
+    more = [f"{n.count(len(real) - MOST_DIFFERENCES)} more, among the tables"] if len(real) > MOST_DIFFERENCES else []
+    return (
+        *scores(report),
+        Heading("Beyond noise"),
+        Bullets([*map(words.difference, real[:MOST_DIFFERENCES]), *more]),
+        Heading("What this does not show"),
+        Bullets(words.does_not_show(report)),
     )
 
 

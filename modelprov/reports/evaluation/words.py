@@ -108,6 +108,13 @@ def _said(test: PairedResult) -> str:
     return f"{better} is right more often than {worse} ({points(abs(value), signed=False)} points)"
 
 
+def difference(test: PairedResult) -> str:
+    """A test whose difference is beyond noise, in a line: between what, how much, and how sure."""
+    aside = test.first_method if test.compared == "models" else test.first_model
+    interval = points_between(test.difference)
+    return f"{_said(test)}: {n.clean(aside)}, 95 % interval {interval}, adjusted p {p_value(test.adjusted)}"
+
+
 def names(test: PairedResult) -> tuple[str, str]:
     """The two sides of a test, by what differs between them."""
     if test.compared == "models":

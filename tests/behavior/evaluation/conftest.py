@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from modelprov.behavior.generation.batching import Batches
 from modelprov.behavior.generation.interface import Answer, Method, Trace
 from modelprov.behavior.loading import LocalModel, load_model
 
@@ -69,18 +70,20 @@ class Calculator:
         self.indices: list[int] = []
 
     def __call__(
-        self, model: LocalModel, prompts: Sequence[Sequence[int]], method: Method, seed: int, *, batch_size: int = 8,  # noqa: ARG002
-        indices: Sequence[int] | None = None,
+        self, model: LocalModel, prompts: Sequence[Sequence[int]], method: Method, seed: int, *, batch_size: Batches,  # noqa: ARG002
+        indices: Sequence[int], on_done: Callable[[Mapping[int, Answer]], None],
     ) -> list[Answer]:  # fmt: skip
-        if self.stop_after is not None and self.asked >= self.stop_after:
-            raise KeyboardInterrupt
-        assert indices is not None
-        assert len(indices) == len(prompts) <= batch_size
-        self.asked += len(prompts)
-        self.indices += indices
-        return [
-            self._answer(model, prompt, method, index) for prompt, index in zip(prompts, indices, strict=True)
-        ]  # fmt: skip
+        size, answers = batch_size.most or 8, {}
+        for start in range(0, len(prompts), size):
+            if self.stop_after is not None and self.asked >= self.stop_after:
+                raise KeyboardInterrupt
+            batch = range(start, min(start + size, len(prompts)))
+            found = {place: self._answer(model, prompts[place], method, indices[place]) for place in batch}
+            self.asked += len(batch)
+            self.indices += [indices[place] for place in batch]
+            answers |= found
+            on_done(found)
+        return list(answers.values())
 
     def _answer(self, model: LocalModel, prompt: Sequence[int], method: Method, index: int) -> Answer:
         text = model.tokenizer.decode(list(prompt)).rpartition("user")[2]

@@ -53,7 +53,7 @@ def test_the_same_question_gets_the_answer_that_modelprov_eval_gives(tiny, loade
 def test_what_inspect_asks_for_is_obeyed_or_named():
     from modelprov.behavior.evaluation.inspect_settings import obeyed
 
-    settings, said = obeyed("cot", {"max_tokens": 8, "temperature": 0.2, "top_k": 5, "timeout": 3}, {"top_p": 0.5})
+    settings, said = obeyed("cot", {"max_tokens": 8, "temperature": 0.2, "top_k": 5, "max_retries": 3}, {"top_p": 0.5})
     assert (settings, said) == ({"max_new_tokens": 8, "temperature": 0.2, "top_k": 5, "top_p": 0.5}, [])
     assert obeyed("cot", {"temperature": 0.0}, {}) == ({"greedy": True}, [])
     assert obeyed("cot-greedy", {"temperature": 0.0}, {}) == ({}, [])
@@ -68,6 +68,49 @@ def test_what_inspect_asks_for_is_obeyed_or_named():
         settings, said = obeyed(method, config, own)
         assert settings == own
         assert [text.split()[0] for text in said] == list(config)
+
+
+VALUES = {
+    "max_tokens": 3, "temperature": 0.25, "top_p": 0.5, "top_k": 7, "seed": 11, "reasoning_tokens": 2,
+    "stop_seqs": ["x"], "logit_bias": {1: 5}, "best_of": 2, "num_choices": 2, "logprobs": True, "top_logprobs": 1,
+    "prompt_logprobs": 1, "frequency_penalty": 0.5, "presence_penalty": 0.5, "verbosity": "low", "effort": "low",
+    "reasoning_effort": "low", "reasoning_summary": "auto", "reasoning_history": "all", "extra_body": {"a": 1},
+    "modalities": ["image"], "timeout": 3, "attempt_timeout": 3, "stream_idle_timeout": 3,
+}  # fmt: skip
+
+
+def test_every_setting_that_inspect_has_is_obeyed_named_or_none_of_an_answers(tiny, caplog):
+    """Each field of `GenerateConfig` of the installed version, whatever it is: the next one will be named too."""
+    import asyncio
+
+    from inspect_ai.model import ChatMessageUser, GenerateConfig
+
+    from modelprov.behavior.evaluation.inspect_model import ModelprovAPI
+    from modelprov.behavior.evaluation.inspect_settings import AROUND, CLOCKS, OBEYED, obeyed
+
+    fields = set(GenerateConfig.model_fields)
+    assert len(fields) > 30
+    assert {*AROUND, *CLOCKS, *OBEYED, *VALUES, "seed", "reasoning_tokens"} <= fields
+    api = ModelprovAPI(str(tiny), device="cpu", method="cot-budget")
+    usual = asyncio.run(
+        api.generate([ChatMessageUser(content="1?")], [], "none", GenerateConfig(max_tokens=2))
+    ).metadata
+    for name in sorted(fields - AROUND):
+        if name not in VALUES:
+            _, said = obeyed("cot-budget", {name: "anything"}, {})
+            assert said[0].startswith(f"{name} is not obeyed"), name
+            continue
+        caplog.clear()
+        given = GenerateConfig(**({"max_tokens": 2} | {name: VALUES[name]}))
+        found = asyncio.run(api.generate([ChatMessageUser(content="1?")], [], "none", given)).metadata
+        used = {**found["method"], **found["method"]["sampling"], "seed": found["seed"]}
+        here = {**OBEYED, "seed": "seed", "reasoning_tokens": "thinking_budget"}.get(name)
+        if here is not None:
+            assert used[here] == VALUES[name] != {**usual["method"], **usual["method"]["sampling"], "seed": 0}[here]
+            assert not caplog.records
+        else:
+            assert found == usual | {"latent_steps": found["latent_steps"], "switches": found["switches"]}
+            assert f": {name} is not obeyed" in caplog.text
 
 
 def test_settings_of_a_run_of_inspect_reach_the_answer_and_its_log(tiny, caplog):

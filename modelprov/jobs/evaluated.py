@@ -1,0 +1,44 @@
+"""The models that an evaluation asks: each loaded when its turn comes, a recipe merged first. Asks nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from modelprov.behavior.evaluation.run import Subject
+from modelprov.checkpoints.labels import unique_labels
+from modelprov.jobs.runnable import runnable
+from modelprov.progress import Progress
+
+
+@contextmanager
+def local_subjects(
+    locations: Sequence[str], device: str, dtype: str, memory: int | None, progress: Progress
+) -> Iterator[list[Subject]]:  # fmt: skip
+    """The models, to be loaded in turn; a recipe is written into a folder that is gone afterwards."""
+    from modelprov.behavior.loading import load_model
+
+    with runnable(locations, Stages(progress)) as folders:
+        yield [
+            Subject(
+                label,
+                partial(load_model, folders[location], label, device, dtype, memory),
+                location if folders[location] != location else None,
+            )
+            for location, label in zip(locations, unique_labels(locations), strict=True)
+        ]
+
+
+class Stages:
+    """A `Progress` that passes on what begins, not how much: the bar of an evaluation counts answers, not bytes."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def stage(self, text: str, _total: int = 0, /) -> None:
+        """A stage begins."""
+        self._progress.stage(text)
+
+    def advance(self, _done: int, /) -> None:
+        """Bytes; nobody hears of them."""
