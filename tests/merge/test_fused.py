@@ -12,6 +12,7 @@ import pytest
 from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, encode_single
 from modelprov.merge import fused
 from modelprov.native import native
+from modelprov.recipes.methods.totals import without_trial
 from tests import factories
 
 
@@ -51,6 +52,28 @@ def test_numbers_that_are_not_finite_are_found_wherever_they_are(
             values[place] = bad
         raw = encode_single(values, dtype) if kind is None else values.astype(kind).view(np.uint8)
         assert fused.any_nonfinite(raw, dtype) == (place is not None)
+
+
+@pytest.mark.skipif(native() is None, reason="no C kernels here")
+@pytest.mark.parametrize("method", ["nuslerp", "dare_ties", "ties"])
+def test_a_merge_of_bf16_imports_neither_torch_nor_numba(method: str, tmp_path: Path) -> None:
+    if method == "nuslerp" and not without_trial():
+        pytest.skip("a torch that has to be tried")
+    rng = np.random.default_rng(0)
+    for name in "ab":
+        values = rng.standard_normal((64, 64)).astype(np.float32)
+        factories.write_checkpoint(tmp_path / name, {"model.embed_tokens.weight": (values, "BF16")})
+    base = "" if method == "nuslerp" else "base_model: b\n"
+    models = "".join(f"- {{model: {name}, parameters: {{weight: 0.5}}}}\n" for name in "ab"[: 1 if base else 2])
+    density = "parameters: {density: 0.5}\n" if base else ""
+    (tmp_path / "r.yml").write_text(f"merge_method: {method}\n{base}models:\n{models}{density}dtype: bfloat16\n")
+    program = (
+        "import sys, modelprov\n"
+        "modelprov.merge('r.yml', 'out')\n"
+        "print([name for name in ('numba', 'torch') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.skipif(native() is None, reason="no C kernels here")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import distribution
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import Protocol
 
 import numpy as np
@@ -69,7 +69,10 @@ def without_trial() -> bool:
     library = native()
     if library is None or library.variant not in AVX2_AND_UP or "ATEN_CPU_CAPABILITY" in os.environ:
         return False
-    torch = distribution("torch")
+    try:
+        torch = distribution("torch")
+    except PackageNotFoundError:
+        return False
     return torch.version.startswith(TRIED) and (torch.read_text("INSTALLER") or "").strip() != "conda"
 
 
