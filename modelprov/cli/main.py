@@ -12,6 +12,7 @@ import traceback
 from typing import NoReturn
 
 from modelprov.cli.app import app, prepare_help
+from modelprov.cli.process import collect_seldom
 from modelprov.cli.terminal import terminal
 from modelprov.errors import CouldNotJudgeError, InterruptedRunError, ModelprovError, UnreadableFileError
 from modelprov.foreign.shown import clean
@@ -26,6 +27,7 @@ def main() -> NoReturn:
     # Before pydantic is: looking for its plugins reads the metadata of every package that is installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     _prepare_process()
+    collect_seldom()
     if len(sys.argv) == 1 or not {"-h", "--help"}.isdisjoint(sys.argv):
         prepare_help()
     try:
