@@ -100,9 +100,9 @@ NOT_FOR_A_VERDICT = (
     "modelprov.forensics.search.methods.find", "modelprov.forensics.search.coordinates.looking",
     "modelprov.checkpoints.layouts.packed.finding", "modelprov.checkpoints.layouts.gguf_model",
     "modelprov.checkpoints.fingerprint_file", "modelprov.forensics.estimators.polytope",
-    "modelprov.forensics.estimators.piecewise", "modelprov.forensics.search.beyond", "modelprov.forensics.search.profiles",
-    "modelprov.forensics.sums.ledger", "modelprov.forensics.sums.on_cluster", "modelprov.jobs.kept", "numpy.ma",
-    "tomllib",
+    "modelprov.forensics.estimators.piecewise", "modelprov.forensics.search.beyond",
+    "modelprov.forensics.search.profiles", "modelprov.forensics.sums.ledger", "modelprov.forensics.sums.on_cluster",
+    "modelprov.jobs.kept", "numpy.ma", "tomllib",
 )  # fmt: skip
 """What costs more to import than a comparison of two parents has to do; a rare rule may load what it needs, and whoever
 writes another kind of report what tells that one."""
