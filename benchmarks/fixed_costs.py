@@ -5,9 +5,11 @@ the median of fresh processes' own processor time (user and system), so that oth
 beside it stands how often the same machine could have imported numpy in that time, measured in between:
 
 * `--help`, and importing what `compare` needs;
-* the stages of `compare` on 32 layers of seven matrices, as a dense model of 7B parameters has them, of small tensors:
-  nearly all but reading is there; and on a parent of the merge against their base, where nothing but whole matrices
-  tells what is left;
+* the command `compare`, all of it with its start, its pass and its end: processor seconds, and the least wall time,
+  which says something on an idle machine only;
+* its stages, in a process that is not the command's, on 32 layers of seven matrices, as a dense model of 7B parameters
+  has them, of small tensors: nearly all but reading is there; and on a parent of the merge against their base, where
+  nothing but whole matrices tells what is left;
 * the first run of all, which compiles the kernels;
 * opening, aligning, judging and reporting a model of very many tensors, sampled.
 
@@ -24,6 +26,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,11 +65,13 @@ Figures = dict[str, dict[str, float]]
 
 
 def processor_seconds(*arguments: str, environment: dict[str, str] | None = None) -> tuple[float, str]:
-    """User and system seconds of a process of this Python, and what it printed."""
+    """User and system seconds of a process of this Python, and what it printed. Findings are no failure."""
     known = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": ""} | (environment or {})
     before = os.times()
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True, env=known)
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, env=known)
     after = os.times()
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"{arguments} failed: {done.stderr}")
     used = after.children_user + after.children_system - before.children_user - before.children_system
     return used, done.stdout
 
@@ -80,6 +85,18 @@ def median_of(repeats: int, *arguments: str) -> dict[str, float]:
     """The median of some processes, and as a multiple of the yardstick measured beside each."""
     pairs = [(processor_seconds(*arguments)[0], yardstick()) for _ in range(repeats)]
     return figure([seconds for seconds, _ in pairs], [numpy for _, numpy in pairs])
+
+
+def of_command(repeats: int, family: BigFamily, *, finetune: bool = False) -> dict[str, float]:
+    """The command on what `stages` looks at, as whoever types it waits for it."""
+    where = [str(folder) for folder in (family.suspect, family.parent, family.base)[finetune:]]
+    seconds, numpy, wall = [], [], []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        seconds.append(processor_seconds("-m", "modelprov", "compare", *where, "--quiet")[0])
+        wall.append(time.perf_counter() - start)
+        numpy.append(yardstick())
+    return figure(seconds, numpy) | {"least_cpu_s": round(min(seconds), 3), "least_wall_s": round(min(wall), 3)}
 
 
 def figure(seconds: list[float], numpy: list[float]) -> dict[str, float]:
@@ -129,6 +146,8 @@ def main() -> None:
         if not options.skip_first:
             results["first run"] = stages(1, dense, "full", fresh)
         stages(1, dense, "full")  # the kernels of this version are kept from now on
+        results["the command, dense"] = of_command(options.repeats, dense)
+        results["the command, finetune"] = of_command(options.repeats, dense, finetune=True)
         results["dense, 224 tensors"] = stages(options.repeats, dense, "full")
         results["finetune, 224 tensors"] = stages(options.repeats, dense, "full", finetune=True)
         if options.tensors:

@@ -31,9 +31,11 @@ def compare(
 
     Example: modelprov compare ./rio ./nex ./qwen --control ./other-finetune --html report.html
     """
+    from modelprov.cli.process import keep_freed_memory
     from modelprov.cli.progress import Bar
     from modelprov.collector import paused
 
+    keep_freed_memory()
     with paused():  # what is imported stays: a tenth of the time goes into looking through it
         from modelprov.jobs.compare import compare as job
     from modelprov.native import native

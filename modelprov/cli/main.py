@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from modelprov.cli.app import app, prepare_help
 from modelprov.cli.closed_pipe import leave_quietly
+from modelprov.cli.process import collect_seldom
 from modelprov.cli.terminal import terminal
 from modelprov.errors import CouldNotJudgeError, InterruptedRunError, ModelprovError, UnreadableFileError
 from modelprov.foreign.shown import clean
@@ -36,6 +37,7 @@ def _run() -> NoReturn:
     # Before pydantic is: looking for its plugins reads the metadata of every package that is installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     _prepare_process()
+    collect_seldom()
     if len(sys.argv) == 1 or not {"-h", "--help"}.isdisjoint(sys.argv):
         prepare_help()
     try:

@@ -115,12 +115,14 @@ class Native(MergeLoops):
         Where the arrays lie is asked once: the function is called thousands of times.
         """
         k, row, m = len(parents), parents.strides[0] // 4, len(suspect)
-        where, bits = parents.ctypes, suspect.ctypes  # keep the arrays
+        where, bits = parents.ctypes.data, suspect.ctypes.data
 
-        def counted(arithmetic: int, weights: Float64, order: Int64, spare: int) -> int:
+        def counted(
+            arithmetic: int, weights: Float64, order: Int64, spare: int, _kept: object = (parents, suspect)
+        ) -> int:  # `_kept`: the arrays live as long as the function that was told where they lie
             weights = np.ascontiguousarray(weights, np.float64)
             given, places = weights.ctypes.data, order.ctypes.data
-            return int(self._count_equal(arithmetic, where.data, k, row, given, places, code, bits.data, m, spare))
+            return int(self._count_equal(arithmetic, where, k, row, given, places, code, bits, m, spare))
 
         return counted
 

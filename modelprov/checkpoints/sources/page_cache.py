@@ -26,7 +26,7 @@ def cached_share(mapping: mmap.mmap, samples: int = 64) -> float:
     address, pages = array.ctypes.data, -(-len(array) // mmap.PAGESIZE)
     flag = ctypes.c_ubyte()
     found = 0
-    places = np.unique(np.linspace(0, pages - 1, min(samples, pages)).astype(int)).tolist()
+    places = sorted(set(np.linspace(0, pages - 1, min(samples, pages)).astype(int).tolist()))
     for page in places:
         where = ctypes.c_void_p(address + page * mmap.PAGESIZE)
         if mincore(where, ctypes.c_size_t(1), ctypes.byref(flag)) == 0:
