@@ -26,6 +26,7 @@ UNRELATED, KIN = 0.1, 0.5
 KIN_BY_SIGNS = (
     0.25  # the same by signs, without which a few numbers of one design own it; trained relatives have it all
 )
+GIANT = 10.0  # times the median size of a kind's weights in a layer, beyond which a number is cut
 SHARED_BITS = 0.02  # share of equal bits beyond chance, of strangers at most 0.002
 # The format that values show.
 ON_LATTICE = 0.999  # share of the values that must be numbers of a coarser format; true merges in F32 reach 0.45
@@ -37,6 +38,8 @@ COMPLETE = 0.9999  # agreement and betweenness of an exact merge
 DISTINCT, DISTINCT_PER_PIECE = 500, 100
 MISSED, MISSED_FEW = 0.01, 10  # missed bits that make no exception of a tensor: a share of those that tell, or so few
 BLENDED = 0.3  # of what differs, in pieces that are mixtures by themselves; gradients from 0 to 1 leave half or more
+MISSED_CELLS = 1.5  # cells that a set of parents may miss the suspect by before it is fitted, in
+WITHIN_CELLS = 0.95  # of the elements
 COVERED = 0.99999  # share of intervals that must hold one alpha before it is called exact to rounding
 INFORMATIVE = 500  # informative elements below which an interval carries nothing
 MOST_PIECES = 40

@@ -34,14 +34,13 @@ from modelprov.reports.document import (
     Strip,
     Table,
     Text,
-    below,
     make_table,
-    seen_in,
 )
 from modelprov.reports.rendering.html import render_html
 from modelprov.reports.rendering.markdown import render_markdown
 from modelprov.reports.rendering.terminal import print_document
 from modelprov.reports.saving import rendered, save, show
+from modelprov.reports.shown_in import below, seen_in
 from tests.reports import pages
 from tests.reports.test_renderers import Page
 

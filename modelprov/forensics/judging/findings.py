@@ -14,9 +14,10 @@ from modelprov.checkpoints.types import AlignedTensor, Packing
 from modelprov.forensics.judging import rows, stacked, wording
 from modelprov.forensics.judging.beyond import in_view_of
 from modelprov.forensics.judging.decision import Decision
+from modelprov.forensics.judging.evidence import Evidence
 from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.few_bits import in_few_bits
-from modelprov.forensics.judging.gathering import Evidence, explained_rows, gather, whole_rows
+from modelprov.forensics.judging.gathering import explained_rows, gather, whole_rows
 from modelprov.forensics.judging.named_method import (
     claim,
     decision_of,

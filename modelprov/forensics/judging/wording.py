@@ -10,14 +10,7 @@ from modelprov.forensics.judging.grounds import grounds, nulls
 from modelprov.forensics.judging.histories import histories
 from modelprov.forensics.judging.roles import Between
 from modelprov.forensics.judging.verdict import held
-from modelprov.forensics.results import (
-    AfterMerge,
-    Control,
-    Mixing,
-    Reproduction,
-    Verdict,
-    VerdictClass,
-)
+from modelprov.forensics.results import AfterMerge, Control, Mixing, Reproduction, Verdict, VerdictClass
 from modelprov.forensics.thresholds import ASTRAY, HALF, NO_SHARE, REPRODUCED
 from modelprov.shares import floor_percent
 

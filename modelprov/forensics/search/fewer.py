@@ -18,12 +18,10 @@ from modelprov.forensics.search.fits import Fits, fit_sample, subsample
 from modelprov.forensics.search.recipes import Scored, Scorer
 from modelprov.forensics.search.same_bits import settle
 from modelprov.forensics.search.weighted_sum import WeightedSum
-from modelprov.forensics.thresholds import REPRODUCED
+from modelprov.forensics.thresholds import MISSED_CELLS, REPRODUCED, WITHIN_CELLS
 from modelprov.recipes.arithmetics import Arithmetic
 
 LOOK = 20_000  # elements of a first look
-NEARLY = 1.5  # cells that a merge misses the best mixture by, at most, in
-MOST = 0.95  # of the elements
 FITTED = 3  # sets of parents that are fitted
 SIZES = 3  # parents of a set, where more than six were given
 
@@ -80,7 +78,7 @@ def _near_in_pieces(sample: Sample) -> bool:
 def _met(sample: Sample, mixture: Float64) -> bool:
     """Whether most elements are within a step or two of a mixture of the deltas, float64 [n]."""
     missed = np.abs(sample.delta - mixture)
-    return bool((missed <= NEARLY * (sample.upper - sample.lower)).mean() >= MOST)
+    return bool((missed <= MISSED_CELLS * (sample.upper - sample.lower)).mean() >= WITHIN_CELLS)
 
 
 def _padded(recipe: WeightedSum, parents: Sequence[int], k: int) -> WeightedSum:

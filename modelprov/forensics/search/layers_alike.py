@@ -20,10 +20,9 @@ from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.forensics.sampling.blocks import RUN, own_segments
 from modelprov.forensics.sampling.runs import KEY, Mask, Segments, spread, take, values_of
 from modelprov.forensics.search.methods.stacks import Stack
-from modelprov.forensics.thresholds import BEYOND_CHANCE, KIN, MINIMUM_ELEMENTS, RESCALED, UNRELATED
+from modelprov.forensics.thresholds import BEYOND_CHANCE, GIANT, KIN, MINIMUM_ELEMENTS, RESCALED, UNRELATED
 from modelprov.recipes.tensor_groups import kind_of
 
-LARGEST = 10.0  # times the median size of a kind's weights in a layer
 Kind = tuple[str, tuple[int, ...]]
 
 
@@ -251,7 +250,7 @@ def alike(own: Layered, theirs: Layered) -> Alike:
 def _standard(values: Float32, there: Mask, kind: Int64) -> Float32:
     """The values [l, s, RUN] with mean 0 and variance 1 in each layer and kind; 0 where nothing is there or varies.
 
-    Numbers beyond `LARGEST` medians are cut, so that a few giant ones outweigh nothing.
+    Numbers beyond `GIANT` medians are cut, so that a few giant ones outweigh nothing.
     """
     made = np.zeros(values.shape, np.float32)
     for each in np.unique(kind):
@@ -262,7 +261,7 @@ def _standard(values: Float32, there: Mask, kind: Int64) -> Float32:
             if not chosen.size:
                 continue
             part = values[np.ix_(layers, chosen)].astype(np.float64).reshape(len(layers), -1)
-            limit = LARGEST * np.median(np.abs(part), axis=1, keepdims=True)
+            limit = GIANT * np.median(np.abs(part), axis=1, keepdims=True)
             limit = np.where(limit > 0, limit, np.abs(part).max(axis=1, keepdims=True))
             part = np.clip(part, -limit, limit)
             part -= part.mean(axis=1, keepdims=True)

@@ -24,11 +24,11 @@ from modelprov.reports.document import (
     Heading,
     Only,
     Text,
-    below,
 )
 from modelprov.reports.evaluation import telling as evaluation
 from modelprov.reports.evaluation import words as evaluation_words
 from modelprov.reports.probing import telling as probing
+from modelprov.reports.shown_in import below
 
 KNOWN = (
     "Larger models with invented weights, to see how each kind of history is judged. Each was compared with its nex "

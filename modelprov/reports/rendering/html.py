@@ -11,8 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from modelprov.reports import numbers as n
-from modelprov.reports.document import PAGE, Block, Document, Heading, anchor, seen_in
+from modelprov.reports.document import PAGE, Block, Document, Heading, anchor
 from modelprov.reports.rendering import branches
+from modelprov.reports.shown_in import seen_in
 
 
 class Section(NamedTuple):

@@ -22,8 +22,8 @@ from modelprov.reports.document import (
     Table,
     Text,
     opening,
-    seen_in,
 )
+from modelprov.reports.shown_in import seen_in
 from modelprov.reports.trees import Tree
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", "|": "&#124;", "\\": "&#92;", "`": "&#96;", "$": "&#36;"}

@@ -29,9 +29,9 @@ from modelprov.reports.document import (
     Table,
     Text,
     opening,
-    seen_in,
 )
 from modelprov.reports.rendering import strips
+from modelprov.reports.shown_in import seen_in
 from modelprov.reports.trees import Tree
 
 _WIDEST_NAME = 30
