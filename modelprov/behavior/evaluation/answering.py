@@ -18,6 +18,8 @@ from modelprov.behavior.generation.decoder import context_of
 from modelprov.behavior.generation.interface import Answer
 from modelprov.behavior.loading import LocalModel
 from modelprov.behavior.records import SHAPING, digest
+from modelprov.called import called
+from modelprov.errors import UsageError
 from modelprov.records import versions
 
 Generate = Callable[..., list[Answer]]
@@ -81,6 +83,11 @@ def prompt_ids(model: LocalModel, question: Question, asking: Asking) -> tuple[i
     if asking.raw:
         text = question.prompt if system is None else f"{system}\n\n{question.prompt}"
         return tuple(model.tokenizer(text)["input_ids"])
+    if asking.template is None and model.template is None:
+        raise UsageError(
+            f"{model.label} has no chat template",
+            f"Give one with {called('chat_template')}, or ask without any: {called('raw')}.",
+        )
     messages = [{"role": "user", "content": question.prompt}]
     if system is not None:
         messages.insert(0, {"role": "system", "content": system})

@@ -6,7 +6,6 @@ prepared by transformers; a control (`control.py`) decides for every sequence wh
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,7 +104,6 @@ class Decoder:
         for number in range(limit):
             model_kwargs = model._update_model_kwargs_for_generation(outputs, model_kwargs)
             probabilities, chosen, entropies = self._look(outputs.logits[:, -1], uniform[rows, number])
-            _refuse_nan(entropies, alive, number, model)
             decisions = []
             for place, row in enumerate(rows):
                 if alive[place]:
@@ -130,13 +128,18 @@ class Decoder:
         return self._padded(input_ids, generation_config)
 
     def _look(self, logits: Any, uniform: Any) -> tuple[Any, list[int], list[float]]:
-        """Distribution, chosen tokens and entropies of the rows."""
+        """Distribution, chosen tokens and entropies of the rows; raises `UsageError` for logits that are no numbers."""
         import torch
 
         settings = self._method.swir
-        reference = settings is not None and settings.compat == "reference"
+        reference, given = settings is not None and settings.compat == "reference", logits.dtype
         logits = logits if reference else logits.to(torch.promote_types(logits.dtype, torch.float32))
         probabilities, entropies = distribution(logits)
+        if entropies.isnan().any():
+            raise UsageError(
+                "the logits of this model are not numbers: any token drawn from them would be an accident",
+                f"Its weights are damaged, or {given} overflows: then {called('dtype', 'float32')} helps.",
+            )
         if self._method.soft is not None:
             mixture, chosen = soften(logits, uniform, self._method.sampling, self._method.soft)
             return mixture, chosen.tolist(), entropies.tolist()
@@ -194,15 +197,6 @@ def context_of(model: Any) -> int | None:
     scaling = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
     factor, before = scaling.get("factor"), scaling.get("original_max_position_embeddings")
     return max(said, int(factor * before)) if said and factor and before else said
-
-
-def _refuse_nan(entropies: Sequence[float], alive: Sequence[bool], number: int, model: Any) -> None:
-    """Raise `UsageError` where the model's output is not a number: any token drawn from it would be an accident."""
-    if any(lives and math.isnan(entropy) for lives, entropy in zip(alive, entropies, strict=True)):
-        raise UsageError(
-            f"the logits of this model are not numbers at token {number + 1} of an answer",
-            f"Its weights are damaged, or {model.dtype} overflows: then {called('dtype', 'float32')} helps.",
-        )
 
 
 def _prompts(input_ids: Any, mask: Any) -> list[list[int]]:

@@ -1,4 +1,6 @@
-"""SwiReasoning of one sequence, slowly and straight from the formulas of docs/generation.md. Tests nothing.
+"""Methods that think in mixtures, for one sequence, slowly and straight from the formulas. Tests nothing.
+
+SwiReasoning, soft thinking with Gumbel noise and Multiplex Thinking, as docs/generation.md says them.
 
 No cache (every step reads all inputs again), no batch, statistics in float64, and nothing imported from the package but
 the settings. Two programs that agree token by token can still share a mistake in the formulas; they do not share code.
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from modelprov.behavior.generation.interface import Sampling, SwiReasoning
+from modelprov.behavior.generation.interface import Sampling, SoftThinking, SwiReasoning
 
 
 @dataclass
@@ -31,10 +33,8 @@ def _softmax(x: np.ndarray) -> np.ndarray:
     return weights / weights.sum()
 
 
-def next_token(logits: np.ndarray, sampling: Sampling, uniform: float) -> int:
-    """The token whose interval of the filtered distribution holds `uniform`, tokens in falling order."""
-    if sampling.greedy:
-        return int(logits.argmax())
+def filtered(logits: np.ndarray, sampling: Sampling) -> tuple[np.ndarray, np.ndarray]:
+    """The kept tokens in falling order, and their probabilities."""
     order = np.argsort(-logits, kind="stable")
     if sampling.top_k:
         order = order[: sampling.top_k]
@@ -42,13 +42,58 @@ def next_token(logits: np.ndarray, sampling: Sampling, uniform: float) -> int:
     kept = 1 + int((np.cumsum(p) <= sampling.top_p).sum()) if sampling.top_p < 1 else len(p)
     p = p[:kept] / p[:kept].sum()
     p = p[p >= sampling.min_p * p[0]]
-    p = p / p.sum()
+    return order[: len(p)], p / p.sum()
+
+
+def inverted(order: np.ndarray, p: np.ndarray, uniform: float) -> int:
+    """The token whose interval of the cumulated probabilities holds `uniform`."""
     total = 0.0
-    for token, weight in zip(order, p, strict=False):
+    for token, weight in zip(order, p, strict=True):
         total += weight
         if uniform < total:
             return int(token)
-    return int(order[len(p) - 1])
+    return int(order[-1])
+
+
+def next_token(logits: np.ndarray, sampling: Sampling, uniform: float) -> int:
+    """The token whose interval of the filtered distribution holds `uniform`, tokens in falling order."""
+    return int(logits.argmax()) if sampling.greedy else inverted(*filtered(logits, sampling), uniform)
+
+
+def tell_soft(
+    model: Any, prompt: list[int], soft: SoftThinking, sampling: Sampling, uniforms: list[list[float]], *,
+    eos: set[int], think: int, close: int,
+) -> Told:  # fmt: skip
+    """Soft thinking with Gumbel noise, or Multiplex Thinking: len(uniforms) tokens at most, a list of draws each."""
+    table = model.get_input_embeddings().weight.detach().double()
+    inputs, told, thinking = table[prompt], Told(), False
+    for token in prompt:
+        thinking = token == think if token in (think, close) else thinking
+    for numbers in uniforms:
+        with torch.no_grad():
+            logits = model(inputs_embeds=inputs[None].to(model.dtype)).logits[0, -1].double().numpy()
+        order, p = filtered(logits, sampling)
+        mixture = np.zeros(len(logits))
+        if soft.kind == "multiplex":
+            drawn = [inverted(order, p, number) for number in numbers]
+            for token in drawn:
+                mixture[token] += 1 / len(drawn)
+            x = drawn[0]
+        else:
+            noisy = np.log(p) - np.log(-np.log(numbers[: len(p)]))
+            mixture[order] = _softmax(noisy / soft.noise_temperature)
+            x = int(order[noisy.argmax()])
+        told.tokens.append(x)
+        if x in (think, close):
+            thinking, read = x == think, table[x]
+            told.latent.append(False)
+        else:
+            read = torch.tensor(mixture) @ table if thinking else table[x]
+            told.latent.append(thinking)
+        inputs = torch.cat([inputs, read[None]])
+        if x in eos:
+            break
+    return told
 
 
 def tell(  # noqa: PLR0912

@@ -8,9 +8,10 @@ import torch
 from modelprov.behavior.generation.control import SoftControl
 from modelprov.behavior.generation.generate import generate, method_of
 from modelprov.behavior.generation.interface import Sampling, SoftThinking
-from modelprov.behavior.generation.sampling import filtered, soften
+from modelprov.behavior.generation.sampling import draws, filtered, soften
 from modelprov.behavior.generation.vocabulary import look_up
 from modelprov.errors import UsageError
+from tests.behavior.generation import oracle
 from tests.behavior.generation.tiny import local
 
 ROWS = 4000
@@ -36,6 +37,33 @@ def test_what_is_emitted_is_a_sample_of_the_filtered_distribution_and_what_is_re
     else:
         assert set((mixture * 3).round().unique().tolist()) <= {0.0, 1.0, 2.0, 3.0}
         assert torch.allclose(mixture.mean(0), expected, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("soft-gumbel", {}),
+        ("soft-gumbel", {"noise_temperature": 0.1, "temperature": 1.2, "top_p": 0.8}),
+        ("multiplex", {}),
+        ("multiplex", {"width": 5, "top_k": 0, "top_p": 1.0, "temperature": 1.0}),
+    ],
+)
+def test_a_padded_batch_gives_the_tokens_that_the_formulas_give_for_each_prompt_alone(name, settings):
+    model = local("qwen3", seed=1, sharpness=4.0, dtype=torch.float64)
+    words, steps, seed = look_up(model.tokenizer, "toy", name), 24, 5
+    method = method_of(name, max_new_tokens=steps, **settings)
+    prompts = [[9, words.open, 7], [5, 6], [3, words.open, 4, words.close, words.open, 8]]
+    each = method.soft.draws(method.sampling)
+    answers = generate(model, prompts, method, seed, batch_size=3, keep_steps=True)
+    for index, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
+        uniforms = draws(seed, [index], steps * each)[0].reshape(steps, each).tolist()
+        told = oracle.tell_soft(
+            model.model, prompt, method.soft, method.sampling, uniforms, eos=set(model.eos), think=words.open,
+            close=words.close,
+        )  # fmt: skip
+        assert list(answer.tokens) == told.tokens
+        assert [step.latent for step in answer.trace.steps] == told.latent
+    assert answers[0].trace.latent_steps >= 5 > answers[1].trace.latent_steps
 
 
 def test_a_mixture_of_one_draw_is_chain_of_thought_and_of_three_is_not():
