@@ -27,6 +27,7 @@ from modelprov.forensics.judging.coordinates import (
     with_left,
     with_units,
 )
+from modelprov.forensics.judging.of_sample import of_sample
 from modelprov.forensics.measuring import Beside, Comparison, Options, Restacked, Run, Undone, measure
 from modelprov.forensics.passes import scouted, summed
 from modelprov.forensics.results import VerdictClass
@@ -76,7 +77,8 @@ def compare(
             measured.append((control.label, result.findings))
         run = replace(run, known=tuple(measured), beside=Beside(tuple(candidates), tuple(controls)))
         if given:
-            return replace(_of_blocks(tuple(checkpoints), run), controls=tuple(controls))
+            result = _of_blocks(tuple(checkpoints), run)
+            return _told_of_sample(replace(result, controls=tuple(controls)))
         try:
             result = _at_their_places(tuple(checkpoints), run)
         except CouldNotJudgeError:
@@ -87,7 +89,12 @@ def compare(
         else:
             if options.thorough or options.alignment is not None or leaves_open(result.findings, result.alignment):
                 result = _elsewhere_too(result, _look(checkpoints, controls, run), checkpoints, run)
-    return replace(result, controls=tuple(controls), candidates=tuple(candidates))
+    result = replace(result, controls=tuple(controls), candidates=tuple(candidates))
+    return _told_of_sample(result) if options.sample else result
+
+
+def _told_of_sample(result: Comparison) -> Comparison:
+    return replace(result, findings=of_sample(result.findings, result.alignment))
 
 
 def _in_common_layout(

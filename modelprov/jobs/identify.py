@@ -23,6 +23,7 @@ from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.reach import tell_spent
 from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress
+from modelprov.shares import rough_percent
 
 OTHER_SHAPES = "no tensors of the same names and shapes, or too few places in common"
 
@@ -108,17 +109,19 @@ def identify(
             ("--seed", seed, 0),
         ),
     )
+    share = found.elements / max(1, opened.parameters)
+    summary = found.summary  # in compare's words it carries the share that was read
     return Identified(
         command=line,
         suspect=opened.label,
         location=opened.location,
         library=folder.name,
         entries=len(index.entries) - len(without),
-        share=found.elements / max(1, opened.parameters),
+        share=share,
         seconds=round(time.perf_counter() - started, 3),
         verdict=found.verdict,
         rule=found.rule,
-        summary=found.summary,
+        summary=summary if found.chosen else f"In the {rough_percent(share)} of the weights that were read: {summary}",
         members=() if found.chosen is None else tuple(entries[each].name for each in found.chosen.mixture.members),
         alone=found.chosen is None,
         ranked=_ranked(found, entries),

@@ -66,7 +66,9 @@ def test_a_report_of_before_holds_where_its_numbers_and_its_class_do() -> None:
 
 def test_a_headline_gives_the_share_the_place_and_the_bits_that_are_the_same() -> None:
     line, copy, kin = (SAMPLES[name]() for name in ("on_line", "copy", "same_origin"))
-    assert headline(line).endswith("between Nex-N2 and Qwen3.5 at 0.601, with 9.80 % of their distance beside it")
+    assert headline(line).endswith(
+        "between Nex-N2 and Qwen3.5 at 0.601, with 9.80 % of their distance beside it (0.04 % of it read)"
+    )
     assert headline(copy) == ">99.99 % of Rio-3.5 is a copy of Qwen3.5"
     assert headline(kin) == ">99.99 % of Rio-3.5 shares its origin with Qwen3.5"
     same = kin.overall.model_copy(update={"equal": {"Qwen3.5": 0.9999}})

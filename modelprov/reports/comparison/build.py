@@ -10,6 +10,8 @@ from modelprov.checkpoints.digests import MANIFEST_COVERS, manifest_digest
 from modelprov.checkpoints.inspection import architecture, dtype_elements
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.forensics.compare import Comparison, Options
+from modelprov.forensics.judging.findings import Findings
+from modelprov.forensics.judging.of_sample import read_share
 from modelprov.records import this_machine
 from modelprov.reports.comparison.report import (
     Asked,
@@ -35,7 +37,6 @@ def build_report(
     inputs = [_input(one, role) for one, role in zip(checkpoints, roles, strict=True)]
     inputs += [_input(one, "control") for one in comparison.controls]
     inputs += [_input(one, "candidate") for one in comparison.candidates]
-    read = findings.overall.elements + findings.overall.nonfinite
     return Report(
         command=command,
         mode="sample" if comparison.options.sample else "full",
@@ -52,7 +53,7 @@ def build_report(
         layers=findings.layers,
         cells=findings.cells,
         tensors=findings.tensors,
-        coverage=_coverage(alignment, read, findings.overall.nonfinite),
+        coverage=_coverage(alignment, findings),
         inputs=tuple(inputs),
         environment=ComparisonEnvironment(
             **this_machine(comparison.device, PACKAGES),
@@ -107,7 +108,7 @@ def _input(checkpoint: Checkpoint, role: str) -> Input:
     )
 
 
-def _coverage(alignment: Alignment, read: int, nonfinite: int) -> Coverage:
+def _coverage(alignment: Alignment, findings: Findings) -> Coverage:
     """How much was compared, and what was not, by checkpoint and reason."""
     groups: dict[tuple[int, str], list[tuple[str, int]]] = defaultdict(list)
     for item in alignment.unaligned:
@@ -125,12 +126,12 @@ def _coverage(alignment: Alignment, read: int, nonfinite: int) -> Coverage:
     ]
     opened = (f"{checkpoint.label}: {note}" for checkpoint in alignment.checkpoints for note in checkpoint.notes)
     elements = sum(tensor.count for tensor in alignment.tensors)
-    share = alignment.share()
+    nonfinite = findings.overall.nonfinite
     return Coverage(
-        share=share,
-        read_share=min(share, share * read / elements) if elements else 0.0,
+        share=alignment.share(),
+        read_share=read_share(alignment, findings),
         elements=elements,
-        elements_read=read,
+        elements_read=findings.overall.elements + nonfinite,
         nonfinite=nonfinite,
         tensors=len(alignment.tensors),
         guessed=sum(tensor.guessed for tensor in alignment.tensors),

@@ -8,6 +8,7 @@ from modelprov.reports.comparison import words
 from modelprov.reports.comparison.report import Report, UnalignedGroup
 from modelprov.reports.comparison.tables import parents
 from modelprov.reports.document import Fact, Figure, facts
+from modelprov.shares import rough_percent
 
 MIXED = frozenset({VerdictClass.MERGE, VerdictClass.ON_LINE})
 MOST_FIGURES = 4
@@ -38,6 +39,8 @@ def headline(report: Report) -> str:
     same = report.overall.equal.get(verdict.parent or "", 0.0)
     if class_ is VerdictClass.SAME_ORIGIN and same >= MOST_BITS:
         said += f", and {n.at_least(same)} of its bits"
+    if report.mode == "sample":
+        said += f" ({rough_percent(report.coverage.read_share)} of it read)"
     return n.clean(said)
 
 
@@ -98,7 +101,7 @@ def _reproduced(report: Report) -> Figure:
     """The bits that the recipe gives, or the method."""
     recipe, method = report.reproduction, report.method
     if method is None or report.verdict.rule != "method":
-        of = f"of {n.compact(recipe.elements)} by one recipe"
+        of = f"of {n.compact(recipe.elements)} {'read ' if report.mode == 'sample' else ''}by one recipe"
         return Figure("Weights reproduced bit for bit", n.at_least(recipe.bit_equal), of)
     name = "Weights reproduced bit for bit" if method.by_chance is None else "Changed weights that some draw explains"
     return Figure(name, n.at_least(method.bit_equal), f"of {n.compact(method.elements)} by {method.name}")

@@ -16,6 +16,7 @@ from modelprov.forensics.results import VerdictClass
 from modelprov.reports.comparison.report import Input, Report
 from modelprov.reports.evidence.attestation import REPOSITORY
 from modelprov.reports.numbers import coefficient, interval, share
+from modelprov.shares import rough_percent
 
 Kind = Literal["ancestor", "variant"]
 
@@ -55,7 +56,10 @@ def _ancestor(one: Input, report: Report) -> Relative | None:
         if not any(weights):
             return None
         text = " to ".join(f"{weight:.12g}" for weight in dict.fromkeys((weights[0], weights[-1])))
-        words.append(f"{text} by the recipe that reproduces every bit")
+        bits = "every bit"
+        if report.mode == "sample":
+            bits = f"every bit read, in {rough_percent(report.coverage.read_share)} of the weights"
+        words.append(f"{text} by the recipe that reproduces {bits}")
         properties += [
             ("modelprov:weight", text),
             ("modelprov:recipe", made.recipe or ""),

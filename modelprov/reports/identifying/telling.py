@@ -7,6 +7,7 @@ from modelprov.forensics.identify.results import Identified, Proposal, Ranked
 from modelprov.reports import numbers as n
 from modelprov.reports.comparison.words import VERDICTS
 from modelprov.reports.document import Block, Bullets, Column, Document, Grid, Heading, Table, Text, make_table
+from modelprov.shares import rough_percent
 
 SHOWN, SHOWN_FIRST = 12, 5
 LIMITS = (
@@ -62,6 +63,10 @@ def _nearest(found: Identified, shown: int) -> tuple[Block, ...]:
 
 
 def _headline(found: Identified) -> str:
+    return f"{_said(found)} ({rough_percent(found.share)} of it read)"
+
+
+def _said(found: Identified) -> str:
     if found.alone and str(found.verdict) == "unrelated":
         return f"{n.clean(found.suspect)} is made of none of these"
     parents = " and ".join(map(n.clean, found.members))

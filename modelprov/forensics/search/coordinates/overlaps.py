@@ -22,7 +22,7 @@ from modelprov.forensics.search.coordinates.matrices import Matrices
 KINDS = ("router", "k", "v", "q", "o", "gate", "up", "down")
 EACH, MOST = 16, 64
 """Matrices of a kind, and of all."""
-ELEMENTS, WORK = 1 << 26, 1 << 39
+ELEMENTS, WORK = 1 << 26, 1 << 38
 """Of all of them together: weights that are read, and rows times dimensions times dimensions."""
 BLOCK = 1 << 24  # numbers at a time
 LEAST = 1e-6  # of a row's length that must be left beside the rows before it
