@@ -28,7 +28,6 @@ RESULTS = Path(__file__).parents[1] / "results" / "answering.json"
 PROMPTS, LENGTHS = 2000, range(6, 14)
 COUNTS = (3, 6)
 TEXTS, SAMPLES, EQUAL_SEEDS, TURNS = completing.PROMPTS, completing.SAMPLES, range(8), 2
-ALONE = 25  # tests of each seed's weights against themselves
 TOKENS = (8, completing.TOKENS)
 """Lengths of sampled completions: short ones, and those that the command asks for."""
 LIKE = "answers like"
@@ -134,22 +133,6 @@ def equalities(pool: Pool) -> list[dict[str, Any]]:
     return made
 
 
-def false_alarms(pool: Pool) -> list[dict[str, Any]]:
-    """The same weights against themselves, with other draws than those of the table: how honest `equality.LEVEL` is."""
-    counts: dict[int, int] = dict.fromkeys(TOKENS, 0)
-    for seed, turn in itertools.product(EQUAL_SEEDS, range(ALONE)):
-        first, second = sampled(pool, [f"tune {seed} on 1"] * 2, 10_000 + 100 * seed + turn)
-        for tokens in TOKENS:
-            p = equality.tested(_begun(first, tokens), _begun(second, tokens), turn)[1]
-            counts[tokens] += p <= equality.LEVEL
-    tests = len(EQUAL_SEEDS) * ALONE
-    return [
-        {"served": "the same weights, more often", "tokens": tokens, "tests": tests, "another": seen,
-         "low": round(wilson(seen, tests).low, 4), "high": round(wilson(seen, tests).high, 4)}
-        for tokens, seen in counts.items()
-    ]  # fmt: skip
-
-
 def _begun(said: list[list[str]], tokens: int) -> list[list[str]]:
     return [[text[:tokens] for text in texts] for texts in said]
 
@@ -168,7 +151,7 @@ def main() -> None:
     for row in made:
         print(f"{row['controls']} {row['truth']:14} {row['kind']:45} {row['answers like']:4}/{row['trials']:4} "
               f"paired alone {row['by the paired test alone']:4} margins {row['margins']}")  # fmt: skip
-    equal = [*equalities(pool), *false_alarms(pool)]
+    equal = equalities(pool)
     print(*equal, sep="\n")
     if arguments.write:
         told = {

@@ -247,7 +247,7 @@ def test_continuations_without_three_controls_could_not_judge_and_published_weig
                  "--device", "cpu", "--json", "r.json", "--html", "r.html")  # fmt: skip
     assert done.code == 3
     assert "nex: could not judge; it has" in " ".join(done.out.split())
-    assert "rio completes texts as rio does, as far as this test sees" in " ".join(done.out.split())
+    assert "rio completes texts as the published rio does, as far as this test sees" in " ".join(done.out.split())
     assert "no parent could be judged" in done.err
     report = load_probe((tmp_path / "r.json").read_text())
     assert not report.arms

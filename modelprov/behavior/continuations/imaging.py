@@ -55,6 +55,7 @@ class Imaging:
     _heard: list[_Heard] = field(default_factory=list)
     _missing: list[Fitted] = field(default_factory=list)
     _got: list[Got] = field(default_factory=list)
+    _digests: list[str] = field(default_factory=list)
     _way: Way = "completions"
 
     def hear(self, subject: Subject) -> None:
@@ -70,16 +71,22 @@ class Imaging:
         """Hold the server's numbers against one model's head and numbers."""
         if self._served is None:
             raise UsageError("log-probabilities are asked of a server", "Compare weights with modelprov compare.")
-        if any(each.fitted.label == model.label for each in self._heard):
-            return  # published weights that are a parent too
+        if model.digest in self._digests:  # such as published weights that are a parent too
+            if role == "control":
+                same = "it has the same weights as another model here"
+                self._missing.append(Fitted(label=model.label, role=role, unfit=same))
+            return
+        self._digests.append(model.digest)
+        labels = {each.fitted.label for each in self._heard}
+        label = f"{model.label} ({role})" if model.label in labels else model.label
         self.progress.stage(f"{model.label}: holding the server's log-probabilities against it")
         try:
             ids = token_ids(model, self._served.texts, self._way)
         except UsageError as error:
-            self._missing.append(Fitted(label=model.label, role=role, unfit=f"it could not be asked: {error.message}"))
+            self._missing.append(Fitted(label=label, role=role, unfit=f"it could not be asked: {error.message}"))
             return
         kind = Continuer(
-            label=model.label, role="parent" if role == "published" else role,
+            label=label, role="parent" if role == "published" else role,
             tokenizer=vocabulary_digest(model.tokenizer), parameters=int(model.model.num_parameters()),
         )  # fmt: skip
         weight = model.model.get_output_embeddings().weight
@@ -89,7 +96,7 @@ class Imaging:
         got = self._served.of(vocabulary, image.needed(hidden), least)
         self._got.append(got)
         fine, coarse = _both_formats(model, ids)
-        fitted = _numbers(Fitted(label=model.label, role=role, hidden=hidden), got, fine, coarse)
+        fitted = _numbers(Fitted(label=label, role=role, hidden=hidden), got, fine, coarse)
         enough = [place for place, values in enumerate(got.values) if len(values) >= least]
         unfit = _unfit(model, got, enough, least)
         if unfit is not None:
@@ -99,6 +106,10 @@ class Imaging:
         shares = tuple(
             head.outside(values, _array(values)) if len(values) >= least else math.nan for values in got.values
         )
+        if sum(map(math.isfinite, shares)) < image.LEAST_TEXTS:
+            told = fitted.model_copy(update={"unfit": "the served log-probabilities are all alike"})
+            self._heard.append(_Heard(told, kind, (), fine, {}))
+            return
         rounded = _rounded(fine)
         own = [head.outside(values, rounded[place]) for place, values in enumerate(got.values) if place in enough]
         fitted = fitted.model_copy(

@@ -9,7 +9,8 @@ scales a point of the space, so it changes nothing.
 What is left outside the space of the published head, as a share of the spread of the numbers, is at rounding where the
 head is that one; small where the head was trained on, merged or rounded; large where it is another's. A parent is
 
-- "its head" where that share is at most `ROUNDING` times that of its own numbers in bfloat16, whatever the controls;
+- "its head" where that share is at most `ROUNDING` times that of its own numbers in bfloat16, and at most `EXACT`,
+  whatever the controls;
 - "near its head" where at least `CONTROLS` count, p of a sign test over texts against every one of them and of a t-test
   on the logarithms are at most `LEVEL` (Holm), and it is at most `NEAR` times the least of a control's.
 """
@@ -34,6 +35,9 @@ LEAST_SPARE, LEAST_TEXTS = 16, 8
 """With fewer of them beyond the dimensions a text does not count, with fewer texts nothing is judged."""
 ROUNDING = 2.0
 """Times what rounding to bfloat16 leaves outside."""
+EXACT = 0.03
+"""Share outside above which nothing is "its head", however coarse the parent's own numbers are; in benchmarks/answering
+merges leave 0.037 and more, siblings 0.07."""
 NEAR = 0.5
 """Times the least share of a control; in benchmarks/answering strangers stay above 0.9 of it, finetunes and merges
 below 0.18, students of a teacher's answers above 0.55."""
@@ -119,7 +123,7 @@ def judge(
         beyond = parent in paired and max(paired[parent], outlying[parent]) <= LEVEL
         finding: HeadFinding = "no nearer than the controls"
         reason = None
-        if own <= ROUNDING * rounding[parent]:
+        if own <= min(ROUNDING * rounding[parent], EXACT):
             finding = "its head"
         elif parent not in paired:
             finding = "could not judge"

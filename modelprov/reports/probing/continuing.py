@@ -7,7 +7,18 @@ from modelprov.behavior.continuations.judging import ALIKE, CONTROLS, LEVEL, MAR
 from modelprov.behavior.continued import Agreement, Continued, Equality, Judged
 from modelprov.behavior.probing.results import ProbeReport
 from modelprov.reports import numbers as n
-from modelprov.reports.document import EVERYWHERE, Block, Bullets, Column, Grid, Heading, Table, Text, make_table
+from modelprov.reports.document import (
+    EVERYWHERE,
+    Block,
+    Bullets,
+    Column,
+    Fact,
+    Grid,
+    Heading,
+    Table,
+    Text,
+    make_table,
+)
 
 TITLE = "How it goes on after random words"
 HISTORIES = (
@@ -41,6 +52,19 @@ NO_DIFFERENCE = (
     f"No difference found is no proof: in a trained family {TRIED_COMPLETIONS} completions of {TRIED_TOKENS} tokens "
     "did not show rounding to 4 bits, and showed every model that was trained further (docs/probe.md)."
 )
+
+
+READERS = (
+    Fact("If you report on it", "Say what was found and what it is: a model answers like another, or gives numbers "
+         "that fit another's output head. Name the histories that fit, and the controls. Do not write that one model "
+         "is a copy of another: that takes the weights, which modelprov compare reads."),
+    Fact("If you argue about it", "The texts follow from the seed, which stands below with the digests of the weights "
+         "and the command. Anyone with the same files and server can repeat it. Whoever chose the controls decided "
+         "what is unusual: see whether they are of the parent's kind."),
+    Fact("If you build models", "A relation that you do not know of may come from data or from a common ancestor: give "
+         "that ancestor as a parent too, and more controls."),
+)  # fmt: skip
+"""How to take answers beside those of others, where nobody was asked who it is."""
 
 
 def headline(found: Continued, suspect: str) -> str:
@@ -87,9 +111,14 @@ def equality_sentence(report: ProbeReport, suspect: str) -> str:
     if found is None:
         return ""
     numbers = f"{found.samples} completions each of {found.prompts} texts, p {found.p:.2g}"
+    return f"{equality_headline(found, suspect)} ({n.clean(numbers)})."
+
+
+def equality_headline(found: Equality, suspect: str) -> str:
+    """The same in few words; the published model may have the suspect's name."""
     if found.finding == "another distribution":
-        return n.clean(f"{suspect} does not complete texts as {found.published} does here ({numbers}).")
-    return n.clean(f"{suspect} completes texts as {found.published} does, as far as this test sees ({numbers}).")
+        return n.clean(f"{suspect} does not complete texts as the published {found.published} does here")
+    return n.clean(f"{suspect} completes texts as the published {found.published} does, as far as this test sees")
 
 
 def equality_blocks(report: ProbeReport, suspect: str) -> tuple[Block, ...]:
@@ -135,12 +164,12 @@ def _aside(found: Continued) -> list[str]:
 
 def _table(found: Continued) -> Table:
     columns = (
-        Column("model", "model", numeric=False),
-        Column("role", "role", numeric=False, priority=2),
-        Column("same answer", "same"),
-        Column("of", "of", priority=3),
+        Column("Model", "model", numeric=False),
+        Column("Role", "role", numeric=False, priority=2),
+        Column("Same answer", "same"),
+        Column("Of", "of", priority=3),
         Column("95 % interval", "interval", priority=1),
-        Column("kappa", "kappa"),
+        Column("Kappa", "kappa"),
     )
     unfit = {each.label for each in found.models if each.unfit}
     rows = [_row(each, each.label in unfit) for each in found.agreements]

@@ -110,12 +110,12 @@ def _named(fitted: Fitted) -> str:
 
 def _table(found: Imaged) -> Table:
     columns = (
-        Column("model", "model", numeric=False),
-        Column("role", "role", numeric=False, priority=2),
-        Column("outside", "outside"),
-        Column("rounding", "rounding", priority=2),
-        Column("apart", "apart", priority=1),
-        Column("formats", "formats", priority=3),
+        Column("Model", "model", numeric=False),
+        Column("Role", "role", numeric=False, priority=2),
+        Column("Outside", "outside"),
+        Column("Rounding", "rounding", priority=2),
+        Column("Apart", "apart", priority=1),
+        Column("Formats", "formats", priority=3),
     )
     rows = [
         (each.label, f"{each.role}, not counted" if each.unfit else each.role, percent(each.outside),

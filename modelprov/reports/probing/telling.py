@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from modelprov.behavior.probing.results import ProbeReport
 from modelprov.reports import numbers as n
 from modelprov.reports.document import (
@@ -12,6 +14,7 @@ from modelprov.reports.document import (
     Bullets,
     Code,
     Document,
+    Fact,
     Facts,
     Fold,
     Grid,
@@ -26,7 +29,10 @@ from modelprov.reports.probing import words as w
 from modelprov.reports.probing.brief import brief
 from modelprov.reports.probing.plot import share_plot
 
-SHARES = "Greedy answers about name, maker and origin. A name said when stripped comes from the weights."
+SHARES = (
+    "Greedy answers about name, maker and origin. A name said when stripped comes from the weights. Zorb is a "
+    "name that no model has."
+)
 ANSWERS = "The first answer of each kind of question, chosen before anyone had read them."
 NO_PROMPT = "No chat template was found to add a prompt of its own."
 
@@ -64,7 +70,8 @@ def _alone(report: ProbeReport) -> Document:
     said = continuing.sentences(found, label)[: len(found.judged)] if found is not None else []
     shown = imaging.sentences(heads, label)[: len(heads.judged)] if heads is not None else []
     lines = [
-        continuing.headline(found, label) if found is not None else "", equal.rstrip("."),
+        continuing.headline(found, label) if found is not None else "",
+        continuing.equality_headline(report.equality, label) if report.equality is not None else "",
         imaging.headline(heads, label) if heads is not None else "",
     ]  # fmt: skip
     headline = next(filter(None, lines))
@@ -81,7 +88,7 @@ def _alone(report: ProbeReport) -> Document:
             *imaging.blocks(report, label),
             Heading("What else was seen"),
             Bullets(w.findings(report)),
-            Only(WRITTEN, _run(report)),
+            Only(WRITTEN, _run(report, continuing.READERS, ())),
         ),
         about="report on whom a model answers like",
         started=report.environment.started,
@@ -141,12 +148,12 @@ def _answers(report: ProbeReport) -> list[Block]:
     return [Fold(f"{table.caption}, word for word", [Grid(table)]) for table in tables]
 
 
-def _run(report: ProbeReport) -> list[Block]:
+def _run(report: ProbeReport, readers: Sequence[Fact] = w.READERS, terms: Sequence[Fact] = w.TERMS) -> list[Block]:
     """How to read it, and what another run would need."""
     return [
         Heading("How to read it", 3),
-        Facts(w.READERS, terms=True),
-        Only(PAGE, [Heading("Words", 3), Facts(w.TERMS, terms=True)]),
+        Facts(tuple(readers), terms=True),
+        Only(PAGE, [Heading("Words", 3), Facts(tuple(terms), terms=True)]),
         Heading("Models and run"),
         Grid(t.models_table(report), looks="codes"),
         Facts(w.settings_facts(report)),

@@ -124,5 +124,12 @@ def test_numbers_to_two_digits_are_coarser_than_bfloat16_and_accuse_nobody(folde
     assert found.judged[0].finding == "could not judge"
 
 
+def test_numbers_that_are_all_alike_say_nothing(folders, models):
+    with giving_logprobs(folders["parent"], logits_of=lambda _: torch.zeros(len(models["parent"].tokenizer))) as url:
+        found = held(url, (models["parent"], "parent"))
+    assert found.judged[0].finding == "could not judge"
+    assert found.fits[0].outside is None
+
+
 def test_the_models_are_as_they_were(models):
     assert {each.model.dtype for each in models.values()} == {torch.float32}

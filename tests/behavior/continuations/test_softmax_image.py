@@ -79,6 +79,12 @@ def test_what_is_said_of_a_head(suspect, finding):
     assert found(suspect).finding == finding
 
 
+def test_a_parent_whose_own_numbers_are_coarse_has_no_head_that_anything_fits():
+    own = shares(head(30), parent=head(1))
+    (judged,) = image.judge(own, {"parent": 0.9}, {"parent": []}, {})
+    assert judged.finding == "could not judge"
+
+
 def test_its_head_needs_no_controls_and_near_its_head_three():
     assert found(head(1), 0).finding == "its head"
     near = found(head(1) + 0.1 * normal(8, TOKENS, HIDDEN), 2)
