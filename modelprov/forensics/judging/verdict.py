@@ -156,7 +156,7 @@ def by_method() -> Decision:
 
 
 def parent_rounded(parent: int, reason: str) -> Decision:
-    """What the suspect's own few numbers decide, where they are the parent's, rounded (`few_bits.py` says when)."""
+    """What the suspect's few numbers decide, where they are the parent's, rounded (`few_bits.py` says when)."""
     return inconclusive("rounded", reason, parent)
 
 
