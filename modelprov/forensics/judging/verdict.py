@@ -161,7 +161,7 @@ def parent_rounded(parent: int, reason: str) -> Decision:
 
 
 def of_packed_numbers(reason: str, parent: int | None = None) -> Decision:
-    """What remains where numbers that a quantiser rounded do not carry the class (`few_bits.py` and `packed.py` say when)."""
+    """What remains where rounded numbers do not carry the class (`few_bits.py` and `packed.py` say when)."""
     return inconclusive("quantised", reason, parent)
 
 
