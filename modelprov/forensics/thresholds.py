@@ -132,7 +132,6 @@ REPEATED = 2.0  # times chance, that values side by side repeat a significand; o
 SIGNIFICANDS_LEAST = 12  # values side by side, below which few significands are chance
 SIGNIFICANDS_SPREAD = 1.5  # upper quartile of their sizes over the lower one; weights reach 3, numbers near 1 nothing
 QUOTIENT_SHARE = 0.25  # of the rows, in which two columns have the quotient that most have; of weights 0.15
-ONE_QUOTIENT = 0.8  # the same of columns that are copies of each other
 WITHIN_STEPS = 1.0  # root mean square distance from a parent, in steps: rounding by chance 0.41, GPTQ 0.6
 # Fits that say nothing.
 LIKELIHOOD_LEAST = 10  # elements

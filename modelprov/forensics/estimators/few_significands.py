@@ -17,7 +17,6 @@ from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.estimators.code_tables import in_groups
 from modelprov.forensics.thresholds import (
     NEARLY_ALL,
-    ONE_QUOTIENT,
     QUOTIENT_SHARE,
     REPEATED,
     SIGNIFICANDS_LEAST,
@@ -28,6 +27,7 @@ from modelprov.forensics.thresholds import (
 
 WIDTHS = (16, 32, 64)  # of values side by side; groups of quantisers hold whole ones
 LOOKS = (1 << 12, 1 << 16)  # values of a glimpse and of a look
+ALIKE = 8  # rows in which columns that are equal are the same column
 ROWS, LEAST_ROWS = 64, 48  # whose quotients are looked at
 PAIRS, PROBES, OTHERS = 16, 2, 2048  # of columns side by side; columns that are held against so many others
 MATES = 8  # columns that share a probe's scale
@@ -37,6 +37,14 @@ SMALLEST = {10: 2.0**-14}  # F16's smallest normal number by its mantissa bits: 
 
 def few_in_groups(values: Float64, mantissa_bits: int) -> int | None:
     """How many values side by side have few significands, all over the rows float64 [rows, columns]; else None."""
+    found = _width(values, mantissa_bits)
+    if found is None:
+        return None
+    _, own = np.unique(values[:ALIKE], axis=1, return_index=True)  # equal columns repeat all they have
+    return found if own.size == values.shape[1] else _width(values[:, np.sort(own)], mantissa_bits)
+
+
+def _width(values: Float64, mantissa_bits: int) -> int | None:
     for width in WIDTHS:
         groups = in_groups(values, width)
         if groups is not None and all(_few(groups[:: max(1, groups.size // look)], mantissa_bits) for look in LOOKS):
@@ -74,7 +82,7 @@ def one_quotient(values: Float64, mantissa_bits: int) -> bool:
     So do nearly all that stand side by side, or each of a few probes with some of all. Their quotients then are those
     of small whole numbers, and one significand, that of a power of two, stands out.
     """
-    rows = values[:: max(1, len(values) // ROWS)][:ROWS]
+    rows = np.unique(values[:: max(1, len(values) // ROWS)][:ROWS], axis=0)
     columns = rows.shape[1]
     if len(rows) < LEAST_ROWS or columns < 2 * PAIRS:
         return False
@@ -100,15 +108,15 @@ def _logarithms(values: Float64, smallest: float) -> Float64:
 def _stands_out(quotients: Float64, width: float, turns: Sequence[float] = (0.0, 0.5)) -> npt.NDArray[np.bool_]:
     """Of each column of logarithms [rows, pairs]: whether many lie within `width` of each other, powers of two apart.
 
-    Not nearly all: such columns are copies of each other, or of one direction.
+    Quotients within a narrow range are those of columns that are alike, of one direction, or of numbers near 1.
     """
     many = int(QUOTIENT_SHARE * len(quotients))
-    known = np.count_nonzero(np.isfinite(quotients), axis=0)
-    ends = ((known * (1 - ONE_QUOTIENT) / 2).astype(int), (known * (1 + ONE_QUOTIENT) / 2).astype(int))
-    found, spread = np.zeros(known.shape, bool), known >= len(quotients) // 3
+    ordered = np.sort(quotients, axis=0)  # what is not known comes last
+    known = np.count_nonzero(np.isfinite(ordered), axis=0)
+    low, high = (np.take_along_axis(ordered, (known * quarter // 4)[None], axis=0)[0] for quarter in (1, 3))
+    spread = (known >= len(quotients) // 3) & (high - low >= np.log2(SIGNIFICANDS_SPREAD))
+    found = np.zeros(known.shape, bool)
     for turn in turns:  # a circle, cut open at one place and at another
-        circle = np.sort((quotients + turn) % 1.0, axis=0)  # what is not known comes last
+        circle = np.sort((quotients + turn) % 1.0, axis=0)
         found |= ((circle[many:] - circle[:-many]) <= width).any(axis=0)
-        low, high = (np.take_along_axis(circle, end[None].clip(max=len(circle) - 1), axis=0)[0] for end in ends)
-        spread &= high - low > width
     return np.asarray(found & spread)

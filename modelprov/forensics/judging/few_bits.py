@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.types import Packing
 from modelprov.forensics.judging.decision import Decision
+from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.verdict import of_packed_numbers, parent_rounded
-from modelprov.forensics.results import Beyond
+from modelprov.forensics.results import Beyond, VerdictClass
 from modelprov.forensics.thresholds import NEARLY_ALL
 
 UNBOUNDED = (
@@ -23,13 +25,14 @@ NEAR = ("near-one-parent", "near-copy")
 LOOKS_SO = "a copy with its roundings corrected, a near relative, or a mixture with little of another looks like this"
 
 
-def in_few_bits(
-    decision: Decision, packed: tuple[Packing | None, ...], beyond: Beyond | None, labels: Sequence[str]
-) -> Decision:
-    """The decision, or what few numbers leave of it; `packed` and `labels` of all arguments.
+def in_few_bits(decision: Decision, facts: Facts, beyond: Beyond | None, labels: Sequence[str]) -> Decision:
+    """The decision, or what few numbers leave of it; `labels` of all arguments.
 
     Where few steps hide the parents' shares, one parent that has the same numbers everywhere is still named.
     """
+    packing = facts.packed[0] if facts.packed else None
+    if decision.class_ is VerdictClass.ON_LINE and packing is None and beyond is not None and beyond.lattice:
+        return beside_finer(decision, facts, labels)
     hidden = decision.rule == "shared-direction" and beyond is not None and len(beyond.same_steps) == 1
     if decision.rule not in NEAR and not hidden:
         return decision
@@ -40,8 +43,20 @@ def in_few_bits(
             f"in {beyond.lattice} those of {beyond.same_steps[0]} are the same in {beyond.lattice_matrices} of "
             f"{beyond.matrices} matrices read{rest}",
         )
-    open_ = "" if hidden else _why_open(packed[0] if packed else None, beyond, labels, labels[decision.parent or 1])
+    open_ = "" if hidden else _why_open(packing, beyond, labels, labels[decision.parent or 1])
     return of_packed_numbers(open_, decision.parent or 1) if open_ else decision
+
+
+def beside_finer(decision: Decision, facts: Facts, labels: Sequence[str]) -> Decision:
+    """The decision on a suspect of few numbers, but where a parent may have been made around it: in finer numbers."""
+    finer = [each.shows in (DType.F32, DType.F64) for each in facts.precision[1:]]
+    if not any(finer) or (facts.exact and not all(finer)):
+        return decision
+    return of_packed_numbers(
+        f"{labels[finer.index(True) + 1]} holds numbers of float32 precision, which can be made from the suspect "
+        "so that it lies between them; only the bits that a quantiser took would tell",
+        finer.index(True) + 1,
+    )
 
 
 def _why_open(packing: Packing | None, beyond: Beyond | None, labels: Sequence[str], parent: str) -> str:

@@ -148,7 +148,7 @@ def collect(
         )
     whole = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
     beyond = left() if left is not None and kin and not whole else None
-    decision = in_view_of(in_few_bits(decision, facts.packed, beyond, table.labels), beyond, table.labels)
+    decision = in_view_of(in_few_bits(decision, facts, beyond, table.labels), beyond, table.labels)
     verdict = wording.verdict(
         decision, facts, mix, remade, after, table.labels, tuple(_control(label, found) for label, found in controls)
     )

@@ -211,7 +211,7 @@ def histories(decision: Decision, facts: Facts, labels: Sequence[str]) -> tuple[
     if decision.rule == "near-one-parent" and len(labels) == 2:
         fitting = (*fitting[:3], ONE_PARENT, *fitting[4:])
     if decision.rule == "quantised" and len(labels) == 2:
-        fitting = (ONE_PARENT, *fitting[1:])
+        fitting = (*fitting[:1:-1], ONE_PARENT)
     names = {
         "suspect": labels[0],
         "parent": labels[decision.parent or 1],

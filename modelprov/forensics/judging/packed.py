@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.layouts.components import component_of
 from modelprov.checkpoints.types import Checkpoint, Packing, is_decisive
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
-from modelprov.forensics.judging.few_bits import UNBOUNDED
+from modelprov.forensics.judging.few_bits import UNBOUNDED, beside_finer
 from modelprov.forensics.judging.verdict import made_from_it, of_packed_numbers
 from modelprov.forensics.results import LeastSquares, Mixing, VerdictClass
 from modelprov.forensics.sampling.sample import Sample
@@ -118,14 +117,7 @@ def in_view_of_packing(decision: Decision, facts: Facts, labels: Sequence[str]) 
             "the mixture of the parents falls back upon numbers of 16 bits nearer than rounding a mixture puts it, as "
             f"where a parent was made from it before it was quantised to {suspect.format}",
         )
-    finer = [each.shows in (DType.F32, DType.F64) for each in facts.precision[1:]]
-    if any(finer) and (all(finer) or not facts.exact):  # of numbers in 16 bits `before_quantising.py` asks their steps
-        return of_packed_numbers(
-            f"{labels[finer.index(True) + 1]} holds numbers of float32 precision, which can be made from the suspect "
-            "so that it lies between them; only the bits that a quantiser took would tell",
-            finer.index(True) + 1,
-        )
-    return decision
+    return beside_finer(decision, facts, labels)  # of numbers in 16 bits `before_quantising.py` asks their steps
 
 
 def _blurred(facts: Facts, decision: Decision) -> int | None:

@@ -73,7 +73,11 @@ Of a suspect that was decoded from a packed form, whose bits are its quantiser's
 where cells are not known or leave the shares open by more than 0.05, nor where a parent holds numbers of float32
 precision and the other ones do too, or no mixture lies in all cells; of a parent that was, none of the three
     quantised                                                                                 -> inconclusive
-and rule 8 says nothing either where a parent was made from it before it was quantised, as the mixture shows
+Near one parent, few numbers that do not show whose they are, packed or unpacked again (`few_bits.py`), leave neither
+rule 9 nor near-copy
+    quantised                                                                                 -> inconclusive
+(`rounded` where they are the parent's, to the nearest).
+And rule 8 says nothing where a parent was made from it before it was quantised, as the mixture shows
 (`before_quantising.py`)
     extrapolated                                                                              -> inconclusive
 
@@ -155,12 +159,12 @@ def by_method() -> Decision:
 
 
 def parent_rounded(parent: int, reason: str) -> Decision:
-    """What the suspect's own few numbers decide, where they are the parent's, rounded (`beyond.py` says when)."""
+    """What the suspect's few numbers decide, where they are the parent's, rounded (`few_bits.py` says when)."""
     return inconclusive("rounded", reason, parent)
 
 
 def of_packed_numbers(reason: str, parent: int | None = None) -> Decision:
-    """What remains where numbers that a quantiser rounded do not carry the class (`packed.py` says when)."""
+    """What remains where rounded numbers do not carry the class (`few_bits.py` and `packed.py` say when)."""
     return inconclusive("quantised", reason, parent)
 
 

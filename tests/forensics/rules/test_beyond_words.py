@@ -8,6 +8,7 @@ import pytest
 
 from modelprov.forensics.judging.beyond import describe_beyond
 from modelprov.forensics.judging.decision import Decision
+from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.few_bits import in_few_bits
 from modelprov.forensics.results import Beyond, VerdictClass
 from modelprov.forensics.search.beyond import Beyond as Measured
@@ -84,7 +85,7 @@ def test_a_rounded_copy_may_keep_kinds_of_matrices_as_they_were(
     found = describe_beyond(Measured(matrices, {}), [], [], ["base"])
     assert found.as_stored == stored
     near = Decision(VerdictClass.SAME_ORIGIN, "near-one-parent", parent=1)
-    assert (in_few_bits(near, (), found, ["copy", "base"]).rule == "rounded") is rounded
+    assert (in_few_bits(near, Facts(elements=10_000, parents=1), found, ["copy", "base"]).rule == "rounded") is rounded
 
 
 def test_what_another_parent_kept_does_not_make_a_rounded_copy_whole() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelprov.forensics.judging.decision import inconclusive
+from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.few_bits import in_few_bits
 from modelprov.forensics.results import Beyond
 
@@ -19,5 +20,5 @@ def test_one_parent_with_the_same_steps_everywhere_is_named(
     same_steps: tuple[str, ...], matrices: int, rule: str
 ) -> None:
     beyond = Beyond(matrices=matrices, changed=0, lattice="int4", lattice_matrices=20, same_steps=same_steps)
-    found = in_few_bits(OPEN, (), beyond, ("S", "P1", "P2"))
+    found = in_few_bits(OPEN, Facts(elements=10_000, parents=2), beyond, ("S", "P1", "P2"))
     assert (str(found.class_), found.rule) == ("inconclusive", rule)

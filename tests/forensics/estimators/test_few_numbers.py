@@ -1,0 +1,95 @@
+"""Few numbers of any form are seen in unpacked copies of every kind; nothing that was not rounded has them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelprov.checkpoints.formats.dtypes import DType, store
+from modelprov.forensics.estimators.code_tables import UNEVEN, find_table
+from modelprov.forensics.estimators.few_significands import few_in_groups, one_quotient
+from modelprov.forensics.estimators.lattice import find_lattice
+from tests.unpacking import OWN, uneven
+
+RNG = np.random.default_rng(1128)
+WEIGHTS = store((RNG.standard_normal((128, 256)) * 0.02).astype(np.float32), DType.BF16)
+BOUNDED = ("NF4 nested", "uneven int4", "uneven int8", "uneven int8 row")
+"""Forms whose cells are known where they are found."""
+
+
+def stored(values: np.ndarray, dtype: DType) -> np.ndarray:
+    return store(np.asarray(values, np.float32), dtype).astype(np.float64)
+
+
+@pytest.mark.parametrize("dtype", [DType.BF16, DType.F16, DType.F32])
+@pytest.mark.parametrize("form", OWN)
+def test_an_unpacked_copy_has_few_numbers_and_its_own_weights_in_known_cells(form: str, dtype: DType) -> None:
+    found = find_lattice(stored(OWN[form](WEIGHTS), dtype), dtype.mantissa_bits)
+    assert found is not None
+    assert found.known is (form in (*BOUNDED, "int4 drawn"))
+    assert found.share_within(WEIGHTS.astype(np.float64)) > 0.99 or form not in BOUNDED
+    steps = np.linalg.norm(stored(OWN[form](WEIGHTS), dtype) - WEIGHTS) / np.linalg.norm(found.upper - found.lower)
+    assert steps < 0.6
+
+
+def test_roundings_drawn_by_chance_leave_the_cells_and_stay_within_a_step() -> None:
+    found = find_lattice(stored(OWN["int4 drawn"](WEIGHTS), DType.BF16), DType.BF16.mantissa_bits)
+    assert found is not None
+    assert found.share_within(WEIGHTS.astype(np.float64)) < 0.9
+
+
+def test_columns_of_a_group_that_lie_elsewhere_have_a_quotient_in_common() -> None:
+    wide = (np.random.default_rng(3).standard_normal((96, 2048)) * 0.02).astype(np.float32)
+    order = np.random.default_rng(4).permutation(2048)
+    copy = np.empty_like(wide)
+    copy[:, order] = uneven(wide[:, order], 4, 128)
+    assert one_quotient(stored(copy, DType.BF16), DType.BF16.mantissa_bits)
+    assert not one_quotient(stored(wide, DType.BF16), DType.BF16.mantissa_bits)
+
+
+def low_rank(rank: int) -> np.ndarray:
+    return RNG.standard_normal((128, rank)) @ RNG.standard_normal((rank, 256)) * 0.01
+
+
+places = np.arange(128)[:, None] / 10000 ** (np.arange(0, 256, 2) / 256)
+ORDINARY = {
+    "uniform": RNG.uniform(-0.03, 0.03, WEIGHTS.shape),
+    "laplace": RNG.laplace(0, 0.02, WEIGHTS.shape),
+    "heavy tails": RNG.standard_t(2, WEIGHTS.shape) * 0.02,
+    "rows of many sizes": WEIGHTS * np.exp(RNG.normal(0, 2, (128, 1))),
+    "near 1": 1 + RNG.normal(0, 0.01, WEIGHTS.shape),
+    "near 1 and a few far": np.where(RNG.random(WEIGHTS.shape) < 0.05, 9, 1) + RNG.normal(0, 0.004, WEIGHTS.shape),
+    "all positive": np.abs(WEIGHTS),
+    "nine tenths zero": WEIGHTS * (RNG.random(WEIGHTS.shape) < 0.1),
+    "two of four zero": WEIGHTS * (np.arange(256) % 4 < 2),
+    "small ones pruned": np.where(np.abs(WEIGHTS) < 0.015, 0, WEIGHTS),
+    "rows of zeros": WEIGHTS * (RNG.random((128, 1)) < 0.3),
+    "repeated rows": np.repeat(WEIGHTS[:8], 16, axis=0),
+    "equal columns": np.repeat(WEIGHTS[:, :1], 256, axis=1),
+    "paired columns": np.repeat(WEIGHTS[:, :128], 2, axis=1),
+    "one direction": low_rank(1),
+    "two directions": low_rank(2),
+    "three numbers": np.sign(WEIGHTS) * (np.abs(WEIGHTS) > 0.01) * 0.03,
+    "three numbers in rows of many sizes": np.sign(WEIGHTS) * np.exp(RNG.normal(0, 1, (128, 1))),
+    "identity": np.eye(128, 256) + WEIGHTS * 0.01,
+    "places": np.concatenate([np.sin(places), np.cos(places)], axis=1),
+    "tiny in F16": WEIGHTS * 3e-5,
+    "constant": np.full(WEIGHTS.shape, 0.3),
+}
+
+
+@pytest.mark.parametrize("dtype", [DType.BF16, DType.F16, DType.F32])
+@pytest.mark.parametrize("name", ORDINARY)
+def test_weights_that_nobody_rounded_have_many_numbers(name: str, dtype: DType) -> None:
+    values = stored(ORDINARY[name], dtype)
+    assert few_in_groups(values, dtype.mantissa_bits) is None
+    assert not one_quotient(values, dtype.mantissa_bits)
+    assert find_table(values, 2.2 * 2.0 ** -(dtype.mantissa_bits + 1), UNEVEN) is None
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_weights_of_bf16_in_float32_of_which_some_were_changed_have_many_numbers(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    held = stored(rng.standard_normal((128, 256)) * 0.02, DType.BF16)
+    held[rng.random(held.shape) < 0.01] *= 1.0001
+    assert find_lattice(stored(held, DType.F32), DType.F32.mantissa_bits) is None

@@ -1,0 +1,54 @@
+"""Models that were quantised and unpacked again: a copy is no all-clear, a relative no copy, a stranger a stranger."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelprov.demo.writing import Weights
+from modelprov.forensics.compare import Options, compare
+from modelprov.forensics.results import Verdict
+from tests.generated import Size, apply, change, model
+from tests.memory import Silence, checkpoint
+from tests.unpacking import unpacked
+
+RNG = np.random.default_rng(1128)
+BASE = model(RNG, Size(3, 64, 96, 128))
+PARENT, SIBLING = (apply(BASE, change(BASE, RNG, 2e-3, 0.5, 0.3)) for _ in range(2))
+STRANGER = model(RNG, Size(3, 64, 96, 128))
+OPTIONS = Options(threads=1, device="cpu", sample_elements=1 << 14)
+
+
+def judged(suspect: Weights, *parents: Weights) -> Verdict:
+    opened = [checkpoint(f"P{number}" if number else "S", each) for number, each in enumerate((suspect, *parents))]
+    return compare(opened, OPTIONS, Silence()).findings.verdict
+
+
+@pytest.mark.parametrize(
+    ("form", "rule"),
+    [
+        ("NF4", "rounded"), ("uneven int4", "rounded"), ("uneven int8", "quantised"), ("GPTQ", "quantised"),
+        ("AWQ folded", "quantised"), ("int4 drawn", "quantised"), ("int4 offset", "quantised"),
+        ("FP8 block", "quantised"),
+    ],
+)  # fmt: skip
+def test_a_copy_is_no_all_clear(form: str, rule: str) -> None:
+    found = judged(unpacked(PARENT, form), PARENT)
+    assert (str(found.class_), found.rule) == ("inconclusive", rule)
+    assert "P1" in found.summary
+    assert any("sibling" in each.history for each in found.histories)
+
+
+@pytest.mark.parametrize("form", ["NF4", "GPTQ", "AWQ folded"])
+def test_a_sibling_in_four_bits_is_neither_cleared_nor_called_a_copy(form: str) -> None:
+    found = judged(unpacked(SIBLING, form), PARENT)
+    assert (str(found.class_), found.rule) == ("inconclusive", "quantised")
+
+
+def test_a_sibling_further_than_a_step_of_eight_bits_is_still_told_as_one_of_the_same_origin() -> None:
+    assert str(judged(unpacked(SIBLING, "uneven int8"), PARENT).class_) == "same-origin"
+
+
+@pytest.mark.parametrize("form", ["NF4", "AWQ folded"])
+def test_a_stranger_stays_one(form: str) -> None:
+    assert str(judged(unpacked(STRANGER, form), PARENT).class_) == "unrelated"
