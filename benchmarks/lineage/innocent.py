@@ -57,11 +57,11 @@ def _of_kind(rng: Rng, kind: Kind) -> Made:
     return Made(case.models, label_of(kind), case.about)
 
 
-LATER = {"sibling at another rate beside another"}
-"""Kinds that came after version 1 of the set: the next version takes them in."""
+LATER = {"sibling at another rate beside another", "opponent-third"}
+"""Kinds, and themes of kinds, that came after version 1 of the set: the next version takes them in."""
 
 for _kind in KINDS:
-    if _kind.truth in ("negative", "limit") and _kind.theme != "trained" and _kind.name not in LATER:
+    if _kind.truth in ("negative", "limit") and _kind.theme != "trained" and not LATER & {_kind.theme, _kind.name}:
         _group = GROUPS.get(_kind.theme, "frame-ups")
         add(_group, f"{_kind.theme}: {_kind.name}", lambda rng, _, _kind=_kind: _of_kind(rng, _kind), 1, _kind.cases)  # type: ignore[misc]
 

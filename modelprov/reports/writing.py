@@ -99,5 +99,7 @@ def _write_standard_output(text: str) -> None:
         encoding = sys.stdout.encoding or "utf-8"
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads it any more: no fault, and the command knows how to leave
+        raise
     except OSError as error:
         raise _failure("standard output", error) from error

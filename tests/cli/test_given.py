@@ -121,7 +121,7 @@ def test_verbose_says_each_step_with_its_time_on_standard_error(models: Path) ->
     )
     out, err = running.communicate(timeout=100)
     assert json.loads(out)
-    for said in ("step 1: opening checkpoints", "opened rio: ", "computes: processor"):
+    for said in ("step 1 of 7: opening checkpoints", "opened rio: ", "computes: processor"):
         assert f"s  info     {said}" in err
 
 
