@@ -117,13 +117,14 @@ def _commonest(u: Float64, v: Float64, half: Float64, rough: float) -> Factor | 
     if rough < STEPWISE:
         return Factor(value, float(peak.low or 0), float(peak.high or 0))
     spread = 0.0
-    for _ in range(3):
+    for _ in range(3):  # by how narrow each interval is: most cells are wide beside a change
         near = np.abs(v - value * u) <= error
-        squares = float(u[near] @ u[near])
+        close, far = u[near] / error[near], v[near] / error[near]
+        squares = float(close @ close)
         if not squares:
             return None
-        value = float(u[near] @ v[near]) / squares
-        spread = float(np.sqrt(np.mean(np.square(v[near] - value * u[near])) / squares))
+        value = float(close @ far) / squares
+        spread = float(np.sqrt(np.mean(np.square(far - value * close)) / squares))
     reach = max(5 * spread, ROUNDED * abs(value))
     return Factor(value, value - reach, value + reach)
 
