@@ -28,7 +28,7 @@ from modelprov.recipes.methods.steps import FLOAT32, Steps
 FINE = 2.0**-6  # a cell, as a share of the change, up to which a bit tells a few parts in a thousand of the change
 SOME, MANY, ENOUGH = 16, 4096, 20_000  # survivors of a model: that a tensor must have, that are counted in it, in all
 FEW, SORTING = 256, 1024  # with which weights are sorted out, of a tensor and in all
-WITHIN = 0.03  # that an estimated weight may be off
+WITHIN = 0.06  # that an estimated weight may be off
 SCANS = ((2.0**-6, 256), (2.0**-12, 64), (2.0**-16, 64))  # how far E may be off, as a share, and the points tried
 CLOSELY = 3  # weights that are looked at closely
 TYPED = np.unique(np.concatenate([np.arange(1, 401) / 200, np.arange(1, 12) / 12]))  # weights that people type
