@@ -83,7 +83,7 @@ def explained_by(
 ) -> tuple[Vectors, Float64, Float64 | None, Taken] | None:
     """Differences, factors, shares where sums were divided, and who took part; None where no mask explains it."""
     vectors = Vectors.of([whole], base, models)
-    found = [one for place in range(len(models)) if (one := vectors.factor(place)) is not None]
+    found = [one for place in range(len(models)) if (one := vectors.factor(place, closely=True)) is not None]
     if len(found) < len(models):
         return None
     factors = np.array([one.value for one in found])
