@@ -13,15 +13,21 @@ OPEN = ("inconclusive", "same-origin", "on-line")
 
 @kind(40, "negative", *OPEN, never=ACCUSATIONS)
 def part_of_a_training_at_another_rate(rng: Rng) -> Case:
-    """The parent's training at 0.3 to 1.5 of its rate, of a random part of the weights, with 0.5 to 3 % of its own."""
+    """The parent's training at 0.3 to 1.5 of its rate, of a random part of the weights, with 0.1 to 3 % of its own.
+
+    Its own is as large everywhere, or in proportion to each change.
+    """
     parent, base = family(rng, 1, 2e-4)
-    rate, share, noise = float(rng.uniform(0.3, 1.5)), float(rng.uniform(0.2, 0.8)), log_uniform(rng, 5e-3, 3e-2)
+    rate, share, noise = float(rng.uniform(0.3, 1.5)), float(rng.uniform(0.2, 0.8)), log_uniform(rng, 1e-3, 3e-2)
+    alike = rng.random() < 0.5
+    trained: Change = {}
     own = change(base, rng, distance(parent, base) * noise, 0.5, 0.0)
-    trained: Change = {
-        name: np.where(rng.random(values.shape) < share, np.float32(rate) * values + own[name], np.float32(0))
-        for name, values in difference(parent, base).items()
-    }
-    return Case((apply(base, trained), parent, base), f"{rate:.2f} of {share:.2f}, {noise:.4f}")
+    for name, values in difference(parent, base).items():
+        beside = own[name] if alike else rate * noise * values * rng.standard_normal(values.shape)
+        kept = rng.random(values.shape) < share
+        trained[name] = np.where(kept, rate * values + beside, 0).astype(np.float32)
+    about = f"{rate:.2f} of {share:.2f}, {noise:.4f} {'alike' if alike else 'in proportion'}"
+    return Case((apply(base, trained), parent, base), about)
 
 
 @kind(40, "negative", *OPEN, never=ACCUSATIONS)

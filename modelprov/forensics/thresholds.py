@@ -60,6 +60,7 @@ KNOWN = 0.05  # standard error that a weight may have
 SECOND = 0.1  # weight of a second parent that is more than a nearby direction
 TOWARDS = 0.75  # independent changes move half of the elements that way
 MOVED = 500  # elements that tell a direction
+ANOTHERS = 0.1  # of the weights, that hold another parent's number beyond those that hold the nearest one's
 NO_SHARE = 0.02  # weight of a parent below which no share of it is said to be there
 ASTRAY = 0.55  # of what differs from the nearest parent, moved towards another: more is a share of some kind
 # Mixed or picked.
@@ -70,7 +71,8 @@ SHORT = 12  # mantissa bits up to which a border is wider than the merging progr
 ROOM = 1.5  # cells between the outermost parents from which another number lies between them
 # Random masks (DARE, DELLA).
 MASKED = 0.97  # of the changed elements that tell, explained by some mask; a part of a run at other sizes reaches 0.93
-STEPPED = 0.995  # the same with room for rounded steps, in which a run with 0.5 % of its own fits too
+REMADE = 0.99  # of the survivors whose bits tell, come out as a known program rounds them; 0.1 % of own training: 0.82
+SURVIVORS = 200  # of a model, fine enough for their bits to tell, without which nothing is claimed
 SHUFFLED = 0.2  # what a mask explains after shuffling; changes of few sizes, as of sign steps, reach 0.27 to 0.49
 STEADY = 0.9  # share of the tensors in which weight and kept share are those of all, to six standard errors
 ENLARGED = 0.003  # that a factor must be away from 1, at which whoever picks elements leaves the parents' numbers

@@ -176,6 +176,13 @@ FITTING: Final = MappingProxyType({
         History(history="{suspect} was trained from one of them, and another was made from {suspect}, or trained on "
                 "from it, in such weights as the method drops", settled_by=DATES),
     ),
+    "thinned": (
+        History(history="a merge of random masks (DARE, DELLA), by a program that rounds otherwise, or trained later",
+                settled_by="the program, run with another seed; the checkpoint as it was before that training"),
+        History(history="a random part of the weights was trained, on a parent's data at another learning rate",
+                settled_by=LOGS),
+        History(history="a parent was made from {suspect} by training on", settled_by=DATES),
+    ),
     "ties": (
         History(history="each weight was picked from one parent or another", settled_by=RECIPE),
         History(history="a sibling of a parent: the same data and order, at a fraction of the learning rate",

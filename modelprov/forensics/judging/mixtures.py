@@ -9,6 +9,7 @@ from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.thresholds import (
+    ANOTHERS,
     BEYOND,
     COMPLETE,
     DISTINCT,
@@ -38,7 +39,19 @@ PARTS = (
 
 
 def near(facts: Facts, parent: int) -> Decision:
-    """Near one parent: of the same origin, unless all that differs is of the size and kind of rounding."""
+    """Near one parent: of the same origin, unless all that differs is of the size and kind of rounding.
+
+    Nor where it holds another parent's numbers far oftener: a share of a change that is enlarged as much is, on the
+    mean, the whole change.
+    """
+    others = [share for number, share in enumerate(facts.equal, 1) if number != parent]
+    if others and max(others) - facts.equal[parent - 1] > ANOTHERS:
+        return inconclusive(
+            "thinned",
+            f"{max(others):.0%} of its numbers are another parent's and {facts.equal[parent - 1]:.0%} those of the one "
+            "it is near, as where a share of a change was kept and enlarged (DARE, DELLA), or part was trained on",
+            parent,
+        )
     if facts.proportional is not None:
         more, change = facts.proportional
         if more <= PROPORTIONAL and change <= ROUNDING_SIZED:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from modelprov.forensics.judging.decision import Decision
+from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.found_recipe import formats
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.verdict import by_method
 from modelprov.forensics.results import Evidence, NamedMethod, Verdict, VerdictClass
-from modelprov.forensics.thresholds import CENTRED, DISTINCT, MISSED, REPRODUCED, SHUFFLED
+from modelprov.forensics.thresholds import CENTRED, DISTINCT, MISSED, REPRODUCED, SHUFFLED, SURVIVORS
 from modelprov.recipes.recipe import Extension, Recipe, SourceModel
 from modelprov.shares import floor_percent
 
@@ -63,7 +63,8 @@ def open_to_methods(decision: Decision, parents: int) -> bool:
 def claimed(found: FoundMethod | None) -> bool:
     """Whether the bits are enough to say so."""
     if found is not None and found.by_chance is not None:  # what a mask explains was held to a share in the search
-        return found.distinct >= DISTINCT and found.by_chance <= SHUFFLED
+        computed = found.remade is not None and found.remade.computed
+        return computed and found.distinct >= DISTINCT and found.by_chance <= SHUFFLED
     return (
         found is not None
         and found.bits.share >= REPRODUCED
@@ -74,8 +75,11 @@ def claimed(found: FoundMethod | None) -> bool:
 
 
 def claim(found: FoundMethod | None, given: Iterable[int]) -> FoundMethod | None:
-    """The method where it may be claimed: it was tried on more than the tensors `given`, whose bits a recipe gives."""
-    if found is None or not claimed(found):
+    """The method where it may be claimed: it was tried on more than the tensors `given`, whose bits a recipe gives.
+
+    One of random masks comes too where it may not, as it leaves open what else would be said.
+    """
+    if found is None or not (claimed(found) or found.by_chance is not None):
         return None
     return None if found.rows and set(found.rows) <= set(map(int, given)) else found
 
@@ -155,10 +159,31 @@ def _recipe(found: FoundMethod, table: Table, locations: Sequence[str]) -> Recip
 
 
 def decision_of(decision: Decision, found: FoundMethod | None) -> Decision:
-    """A merge by rule `method` where the claim holds and no parent was made for it, else what was decided before."""
-    if found is None or not claimed(found):
+    """A merge by rule `method` where the claim holds and no parent was made for it, else what was decided before.
+
+    What looks like a random choice, and is not computed by a known program to the bit, is open.
+    """
+    if found is None:
         return decision
-    return _carried_on(found) or by_method()
+    if claimed(found):
+        return _carried_on(found) or by_method()
+    if found.by_chance is None or decision.class_ not in (VerdictClass.SAME_ORIGIN, VerdictClass.INCONCLUSIVE):
+        return decision
+    return inconclusive("thinned", _looks_thinned(found), decision.parent)
+
+
+def _looks_thinned(found: FoundMethod) -> str:
+    """Why no method is named for what looks like one of random masks."""
+    said = f"{floor_percent(found.bits.share)} of the changes that can tell are a parent's at another size or none, as "
+    said += "where chance kept a share (DARE, DELLA) and where training moved a random part of the weights"
+    if found.remade is None or found.remade.told < SURVIVORS:
+        return f"{said}; too few are fine enough for their bits to tell which"
+    if not found.remade.computed:
+        return (
+            f"{said}; {floor_percent(found.remade.share)} of {found.remade.told:,} fine enough to tell hold bits of "
+            "a known program, of such a merge nearly all would"
+        )
+    return f"{said}; they are of so few sizes that any choice explains many"
 
 
 def _carried_on(found: FoundMethod) -> Decision | None:

@@ -43,7 +43,7 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     other-child again   another argument lies between the suspect and a third                 -> inconclusive
     method              what no weighted sum explains, after rules 7 to 10: a merge method, computed again in whole
                         tensors, gives the bits as rule 6 asks for (`named_method.py`), or, where its masks are random,
-                        the survivors are what some mask makes of them, and no parent was made for it (else
+                        the survivors hold a known program's bits (else thinned), and no parent was made for it (else
                         extrapolated) nor could have been: 200 elements at least are mixtures of two parents, and no
                         parent's number (else picked); or every layer is a parent's, and one is there
                         as two related parents have it (`stacked.py`)                         -> merge
@@ -58,6 +58,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
 9.  near-one-parent     one parent has 0.9 to 1.5 of the weight, known to 0.05                -> same-origin
     near-copy           the same, but all that differs is of the size of rounding, and follows the weights' own size
                         as rounding, scaling and noise do                                     -> inconclusive
+    thinned             the same, but it holds another parent's numbers far oftener; or it looks as random masks leave
+                        it, and its bits are not a known program's (`named_method.py`)        -> inconclusive
     two-directions      the same, but a second one has at least 0.1, or three quarters of what differs from the first
                         moved towards the second, or most of a component by itself is its     -> inconclusive
 10. shared-direction    anything else                                                         -> inconclusive

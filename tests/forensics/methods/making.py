@@ -12,6 +12,7 @@ from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.demo.writing import Weights
 from modelprov.forensics.search.methods.find import FoundMethod, find
+from modelprov.forensics.search.methods.random_masks import Thinned, thinned
 from modelprov.forensics.search.methods.whole import Wholes
 from modelprov.recipes.gradients import resolve
 from modelprov.recipes.methods import METHODS, Inputs
@@ -69,6 +70,14 @@ def search(suspect: Weights, *parents: Weights) -> FoundMethod | None:
     labels = ("S", *(f"P{number}" for number in range(1, len(parents) + 1)))
     opened = [checkpoint(label, weights) for label, weights in zip(labels, (suspect, *parents), strict=True)]
     return find(Wholes(align(opened), 0, 512 << 20))
+
+
+def thinned_by(*models: Weights) -> Thinned | None:
+    """What the search for random masks alone finds, the base last."""
+    opened = [checkpoint(f"model {number}", one) for number, one in enumerate(models)]
+    wholes = Wholes(align(opened), 0, 512 << 20)
+    loaded = [whole for row in wholes.decisive if (whole := wholes.load(row)) is not None]
+    return thinned(lambda: iter(loaded), loaded[0])
 
 
 def negatives(seed: int = 3) -> list[tuple[str, Callable[[], Weights]]]:

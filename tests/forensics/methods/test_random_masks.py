@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelprov.checkpoints.formats.dtypes import DType, store
-from modelprov.checkpoints.layouts.alignment import align
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
-from modelprov.forensics.search.methods.random_masks import Thinned, thinned
-from modelprov.forensics.search.methods.whole import Wholes
-from tests.forensics.methods.making import family, merged, search
-from tests.memory import checkpoint, judge
+from tests.forensics.methods.making import family, merged, search, thinned_by
+from tests.memory import judge
 
 
 @pytest.mark.parametrize("dtype", [DType.BF16, DType.F32])
@@ -86,18 +83,6 @@ def test_a_random_choice_between_parents_a_few_steps_apart_is_named(
     assert (found.method, found.weights, found.densities) == ("dare_linear", (weight,), (density,))
 
 
-def test_a_random_part_of_a_training_with_little_of_its_own_is_no_dare() -> None:
-    """The room that rounded steps are given has 0.5 % of another training in it, one rounding has not."""
-    first, _, base = family()
-    rng = np.random.default_rng(3)
-    suspect: Weights = {}
-    for name, (values, dtype) in first.items():
-        trained = 1.4 * (values - base[name][0]) * (1 + 0.007 * rng.standard_normal(values.shape))
-        kept = np.where(rng.random(values.shape) < 0.5, trained, 0)
-        suspect[name] = store((base[name][0] + kept).astype(np.float32), dtype), dtype
-    assert thinned_by(suspect, first, base) is None
-
-
 def test_siblings_by_sign_steps_are_no_dare() -> None:
     """Changes of one size and none: shuffled, they are explained nearly as well."""
     _, _, base = family(DType.F32)
@@ -110,11 +95,3 @@ def test_siblings_by_sign_steps_are_no_dare() -> None:
         suspect[name] = (values + 0.5e-4 * own.sum(axis=0)).astype(np.float32), dtype
     found = judge(suspect, first, base)
     assert found.verdict.rule != "method"
-
-
-def thinned_by(*models: Weights) -> Thinned | None:
-    """What the search for random masks alone finds, the base last."""
-    opened = [checkpoint(f"model {number}", one) for number, one in enumerate(models)]
-    wholes = Wholes(align(opened), 0, 512 << 20)
-    loaded = [whole for row in wholes.decisive if (whole := wholes.load(row)) is not None]
-    return thinned(lambda: iter(loaded), loaded[0])

@@ -146,6 +146,13 @@ def test_one_parent_is_near_from_nine_tenths_to_one_and_a_half() -> None:
         assert outcome(SIBLING, weights=(weight, 0.0)) == expected
 
 
+def test_nothing_is_near_a_parent_whose_numbers_it_holds_far_less_often_than_anothers() -> None:
+    most = thresholds.ANOTHERS
+    assert outcome(SIBLING, equal=(0.5 + most, 0.5)) == NEAR_RULE
+    assert outcome(SIBLING, equal=(above(above(0.5 + most)), 0.5)) == (INCONCLUSIVE, "thinned")
+    assert outcome(SIBLING, equal=(0.1, 0.9)) == NEAR_RULE
+
+
 def test_a_second_direction_begins_at_its_weight_or_at_its_share() -> None:
     second, towards = thresholds.SECOND, thresholds.TOWARDS
     two = (INCONCLUSIVE, "two-directions")

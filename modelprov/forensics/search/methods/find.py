@@ -17,6 +17,7 @@ from modelprov.forensics.search.methods import arcs, graded, means, swaps, voted
 from modelprov.forensics.search.methods.middles import Middle, of_masks, of_method
 from modelprov.forensics.search.methods.random_masks import thinned
 from modelprov.forensics.search.methods.remake import Bits, Made, bits, total
+from modelprov.forensics.search.methods.survivors import Remade
 from modelprov.forensics.search.methods.whole import THIN, Whole, Wholes
 from modelprov.forensics.thresholds import MISSED, MISSED_FEW, REPRODUCED
 from modelprov.recipes.methods.interface import PRESETS as PROGRAMS
@@ -37,7 +38,8 @@ class FoundMethod:
     and the like) `small_whole` come out to the last bit. `middles` say, of each parent that takes part, where the
     unrounded result lies in the suspect's cells. Of a random method the mask is unknown: `bits` count the changed
     elements that tell who took part, and those that are what some mask makes of them; `by_chance` is the share of those
-    after shuffling. `rows` are the decisive tensors of the alignment that were chosen, empty for such a method.
+    after shuffling, and `remade` are the survivors computed again. `rows` are the decisive tensors of the alignment
+    that were chosen, empty for such a method.
     """
 
     made: Made
@@ -47,6 +49,7 @@ class FoundMethod:
     distinct: int
     others: tuple[Made, ...] = ()
     by_chance: float | None = None
+    remade: Remade | None = None
     small: int = 0
     small_whole: int = 0
     middles: tuple[Middle, ...] = ()
@@ -118,7 +121,10 @@ def _of_chance(wholes: Wholes, first: Whole) -> FoundMethod | None:
     made = Made(found.method, found.models, found.base, tuple(each))
     seen = Bits(found.told, found.explained, found.told)
     middles = of_masks(made, lambda: (whole.thinned(THIN) for whole in _loaded(wholes, wholes.decisive)), SEED)
-    return FoundMethod(made, seen, found.tensors, found.tensors, found.told, by_chance=found.shuffled, middles=middles)
+    return FoundMethod(
+        made, seen, found.tensors, found.tensors, found.told, by_chance=found.shuffled, remade=found.remade,
+        middles=middles,
+    )  # fmt: skip
 
 
 def _proposed(wholes: Wholes, looks: Sequence[Whole], first: Whole) -> Iterator[Made]:

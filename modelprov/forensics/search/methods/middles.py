@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import DType, Float64, round_to, rounding_cell
 from modelprov.forensics.estimators.centring import FINER, Line, nearer
-from modelprov.forensics.search.methods.random_masks import unmasked
+from modelprov.forensics.search.methods.masked import unmasked
 from modelprov.forensics.search.methods.remake import Made
 from modelprov.forensics.search.methods.subsets import Mask
 from modelprov.forensics.search.methods.whole import Whole

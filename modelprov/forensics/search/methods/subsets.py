@@ -84,10 +84,13 @@ class Vectors:
         found: Mask = np.abs(self.value) <= self.half
         return found
 
-    def factor(self, model: int) -> Factor | None:
-        """The commonest v / u of a model beside 0, from elements long enough to tell; None where there are too few."""
+    def factor(self, model: int, closely: bool = False) -> Factor | None:
+        """The commonest v / u of a model beside 0, from elements long enough to tell; None where there are too few.
+
+        `closely`: elements count by how narrow their cells are.
+        """
         usable = self.clear[model] & ~self.zero
-        return _commonest(self.models[model, usable], self.value[usable], self.half[usable], self.rough)
+        return _commonest(self.models[model, usable], self.value[usable], self.half[usable], self.rough, closely)
 
     def shares(self, first: int, second: int, scale: float) -> Factor | None:
         """The share p at which v = scale (p u_1 + (1 - p) u_2) most often, where both are long, all others opposed."""
@@ -103,7 +106,7 @@ class Vectors:
         return _commonest(u[told], v[told], part.half[told], self.rough)
 
 
-def _commonest(u: Float64, v: Float64, half: Float64, rough: float) -> Factor | None:
+def _commonest(u: Float64, v: Float64, half: Float64, rough: float, closely: bool = False) -> Factor | None:
     """The commonest v / u: the peak of the intervals, and, where single steps were rounded, least squares about it."""
     error = half + rough * np.abs(v)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -117,13 +120,15 @@ def _commonest(u: Float64, v: Float64, half: Float64, rough: float) -> Factor | 
     if rough < STEPWISE:
         return Factor(value, float(peak.low or 0), float(peak.high or 0))
     spread = 0.0
+    scale = error if closely else np.ones_like(error)
     for _ in range(3):
         near = np.abs(v - value * u) <= error
-        squares = float(u[near] @ u[near])
+        own, whole = u[near] / scale[near], v[near] / scale[near]
+        squares = float(own @ own)
         if not squares:
             return None
-        value = float(u[near] @ v[near]) / squares
-        spread = float(np.sqrt(np.mean(np.square(v[near] - value * u[near])) / squares))
+        value = float(own @ whole) / squares
+        spread = float(np.sqrt(np.mean(np.square(whole - value * own)) / squares))
     reach = max(5 * spread, ROUNDED * abs(value))
     return Factor(value, value - reach, value + reach)
 
