@@ -19,6 +19,7 @@ from benchmarks.cases import (  # noqa: I001  (the order of the table)
     opponent,
     opponent_again,
     opponent_third,
+    opponent_fourth,
     limits,
 )
 
@@ -36,6 +37,7 @@ __all__ = [
     "methods",
     "opponent",
     "opponent_again",
+    "opponent_fourth",
     "opponent_third",
     "precision",
     "reversals",

@@ -135,6 +135,7 @@ SIGNIFICANDS_LEAST = 12  # values side by side, below which few significands are
 SIGNIFICANDS_SPREAD = 1.5  # upper quartile of their sizes over the lower one; weights reach 3, numbers near 1 nothing
 QUOTIENT_SHARE = 0.25  # of the rows, in which two columns have the quotient that most have; of weights 0.15
 WITHIN_STEPS = 1.0  # root mean square distance from a parent, in steps: rounding by chance 0.41, GPTQ 0.6
+BLURRED = 3.0  # standard errors of a quantised parent's share beside a nearer one; siblings reach 1.9
 # Fits that say nothing.
 LIKELIHOOD_LEAST = 10  # elements
 JACKKNIFE_LEAST = 8  # blocks

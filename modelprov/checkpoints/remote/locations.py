@@ -15,7 +15,7 @@ HUB_HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 ADDRESS = re.compile(r"(?:https?|s3a?|gs|az|azure|abfss?)://", re.IGNORECASE)
-SECOND = re.compile(r"\+(?=[A-Za-z][A-Za-z0-9.-]*://)")
+SECOND = re.compile(r"\s*\+\s*(?=[A-Za-z][A-Za-z0-9.-]*://)")
 """Where a second address begins, that of an adapter on the first (`hf://org/base+hf://org/adapter`)."""
 BUCKETS = frozenset({"s3", "s3a", "gs", "az", "azure", "abfs", "abfss"})
 OTHER_KINDS = frozenset({"datasets", "spaces", "buckets", "kernels", "docs", "blog", "collections", "papers"})

@@ -104,7 +104,7 @@ class Facts:
     elements, and `bit_equal`, `agreement`, `betweenness` are measured there, as are `missed`, elements that the recipe
     does not reproduce, and `distinct`, elements that do not hold a parent's bits (fewest over the parents).
 
-    `weights` by parent (likelihood, else least squares), with the largest standard error `weight_error`;
+    `weights` by parent (likelihood, else least squares), with `weight_errors` and the largest of these `weight_error`;
     `straightness`: minus the cosine of the angle at the suspect, freed of rounding. `spread`: standard deviation of a
     weight over layers or components beyond its own error. `boundary`: nothing beyond rounding was added. `trace`:
     whose rounding it has, where a recipe's is telling (`trace.py`). `whole` by parent: the components of which every
@@ -167,6 +167,7 @@ class Facts:
     betweenness: float | None = None
     weights: tuple[float, ...] | None = None
     weight_error: float | None = None
+    weight_errors: tuple[float, ...] | None = None
     collinearity: float | None = None
     straightness: float | None = None
     spread: float | None = None

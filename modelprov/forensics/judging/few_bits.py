@@ -36,7 +36,7 @@ def in_few_bits(decision: Decision, facts: Facts, beyond: Beyond | None, labels:
     hidden = decision.rule == "shared-direction" and beyond is not None and len(beyond.same_steps) == 1
     if decision.rule not in NEAR and not hidden:
         return decision
-    if beyond is not None and beyond.same_steps and _is_whole(beyond):
+    if beyond is not None and beyond.same_steps and _neither(beyond) == 0:
         rest = f", and {beyond.as_stored} others hold its numbers as they are" if beyond.as_stored else ""
         return parent_rounded(
             list(labels).index(beyond.same_steps[0]),
@@ -68,6 +68,12 @@ def _why_open(packing: Packing | None, beyond: Beyond | None, labels: Sequence[s
     where = (
         f"its values are rounded to {beyond.lattice} in {beyond.lattice_matrices} of {beyond.matrices} matrices read"
     )
+    if beyond.same_steps and _is_whole(beyond):
+        return (
+            f"{where}, and those of {' and of '.join(beyond.same_steps)} round to the same; but the values of "
+            f"{_neither(beyond)} others are neither rounded nor its own, which a copy's would be: a near relative, or "
+            "a copy that was trained there, looks like this"
+        )
     if beyond.mixture_same_steps:
         return f"{where}, and those of a mixture of {' and '.join(labels[1:])} round to the same"
     if packing is None and parent in beyond.within_steps:
@@ -77,6 +83,11 @@ def _why_open(packing: Packing | None, beyond: Beyond | None, labels: Sequence[s
     return ""
 
 
+def _neither(beyond: Beyond) -> int:
+    """Matrices that hold no few numbers and are no parent's as they stand."""
+    return beyond.matrices - beyond.lattice_matrices - beyond.as_stored
+
+
 def _is_whole(beyond: Beyond) -> bool:
     """Whether nearly all matrices hold few numbers or are a parent's as they stand."""
-    return beyond.lattice_matrices + beyond.as_stored >= NEARLY_ALL * beyond.matrices
+    return _neither(beyond) <= (1 - NEARLY_ALL) * beyond.matrices

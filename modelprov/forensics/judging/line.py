@@ -16,11 +16,14 @@ def _free(total: Moments) -> tuple[Float64, Float64, float]:
     return gram[1:deltas, 1:deltas], gram[1:deltas, 0], float(gram[0, 0])
 
 
-def weights_of(total: Moments, fits: Fits | None) -> tuple[tuple[float, ...] | None, float | None]:
-    """Weight of every parent, the reference last, by likelihood or else by least squares; the largest error."""
+def weights_of(total: Moments, fits: Fits | None) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    """Weight of every parent, the reference last, by likelihood or else by least squares, and its standard errors.
+
+    The reference's is that of the sum of the others, were they independent: the largest.
+    """
     if fits is not None and fits.likelihood.alphas is not None and fits.likelihood.converged:
         likely, errors = fits.likelihood.alphas, fits.likelihood.standard_errors
-        return (*likely, 1.0 - sum(likely)), float(np.linalg.norm(errors)) if errors else None
+        return (*likely, 1.0 - sum(likely)), (*errors, float(np.linalg.norm(errors))) if errors else None
     if total.n < 3:
         return None, None
     gram, products, square = _free(total)
@@ -28,7 +31,8 @@ def weights_of(total: Moments, fits: Fits | None) -> tuple[tuple[float, ...] | N
     if free is None:
         return None, None
     residual = max(square - float(products @ np.array(free)), 0.0) / max(total.elements, 1)
-    return (*free, 1.0 - sum(free)), float(np.sqrt(residual * np.trace(np.linalg.inv(gram))))
+    each = np.sqrt(residual * np.diag(np.linalg.inv(gram)))
+    return (*free, 1.0 - sum(free)), (*map(float, each), float(np.linalg.norm(each)))
 
 
 def collinearity(total: Moments, fits: Fits | None) -> float | None:

@@ -20,7 +20,7 @@ from modelprov.forensics.results import LeastSquares, Mixing, VerdictClass
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.fits import Exact, Fits
 from modelprov.forensics.search.weighted_sum import distinct
-from modelprov.forensics.thresholds import CERTAIN, KNOWN
+from modelprov.forensics.thresholds import BLURRED, KNOWN
 
 
 def packing_of(checkpoint: Checkpoint) -> Packing | None:
@@ -67,10 +67,11 @@ def with_width(facts: Facts, fits: Fits | None) -> Facts:
     error = float((exact.high - exact.low)[exact.explained].max(initial=0.0)) / 2
     rows, _ = distinct(exact.weights)
     if len(rows) > 1 or not exact.explained.all():
-        return replace(facts, weight_error=error)
+        return replace(facts, weight_error=error, weight_errors=None)
     weights = tuple(map(float, rows[0]))
     inside = any(0 < weight < 1 for weight in weights)
-    return replace(facts, weights=weights, weight_error=error, straightness=1.0 if inside else facts.straightness)
+    straight = 1.0 if inside else facts.straightness
+    return replace(facts, weights=weights, weight_error=error, weight_errors=None, straightness=straight)
 
 
 def _all_agree(exact: Exact | None) -> bool:
@@ -88,7 +89,7 @@ def in_view_of_packing(decision: Decision, facts: Facts, labels: Sequence[str]) 
         assert form is not None
         return of_packed_numbers(
             f"{labels[hidden]} is quantised ({form.format}), and what its rounding added makes its share look smaller "
-            "than it is: a small share that is certain may be a large one",
+            "than it is: a small share beyond its error may be a large one",
             hidden,
         )
     if decision.class_ not in (VerdictClass.MERGE, VerdictClass.ON_LINE):
@@ -121,10 +122,15 @@ def in_view_of_packing(decision: Decision, facts: Facts, labels: Sequence[str]) 
 
 
 def _blurred(facts: Facts, decision: Decision) -> int | None:
-    """A quantised parent, not the nearest one, that has some share for certain: what rounding adds makes it small."""
-    for number, weight in enumerate(facts.weights or (), 1):
+    """A quantised parent, not the nearest one, that has some share beyond its error: what rounding adds makes it small.
+
+    It makes that share's own error small too, so that those of other parents say nothing of it.
+    """
+    weights = facts.weights or ()
+    errors = facts.weight_errors or (facts.weight_error or 0.0,) * len(weights)
+    for number, (weight, error) in enumerate(zip(weights, errors, strict=True), 1):
         packed = facts.packed[number] is not None and number != decision.parent
-        if packed and abs(weight) > CERTAIN * (facts.weight_error or 0.0):
+        if packed and abs(weight) > BLURRED * error:
             return number
     return None
 

@@ -36,7 +36,7 @@ def placed(of: Evidence, decisive: Int64, facts: Facts) -> Facts:
     total, everything = table.rows(decisive), table.moments.total()
     n, elements, nonfinite = total.n, total.elements, total.count(NONFINITE)
     same = held_parents(table, decisive)
-    weights, error = weights_of(total, fits)
+    weights, errors = weights_of(total, fits)
     components = _fitted_components(of)
     correlated = tuple(mean_correlation(table, decisive, 0, parent) for parent in range(1, n))
     return replace(
@@ -56,7 +56,8 @@ def placed(of: Evidence, decisive: Int64, facts: Facts) -> Facts:
         other_exact=_other_exact(total, fits),
         towards=towards(fits, weights),
         weights=weights,
-        weight_error=error,
+        weight_error=None if errors is None else errors[-1],
+        weight_errors=errors,
         collinearity=collinearity(total, fits),
         straightness=straightness(total, fits, weights),
         spread=_spread(of, components),

@@ -30,6 +30,7 @@ def folders(hub: Hub, tmp_path: Path) -> tuple[Path, Path]:
         "hf://org/base+hf://org/adapter",
         "https://huggingface.co/org/base+https://huggingface.co/org/adapter/tree/main",
         "org/base+hf://org/adapter",
+        "org/base + hf://org/adapter",
         "{base}+org/adapter",
         "org/base+{adapter}",
         "hf://org/base+{adapter}",
@@ -55,7 +56,8 @@ def test_what_is_recorded_names_both_commits_and_opens_the_same_again(location: 
     assert opened.label == "adapter"
 
 
-def test_secrets_of_both_addresses_stay_out_of_sight() -> None:
-    told = "https://me:word@host/base?key=a+https://me:word@host/adapter?key=b"
+@pytest.mark.parametrize("plus", ["+", " + ", "+ "])
+def test_secrets_of_both_addresses_stay_out_of_sight(plus: str) -> None:
+    told = f"https://me:word@host/base?key=a{plus}https://me:word@host/adapter?key=b"
     assert shown(told) == "https://host/base+https://host/adapter"
     assert without_secrets(f"P={told}") == "P=https://host/base+https://host/adapter"

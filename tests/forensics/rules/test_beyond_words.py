@@ -70,6 +70,8 @@ def test_nobody_is_said_to_have_trained() -> None:
         (3, 20, 0, 20, True),
         (2, 6, 0, 0, False),  # too few rounded ones
         (5, 5, 4, 5, False),  # and some that are neither
+        (24, 0, 2, 0, False),  # as a near relative that kept its own embeddings
+        (20, 19, 1, 19, False),
         (3, 0, 4, 0, False),
     ],
 )
@@ -85,7 +87,9 @@ def test_a_rounded_copy_may_keep_kinds_of_matrices_as_they_were(
     found = describe_beyond(Measured(matrices, {}), [], [], ["base"])
     assert found.as_stored == stored
     near = Decision(VerdictClass.SAME_ORIGIN, "near-one-parent", parent=1)
-    assert (in_few_bits(near, Facts(elements=10_000, parents=1), found, ["copy", "base"]).rule == "rounded") is rounded
+    decision = in_few_bits(near, Facts(elements=10_000, parents=1), found, ["copy", "base"])
+    assert (decision.rule == "rounded") is rounded
+    assert ("neither rounded nor its own" in (decision.reason or "")) is (0 < apart <= (lattice + kept + apart) / 10)
 
 
 def test_what_another_parent_kept_does_not_make_a_rounded_copy_whole() -> None:

@@ -83,6 +83,17 @@ def test_a_quantised_parent_whose_small_share_is_certain_is_not_cleared_of(share
     assert found.rule == rule
 
 
+@pytest.mark.parametrize(("share", "rule"), [(0.0011, "quantised"), (0.0002, "near-one-parent")])
+def test_what_others_shares_may_err_by_hides_no_share_of_a_quantised_parent(share: float, rule: str) -> None:
+    """A tenth of it, in a merge that is nine tenths the nearest one, beside a third that is in neither."""
+    of = replace(
+        facts(None, None, Q8, None), parents=3, weights=(0.95, share, 0.05 - share), weight_error=0.00104,
+        weight_errors=(0.00103, 0.0001, 0.00104),
+    )  # fmt: skip
+    found = in_view_of_packing(Decision(VerdictClass.SAME_ORIGIN, "near-one-parent", 1), of, [*LABELS, "C"])
+    assert found.rule == rule
+
+
 def test_no_share_is_told_where_nothing_bounds_it() -> None:
     told = Mixing(alpha=0.6, low=0.59, high=0.61, least_squares=LeastSquares(alpha=0.6, collinearity=0.9))
     bare = shown(told, facts(LOOSE, None, None))
