@@ -200,6 +200,8 @@ FITTING: Final = MappingProxyType({
     ),
 })  # fmt: skip
 VECTORS = History(history="of that model, norms or biases alone were trained", settled_by=LOGS)
+UNREAD = History(history="{suspect} was trained from {parent}, in a small part of the weights that was not read",
+                 settled_by="comparing all weights (`--full`)")  # fmt: skip
 ONE_PARENT = History(history="a merge of {parent} with a model that was not named", settled_by=NAMED)
 
 
@@ -208,6 +210,8 @@ def histories(decision: Decision, facts: Facts, labels: Sequence[str]) -> tuple[
     fitting = FITTING.get(decision.rule, ())
     if decision.rule == "identical" and held(decision, facts) < 1:
         fitting = (*fitting, VECTORS)
+    if decision.rule == "identical" and facts.may_differ:
+        fitting = (*fitting, UNREAD)
     if decision.rule == "near-one-parent" and len(labels) == 2:
         fitting = (*fitting[:3], ONE_PARENT, *fitting[4:])
     if decision.rule == "quantised" and len(labels) == 2:

@@ -9,6 +9,7 @@ from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.grounds import grounds, nulls
 from modelprov.forensics.judging.histories import histories
 from modelprov.forensics.judging.roles import Between
+from modelprov.forensics.judging.unread import left_open
 from modelprov.forensics.judging.verdict import held
 from modelprov.forensics.results import AfterMerge, Control, Mixing, Reproduction, Verdict, VerdictClass
 from modelprov.forensics.thresholds import ASTRAY, HALF, NO_SHARE, REPRODUCED
@@ -53,7 +54,7 @@ def _summary(
     parent = labels[decision.parent] if decision.parent else ""
     if kind is VerdictClass.COPY:
         copied = _copied(facts, suspect, labels[0], parent, decision.parent or 1)
-        return f"{copied}{_alike(decision, facts, labels)}{alone}"
+        return f"{copied}{_alike(decision, facts, labels)}{left_open(facts)}{alone}"
     if kind is VerdictClass.MERGE:
         return _merge_summary(decision, facts, mixing, reproduction, [suspect, *labels[1:]])
     if kind is VerdictClass.ON_LINE:
@@ -166,8 +167,9 @@ def _same_bits(decision: Decision, facts: Facts, labels: Sequence[str]) -> str:
     nearest = decision.parent or 1
     share = facts.equal[nearest - 1] if facts.equal else 0.0
     said = f" {floor_percent(share)} of the matrix weights compared are those of {labels[nearest]}, bit for bit."
+    read = " read" if facts.may_differ else ""
     whole = [(names, labels[parent]) for parent, names in enumerate(facts.whole, 1) if names]
-    parts = "".join(f" All bits of its {' and '.join(names)} are those of {label}." for names, label in whole)
+    parts = "".join(f" All bits{read} of its {' and '.join(names)} are those of {label}." for names, label in whole)
     return (said if share >= HALF else "") + parts
 
 
