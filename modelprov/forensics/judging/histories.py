@@ -106,6 +106,14 @@ FITTING: Final = MappingProxyType({
         History(history="{suspect} is a sibling, a finetune or another near relative of {parent}, and what they differ "
                 "in was lost in rounding", settled_by=BEFORE),
     ),
+    "scaled": (
+        History(history="{suspect} was copied from {parent}, and its weights were multiplied", settled_by=DATES),
+        History(history="{parent} was made from {suspect} so", settled_by=DATES),
+        History(history="the one was trained from the other with a decay of its weights, at a learning rate that left "
+                "nothing else", settled_by=LOGS),
+        History(history="{suspect} is a merge of {parent} with a model of zeros, or with another multiple of it",
+                settled_by=RECIPE),
+    ),
     "quantised": (
         History(history="a merge of {parents}, quantised, or with a quantised parent",
                 settled_by=BEFORE + ": a recipe gives every bit of them"),

@@ -104,11 +104,10 @@ def _open(decision: Decision, facts: Facts, labels: Sequence[str], alone: str) -
             f"{parent} rounds to {suspect}, number by number, but was perhaps made from it: {decision.reason}. That is "
             f"no copy and no all-clear.{alone}"
         )
-    if decision.rule == "rounded" and decision.parent:
-        return (
-            f"{suspect} is {parent}, rounded: {decision.reason}. Which of them was made from which is open; that is no "
-            f"all-clear.{alone}"
-        )
+    if decision.rule in ("rounded", "scaled") and decision.parent:
+        times = "times a factor, " if decision.rule == "scaled" else ""
+        open_ = f"Which of them was made from which is open; that is no all-clear.{alone}"
+        return f"{suspect} is {parent}, {times}rounded: {decision.reason}. {open_}"
     if decision.rule == "near-copy" and decision.parent:
         return (
             f"{suspect} is {parent} but for changes of the size of rounding: {decision.reason}. That "
