@@ -14,14 +14,16 @@ from modelprov.checkpoints.layouts.alignment_file import AlignmentFile
 from modelprov.checkpoints.layouts.realignment import Realignment
 from modelprov.checkpoints.plan import Int64, Plan, plan_pass
 from modelprov.checkpoints.types import Alignment, Checkpoint
+from modelprov.errors import BudgetSpentError
 from modelprov.forensics.judging.beyond import describe_beyond
 from modelprov.forensics.judging.coordinates import paired_units
 from modelprov.forensics.judging.findings import Findings, collect
 from modelprov.forensics.judging.packed import packing_of
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.passes import scouted, summed
-from modelprov.forensics.results import Beyond, Coordinates
+from modelprov.forensics.results import Beyond, Coordinates, VerdictClass
 from modelprov.forensics.sampling.blocks import partial
+from modelprov.forensics.sampling.closer import may_differ
 from modelprov.forensics.sums.kernels.interface import Device
 from modelprov.progress import Progress
 from modelprov.records import processors
@@ -70,7 +72,7 @@ class Beside:
 class Run:
     """What every measurement of a run shares; `device` may still be getting ready. `known` are the controls' findings.
 
-    `beside` is None for a control, of which nothing is asked but how it fares.
+    `beside` is None for a control, of which nothing is asked but how it fares. `close`: a sample that looks closer.
     """
 
     options: Options
@@ -80,6 +82,7 @@ class Run:
     known: tuple[tuple[str, Findings], ...] = ()
     beside: Beside | None = None
     before: Callable[[Alignment, Plan], None] | None = None
+    close: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +132,27 @@ class Undone:
 
 
 def measure(checkpoints: tuple[Checkpoint, ...], run: Run, undone: Undone | Restacked | None = None) -> Comparison:
-    """One suspect against the parents: scout, then sweep. `undone` says what these are views of."""
+    """One suspect against the parents; where a sample of it is a copy's, a closer one decides.
+
+    `undone` says what these are views of.
+    """
+    result = _measured(checkpoints, run, undone)
+    if not run.options.sample or partial(checkpoints) or result.findings.verdict.class_ is not VerdictClass.COPY:
+        return result
+    run.progress.stage("looking closer, for a small part that was trained")
+    try:
+        again = _measured(checkpoints, replace(run, close=True), undone)
+    except BudgetSpentError:
+        return result
+    return replace(again, bytes_read=again.bytes_read + result.bytes_read)
+
+
+def _measured(checkpoints: tuple[Checkpoint, ...], run: Run, undone: Undone | Restacked | None) -> Comparison:
+    """One suspect against the parents, once: scout, then sweep."""
     options, progress, beside = run.options, run.progress, run.beside
-    found = scouted(checkpoints, options.sample_elements, options.seed, progress, lambda a, plan: _told(run, a, plan))
+    found = scouted(
+        checkpoints, options.sample_elements, options.seed, progress, lambda a, plan: _told(run, a, plan), run.close
+    )
     alignment, blocks = found.alignment, partial(checkpoints)
     whole = alignment if undone is None else undone.alignment(alignment)
     if not run.device.done():
@@ -155,6 +176,7 @@ def measure(checkpoints: tuple[Checkpoint, ...], run: Run, undone: Undone | Rest
         undone.stack if isinstance(undone, Restacked) else None,
         None if blocks else lambda row, parent: _scale(alignment, options, row, parent),
         tuple(map(packing_of, whole.checkpoints)),
+        may_differ(alignment, found.strata, found.scout) if options.sample else 0.0,
     )  # fmt: skip
     words = (None if run.ledger is None else run.ledger.device) or device.description
     return Comparison(whole, findings, options, f"{words}{CLUSTER if options.engine == 'ray' else ''}", read)

@@ -17,6 +17,7 @@ from modelprov.errors import CouldNotJudgeError, UsageError
 from modelprov.forensics.estimators.precision import effective, suspect_formats
 from modelprov.forensics.preparing import prepare_kernels
 from modelprov.forensics.sampling.blocks import held_plan, partial
+from modelprov.forensics.sampling.closer import closer
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata, load_sample, plan_sample, stratify
 from modelprov.forensics.search.fewer import fewer
@@ -53,11 +54,11 @@ class Scouted:
 
 def scouted(
     checkpoints: tuple[Checkpoint, ...], elements: int, seed: int, progress: Progress,
-    before: Callable[[Alignment, Plan], None] | None = None,
+    before: Callable[[Alignment, Plan], None] | None = None, close: bool = False,
 ) -> Scouted:  # fmt: skip
     """Align, and look at about `elements` elements of each checkpoint; `before` hears of the plan, and may refuse it.
 
-    With fingerprints among them, at the places that all of these hold.
+    With fingerprints among them, at the places that all of these hold; `close`, where a small training hides as well.
 
     Raises `CouldNotJudgeError` where nothing aligns, `UsageError` where two of several parents are the same, and what
     reading raises.
@@ -72,6 +73,8 @@ def scouted(
     strata = stratify(alignment)
     prepare_kernels(progress)
     plan = held_plan(alignment) if partial(checkpoints) else plan_sample(alignment, strata, elements, seed)
+    if close:
+        plan = closer(alignment, plan, elements, seed)
     if before is not None:
         before(alignment, plan)
     progress.stage("scouting: precision and candidate recipes, from a sample")

@@ -21,6 +21,8 @@ HALF, NEARLY_ALL = 0.5, 0.9
 # Close copies.
 PROPORTIONAL = 2.0  # change over size, of small weights as of large ones: noise and scaling give 1, training 5 to 10
 ROUNDING_SIZED = 0.01  # of a weight; one step of bf16 is half of it
+SCALED_ROUNDED = 1.25  # times rounding alone, that a factor may leave in any tensor; copies that were scaled reach 1.1
+SCALED_MOVED = 2.0  # times rounding alone, that the whole is off without a factor
 # Kinship: mean-centred correlation of raw weights.
 UNRELATED, KIN = 0.1, 0.5
 KIN_BY_SIGNS = (

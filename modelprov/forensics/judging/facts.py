@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelprov.checkpoints.types import Packing
 from modelprov.forensics.estimators.precision import Precision
+from modelprov.forensics.estimators.scaled import Scaled
 from modelprov.forensics.judging.roles import Between
 from modelprov.forensics.judging.trace import Trace
 from modelprov.forensics.thresholds import MINIMUM_ELEMENTS
@@ -109,7 +110,9 @@ class Facts:
     weight over layers or components beyond its own error. `boundary`: nothing beyond rounding was added. `trace`:
     whose rounding it has, where a recipe's is telling (`trace.py`). `whole` by parent: the components of which every
     bit is its, where that is not so of every parent; `follows` a parent and a component that is mostly that parent's,
-    though another is the heaviest over all (`components.py`).
+    though another is the heaviest over all (`components.py`). `may_differ`: of a sample, the share of all weights that
+    may differ from a parent's, with 95 % confidence, though nothing that was read does (`sampling/closer.py`).
+    `scaled`: a parent that the suspect is a multiple of, to rounding (`estimators/scaled.py`).
     """
 
     elements: int
@@ -175,3 +178,5 @@ class Facts:
     trace: Trace | None = None
     whole: tuple[tuple[str, ...], ...] = ()
     follows: tuple[int, str] | None = None
+    may_differ: float = 0.0
+    scaled: Scaled | None = None

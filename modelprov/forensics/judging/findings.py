@@ -88,7 +88,7 @@ def collect(
     elsewhere: Callable[[], Resemblance] | None = None, sample: Sample | None = None,
     paired: PairedUnits | None = None, methods: Callable[[Int64], FoundMethod | None] | None = None,
     left: Callable[[], Beyond] | None = None, stack: Stack | None = None, scale: ScaleOf | None = None,
-    packed: tuple[Packing | None, ...] = (),
+    packed: tuple[Packing | None, ...] = (), may_differ: float = 0.0,
 ) -> Findings:  # fmt: skip
     """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before.
 
@@ -100,6 +100,7 @@ def collect(
     is asked where no recipe explains everything. `stack` says which layers the parents are seen as, where other ones
     than those of their own numbers; `scale` is asked then whether a tensor is a parent's times a factor. `packed` is
     how each argument is packed that was decoded when it was read; no method is looked for in what a quantiser left.
+    `may_differ` is the share of a sampled model's weights that may differ where nothing that was read does.
     """
     decisive = np.flatnonzero(table.decisive)
     swept = tied(fits.candidates) if fits else 0
@@ -112,7 +113,7 @@ def collect(
     total = table.rows(decisive)
     parts = _parts(fits, strata, table.tensors, seed)
     evidence = Evidence(table, strata, fits, recipes, parts, seed, compared, sample, bounded(packed, sample))
-    facts = with_width(replace(gather(evidence), paired=paired), fits)
+    facts = with_width(replace(gather(evidence), paired=paired, may_differ=may_differ), fits)
     pieces = None
     if stack is not None or facts.patched:
         pieces = pieces_of(table, stack, None if stack is None else scale)

@@ -106,6 +106,14 @@ FITTING: Final = MappingProxyType({
         History(history="{suspect} is a sibling, a finetune or another near relative of {parent}, and what they differ "
                 "in was lost in rounding", settled_by=BEFORE),
     ),
+    "scaled": (
+        History(history="{suspect} was copied from {parent}, and its weights were multiplied", settled_by=DATES),
+        History(history="{parent} was made from {suspect} so", settled_by=DATES),
+        History(history="the one was trained from the other with a decay of its weights, at a learning rate that left "
+                "nothing else", settled_by=LOGS),
+        History(history="{suspect} is a merge of {parent} with a model of zeros, or with another multiple of it",
+                settled_by=RECIPE),
+    ),
     "quantised": (
         History(history="a merge of {parents}, quantised, or with a quantised parent",
                 settled_by=BEFORE + ": a recipe gives every bit of them"),
@@ -207,6 +215,8 @@ FITTING: Final = MappingProxyType({
     ),
 })  # fmt: skip
 VECTORS = History(history="of that model, norms or biases alone were trained", settled_by=LOGS)
+UNREAD = History(history="{suspect} was trained from {parent}, in a small part of the weights that was not read",
+                 settled_by="comparing all weights (`--full`)")  # fmt: skip
 ONE_PARENT = History(history="a merge of {parent} with a model that was not named", settled_by=NAMED)
 
 
@@ -215,6 +225,8 @@ def histories(decision: Decision, facts: Facts, labels: Sequence[str]) -> tuple[
     fitting = FITTING.get(decision.rule, ())
     if decision.rule == "identical" and held(decision, facts) < 1:
         fitting = (*fitting, VECTORS)
+    if decision.rule == "identical" and facts.may_differ:
+        fitting = (*fitting, UNREAD)
     if decision.rule == "near-one-parent" and len(labels) == 2:
         fitting = (*fitting[:3], ONE_PARENT, *fitting[4:])
     if decision.rule == "quantised" and len(labels) == 2:

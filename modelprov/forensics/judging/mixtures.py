@@ -5,6 +5,7 @@ Pure; looks at facts alone.
 
 from __future__ import annotations
 
+from modelprov.forensics.estimators.scaled import Scaled
 from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.results import VerdictClass
@@ -39,11 +40,13 @@ PARTS = (
 
 
 def near(facts: Facts, parent: int) -> Decision:
-    """Near one parent: of the same origin, unless all that differs is of the size and kind of rounding.
+    """Near one parent: of the same origin, unless all that differs is a factor, or of the size and kind of rounding.
 
     Nor where it holds another parent's numbers far oftener: a share of a change that is enlarged as much is, on the
     mean, the whole change.
     """
+    if facts.scaled is not None:
+        return _multiple(facts.scaled)
     others = [share for number, share in enumerate(facts.equal, 1) if number != parent]
     if others and max(others) - facts.equal[parent - 1] > ANOTHERS:
         return inconclusive(
@@ -108,13 +111,24 @@ def among_parents(facts: Facts) -> Decision:
         return Decision(VerdictClass.MERGE, "partly-exact")
     if exact:
         return Decision(VerdictClass.MERGE, exact)
+    if facts.scaled is not None:
+        return _multiple(facts.scaled)
     if traced(facts):
         return Decision(VerdictClass.ON_LINE, "traced")
     if others and not own:
         return inconclusive("other-child", "another argument lies between the rest", others[0].child)
-    if facts.weights is None:
-        return inconclusive("shared-direction", "the parents cannot be told apart")
     return _by_weights(facts, facts.weights)
+
+
+def _multiple(scaled: Scaled) -> Decision:
+    """Of a parent's multiple: scaling a copy leaves it, and so does decay of the weights without any other training."""
+    low, high = f"{scaled.low:.3f}", f"{scaled.high:.3f}"  # 128 significands of bf16 do not average out further
+    return inconclusive(
+        "scaled",
+        f"times {low if low == high else f'{low} to {high}'} it leaves at most {scaled.left:.2f} times what rounding "
+        f"alone leaves, in each of {scaled.tensors} matrices, and {scaled.moved:.1f} times that without a factor",
+        scaled.parent,
+    )
 
 
 def _picked(facts: Facts) -> bool:
@@ -142,8 +156,10 @@ def exact_rule(facts: Facts) -> str | None:
     return "exact-to-rounding" if facts.exact and agrees and inside else None
 
 
-def _by_weights(facts: Facts, weights: tuple[float, ...]) -> Decision:
+def _by_weights(facts: Facts, weights: tuple[float, ...] | None) -> Decision:
     """Rules 8 to 10: nothing is exact."""
+    if weights is None:
+        return inconclusive("shared-direction", "the parents cannot be told apart")
     heaviest = max(range(len(weights)), key=lambda parent: weights[parent])
     weight = weights[heaviest]
     if weight <= INTERIOR and min(weights) >= -SPREAD and (facts.straightness or 0) >= STRAIGHT:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from modelprov.forensics.estimators import interval
 from modelprov.forensics.estimators.at_their_places import change_by_size, equal_beyond_chance, quadrants
 from modelprov.forensics.estimators.likelihood import Likelihood
+from modelprov.forensics.estimators.scaled import Scaled, scaled
 from modelprov.forensics.judging.components import follows_another, held_whole
 from modelprov.forensics.judging.evidence import Evidence
 from modelprov.forensics.judging.facts import Facts
@@ -72,6 +73,7 @@ class _AtPlaces(TypedDict, total=False):
     signs: tuple[float | None, ...]
     beyond_chance: tuple[float, ...]
     proportional: tuple[float, float] | None
+    scaled: Scaled | None
 
 
 def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: tuple[float, ...] | None) -> _AtPlaces:
@@ -87,7 +89,7 @@ def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: 
         shares = (1.0,) if len(parents) == 1 else weights or (0.0,)
         near = NEAR < max(shares) <= BEYOND
         some = subsample(of.sample, ROLES_ELEMENTS, 0)
-        measured: _AtPlaces = {"signs": quadrants(some, parents)}
+        measured: _AtPlaces = {"signs": quadrants(some, parents), "scaled": None if any(of.packed) else scaled(some)}
         if near:
             measured["proportional"] = change_by_size(of.sample, shares.index(max(shares)))
         return measured

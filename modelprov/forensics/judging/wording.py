@@ -9,6 +9,7 @@ from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.grounds import grounds, nulls
 from modelprov.forensics.judging.histories import histories
 from modelprov.forensics.judging.roles import Between
+from modelprov.forensics.judging.unread import left_open
 from modelprov.forensics.judging.verdict import held
 from modelprov.forensics.results import AfterMerge, Control, Mixing, Reproduction, Verdict, VerdictClass
 from modelprov.forensics.thresholds import ASTRAY, HALF, NO_SHARE, REPRODUCED
@@ -53,7 +54,7 @@ def _summary(
     parent = labels[decision.parent] if decision.parent else ""
     if kind is VerdictClass.COPY:
         copied = _copied(facts, suspect, labels[0], parent, decision.parent or 1)
-        return f"{copied}{_alike(decision, facts, labels)}{alone}"
+        return f"{copied}{_alike(decision, facts, labels)}{left_open(facts)}{alone}"
     if kind is VerdictClass.MERGE:
         return _merge_summary(decision, facts, mixing, reproduction, [suspect, *labels[1:]])
     if kind is VerdictClass.ON_LINE:
@@ -103,11 +104,10 @@ def _open(decision: Decision, facts: Facts, labels: Sequence[str], alone: str) -
             f"{parent} rounds to {suspect}, number by number, but was perhaps made from it: {decision.reason}. That is "
             f"no copy and no all-clear.{alone}"
         )
-    if decision.rule == "rounded" and decision.parent:
-        return (
-            f"{suspect} is {parent}, rounded: {decision.reason}. Which of them was made from which is open; that is no "
-            f"all-clear.{alone}"
-        )
+    if decision.rule in ("rounded", "scaled") and decision.parent:
+        times = "times a factor, " if decision.rule == "scaled" else ""
+        open_ = f"Which of them was made from which is open; that is no all-clear.{alone}"
+        return f"{suspect} is {parent}, {times}rounded: {decision.reason}. {open_}"
     if decision.rule == "near-copy" and decision.parent:
         return (
             f"{suspect} is {parent} but for changes of the size of rounding: {decision.reason}. That "
@@ -166,8 +166,9 @@ def _same_bits(decision: Decision, facts: Facts, labels: Sequence[str]) -> str:
     nearest = decision.parent or 1
     share = facts.equal[nearest - 1] if facts.equal else 0.0
     said = f" {floor_percent(share)} of the matrix weights compared are those of {labels[nearest]}, bit for bit."
+    read = " read" if facts.may_differ else ""
     whole = [(names, labels[parent]) for parent, names in enumerate(facts.whole, 1) if names]
-    parts = "".join(f" All bits of its {' and '.join(names)} are those of {label}." for names, label in whole)
+    parts = "".join(f" All bits{read} of its {' and '.join(names)} are those of {label}." for names, label in whole)
     return (said if share >= HALF else "") + parts
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from benchmarks.cases.decoders import Decoder
 from benchmarks.cases.side_by_side import SHAPE, _family
-from modelprov.demo.writing import as_stored, fill_checkpoint
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.demo.weights import random_weights
+from modelprov.demo.writing import Weights, as_stored, fill_checkpoint
 from modelprov.forensics.compare import Options
+from modelprov.forensics.sampling.closer import largest
 from modelprov.jobs.compare import compare
 from modelprov.jobs.fingerprint import fingerprint
 from modelprov.reports.comparison.sections import headline
@@ -58,3 +65,57 @@ def test_a_sample_of_everything_is_no_sample(elements: int) -> None:
     first, second, _ = _family(np.random.default_rng(1), SHAPE)
     options = Options(threads=1, device="cpu", sample=True, sample_elements=elements)
     assert run((first, second), options=options).findings.verdict.summary.startswith(("S ", "All "))
+
+
+def _large(seed: int) -> tuple[Weights, Weights]:
+    """A model with a vocabulary far larger than a sample, and a copy of it to change."""
+    rng = np.random.default_rng(seed)
+    shape = Decoder(layers=2, hidden=64, width=128, vocabulary=12_000, heads=8, groups=4)
+    parent = random_weights(shape.specs(DType.BF16), rng)
+    return parent, {name: (values.copy(), dtype) for name, (values, dtype) in parent.items()}
+
+
+@pytest.mark.parametrize("first", [3_000, 11_940])
+def test_a_few_trained_rows_of_a_vocabulary_are_no_copy_by_sample_either(first: int) -> None:
+    parent, suspect = _large(3)
+    rows = suspect["model.embed_tokens.weight"][0]
+    rows[first : first + 32] = rows[first + 32 - 1 : first - 1 : -1]
+    options = replace(SAMPLE, sample_elements=1 << 18)
+    assert run((suspect, parent), options=options).findings.verdict.class_ == "same-origin"
+
+
+def test_a_bias_alone_is_found_by_sample() -> None:
+    parent, suspect = _large(4)
+    suspect["model.norm.weight"][0][5] *= 2
+    options = replace(SAMPLE, sample_elements=1 << 18)
+    summary = run((suspect, parent), options=options).findings.verdict.summary
+    assert "only smaller ones, norms, biases or the like differ" in summary
+
+
+def test_a_copy_by_sample_says_how_much_may_differ() -> None:
+    parent, suspect = _large(5)
+    found = run((suspect, parent), options=replace(SAMPLE, sample_elements=1 << 18)).findings
+    assert found.verdict.class_ == "copy"
+    assert 0 < found.facts.may_differ < 0.01
+    assert (
+        f"Up to {rough_percent(found.facts.may_differ)} of the weights may differ all the same" in found.verdict.summary
+    )
+    assert any("a small part of the weights that was not read" in each.history for each in found.verdict.histories)
+    whole = run((suspect, parent)).findings
+    assert whole.facts.may_differ == 0
+    assert "may differ" not in whole.verdict.summary
+
+
+def test_the_limit_of_one_stratum_is_that_of_clopper_and_pearson() -> None:
+    assert largest(np.array([1.0]), np.array([59])) == pytest.approx(1 - 0.05 ** (1 / 59))
+    assert largest(np.array([0.3, 0.7]), np.array([30, 70])) == pytest.approx(1 - 0.05 ** (1 / 100))
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 1), st.integers(1, 40)), min_size=2, max_size=3), st.data())
+def test_no_shares_that_a_sample_would_miss_exceed_the_limit(
+    strata: list[tuple[float, int]], data: st.DataObject
+) -> None:
+    weights, runs = np.array([weight for weight, _ in strata]), np.array([run for _, run in strata])
+    differing = np.array([data.draw(st.floats(0, 0.999)) for _ in strata])
+    if np.prod((1 - differing) ** runs) >= 0.05:
+        assert weights @ differing <= largest(weights, runs) + 1e-9

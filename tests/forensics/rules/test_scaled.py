@@ -1,0 +1,66 @@
+"""A copy whose weights were multiplied is no relative at ease: the factor, and what it leaves, say so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.cases.making import family
+from modelprov.checkpoints.formats.dtypes import DType, store
+from modelprov.demo.writing import Weights
+from modelprov.forensics.estimators.scaled import scaled
+from modelprov.forensics.sampling.sample import Sample, from_formats
+from tests.memory import judge
+
+
+def _times(parent: Weights, factor: float, trained: float = 0.0, seed: int = 1) -> Weights:
+    """The parent's weights times a factor, with noise of `trained` times their spread beside it, rounded anew."""
+    rng = np.random.default_rng(seed)
+
+    def changed(values: np.ndarray) -> np.ndarray:
+        beside = trained * values.std() * rng.standard_normal(values.shape)
+        return (values * np.float32(factor) + beside).astype(np.float32)
+
+    return {name: (store(changed(values), dtype), dtype) for name, (values, dtype) in parent.items()}
+
+
+@pytest.mark.parametrize("factor", [0.98, 1.005, 1.02])
+@pytest.mark.parametrize("parents", [1, 2])
+def test_a_copy_that_was_scaled_is_told_with_its_factor(factor: float, parents: int) -> None:
+    parent, base = family(np.random.default_rng([7, parents]), 1, 2e-4)
+    verdict = judge(_times(parent, factor), *(parent, base)[:parents]).verdict
+    assert (verdict.class_, verdict.rule) == ("inconclusive", "scaled")
+    assert f"S is P1, times a factor, rounded: times {factor:.3f}" in verdict.summary
+    assert any("decay of its weights" in each.history for each in verdict.histories)
+
+
+def test_decay_beside_real_training_is_still_the_same_origin() -> None:
+    parent, base = family(np.random.default_rng(8), 1, 2e-4)
+    verdict = judge(_times(parent, 0.99, 0.05), parent, base).verdict
+    assert verdict.rule != "scaled"
+
+
+def _sample(factor: float, beside: float, dtype: DType = DType.BF16) -> Sample:
+    """Two tensors of 4,000 elements of a parent, and of the same times a factor with `beside` of their spread."""
+    rng = np.random.default_rng(9)
+    parent = store(rng.standard_normal(8_000).astype(np.float32), dtype)
+    suspect = store((parent * factor + beside * rng.standard_normal(8_000)).astype(np.float32), dtype)
+    codes = np.full((2, 8_000), dtype.code, np.uint8)
+    return from_formats(
+        np.stack([suspect, parent]).astype(np.float64), codes, np.repeat([0, 1], 4_000).astype(np.int32)
+    )
+
+
+@pytest.mark.parametrize("dtype", [DType.BF16, DType.F16])
+def test_rounding_alone_is_left_beside_the_factor(dtype: DType) -> None:
+    found = scaled(_sample(1.01, 0.0, dtype))
+    assert found is not None
+    assert found.low == pytest.approx(1.01, rel=5e-4)
+    assert found.high == pytest.approx(1.01, rel=5e-4)
+    assert 0.9 < found.left < 1.1
+    assert found.tensors == 2
+
+
+@pytest.mark.parametrize(("factor", "beside"), [(1.0, 0.0), (1.01, 0.01), (1.0, 0.001)])
+def test_what_was_trained_or_did_not_change_is_no_multiple(factor: float, beside: float) -> None:
+    assert scaled(_sample(factor, beside)) is None
