@@ -82,10 +82,11 @@ def _record(
         method = method_of("swir", max_new_tokens=TOKENS, compat=compat, **setting)
         first = _batched(ours, model, prompts, method, size)
         second = _batched(other, model, prompts, method, other_size)
-        for one, two in zip(first, second, strict=True):
-            same = next((place for place, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), len(two))
-            equal, tokens = equal + same, tokens + len(two)
-            identical, sequences = identical + (one == two), sequences + 1
+        for own, theirs in zip(first, second, strict=True):
+            pairs = enumerate(zip(own, theirs, strict=False))  # the shorter may be the beginning of the longer
+            same = next((place for place, (a, b) in pairs if a != b), min(len(own), len(theirs)))
+            equal, tokens = equal + same, tokens + len(theirs)
+            identical, sequences = identical + (own == theirs), sequences + 1
     return {
         "dtype": dtype, "prompts": told, "compared": pair, "equal tokens": round(equal / tokens, 4),
         "identical": identical, "sequences": sequences,

@@ -16,7 +16,16 @@ LARGEST_KEPT, KEPT = 32 << 20, 128 << 20  # bytes of an array, and of all that i
 def collect_seldom() -> None:
     """Look for cycles more seldom, and not at the end, where all goes anyway: that took a tenth of a short run."""
     gc.set_threshold(COLLECTED_AFTER, *gc.get_threshold()[1:])
-    atexit.register(gc.freeze)
+    atexit.register(_leave_cycles)
+
+
+def _leave_cycles() -> None:
+    """Have no cycles looked for from here on.
+
+    But with triton, which torch brings: what it leaves behind its library (nanobind) reports as leaks, in 30 lines.
+    """
+    if "triton" not in sys.modules:
+        gc.freeze()
 
 
 def keep_freed_memory() -> None:

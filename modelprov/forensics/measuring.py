@@ -17,7 +17,7 @@ from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import BudgetSpentError
 from modelprov.forensics.judging.beyond import describe_beyond
 from modelprov.forensics.judging.coordinates import paired_units
-from modelprov.forensics.judging.findings import Findings, collect
+from modelprov.forensics.judging.findings import Findings, FurtherLooks, collect
 from modelprov.forensics.judging.packed import packing_of
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.passes import scouted, summed
@@ -149,11 +149,11 @@ def measure(checkpoints: tuple[Checkpoint, ...], run: Run, undone: Undone | Rest
 
 def _measured(checkpoints: tuple[Checkpoint, ...], run: Run, undone: Undone | Restacked | None) -> Comparison:
     """One suspect against the parents, once: scout, then sweep."""
-    options, progress, beside = run.options, run.progress, run.beside
+    options, progress = run.options, run.progress
     found = scouted(
         checkpoints, options.sample_elements, options.seed, progress, lambda a, plan: _told(run, a, plan), run.close
     )
-    alignment, blocks = found.alignment, partial(checkpoints)
+    alignment = found.alignment
     whole = alignment if undone is None else undone.alignment(alignment)
     if not run.device.done():
         progress.stage("preparing the GPU")
@@ -167,16 +167,16 @@ def _measured(checkpoints: tuple[Checkpoint, ...], run: Run, undone: Undone | Re
     progress.stage("judging")
     table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints))
     findings = collect(
-        table, found.strata, found.fits, options.seed, run.known, tuple(one.location for one in checkpoints[1:]),
-        (whole.share(), whole.decisive_share()),
-        (lambda: _elsewhere(alignment, options, progress)) if undone is None else None, found.sample,
-        paired_units(undone.found) if isinstance(undone, Undone) else None,
-        None if isinstance(undone, Restacked) or blocks else lambda rows: _method(alignment, options, progress, rows),
-        None if beside is None or blocks else lambda: _left(alignment, beside, options, progress),
-        undone.stack if isinstance(undone, Restacked) else None,
-        None if blocks else lambda row, parent: _scale(alignment, options, row, parent),
-        tuple(map(packing_of, whole.checkpoints)),
-        may_differ(alignment, found.strata, found.scout) if options.sample else 0.0,
+        table, found.strata, found.fits, options.seed,
+        controls=run.known,
+        locations=tuple(each.location for each in checkpoints[1:]),
+        looks=_looks(alignment, run, undone),
+        compared=(whole.share(), whole.decisive_share()),
+        sample=found.sample,
+        paired=paired_units(undone.found) if isinstance(undone, Undone) else None,
+        stack=undone.stack if isinstance(undone, Restacked) else None,
+        packed=tuple(map(packing_of, whole.checkpoints)),
+        may_differ=may_differ(alignment, found.strata, found.scout) if options.sample else 0.0,
     )  # fmt: skip
     words = (None if run.ledger is None else run.ledger.device) or device.description
     return Comparison(whole, findings, options, f"{words}{CLUSTER if options.engine == 'ray' else ''}", read)
@@ -186,6 +186,20 @@ def _told(run: Run, alignment: Alignment, scout: Plan) -> None:
     """Tell whoever asked what is about to be read."""
     if run.before is not None:
         run.before(alignment, scout if run.options.sample else plan_pass(alignment))
+
+
+def _looks(alignment: Alignment, run: Run, undone: Undone | Restacked | None) -> FurtherLooks:
+    """What may be looked for beyond sums: all but other coordinates takes whole tensors, which blocks do not hold."""
+    options, progress, beside = run.options, run.progress, run.beside
+    elsewhere = None if undone is not None else lambda: _elsewhere(alignment, options, progress)
+    if partial(alignment.checkpoints):
+        return FurtherLooks(elsewhere)
+    return FurtherLooks(
+        elsewhere,
+        methods=None if isinstance(undone, Restacked) else lambda rows: _method(alignment, options, progress, rows),
+        left=None if beside is None else lambda: _left(alignment, beside, options, progress),
+        scale=lambda row, parent: _scale(alignment, options, row, parent),
+    )
 
 
 def _scale(alignment: Alignment, options: Options, row: int, parent: int) -> float | None:

@@ -101,9 +101,7 @@ HEADS_LEAST = 4  # heads
 # What no coordinates change, of fingerprints.
 OVERLAPS_LEFT = 0.25  # correlation of matrices' overlaps that noise as large as the weights leaves
 OVERLAP_ERRORS = 1.645  # standard errors by which strangers' must lie below it
-NOISE_RESIDUAL = (
-    3.0  # squares of the sampling error that noise of any size leaves between a model's overlaps and its own
-)
+NOISE_RESIDUAL = 3.0  # squared sampling errors by which noise of any size sets two models' overlaps apart
 TRAINED_RESIDUAL = 0.08  # of the overlaps' size, that training leaves beside
 # Units paired by content: two pairings, from gates and from ups, that agree.
 FRAME_CERTAIN = 0.9  # mean cosine of paired embedding columns from which their order needs no basis

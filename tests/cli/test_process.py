@@ -25,11 +25,18 @@ faults()
 print(usual, faults())
 """
 
+AT_EXIT = "import atexit, gc, sys\natexit.register(lambda: print(gc.get_freeze_count(), file=sys.stderr))\n"
+
 
 def test_the_command_collects_seldom_and_not_at_the_end() -> None:
-    at_exit = "import atexit, gc, sys\natexit.register(lambda: print(gc.get_freeze_count(), file=sys.stderr))\n"
-    _, err = program(at_exit + MAIN, "--version").communicate(timeout=60)
+    _, err = program(AT_EXIT + MAIN, "--version").communicate(timeout=60)
     assert int(err) > COLLECTED_AFTER  # frozen: nothing is looked through once more
+
+
+def test_what_triton_would_call_leaks_is_collected_at_the_end() -> None:
+    loaded = 'sys.modules["triton"] = sys  # as importing torch has it\n'
+    _, err = program(AT_EXIT + loaded + MAIN, "--version").communicate(timeout=60)
+    assert int(err) == 0
 
 
 def test_who_imports_modelprov_keeps_their_collector() -> None:

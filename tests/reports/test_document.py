@@ -135,6 +135,12 @@ def test_a_table_with_a_title_ends_the_section_before_it_where_the_title_is_a_he
     assert '<caption class="spoken">Caption</caption>' in render_html(document(Grid(TABLE)))
 
 
+def test_an_option_in_a_sentence_stays_on_one_line_of_a_page() -> None:
+    page = render_html(document(Text("Give --batch-size 1, not a-long--dash <b>."), Heading("--html", 2)))
+    assert 'Give <span class="option">--batch-size</span> 1, not a-long--dash &lt;b&gt;.' in page
+    assert page.count('class="option"') == 1  # headings become attributes too
+
+
 def test_a_fold_is_left_out_of_a_terminal_and_a_page_may_open_it_below_a_heading() -> None:
     fold = Fold("More", [Text("details of it")], level=3)
     assert "details of it" not in on_terminal(document(fold))

@@ -82,25 +82,36 @@ class Findings:
     beyond: Beyond | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class FurtherLooks:
+    """What may be looked for once more in the weights, each only where the rules ask for it; None where it cannot be.
+
+    `elsewhere` looks for sizes of a parent's in other places: before any all-clear. `methods` looks for a method that
+    is no weighted sum: where no weighted sum explains a relative, with the tensors of which one does explain the bits.
+    `left` measures what is left beyond the parents: where no recipe explains everything. `scale` says whether a tensor
+    is a parent's times a factor: where the parents are seen with other layers than their own.
+    """
+
+    elsewhere: Callable[[], Resemblance] | None = None
+    methods: Callable[[Int64], FoundMethod | None] | None = None
+    left: Callable[[], Beyond] | None = None
+    scale: ScaleOf | None = None
+
+
 def collect(
-    table: Table, strata: Strata, fits: Fits | None, seed: int, controls: Sequence[tuple[str, Findings]],
-    locations: Sequence[str], compared: tuple[float, float] = (1.0, 1.0),
-    elsewhere: Callable[[], Resemblance] | None = None, sample: Sample | None = None,
-    paired: PairedUnits | None = None, methods: Callable[[Int64], FoundMethod | None] | None = None,
-    left: Callable[[], Beyond] | None = None, stack: Stack | None = None, scale: ScaleOf | None = None,
+    table: Table, strata: Strata, fits: Fits | None, seed: int, *, controls: Sequence[tuple[str, Findings]],
+    locations: Sequence[str], looks: FurtherLooks, compared: tuple[float, float] = (1.0, 1.0),
+    sample: Sample | None = None, paired: PairedUnits | None = None, stack: Stack | None = None,
     packed: tuple[Packing | None, ...] = (), may_differ: float = 0.0,
 ) -> Findings:  # fmt: skip
     """All findings of one suspect; `controls` are those of checkpoints nobody suspects, measured before.
 
-    `compared` are the shares of the suspect's weights, and of those that may carry a verdict, that the alignment could
-    compare, 0 to 1. `elsewhere` looks for sizes of a parent's in other places; it is asked before any all-clear.
-    `sample` is the decisive part of the sample, `paired` what the test of units found, where other coordinates were
-    undone before. `methods` looks for a method that is no weighted sum; it is asked where no weighted sum explains a
-    relative, with the tensors of which one does explain the bits. `left` measures what is left beyond the parents; it
-    is asked where no recipe explains everything. `stack` says which layers the parents are seen as, where other ones
-    than those of their own numbers; `scale` is asked then whether a tensor is a parent's times a factor. `packed` is
-    how each argument is packed that was decoded when it was read; no method is looked for in what a quantiser left.
-    `may_differ` is the share of a sampled model's weights that may differ where nothing that was read does.
+    `locations` are those of the parents. `compared` are the shares of the suspect's weights, and of those that may
+    carry a verdict, that the alignment could compare, 0 to 1. `sample` is the decisive part of the sample, `paired`
+    what the test of units found, where other coordinates were undone before. `stack` says which layers the parents are
+    seen as, where other ones than those of their own numbers. `packed` is how each argument is packed that was decoded
+    when it was read; no method is looked for in what a quantiser left. `may_differ` is
+    the share of a sampled model's weights that may differ where nothing that was read does.
     """
     decisive = np.flatnonzero(table.decisive)
     swept = tied(fits.candidates) if fits else 0
@@ -116,18 +127,18 @@ def collect(
     facts = with_width(replace(gather(evidence), paired=paired, may_differ=may_differ), fits)
     pieces = None
     if stack is not None or facts.patched:
-        pieces = pieces_of(table, stack, None if stack is None else scale)
+        pieces = pieces_of(table, stack, None if stack is None else looks.scale)
     if pieces is not None:
         facts = replace(facts, stacked=pieces.facts)
-    if elsewhere is not None and decide(facts).class_ is VerdictClass.UNRELATED:
-        found = elsewhere()
+    if looks.elsewhere is not None and decide(facts).class_ is VerdictClass.UNRELATED:
+        found = looks.elsewhere()
         facts = replace(
             facts, elsewhere=found.parent, untested=not found.tested,
             profiles=found.profiles, rare=found.rare, by_chance=found.by_chance,
             heads=found.heads, frame_free=found.frame_free,
         )  # fmt: skip
     decision, method = decide(facts), None
-    asked = methods if not any(packed) and open_to_methods(decision, facts.parents) else None
+    asked = looks.methods if not any(packed) and open_to_methods(decision, facts.parents) else None
     found_method = None if asked is None else _claimed(asked, _given(decision, table, recomputed))
     if found_method is not None and decision_of(decision, found_method).rule in ("method", "picked"):
         method = named(found_method, table, locations)
@@ -148,7 +159,7 @@ def collect(
             total, fits, reproduced or method is not None, facts.trace if decision.rule == "traced" else None
         )
     whole = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
-    beyond = left() if left is not None and kin and not whole else None
+    beyond = looks.left() if looks.left is not None and kin and not whole else None
     decision = in_view_of(in_few_bits(decision, facts, beyond, table.labels), beyond, table.labels)
     verdict = wording.verdict(
         decision, facts, mix, remade, after, table.labels, tuple(_control(label, found) for label, found in controls)

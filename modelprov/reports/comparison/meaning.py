@@ -49,7 +49,7 @@ def notes(report: Report) -> tuple[str, ...]:
     if report.beyond is not None and (report.beyond.lattice or report.beyond.rank is not None):
         said.append(n.clean(report.beyond.words or ""))
     if report.mode == "sample":
-        said.append(f"{words.SAMPLED} ({n.share(report.coverage.read_share)} of the suspect.)")
+        said.append(words.SAMPLED.format(share=n.share(report.coverage.read_share)))
     said += [f"{n.clean(note)}." for note in report.coverage.notes if TAKEN_FIRST in note or AS_MERGED in note]
     return (*said, *_adapters(report), *untested(report))
 

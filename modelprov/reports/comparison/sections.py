@@ -62,7 +62,8 @@ def _compared(report: Report) -> Figure:
     covered = report.coverage
     share, whole = n.at_least(covered.share), n.compact(covered.elements)
     if report.mode == "sample":
-        return Figure("Weights compared", n.at_least(covered.read_share), f"a sample of {share} of {whole}")
+        said = f"a sample of {whole}" if covered.share >= 1 else f"a sample; {share} of {whole} can be compared"
+        return Figure("Weights compared", n.at_least(covered.read_share), said)
     return Figure("Weights compared", share, f"{whole} of the suspect's")
 
 

@@ -178,4 +178,4 @@ NO_LAYERS = "No tensor of this comparison belongs to a numbered layer, so there 
 NO_CONTROLS = (
     "No control was run: give a model of the same family that nobody suspects as a control, and see how it fares."
 )
-SAMPLED = "Only a seeded sample of the weights was read; shares refer to that sample."
+SAMPLED = "Only a seeded sample was read, {share} of the suspect's weights; shares refer to that sample."

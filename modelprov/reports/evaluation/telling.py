@@ -18,6 +18,7 @@ from modelprov.reports.document import (
     Heading,
     Only,
     Plot,
+    Text,
 )
 from modelprov.reports.evaluation import tables, words
 from modelprov.reports.evaluation.plots import accuracy_against_tokens
@@ -53,7 +54,7 @@ def brief(report: EvaluationReport) -> tuple[Block, ...]:
     real = [test for test in report.tests if not test.noise]
     more = [f"{n.count(len(real) - MOST_DIFFERENCES)} more, among the tables"] if len(real) > MOST_DIFFERENCES else []
     return (
-        *scores(report),
+        *scores(report, words.columns(report)),
         Heading("Beyond noise"),
         Bullets([*map(words.difference, real[:MOST_DIFFERENCES]), *more]),
         Heading("What this does not show"),
@@ -61,11 +62,12 @@ def brief(report: EvaluationReport) -> tuple[Block, ...]:
     )
 
 
-def scores(report: EvaluationReport) -> tuple[Block, ...]:
-    """How many answers were right, and what must be known of that."""
+def scores(report: EvaluationReport, explained: str = "") -> tuple[Block, ...]:
+    """How many answers were right, with what the columns mean, and what must be known of that."""
     return (
         Heading("Accuracy and tokens"),
         Grid(tables.results_table(report)),
+        Text(explained, quiet=True),
         Heading("To be known", 3),
         Bullets(report.notes),
     )

@@ -46,6 +46,18 @@ TERMS = (
 )
 
 
+def columns(report: EvaluationReport) -> str:
+    """What the short headings of a terminal mean."""
+    said = (
+        "Unfinished: stopped by the limit of tokens, and counted as wrong. Tokens: of a mean answer; per right: all "
+        "tokens over the right answers."
+    )
+    latent = (
+        " Latent: share of the tokens thought without words; switches: from words to that or back, in a mean answer."
+    )
+    return said + latent * any(row.latent_share for row in report.rows)
+
+
 class Headline(NamedTuple):
     """The answer in one sentence, and what to make of it in a second."""
 

@@ -31,10 +31,10 @@ def _shares(report: ProbeReport, caption: str, rows: Sequence[ArmResult], *, thi
     columns = [Column("Model", "model", False, 0), Column("Arm", "arm", False, 1)]
     if sampled:
         columns.append(Column("T", "T", True, 2))
-    columns.append(Column("Answers", "n", True, 6))
     columns += [Column(f"Says {n.clean(name)}", n.clean(name)[:16], True, 3 + (i > 1)) for i, name in enumerate(names)]
     rest_of = [name for name in CLASSES if any(one.name == name and one.count for row in rows for one in row.classes)]
     columns += [Column(name.capitalize(), CLASSES[name], True, 5) for name in rest_of]
+    columns.append(Column("Answers", "n", True, 6))  # last: a phone shows the first columns
     cells = []
     for row in rows:
         shares = {one.name: one for one in (row.thinking if thinking else row.classes)}
@@ -44,9 +44,8 @@ def _shares(report: ProbeReport, caption: str, rows: Sequence[ArmResult], *, thi
         rest = [n.share(shares[name].share, 0) if name in shares else n.MISSING for name in rest_of]
         arm = row.arm + (f" (= {row.same_as})" if row.same_as else "")
         heat = [f"{row.temperature:g}"] if sampled else []
-        cells.append(
-            [f"{row.model} ({row.role})", arm, *heat, n.count(next(iter(shares.values())).total), *shown, *rest]
-        )
+        total = n.count(next(iter(shares.values())).total)
+        cells.append([f"{row.model} ({row.role})", arm, *heat, *shown, *rest, total])
     absent = [name for name in CLASSES if name not in rest_of]
     note = "Share of answers about name, maker and origin, with 95 % intervals." + (
         f" Classes without an answer: {', '.join(absent)}." if absent else ""

@@ -15,6 +15,8 @@ from modelprov.reports.document import PAGE, Block, Document, Heading, anchor
 from modelprov.reports.rendering import branches
 from modelprov.reports.shown_in import seen_in
 
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
+
 
 class Section(NamedTuple):
     """A heading of the second level and what stands below it; the first section may have none."""
@@ -44,6 +46,7 @@ def _environment() -> Environment:
     made.filters |= {
         "kind": lambda block: type(block).__name__,
         "code": _code,
+        "prose": _prose,
         "shape": _shape,
         "drawn": _drawn,
         "anchor": anchor,
@@ -56,6 +59,11 @@ def _shown(value: Any) -> Any:
     if isinstance(value, str) and not isinstance(value, Markup):
         return n.clean(value).replace(" %", "\u00a0%")
     return value
+
+
+def _prose(text: str) -> Markup:
+    """Sentences with every `--option` on one line, as browsers break after each hyphen. Not for attributes."""
+    return Markup(OPTION.sub(r'<span class="option">\g<0></span>', str(escape(_shown(text)))))
 
 
 def _code(text: str) -> Markup:

@@ -8,7 +8,7 @@ import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.types import AlignedTensor, Component, TensorRef, TensorView
-from modelprov.forensics.judging.findings import collect
+from modelprov.forensics.judging.findings import FurtherLooks, collect
 from modelprov.forensics.judging.rows import Table, measure_each
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.sums.moments import Moments, layout
@@ -49,7 +49,7 @@ def slope(act: Callable[[Table], object]) -> float:
 def judged(of: Table) -> object:
     """All findings, of sums alone."""
     strata = Strata(np.arange(len(of.tensors)) % 2, ("first", "second"), (0, 1), ("up", "up"))
-    return collect(of, strata, None, 0, [], ["s", "a", "b"])
+    return collect(of, strata, None, 0, controls=[], locations=["a", "b"], looks=FurtherLooks())
 
 
 def test_all_tensors_are_measured_with_a_handful_of_calls_each() -> None:
