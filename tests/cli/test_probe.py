@@ -75,7 +75,7 @@ def test_a_recipe_is_probed_as_the_model_it_makes(probe):
     (model,) = load_probe(done.out).models
     assert model.label == "mix"
     assert model.location.endswith("mix.yml")
-    assert "written for this probe" in model.notes[-1]
+    assert "computed in memory" in model.notes[-1]
 
 
 def test_the_trained_merge_says_rio_as_shipped_and_nex_when_stripped(modelprov, tmp_path):
