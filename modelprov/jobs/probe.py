@@ -240,7 +240,8 @@ def _ask(
         answers = stack.enter_context(AnswerLog(log))
         everything = [where for where, _ in members] + ([] if published is None else [published])
         models = stack.enter_context(runnable(everything, progress))
-        openers = local_openers(members, models, plan, device, dtype, memory, None if server is None else server.model)
+        served = None if server is None else server.model
+        openers = local_openers(members, models, plan, device, dtype, memory, progress, served)
         if server is not None:
             openers.insert(0, server_opener(server, plan, stack, progress))
         continuations, logprobs = beside

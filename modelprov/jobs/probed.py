@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from modelprov.behavior.probing.subjects import Subject
 from modelprov.called import called
 from modelprov.checkpoints.labels import unique_labels
 from modelprov.jobs.runnable import Runnable
-from modelprov.progress import Progress
+from modelprov.progress import Progress, tell
 
 NOT_COUNTED = f"What stands before a conversation was not counted: that takes {called('tokenizer')}."
 Members = Sequence[tuple[str, Role]]
@@ -35,7 +36,7 @@ class Server:
 
 def local_openers(
     members: Members, found: Mapping[str, Runnable], plan: Plan, device: str, dtype: str, memory: int | None,
-    served: str | None = None,
+    progress: Progress, served: str | None = None,
 ) -> list[Callable[[], Subject]]:  # fmt: skip
     """One function a model, that loads it when its turn comes; `found` has each by its location.
 
@@ -51,7 +52,7 @@ def local_openers(
             model = found[where].load(label, device, dtype, memory)
             merged = [f"the merge that {where} describes, computed in memory"] if found[where].plan is not None else []
             spread = [] if model.spread is None else [model.spread]
-            return local_subject(model, role, plan.batch_size, (*merged, *spread))
+            return local_subject(model, role, plan.batch_size, (*merged, *spread), partial(tell, progress))
 
         return opened
 

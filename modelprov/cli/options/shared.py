@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from modelprov.called import DEVICES
+from modelprov.called import DEVICES, parse_size
 from modelprov.cli.options.completion import among
-from modelprov.jobs.arguments import DTYPES, parse_size
+from modelprov.jobs.arguments import DTYPES
 
 FORMS: Mapping[str, str | None] = {
     "text": None, "json": "json", "md": "markdown", "html": "html", "sarif": "sarif", "junit": "junit",
