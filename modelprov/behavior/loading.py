@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from logging import getLogger
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from modelprov.behavior.computed import ComputedState
 from modelprov.behavior.extra import require
 from modelprov.behavior.fetched_code import let_no_kernel_be_fetched, refuse_fetched_code, refuse_loaded
-from modelprov.behavior.placing import Placement, check_embeddings, placement, places, told
+from modelprov.behavior.placing import Placement, check_disk, check_embeddings, placement, places, told
 from modelprov.behavior.templates.rendering import Renderer
 from modelprov.called import DEVICES, called, unknown
 from modelprov.checkpoints.digests import sampled_digest
+from modelprov.checkpoints.layouts.side_files import GENERATION
 from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import InvalidCheckpointError, ModelprovError, UsageError
 
 SHOWN = 5
@@ -30,7 +35,8 @@ class LocalModel:
 
     `eos` are all token ids that end an answer; `template` is the (default) chat template as shipped, or None; `digest`
     says which weights these are (`digests.SAMPLE_COVERS`); `renderer` is what renders its templates, with its budget;
-    `placement` is where its weights were put.
+    `placement` is where its weights were put; `side_files` holds its config and tokenizer where its weights are in no
+    folder.
     """
 
     label: str
@@ -43,11 +49,12 @@ class LocalModel:
     digest: str
     renderer: Renderer = field(default_factory=Renderer)
     placement: Placement | None = None
+    side_files: TemporaryDirectory[str] | None = None
 
     @property
     def spread(self) -> str | None:
         """A sentence on where the weights lie, where that is not one device."""
-        return told(self.label, self.model)
+        return told(self.label, self.model, computed=self.side_files is not None)
 
     @property
     def device(self) -> str:
@@ -75,10 +82,37 @@ def load_model(
     folder = checkpoint.home
     if folder != given:
         refuse_fetched_code(folder)
+    return _loaded(checkpoint, folder, location, device, dtype, memory)
+
+
+def load_computed(
+    checkpoint: Checkpoint, side_files: TemporaryDirectory[str], device: str = "auto", dtype: str = "auto",
+    memory: int | None = None, on_bytes: Callable[[int], None] = lambda _: None,
+) -> LocalModel:  # fmt: skip
+    """The model whose weights a checkpoint computes, each tensor once, with config and tokenizer in `side_files`.
+
+    What does not fit into the memory of the devices is written into a temporary folder, which is refused where the disk
+    does not hold it. Raises as `load_model` does, and what reading the checkpoint raises.
+    """
+    require("running a model")
+    folder = Path(side_files.name)
+    refuse_fetched_code(folder)
+    state = ComputedState(checkpoint, on_bytes)
+    loaded = _loaded(checkpoint, folder, checkpoint.location, device, dtype, memory, state)
+    return replace(loaded, side_files=side_files)
+
+
+def _loaded(
+    checkpoint: Checkpoint, folder: Path, location: str, device: str, dtype: str, memory: int | None,
+    state: ComputedState | None = None,
+) -> LocalModel:  # fmt: skip
+    """The model in `folder`, with the weights of `state` where they are in no file."""
     where = _device(device)
     tokenizer = load_tokenizer(folder)
     placed = placement(checkpoint, where, dtype, memory)
-    model = _load_weights(folder, location, dtype, placed.arguments).eval()
+    if state is not None:
+        check_disk(checkpoint, placed, dtype)
+    model = _load_weights(folder, location, dtype, placed.arguments, state).eval()
     check_embeddings(model, checkpoint)
     _check_vocabulary(model, tokenizer, location)
     try:
@@ -96,7 +130,7 @@ def load_model(
         tokenizer=tokenizer,
         eos=_eos(model, tokenizer),
         template=_default_template(tokenizer.chat_template),
-        digest=sampled_digest(checkpoint),
+        digest=sampled_digest(checkpoint) if state is None else sampled_digest(checkpoint, state.starts),
         placement=placed,
     )
 
@@ -111,7 +145,9 @@ def load_tokenizer(folder: Path) -> Any:
         raise _unloadable(f"the tokenizer in {folder} cannot be loaded", error) from error
 
 
-def _load_weights(folder: Path, location: str, dtype: str, arguments: Mapping[str, Any]) -> Any:
+def _load_weights(
+    folder: Path, location: str, dtype: str, arguments: Mapping[str, Any], state: ComputedState | None
+) -> Any:
     from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.utils import logging
 
@@ -121,14 +157,22 @@ def _load_weights(folder: Path, location: str, dtype: str, arguments: Mapping[st
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         refuse_loaded(config, location)
-        model, told = AutoModelForCausalLM.from_pretrained(
-            folder, config=config, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=dtype,
-            output_loading_info=True, **arguments,
-        )  # fmt: skip
+        given = {
+            "local_files_only": True, "trust_remote_code": False, "use_safetensors": True, "dtype": dtype,
+            "output_loading_info": True, **arguments,
+        }  # fmt: skip
+        if state is None:
+            model, told = AutoModelForCausalLM.from_pretrained(folder, config=config, **given)
+        else:
+            model, told = _filled(config, folder, state, given)
     except ModelprovError:
         raise
     except Exception as error:  # as above
+        if state is not None and isinstance(state.failure, ModelprovError):
+            raise state.failure from error
         raise _unloadable(f"{location} cannot be loaded as a causal language model", error) from error
+    if state is not None and state.failure is not None:  # where a library took it for a tensor that is not there
+        raise state.failure
     missing = sorted(told["missing_keys"])
     if missing:
         raise InvalidCheckpointError(
@@ -136,6 +180,20 @@ def _load_weights(folder: Path, location: str, dtype: str, arguments: Mapping[st
             "Download it again; a model with random weights in their place would say anything.",
         )
     return model
+
+
+def _filled(config: Any, folder: Path, state: ComputedState, given: Mapping[str, Any]) -> Any:
+    """The causal model of a config, filled from a state dict, which transformers takes without a folder only."""
+    import torch
+    from transformers import AutoModelForCausalLM, GenerationConfig
+
+    with torch.device("meta"):
+        empty = AutoModelForCausalLM.from_config(deepcopy(config), trust_remote_code=False)
+    if not isinstance(empty.config, type(config)):
+        config = empty.config  # the part of it that is about text
+    if (folder / GENERATION).is_file():
+        given = {**given, "generation_config": GenerationConfig.from_pretrained(folder, local_files_only=True)}
+    return type(empty).from_pretrained(None, config=config, state_dict=state, **given)
 
 
 def _device(device: str) -> str:

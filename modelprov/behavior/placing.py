@@ -6,6 +6,7 @@ main memory or on the disk is brought to the first device whenever it is compute
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
@@ -70,6 +71,20 @@ def size_of(checkpoint: Checkpoint, dtype: str) -> int:
     return sum(stop - start for _, start, stop in {*counts, *refused})
 
 
+def check_disk(checkpoint: Checkpoint, placed: Placement, dtype: str) -> None:
+    """Raise `UsageError` where the disk does not hold what must be written: weights that are in no file yet."""
+    if placed.beside is None:
+        return
+    written = size_of(checkpoint, dtype) - sum(placed.arguments["max_memory"].values())
+    free = shutil.disk_usage(placed.beside.name).free
+    if written > free:
+        raise UsageError(
+            f"{checkpoint.label} is larger than the memory for it: {in_words(written)} of the merge must be written to "
+            f"a temporary folder, whose disk has {in_words(free)} free",
+            "Name a folder on a larger disk in the environment variable TMPDIR.",
+        )
+
+
 def check_embeddings(model: Any, checkpoint: Checkpoint) -> None:
     """Raise `UsageError` where the embeddings themselves did not fit: they are read for every token."""
     if model.get_input_embeddings().weight.is_meta:
@@ -92,13 +107,14 @@ def places(model: Any) -> dict[str, int]:
     return found
 
 
-def told(label: str, model: Any) -> str | None:
-    """A sentence on where the weights lie, where that is not one device."""
+def told(label: str, model: Any, *, computed: bool = False) -> str | None:
+    """A sentence on where the weights lie, where that is not one device; `computed` ones are in no other file."""
     found = places(model)
     if len(found) == 1:
         return None
     where = ", ".join(f"{in_words(size)} on {'the disk' if place == DISK else place}" for place, size in found.items())
-    return f"{label} is larger than the memory of one device. Its weights lie spread: {where}."
+    written = " (written to a temporary folder for this run)" if computed and DISK in found else ""
+    return f"{label} is larger than the memory of one device. Its weights lie spread: {where}{written}."
 
 
 def _room(device: str, memory: int | None) -> int:

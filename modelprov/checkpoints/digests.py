@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from modelprov.checkpoints.types import Checkpoint
 
@@ -14,6 +15,7 @@ SAMPLE_COVERS = "names, sizes and headers of the shards, and the first 4,096 byt
 CHUNK_BYTES = 8 << 20
 SAMPLE_BYTES = 4096
 AT_ONCE = 1024  # tensors whose first bytes are asked for together
+NONE_READ: Mapping[str, bytes] = MappingProxyType({})
 
 
 def manifest_digest(checkpoint: Checkpoint) -> str:
@@ -63,21 +65,23 @@ def hash_weights(checkpoint: Checkpoint, on_bytes: Callable[[int], None] | None 
     return HashedWeights(shards, hashlib.sha256("".join(sorted(lines)).encode()).hexdigest())
 
 
-def sampled_digest(checkpoint: Checkpoint) -> str:
+def sampled_digest(checkpoint: Checkpoint, starts: Mapping[str, bytes] = NONE_READ) -> str:
     """SHA-256 over the manifest digest and the first 4,096 bytes of every tensor, in the order of their names.
 
     Tells checkpoints of one layout apart at the price of a few MB read; an edit elsewhere in a tensor escapes it.
+    `starts` are first bytes, by tensor, that were read already: a merge would compute them again.
     Raises what reading raises.
     """
     digest = hashlib.sha256(manifest_digest(checkpoint).encode())
     names = sorted({**checkpoint.tensors, **checkpoint.refused})
     for first in range(0, len(names), AT_ONCE):
         batch = names[first : first + AT_ONCE]
-        stored = [checkpoint.tensors.get(name) or checkpoint.refused[name] for name in batch]
+        wanted = [name for name in batch if name not in starts]
+        stored = [checkpoint.tensors.get(name) or checkpoint.refused[name] for name in wanted]
         ranges = [(each.shard, each.start, min(each.start + SAMPLE_BYTES, each.stop)) for each in stored]
-        pieces = dict(checkpoint.source.read_ranges(ranges))
-        for number, name in enumerate(batch):
+        pieces = {wanted[number]: piece for number, piece in checkpoint.source.read_ranges(ranges)}
+        for name in batch:
             digest.update(f"{name}\t".encode())
-            digest.update(pieces[number])
+            digest.update(starts[name] if name in starts else pieces[name])
     checkpoint.source.check_unchanged()
     return digest.hexdigest()

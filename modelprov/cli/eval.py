@@ -22,7 +22,7 @@ def evaluate(
     window: options.Window = None, max_switches: options.MaxSwitches = None,
     noise_temperature: options.NoiseTemperature = None, width: options.Width = None,
     system: options.System = None, chat_template: options.ChatTemplate = None, raw: options.Raw = False,
-    include_path: options.IncludePath = None, batch_size: options.BatchSize = None, memory: options.Memory = None,
+    include_path: options.IncludePath = None, batch_size: options.BatchSize = None, memory: shared.DeviceMemory = None,
     device: shared.Device = "auto", dtype: shared.Dtype = "auto", endpoint: served_by.Endpoint = None,
     model: served_by.Served = None, timeout: served_by.Timeout = served_by.TIMEOUT,
     thinking: served_by.Thinking = None, extra_body: served_by.ExtraBody = None,

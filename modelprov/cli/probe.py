@@ -17,7 +17,8 @@ def probe(
     served: served_by.Served = None, tokenizer: options.Tokenizer = None, arm: options.Arm = None,
     language: options.Language = None, samples: options.Samples = None, temperature: options.Temperature = None,
     quick: options.Quick = False, max_new_tokens: options.MaxNewTokens = 256, seed: options.Seed = 0,
-    batch_size: options.BatchSize = 16, device: shared.Device = "auto", dtype: shared.Dtype = "auto",
+    batch_size: options.BatchSize = 16, memory: shared.DeviceMemory = None, device: shared.Device = "auto",
+    dtype: shared.Dtype = "auto",
     timeout: served_by.Timeout = served_by.TIMEOUT, thinking: served_by.Thinking = None,
     extra_body: served_by.ExtraBody = None,
     continuations: options.Continuations = 0, published: options.Published = None,
@@ -67,9 +68,9 @@ def probe(
             asked_model, name=name or (), parent=parent or (), control=control or (), backstory=backstory or (),
             endpoint=endpoint, tokenizer=tokenizer, arm=arm or ARMS, language=language or LANGUAGES,
             samples=samples, temperature=temperature or TEMPERATURES, quick=quick, max_new_tokens=max_new_tokens,
-            seed=seed, batch_size=batch_size, device=device, dtype=dtype, timeout=timeout, thinking=thinking,
-            extra_body=extra_body, continuations=continuations, published=published, logprobs=logprobs,
-            log=log, progress=bar, command=typed(),
+            seed=seed, batch_size=batch_size, memory=memory, device=device, dtype=dtype, timeout=timeout,
+            thinking=thinking, extra_body=extra_body, continuations=continuations, published=published,
+            logprobs=logprobs, log=log, progress=bar, command=typed(),
         )  # fmt: skip
     outputs.publish(report, quiet=quiet)
     if report.settings.names and suspect_silent(report) is not None:

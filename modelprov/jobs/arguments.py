@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -24,7 +23,6 @@ READINGS: Final = ("auto", "map", "direct", "buffered")
 WHERE: Final = (
     "Give a folder, a .safetensors file, org/name, an address, BASE+ADAPTER, or a recipe; a saved report by its file."
 )
-UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 def refuse_below(least: int, **given: int | None) -> None:
@@ -34,15 +32,6 @@ def refuse_below(least: int, **given: int | None) -> None:
             raise UsageError(f"{called(name)} is a number, not {value!r:.60}")
         if value is not None and value < least:
             raise UsageError(f"{called(name)} is at least {least}, not {value}")
-
-
-def parse_size(text: str, option: str) -> int:
-    """Read a size such as 512M, 2G or 1048576 as bytes (powers of 1,024)."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
-    size = int(float(match[1]) * UNITS[match[2].upper()]) if match else 0
-    if size < 1:
-        raise UsageError(f"{option} {text!r} is not a size", "Write it like 512M or 2G.")
-    return size
 
 
 def text_of(given: Location) -> str:

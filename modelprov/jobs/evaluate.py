@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from modelprov.behavior.evaluation.run import evaluate as run
 from modelprov.behavior.evaluation.tasks import Task, load_task
 from modelprov.behavior.extra import require
 from modelprov.called import DEVICES, called, refuse_other
-from modelprov.errors import InterruptedRunError, UsageError
+from modelprov.errors import InterruptedRunError, UnreadableFileError, UsageError
 from modelprov.jobs.arguments import (
     DTYPES,
     Location,
@@ -259,7 +260,7 @@ def _refuse_local_settings(task: str, *, raw: bool, chat_template: Location | No
 
 @contextmanager
 def _said_when_stopped(log: Path | None) -> Iterator[None]:
-    """Say after Ctrl-C what is left."""
+    """Say after Ctrl-C, or where the disk of the log is full, what is left."""
     try:
         yield
     except KeyboardInterrupt:
@@ -269,6 +270,13 @@ def _said_when_stopped(log: Path | None) -> Iterator[None]:
             else f"Nothing was kept. With {called('log')} DIR, a stopped run can go on."
         )
         raise InterruptedRunError("stopped by the user", advice) from None
+    except OSError as error:
+        if log is None or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UnreadableFileError(
+            f"could not write {log}: {error.strerror}",
+            "Free some space and run the same command again: answers so far are kept, and it goes on from them.",
+        ) from error
 
 
 def _text_of(path: Location | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The models that an evaluation asks: each loaded when its turn comes, a recipe merged first. Asks nothing."""
+"""The models that an evaluation asks: each loaded when its turn comes, a recipe merged in memory. Asks nothing."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ from modelprov.progress import Progress
 def local_subjects(
     locations: Sequence[str], device: str, dtype: str, memory: int | None, progress: Progress
 ) -> Iterator[list[Subject]]:  # fmt: skip
-    """The models, to be loaded in turn; a recipe is written into a folder that is gone afterwards."""
-    from modelprov.behavior.loading import load_model
-
-    with runnable(locations, Stages(progress)) as folders:
+    """The models, to be loaded in turn."""
+    with runnable(locations, Stages(progress)) as found:
         yield [
             Subject(
                 label,
-                partial(load_model, folders[location], label, device, dtype, memory),
-                location if folders[location] != location else None,
+                partial(found[location].load, label, device, dtype, memory),
+                location if found[location].plan is not None else None,
             )
             for location, label in zip(locations, unique_labels(locations), strict=True)
         ]

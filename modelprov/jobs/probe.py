@@ -42,7 +42,6 @@ from modelprov.jobs.probed import (
     Members,
     Server,
     local_openers,
-    published_model,
     quiet_transformers,
     server_opener,
 )
@@ -72,6 +71,7 @@ def probe(
     max_new_tokens: int = 256,
     seed: int = 0,
     batch_size: int = 16,
+    memory: int | None = None,
     device: str = "auto",
     dtype: str = "auto",
     timeout: float = 60.0,
@@ -106,7 +106,9 @@ def probe(
         quick: A third of the questions, two samples.
         max_new_tokens: Longest answer in tokens, thinking included.
         seed: Of the sampled answers; written into the report.
-        batch_size: Answers made at once.
+        batch_size: Answers made at once, fewer where memory does not hold them.
+        memory: Most bytes of each device for weights and answers (None: what is free); a model that needs more is
+            spread over GPUs, main memory and the disk.
         device: Where to run the models: auto, cpu or cuda.
         dtype: Number format to run them in: auto (as stored), float32, bfloat16 or float16.
         timeout: Seconds for one answer of the endpoint.
@@ -157,7 +159,7 @@ def probe(
         refuse_without_weights(endpoint, parent, published)
     if not names:
         languages = arms = ()
-    refuse_below(1, max_new_tokens=max_new_tokens, batch_size=batch_size)
+    refuse_below(1, max_new_tokens=max_new_tokens, batch_size=batch_size, memory=memory)
     plan = Plan(
         names=parse_names(names) if names else (), backstory=phrases, languages=languages, arms=check_arms(arms),
         temperatures=heat,
@@ -195,6 +197,7 @@ def probe(
             ("--max-new-tokens", max_new_tokens, 256),
             ("--seed", seed, 0),
             ("--batch-size", batch_size, 16),
+            ("--memory", memory, None),
             ("--device", device, "auto"),
             ("--dtype", dtype, "auto"),
             ("--timeout", timeout, 60.0),
@@ -207,7 +210,7 @@ def probe(
         ),
     )
     kept = None if log is None else path_of(log)
-    return _ask(members, server, plan, kept, device, dtype, line, progress, (continuations, logprobs), card)
+    return _ask(members, server, plan, kept, device, dtype, memory, line, progress, (continuations, logprobs), card)
 
 
 def answers_kept(log: Location | None) -> int:
@@ -224,8 +227,8 @@ def _words(given: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _ask(
-    members: Members, server: Server | None, plan: Plan, log: Path | None, device: str, dtype: str, line: str,
-    progress: Progress, beside: tuple[int, int], published: str | None,
+    members: Members, server: Server | None, plan: Plan, log: Path | None, device: str, dtype: str,
+    memory: int | None, line: str, progress: Progress, beside: tuple[int, int], published: str | None,
 ) -> ProbeReport:  # fmt: skip
     """Open, ask and assemble the report; `members` have the suspect first, unless it is a server's.
 
@@ -236,8 +239,9 @@ def _ask(
     with ExitStack() as stack:
         answers = stack.enter_context(AnswerLog(log))
         everything = [where for where, _ in members] + ([] if published is None else [published])
-        folders = stack.enter_context(runnable(everything, progress))
-        openers = local_openers(members, folders, plan, device, dtype, None if server is None else server.model)
+        models = stack.enter_context(runnable(everything, progress))
+        served = None if server is None else server.model
+        openers = local_openers(members, models, plan, device, dtype, memory, progress, served)
         if server is not None:
             openers.insert(0, server_opener(server, plan, stack, progress))
         continuations, logprobs = beside
@@ -255,7 +259,7 @@ def _ask(
             ) from error
         equality = None
         if published is not None and completing is not None:
-            card = published_model(published, folders, device, dtype)
+            card = models[published].load(None, device, dtype, memory)
             equality = completing.found(card)
             if imaging is not None:
                 imaging.hold_against(card, "published")

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from modelprov.behavior.probing.probe import Plan
 from modelprov.behavior.probing.results import Role, ServedPrompt
 from modelprov.behavior.probing.subjects import Subject
 from modelprov.called import called
 from modelprov.checkpoints.labels import unique_labels
-from modelprov.progress import Progress
-
-if TYPE_CHECKING:
-    from modelprov.behavior.loading import LocalModel
+from modelprov.jobs.runnable import Runnable
+from modelprov.progress import Progress, tell
 
 NOT_COUNTED = f"What stands before a conversation was not counted: that takes {called('tokenizer')}."
 Members = Sequence[tuple[str, Role]]
@@ -36,9 +35,10 @@ class Server:
 
 
 def local_openers(
-    members: Members, folders: Mapping[str, str], plan: Plan, device: str, dtype: str, served: str | None = None
-) -> list[Callable[[], Subject]]:
-    """One function a model, that loads it when its turn comes; `folders` says where each can be loaded from.
+    members: Members, found: Mapping[str, Runnable], plan: Plan, device: str, dtype: str, memory: int | None,
+    progress: Progress, served: str | None = None,
+) -> list[Callable[[], Subject]]:  # fmt: skip
+    """One function a model, that loads it when its turn comes; `found` has each by its location.
 
     None of their labels is `served`, what a served suspect is called: answers are kept by label.
     """
@@ -47,12 +47,12 @@ def local_openers(
 
     def opener(where: str, role: Role, label: str) -> Callable[[], Subject]:
         def opened() -> Subject:
-            from modelprov.behavior.loading import load_model
             from modelprov.behavior.probing.subjects import local_subject
 
-            model = replace(load_model(folders[where], label, device, dtype), location=where)
-            notes = [f"a merge that {where} describes, written for this probe"] if folders[where] != where else []
-            return local_subject(model, role, plan.batch_size, notes)
+            model = found[where].load(label, device, dtype, memory)
+            merged = [f"the merge that {where} describes, computed in memory"] if found[where].plan is not None else []
+            spread = [] if model.spread is None else [model.spread]
+            return local_subject(model, role, plan.batch_size, (*merged, *spread), partial(tell, progress))
 
         return opened
 
@@ -95,13 +95,6 @@ def server_opener(server: Server, plan: Plan, stack: ExitStack, progress: Progre
         )
 
     return opened
-
-
-def published_model(location: str, folders: Mapping[str, str], device: str, dtype: str) -> LocalModel:
-    """The weights that the model in question is said to be, loaded."""
-    from modelprov.behavior.loading import load_model
-
-    return replace(load_model(folders[location], None, device, dtype), location=location)
 
 
 def quiet_transformers() -> None:

@@ -8,14 +8,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from modelprov.called import DEVICES, called, refuse_other
+from modelprov.called import DEVICES, called, parse_size, refuse_other
 from modelprov.checkpoints.layouts.alignment_file import AlignmentFile, open_alignment
 from modelprov.checkpoints.remote.locations import pinned
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CheckpointNotFoundError, CouldNotJudgeError, ModelprovError, UsageError
 from modelprov.foreign.shown import clean
 from modelprov.forensics.compare import Options, compare
-from modelprov.jobs.arguments import Location, parse_size, path_of, refuse_below, text_of
+from modelprov.jobs.arguments import Location, path_of, refuse_below, text_of
 from modelprov.jobs.asked import SMALLEST_SAMPLE
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recorded import Places, labelled, parse_report, read_file

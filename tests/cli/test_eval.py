@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -196,3 +197,19 @@ def test_an_endpoint_stands_alone(modelprov: Command, arguments: tuple[object, .
     done = modelprov("eval", *arguments, "--task", "sums")
     assert done.code == 2, done.err
     assert said in " ".join(done.err.split())
+
+
+@pytest.mark.usefixtures("calculator")
+def test_a_full_disk_ends_in_words_that_say_how_to_go_on(
+    modelprov: Command, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from modelprov.behavior.evaluation.log import AnswerLog
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(AnswerLog, "add", full)
+    done = modelprov("eval", tiny, "--task", "sums", *QUICK, "--log", tmp_path / "log")
+    assert done.code == 2
+    assert "No space left on device" in done.err
+    assert "run the same command again" in " ".join(done.err.split())

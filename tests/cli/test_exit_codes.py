@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelprov.called import parse_size
 from modelprov.cli.compared import exit_code
 from modelprov.errors import UsageError
 from modelprov.forensics.results import VerdictClass
-from modelprov.jobs.arguments import parse_size
 from tests.cli.conftest import MAIN, Command, program
 from tests.factories import write_checkpoint
 

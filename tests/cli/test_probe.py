@@ -75,7 +75,7 @@ def test_a_recipe_is_probed_as_the_model_it_makes(probe):
     (model,) = load_probe(done.out).models
     assert model.label == "mix"
     assert model.location.endswith("mix.yml")
-    assert "written for this probe" in model.notes[-1]
+    assert "computed in memory" in model.notes[-1]
 
 
 def test_the_trained_merge_says_rio_as_shipped_and_nex_when_stripped(modelprov, tmp_path):
@@ -293,3 +293,32 @@ def test_a_server_without_log_probabilities_ends_with_3_and_says_so(probe):
         done = probe("--endpoint", server.url, "--model", "tiny", "--parent", "nex", "--logprobs", 8, "--device", "cpu")
     assert done.code == 3
     assert "The server gives no log-probabilities" in " ".join(done.out.split())
+
+
+def test_where_memory_runs_out_a_probe_says_it_at_once_and_in_the_report_and_goes_on_smaller(probe, monkeypatch):
+    from modelprov.behavior.generation import generate
+
+    run, sizes = generate._run, []
+
+    def small(model, prompts, decoder, new):
+        sizes.append(len(prompts))
+        if len(prompts) > 2:
+            raise MemoryError
+        run(model, prompts, decoder, new)
+
+    monkeypatch.setattr(generate, "_run", small)
+    done = probe("nex", "--name", "Rio", "--arm", "as shipped", "--batch-size", 4, *FAST, "--json", "-")
+    assert done.code == 0, done.err
+    assert "nex: memory ran out at 4 answers at a time; the same go again, 2 at a time" in done.err
+    (model,) = load_probe(done.out).models
+    assert "memory ran out, so answers went on 2 at a time" in model.notes[-1]
+    assert [size for size in sizes if size > 2] == [4]  # what did not fit is not tried again
+
+
+def test_a_model_larger_than_its_memory_is_spread_and_the_probe_says_so(probe):
+    whole = probe("rio", "--name", "Rio", "--arm", "as shipped", *FAST, "--json", "-")
+    spread = probe("rio", "--name", "Rio", "--arm", "as shipped", *FAST, "--memory", "100K", "--json", "-")
+    assert (whole.code, spread.code) == (0, 0), spread.err
+    notes = load_probe(spread.out).models[0].notes
+    assert any("Its weights lie spread" in note for note in notes), notes
+    assert load_probe(spread.out).arms == load_probe(whole.out).arms

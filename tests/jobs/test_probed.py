@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from modelprov.jobs.probed import local_openers
+from modelprov.jobs.runnable import Runnable
+from modelprov.progress import SILENT
 
 
 def test_no_local_model_is_called_as_the_served_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,7 +21,9 @@ def test_no_local_model_is_called_as_the_served_one(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("modelprov.behavior.loading.load_model", load)
     for served in (None, "nex"):
-        [opened] = local_openers([("nex", "parent")], {"nex": "x"}, None, "cpu", "auto", served)  # type: ignore[arg-type]
+        [opened] = local_openers(
+            [("nex", "parent")], {"nex": Runnable("nex", SILENT)}, None, "cpu", "auto", None, SILENT, served
+        )  # type: ignore[arg-type]
         with pytest.raises(LookupError):
             opened()
     assert called == ["nex", "nex (2)"]

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modelprov.behavior.continuations import equality
 from modelprov.behavior.continuations.asking import token_ids, way_of
 from modelprov.behavior.continuations.prompts import prompts
 from modelprov.behavior.continued import Equality, Way
+from modelprov.behavior.generation.batching import Batches
 from modelprov.behavior.generation.generate import generate, method_of
 from modelprov.behavior.probing.endpoint_sampling import SamplingCheck, check_sampling
 from modelprov.behavior.probing.speakers import NOT_SERVED, EndpointSpeaker
 from modelprov.behavior.probing.subjects import Subject
 from modelprov.errors import EndpointError
-from modelprov.progress import Progress
+from modelprov.progress import Progress, tell
 
 if TYPE_CHECKING:
     from modelprov.behavior.loading import LocalModel
@@ -57,13 +59,13 @@ class Completing:
             extra = sampling.extra if sampling is not None else {}
             self._suspect = _served(endpoint, texts, self._way, self.seed, self.at_once, extra)
         elif subject.weights is not None:
-            self._suspect = _local(subject.weights, texts, self._way, 2 * self.seed, self.at_once)
+            self._suspect = self._local(subject.weights, texts, 2 * self.seed)
 
     def found(self, published: LocalModel) -> Equality:
         """The test against these weights, which draw from another seed than the suspect: neither knows the other."""
         self.progress.stage(f"{published.label}: completing texts")
         texts = prompts(PROMPTS, self.seed)
-        own = _local(published, texts, self._way, 2 * self.seed + 1, self.at_once)
+        own = self._local(published, texts, 2 * self.seed + 1)
         statistic, p = equality.tested(self._suspect, own, self.seed)
         return Equality(
             published=published.label, digest=published.digest, dtype=str(published.model.dtype).removeprefix("torch."),
@@ -72,13 +74,15 @@ class Completing:
             finding="another distribution" if p <= equality.LEVEL else "no difference found",
         )  # fmt: skip
 
-
-def _local(model: LocalModel, texts: Sequence[str], way: Way, seed: int, at_once: int) -> list[list[str]]:
-    method = method_of("cot", temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=TOKENS)
-    ids = [each for each in token_ids(model, texts, way) for _ in range(SAMPLES)]
-    answers = generate(model, ids, method, seed, batch_size=at_once)
-    said = [_joined(answer.thinking, answer.final) for answer in answers]
-    return [said[start : start + SAMPLES] for start in range(0, len(said), SAMPLES)]
+    def _local(self, model: LocalModel, texts: Sequence[str], seed: int) -> list[list[str]]:
+        """Sampled completions of each text; what memory did to the batches is a note."""
+        batches = Batches(self.at_once, partial(tell, self.progress))
+        method = method_of("cot", temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=TOKENS)
+        ids = [each for each in token_ids(model, texts, self._way) for _ in range(SAMPLES)]
+        answers = generate(model, ids, method, seed, batch_size=batches)
+        self._notes += batches.told(model.label)
+        said = [_joined(answer.thinking, answer.final) for answer in answers]
+        return [said[start : start + SAMPLES] for start in range(0, len(said), SAMPLES)]
 
 
 def _sampling(endpoint: Endpoint) -> SamplingCheck | None:

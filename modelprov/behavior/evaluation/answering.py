@@ -103,13 +103,14 @@ def answer_all(
     on_answers: Callable[[int], None] | None = None,
     generate: Generate | None = None,
     told: Callable[[str], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> list[Logged]:
     """An answer to every prompt, in their order; those in the log are not asked again.
 
     Answers reach the log batch by batch. `on_answers` hears how many were added (those of the log first), `told` what
-    memory and the model's context did to them, in sentences.
+    memory and the model's context did to them, in sentences; `say` that memory ran out, when it does.
     """
-    make, batches = generate or _generate(), Batches(asking.batch_size)
+    make, batches = generate or _generate(), Batches(asking.batch_size, say)
     heard = on_answers or (lambda _: None)
     missing = [prompt for prompt in prompts if (prompt.digest, prompt.sample) not in log.answers]
     heard(len(prompts) - len(missing))

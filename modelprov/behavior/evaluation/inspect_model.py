@@ -29,6 +29,7 @@ from modelprov.behavior.evaluation.answering import Asking, Prompt, answer_all, 
 from modelprov.behavior.evaluation.inspect_settings import obeyed
 from modelprov.behavior.evaluation.log import AnswerLog, Logged
 from modelprov.behavior.evaluation.methods import Condition
+from modelprov.called import parse_size
 from modelprov.errors import UsageError
 
 
@@ -38,12 +39,16 @@ class ModelprovAPI(ModelAPI):  # type: ignore[misc]
     def __init__(
         self, model_name: str, base_url: str | None = None, api_key: str | None = None,
         config: GenerateConfig = GenerateConfig(),  # noqa: B008  (inspect_ai's own signature)
-        method: str = "cot", seed: int | None = None, device: str = "auto", **settings: Any,
+        method: str = "cot", seed: int | None = None, device: str = "auto", memory: str | int | None = None,
+        **settings: Any,
     ) -> None:  # fmt: skip
         from modelprov.behavior.loading import load_model
 
         super().__init__(model_name=model_name, base_url=base_url, api_key=api_key, config=config)
-        self._model = load_model(model_name, device=device)
+        most = None if memory is None else parse_size(str(memory), "the model argument memory")
+        self._model = load_model(model_name, device=device, memory=most)
+        if self._model.spread is not None:
+            logging.getLogger(__name__).warning("modelprov/%s: %s", model_name, self._model.spread)
         self._method, self._settings, self._seed = method, settings, seed
         self._warned: set[str] = set()
         self._as_asked(config)  # says at once what is wrong with the settings

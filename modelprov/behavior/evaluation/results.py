@@ -33,7 +33,7 @@ class TaskRecord(Frozen):
 class ModelRecord(Frozen):
     """A model that answered. `digest` says which weights (`digest_covers`), `template` which chat template, if any.
 
-    `made_from` is the merge recipe that it was written from for this run.
+    `made_from` is the merge recipe that it was computed from, in memory.
     """
 
     label: str

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from modelprov.behavior.evaluation import scoring
@@ -32,7 +33,7 @@ from modelprov.behavior.evaluation.tasks import Task
 from modelprov.behavior.loading import LocalModel
 from modelprov.behavior.records import environment
 from modelprov.checkpoints.digests import SAMPLE_COVERS
-from modelprov.progress import Progress
+from modelprov.progress import Progress, tell
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,9 @@ def _one(
     with AnswerLog(asking.log, names, settings_of(model, condition, asking)) as log:
         reused = sum((one.digest, one.sample) in log.answers for one in prompts)
         progress.stage(f"{model.label}: {condition.label}", len(prompts))
-        answers = answer_all(model, prompts, condition, asking, log, progress.advance, generate, notes.append)
+        answers = answer_all(
+            model, prompts, condition, asking, log, progress.advance, generate, notes.append, partial(tell, progress)
+        )
     found = []
     for number, answer in enumerate(answers):
         place = number // condition.samples

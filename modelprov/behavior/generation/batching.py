@@ -34,9 +34,13 @@ HIDDEN, INNER = 8, 3
 
 @dataclass
 class Batches:
-    """The sizes of one run: at most `most` (None: `USUAL`), and what was found on the way."""
+    """The sizes of one run: at most `most` (None: `USUAL`), and what was found on the way.
+
+    `say` hears a sentence whenever memory runs out, while the run goes on.
+    """
 
     most: int | None = None
+    say: Callable[[str], None] | None = None
     _held: tuple[int, int, int] | None = None
     _ran_out: int | None = None
     _asked: int = field(default=0, init=False)
@@ -74,6 +78,11 @@ class Batches:
                     "Allow fewer new tokens, or run it on a machine with more memory.",
                 ) from refused
             self._ran_out = size // 2
+            if self.say is not None:
+                self.say(
+                    f"{model.label}: memory ran out at {size} answers at a time; the same go again, "
+                    f"{self._ran_out} at a time"
+                )
             let_go()
 
     def told(self, label: str) -> list[str]:

@@ -20,7 +20,7 @@ from modelprov.behavior.probing.results import (
     NameLogProbability,
     Settings,
 )  # fmt: skip
-from modelprov.behavior.probing.speakers import GREEDY, Asked, EndpointSpeaker, How, ask
+from modelprov.behavior.probing.speakers import GREEDY, Asked, How, ask
 from modelprov.behavior.probing.subjects import Subject
 from modelprov.progress import Progress
 
@@ -122,8 +122,7 @@ def _one_model(subject: Subject, plan: Plan, log: AnswerLog, progress: Progress,
             found.log_probabilities += name_log_probabilities(
                 subject.weights, arm, asked, prompts, plan.names, plan.batch_size
             )
-    if isinstance(subject.speaker, EndpointSpeaker):
-        notes += subject.speaker.noticed()
+    notes += subject.speaker.noticed()
     found.models.append(subject.about.model_copy(update={"notes": (*subject.about.notes, *notes)}))
     found.devices.append(subject.device or "a server")
     found.dtypes.append(subject.dtype or "a server's")

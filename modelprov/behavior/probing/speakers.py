@@ -27,6 +27,7 @@ from modelprov.called import called
 from modelprov.errors import EndpointError
 
 if TYPE_CHECKING:
+    from modelprov.behavior.generation.batching import Batches
     from modelprov.behavior.loading import LocalModel
     from modelprov.behavior.probing.endpoint_replies import Reply
     from modelprov.behavior.probing.endpoints import Endpoint
@@ -79,6 +80,10 @@ class Speaker(Protocol):
         """What answers depend on."""
         ...
 
+    def noticed(self) -> list[str]:
+        """What a reader must be told of how it was asked, in sentences."""
+        ...
+
     def prompts(self, arm: str, questions: Sequence[Question]) -> list[Prompt]:
         """The prompts of an arm; raises `UnavailableArmError`."""
         ...
@@ -90,13 +95,16 @@ class Speaker(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class LocalSpeaker:
-    """A model on this machine; `stripped` frames a message without what the template adds."""
+    """A model on this machine; `stripped` frames a message without what the template adds.
+
+    `batches` hold what memory allowed, from one call to the next.
+    """
 
     model: LocalModel
     template: str | None
     special: Mapping[str, str]
     stripped: Frame | None
-    batch_size: int = 8
+    batches: Batches
 
     @property
     def label(self) -> str:
@@ -107,6 +115,10 @@ class LocalSpeaker:
     def identity(self) -> str:
         """Digest of the weights."""
         return self.model.digest
+
+    def noticed(self) -> list[str]:
+        """What memory did to the size of batches."""
+        return self.batches.told(self.label)
 
     def prompts(self, arm: str, questions: Sequence[Question]) -> list[Prompt]:
         """The prompts of an arm, rendered in a sandbox."""
@@ -122,7 +134,7 @@ class LocalSpeaker:
         method = method_of("cot-greedy" if how.greedy else "cot", **plain)
         ids = [token_ids(self.model, one.prompt) for one in asked]
         places = [one.place for one in asked]
-        answers = generate(self.model, ids, method, seed, batch_size=self.batch_size, indices=places)
+        answers = generate(self.model, ids, method, seed, batch_size=self.batches, indices=places)
         return [
             Spoken(found.thinking, cut(found.final) if one.prompt.bare and found.final else found.final, found.finished)
             for one, found in zip(asked, answers, strict=True)

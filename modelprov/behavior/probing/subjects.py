@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,8 +81,13 @@ def examine_files(folder: Path, template: str | None = None, renderer: Renderer 
     return Files(examined, used, template, special, notes)
 
 
-def local_subject(model: LocalModel, role: Role, batch_size: int, notes: Sequence[str] = ()) -> Subject:
-    """A model on this machine."""
+def local_subject(
+    model: LocalModel, role: Role, batch_size: int, notes: Sequence[str] = (),
+    say: Callable[[str], None] | None = None,
+) -> Subject:  # fmt: skip
+    """A model on this machine; `say` hears at once where memory runs out."""
+    from modelprov.behavior.generation.batching import Batches
+
     files = examine_files(model.folder, model.template, model.renderer)
     about = ModelProbed(
         label=model.label, role=role, location=model.location, digest=model.digest, digest_covers=SAMPLE_COVERS,
@@ -93,7 +98,7 @@ def local_subject(model: LocalModel, role: Role, batch_size: int, notes: Sequenc
         code=code_in(model.folder), notes=(*files.notes, *notes),
     )  # fmt: skip
     stripped = files.used.stripped if files.used is not None else None
-    speaker = LocalSpeaker(model, files.template, files.special, stripped, batch_size)
+    speaker = LocalSpeaker(model, files.template, files.special, stripped, Batches(batch_size, say))
     return Subject(
         about, speaker, files.used, model, dtype=str(model.model.dtype).removeprefix("torch."),
         device=str(model.model.device),

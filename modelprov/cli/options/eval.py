@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from modelprov.cli.options.completion import methods
-from modelprov.cli.options.shared import size
 
 Models = Annotated[
     list[str] | None,
@@ -92,11 +91,3 @@ BatchSize = Annotated[
     int | None,
     typer.Option(min=1, help="Most prompts at a time (default: as many as memory holds, at most 8, on a GPU 64)."),
 ]
-Memory = Annotated[
-    int | None,
-    typer.Option(
-        "--memory", metavar="SIZE", parser=size("--memory"),
-        help="Most memory of each device (default: what is free). A model that needs more is spread over GPUs, main "
-        "memory and the disk.",
-    ),
-]  # fmt: skip

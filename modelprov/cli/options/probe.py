@@ -62,7 +62,7 @@ Temperature = Annotated[
 Quick = Annotated[bool, typer.Option("--quick", help="A third of the questions, two samples.")]
 MaxNewTokens = Annotated[int, typer.Option(min=1, help="Longest answer, thinking included.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of the sampled answers; written into the report.")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Answers made at once.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Answers made at once, fewer where memory does not hold them.")]
 Continuations = Annotated[
     int,
     typer.Option(

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from modelprov.called import DEVICES
+from modelprov.called import DEVICES, parse_size
 from modelprov.cli.options.completion import among
-from modelprov.jobs.arguments import DTYPES, parse_size
+from modelprov.jobs.arguments import DTYPES
 
 FORMS: Mapping[str, str | None] = {
     "text": None, "json": "json", "md": "markdown", "html": "html", "sarif": "sarif", "junit": "junit",
@@ -29,6 +29,14 @@ def size(option: str) -> Callable[[str], int]:
     return read
 
 
+DeviceMemory = Annotated[
+    int | None,
+    typer.Option(
+        "--memory", metavar="SIZE", parser=size("--memory"),
+        help="Most memory of each device (default: what is free). A model that needs more is spread over GPUs, main "
+        "memory and the disk.",
+    ),
+]  # fmt: skip
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help=HELP_FILE.format("JSON"))]
 Markdown = Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help=HELP_FILE.format("Markdown"))]
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help=HELP_FILE.format("one HTML page"))]

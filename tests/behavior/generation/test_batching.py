@@ -42,11 +42,16 @@ def test_where_memory_runs_out_half_as_many_go_on_and_no_answer_is_lost_or_chang
     expected = [answer.tokens for answer in generate(model, prompts, method, 3, batch_size=1)]
     sizes: list[int] = []
     exhausted_above(2, monkeypatch, model, sizes)
-    batches, heard = Batches(6), list[int]()
+    at_once: list[str] = []
+    batches, heard = Batches(6, at_once.append), list[int]()
     found = generate(model, prompts, method, 3, batch_size=batches, on_done=heard.extend)
     assert [answer.tokens for answer in found] == expected
     assert sorted(heard) == list(range(len(prompts)))  # each is told of once
     assert sizes == [6, 3, 1, 1, 1, 1, 1, 1, 1]
+    assert [text.partition("memory ran out ")[2] for text in at_once] == [
+        "at 6 answers at a time; the same go again, 3 at a time",
+        "at 3 answers at a time; the same go again, 1 at a time",
+    ]
     (said,) = batches.told("toy")
     assert "memory ran out" in said
     assert "None was lost" in said

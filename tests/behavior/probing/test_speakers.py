@@ -56,6 +56,9 @@ class Parrot:
     def prompts(self, arm, asked):
         return rendered_prompts(arm, asked, self.template, {}, self.examined.stripped, self.renderer)
 
+    def noticed(self):
+        return []
+
     def answer(self, asked, *_):
         if self.asked + len(asked) > self.most:
             raise KeyboardInterrupt
