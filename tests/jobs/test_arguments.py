@@ -127,7 +127,7 @@ def test_the_command_of_a_probe_asks_the_same(
     given: dict[str, Any], heard: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = []
-    monkeypatch.setattr(probe_job, "_ask", lambda *arguments: lines.append(arguments[6]))
+    monkeypatch.setattr(probe_job, "_ask", lambda *arguments: lines.append(arguments[7]))
     probe_job.probe("rio", **given)
     params = parsed(lines[0])
     assert {key: params[key] for key in heard} == heard
