@@ -24,6 +24,8 @@ BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
 ENDS = (-np.inf, np.inf)
 AT_ONCE = 2
 """Matrices that are measured at once; each takes a hundred megabytes or two."""
+TURNS = 2
+"""Of the kinds of matrices in which few numbers are looked for, before all others are spared the search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +74,31 @@ def measure_beyond(
 ) -> Beyond:
     """Read rows of about `budget` elements of each checkpoint; `others` are held against what is left.
 
-    Two matrices at most are measured at once, by as many of the `threads`, while the next one is read.
+    Two matrices at most are measured at once, by as many of the `threads`, while the next one is read. Where none of
+    the first ones, which are of all kinds in turn, holds few numbers, those are not looked for in the others: it takes
+    longer than all else, and a quantiser leaves no kind out but embeddings and heads.
 
     Raises what reading raises.
     """
     chosen = choose_rows(alignment, seed, budget)
     at_once = min(AT_ONCE, threads)
+    first = TURNS * len({kind_of(rows.name) for rows in chosen})
     found: list[Left] = []
     waiting: deque[Future[Left]] = deque()
+    searched = True
     with ThreadPoolExecutor(at_once) as pool:
-        for matrix in read_matrices(alignment, chosen):
-            if len(waiting) == at_once:
+        for number, matrix in enumerate(read_matrices(alignment, chosen)):
+            while len(waiting) == at_once or (waiting and number == first):
                 found.append(waiting.popleft().result())
-            waiting.append(pool.submit(_left, matrix))
+            searched = searched and (number != first or any(each.lattice for each in found))
+            waiting.append(pool.submit(_left, matrix, searched))
         found += [each.result() for each in waiting]
     return Beyond(tuple(found), {other.label: _like(alignment, other, chosen) for other in others})
 
 
-def _left(matrix: Matrix) -> Left:
-    """What is left in one matrix."""
-    tensor, lattice = matrix.tensor, _lattice(matrix)
+def _left(matrix: Matrix, searched: bool) -> Left:
+    """What is left in one matrix; few numbers of an unpacked one are only found where they are `searched` for."""
+    tensor, lattice = matrix.tensor, _lattice(matrix, searched)
     own = lattice is None or matrix.bounds is not None
     widths = matrix.widths if own or lattice is None else lattice.upper - lattice.lower
     found = residual(matrix.values, widths)
@@ -114,11 +121,13 @@ def _in_steps(values: Float64, widths: Float64) -> tuple[float, ...]:
     return tuple(float(np.linalg.norm(parent - values[0])) / width if width else math.inf for parent in values[1:])
 
 
-def _lattice(matrix: Matrix) -> Lattice | None:
+def _lattice(matrix: Matrix, searched: bool) -> Lattice | None:
     """The lattice of the suspect's values, stored as exactly as they show; of a packed form, the form's own."""
     if matrix.bounds is not None and matrix.packing is not None:
         lower, upper = (np.where(np.isnan(bound), end, bound) for bound, end in zip(matrix.bounds, ENDS, strict=True))
         return Lattice(matrix.packing, lower, upper)
+    if not searched:
+        return None
     shown = next((dtype for dtype in (DType.BF16, DType.F16) if _are_of(matrix, dtype)), matrix.format)
     return find_lattice(matrix.values[0], shown.mantissa_bits)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from modelprov.demo.writing import Weights
 from modelprov.forensics.compare import Options, compare
+from modelprov.forensics.estimators.lattice import Lattice, find_lattice
 from modelprov.forensics.results import Verdict
+from modelprov.forensics.search.beyond import TURNS
+from modelprov.recipes.tensor_groups import kind_of
 from tests.generated import Size, apply, change, model
 from tests.memory import Silence, checkpoint
 from tests.unpacking import unpacked
@@ -47,6 +51,25 @@ def test_a_sibling_in_four_bits_is_neither_cleared_nor_called_a_copy(form: str) 
 
 def test_a_sibling_further_than_a_step_of_eight_bits_is_still_told_as_one_of_the_same_origin() -> None:
     assert str(judged(unpacked(SIBLING, "uneven int8"), PARENT).class_) == "same-origin"
+
+
+def test_few_numbers_are_looked_for_in_two_matrices_of_each_kind_and_in_all_only_where_some_have_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[int] = []
+
+    def counted(values: npt.NDArray[np.float64], bits: int) -> Lattice | None:
+        looked.append(1)
+        return find_lattice(values, bits)
+
+    monkeypatch.setattr("modelprov.forensics.search.beyond.find_lattice", counted)
+    judged(SIBLING, PARENT)
+    kinds = {kind_of(name) for name, (values, _) in PARENT.items() if values.ndim == 2}
+    assert len(looked) == TURNS * len(kinds)
+    spared = len(looked)
+    looked.clear()
+    judged(unpacked(SIBLING, "NF4"), PARENT)
+    assert len(looked) == sum(values.ndim == 2 for values, _ in PARENT.values()) > spared
 
 
 @pytest.mark.parametrize("form", ["NF4", "AWQ folded"])
