@@ -17,6 +17,8 @@ SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 ADDRESS = re.compile(r"(?:https?|s3a?|gs|az|azure|abfss?)://", re.IGNORECASE)
 SECOND = re.compile(r"\s*\+\s*(?=[A-Za-z][A-Za-z0-9.-]*://)")
 """Where a second address begins, that of an adapter on the first (`hf://org/base+hf://org/adapter`)."""
+INNER_SECRET = re.compile(r"//[^/@\s]+@")
+"""A name and password within a path, as of an address that was put into another one."""
 BUCKETS = frozenset({"s3", "s3a", "gs", "az", "azure", "abfs", "abfss"})
 OTHER_KINDS = frozenset({"datasets", "spaces", "buckets", "kernels", "docs", "blog", "collections", "papers"})
 LAST_PARTS = (".safetensors", ".safetensors.index.json", ".gguf", FINGERPRINT)
@@ -115,7 +117,8 @@ def _shown(location: str) -> str:
         host = parts.netloc.rpartition("@")[2] if not location.lower().startswith("hf://") else parts.netloc
     except ValueError:
         return location.partition("?")[0]
-    return urlunsplit(parts._replace(netloc=host, query="", fragment=""))
+    path = INNER_SECRET.sub("//", parts.path)
+    return urlunsplit(parts._replace(netloc=host, path=path, query="", fragment=""))
 
 
 def without_secrets(word: str) -> str:

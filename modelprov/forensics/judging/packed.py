@@ -92,6 +92,12 @@ def in_view_of_packing(decision: Decision, facts: Facts, labels: Sequence[str]) 
             "than it is: a small share beyond its error may be a large one",
             hidden,
         )
+    if suspect is not None and decision.rule == "identical" and _but_for_single(facts, decision.parent or 1):
+        return of_packed_numbers(
+            f"nearly all its numbers are those of {labels[decision.parent or 1]}, but for single ones: in so few bits "
+            "those of a near relative are too",
+            decision.parent or 1,
+        )
     if decision.class_ not in (VerdictClass.MERGE, VerdictClass.ON_LINE):
         return decision
     number = next((number for number, packing in enumerate(parents, 1) if packing is not None), None)
@@ -119,6 +125,11 @@ def in_view_of_packing(decision: Decision, facts: Facts, labels: Sequence[str]) 
             f"where a parent was made from it before it was quantised to {suspect.format}",
         )
     return beside_finer(decision, facts, labels)  # of numbers in 16 bits `before_quantising.py` asks their steps
+
+
+def _but_for_single(facts: Facts, parent: int) -> bool:
+    """Whether a copy of a parent has single numbers of its own."""
+    return bool(facts.equal) and facts.equal[parent - 1] < 1
 
 
 def _blurred(facts: Facts, decision: Decision) -> int | None:

@@ -60,4 +60,6 @@ def test_what_is_recorded_names_both_commits_and_opens_the_same_again(location: 
 def test_secrets_of_both_addresses_stay_out_of_sight(plus: str) -> None:
     told = f"https://me:word@host/base?key=a{plus}https://me:word@host/adapter?key=b"
     assert shown(told) == "https://host/base+https://host/adapter"
+    assert shown("https://host/base%2Bhttps://me:word@host/ad") == "https://host/base%2Bhttps://host/ad"
+    assert shown("https://host/base+//me:word@host/ad") == "https://host/base+//host/ad"
     assert without_secrets(f"P={told}") == "P=https://host/base+https://host/adapter"

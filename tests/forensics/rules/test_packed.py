@@ -43,6 +43,13 @@ def test_what_steps_do_not_carry_is_inconclusive(decision: Decision, of: Facts, 
     assert words in (found.reason or "")
 
 
+def test_packed_numbers_that_are_nearly_all_a_parents_are_no_copy_but_those_that_all_are() -> None:
+    copy = Decision(VerdictClass.COPY, "identical", 1)
+    for equal, rule in ((0.9998, "quantised"), (1.0, "identical")):
+        found = in_view_of_packing(copy, replace(facts(Q8, Q8, None), equal=(equal, 0.5)), LABELS)
+        assert found.rule == rule
+
+
 @pytest.mark.parametrize(
     ("shows", "exact", "rule"),
     [
