@@ -142,13 +142,11 @@ def _steps_in_words(rounded: _Rounded, matrices: int, parents: Sequence[str]) ->
         return ""
     where = f"in {rounded['lattice_matrices']} of {matrices} matrices read"
     start = f"Its values are rounded to {rounded['lattice']}, {where}"
-    same = rounded["same_steps"]
-    if len(same) == 1:
-        return f"{start}; rounded so, those of {same[0]} are the same: there it is a copy of {same[0]}, rounded."
-    if same:
-        return f"{start}; rounded so, those of {' and of '.join(same)} are the same: a copy of either, rounded."
-    if rounded["mixture_same_steps"]:
-        return f"{start}; rounded so, those of a mixture of {' and '.join(parents)} are the same: it is that, rounded."
+    whose = " and of ".join(rounded["same_steps"])
+    if not whose and rounded["mixture_same_steps"]:
+        whose = f"a mixture of {' and '.join(parents)}"
+    if whose:
+        return f"{start}; rounded so, those of {whose} are the same, and so may those of what is near be."
     return f"{start}."
 
 
