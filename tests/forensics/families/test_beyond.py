@@ -126,7 +126,7 @@ def test_a_copy_that_was_rounded_to_int8_is_told_as_that_and_nothing_else_is_sai
         assert found is not None
         assert (found.lattice or "").startswith("int8 with one scale for each")
         assert found.same_steps == ("P1",)
-        assert "a copy of P1, rounded" in (found.words or "")
+        assert "those of P1 are the same, and so may those of what is near be" in (found.words or "")
         assert "Something else" not in (found.words or "")
 
 
