@@ -219,8 +219,10 @@ def round_weights(near: Float64, strata: int) -> list[WeightedSum]:
     for left in {tuple(np.flatnonzero(np.abs(near) > slight).tolist()) for slight in (0.0, SLIGHTEST)}:
         if len(left) < 2:
             continue
-        own = near[list(left)] / near[list(left)].sum()
-        for values in _round_values(own):
+        total = near[list(left)].sum()
+        if total == 0:  # as of a difference: nothing that adds up to one
+            continue
+        for values in _round_values(near[list(left)] / total):
             weights = np.zeros(len(near))
             weights[list(left)] = values
             choices[tuple(weights.tolist())] = None
