@@ -48,3 +48,8 @@ def floor_percent(share: float | None) -> str:
 def rough_percent(share: float) -> str:
     """A share in percent, to two digits, however small."""
     return f"{100 * share:.2g} %" if share < 0.095 else f"{100 * share:.0f} %"
+
+
+def of_what_was_read(share: float, summary: str) -> str:
+    """What is said of a sample, with the share of the weights that it is of at its head."""
+    return f"In the {rough_percent(share)} of the weights that were read: {summary}"

@@ -23,7 +23,7 @@ from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.reach import tell_spent
 from modelprov.merge.virtual import open_any
 from modelprov.progress import SILENT, Progress
-from modelprov.shares import rough_percent
+from modelprov.shares import of_what_was_read
 
 OTHER_SHAPES = "no tensors of the same names and shapes, or too few places in common"
 
@@ -121,7 +121,7 @@ def identify(
         seconds=round(time.perf_counter() - started, 3),
         verdict=found.verdict,
         rule=found.rule,
-        summary=summary if found.chosen else f"In the {rough_percent(share)} of the weights that were read: {summary}",
+        summary=summary if found.chosen else of_what_was_read(share, summary),
         members=() if found.chosen is None else tuple(entries[each].name for each in found.chosen.mixture.members),
         alone=found.chosen is None,
         ranked=_ranked(found, entries),

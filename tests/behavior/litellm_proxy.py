@@ -6,18 +6,14 @@ import json
 import os
 import secrets
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from http.client import HTTPConnection
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.behavior.servers import free_port
+from tests.behavior.servers import free_port, running
 
 VARIABLE = "LITELLM"
 """Where the program is, if not beside Python or on the path; `make litellm` installs it and says so."""
@@ -45,34 +41,6 @@ def litellm_proxy(backend: str, folder: Path, seconds: float = 180.0) -> Iterato
     (folder / "proxy.yaml").write_text(json.dumps(config))  # JSON is YAML
     settings = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION", "NO_PROXY": "127.0.0.1"}
     settings["LITELLM_MASTER_KEY"] = key
-    words = ["--config", str(folder / "proxy.yaml"), "--host", "127.0.0.1", "--port", str(port)]
-    with (folder / "proxy.log").open("wb") as out:
-        process = subprocess.Popen(
-            [program(), *words], env={**os.environ, **settings}, stdout=out, stderr=subprocess.STDOUT, cwd=folder,
-            start_new_session=True,
-        )  # fmt: skip
-        try:
-            until = time.monotonic() + seconds
-            while not _alive(port):
-                if process.poll() is not None or time.monotonic() > until:
-                    pytest.fail((folder / "proxy.log").read_text(errors="replace")[-2000:])
-                time.sleep(0.3)
-            yield f"http://127.0.0.1:{port}/v1", key
-        finally:
-            for strength in (signal.SIGTERM, signal.SIGKILL):
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, strength)
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(10)
-                    break
-
-
-def _alive(port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/health/liveliness")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
+    words = [program(), "--config", str(folder / "proxy.yaml"), "--host", "127.0.0.1", "--port", str(port)]
+    with running(words, settings, folder / "proxy.log", port, "/health/liveliness", seconds):
+        yield f"http://127.0.0.1:{port}/v1", key

@@ -192,19 +192,29 @@ def transformers_serve(folder: Path, log: Path, seconds: float = 120.0) -> Itera
         pytest.skip("the program `transformers` is not installed beside Python")
     settings = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(log.parent / "hub"), "OMP_NUM_THREADS": "1"}
     port = free_port()
+    words = [program, "serve", folder, "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
+    with running(words, settings, log, port, "/health", seconds):
+        yield f"http://127.0.0.1:{port}/v1"
+
+
+@contextmanager
+def running(
+    words: Sequence[str | Path], settings: Mapping[str, str], log: Path, port: int, health: str, seconds: float
+) -> Iterator[None]:
+    """A server in a process group of its own, from when it answers at `health` on; fails when that takes too long."""
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [program, "serve", folder, "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"],
-            env={**os.environ, **settings}, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+            words, env={**os.environ, **settings}, stdout=out, stderr=subprocess.STDOUT, cwd=log.parent,
+            start_new_session=True,
         )  # fmt: skip
         try:
             until = time.monotonic() + seconds
-            while not _healthy(port):
+            while not _healthy(port, health):
                 if process.poll() is not None or time.monotonic() > until:
                     text = log.read_text(errors="replace")[-2000:]
-                    pytest.fail(f"transformers serve did not come up (exit status {process.poll()}):\n{text}")
+                    pytest.fail(f"{words[0]} did not come up (exit status {process.poll()}):\n{text}")
                 time.sleep(0.25)
-            yield f"http://127.0.0.1:{port}/v1"
+            yield
         finally:
             for strength in (signal.SIGTERM, signal.SIGKILL):
                 with suppress(ProcessLookupError):
@@ -214,10 +224,10 @@ def transformers_serve(folder: Path, log: Path, seconds: float = 120.0) -> Itera
                     break
 
 
-def _healthy(port: int) -> bool:
+def _healthy(port: int, health: str) -> bool:
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/health")
+        connection.request("GET", health)
         return connection.getresponse().status == 200
     except OSError:
         return False

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from modelprov.checkpoints.types import Alignment
 from modelprov.forensics.judging.findings import Findings
-from modelprov.shares import rough_percent
+from modelprov.shares import of_what_was_read
 
 
 def read_share(alignment: Alignment, findings: Findings) -> float:
@@ -23,5 +23,5 @@ def of_sample(findings: Findings, alignment: Alignment) -> Findings:
     if share >= 1:
         return findings
     verdict = findings.verdict
-    summary = f"In the {rough_percent(min(share, 0.99))} of the weights that were read: {verdict.summary}"
+    summary = of_what_was_read(min(share, 0.99), verdict.summary)
     return replace(findings, verdict=verdict.model_copy(update={"summary": summary}))
