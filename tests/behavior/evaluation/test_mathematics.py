@@ -88,10 +88,15 @@ def test_a_hostile_text_ends_within_the_limit_on_either_side(name):
     assert equal_as_mathematics("12", "\\boxed{12}"), "the next answer is graded as ever"
 
 
-def test_a_comparison_that_does_not_end_is_ended_and_the_next_one_starts_anew(monkeypatch):
-    monkeypatch.setattr(mathematics, "SECONDS", 0.0)
-    assert not equal_as_mathematics("x+1", "\\boxed{1+x}")
-    monkeypatch.undo()
+def test_a_comparison_that_does_not_end_is_ended_and_the_next_one_starts_anew(tmp_path, monkeypatch):
+    silent = tmp_path / "silent.py"
+    silent.write_text("import sys, time\nsys.stdin.readline(), print('{}', flush=True)\ntime.sleep(600)\n")
+    monkeypatch.setattr(mathematics, "_process", mathematics._Process())
+    monkeypatch.setattr(mathematics, "SECONDS", 0.1)
+    with monkeypatch.context() as patched:
+        patched.setattr(mathematics, "CHILD", silent)
+        assert not equal_as_mathematics("x+1", "\\boxed{1+x}")
+    monkeypatch.setattr(mathematics, "SECONDS", 60.0)
     assert equal_as_mathematics("x+1", "\\boxed{1+x}")
 
 
