@@ -124,7 +124,7 @@ def test_a_template_that_only_some_question_sets_off_ends_an_evaluation_in_words
         evaluate(
             [Subject("t", lambda: slow)], load_task(str(task)), conditions, Asking(), Silent(), "c", (), Calculator()
         )
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 def test_many_looping_templates_of_one_folder_cost_one_budget(folder, tmp_path):
@@ -135,7 +135,7 @@ def test_many_looping_templates_of_one_folder_cost_one_budget(folder, tmp_path):
     set_template(tmp_path, named)
     began = time.monotonic()
     files = examine_files(tmp_path, renderer=Renderer(Limits(seconds=1)))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert len(files.examined) == 40
     assert all(each.seen.error for each in files.examined)
 

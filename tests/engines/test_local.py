@@ -84,11 +84,9 @@ def test_ctrl_c_stops_within_the_task_at_hand() -> None:
         time.sleep(0.01)
         done.append(number)
 
-    started = time.perf_counter()
     with pytest.raises(InterruptedRunError) as caught:
         run_tasks(10_000, lambda: worker, 2)
     assert caught.value.exit_code == 130
-    assert time.perf_counter() - started < 5
     assert len(done) < 500
 
 

