@@ -213,23 +213,26 @@ def _scale(alignment: Alignment, options: Options, row: int, parent: int) -> flo
 def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Resemblance:
     """Before an all-clear: whether the suspect is a parent in other coordinates."""
     from modelprov.forensics.search.profiles import choose, resemblance
+    from modelprov.forensics.search.sizes_by_layer import by_layer, with_layers
 
     chosen = choose(alignment, options.seed)
     size = sum(view.count * view.ref.dtype.size for number in chosen for view in alignment.tensors[number].views)
     progress.stage("looking for the same sizes of rows and columns in another order", size)
+    suspect, *others = alignment.checkpoints
     sizes = resemblance(alignment, chosen, progress.advance)
+    sizes = with_layers(sizes, by_layer(suspect, others, progress.advance))
     if partial(alignment.checkpoints):  # heads are matrices, of which a fingerprint holds blocks
         from modelprov.forensics.search.coordinates.frame_free import frame_free
-        from modelprov.forensics.search.sizes_by_layer import by_layer, with_layers
 
-        suspect, *others = alignment.checkpoints
-        sizes = with_layers(sizes, by_layer(suspect, others, progress.advance))
         progress.stage("comparing what no coordinates change")
         return replace(sizes, frame_free=frame_free(suspect, others, progress.advance))
     from modelprov.forensics.search.coordinates.head_spectra import heads_alike
+    from modelprov.forensics.search.matrices_alike import displaced
 
     progress.stage("looking for the same heads of attention in other coordinates")
-    return replace(sizes, heads=heads_alike(alignment.checkpoints, progress.advance))
+    heads = heads_alike(alignment.checkpoints, progress.advance)
+    progress.stage("looking for the same matrices at other places")
+    return replace(sizes, heads=heads, displaced=displaced(alignment.checkpoints, options.seed))
 
 
 def _left(alignment: Alignment, beside: Beside, options: Options, progress: Progress) -> Beyond:

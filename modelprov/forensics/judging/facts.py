@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from modelprov.forensics.search.coordinates.frame_free import FrameFree
     from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
     from modelprov.forensics.search.layers_alike import Relocated
+    from modelprov.forensics.search.matrices_alike import Displaced
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class Facts:
     the suspect's sizes in another order (`profiles.py`); `untested` where too few could be compared; of so many
     `profiles`, `rare` by parent are closer than chance makes one in a thousand, which `by_chance` would be of
     independent models; `heads` by parent those of attention that are its own by their singular values
-    (`search/coordinates/head_spectra.py`).
+    (`search/coordinates/head_spectra.py`); `displaced` by parent its matrices that the suspect has at other places
+    (`search/matrices_alike.py`).
 
     Where all that is there of a model is the blocks of a fingerprint: `relocated`, layers that are a parent's under
     other numbers (`search/layers_alike.py`); `scattered`, kinds of matrices that are not a parent's at their places, or
@@ -138,6 +140,7 @@ class Facts:
     rare: tuple[int, ...] = ()
     by_chance: float = 0.0
     heads: tuple[HeadsAlike, ...] = ()
+    displaced: tuple[Displaced, ...] = ()
     frame_free: tuple[FrameFree | None, ...] = ()
     relocated: Relocated | None = None
     scattered: tuple[str, ...] = ()

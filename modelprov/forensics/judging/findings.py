@@ -135,7 +135,7 @@ def collect(
         facts = replace(
             facts, elsewhere=found.parent, untested=not found.tested,
             profiles=found.profiles, rare=found.rare, by_chance=found.by_chance,
-            heads=found.heads, frame_free=found.frame_free,
+            heads=found.heads, displaced=found.displaced, frame_free=found.frame_free,
         )  # fmt: skip
     decision, method = decide(facts), None
     asked = looks.methods if not any(packed) and open_to_methods(decision, facts.parents) else None

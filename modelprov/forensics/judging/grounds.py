@@ -9,7 +9,7 @@ from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.trace import Trace
 from modelprov.forensics.judging.verdict import akin
 from modelprov.forensics.results import AfterMerge, Control, Evidence, Mixing, Reproduction
-from modelprov.forensics.thresholds import DISTINCT, OVERLAPS_LEFT
+from modelprov.forensics.thresholds import DISTINCT, KIN, OVERLAPS_LEFT
 from modelprov.shares import floor_percent, wilson
 
 
@@ -129,6 +129,12 @@ def _elsewhere(facts: Facts, labels: Sequence[str]) -> Iterator[Evidence]:
             f"{labels[parent]} as heads of one model are from each other (other coordinates)",
             value=f"{found.alike:,} of {found.heads:,}" if found.heads else "not tested: no heads were found",
             null="at most 6 % of models trained apart" if found.heads else None,
+        )
+    for parent, moved in enumerate(facts.displaced, 1):
+        yield Evidence(
+            measure=f"matrices that correlate at {KIN} or more with a matrix of {labels[parent]}, wherever that stands",
+            value=f"{moved.count:,} of {moved.looked:,}",
+            null="none of independent models" if moved.looked else None,
         )
 
 

@@ -164,6 +164,12 @@ FITTING: Final = MappingProxyType({
                 "and perhaps trained", settled_by="comparing the models themselves, weight by weight"),
         History(history="{parent} was made from {suspect} so", settled_by=DATES),
     ),
+    "matrices-elsewhere": (
+        History(history="layers, experts or matrices of {parent}, or of a relative, were put at other places in a "
+                "model of its own, and perhaps trained", settled_by="a comparison of those matrices alone; " + LOGS),
+        History(history="{parent} was made from {suspect} so", settled_by=DATES),
+        History(history="the same table or design in both, under another name", settled_by="the code of both"),
+    ),
     "weak-kinship": (
         History(history="a relative that was trained, pruned or rescaled very far", settled_by=LOGS),
         History(history="a few tensors taken from a parent, in a model of its own",

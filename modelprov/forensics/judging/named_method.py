@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 MIXED = 2  # parents that numbers of the suspect have to be mixed of
 LATER = frozenset(
     {
-        "no-evidence", "unrelated", "coordinates-open", "layers-elsewhere", "other-coordinates", "weak-kinship",
-        "other-child", "extrapolated", "ties", "whole-parts", "partial",
+        "no-evidence", "unrelated", "coordinates-open", "layers-elsewhere", "matrices-elsewhere", "other-coordinates",
+        "weak-kinship", "other-child", "extrapolated", "ties", "whole-parts", "partial",
     }
 )  # fmt: skip
 """Rules after which no method is looked for: no kin, or what speaks against a line speaks against every method."""

@@ -18,6 +18,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     coordinates-open    the same, but sorted sizes of rows and columns are a parent's beyond chance, or could not be
                         compared; or a quarter of the heads of attention have singular values that are a
                         parent's                                                              -> inconclusive
+    matrices-elsewhere  the same, but a single matrix correlates above 0.5 with one of a parent's that stands elsewhere
+                                                                                              -> inconclusive
 4.  weak-kinship        the correlation below 0.5 for every parent, or below 0.1 though signs or units are akin, or
                         above though signs are not (below 0.25)
                                                                                               -> inconclusive
@@ -102,6 +104,8 @@ of whose weights that may carry a verdict less than half could be compared, nine
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.facts import Facts, PairedUnits, Stacked
 from modelprov.forensics.judging.mixtures import PARTS, among_parents, near
@@ -119,6 +123,9 @@ from modelprov.forensics.thresholds import (
     SHARED_BITS,
     UNRELATED,
 )
+
+if TYPE_CHECKING:
+    from modelprov.forensics.search.matrices_alike import Displaced
 
 
 def decide(facts: Facts) -> Decision:
@@ -259,33 +266,7 @@ def _by_rules(facts: Facts) -> Decision:
         return inconclusive("no-evidence", "the matrices of the suspect or of the parents do not vary")
     related = max(known)
     if related < UNRELATED and not facts.kin_tensors:
-        hidden = _hidden_kinship(facts)
-        if hidden is not None:
-            return hidden
-        if facts.elsewhere is not None:
-            return inconclusive(
-                "coordinates-open",
-                "weight by weight they share nothing, but sorted by size the rows and columns agree more closely than "
-                "chance allows, as after reordering, rotating or rescaling a model inside",
-                facts.elsewhere,
-            )
-        like = max(range(len(facts.heads)), key=lambda number: facts.heads[number].alike, default=None)
-        if like is not None and facts.heads[like].related:
-            alike = facts.heads[like]
-            return inconclusive(
-                "coordinates-open",
-                "weight by weight they share nothing, but by their singular values, which no other coordinates "
-                f"change, {alike.alike:,} of {alike.heads:,} heads of attention are less than half as far from one of "
-                "that model's as heads of one model are from each other",
-                like + 1,
-            )
-        if facts.untested:
-            return inconclusive(
-                "coordinates-open",
-                "weight by weight it shares nothing with the parents, and too few whole matrices could be compared to "
-                "see whether it is one of them in other coordinates",
-            )
-        return in_disguise(facts) or Decision(VerdictClass.UNRELATED, "unrelated")
+        return _strangers(facts)
     if related < KIN:
         return _partly_kin(facts, related)
     if by_design(facts):
@@ -299,6 +280,51 @@ def _by_rules(facts: Facts) -> Decision:
     if facts.parents == 1:
         return near(facts, 1)
     return among_parents(facts)
+
+
+def _strangers(facts: Facts) -> Decision:
+    """What shares nothing at its places: an all-clear, unless something says that it is no stranger."""
+    hidden = _hidden_kinship(facts)
+    if hidden is not None:
+        return hidden
+    moved = max(range(len(facts.displaced)), key=lambda number: facts.displaced[number].count, default=None)
+    if moved is not None and facts.displaced[moved].count:
+        return _displaced(facts.displaced[moved], moved + 1)
+    if facts.elsewhere is not None:
+        return inconclusive(
+            "coordinates-open",
+            "weight by weight they share nothing, but sorted by size the rows and columns agree more closely than "
+            "chance allows, as after reordering, rotating or rescaling a model inside",
+            facts.elsewhere,
+        )
+    like = max(range(len(facts.heads)), key=lambda number: facts.heads[number].alike, default=None)
+    if like is not None and facts.heads[like].related:
+        alike = facts.heads[like]
+        return inconclusive(
+            "coordinates-open",
+            "weight by weight they share nothing, but by their singular values, which no other coordinates "
+            f"change, {alike.alike:,} of {alike.heads:,} heads of attention are less than half as far from one of "
+            "that model's as heads of one model are from each other",
+            like + 1,
+        )
+    if facts.untested:
+        return inconclusive(
+            "coordinates-open",
+            "weight by weight it shares nothing with the parents, and too few whole matrices could be compared to "
+            "see whether it is one of them in other coordinates",
+        )
+    return in_disguise(facts) or Decision(VerdictClass.UNRELATED, "unrelated")
+
+
+def _displaced(moved: Displaced, parent: int) -> Decision:
+    """Matrices that are a parent's at other places: a part of it may be in the suspect, or of a relative of it."""
+    return inconclusive(
+        "matrices-elsewhere",
+        f"at the same places they share nothing, but {moved.count:,} of {moved.looked:,} matrices are like one of that "
+        f"model's that stands elsewhere ({moved.own} is like {moved.theirs}, with a correlation of "
+        f"{moved.correlation:.2f})",
+        parent,
+    )
 
 
 def _identical(facts: Facts) -> Decision:

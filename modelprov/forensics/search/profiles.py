@@ -31,6 +31,7 @@ from modelprov.recipes.tensor_groups import kind_of
 if TYPE_CHECKING:
     from modelprov.forensics.search.coordinates.frame_free import FrameFree
     from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
+    from modelprov.forensics.search.matrices_alike import Displaced
 
 ELEMENTS, SHARE = 1 << 26, 0.02
 """Weights of each checkpoint that are read, in whole tensors: about 130 MB in bf16, of large models a share of all."""
@@ -54,8 +55,9 @@ class Resemblance:
     """For each parent (1 ... k): whether it matches, and how many of the `profiles` are rarer than `RARE`.
 
     `by_chance` is how many that would be among independent models. `covered`: whether layers that stand elsewhere would
-    have been found as well (`sizes_by_layer.py`). `heads` says the same of attention, by parent; `frame_free`, where
-    fingerprints are compared, what no coordinates change.
+    have been found as well (`sizes_by_layer.py`). `heads` says the same of attention, by parent; `displaced`, of whole
+    models, which matrices stand at other places; `frame_free`, where fingerprints are compared, what no coordinates
+    change.
     """
 
     matching: tuple[bool, ...]
@@ -64,6 +66,7 @@ class Resemblance:
     by_chance: float
     covered: bool = True
     heads: tuple[HeadsAlike, ...] = ()
+    displaced: tuple[Displaced, ...] = ()
     frame_free: tuple[FrameFree | None, ...] = ()
 
     @property

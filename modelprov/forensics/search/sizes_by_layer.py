@@ -69,16 +69,18 @@ def with_layers(found: Resemblance, each: Sequence[Matched]) -> Resemblance:
 def layer_sizes(checkpoint: Checkpoint, sizes: Sizes) -> LayerSizes:
     """The profiles of one model, of sizes that are known."""
     found: dict[tuple[str, str], dict[int, Float64]] = defaultdict(dict)
-    named = {name: component_of(name, (16, 16))[0] for name, _ in sizes if not EXPERT.search(name)}
+    whole = checkpoint.fingerprint is None  # else some experts of a layer are there, and not the same ones in all
+    named = {name: component_of(name, (16, 16))[0] for name, _ in sizes if whole or not EXPERT.search(name)}
     for (name, side), values in _with_products(sizes, text_config(checkpoint.config)):
-        layer, kind = named.get(name), unnumbered(name)
+        layer, kind = named.get(name), EXPERT.sub(".experts.", unnumbered(name))
         other = sizes.get((name, "columns" if side == "rows" else "rows"))
         summed = 1 if other is None else len(other)
         spoken = side != "rows" or not INDEXED.search(kind)
         if layer is not None and spoken and len(values) >= PROFILE_ROWS and varied(values[None], summed):
-            found[kind, side][layer] = np.sort(values)
+            before = found[kind, side].get(layer, values[:0])  # of the layer's experts so far
+            found[kind, side][layer] = np.sort(np.concatenate([before, values]))
     layers = layers_of(canonical_names(tuple(checkpoint.tensors)))
-    return LayerSizes(layers, found, checkpoint.fingerprint is None)
+    return LayerSizes(layers, found, whole)
 
 
 def _with_products(sizes: Sizes, config: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Float64]]:
@@ -124,7 +126,8 @@ def by_layer(
 ) -> list[Matched]:
     """Whether the suspect's layers have the sizes of any layers of each of the others, fingerprints among them.
 
-    Of two whole models nothing is asked: they are looked into whole. Raises what reading raises.
+    Of two whole models all kinds of matrices are looked at, and an all-clear does not wait for it: of large ones too
+    much would have to be read. Raises what reading raises.
     """
     held = [each.fingerprint.sizes for each in (suspect, *others) if each.fingerprint is not None]
     kinds = frozenset(unnumbered(name) for sizes in held for name, _ in sizes if not EXPERT.search(name))
@@ -133,15 +136,13 @@ def by_layer(
         if checkpoint.fingerprint is not None:
             return layer_sizes(checkpoint, checkpoint.fingerprint.sizes)
         alignment = align((checkpoint,))
-        return layer_sizes(checkpoint, own_sizes(alignment, _chosen(alignment, kinds, *_budget(checkpoint)), on_bytes))
+        chosen = _chosen(alignment, kinds if held else None, *_budget(checkpoint))
+        return layer_sizes(checkpoint, own_sizes(alignment, chosen, on_bytes))
 
     own = sizes_of(suspect)
-    return [
-        Matched(False, True)
-        if suspect.fingerprint is None and other.fingerprint is None
-        else matched(own, sizes_of(other))
-        for other in others
-    ]
+    found = [(matched(own, sizes_of(other)), other.fingerprint is not None) for other in others]
+    part = suspect.fingerprint is not None
+    return [replace(each, covered=each.covered or not (part or theirs)) for each, theirs in found]
 
 
 def _budget(checkpoint: Checkpoint) -> tuple[int, int | None]:
@@ -150,12 +151,12 @@ def _budget(checkpoint: Checkpoint) -> tuple[int, int | None]:
     return (FAR, TRAFFIC.left()) if far else (NEAR, None)
 
 
-def _chosen(alignment: Alignment, names: frozenset[str], budget: int, left: int | None) -> list[int]:
-    """Matrices of the kinds `names` (# for the layer), of all layers or of none; those that tell most come first."""
+def _chosen(alignment: Alignment, names: frozenset[str] | None, budget: int, left: int | None) -> list[int]:
+    """Matrices of the kinds `names` (# for the layer), or of any, of all layers or of none; the most telling first."""
     by_kind: dict[str, list[int]] = defaultdict(list)
     for number, tensor in enumerate(alignment.tensors):
         kind = unnumbered(tensor.name)
-        if tensor.decisive and len(tensor.shape) == 2 and tensor.layer is not None and kind in names:
+        if tensor.decisive and len(tensor.shape) == 2 and tensor.layer is not None and (names is None or kind in names):
             by_kind[kind].append(number)
     chosen: list[int] = []
     for numbers in sorted(by_kind.values(), key=lambda numbers: telling(alignment.tensors[numbers[0]])):

@@ -9,6 +9,7 @@ import pytest
 from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.verdict import akin, decide
 from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
+from modelprov.forensics.search.matrices_alike import Displaced
 from modelprov.forensics.thresholds import BEYOND_CHANCE
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, TRAINED, outcome
 
@@ -108,6 +109,14 @@ def test_there_is_no_all_clear_while_a_quarter_of_the_heads_are_a_parents() -> N
     assert outcome(stranger, heads=(HeadsAlike(3, 4),)) == ("unrelated", "unrelated")  # a handful
     found = decide(replace(stranger, heads=(HeadsAlike(), HeadsAlike(16, 64))))
     assert (found.rule, found.parent) == ("coordinates-open", 2)
+
+
+def test_there_is_no_all_clear_while_a_matrix_is_a_parents_at_another_place() -> None:
+    stranger = replace(SIBLING, correlations=(0.01, 0.0))
+    assert outcome(stranger, displaced=(Displaced(0, 30), Displaced(0, 30))) == ("unrelated", "unrelated")
+    found = decide(replace(stranger, displaced=(Displaced(0, 30), Displaced(1, 30, "a", "b", 0.53))))
+    assert (found.rule, found.parent) == ("matrices-elsewhere", 2)
+    assert "1 of 30 matrices" in (found.reason or "")
 
 
 UNDONE = PairedUnits(2, 512, 512, 4.0, 4, 4, 1e-200, ("64 residual dimensions in another order",))
