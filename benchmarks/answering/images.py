@@ -69,14 +69,18 @@ def all_trials(count: int) -> Iterator[Trial]:
         yield Trial("head of a sibling that left it alone", "other history", f"tune {a} on 2", f"head kept {a}", tuned)
 
 
-def rows(shares: Mapping[tuple[str, str], list[float]], rounding: Mapping[str, float]) -> list[dict[str, Any]]:
+def rows(
+    shares: Mapping[tuple[str, str], list[float]], rounding: Mapping[str, float], grains: Mapping[str, float]
+) -> list[dict[str, Any]]:
     """A row a kind of trial and number of controls: how often each finding."""
     made = []
     for count in COUNTS:
         found: dict[tuple[str, str], list[Any]] = {}
         for trial in all_trials(count):
             own = {name: shares[trial.suspect, name] for name in (trial.parent, *trial.controls)}
-            (judged,) = image.judge(own, rounding, {trial.parent: trial.controls}, {})
+            (judged,) = image.judge(
+                own, rounding, {trial.parent: grains[trial.suspect]}, {trial.parent: trial.controls}, {}
+            )
             found.setdefault((trial.truth, trial.kind), []).append((judged, float(np.median(own[trial.parent]))))
         for (truth, kind), all_of_kind in found.items():
             said = [sum(judged.finding == each for judged, _ in all_of_kind) for each in FOUND]
@@ -146,7 +150,8 @@ def main() -> None:
     rounded = {name: torch.tensor(each.fine).bfloat16().double().numpy() for name, each in numbers.items()}
     rounding = {name: float(np.median([image.outside(images[name], each[tokens]) for each in rounded[name]]))
                 for name in pool}  # fmt: skip
-    made, served = rows(shares, rounding), served_numbers(numbers)
+    grains = {name: float(np.median([image.grain(each[tokens]) for each in numbers[name].fine])) for name in pool}
+    made, served = rows(shares, rounding, grains), served_numbers(numbers)
     print(*made, *served, sep="\n")
     if arguments.write:
         told = {"seed": SEED, "text seed": arguments.seed, "models": len(pool), "texts": TEXTS, "tokens": len(tokens),

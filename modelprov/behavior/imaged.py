@@ -14,8 +14,9 @@ class Fitted(Frozen):
     """How the served log-probabilities fit one model that is at hand; medians over texts, shares of their spread.
 
     `outside` is the share (root mean square) that lies outside the image of its output head, `rounding` the same share
-    of its own numbers after rounding its logits to bfloat16. `apart` is the share by which its own numbers differ,
-    `formats` the same between two runs of it, in float32 and in bfloat16. None where it could not be worked out;
+    of its own numbers after rounding its logits to bfloat16, `grain` what the steps of the served numbers leave.
+    `apart` is the share by which its own numbers differ, `formats` the same between two runs of it, in float32 and in
+    bfloat16. None where it could not be worked out;
     `hidden` is the size of what goes into the head, `unfit` says why the head is not counted.
     """
 
@@ -24,6 +25,7 @@ class Fitted(Frozen):
     hidden: int | None = None
     outside: float | None = None
     rounding: float | None = None
+    grain: float | None = None
     apart: float | None = None
     formats: float | None = None
     numbers: NumbersFinding | None = None

@@ -112,9 +112,9 @@ class Imaging:
             return
         rounded = _rounded(fine)
         own = [head.outside(values, rounded[place]) for place, values in enumerate(got.values) if place in enough]
-        fitted = fitted.model_copy(
-            update={"outside": float(np.nanmedian(shares)), "rounding": float(np.nanmedian(own))}
-        )  # fmt: skip
+        grains = [image.grain(np.array(list(got.values[place].values()))) for place in enough]
+        medians = {"outside": shares, "rounding": own, "grain": grains}
+        fitted = fitted.model_copy(update={name: float(np.nanmedian(each)) for name, each in medians.items()})
         unlike = {
             earlier.fitted.label: float(np.nanmedian([head.outside(got.values[p], earlier.logits[p]) for p in enough]))
             for earlier in self._heard if earlier.kind.tokenizer == kind.tokenizer
@@ -136,7 +136,8 @@ class Imaging:
             unfit |= {label: few for label in counted if label not in unfit}
         shares = {each.fitted.label: [each.shares[place] for place in places] for each in self._heard if each.shares}
         rounding = {each.fitted.label: each.fitted.rounding or 0.0 for each in parents}
-        judged = image.judge(shares, rounding, counted, unfit)
+        grains = {each.fitted.label: each.fitted.grain or 0.0 for each in parents}
+        judged = image.judge(shares, rounding, grains, counted, unfit)
         texts = prompts(self.count, self.seed)
         hows = {got.how for got in self._got} or {"none"}
         sizes = [len(values) for got in self._got for values in got.values]

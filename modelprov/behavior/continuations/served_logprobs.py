@@ -151,8 +151,8 @@ class ServedLogprobs:
             return list(pool.map(lambda each: self._once(*each), asked))
 
     def _once(self, text: str, fields: Mapping[str, Any]) -> Mapping[str, float]:
-        """At temperature 1: some servers divide by it before they look."""
-        given: dict[str, Any] = {"temperature": 1.0, "max_tokens": 1}
+        """At temperature 1 and without a nucleus: some servers apply both before they look."""
+        given: dict[str, Any] = {"temperature": 1.0, "top_p": 1.0, "max_tokens": 1}
         if self.way == "completions":
             reply = self.endpoint.complete(text, **given, extra={"logprobs": self._at_a_time, **fields})
         else:

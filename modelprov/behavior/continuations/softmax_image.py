@@ -9,8 +9,8 @@ scales a point of the space, so it changes nothing.
 What is left outside the space of the published head, as a share of the spread of the numbers, is at rounding where the
 head is that one; small where the head was trained on, merged or rounded; large where it is another's. A parent is
 
-- "its head" where that share is at most `ROUNDING` times that of its own numbers in bfloat16, and at most `EXACT`,
-  whatever the controls;
+- "its head" where that share is at most `ROUNDING` times that of its own numbers in bfloat16, no more than the steps of
+  the served numbers leave (`GRAINS` times, and `FINE`), and at most `EXACT`, whatever the controls;
 - "near its head" where at least `CONTROLS` count, p of a sign test over texts against every one of them and of a t-test
   on the logarithms are at most `LEVEL` (Holm), and it is at most `NEAR` times the least of a control's.
 """
@@ -38,6 +38,12 @@ ROUNDING = 2.0
 EXACT = 0.03
 """Share outside above which nothing is "its head", however coarse the parent's own numbers are; in benchmarks/answering
 merges leave 0.037 and more, siblings 0.07."""
+GRAINS, FINE = 1.2, 0.0035
+"""Times what the steps of the served numbers leave outside, and what a head in bfloat16 leaves in fine numbers.
+Logits with a common part of 10, as large models' have, lose 0.014 of their spread in bfloat16: within `ROUNDING` of it
+would be a merge with 0.3 of another head, which leaves 0.021 in float32 and 0.026 in bfloat16."""
+TIED, CLOSE = 5e-5, 0.5
+"""Numbers nearer than this are equal; near is what lies within this share of the spread."""
 NEAR = 0.5
 """Times the least share of a control; in benchmarks/answering strangers stay above 0.9 of it, finetunes and merges
 below 0.18, students of a teacher's answers above 0.55."""
@@ -80,6 +86,22 @@ def outside(image: Reals, logprobs: Reals) -> float:
     return math.sqrt(float(left @ left) / free / spread) if free > 0 and spread > 0 else math.nan
 
 
+def grain(logprobs: Reals) -> float:
+    """The share of their spread that log-probabilities [tokens] lost in rounding, by how often two are equal.
+
+    Of numbers in steps of s, two that lie near each other are equal in a share s / 2d of the pairs at most d apart,
+    whatever their distribution; rounding to s leaves s / sqrt(12). 0 of numbers that are never equal.
+    """
+    values, spread = np.sort(logprobs), float(np.std(logprobs))
+    if not spread > 0:
+        return math.nan
+    tied, close = (
+        int(np.sum(np.searchsorted(values, values + apart, side="right") - np.arange(1, len(values) + 1)))
+        for apart in (TIED, CLOSE * spread)
+    )
+    return 2 * CLOSE * tied / close / math.sqrt(12) if close else 0.0
+
+
 def apart(own: Reals, others: Reals) -> float:
     """The root mean square difference of two models' centred log-probabilities, over the spread of the first."""
     centred = own - own.mean()
@@ -98,12 +120,13 @@ def needed(hidden: int) -> int:
 
 
 def judge(
-    shares: Mapping[str, Sequence[float]], rounding: Mapping[str, float], controls: Mapping[str, Sequence[str]],
-    unfit: Mapping[str, str],
+    shares: Mapping[str, Sequence[float]], rounding: Mapping[str, float], grains: Mapping[str, float],
+    controls: Mapping[str, Sequence[str]], unfit: Mapping[str, str],
 ) -> tuple[HeadJudged, ...]:  # fmt: skip
     """The finding for each parent in `controls`, which names those that count for it.
 
-    `shares` are those outside each model's head, text by text; `rounding` the median of a parent's own.
+    `shares` are those outside each model's head, text by text; `rounding` the median of a parent's own, `grains` that
+    of the served numbers that its head was held against.
     """
     tested = [parent for parent, counted in controls.items() if parent not in unfit and len(counted) >= CONTROLS]
     pairs = [(parent, _sign_p(shares[parent], shares[each])) for parent in tested for each in controls[parent]]
@@ -123,7 +146,8 @@ def judge(
         beyond = parent in paired and max(paired[parent], outlying[parent]) <= LEVEL
         finding: HeadFinding = "no nearer than the controls"
         reason = None
-        if own <= min(ROUNDING * rounding[parent], EXACT):
+        steps = math.hypot(GRAINS * grains[parent], FINE)
+        if own <= min(ROUNDING * rounding[parent], steps, EXACT):
             finding = "its head"
         elif parent not in paired:
             finding = "could not judge"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 BY_NUMBER = "token_id:"
 """What precedes a token's number where a server names tokens by number (vLLM's `return_tokens_as_token_ids`)."""
+
+NONE = -9999.0
+"""What OpenAI's and vLLM's servers give in place of a log-probability that they do not have, or that a filter took."""
 
 MOST = 300_000
 """Tokens that are read of a reply; more than any vocabulary has."""
@@ -48,5 +50,5 @@ def _first(listed: object) -> object:
 
 
 def _is_logprob(value: object) -> bool:
-    """Whether this is a finite number of at most 0 (rounding lifts certainty a little above)."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value <= 1e-3
+    """Whether this is a number between `NONE` and 0 (rounding lifts certainty a little above)."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and NONE < value <= 1e-3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelprov.behavior.continuations.judging import LEVEL
-from modelprov.behavior.continuations.softmax_image import FORMATS, NEAR, ROUNDING
+from modelprov.behavior.continuations.softmax_image import EXACT, FORMATS, NEAR, ROUNDING
 from modelprov.behavior.imaged import Fitted, HeadJudged, Imaged
 from modelprov.behavior.probing.results import ProbeReport
 from modelprov.reports import numbers as n
@@ -14,14 +14,17 @@ TITLE = "Whose output head the log-probabilities have"
 HOW = (
     "A model's log-probabilities lie in a space that its output head spans, whatever it is asked (arXiv 2403.09539). "
     "“Outside” is the share of their spread that lies outside that space, “rounding” the same of the model's own "
-    f"numbers in bfloat16. “Its head” is at most {ROUNDING:g} times that; “near its head” at most {NEAR:g} times the "
+    f"numbers in bfloat16. “Its head” is at most {ROUNDING:g} times that, {100 * EXACT:g} %, and what the steps of the "
+    f"served numbers leave; “near its head” at most {NEAR:g} times the "
     f"least of a control's, with p of at most {LEVEL:g} against every one of them. “Apart” is how far the served "
     "numbers are from those of the model run here at the most likely tokens, “formats” how far two number formats of "
     f"it are apart; “its numbers” are at most {FORMATS:g} times that."
 )
 HEADS = (
     "Whoever left the head alone has it: finetunes and adapters of one base, rounded copies whose head was not "
-    "rounded. It says which head, not which of the models that have it, and nothing of the weights before it."
+    "rounded. It says which head, not which of the models that have it, and nothing of the weights before it. A head "
+    "that was trained or merged by less than rounding leaves has it too, and so has a parent whose head somebody "
+    "worked out from what this server answers (arXiv 2403.06634)."
 )
 TRAINED_ON = (
     "A head near a parent's was trained on from it or from a common ancestor, merged with it or rounded. Learning from "

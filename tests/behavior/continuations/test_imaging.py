@@ -124,6 +124,18 @@ def test_numbers_to_two_digits_are_coarser_than_bfloat16_and_accuse_nobody(folde
     assert found.judged[0].finding == "could not judge"
 
 
+def test_numbers_that_a_filter_took_are_none_and_no_sign_of_another_head(folders, models):
+    def filtered(ids: list[int]) -> Any:
+        with torch.inference_mode():
+            logits = models["parent"].model(input_ids=torch.tensor([ids])).logits[0, -1].double()
+        return torch.where(logits < logits.topk(40).values[-1], torch.tensor(-9999.0), logits)
+
+    with giving_logprobs(folders["parent"], 1000, logits_of=filtered) as url:
+        found = held(url, (models["parent"], "parent"), (models["other"], "control"))
+    assert found.judged[0].finding == "could not judge"
+    assert re.search(r"gives [34]\d log-probabilities of a text", found.judged[0].reason)
+
+
 def test_numbers_that_are_all_alike_say_nothing(folders, models):
     with giving_logprobs(folders["parent"], logits_of=lambda _: torch.zeros(len(models["parent"].tokenizer))) as url:
         found = held(url, (models["parent"], "parent"))

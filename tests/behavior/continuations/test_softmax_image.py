@@ -31,6 +31,12 @@ def said(rows: np.ndarray) -> np.ndarray:
     return np.asarray(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
 
 
+def bfloat16(numbers: np.ndarray) -> np.ndarray:
+    """Rounded to eight significant bits."""
+    scale = 2.0 ** (np.floor(np.log2(np.abs(numbers))) - 7)
+    return np.asarray(np.round(numbers / scale) * scale)
+
+
 def shares(suspect: np.ndarray, **heads: np.ndarray) -> dict[str, list[float]]:
     return {name: [image.outside(image.Head(rows).image(), each) for each in said(suspect)]
             for name, rows in heads.items()}  # fmt: skip
@@ -39,7 +45,9 @@ def shares(suspect: np.ndarray, **heads: np.ndarray) -> dict[str, list[float]]:
 def found(suspect: np.ndarray, controls: int = 3):
     heads = {"parent": head(1), **{f"control {n}": head(10 + n) for n in range(controls)}}
     own = shares(suspect, **heads)
-    (judged,) = image.judge(own, {"parent": 1e-3}, {"parent": [each for each in heads if each != "parent"]}, {})
+    (judged,) = image.judge(
+        own, {"parent": 1e-3}, {"parent": 0.0}, {"parent": [each for each in heads if each != "parent"]}, {}
+    )
     return judged
 
 
@@ -81,8 +89,40 @@ def test_what_is_said_of_a_head(suspect, finding):
 
 def test_a_parent_whose_own_numbers_are_coarse_has_no_head_that_anything_fits():
     own = shares(head(30), parent=head(1))
-    (judged,) = image.judge(own, {"parent": 0.9}, {"parent": []}, {})
+    (judged,) = image.judge(own, {"parent": 0.9}, {"parent": 0.9}, {"parent": []}, {})
     assert judged.finding == "could not judge"
+
+
+@pytest.mark.parametrize("common", [0, 5, 15])
+@pytest.mark.parametrize(
+    ("suspect", "coarse", "finding"),
+    [
+        (head(1), True, "its head"),
+        (head(1), False, "its head"),
+        (0.985 * head(1) + 0.015 * head(30), False, "near its head"),
+        (0.97 * head(1) + 0.03 * head(30), True, "near its head"),
+    ],
+)
+def test_room_for_rounding_is_given_only_to_numbers_that_were_rounded(common, suspect, coarse, finding):
+    """Logits with a common part lose in bfloat16 what a small share of another head leaves."""
+    parts = {"parent": head(1), **{f"control {n}": head(10 + n) for n in range(3)}}
+    images = {name: image.Head(rows).image() for name, rows in parts.items()}
+    spread = np.std(said(head(1)), axis=1).mean()
+    served = said(suspect) / spread + common
+    served = bfloat16(served) if coarse else served
+    own = {name: [image.outside(each, text) for text in served] for name, each in images.items()}
+    parents = bfloat16(said(head(1)) / spread + common)
+    rounding = float(np.median([image.outside(images["parent"], text) for text in parents]))
+    grain = float(np.median([image.grain(text) for text in served]))
+    (judged,) = image.judge(own, {"parent": rounding}, {"parent": grain}, {"parent": [*parts][1:]}, {})
+    assert judged.finding == finding
+
+
+@pytest.mark.parametrize("step", [0.25, 0.0625, 0.01])
+def test_the_grain_is_what_rounding_to_steps_loses(step):
+    numbers = normal(3, 4000) * 2
+    assert image.grain(np.round(numbers / step) * step) == pytest.approx(step / np.sqrt(12) / 2, rel=0.1)
+    assert image.grain(numbers) < 0.05 * step
 
 
 def test_its_head_needs_no_controls_and_near_its_head_three():
@@ -94,7 +134,8 @@ def test_its_head_needs_no_controls_and_near_its_head_three():
 def test_a_control_that_is_as_near_takes_the_finding_away():
     suspect = head(1) + 0.1 * normal(8, TOKENS, HIDDEN)
     heads = {"parent": head(1), "sibling": head(1) + 0.1 * normal(9, TOKENS, HIDDEN), "a": head(10), "b": head(11)}
-    (judged,) = image.judge(shares(suspect, **heads), {"parent": 1e-3}, {"parent": ["sibling", "a", "b"]}, {})
+    controls = {"parent": ["sibling", "a", "b"]}
+    (judged,) = image.judge(shares(suspect, **heads), {"parent": 1e-3}, {"parent": 0.0}, controls, {})
     assert judged.finding == "no nearer than the controls"
 
 
