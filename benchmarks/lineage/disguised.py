@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from benchmarks.cases.side_by_side import BEYOND, COPY, LISTED, MERGE, SHAPE, Disguise
 from benchmarks.lineage import labels
-from benchmarks.lineage.labels import KIN, OPEN, STRANGER, Label, Made
+from benchmarks.lineage.labels import KIN, NOTHING, OPEN, STRANGER, Label, Made
 from benchmarks.lineage.layouts import heads_of
 from benchmarks.lineage.sorts import add
 from tests.generated import Rng
 
+RELATED = frozenset({"related", "relation"})
+"""What is doubted of a copy under noise of twice its size: in the right coordinates it correlates at 0.45. Models that
+were trained apart from one start, of which nobody asks whether they are related, reach 0.39 to 0.78."""
 IN_SMALL = 3
 """Every so manieth of the disguises that were thought of later is in the small set."""
 
@@ -33,7 +36,7 @@ def label_of(case: Disguise) -> Label:
     settled = "the matrix that it was turned by" if "rotat" in case.name else "the files before the disguise"
     if merged:  # a rotation is rounded anew: what is left of a merge is a place on the line
         return Label(True, OPEN, afterwards=told, merged=True, settled_by=settled)
-    doubted = "inconclusive" in case.right
+    doubted = RELATED if "inconclusive" in case.right else NOTHING
     return Label(True, labels.COPY | KIN, afterwards=told, settled_by=settled, doubted=doubted)
 
 

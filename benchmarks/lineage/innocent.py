@@ -14,7 +14,7 @@ from benchmarks.cases.coordinates import EMBEDDINGS, HEAD
 from benchmarks.cases.decoders import STYLES, Decoder, decoder_family, styled
 from benchmarks.cases.kinds import KINDS, Kind
 from benchmarks.cases.making import training
-from benchmarks.lineage.labels import ACCUSATIONS, COPY, KIN, OPEN, STRANGER, Label, Made
+from benchmarks.lineage.labels import ACCUSATIONS, COPY, KIN, NOTHING, OPEN, RELATION, STRANGER, Label, Made
 from benchmarks.lineage.layouts import DENSE, heads_of
 from benchmarks.lineage.merged import OTHER_HISTORIES, family
 from benchmarks.lineage.sorts import add, sort
@@ -49,7 +49,9 @@ def label_of(kind: Kind) -> Label:
     if related is None:
         relation |= STRANGER
     made_to_fit = kind.truth == "limit" or kind.theme.startswith("frame-ups")
-    return Label(related, relation, direction=OPEN, settled_by=OTHER_HISTORIES, doubted=made_to_fit)
+    return Label(
+        related, relation, direction=OPEN, settled_by=OTHER_HISTORIES, doubted=RELATION if made_to_fit else NOTHING
+    )
 
 
 def _of_kind(rng: Rng, kind: Kind) -> Made:

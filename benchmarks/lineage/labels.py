@@ -39,13 +39,13 @@ class Label:
     """What would settle the open questions."""
     merged: bool = False
     """It is a merge, whether or not that can be told: to call it a mere relative is a missed merge."""
-    doubted: bool = False
-    """Weights do not tell `relation` from a merge (`decidable.py`): to leave it open is right as well, and to call it
-    anything that `relation` does not hold stays wrong."""
+    doubted: frozenset[str] = frozenset()
+    """Questions that weights leave open all the same (`decidable.py`): to leave them open is right as well, and any
+    answer that the label does not hold stays wrong."""
 
     def decided(self, question: str) -> bool:
         """Whether weights decide a question that is asked, so that leaving it open is no answer."""
-        return getattr(self, question) != OPEN and not (question == "relation" and self.doubted)
+        return getattr(self, question) != OPEN and question not in self.doubted
 
     def told(self) -> dict[str, Any]:
         """As the manifest has it; what is not asked is left out."""
@@ -101,3 +101,6 @@ COPY = frozenset({"copy"})
 MERGE = frozenset({"merge"})
 KIN = frozenset({"same-origin"})
 STRANGER = frozenset({"stranger"})
+NOTHING: frozenset[str] = frozenset()
+RELATION = frozenset({"relation"})
+"""What is doubted."""

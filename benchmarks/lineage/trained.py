@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from benchmarks.lineage.labels import COPY, KIN, MERGE, OPEN, STRANGER, Label, Made
+from benchmarks.lineage.labels import COPY, KIN, MERGE, NOTHING, OPEN, RELATION, STRANGER, Label, Made
 from benchmarks.lineage.layouts import heads_of
 from benchmarks.lineage.merged import LINEAR, OTHER_HISTORIES
 from benchmarks.lineage.sorts import add
@@ -66,7 +66,13 @@ def label_of(kind: Kind) -> Label:
     if "unrelated" in said:
         return Label(None, KIN | STRANGER, direction=OPEN)
     relation = KIN | (MERGE if "merge" in said else frozenset())
-    return Label(True, relation, direction=OPEN, settled_by=OTHER_HISTORIES, doubted=kind.truth == "limit")
+    return Label(
+        True,
+        relation,
+        direction=OPEN,
+        settled_by=OTHER_HISTORIES,
+        doubted=RELATION if kind.truth == "limit" else NOTHING,
+    )
 
 
 def _triple(number: int, kind: str) -> Made:

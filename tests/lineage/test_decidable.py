@@ -1,12 +1,12 @@
-"""What weights decide of a relation is measured on the files: a mixture near the suspect, parts of several parents."""
+"""What weights decide is measured on the files: a mixture near the suspect, parts of several, shares at rest."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from benchmarks.lineage.decidable import of
-from benchmarks.lineage.labels import KIN, Label, Made
+from benchmarks.lineage.decidable import mixed, of
+from benchmarks.lineage.labels import COPY, KIN, NOTHING, OPEN, RELATION, Label, Made
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
 from tests.generated import Size, apply, change, model
@@ -34,13 +34,48 @@ def in_turn(first: Weights, second: Weights) -> Weights:
         (between(OTHER, between(FIRST, SECOND, 0.5), 0.5), True),
         (in_turn(FIRST, BASE), True),
         (BASE, False),
-        (apply(BASE, change(BASE, RNG, 0.02)), False),
+        (apply(BASE, change(BASE, RNG, 2e-3)), False),
+        (apply(BASE, change(BASE, RNG, 0.02)), True),  # a tenth of a parent is less than the error of its share
+        (model(RNG, Size(2, 32, 32, 64), DType.F32), False),  # whose weights at their places say nothing
         ({name: held for name, held in OTHER.items() if "mlp" not in name}, False),
         (OTHER | {"tower": (np.zeros(1_000_000, np.float32), DType.F32)}, True),
     ],
 )
 def test_a_relation_is_doubted_where_a_merge_would_leave_such_files(suspect: Weights, doubted: bool) -> None:
-    assert of(Made((suspect, FIRST, SECOND, BASE), Label(True, KIN))).label.doubted is doubted
+    assert of(Made((suspect, FIRST, SECOND, BASE), Label(True, KIN))).label.doubted == (
+        RELATION if doubted else NOTHING
+    )
+
+
+def test_the_error_of_a_share_says_nothing_against_the_bits_of_a_copy() -> None:
+    far = Made((apply(BASE, change(BASE, RNG, 0.02)), FIRST, SECOND, BASE), Label(True, COPY | KIN))
+    assert of(far).label.doubted == NOTHING
+
+
+@pytest.mark.parametrize(("share", "doubted"), [(0.1, True), (0.05, False)])
+def test_a_mixture_that_least_squares_underrates_is_seen_by_its_rounding(share: float, doubted: bool) -> None:
+    """Of a change of a few steps of bf16 a tenth is hardly ever a step: the fit finds a fifth of it."""
+    base = model(np.random.default_rng(3), Size(), DType.BF16)
+    drawn = {name: np.random.default_rng(4).standard_normal(values.shape) for name, (values, _) in base.items()}
+    whole, part = (
+        apply(base, {name: (scale * 3e-5 * values).astype(np.float32) for name, values in drawn.items()})
+        for scale in (1.0, share)
+    )
+    made = Made((part, whole, base), Label(True, KIN))
+    assert not mixed(made.models, list(base))
+    assert of(made).label.doubted == (RELATION if doubted else NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("beside", "only", "doubted"), [(0.0, "", False), (0.3, "", True), (1e-3, "", False), (0.3, "mlp", False)]
+)
+def test_shares_are_doubted_where_all_matrices_moved_by_more_than_a_hundredth(
+    beside: float, only: str, doubted: bool
+) -> None:
+    mixture = between(FIRST, SECOND, 0.6)
+    later = apply(mixture, change(mixture, RNG, beside * 1e-3, only=lambda name: only in name)) if beside else mixture
+    label = Label(True, OPEN, {1: 0.6, 2: 0.4}, merged=True)
+    assert of(Made((later, FIRST, SECOND), label)).label.doubted == (frozenset({"shares"}) if doubted else NOTHING)
 
 
 def test_strangers_and_merges_keep_their_labels() -> None:

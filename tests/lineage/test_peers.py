@@ -12,7 +12,8 @@ import pytest
 
 from benchmarks.cases import coordinates
 from benchmarks.cases.decoders import Decoder, decoder_family
-from benchmarks.lineage.labels import Answer
+from benchmarks.lineage.files import written
+from benchmarks.lineage.labels import KIN, OPEN, Answer, Label, Made
 from benchmarks.lineage.peers import driver, statistics
 from benchmarks.lineage.peers.interface import Files, Peer
 from benchmarks.lineage.peers.ours import Ours
@@ -111,6 +112,19 @@ def test_ours_says_what_the_verdict_says_and_tells_what_it_read(tmp_path: Path, 
     assert (apart.related, apart.relation) == (False, "stranger")
     refused, _ = Ours().ask(Files(tmp_path, tmp_path / "none", (tmp_path / "P1",), None))
     assert refused.refused
+
+
+def test_ours_tells_the_shares_of_a_packed_merge_and_kinship_of_a_part(tmp_path: Path, family) -> None:
+    """The verdict is open in both; the report has an interval of the shares, and says what the part alone would be."""
+    first, second, base, _ = family
+    packed = Made((merge([first, second], [0.6, 0.4]), first, second, base), Label(True, OPEN), form="Q8_0")
+    found, _ = Ours().ask(written(packed, tmp_path))
+    assert found.relation is None
+    assert found.shares == pytest.approx({1: 0.6, 2: 0.4, 3: 0.0}, abs=0.01)
+    (tmp_path / "tower").mkdir()
+    tower = {"visual.blocks.0.weight": (np.zeros((1024, 1024), np.float32), DType.BF16)}
+    found, _ = Ours().ask(written(Made((first | tower, second, base), Label(True, KIN)), tmp_path / "tower"))
+    assert (found.related, found.relation, found.shares) == (True, None, None)
 
 
 FILES = Files(NOWHERE, NOWHERE / "S", (NOWHERE / "P1", NOWHERE / "P2"), None)

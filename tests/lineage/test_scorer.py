@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.lineage.labels import COPY, KIN, MERGE, OPEN, STRANGER, UNDONE, Answer, Label
+from benchmarks.lineage.labels import COPY, KIN, MERGE, OPEN, RELATION, STRANGER, UNDONE, Answer, Label
 from benchmarks.lineage.scorer import ABSTAINED, FALSE, RIGHT, WRONG, score, tally
 
 MERGED = Label(True, MERGE, {1: 0.6, 2: 0.4}, frozenset({"linear"}), False, "suspect", merged=True)
@@ -46,7 +46,7 @@ def test_an_open_question_is_right_when_left_open_and_wrong_when_answered() -> N
 
 
 def test_a_doubted_relation_may_be_left_open_and_accuses_as_before() -> None:
-    doubted = replace(SIBLING, doubted=True)
+    doubted = replace(SIBLING, doubted=RELATION)
     assert [score(label, Answer()).outcomes["relation"] for label in (SIBLING, doubted)] == [ABSTAINED, RIGHT]
     assert score(doubted, Answer(True, "same-origin")).outcomes["relation"] == RIGHT
     found = score(doubted, Answer(True, "merge"))

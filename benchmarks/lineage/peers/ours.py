@@ -1,4 +1,4 @@
-"""modelprov itself, in full, by sample and by fingerprint, through its public functions; reads the verdict only."""
+"""modelprov itself, in full, by sample and by fingerprint, through its public functions; reads verdict and shares."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Literal
 import modelprov
 from benchmarks.lineage.labels import UNDONE, Answer
 from benchmarks.lineage.peers.interface import Cost, Files, bytes_of
+from benchmarks.lineage.scorer import WITHIN
 from modelprov.errors import ModelprovError
 from modelprov.reports.comparison.report import Report
 
@@ -19,6 +20,9 @@ KIN_ALL_THE_SAME = frozenset(
      "beneath-rounding", "other-child", "quantised"}
 )  # fmt: skip
 """Rules of open verdicts that are reached only by models whose weights correlate: the act is open, kinship is not."""
+PARTIAL, UNRELATED = "partial", "would be called unrelated"
+"""The rule of too little that could be compared, and what it says of it where that is no kin: else it is a part that
+both have, or have from one place."""
 SAID = {"copy": "copy", "merge": "merge", "same-origin": "same-origin", "unrelated": "stranger", UNDONE: UNDONE}
 ROUNDED = "rounded"
 """The rule of a verdict that says "S is P1, rounded": that is a copy of P1, whoever came first."""
@@ -76,10 +80,10 @@ def answer_of(report: Report) -> Answer:
     verdict, class_ = report.verdict, str(report.verdict.class_)
     relation = "copy" if verdict.rule == ROUNDED else SAID.get(class_)
     related = None if class_ == "inconclusive" else class_ != "unrelated"
-    if verdict.rule in KIN_ALL_THE_SAME:
+    if verdict.rule in KIN_ALL_THE_SAME or (verdict.rule == PARTIAL and UNRELATED not in verdict.summary):
         related = True
     shares = method = trained = direction = None
-    if class_ in ("merge", "on-line"):
+    if class_ in ("merge", "on-line") or (class_ == "inconclusive" and _certain(report)):
         shares = _shares(report)
     if class_ == "merge":
         method = "linear"
@@ -90,6 +94,17 @@ def answer_of(report: Report) -> Answer:
         direction = "another"
     return Answer(
         related, relation, shares, method, trained, direction, f"{class_} ({verdict.rule}): {verdict.summary}"
+    )
+
+
+def _certain(report: Report) -> bool:
+    """Whether shares are told, if it is a merge: an interval within a hundredth for every parent.
+
+    The verdict stays open, and the shares are those of a merge that nothing was done to but packing.
+    """
+    bounds = [(each.low, each.high) for each in report.mixing.coefficients]
+    return bool(bounds) and all(
+        low is not None and high is not None and high - low <= 2 * WITHIN for low, high in bounds
     )
 
 

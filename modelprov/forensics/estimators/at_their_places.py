@@ -40,12 +40,19 @@ def quadrants(sample: Sample, parents: Sequence[int]) -> tuple[float | None, ...
 
 
 def equal_beyond_chance(sample: Sample, parent: int) -> float:
-    """Share of equal numbers less what the two sets of numbers give in any other order, -1 to 1."""
+    """Share of equal numbers less what the two sets of numbers give in any other order, -1 to 1.
+
+    Any other order within each tensor: matrices that no training touched (outputs zero, gates one) hold the same
+    numbers in models that share nothing, and no other order of theirs holds fewer.
+    """
     own, theirs = sample.suspect, sample.parents[parent]
-    values, own_counts = np.unique(own, return_counts=True)
-    place = np.minimum(np.searchsorted(values, theirs), len(values) - 1)
-    by_chance = float(own_counts[place[values[place] == theirs]].sum()) / sample.elements**2
-    return float((own == theirs).mean()) - by_chance
+    values, code = np.unique(np.concatenate([own, theirs]), return_inverse=True)
+    own_keys, keys = (sample.group.astype(np.int64) * len(values) + each for each in np.split(code, 2))
+    known, counts = np.unique(own_keys, return_counts=True)
+    place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    held = known[place] == keys
+    by_chance = (counts[place] / np.bincount(sample.group)[sample.group])[held].sum()
+    return float(((own == theirs).sum() - by_chance) / sample.elements)
 
 
 def inner_share(sample: Sample, parent: int) -> float | None:
