@@ -107,7 +107,7 @@ class Computer:
         def spread(prepare: Callable[[int, Inputs], Any], add: Callable[[Any], None]) -> None:
             in_turns(-(-count // block), lambda n: prepare(n * block, loaded(n * block)), add, threads)
 
-        return passes.look(Whole(self._about(tensor), count, blocks, spread if threads > 1 else None))
+        return passes.look(Whole(self._about(tensor), count, blocks, spread if threads > 1 else None, threads))
 
     def looked(self, tensor: Planned, merge_block: MergeBlock, first: int, count: int, out: memoryview) -> None:
         """Fill `out` with the stored bytes of one block, by what `look` gave."""

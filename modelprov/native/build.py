@@ -18,9 +18,20 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LIBRARY = "kernels.so"
-UNITS = ("moments.c", "searching.c", "merging.c", "sizes.c", "choosing.c", "chances.c", "totals.c")
+UNITS = ("moments.c", "searching.c", "merging.c", "sizes.c", "parting.c", "choosing.c", "chances.c", "totals.c")
 """What is compiled once for every variant."""
-HEADERS = ("formats.h", "vectors.h", "arithmetics.h", "bf16.h", "work.h", "plain.h", "words.h", "changes.h", "counts.h")
+HEADERS = (
+    "formats.h",
+    "vectors.h",
+    "arithmetics.h",
+    "bf16.h",
+    "work.h",
+    "plain.h",
+    "words.h",
+    "changes.h",
+    "counts.h",
+    "keys.h",
+)
 SOURCES = (*HEADERS, *UNITS, "windows.c", "dispatch.c", "build.py")
 FLAGS = (
     "-std=c11", "-O3", "-fPIC", "-fvisibility=default", "-Wno-psabi", "-ffp-contract=off", "-fno-math-errno",
@@ -28,7 +39,7 @@ FLAGS = (
 )  # fmt: skip
 """No fast-math: which operations are fused, and in which order sums are added, is what the sources say."""
 AVX2 = ("-mavx2", "-mfma")
-AVX512 = (*AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mprefer-vector-width=256")
+AVX512 = (*AVX2, "-mbmi2", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mprefer-vector-width=256")
 VARIANTS: dict[str, dict[str, tuple[str, ...]]] = {
     "x86_64": {"avx2": AVX2, "avx512": AVX512},
     "aarch64": {"neon": ()},

@@ -15,14 +15,15 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from modelprov.native.functions import Native
+    from modelprov.native.merge_loops import Keys
 
 EXPECTED = "24a8a4f604f31d0a602a7898cd8b2acebc5e839c38fe5ee2ae6b819c4870782e"
 COUNT = 4203  # a run of 4,096 elements and a part of another, whose length is that of no vector
 INFINITE = 4150
 BF16, F16, F32 = range(3)
 ARITHMETICS = 9
-MERGING = "1ce20beff80a35fa038e34361e4bd1c41a009def4a57b47dac098f7d2384773a"
-"""Of the loops of merges (`merging.c`, `sizes.c`, `choosing.c`, `chances.c`, `totals.c`)."""
+MERGING = "05d0bde64d8417965abece32a1e2b457af9111be7677661d43f5b00bfd71a0a8"
+"""Of the loops of merges (`merging.c`, `sizes.c`, `parting.c`, `choosing.c`, `chances.c`, `totals.c`)."""
 SHIFTS = {BF16: 16, F16: 13, F32: 0}
 """Lowest bits of a float32 that numbers of a format do not use."""
 KEPT = {BF16: 0x80FF0000, F16: 0x80FFE000, F32: 0x80FFFFFF}
@@ -146,23 +147,27 @@ def _chosen(
     of: Native, tensor: npt.NDArray[np.float32], base: npt.NDArray[np.float32], code: int,
     change: npt.NDArray[np.float32],
 ) -> bytes:  # fmt: skip
-    """What a sort puts in the middle, with the sizes at its ends as ties; the changes [2, n] thinned, and all."""
-    shift, bits = SHIFTS[code], np.zeros(COUNT // 8 + 9, np.uint8)
-    top = (1 << 31 - shift) - 1
-    of.thin_by_bits(tensor, base, code, (-1.0, np.inf), (np.nan, np.nan), (0, 0), bits, change[1])
-    keys, counts = np.unique(top - (np.abs(change[1]).view(np.uint32) >> shift).astype(np.int64), return_counts=True)
-    start, stop = COUNT // 5, COUNT // 2
-    often = np.searchsorted(np.cumsum(counts), (start, stop), side="right")
-    ties, numbers = np.ascontiguousarray(np.stack([keys[often], counts[often]], 1)), np.zeros(2, np.int64)
-    items, bins = np.empty(COUNT, np.uint32), np.zeros((4, 1 << 16), np.uint32)
-    of.fill_items(tensor, base, code, (shift, top), bins, items)
-    of.count_items(items, (shift, top), int(np.argmax(bins.sum(0))), bins)
-    of.number_items(items, ties, numbers)
-    filled: bytes = items.tobytes() + bins.sum(0).tobytes()
-    of.choose(items, start, stop, ties, bits)
-    small, large = ((top - ties[::-1, 0]) << shift).astype(np.uint32).view(np.float32)
-    of.thin_by_bits(tensor, base, code, (small, np.inf), (large, small), (0, ties[0, 1]), bits, change[0])
-    return filled + numbers.tobytes() + bits.tobytes() + change.tobytes()
+    """What sorts of two parts put at some places of theirs, and the changes [2, n] thinned by that."""
+    shift, wide = SHIFTS[code], code != BF16
+    keys: Keys = np.zeros(COUNT + 64, np.uint32) if wide else np.zeros(COUNT + 64, np.uint16)
+    words = (COUNT - 1) // 64 + 1
+    bits, moves, back = np.zeros(words + 3, np.uint64), np.zeros(words, np.uint64), np.zeros(words, np.uint64)
+    of.fill_keys(tensor, base, code, (shift, (1 << 31 - shift) - 1), keys[:COUNT])
+    found = keys.tobytes()
+    pivot = of.bring_pivot(keys, 3, COUNT)
+    for ends in ((0, 40), (40, words)):
+        of.mark_stops(keys, (3, COUNT), ends, moves, back)
+    pairs, cut = of.meet(moves, back)
+    for some in ((pairs // 3, pairs), (0, pairs // 3)):
+        of.exchange_keys(keys, 3, moves, some)
+    found += keys.tobytes() + moves.tobytes()
+    of.choose(keys, (3, cut), 20, (cut // 3, cut // 2), bits)
+    of.choose(keys, (cut, COUNT), 0, (cut, COUNT - 700), bits)
+    found += bits.tobytes()
+    of.undo_moves(bits, 3, pivot, moves, pairs)
+    of.thin_by_bits(tensor, base, code, bits, 0, change[0])
+    of.thin_by_bits(tensor, base, code, np.roll(bits, 1), 67, change[1])
+    return found + bits.tobytes() + change.tobytes() + bytes(f"{pivot} {pairs} {cut}", "ascii")
 
 
 def same_bits(of: Native) -> bool:

@@ -11,7 +11,7 @@ const char *modelprov_variant(void) {
 #endif
 #ifdef HAS_avx512
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
-        && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma"))
+        && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
         return "avx512";
 #endif
 #ifdef HAS_avx2

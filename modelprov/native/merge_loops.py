@@ -1,4 +1,4 @@
-"""The loops of merges in C (`merging.c`, `sizes.c`, `choosing.c`, `chances.c`, `totals.c`) as Python calls them.
+"""The loops of merges in C (`merging.c`, `sizes.c`, `parting.c`, `choosing.c`, and others) as Python calls them.
 
 Arrays in, arrays out, contiguous; numbers are float32 of finite values, and `code` is the format that every operation
 is rounded to. What the numbers mean is said by `recipes/methods`.
@@ -18,22 +18,29 @@ Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.uint32]
-Items = npt.NDArray[np.uint32]
+Keys = npt.NDArray[np.uint16 | np.uint32]
+Bits = npt.NDArray[np.uint64]
 Generator = npt.NDArray[np.uint64]
 
 _INTEGER, _POINTER, _FLOAT = ctypes.c_int64, ctypes.c_void_p, ctypes.c_float
-MERGE_RESULTS = {"weighted": ctypes.c_int, "load": _INTEGER, "all_finite": _INTEGER, "add_in_levels": _INTEGER}
+MERGE_RESULTS = {
+    "weighted": ctypes.c_int, "choose": ctypes.c_int, "load": _INTEGER, "all_finite": _INTEGER,
+    "add_in_levels": _INTEGER, "bring_pivot": _INTEGER, "meet": _INTEGER,
+}  # fmt: skip
 MERGE_ARGUMENTS = {
     "load": [_POINTER, _INTEGER, _INTEGER, _POINTER],
     "all_finite": [_POINTER, _INTEGER, _INTEGER],
     "weighted": [_INTEGER, _POINTER, _INTEGER, _INTEGER, *[_POINTER] * 3, _INTEGER, _INTEGER, _POINTER],
     "count_sizes": [_POINTER, _POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER],
-    "fill_items": [_POINTER, _POINTER, *[_INTEGER] * 4, _POINTER, _POINTER],
-    "count_items": [_POINTER, *[_INTEGER] * 4, _POINTER],
-    "number_items": [_POINTER, _INTEGER, _POINTER, _POINTER],
-    "choose": [_POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER, _POINTER],
+    "fill_keys": [_POINTER, _POINTER, *[_INTEGER] * 5, _POINTER],
+    "bring_pivot": [_POINTER, *[_INTEGER] * 3],
+    "mark_stops": [_POINTER, *[_INTEGER] * 5, _POINTER, _POINTER],
+    "meet": [_POINTER, _POINTER, _INTEGER, _POINTER],
+    "exchange_keys": [_POINTER, _INTEGER, _INTEGER, _POINTER, *[_INTEGER] * 5],
+    "undo_moves": [_POINTER, _INTEGER, _INTEGER, _POINTER, _INTEGER, _INTEGER],
+    "choose": [_POINTER, *[_INTEGER] * 6, _POINTER],
     "thin": [_POINTER, _POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER, _POINTER, _POINTER],
-    "thin_by_bits": [_POINTER, _POINTER, _INTEGER, _INTEGER, *[_POINTER] * 5],
+    "thin_by_bits": [_POINTER, _POINTER, _INTEGER, _INTEGER, _POINTER, _INTEGER, _POINTER],
     "blended": [_POINTER, _POINTER, _INTEGER, _POINTER, ctypes.c_float, _INTEGER, _INTEGER, _POINTER],
     "pack_bf16": [_POINTER, _INTEGER, _POINTER],
     "moved": [
@@ -56,9 +63,12 @@ class MergeLoops:
     _all_finite: Any
     _weighted: Any
     _count_sizes: Any
-    _fill_items: Any
-    _count_items: Any
-    _number_items: Any
+    _fill_keys: Any
+    _bring_pivot: Any
+    _mark_stops: Any
+    _meet: Any
+    _exchange_keys: Any
+    _undo_moves: Any
     _choose: Any
     _thin: Any
     _thin_by_bits: Any
@@ -98,38 +108,57 @@ class MergeLoops:
         """
         self._count_sizes(tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), int(known), bins.ctypes.data)
 
-    def fill_items(
-        self, tensor: Float32, base: Float32, code: int, key: tuple[int, int], bins: Counts, items: Items
-    ) -> None:
-        """Fill `items` uint32 [n] with the keys of the sizes of such changes, and count their upper 16 bits.
+    def fill_keys(self, tensor: Float32, base: Float32, code: int, key: tuple[int, int], keys: Keys) -> None:
+        """Fill `keys` [n] with those of the sizes of such changes.
 
-        A `key` is said by how far bits are shifted, and by what they are taken from (below 0: they are the key);
-        `bins` are those of `count_sizes`.
+        A `key` is said by how far bits are shifted, and by what they are taken from (below 0: they are the key).
         """
-        self._fill_items(
-            tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), *map(int, key), bins.ctypes.data,
-            items.ctypes.data,
+        self._fill_keys(
+            tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), *map(int, key), keys.itemsize == 4,
+            keys.ctypes.data,
         )  # fmt: skip
 
-    def count_items(self, items: Items, key: tuple[int, int], known: int, bins: Counts) -> None:
-        """Count the sizes of such keys whose upper 16 bits are `known` by their lower ones."""
-        self._count_items(items.ctypes.data, items.size, *map(int, key), int(known), bins.ctypes.data)
+    def bring_pivot(self, keys: Keys, first: int, last: int) -> int:
+        """Bring the pivot by which an introsort parts `first` to `last` of the keys to their front; from where."""
+        return int(self._bring_pivot(keys.ctypes.data, keys.itemsize == 4, first, last))
 
-    def number_items(self, items: Items, ties: Int64, numbers: Int64) -> None:
-        """Make of keys `items` [n] what `choose` sorts, in which each tie is told from the others.
+    def mark_stops(self, keys: Keys, part: tuple[int, int], words: tuple[int, int], front: Bits, back: Bits) -> None:
+        """Set of some `words` the bits of keys where a scan of a `part` from its front stops, and one from its back.
 
-        `ties` [2, 2] are keys and numbers of those at the borders, `numbers` [2] how many of either came before, and
-        after.
+        The first word is that of the part's first key; bits are those of places. Keys of whole words can be read.
         """
-        self._number_items(items.ctypes.data, items.size, ties.ctypes.data, numbers.ctypes.data)
+        self._mark_stops(
+            keys.ctypes.data, keys.itemsize == 4, *part, *words, front.ctypes.data, back.ctypes.data
+        )  # fmt: skip
 
-    def choose(self, items: Items, start: int, stop: int, ties: Int64, bits: Bytes) -> None:
-        """Set the `bits` of the ties that an introsort of `items` [n] puts at `start` to `stop`.
+    def meet(self, front: Bits, back: Bits) -> tuple[int, int]:
+        """Make of stops the moves, in `front`: how many pairs, and where the upper part begins, from the first bit."""
+        cut = np.empty(1, np.int64)
+        pairs = int(self._meet(front.ctypes.data, back.ctypes.data, len(front), cut.ctypes.data))
+        return pairs, int(cut[0])
 
-        The lowest bit of a byte is the first; those of the second of the `ties` follow those of the first. It takes the
-        steps of the GNU C++ library's `std::sort`, as far as they decide this; `items` are moved.
+    def exchange_keys(
+        self, keys: Keys, first: int, moves: Bits, pairs: tuple[int, int], wanted: tuple[bool, bool] = (True, True)
+    ) -> None:
+        """Move some of the pairs of a part that begins at `first`, the outermost being the first.
+
+        Only the keys of the lower part and the upper one that are `wanted` are right then.
         """
-        self._choose(items.ctypes.data, items.size, int(start), int(stop), ties.ctypes.data, bits.ctypes.data)
+        self._exchange_keys(
+            keys.ctypes.data, keys.itemsize == 4, first, moves.ctypes.data, len(moves), *pairs, *wanted
+        )  # fmt: skip
+
+    def undo_moves(self, bits: Bits, first: int, pivot: int, moves: Bits, pairs: int) -> None:
+        """Bring `bits` of places after a part was parted, its `pivot` from there, to the places before."""
+        self._undo_moves(bits.ctypes.data, first, pivot, moves.ctypes.data, len(moves), pairs)
+
+    def choose(self, keys: Keys, part: tuple[int, int], depth: int, wanted: tuple[int, int], bits: Bits) -> None:
+        """Set the `bits` of those of a `part` that an introsort puts at `wanted`, start to stop, and clear others'.
+
+        It takes the steps of the GNU C++ library's `std::sort`, as far as they decide this.
+        """
+        if self._choose(keys.ctypes.data, keys.itemsize == 4, *part, depth, *wanted, bits.ctypes.data):
+            raise MemoryError("no memory for the places of keys")
 
     def thin(
         self, tensor: Float32, base: Float32, code: int, first: int, cuts: tuple[float, float],
@@ -142,20 +171,14 @@ class MergeLoops:
             places.ctypes.data, out.ctypes.data,
         )  # fmt: skip
 
-    def thin_by_bits(
-        self, tensor: Float32, base: Float32, code: int, bounds: tuple[float, float], ties: tuple[float, float],
-        numbers: tuple[int, int], bits: Bytes, out: Float32,
-    ) -> None:  # fmt: skip
-        """Fill `out` [n] with the changes whose sizes are within `bounds`, 0 elsewhere; of `ties` by their bits.
+    def thin_by_bits(self, tensor: Float32, base: Float32, code: int, bits: Bits, first: int, out: Float32) -> None:
+        """Fill `out` [n] with the changes whose `bits` are set, from that of `first` on, 0 elsewhere.
 
-        `numbers` are those of the first of either tie that may be here, among the `bits`, which eight bytes follow.
+        A word follows the last bit.
         """
-        held = np.array([*bounds, *ties], np.float32)
-        places = np.array(numbers, np.int64)
         self._thin_by_bits(
-            tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), held.ctypes.data, held[2:].ctypes.data,
-            places.ctypes.data, bits.ctypes.data, out.ctypes.data,
-        )  # fmt: skip
+            tensor.ctypes.data, base.ctypes.data, tensor.size, int(code), bits.ctypes.data, int(first), out.ctypes.data
+        )
 
     def blended(
         self, x: Float32, y: Float32, factors: tuple[float, float], divisor: float, code: int, out_code: int,

@@ -46,48 +46,23 @@ void EXPORT(thin)(
     }
 }
 
-/* Of a row of changes those that are as large as a tie, each if its bit is set, the first one's having this number; how
- * many there were then. Bits come 32 at a time, and none of them decides where to go on: there may be many ties. */
-static int64_t keep_ties(
-    const float *change, int64_t m, float tie, int64_t number, const uint8_t *bits, float *restrict row
+/* Changes whose `bits` are set, 0 elsewhere; the first one's bit is that of place `first`, the lowest of a byte coming first.
+ * Eight bytes more can be read. */
+void EXPORT(thin_by_bits)(
+    const float *tensor, const float *base, int64_t n, int64_t code, const uint8_t *bits, int64_t first, float *out
 ) {
     enum { TOGETHER = 32 };
-    uint32_t equal[ROW + TOGETHER], kept[ROW + TOGETHER];
-    for (int64_t i = 0; i < m; i++) equal[i] = fabsf(change[i]) == tie;
-    for (int64_t i = m; i < m + TOGETHER; i++) equal[i] = 0;
-    for (int64_t first = 0; first < m; first += TOGETHER) {
-        uint64_t window;
-        memcpy(&window, bits + (number >> 3), sizeof window);
-        window >>= number & 7;
-        for (int64_t i = first; i < first + TOGETHER; i++) {
-            kept[i] = (uint32_t)window & equal[i];
-            window >>= equal[i];
-            number += equal[i];
-        }
-    }
-    for (int64_t i = 0; i < m; i++) row[i] = kept[i] ? change[i] : row[i];
-    return number;
-}
-
-/* Changes whose sizes lie between the two `bounds`, 0 elsewhere. Of those that are as large as one of the two sizes in
- * `ties` the `bits` say whether they are kept, the lowest of a byte first, and eight bytes more can be read; `numbers`
- * are those of the first ones of either size here. */
-void EXPORT(thin_by_bits)(
-    const float *tensor, const float *base, int64_t n, int64_t code, const float *bounds, const float *ties,
-    const int64_t *numbers, const uint8_t *bits, float *out
-) {
-    int64_t number[2] = {numbers[0], numbers[1]};
-    const float above = bounds[0], below = bounds[1];
     for (int64_t at = 0; at < n; at += ROW) {
         const int64_t m = n - at < ROW ? n - at : ROW;
-        float change[ROW];
-        float *restrict row = out + at;
+        float change[ROW + TOGETHER], kept[ROW + TOGETHER];
         changes(tensor + at, base + at, m, code, change);
-        for (int64_t i = 0; i < m; i++) {
-            const float size = fabsf(change[i]);
-            row[i] = (size > above) & (size < below) ? change[i] : 0.0f;
+        for (int64_t group = 0; group < m; group += TOGETHER) {
+            const int64_t place = first + at + group;
+            uint64_t window;
+            memcpy(&window, bits + (place >> 3), sizeof window);
+            const uint32_t here = (uint32_t)(window >> (place & 7));
+            for (uint32_t i = 0; i < TOGETHER; i++) kept[group + i] = here >> i & 1u ? change[group + i] : 0.0f;
         }
-        for (int tie = 0; tie < 2; tie++) /* a size that is no number equals none */
-            if (ties[tie] == ties[tie]) number[tie] = keep_ties(change, m, ties[tie], number[tie], bits, row);
+        memcpy(out + at, kept, (size_t)m * sizeof *kept);
     }
 }

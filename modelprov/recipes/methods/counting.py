@@ -7,7 +7,6 @@ equal sizes is looked for in a small part of the tensor alone.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -20,35 +19,11 @@ from modelprov.recipes.methods.interface import Whole
 from modelprov.recipes.methods.selection import ALL, NONE, Kept
 from modelprov.recipes.methods.steps import Steps, base_of, based
 
-Items = npt.NDArray[np.uint32]
 BINS, TABLES = 1 << 16, 4
 REMEMBERED = 8
 """Times in a pass that counts are remembered."""
 HELD = (TABLES + REMEMBERED) * BINS * 4
 """Bytes that a cut takes while it is looked for."""
-
-
-@dataclass(frozen=True)
-class Cut:
-    """The size at which the largest changes end: `wanted` of the `equal` ones of this size are among them.
-
-    A size of -1 is below all, an infinite one above; nothing equals them.
-    """
-
-    size: float
-    wanted: int = 0
-    equal: int = 0
-
-    @property
-    def divides(self) -> bool:
-        """Whether some of this size are among the largest, and others are not."""
-        return 0 < self.wanted < self.equal
-
-    @property
-    def below(self) -> float:
-        """What is larger is among the largest; of ties, only those that are no ties are meant."""
-        whole = self.equal > 0 and self.wanted == self.equal
-        return float(np.nextafter(np.float32(self.size), np.float32(-1))) if whole else self.size
 
 
 @dataclass
@@ -60,48 +35,6 @@ class _Search:
     known: int = -1
     equal: int = 0
     before: list[tuple[int, npt.NDArray[np.uint32]]] = field(default_factory=list)
-
-
-class Tables:
-    """Counts of the upper bits of sizes by several threads, each in a table of its own."""
-
-    def __init__(self) -> None:
-        self._own = threading.local()
-        self._all: list[npt.NDArray[np.uint32]] = []
-
-    def own(self) -> npt.NDArray[np.uint32]:
-        """That of the calling thread: uint32 [TABLES, BINS]."""
-        held: npt.NDArray[np.uint32] | None = getattr(self._own, "table", None)
-        if held is None:
-            held = self._own.table = np.zeros((TABLES, BINS), np.uint32)
-            self._all.append(held)
-        return held
-
-    def sum(self) -> npt.NDArray[np.int64]:
-        """Of all threads: int64 [BINS]."""
-        total = np.zeros(BINS, np.int64)
-        for table in self._all:
-            total += table.sum(0, dtype=np.int64)
-        return total
-
-
-def cuts_of_items(
-    library: Native, items: Items, key: tuple[int, int], upper: npt.NDArray[np.int64], ranks: Sequence[int], step: Steps
-) -> list[Cut]:
-    """For each rank the size at which so many of the largest end, of keys (`Native.fill_items`) and their counts."""
-    cuts = []
-    for rank in ranks:
-        if not 0 < rank < len(items):
-            cuts.append(Cut(-1.0 if rank > 0 else np.inf))
-            continue
-        search = _Search(0, rank)
-        _narrow(search, upper)
-        if step.dtype is not DType.BF16:  # which has no lower bits
-            table = np.zeros((TABLES, BINS), np.uint32)
-            library.count_items(items, key, search.known, table)
-            _narrow(search, table.sum(0, dtype=np.int64))
-        cuts.append(Cut(_size(search, step), search.left, search.equal))
-    return cuts
 
 
 def kept_of_changes(library: Native, whole: Whole, wanted: Sequence[tuple[int, int]], step: Steps) -> list[Kept]:

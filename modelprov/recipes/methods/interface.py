@@ -121,13 +121,15 @@ class Whole:
     """One tensor of every model that need not fit into memory: seen block by block, in order, as often as asked.
 
     `about` are its `Inputs` without values (`base` is empty, not None, where there is one); `count` its elements.
-    `blocks` begins at an element, the first of a block. `spread`, where it is given, is what `each` does side by side.
+    `blocks` begins at an element, the first of a block. `spread`, where it is given, is what `each` does side by side,
+    in as many `threads`.
     """
 
     about: Inputs
     count: int
     blocks: Callable[[int], Iterator[tuple[int, Inputs]]]
     spread: Callable[[Callable[[int, Inputs], Any], Callable[[Any], None]], None] | None = None
+    threads: int = 1
 
     def each(self, prepare: Callable[[int, Inputs], Ready], add: Callable[[Ready], None]) -> None:
         """`prepare` every block, in several threads where that is possible, and `add` what it gives in their order."""

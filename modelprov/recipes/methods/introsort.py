@@ -2,37 +2,33 @@
 
 mergekit sorts sizes with torch, which calls `std::sort` of the GNU C++ library: an introsort (Musser 1997). It is not
 stable: of many equal sizes those come first which the swaps of the whole sort leave first. The swaps that decide what
-lies before a border are repeated in C (`native/choosing.c`). No algorithm of a method lives here.
+lies before a border are repeated in C (`native/parting.c`, `native/choosing.c`). No algorithm of a method lives here.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.native import for_merging
 from modelprov.native.functions import Native
-from modelprov.recipes.methods.counting import Items, Tables, cuts_of_items
+from modelprov.native.merge_loops import Bits, Keys
 from modelprov.recipes.methods.interface import Float32, Inputs, Whole
 from modelprov.recipes.methods.steps import FLOAT32, Mask, Real, Steps, base_of
 
-Bytes = npt.NDArray[np.uint8]
-
-ITEM = 4
-"""Bytes that an element takes while it is sorted."""
 SHIFT = {DType.BF16: 16, DType.F16: 13, DType.F32: 0}
 """Lowest bits of a float32 that numbers of a format do not use."""
-BEYOND = 8
-"""Bytes that are read at a time, and so follow the bits of the ties."""
-NO_TIE = (1 << 32) - 1, 1
-"""Key and number of a tie that there is not."""
-NO_SIZES = math.nan, math.nan
-"""Sizes of ties that there are not."""
+WORD = 64
+"""Elements of which a word holds a bit each."""
+AT_ONCE = 1 << 16
+"""Keys that are sorted with their places; more are parted first."""
+MOVES = 1
+"""Bytes an element for the moves of all parts around the borders: eight of the whole length (three are usual)."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +37,12 @@ class ProgramSteps(Steps):
 
     def largest(self, sizes: Real, count: int) -> Mask:
         """The `count` first of `sizes` [n] in descending order."""
-        library = sorter(self, len(sizes))
+        library = sorter(self)
         return super().largest(sizes, count) if library is None else _mask(library, sizes, (0, count), True)
 
     def between(self, sizes: Real, dropped: int, kept: int) -> Mask:
         """`kept` of `sizes` [n] before the last `dropped` in ascending order."""
-        library = sorter(self, len(sizes))
+        library = sorter(self)
         if library is None:
             return super().between(sizes, dropped, kept)
         return _mask(library, sizes, between(len(sizes), dropped, kept), False)
@@ -54,39 +50,33 @@ class ProgramSteps(Steps):
 
 @dataclass(frozen=True)
 class Chosen:
-    """Which changes a sort keeps: those of sizes between two `bounds`, and of two sizes, the `ties`, by their `bits`.
+    """Which changes a sort keeps: a bit for each element, and a word beyond them."""
 
-    `numbers` are, by the place of a block's first element, those of the first ones of either tie there or later.
-    """
+    bits: Bits
 
-    bounds: tuple[float, float]
-    ties: tuple[float, float]
-    bits: Bytes
-    numbers: dict[int, tuple[int, int]]
-
-    def mask(self, sizes: Float32) -> Mask:
-        """Which of all sizes [n] are kept."""
-        kept: Mask = (sizes > self.bounds[0]) & (sizes < self.bounds[1])
-        bits = np.unpackbits(self.bits, bitorder="little").view(np.bool_)
-        for number, tie in zip(self.numbers.get(0, ()), self.ties, strict=False):
-            equal = np.flatnonzero(sizes == tie)
-            kept[equal] = bits[number : number + len(equal)]
-        return kept
+    def mask(self, count: int) -> Mask:
+        """Which of all `count` elements are kept."""
+        flags: Mask = np.unpackbits(self.bits.view(np.uint8), count=count, bitorder="little").view(np.bool_)
+        return flags
 
     def thin(self, library: Native, tensor: Float32, base: Float32, step: Steps, first: int, out: Float32) -> None:
         """Fill `out` [n] with the changes of a block from element `first` on that are kept, 0 elsewhere."""
-        numbers = self.numbers.get(first, (0, 0))
-        library.thin_by_bits(tensor, base, step.dtype.code, self.bounds, self.ties, numbers, self.bits, out)
+        library.thin_by_bits(tensor, base, step.dtype.code, self.bits, first, out)
 
 
-def sorter(step: Steps, count: int) -> Native | None:
-    """The library, where these steps sort as a program does and it can sort so many elements."""
-    return for_merging() if isinstance(step, ProgramSteps) and count <= most(step) else None
+def sorter(step: Steps) -> Native | None:
+    """The library, where these steps sort as a program does."""
+    return for_merging() if isinstance(step, ProgramSteps) else None
 
 
-def most(step: Steps) -> int:
-    """Elements of which each size and the number of each tie fit into an item."""
-    return (1 << 32) - (1 << 31 - SHIFT[step.dtype]) - 1
+def bytes_to_sort(step: Steps, count: int) -> int:
+    """Memory that sorting so many changes takes, beside what is kept of them."""
+    return count * (_key_type(step)().itemsize + MOVES)
+
+
+def bytes_chosen(count: int) -> int:
+    """Memory of what is kept of so many changes."""
+    return (count // WORD + 2) * (WORD // 8)
 
 
 def between(count: int, dropped: int, kept: int) -> tuple[int, int]:
@@ -98,51 +88,92 @@ def between(count: int, dropped: int, kept: int) -> tuple[int, int]:
 def chosen(
     library: Native, whole: Whole, step: Steps, wanted: Sequence[tuple[int, int]], largest_first: bool
 ) -> list[Chosen]:
-    """What a sort of each model's changes by their sizes puts at the places that are `wanted` of it, start and stop.
-
-    Sizes alone decide unless one of them is on both sides of a border; then the swaps do.
-    """
-    room: list[Items] = []  # one after the other
+    """What a sort of each model's changes by their sizes puts at the places that are `wanted` of it, start and stop."""
+    room: list[Keys] = []  # one model after the other
     return [_sorted(library, whole, step, n, pair, largest_first, room) for n, pair in enumerate(wanted)]
+
+
+def _key_type(step: Steps) -> type[np.uint16] | type[np.uint32]:
+    return np.uint16 if step.dtype is DType.BF16 else np.uint32
 
 
 def _sorted(
     library: Native, whole: Whole, step: Steps, model: int, wanted: tuple[int, int], largest_first: bool,
-    room: list[Items],
+    room: list[Keys],
 ) -> Chosen:  # fmt: skip
-    if wanted[0] >= wanted[1]:
-        return Chosen((math.inf, math.inf), NO_SIZES, np.empty(BEYOND, np.uint8), {})
-    if wanted == (0, whole.count):
-        return Chosen((-1.0, math.inf), NO_SIZES, np.empty(BEYOND, np.uint8), {})
-    shift, top = key = SHIFT[step.dtype], (1 << 31 - SHIFT[step.dtype]) - 1 if largest_first else -1
-    items = room[0] if room else np.empty(whole.count, np.uint32)
-    room[:] = [items]
-    tables, lengths = Tables(), dict[int, int]()
+    bits = np.zeros(bytes_chosen(whole.count) // 8, np.uint64)
+    _set(bits, *wanted)
+    if wanted[0] >= wanted[1] or wanted == (0, whole.count):
+        return Chosen(bits)
+    shift = SHIFT[step.dtype]
+    key = shift, (1 << 31 - shift) - 1 if largest_first else -1
+    keys: Keys = room[0] if room else np.empty((whole.count // WORD + 1) * WORD, _key_type(step))
+    room[:] = [keys]
 
-    def fill(first: int, block: Inputs) -> tuple[int, int]:
+    def fill(first: int, block: Inputs) -> None:
         tensor = block.tensors[model]
-        place = items[first : first + len(tensor)]
-        library.fill_items(tensor, base_of(block), step.dtype.code, key, tables.own(), place)
-        return first, len(tensor)
+        library.fill_keys(tensor, base_of(block), step.dtype.code, key, keys[first : first + len(tensor)])
 
-    whole.each(fill, lambda done: lengths.update([done]))
-    ranks = wanted if largest_first else (whole.count - wanted[1], whole.count - wanted[0])
-    outliers, inside = cuts = cuts_of_items(library, items, key, tables.sum(), ranks, step)
-    bounds = inside.below, outliers.size
-    divided = {cut.size: cut.equal for cut in cuts if cut.divides}
-    if not divided:
-        return Chosen(bounds, NO_SIZES, np.empty(BEYOND, np.uint8), {})
-    sizes = sorted(divided, reverse=largest_first)
-    keys = [abs(max(top, 0) - (int(np.float32(size).view(np.uint32)) >> shift)) for size in sizes]
-    pairs = [(of, divided[size]) for of, size in zip(keys, sizes, strict=True)]
-    ties = np.array([*pairs, NO_TIE][:2], np.int64)
-    numbers, starts = np.zeros(2, np.int64), {}
-    for first, length in lengths.items():
-        starts[first] = int(numbers[0]), int(numbers[1]) + pairs[0][1]
-        library.number_items(items[first : first + length], ties, numbers)
-    bits = np.zeros(sum(divided.values()) // 8 + 1 + BEYOND, np.uint8)
-    library.choose(items, *wanted, ties, bits)
-    return Chosen(bounds, (sizes[0], [*sizes, math.nan][1]), bits, starts)
+    whole.each(fill, lambda _: None)
+    with ThreadPoolExecutor(whole.threads) as pool:
+        _Parting(library, keys, wanted, bits, whole.threads, pool).settle(0, whole.count)
+    return Chosen(bits)
+
+
+@dataclass
+class _Parting:
+    """A sort of keys, as far as it decides what it puts at the places that are `wanted`: their `bits` are set."""
+
+    library: Native
+    keys: Keys
+    wanted: tuple[int, int]
+    bits: Bits
+    threads: int
+    pool: ThreadPoolExecutor
+
+    def settle(self, first: int, last: int, depth: int | None = None) -> None:
+        """Bring the bits of a part from its places after the sort to those before it; its keys are moved.
+
+        So many times it may be parted (by default, twice as often as it can be halved) before a heap sorts it.
+        """
+        depth = 2 * ((last - first).bit_length() - 1) if depth is None else depth
+        if not self._asked(first, last):
+            return
+        if last - first <= AT_ONCE or depth == 0:
+            self.library.choose(self.keys, (first, last), depth, self.wanted, self.bits)
+            return
+        pivot = self.library.bring_pivot(self.keys, first, last)
+        moves, pairs, cut = self._parted(first, last)
+        self.settle(cut, last, depth - 1)
+        self.settle(first, cut, depth - 1)
+        self.library.undo_moves(self.bits, first, pivot, moves, pairs)
+
+    def _asked(self, first: int, last: int) -> bool:
+        """Whether a border lies within a part, the ends not counted."""
+        return any(first < border < last for border in self.wanted)
+
+    def _parted(self, first: int, last: int) -> tuple[Bits, int, int]:
+        """Part keys by the one at their front: the moves, of how many pairs, and where the upper part begins."""
+        base = first // WORD * WORD
+        front, back = np.empty((2, -(-(last - base) // WORD)), np.uint64)
+        self._spread(len(front), lambda words: self.library.mark_stops(self.keys, (first, last), words, front, back))
+        pairs, cut = self.library.meet(front, back)
+        cut += base
+        asked = self._asked(first, cut), self._asked(cut, last)
+        self._spread(pairs, lambda some: self.library.exchange_keys(self.keys, first, front, some, asked))
+        return front, pairs, cut
+
+    def _spread(self, count: int, work: Callable[[tuple[int, int]], None]) -> None:
+        ends = [count * n // self.threads for n in range(self.threads + 1)]
+        list(self.pool.map(work, pairwise(ends)))
+
+
+def _set(bits: Bits, start: int, stop: int) -> None:
+    """Set the bits of places `start` to `stop`."""
+    held, first, last = bits.view(np.uint8), -(-start // 8), stop // 8
+    held[first:last] = 255
+    for place in (*range(start, min(8 * first, stop)), *range(max(8 * last, start), stop)):
+        held[place // 8] |= 1 << place % 8
 
 
 def _mask(library: Native, sizes: Real, wanted: tuple[int, int], largest_first: bool) -> Mask:
@@ -152,4 +183,4 @@ def _mask(library: Native, sizes: Real, wanted: tuple[int, int], largest_first: 
     about = Inputs([values], np.zeros_like(values), values.shape, [{}])
     whole = Whole(about, len(values), lambda _: iter([(0, about)]))
     (found,) = chosen(library, whole, FLOAT32, [(start, stop)], largest_first)
-    return found.mask(values)
+    return found.mask(len(values))

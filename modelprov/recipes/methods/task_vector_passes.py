@@ -21,7 +21,7 @@ from modelprov.recipes.methods.choosing import steps_of
 from modelprov.recipes.methods.combining import moved
 from modelprov.recipes.methods.counting import HELD, kept_of_changes
 from modelprov.recipes.methods.interface import Float32, Inputs, MergeBlock, Passes, Whole
-from modelprov.recipes.methods.introsort import ITEM, between, chosen, sorter
+from modelprov.recipes.methods.introsort import between, bytes_chosen, bytes_to_sort, chosen, sorter
 from modelprov.recipes.methods.reused import Reused
 from modelprov.recipes.methods.selection import Kept, kept
 from modelprov.recipes.methods.sparsify import enlarged, enlargement, rank_chances
@@ -74,7 +74,7 @@ def _deltas(inputs: Inputs, step: Steps) -> tuple[list[Real], Real]:
 
 def _largest(whole: Whole, step: Steps) -> Thin:
     """Between the largest share `gamma` (0 without one) and the share `density` after it."""
-    library = sorter(step, whole.count)
+    library = sorter(step)
     return _counted(whole, step) if library is None else _sorted(whole, step, library)
 
 
@@ -261,17 +261,17 @@ def _any_block(about: Inputs) -> int:
 
 
 def _held(about: Inputs, count: int) -> int:
-    """A sort holds all elements of a model, counting what is remembered of every cut."""
+    """A sort holds the keys of a model, counting what is remembered of every cut."""
     step = steps_of(about)
-    sorted_too = count * ITEM + _kept(about, count) if sorter(step, count) is not None else 0
+    if sorter(step) is not None:
+        return bytes_to_sort(step, count) + _kept(about, count)
     cuts = len(about.models) * (2 if "gamma" in about.models[0] else 1)
-    counted = cuts * HELD if step.working is np.float32 else 0
-    return counted + sorted_too
+    return cuts * HELD if step.working is np.float32 else 0
 
 
 def _kept(about: Inputs, count: int) -> int:
-    """A bit for every tie of every model, at most all elements, where a sort chose."""
-    return len(about.models) * -(-count // 8) if sorter(steps_of(about), count) is not None else 0
+    """A bit for every element of every model, where a sort chose."""
+    return len(about.models) * bytes_chosen(count) if sorter(steps_of(about)) is not None else 0
 
 
 def _block_of_rows(about: Inputs) -> int:

@@ -109,14 +109,14 @@ class TorchSteps(ProgramSteps):
 
     def largest(self, sizes: Real, count: int) -> Mask:
         """The `count` first of `sizes` [n] in descending order, as torch sorts equal ones."""
-        if sorter(self, len(sizes)) is not None:
+        if sorter(self) is not None:
             return super().largest(sizes, count)
         with _one_thread():
             return _mask(self._there(sizes).argsort(descending=True)[:count], len(sizes))
 
     def between(self, sizes: Real, dropped: int, kept: int) -> Mask:
         """`kept` of `sizes` [n] before the last `dropped` in ascending order, as torch sorts equal ones."""
-        if sorter(self, len(sizes)) is not None:
+        if sorter(self) is not None:
             return super().between(sizes, dropped, kept)
         with _one_thread():
             return _mask(self._there(sizes).argsort()[slice(*between(len(sizes), dropped, kept))], len(sizes))

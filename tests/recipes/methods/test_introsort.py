@@ -11,6 +11,7 @@ import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.native import for_merging
+from modelprov.recipes.methods import introsort
 from modelprov.recipes.methods.interface import Inputs, Whole
 from modelprov.recipes.methods.introsort import ProgramSteps, chosen
 from modelprov.recipes.methods.steps import FLOAT32, Steps, base_of
@@ -42,10 +43,15 @@ def _sizes(kind: str, count: int) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(made[kind], np.float32)
 
 
+@pytest.mark.parametrize("at_once", [introsort.AT_ONCE, 17, 100])
 @pytest.mark.parametrize("count", [1, 2, 16, 17, 33, 300, 1_000, 40_000])
 @pytest.mark.parametrize("kind", ["few sizes", "many sizes", "ascending", "descending", "all the same", "to a heap"])
-def test_the_largest_are_those_that_torch_sorts_first(kind: str, count: int) -> None:
+def test_the_largest_are_those_that_torch_sorts_first(
+    kind: str, count: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where parts are parted a bit an element before they are small enough to be sorted with their places."""
     torch = pytest.importorskip("torch")
+    monkeypatch.setattr(introsort, "AT_ONCE", at_once)
     sizes = _sizes(kind, count)
     given = torch.from_numpy(sizes)
     for share in (0.0, 0.1, 0.5, 0.97, 1.0):
@@ -73,9 +79,13 @@ def test_as_many_elements_are_chosen_as_were_asked_for() -> None:
         assert int(PROGRAM.between(sizes, 1_003 - last, last - first).sum()) == last - first
 
 
+@pytest.mark.parametrize(("at_once", "threads"), [(introsort.AT_ONCE, 1), (40, 1), (40, 3)])
 @pytest.mark.parametrize("dtype", [DType.BF16, DType.F16, DType.F32])
-def test_blocks_of_a_tensor_are_thinned_as_all_of_it_is_sorted(dtype: DType) -> None:
+def test_blocks_of_a_tensor_are_thinned_as_all_of_it_is_sorted(
+    dtype: DType, at_once: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also where both borders lie among changes of the same size, and where a size is on one side of them."""
+    monkeypatch.setattr(introsort, "AT_ONCE", at_once)
     library = for_merging()
     assert library is not None
     step = ProgramSteps(np.float32, dtype)
@@ -88,7 +98,7 @@ def test_blocks_of_a_tensor_are_thinned_as_all_of_it_is_sorted(dtype: DType) -> 
             part = slice(first, first + 640)
             yield first, replace(about, tensors=[tensor[part]], base=base[part])
 
-    delta, whole = step(tensor - base), Whole(about, 5_000, blocks)
+    delta, whole = step(tensor - base), Whole(about, 5_000, blocks, threads=threads)
     zeros = int((delta == 0).sum())
     for start, stop in ((0, 1_800), (300, 4_000), (2_000, 2_010), (0, zeros), (0, 5_000), (4_999, 5_000)):
         for largest_first in (True, False):
