@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from math import isfinite
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 
 from modelprov import __version__
+
+VERSION = re.compile(r"^Version: *(\S+) *$", re.MULTILINE)
+"""The line of a package's metadata; its fields stand before its description."""
 
 
 class Frozen(BaseModel):
@@ -65,9 +69,11 @@ def versions(packages: Sequence[str]) -> dict[str, str]:
     found = {}
     for name in packages:
         try:
-            found[name] = version(name)
+            text = distribution(name).read_text("METADATA") or ""
         except PackageNotFoundError:
             continue
+        written = VERSION.search(text)  # `version` parses all of it as a letter: tens of milliseconds
+        found[name] = version(name) if written is None else written[1]
     return found
 
 

@@ -20,6 +20,7 @@ from modelprov.checkpoints.types import Alignment
 QUANTUM = 4096
 SMALLEST_BLOCK = 1 << 20  # bytes of the first checkpoint; below this a block may span shards
 GAP = 64 << 10  # bytes that are read rather than asked around
+GAP_HELD = 8 << 10  # of a file that the system holds: copying so many takes as long as another call
 
 Int64 = npt.NDArray[np.int64]
 
@@ -125,13 +126,13 @@ def _cuts(sizes: Int64, moves: npt.NDArray[np.bool_], block_bytes: int) -> Itera
 def byte_ranges(plan: Plan, block: slice, checkpoint: int, gap: int = GAP) -> list[tuple[int, int, int]]:
     """The (shard, start, stop) runs of bytes that hold a block in one checkpoint, gaps up to `gap` bytes included."""
     shard, start = plan.shard[checkpoint, block], plan.start[checkpoint, block]
-    stop = start + plan.sizes[checkpoint, block]
+    if not len(shard):
+        return []
     order = np.lexsort((start, shard))
-    runs: list[tuple[int, int, int]] = []
-    for s in order.tolist():
-        number, begin, end = int(shard[s]), int(start[s]), int(stop[s])
-        if runs and runs[-1][0] == number and begin - runs[-1][2] <= gap:
-            runs[-1] = (number, runs[-1][1], max(runs[-1][2], end))
-        else:
-            runs.append((number, begin, end))
-    return runs
+    shard, start, stop = shard[order], start[order], (start + plan.sizes[checkpoint, block])[order]
+    behind = shard * int(stop.max())  # so that the furthest end so far is one of the same shard
+    furthest = np.maximum.accumulate(stop + behind) - behind
+    apart = (np.diff(shard) != 0) | (start[1:] - furthest[:-1] > gap)
+    first = np.flatnonzero(np.concatenate([[True], apart]))
+    last = np.append(first[1:], len(shard)) - 1
+    return list(zip(shard[first].tolist(), start[first].tolist(), furthest[last].tolist(), strict=True))

@@ -6,13 +6,13 @@ Local files have fast ways of their own (`sources/local_access.py`); every other
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.plan import GAP, Plan, byte_ranges
+from modelprov.checkpoints.plan import GAP, GAP_HELD, Plan, byte_ranges
 from modelprov.checkpoints.sources.interface import Access, Bytes, Range, Source, Stored, View
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.sources.local_access import LocalAccess
@@ -49,6 +49,10 @@ class PlainAccess:
 
     def stored(self, _shard: int) -> None:
         """Pieces would be asked for one after the other."""
+
+    def held(self, _shards: Iterable[int]) -> bool:
+        """A call may cross a network."""
+        return False
 
     def fill(self, ranges: Sequence[Range], places: Sequence[int], buffer: Bytes) -> None:
         """One range where it belongs; many together, as some sources answer them faster, at the price of a copy."""
@@ -130,6 +134,8 @@ class Reader:
         if view is not None:
             self._behind.append(view)
             return view.bytes, start
+        if self._gaps[checkpoint] > GAP_HELD and self._access[checkpoint].held({shard for shard, _, _ in runs}):
+            runs = byte_ranges(self._plan, block, checkpoint, GAP_HELD)
         return self._read(checkpoint, block, runs)
 
     def _read(self, checkpoint: int, block: slice, runs: list[Range]) -> tuple[Bytes, npt.NDArray[np.int64]]:
@@ -142,11 +148,11 @@ class Reader:
             self._buffers[checkpoint] = aligned_buffer(end)
         buffer = self._buffers[checkpoint]
         self._access[checkpoint].fill(runs, places, buffer)
-        start = np.empty(block.stop - block.start, np.int64)
         shards, starts = self._plan.shard[checkpoint, block], self._plan.start[checkpoint, block]
-        for (shard, begin, stop), place in zip(runs, places, strict=True):
-            inside = (shards == shard) & (starts >= begin) & (starts < stop)
-            start[inside] = starts[inside] - begin + place
+        shard_of, begins, _ = np.array(runs, np.int64).T
+        longest = int(starts.max()) + 1  # runs and segments in one order: by shard, and by place in it
+        run = np.searchsorted(shard_of * longest + begins, shards * longest + starts, side="right") - 1
+        start = starts + (np.array(places) - begins)[run]
         return _word_aligned(buffer, start, self._plan.sizes[checkpoint, block])
 
 

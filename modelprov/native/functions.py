@@ -7,7 +7,6 @@ threads run meanwhile. Nothing is loaded here.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -41,15 +40,18 @@ class _Work(ctypes.Structure):
 
 
 _INTEGER, _POINTER = ctypes.c_int64, ctypes.c_void_p
-RESULTS = {"moments": ctypes.c_int, "send_windows": _INTEGER, "count_equal": _INTEGER, **MERGE_RESULTS}
+_FLOAT = ctypes.c_double
+_ELEMENTS = [_INTEGER, _POINTER, _INTEGER, _INTEGER, _POINTER, _POINTER, _INTEGER, _POINTER, _INTEGER, _INTEGER]
+RESULTS = {
+    "moments": ctypes.c_int, "send_windows": _INTEGER, "count_equal": _INTEGER, "reach": _FLOAT, **MERGE_RESULTS,
+}  # fmt: skip
 ARGUMENTS = {
     "moments": [ctypes.POINTER(_Work)],
     "evaluate": [_INTEGER, _POINTER, _INTEGER, _INTEGER, _POINTER, _POINTER, _INTEGER, _POINTER, _INTEGER],
-    "count_equal": [
-        _INTEGER, _POINTER, _INTEGER, _INTEGER, _POINTER, _POINTER, _INTEGER, _POINTER, _INTEGER, _INTEGER,
-    ],
+    "count_equal": _ELEMENTS,
+    "reach": [*_ELEMENTS, _INTEGER, _FLOAT, _FLOAT, _FLOAT, _INTEGER, _POINTER],
     "widen": [_POINTER, _INTEGER, _INTEGER, _POINTER],
-    "rounding_cells": [_POINTER, ctypes.c_double, ctypes.c_double, _POINTER, _POINTER, _INTEGER],
+    "rounding_cells": [_POINTER, _FLOAT, _FLOAT, _POINTER, _POINTER, _INTEGER],
     "cumulative": [_POINTER, _POINTER, _INTEGER],
     "round_bf16": [_POINTER, _POINTER, _INTEGER],
     "send_windows": [_POINTER, _INTEGER, _POINTER, _POINTER],
@@ -60,6 +62,42 @@ PLAIN = ("send_windows",)
 """Functions that there is one variant of."""
 
 
+class SameBits:
+    """Counts elements of a weighted sum that have given bits. Where the arrays lie is asked once, and they are kept."""
+
+    def __init__(
+        self, count: Any, reach: Any, code: int, parents: Float32, suspect: npt.NDArray[np.uint32]
+    ) -> None:  # fmt: skip
+        self._kept = parents, suspect
+        self._count, self._reach, self.elements = count, reach, len(suspect)
+        self._parents = parents.ctypes.data, len(parents), parents.strides[0] // 4
+        self._suspect = int(code), suspect.ctypes.data, len(suspect)
+
+    def count(self, arithmetic: int, weights: Float64, order: Int64, spare: int) -> int:
+        """How many come out with `weights` float64 [k]; -1 where more than `spare` elements have other bits."""
+        weights = np.ascontiguousarray(weights, np.float64)
+        where = weights.ctypes.data, order.ctypes.data
+        return int(self._count(arithmetic, *self._parents, *where, *self._suspect, spare))
+
+    def reach(
+        self, arithmetic: int, weights: Float64, order: Int64, spare: int, parent: int, sign: float,
+        ends: tuple[float, float], halvings: int,
+    ) -> float:  # fmt: skip
+        """How far the weight of `parent` may go in the direction of `sign`; see `forensics/search/same_bits.py`.
+
+        `ends` are the distance that is tried first, to be doubled, and the furthest.
+        """
+        weights = np.ascontiguousarray(weights, np.float64)
+        moved = np.empty_like(weights)
+        where = weights.ctypes.data, order.ctypes.data
+        return float(
+            self._reach(
+                arithmetic, *self._parents, *where, *self._suspect, spare, parent, sign, *ends, halvings,
+                moved.ctypes.data,
+            )
+        )  # fmt: skip
+
+
 @dataclass(frozen=True, eq=False)
 class Native(MergeLoops):
     """The functions of the library for this processor; `variant` is the name of the instructions that they use."""
@@ -68,6 +106,7 @@ class Native(MergeLoops):
     _moments: Any
     _evaluate: Any
     _count_equal: Any
+    _reach: Any
     _widen: Any
     _rounding_cells: Any
     _cumulative: Any
@@ -106,25 +145,9 @@ class Native(MergeLoops):
             order.ctypes.data, int(code), out.ctypes.data, len(out),
         )  # fmt: skip
 
-    def equal_counter(
-        self, code: int, parents: Float32, suspect: npt.NDArray[np.uint32]
-    ) -> Callable[[int, Float64, Int64, int], int]:
-        """A function of (arithmetic, weights, order, spare) that counts elements with the bits of `suspect` uint32 [m].
-
-        Of `parents` float32 [k, m], rows and suspect contiguous; -1 where more than `spare` elements have other bits.
-        Where the arrays lie is asked once: the function is called thousands of times.
-        """
-        k, row, m = len(parents), parents.strides[0] // 4, len(suspect)
-        where, bits = parents.ctypes.data, suspect.ctypes.data
-
-        def counted(
-            arithmetic: int, weights: Float64, order: Int64, spare: int, _kept: object = (parents, suspect)
-        ) -> int:  # `_kept`: the arrays live as long as the function that was told where they lie
-            weights = np.ascontiguousarray(weights, np.float64)
-            given, places = weights.ctypes.data, order.ctypes.data
-            return int(self._count_equal(arithmetic, where, k, row, given, places, code, bits, m, spare))
-
-        return counted
+    def same_bits(self, code: int, parents: Float32, suspect: npt.NDArray[np.uint32]) -> SameBits:
+        """Held against the bits `suspect` uint32 [m]: `parents` float32 [k, m], rows and suspect contiguous."""
+        return SameBits(self._count_equal, self._reach, code, parents, suspect)
 
     def widen(self, raw: Bytes, code: int, out: Float64) -> None:
         """Fill `out` float64 [n] with the stored numbers `raw`, both contiguous, exactly."""

@@ -2,6 +2,8 @@
  *
  * `checkpoints/formats/dtypes.py` and `forensics/search/recipes.py` have the same in numpy, their oracles.
  * Compiled without contraction: the bits are those of `arithmetics.h`. */
+#include <math.h>
+
 #include "arithmetics.h"
 
 enum { PIECE = 1024 };
@@ -23,6 +25,53 @@ int64_t EXPORT(count_equal)(
         if (others > spare) return -1;
     }
     return m - others;
+}
+
+/* Elements held against the bits of a weighted sum of which one weight is moved; `moved` is room for k weights. */
+typedef struct {
+    int64_t arithmetic, k, stride, code, m, spare, parent;
+    const float *parents;
+    const double *weights;
+    const int64_t *order;
+    const uint32_t *suspect;
+    double *moved;
+} Search;
+
+/* Whether no more than `spare` elements have other bits with the weight moved `by` so much, the last taking the rest. */
+static int holds(const Search *of, double by) {
+    const double twelve_digits = 1e12, last = of->weights[of->k - 1], own = of->weights[of->parent];
+    const double rest = last + own - (own + by);
+    of->moved[of->k - 1] = (rint(rest * twelve_digits) + 0.0) / twelve_digits; /* + 0.0: no negative zero */
+    of->moved[of->parent] = own + by;
+    return EXPORT(count_equal)(of->arithmetic, of->parents, of->k, of->stride, of->moved, of->order, of->code,
+                               of->suspect, of->m, of->spare) >= 0;
+}
+
+/* The largest distance up to `limit` by which the weight of `parent` may go in the direction of `sign` with no more
+ * than `spare` of m elements having other bits: doubled from `start`, then halved, as `reach` of
+ * `forensics/search/same_bits.py` does, to the bit. */
+double EXPORT(reach)(
+    int64_t arithmetic, const float *parents, int64_t k, int64_t stride, const double *weights, const int64_t *order,
+    int64_t code, const uint32_t *suspect, int64_t m, int64_t spare, int64_t parent, double sign, double start,
+    double limit, int64_t halvings, double *moved
+) {
+    const Search of = {arithmetic, k, stride, code, m, spare, parent, parents, weights, order, suspect, moved};
+    memcpy(moved, weights, (size_t)k * sizeof *moved);
+    if (holds(&of, sign * limit)) return limit;
+    double inside = 0, outside = limit;
+    for (double distance = start; 0 < distance && distance < limit; distance *= 2) {
+        if (!holds(&of, sign * distance)) {
+            outside = distance;
+            break;
+        }
+        inside = distance;
+    }
+    for (int64_t i = 0; i < halvings; i++) {
+        const double middle = (inside + outside) / 2;
+        if (holds(&of, sign * middle)) inside = middle;
+        else outside = middle;
+    }
+    return inside;
 }
 
 static inline uint64_t long_bits_of(double value) {

@@ -15,7 +15,7 @@ from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.plan import Plan, plan_pass, plan_segments
 from modelprov.checkpoints.reading import MAX_OPEN_FILES, LoadedBlock, Reader, Sources
-from modelprov.checkpoints.sources import local_access, page_cache
+from modelprov.checkpoints.sources import local, local_access, page_cache
 from modelprov.checkpoints.sources.local import LocalFiles
 from modelprov.checkpoints.sources.local_access import LocalAccess
 from modelprov.checkpoints.types import Alignment, Checkpoint
@@ -166,6 +166,28 @@ def test_what_the_system_holds_is_read_by_pieces_and_through_the_cache(
     sources = Sources(alignment.checkpoints)
     assert read_by_pieces(plan, sources) == stored(alignment, plan)
     assert not isinstance(Reader(plan, sources).pieces(0).buffers[0], np.ndarray)
+
+
+@pytest.mark.parametrize(("cached", "sizes"), [(1.0, [2048, 2048]), (0.0, [43_008])])
+def test_of_a_file_that_the_system_holds_nothing_that_lies_far_between_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: float, sizes: list[int]
+) -> None:
+    """A disk reads tens of kilobytes around in the time of another call; memory does not."""
+    layout = [("a", (64, 1024), "BF16")]
+    text, size = layout_header(layout)
+    for name in "xy":
+        write_raw(tmp_path / name / "model.safetensors", text, np.random.default_rng(0).bytes(size))
+    alignment = align([open_checkpoint(str(tmp_path / name)) for name in "xy"])
+    asked: list[int] = []
+    read = local.read_at
+    monkeypatch.setattr(local_access, "cached_share", lambda _: cached)
+    monkeypatch.setattr(local, "read_at", lambda d, out, start: asked.append(len(out)) or read(d, out, start))
+    columns = (np.array(column) for column in ([0, 0], [0, 20_480], [1024, 1024]))
+    plan = plan_segments(alignment, *columns, 1 << 20)
+    sources = Sources(alignment.checkpoints, "buffered")
+    Reader(plan, sources).load(0)
+    assert asked == [*sizes, *sizes]
+    assert read_all(plan, sources) == stored(alignment, plan)
 
 
 def test_direct_reads_bring_everything_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ faster ways.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import partial
@@ -114,6 +114,10 @@ class Access(Protocol):
 
     def stored(self, shard: int) -> Stored | None:
         """A shard to be read piece by piece, where the system holds it and small pieces cost no more; else None."""
+        ...
+
+    def held(self, shards: Iterable[int]) -> bool:
+        """Whether the system holds all of these shards, so that another call costs less than reading much around."""
         ...
 
     def fill(self, ranges: Sequence[Range], places: Sequence[int], buffer: Bytes) -> None:

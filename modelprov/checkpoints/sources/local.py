@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -94,23 +94,26 @@ class LocalFiles:
 
     def read_into(self, shard: int, start: int, out: memoryview) -> None:
         """See `Source`."""
-        view = out.cast("B")
-        done = 0
+        self.read_pieces(shard, [(start, out)])
+
+    def read_pieces(self, shard: int, pieces: Iterable[tuple[int, memoryview]]) -> None:
+        """Fill each piece from its place on; raises as `read_into` does."""
         try:
             with self.descriptor(shard) as descriptor:
-                while done < len(view):
-                    got = read_at(descriptor, view[done:], start + done)
-                    if got == 0:
-                        break
-                    done += got
+                for start, out in pieces:
+                    view = out.cast("B")
+                    missing = len(view)
+                    while missing:
+                        got = read_at(descriptor, view[-missing:], start + len(view) - missing)
+                        if got == 0:
+                            raise TruncatedShardError(
+                                f"{self._paths[shard]} ends {missing:,} bytes before the end of a block; it changed "
+                                "while being read",
+                                DOWNLOAD_AGAIN,
+                            )
+                        missing -= got
         except OSError as error:
             raise unreadable(self._paths[shard], error) from error
-        if done < len(view):
-            missing = len(view) - done
-            raise TruncatedShardError(
-                f"{self._paths[shard]} ends {missing:,} bytes before the end of a block; it changed while being read",
-                DOWNLOAD_AGAIN,
-            )
 
     def versions(self) -> tuple[str, ...]:
         """What the system says of every file."""

@@ -13,10 +13,11 @@ from __future__ import annotations
 import mmap
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
@@ -105,6 +106,7 @@ class LocalAccess:
         self._lock = threading.Lock()
         self._maps: dict[int, mmap.mmap | None] = {}
         self._direct: dict[int, Direct | None] = {}
+        self._cached: dict[int, bool] = {}
 
     def view(self, ranges: Sequence[Range]) -> MappedView | None:
         """The map of the one shard of all ranges; raises `TruncatedShardError` when it has become shorter."""
@@ -122,12 +124,20 @@ class LocalAccess:
         """The shard, where the system holds it."""
         return None if self.mapped(shard) is None else CachedFile(self._source, shard)
 
+    def held(self, shards: Iterable[int]) -> bool:
+        """Whether they were in the page cache when first asked for; said of none that is to be read past it."""
+        return self._method != "direct" and all(self._in_cache(shard) for shard in shards)
+
     def fill(self, ranges: Sequence[Range], places: Sequence[int], buffer: Bytes) -> None:
         """One range after the other, past the cache where that works and the file is not in it."""
-        for (shard, begin, stop), place in zip(ranges, places, strict=True):
+        for shard, own in groupby(zip(ranges, places, strict=True), lambda each: each[0][0]):
             direct = None if self.mapped(shard) is not None else self.direct(shard)
-            if direct is None or not direct.read(begin, stop, buffer, place):
-                self._source.read_into(shard, begin, buffer.data[place : place + stop - begin])
+            pieces = (
+                (begin, buffer.data[place : place + stop - begin])
+                for (_, begin, stop), place in own
+                if direct is None or not direct.read(begin, stop, buffer, place)
+            )
+            self._source.read_pieces(shard, pieces)
 
     def close(self) -> None:
         """Let go of everything; what a reader still holds closes with the reader."""
@@ -146,6 +156,14 @@ class LocalAccess:
         with self._lock:
             return _remember(self._direct, shard, self._open_direct, self._room)
 
+    def _in_cache(self, shard: int) -> bool:
+        if self.mapped(shard) is not None:
+            return True
+        if shard not in self._cached:
+            mapping = self._whole(shard)
+            self._cached[shard] = mapping is not None and cached_share(mapping) >= CACHED
+        return self._cached[shard]
+
     def _open_direct(self, shard: int) -> Direct | None:
         if self._method not in ("auto", "direct"):
             return None
@@ -155,6 +173,11 @@ class LocalAccess:
     def _map(self, shard: int) -> mmap.mmap | None:
         if self._method not in ("auto", "map"):
             return None
+        mapping = self._whole(shard)
+        return mapping if mapping is None or self._method == "map" or cached_share(mapping) >= CACHED else None
+
+    def _whole(self, shard: int) -> mmap.mmap | None:
+        """A map of the shard; None where the system refuses."""
         try:
             descriptor = self._source.open(shard)
         except OSError as error:
@@ -162,12 +185,11 @@ class LocalAccess:
         try:
             if os.fstat(descriptor).st_size < self._source.size(shard):
                 raise self._shorter(shard)
-            mapping = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-        except OSError:
+            return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError):  # an empty file cannot be mapped
             return None
         finally:
             os.close(descriptor)
-        return mapping if self._method == "map" or cached_share(mapping) >= CACHED else None
 
     def _shorter(self, shard: int) -> TruncatedShardError:
         return TruncatedShardError(

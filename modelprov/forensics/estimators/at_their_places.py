@@ -17,6 +17,7 @@ from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.thresholds import CENTRED_ELEMENTS, DISTINCT
 
 Int64 = npt.NDArray[np.int64]
+PLACES = 32  # bits of a place in the sample
 SMALL, LARGE = (0.05, 0.2), (0.5, 0.95)  # quantiles of the sizes of a tensor's weights
 
 
@@ -109,8 +110,20 @@ def _sides(values: Float64, group: npt.NDArray[np.int32]) -> npt.NDArray[np.int8
     return sides
 
 
-def _sorted_by_tensor(values: Float64, group: npt.NDArray[np.int32]) -> tuple[Int64, Int64, Int64]:
-    """Places in the order of tensor and value, and of each tensor where it begins there and its elements."""
-    order = np.lexsort((values, group))
-    first = np.flatnonzero(np.diff(group[order], prepend=-1))
-    return order, first, np.diff(np.append(first, len(order)))
+def _sorted_by_tensor(sizes: Float64, group: npt.NDArray[np.int32]) -> tuple[Int64, Int64, Int64]:
+    """Places in the order of tensor and size, equal ones as they stand; where each tensor begins, and its elements.
+
+    Sizes that float32 holds are numbers whose bits have their order: with the place behind them they can be sorted as
+    integers, which takes a fifth of the time.
+    """
+    first = np.flatnonzero(np.diff(group, prepend=group[:1] - 1))
+    counts = np.diff(np.append(first, len(group)))
+    short = sizes.astype(np.float32)
+    if not (np.diff(group) >= 0).all() or not np.array_equal(short, sizes):
+        order = np.lexsort((sizes, group))
+        first = np.flatnonzero(np.diff(group[order], prepend=-1))
+        return order, first, np.diff(np.append(first, len(order)))
+    keys = (short.view(np.uint32).astype(np.int64) << PLACES) | np.arange(len(sizes))
+    for start, count in zip(first.tolist(), counts.tolist(), strict=True):
+        keys[start : start + count].sort()
+    return keys & ((1 << PLACES) - 1), first, counts

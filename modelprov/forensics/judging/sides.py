@@ -8,15 +8,17 @@ holds it, a picker never. Counts over the sample; judges nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import add
 
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import FORMATS, Float64, is_even, present, round_to
 from modelprov.forensics.estimators.precision import bits_of
-from modelprov.forensics.sampling.sample import arithmetic_error
+from modelprov.forensics.sampling.sample import Sample, arithmetic_error
 from modelprov.forensics.search.fits import Fits
 from modelprov.forensics.thresholds import MOVED, ROOM, SHORT, SLIGHT
 
+PIECE = 1 << 16  # elements at once: what is made of them stays in the processor's cache
 EIGHTHS = 8  # products with such weights are exact in every arithmetic, so that a tie stays a tie
 
 
@@ -42,9 +44,19 @@ def sides(fits: Fits | None, weights: Float64 | None) -> Sides:
     """Count for the mixture with `weights` float64 [strata, k], the reference last; nothing without them."""
     if fits is None or weights is None:
         return Sides()
-    by_element = weights[fits.stratum]
-    sample = fits.sample
-    mixture = np.einsum("nk,kn->n", by_element, sample.parents)
+    ties = even = roomy = strictly = expected = 0
+    for start in range(0, fits.sample.elements, PIECE):
+        part = slice(start, start + PIECE)
+        found = _counted(fits.sample.take(part), weights[fits.stratum[part]])
+        ties, even, roomy, strictly, expected = map(add, (ties, even, roomy, strictly, expected), found)
+    firm = bool((weights * EIGHTHS == np.round(weights * EIGHTHS)).all())
+    slight = weights.shape[1] == 2 and bool((weights.min(axis=1) <= SLIGHT).all())
+    return Sides(ties, even, firm, slight, roomy, strictly, expected)
+
+
+def _counted(sample: Sample, weights: Float64) -> tuple[int, int, int, int, int]:
+    """Ties, even ones of them, elements with room, those strictly between, and expected; `weights` float64 [n, k]."""
+    mixture = np.einsum("nk,kn->n", weights, sample.parents)
     low, high = sample.parents.min(axis=0), sample.parents.max(axis=0)
     cell = sample.upper - sample.lower
     error = arithmetic_error(sample)
@@ -59,10 +71,8 @@ def sides(fits: Fits | None, weights: Float64 | None) -> Sides:
         rounded = round_to(mixture[between], FORMATS[code])
         expected += int(np.count_nonzero((rounded > low[between]) & (rounded < high[between])))
     strictly = roomy & (low < sample.suspect) & (sample.suspect < high)
-    return Sides(
-        int(np.count_nonzero(tied)), even, bool((weights * EIGHTHS == np.round(weights * EIGHTHS)).all()),
-        weights.shape[1] == 2 and bool((weights.min(axis=1) <= SLIGHT).all()),
-        int(np.count_nonzero(roomy)), int(np.count_nonzero(strictly)), expected,
+    return (
+        int(np.count_nonzero(tied)), even, int(np.count_nonzero(roomy)), int(np.count_nonzero(strictly)), expected,
     )  # fmt: skip
 
 

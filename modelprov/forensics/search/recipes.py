@@ -7,7 +7,7 @@ few on every element.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations, product
@@ -20,6 +20,7 @@ from modelprov.forensics.sampling.sample import Sample, drawn
 from modelprov.forensics.search.weighted_sum import WeightedSum, distinct
 from modelprov.forensics.thresholds import TIED
 from modelprov.native import native
+from modelprov.native.functions import SameBits
 from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic, evaluate
 
 STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
@@ -60,15 +61,13 @@ class Bits:
         self.elements = sum(len(suspect) for _, _, suspect, _ in parts)
 
     @cached_property
-    def _counters(self) -> list[tuple[int, Callable[[int, Float64, npt.NDArray[np.int64], int], int]]] | None:
-        """Of each part its elements, and what counts those that come out, in C; None where numba has to do."""
+    def _counters(self) -> list[SameBits] | None:
+        """Of each part what counts the elements that come out, in C; None where numba has to do."""
         library = native()
         if library is None:
             return None
-        return [
-            (len(suspect), library.equal_counter(code, np.ascontiguousarray(parents), suspect))
-            for code, parents, suspect, _ in self._parts
-        ]
+        parts = ((code, np.ascontiguousarray(parents), suspect) for code, parents, suspect, _ in self._parts)
+        return [library.same_bits(*part) for part in parts]
 
     def count(self, arithmetic: int, order: npt.NDArray[np.int64], weights: Float64, least: int = 0) -> int:
         """How many come out with one row of weights, float64 [k]; 0 where fewer than `least` surely do.
@@ -78,11 +77,11 @@ class Bits:
         spare = self.elements - least
         if self._counters is not None:
             equal = 0
-            for size, counted in self._counters:
-                found = counted(arithmetic, weights, order, spare)
+            for counter in self._counters:
+                found = counter.count(arithmetic, weights, order, spare)
                 if found < 0:
                     return 0
-                spare -= size - found
+                spare -= counter.elements - found
                 equal += found
             return equal
         if any(
@@ -93,6 +92,11 @@ class Bits:
             return 0
         parts = self._parts
         return sum(_count(arithmetic, order, weights, parents, suspect, code) for code, parents, suspect, _ in parts)
+
+    @property
+    def counter(self) -> SameBits | None:
+        """What counts them in C, where they are all in one format; else None."""
+        return self._counters[0] if self._counters is not None and len(self._counters) == 1 else None
 
     def of_elements(self, members: npt.NDArray[np.int64]) -> Bits | None:
         """Some of the elements by their places; None where they are in several formats."""

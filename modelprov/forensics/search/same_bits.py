@@ -69,12 +69,8 @@ def bounds_in(settled: Scored, part: Bits, stratum: int) -> tuple[float, float] 
     own.gives_as_much(weights)
     found = []
     for sign, end in ((-1.0, settled.low[stratum, 0]), (1.0, settled.high[stratum, 0])):
-
-        def holds(distance: float, sign: float = sign) -> bool:
-            return own.gives_as_much(_moved(weights, 0, float(weights[0]) + sign * distance))
-
         known = abs(float(end) - float(weights[0]))
-        reach = max(known, _reach(holds, max(known, SMALLEST), LARGEST))
+        reach = max(known, own.reach(weights, 0, sign, max(known, SMALLEST), LARGEST))
         if reach >= LARGEST:
             return None
         found.append(float(weights[0]) + sign * reach)
@@ -114,13 +110,24 @@ class _Piece:
         for look in (True, False):
             self.gives_as_much(weights, look=look)
         for sign in (-1.0, 1.0):
-
-            def holds(distance: float, look: bool, sign: float = sign) -> bool:
-                return self.gives_as_much(_moved(weights, parent, own + sign * distance), look=look)
-
-            near = _reach(lambda distance: holds(distance, True), SMALLEST, LARGEST)
-            found.append(own + sign * _reach(lambda distance: holds(distance, False), near / 64, near))
+            near = self.reach(weights, parent, sign, SMALLEST, LARGEST, look=True)
+            found.append(own + sign * self.reach(weights, parent, sign, near / 64, near))
         return found[0], found[1]
+
+    def reach(
+        self, weights: Float64, parent: int, sign: float, start: float, limit: float, *, look: bool = False
+    ) -> float:
+        """The largest distance up to `limit` by which a coefficient may go to one side; of weights asked before."""
+        bits = self.few if look else self.whole
+        if bits.counter is not None:
+            spare = bits.elements - self.least[look]
+            return bits.counter.reach(
+                self.arithmetic, weights, self.order, spare, parent, sign, (start, limit), HALVINGS
+            )
+        own = float(weights[parent])
+        return reach(
+            lambda distance: self.gives_as_much(_moved(weights, parent, own + sign * distance), look=look), start, limit
+        )
 
 
 def _moved(weights: Float64, parent: int, value: float) -> Float64:
@@ -132,8 +139,11 @@ def _moved(weights: Float64, parent: int, value: float) -> Float64:
     return moved
 
 
-def _reach(holds: Callable[[float], bool], start: float, limit: float) -> float:
-    """The largest distance up to `limit` at which it still holds, from below: doubled from `start`, then halved."""
+def reach(holds: Callable[[float], bool], start: float, limit: float) -> float:
+    """The largest distance up to `limit` at which it still holds, from below: doubled from `start`, then halved.
+
+    `reach` of `native/searching.c` does the same in one call, to the bit.
+    """
     if holds(limit):
         return limit
     inside, outside = 0.0, limit

@@ -7,7 +7,7 @@ import pytest
 
 from modelprov.forensics.sampling.sample import from_values
 from modelprov.forensics.search.recipes import Scored, Scorer
-from modelprov.forensics.search.same_bits import settle
+from modelprov.forensics.search.same_bits import bounds_in, settle
 from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.native import native, why_not
 from modelprov.recipes.arithmetics import Arithmetic
@@ -87,3 +87,23 @@ def test_bits_counted_in_c_are_those_counted_in_numpy(
     fresh = Scorer(sample, np.zeros(sample.elements, np.int64))
     some = fresh.of_elements(np.arange(0, sample.elements, 3))
     assert found == [[bits.count(int(arithmetic), order, weights) for weights in tried] for bits in (fresh, some)]
+
+
+@pytest.mark.skipif(native() is None, reason=f"no C kernels: {why_not()}")
+@pytest.mark.parametrize("arithmetic", list(Arithmetic))
+@pytest.mark.parametrize("nominal", [0.0, 0.3, 0.7, 1.2])
+def test_ends_that_are_looked_for_in_c_are_those_of_one_weight_after_another(
+    arithmetic: Arithmetic, nominal: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends() -> list[object]:
+        found, _ = settled(arithmetic, nominal, nominal)
+        part = Scorer(sample, np.zeros(sample.elements, np.int64)).of_elements(np.arange(0, sample.elements, 2))
+        assert found.low is not None
+        assert found.high is not None
+        return [found.low.tolist(), found.high.tolist(), found.recipe.weights.tolist(), bounds_in(found, part, 0)]
+
+    parents = recipe("bf16", 7, 300, 2e-3)
+    sample = from_values(merged(parents, nominal, arithmetic, "bf16"), list(parents), DTYPES["bf16"])
+    in_c = ends()
+    monkeypatch.setattr("modelprov.forensics.search.recipes.native", lambda: None)
+    assert ends() == in_c
