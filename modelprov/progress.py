@@ -10,11 +10,11 @@ class Progress(Protocol):
     """Hears how far a run has come; called from any thread."""
 
     def stage(self, text: str, total: int = 0, /) -> None:
-        """A new stage begins, of `total` bytes (or answers, where models speak); 0 where nothing is counted."""
+        """A new stage begins, of `total` bytes (where models run, answers or tensors); 0 where nothing is counted."""
         ...
 
     def advance(self, done: int, /) -> None:
-        """So many more bytes (or answers) of the stage are done."""
+        """So many more of them are done."""
         ...
 
 
@@ -33,6 +33,21 @@ def tell(progress: Progress, text: str) -> None:
         progress.tell(text)
 
 
+@runtime_checkable
+class Planned(Progress, Protocol):
+    """A `Progress` that numbers the steps of a run."""
+
+    def steps(self, begins: Sequence[str], /) -> None:
+        """The beginnings of the stages that this run will have (`Steps`)."""
+        ...
+
+
+def announce(progress: Progress, begins: Sequence[str]) -> None:
+    """Say which steps the run will have to whoever numbers them: of a job whose steps hang on what is asked."""
+    if isinstance(progress, Planned):
+        progress.steps(begins)
+
+
 def numbered(text: str, place: int, total: int) -> str:
     """The text with its place among several, counted from 1: "control sibling (2 of 5)"; alone, as it is."""
     return f"{text} ({place} of {total})" if total > 1 else text
@@ -43,19 +58,20 @@ class Steps:
 
     `begins` are the beginnings of the stages that every such run has, in their order. A stage that begins like none of
     those that are still to come belongs to the step before it: what is done only where something was found, or inside.
-    Without `begins` nobody knows how many there will be, and each stage is a step.
+    Without `begins`, or with a single one, nothing is numbered.
     """
 
     def __init__(self, begins: Sequence[str] = ()) -> None:
         self._begins, self._at = tuple(begins), 0
 
     def number(self, text: str) -> str:
-        """That of the stage which now begins."""
-        if not self._begins:
-            self._at += 1
-            return str(self._at)
+        """That of the stage which now begins, "" where there is none."""
+        if len(self._begins) < 2:
+            return ""
         later = range(max(self._at, 1), len(self._begins) + 1)
-        self._at = next((place for place in later if text.startswith(self._begins[place - 1])), max(self._at, 1))
+        alike = [place for place in later if text.startswith(self._begins[place - 1])]
+        # of "rio: cot" and "rio: cot, 64 tokens", the one that says more
+        self._at = max(alike, key=lambda place: len(self._begins[place - 1]), default=max(self._at, 1))
         return f"{self._at} of {len(self._begins)}"
 
 

@@ -19,14 +19,14 @@ Stored = TensorRef | RefusedTensor
 class ComputedState(Mapping[str, "ComputedTensor"]):
     """A state dict by the names of a checkpoint's tensors; safe to read from many threads.
 
-    `on_bytes` hears how many bytes were made. `starts` holds the first bytes of every tensor that was, for its digest;
+    `on_made` hears of each tensor, with 1. `starts` holds the first bytes of every tensor that was, for its digest;
     `failure` is what went wrong first, which a library in between may have turned into something else.
     """
 
-    def __init__(self, checkpoint: Checkpoint, on_bytes: Callable[[int], None]) -> None:
+    def __init__(self, checkpoint: Checkpoint, on_made: Callable[[int], None]) -> None:
         stored: dict[str, Stored] = {**checkpoint.tensors, **checkpoint.refused}
         self._tensors = {name: ComputedTensor(self, each) for name, each in stored.items()}
-        self._source, self._on_bytes = checkpoint.source, on_bytes
+        self._source, self._on_made = checkpoint.source, on_made
         self.starts: dict[str, bytes] = {}
         self.failure: Exception | None = None
 
@@ -51,7 +51,7 @@ class ComputedState(Mapping[str, "ComputedTensor"]):
             self.failure = self.failure or error
             raise
         self.starts[stored.name] = bytes(out[:SAMPLE_BYTES])
-        self._on_bytes(len(out))
+        self._on_made(1)
         return tensor
 
 

@@ -87,17 +87,18 @@ def load_model(
 
 def load_computed(
     checkpoint: Checkpoint, side_files: TemporaryDirectory[str], device: str = "auto", dtype: str = "auto",
-    memory: int | None = None, on_bytes: Callable[[int], None] = lambda _: None,
+    memory: int | None = None, on_made: Callable[[int], None] = lambda _: None,
 ) -> LocalModel:  # fmt: skip
     """The model whose weights a checkpoint computes, each tensor once, with config and tokenizer in `side_files`.
 
-    What does not fit into the memory of the devices is written into a temporary folder, which is refused where the disk
-    does not hold it. Raises as `load_model` does, and what reading the checkpoint raises.
+    `on_made` hears of each tensor when it is computed, with 1. What does not fit into the memory of the devices is
+    written into a temporary folder, which is refused where the disk does not hold it. Raises as `load_model`
+    does, and what reading the checkpoint raises.
     """
     require("running a model")
     folder = Path(side_files.name)
     refuse_fetched_code(folder)
-    state = ComputedState(checkpoint, on_bytes)
+    state = ComputedState(checkpoint, on_made)
     loaded = _loaded(checkpoint, folder, checkpoint.location, device, dtype, memory, state)
     return replace(loaded, side_files=side_files)
 

@@ -28,6 +28,6 @@ def add(
 
     outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form, open_it=open_it, tables=tables)
     asked({"save-alignment": save_alignment})
-    with Bar(terminal(error=True), quiet) as bar:
+    with Bar(terminal(error=True), quiet, "add") as bar:
         report = job(*parts, save_alignment=save_alignment, progress=bar, command=typed())
     publish(report, outputs, save_alignment, quiet=quiet)

@@ -52,7 +52,7 @@ def probe(
     require("probing")
     from modelprov.behavior.probing.arms import ARMS
     from modelprov.behavior.probing.questions import LANGUAGES
-    from modelprov.cli.progress import Bar
+    from modelprov.cli.progress import CountBar
     from modelprov.jobs.probe import TEMPERATURES, answers_kept
     from modelprov.jobs.probe import probe as job
     from modelprov.reports.probing import imaging
@@ -63,7 +63,7 @@ def probe(
     outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form, log=log, tables=tables)
     if not quiet and (kept := answers_kept(log)):
         say(f"{log}: {kept:,} answers are there already")
-    with Bar(terminal(error=True), quiet) as bar:
+    with CountBar(terminal(error=True), quiet) as bar:
         report = job(
             asked_model, name=name or (), parent=parent or (), control=control or (), backstory=backstory or (),
             endpoint=endpoint, tokenizer=tokenizer, arm=arm or ARMS, language=language or LANGUAGES,

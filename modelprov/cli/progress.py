@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -45,7 +46,7 @@ class _Counted(ProgressColumn):
 class _Line:
     """One line that says the step, how much of it is done and how long the run has taken; silent where nobody watches.
 
-    `job` is the name of one whose steps are known (`jobs.steps`); of another, each stage is a step.
+    `job` is the name of one whose steps are known (`jobs.steps`); others say theirs themselves, or have no numbers.
     """
 
     def __init__(self, console: Console, quiet: bool, job: str, *columns: ProgressColumn) -> None:
@@ -69,9 +70,14 @@ class _Line:
     ) -> None:
         self._progress.stop()
 
+    def steps(self, begins: Sequence[str]) -> None:
+        """Number the stages from here on."""
+        self._steps = Steps(begins)
+
     def stage(self, text: str, total: int = 0) -> None:
         """Begin a stage; without a total nothing is counted, and the time alone runs."""
-        says = f"step {self._steps.number(text)}: {clean(text)}"
+        number = self._steps.number(text)
+        says = f"step {number}: {clean(text)}" if number else clean(text)
         LOG.info("%s", says)
         self._progress.tasks[0].total = total or None  # before Rich draws, which takes no total for the one before
         self._progress.reset(self._task, description=says, visible=True)
@@ -109,7 +115,7 @@ class Bar(_Line):
 
 
 class CountBar(_Line):
-    """A `Progress`: answers, and the time that they took and will take."""
+    """A `Progress`: answers (or tensors of a merge in memory), and the time that they took and will take."""
 
     def __init__(self, console: Console, quiet: bool = False, job: str = "") -> None:
         super().__init__(console, quiet, job, BarColumn(bar_width=16), MofNCompleteColumn(), TimeRemainingColumn())

@@ -16,7 +16,7 @@ from modelprov.foreign.shown import clean
 from modelprov.jobs.arguments import FORMATS, Location, path_of
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.recorded import Places, labelled, parse_report, read_file
-from modelprov.progress import SILENT, Progress
+from modelprov.progress import SILENT, Progress, announce
 from modelprov.reports.comparison.report import BESIDE, Report
 
 LARGEST_KEY = 1 << 20  # bytes
@@ -121,19 +121,26 @@ def _of_fingerprint(file: Location) -> str:
     return statement_text(make_fingerprint_statement(path_of(file).name, sha256, opened))
 
 
+def hashing(label: str) -> str:
+    """The stage of `hashed_weights`."""
+    return f"hashing every byte of {label}"
+
+
 def hashed_weights(location: str, label: str, progress: Progress) -> tuple[HashedWeights, str]:
     """The digests of all bytes of a checkpoint, and that of its manifest."""
     from modelprov.merge.virtual import open_any
 
     opened = open_any(location, label)
-    progress.stage(f"hashing every byte of {label}", sum(shard.size for shard in opened.shards))
+    progress.stage(hashing(label), sum(shard.size for shard in opened.shards))
     return hash_weights(opened, progress.advance), manifest_digest(opened)
 
 
 def _hashed_inputs(report: Report, file: Location, weights: Places, progress: Progress) -> dict[str, HashedWeights]:
     recorded = {each.label: each.digest for each in report.inputs}
     hashed = {}
-    for label, where in labelled(weights, list(recorded)).items():
+    named = labelled(weights, list(recorded))
+    announce(progress, [hashing(label) for label in named])
+    for label, where in named.items():
         hashed[label], manifest = hashed_weights(where, label, progress)
         if manifest != recorded[label]:
             raise UsageError(

@@ -10,9 +10,9 @@ from modelprov.called import called
 from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.jobs.arguments import Location, text_of
-from modelprov.jobs.attest import LARGEST_KEY, hashed_weights
+from modelprov.jobs.attest import LARGEST_KEY, hashed_weights, hashing
 from modelprov.jobs.recorded import Places, labelled, parse_report, read_file
-from modelprov.progress import SILENT, Progress
+from modelprov.progress import SILENT, Progress, announce
 from modelprov.reports.evidence.attestation_check import (
     Confirmed,
     Point,
@@ -64,7 +64,9 @@ def confirm(
     if report is not None:
         told = read_file(report)
         points.append(check_report(statement, parse_report(told, report), hashlib.sha256(told).hexdigest()))
-    for label, where in labelled(weights, [each.label for each in statement.predicate.inputs]).items():
+    named = labelled(weights, [each.label for each in statement.predicate.inputs])
+    announce(progress, [hashing(label) for label in named])
+    for label, where in named.items():
         found, manifest = hashed_weights(where, label, progress)
         points.append(check_weights(statement, label, found, manifest))
     return Confirmed(statement, tuple(points), text_of(file), started.isoformat(timespec="seconds"))

@@ -17,7 +17,7 @@ def local_subjects(
     locations: Sequence[str], device: str, dtype: str, memory: int | None, progress: Progress
 ) -> Iterator[list[Subject]]:  # fmt: skip
     """The models, to be loaded in turn."""
-    with runnable(locations, Stages(progress)) as found:
+    with runnable(locations, progress) as found:
         yield [
             Subject(
                 label,
@@ -26,17 +26,3 @@ def local_subjects(
             )
             for location, label in zip(locations, unique_labels(locations), strict=True)
         ]
-
-
-class Stages:
-    """A `Progress` that passes on what begins, not how much: the bar of an evaluation counts answers, not bytes."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def stage(self, text: str, _total: int = 0, /) -> None:
-        """A stage begins."""
-        self._progress.stage(text)
-
-    def advance(self, _done: int, /) -> None:
-        """Bytes; nobody hears of them."""

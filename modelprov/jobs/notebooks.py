@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from html import escape
 from threading import Lock
@@ -42,6 +42,10 @@ class NotebookBar:
     ) -> None:
         self._show("")
 
+    def steps(self, begins: Sequence[str], /) -> None:
+        """Number the stages from here on."""
+        self._steps = Steps(begins)
+
     def stage(self, text: str, total: int = 0, /) -> None:
         """Begin a stage; without a total there is no bar, as nothing is counted."""
         with self._lock:
@@ -67,7 +71,8 @@ class NotebookBar:
         self._drawn = time.monotonic()
         done = f'<progress value="{min(1.0, self._done / self._total):.3f}"></progress> ' if self._total else ""
         begun = f"after {time.monotonic() - self._begun:.0f} s"
-        self._show(f"{done}Step {self._step}, {begun}: {escape(clean(self._text))}")
+        where = f"Step {self._step}, {begun}" if self._step else begun.capitalize()
+        self._show(f"{done}{where}: {escape(clean(self._text))}")
 
     def _show(self, page: str) -> None:
         self._handle.update({"text/html": "".join(self._told) + page}, raw=True)

@@ -17,7 +17,7 @@ from modelprov.behavior.extra import require
 from modelprov.behavior.probing.answer_log import AnswerLog
 from modelprov.behavior.probing.arms import ARMS, check_arms
 from modelprov.behavior.probing.names import parse_names
-from modelprov.behavior.probing.probe import Findings, Plan
+from modelprov.behavior.probing.probe import OPENING, Findings, Plan
 from modelprov.behavior.probing.probe import probe as ask_all
 from modelprov.behavior.probing.questions import LANGUAGES
 from modelprov.behavior.probing.results import ProbeReport
@@ -46,7 +46,7 @@ from modelprov.jobs.probed import (
     server_opener,
 )
 from modelprov.jobs.runnable import runnable
-from modelprov.progress import SILENT, Progress
+from modelprov.progress import SILENT, Progress, announce
 
 QUICK_SAMPLES = 2
 SAMPLES = 8
@@ -243,7 +243,8 @@ def _ask(
         served = None if server is None else server.model
         openers = local_openers(members, models, plan, device, dtype, memory, progress, served)
         if server is not None:
-            openers.insert(0, server_opener(server, plan, stack, progress))
+            openers = {server.model: server_opener(server, plan, stack, progress), **openers}
+        announce(progress, [OPENING.format(each) for each in (*openers, *([] if published is None else [published]))])
         continuations, logprobs = beside
         continuing = Continuing(continuations, plan.seed, answers, progress, plan.batch_size) if continuations else None
         imaging = Imaging(logprobs, plan.seed, progress, plan.batch_size) if logprobs else None
@@ -259,6 +260,7 @@ def _ask(
             ) from error
         equality = None
         if published is not None and completing is not None:
+            progress.stage(OPENING.format(published))
             card = models[published].load(None, device, dtype, memory)
             equality = completing.found(card)
             if imaging is not None:

@@ -37,8 +37,8 @@ class Server:
 def local_openers(
     members: Members, found: Mapping[str, Runnable], plan: Plan, device: str, dtype: str, memory: int | None,
     progress: Progress, served: str | None = None,
-) -> list[Callable[[], Subject]]:  # fmt: skip
-    """One function a model, that loads it when its turn comes; `found` has each by its location.
+) -> dict[str, Callable[[], Subject]]:  # fmt: skip
+    """For each model's label a function that loads it when its turn comes; `found` has each by its location.
 
     None of their labels is `served`, what a served suspect is called: answers are kept by label.
     """
@@ -56,7 +56,7 @@ def local_openers(
 
         return opened
 
-    return [opener(where, role, label) for (where, role), label in zip(members, labels, strict=True)]
+    return {label: opener(where, role, label) for (where, role), label in zip(members, labels, strict=True)}
 
 
 def server_opener(server: Server, plan: Plan, stack: ExitStack, progress: Progress) -> Callable[[], Subject]:

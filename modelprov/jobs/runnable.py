@@ -39,11 +39,11 @@ class Runnable:
         if self.plan is None:
             return load_model(self.location, label, device, dtype, memory)
         name = Path(self.location).name
-        self.progress.stage(f"merging {name} in memory", self.plan.bytes)
         beside = _side_files(self.plan)
         merge = virtual_checkpoint(self.plan, label or Path(name).stem, self.location, Path(beside.name))
         if isinstance(merge.source, VirtualSource):
             merge = replace(merge, source=merge.source.within(DEFAULT_MEMORY, only_finite=True))
+        self.progress.stage(f"merging {name} in memory", len(merge.tensors))
         return load_computed(merge, beside, device, dtype, memory, self.progress.advance)
 
 

@@ -1,4 +1,7 @@
-"""The steps of each job that takes long, by the beginnings of the stages that every run of it has. Data only."""
+"""The steps of each job that takes long, by the beginnings of the stages that every run of it has. Data only.
+
+`probe`, `evaluate` and `attest` announce theirs (`progress.announce`): they hang on the models given.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,11 @@ _OPENED = ("opening checkpoints", "loading")
 _MEASURED = ("aligning tensors", "scouting", "reading ")
 _TAKEN = ("opening the checkpoint", "reading headers", "reading blocks", "measuring rows and columns")
 
+
 STEPS: Mapping[str, tuple[str, ...]] = {
     "compare": (*_OPENED, *_MEASURED, "judging", "assembling the report"),
+    "add": (*_OPENED, "aligning tensors", "scouting", "judging", "assembling the report"),
+    "recheck": ("comparing anew", *_MEASURED, "judging"),
     "compare_part": (*_OPENED, *_MEASURED, "writing the sums"),
     "check": ("opening checkpoints", "sample of ", "holding the claims"),
     "merge": ("opening models", "telling the models apart", "merging", "finishing"),

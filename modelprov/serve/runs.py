@@ -16,6 +16,8 @@ from typing import Any
 
 from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
+from modelprov.jobs.steps import STEPS
+from modelprov.progress import Steps
 from modelprov.serve.dropped import Dropped, Shown, shown
 
 MOST_SAID = 20
@@ -43,7 +45,8 @@ class Run:
     process: subprocess.Popen[str]
     begun: float = field(default_factory=time.monotonic)
     ended: float | None = None
-    step: int = 0
+    steps: Steps = field(default_factory=lambda: Steps(STEPS["compare"]))
+    step: str = ""
     text: str = "starting"
     done: int = 0
     total: int = 0
@@ -62,7 +65,8 @@ class Run:
     def hear(self, said: Mapping[str, Any]) -> None:
         """Take in a line of the process."""
         if "stage" in said:
-            self.step, self.text, self.total, self.done = self.step + 1, said["stage"], said["total"], 0
+            self.step = self.steps.number(said["stage"])
+            self.text, self.total, self.done = said["stage"], said["total"], 0
         elif "done" in said:
             self.done = said["done"]
         elif "tell" in said:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from modelprov.cli.progress import Bar, CountBar
 from modelprov.forensics import preparing
-from modelprov.progress import Steps, Within, numbered, tell
+from modelprov.progress import Steps, Within, announce, numbered, tell
 
 
 def line(bar: Bar | CountBar) -> str:
@@ -19,14 +19,14 @@ def line(bar: Bar | CountBar) -> str:
     return console.file.getvalue().strip()  # type: ignore[attr-defined]
 
 
-def bar(kind: type[Bar] | type[CountBar] = Bar) -> Bar | CountBar:
-    return kind(Console(file=io.StringIO(), force_terminal=True, width=120))
+def bar(kind: type[Bar] | type[CountBar] = Bar, job: str = "") -> Bar | CountBar:
+    return kind(Console(file=io.StringIO(), force_terminal=True, width=120), job=job)
 
 
 def test_a_step_that_counts_nothing_shows_its_number_and_the_time_and_no_bytes() -> None:
-    with bar() as shown:
+    with bar(job="verify") as shown:
         shown.stage("aligning tensors")
-        assert "step 1: aligning tensors" in line(shown)
+        assert "step 2 of 3: aligning tensors" in line(shown)
         assert line(shown).endswith("0 s")
         assert not {"bytes", "/", "━"} & set(line(shown).replace("bytes", " bytes ").split())
 
@@ -36,10 +36,9 @@ def test_a_step_that_counts_bytes_shows_them_and_the_next_one_shows_none_again()
         shown.stage("aligning tensors")
         shown.stage("reading", 2_000_000)
         shown.advance(1_000_000)
-        assert "step 2: reading" in line(shown)
         assert "1.0/2.0 MB" in line(shown)
         shown.stage("judging")
-        assert "step 3: judging" in line(shown)
+        assert "judging" in line(shown)
         assert "MB" not in line(shown)
 
 
@@ -55,6 +54,23 @@ def test_steps_that_are_known_are_numbered_of_all_and_what_is_within_one_stays_t
     steps = Steps(("opening", "reading", "judging"))
     said = [steps.number(text) for text in ("opening", "preparing", "reading all", "judging", "reading some", "more")]
     assert said == ["1 of 3", "1 of 3", "2 of 3", "3 of 3", "3 of 3", "3 of 3"]
+
+
+def test_a_run_whose_steps_nobody_knows_or_that_has_only_one_has_no_numbers() -> None:
+    with bar() as shown:
+        shown.stage("hashing")
+        assert "hashing" in line(shown)
+        assert "step" not in line(shown)
+    assert Steps(("hashing",)).number("hashing") == ""
+
+
+def test_steps_that_a_run_announces_are_numbered_and_of_two_that_fit_the_longer_is_meant() -> None:
+    asked = ("loading rio", "rio: cot", "rio: cot, 64 tokens", "testing differences")
+    with bar(CountBar) as shown:
+        announce(shown, asked)
+        for number, text in enumerate(asked, 1):
+            shown.stage(text)
+            assert f"step {number} of 4: {text}" in line(shown)
 
 
 def test_a_run_inside_another_says_what_it_is_for() -> None:

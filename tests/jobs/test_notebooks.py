@@ -58,15 +58,15 @@ def job(text: str, *, progress: Progress = SILENT) -> str:
 def test_a_kernel_sees_every_stage_and_at_the_end_nothing(pictures: Pictures) -> None:
     assert job("a <b>\x1b") == "a <b>\x1b"
     assert pictures.seen[0] == pictures.seen[-1] == ""
-    assert pictures.seen[1] == '<progress value="0.000"></progress> Step 1, after 0 s: a &lt;b&gt;\\x1b'
-    assert "Step 2, after 0 s: no total" in pictures.seen
+    assert pictures.seen[1] == '<progress value="0.000"></progress> After 0 s: a &lt;b&gt;\\x1b'
+    assert "After 0 s: no total" in pictures.seen
 
 
 def test_what_a_job_tells_stays_when_the_bar_is_gone(pictures: Pictures) -> None:
     with NotebookBar(pictures) as bar:
         bar.stage("preparing kernels")
         tell(bar, "it took <9 s>")
-    assert pictures.seen[-2] == "<div>it took &lt;9 s&gt;</div>Step 1, after 0 s: preparing kernels"
+    assert pictures.seen[-2] == "<div>it took &lt;9 s&gt;</div>After 0 s: preparing kernels"
     assert pictures.seen[-1] == "<div>it took &lt;9 s&gt;</div>"
 
 
@@ -88,7 +88,7 @@ def test_a_bar_moves_with_what_is_done_and_is_not_redrawn_for_every_byte(picture
             bar.advance(1)
         bar._drawn = 0.0  # a while later
         bar.advance(0)
-    assert pictures.seen[-2] == '<progress value="1.000"></progress> Step 1, after 0 s: reading'
+    assert pictures.seen[-2] == '<progress value="1.000"></progress> After 0 s: reading'
     assert len(pictures.seen) < 100
 
 

@@ -21,9 +21,10 @@ def test_no_local_model_is_called_as_the_served_one(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("modelprov.behavior.loading.load_model", load)
     for served in (None, "nex"):
-        [opened] = local_openers(
+        [(label, opened)] = local_openers(
             [("nex", "parent")], {"nex": Runnable("nex", SILENT)}, None, "cpu", "auto", None, SILENT, served
-        )  # type: ignore[arg-type]
+        ).items()  # type: ignore[arg-type]
         with pytest.raises(LookupError):
             opened()
+        assert called[-1] == label
     assert called == ["nex", "nex (2)"]

@@ -42,6 +42,19 @@ def recipe(models: Path, out: Path) -> Path:
     return out / "claim.yml"
 
 
+def parts(models: Path, out: Path) -> list[Path]:
+    asked = (models / "rio", models / "nex", models / "qwen")
+    made = [out / "1.mpsums", out / "2.mpsums"]
+    for number, path in enumerate(made, 1):
+        compare_part(*asked, part=f"{number}/2", output=path, device="cpu")
+    return made
+
+
+def report(models: Path, out: Path) -> Path:
+    modelprov.compare(models / "rio", models / "nex", models / "qwen", device="cpu").save(out / "report.json")
+    return out / "report.json"
+
+
 RUNS: dict[str, Callable[[Path, Path, Numbers], object]] = {
     "compare": lambda at, _, heard: modelprov.compare(
         at / "rio", at / "nex", at / "qwen", device="cpu", progress=heard
@@ -49,6 +62,8 @@ RUNS: dict[str, Callable[[Path, Path, Numbers], object]] = {
     "compare_part": lambda at, out, heard: compare_part(
         at / "rio", at / "nex", at / "qwen", part="1/2", output=out / "p.mpsums", device="cpu", progress=heard
     ),
+    "add": lambda at, out, heard: modelprov.add(*parts(at, out), progress=heard),
+    "recheck": lambda at, out, heard: modelprov.recheck(report(at, out), device="cpu", progress=heard),
     "check": lambda at, _, heard: modelprov.check(at / "rio", candidates=[at / "nex", at / "qwen"], progress=heard),
     "merge": lambda at, out, heard: modelprov.merge({at / "nex": 0.6, at / "qwen": 0.4}, out / "made", progress=heard),
     "verify": lambda at, out, heard: modelprov.verify(at / "rio", recipe(at, out), progress=heard),

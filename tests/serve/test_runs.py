@@ -36,7 +36,7 @@ def test_progress_is_shown_and_a_second_run_refused_until_the_first_is_stopped(
     page = opened()
     assert page.client.get("/run").headers["location"] == "/"
     started(page)
-    until(lambda: "Step 1, after" in page.client.get("/run").text)
+    until(lambda: "Step 5 of 7, after" in page.client.get("/run").text)
     shown = page.client.get("/run")
     assert shown.headers["refresh"] == "2"
     assert "reading &lt;b&gt;weights&lt;/b&gt;: 0 %" in shown.text

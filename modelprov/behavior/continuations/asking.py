@@ -28,7 +28,10 @@ REPEATED = 16  # prompts that a server is asked twice
 
 @dataclass(frozen=True)
 class Asking:
-    """What is asked of every model: the texts, in which way, so many at once; answers are kept in the log."""
+    """What is asked of every model: the texts, in which way, so many at once; answers are kept in the log.
+
+    `on_done` is called with how many more answers there are.
+    """
 
     texts: Sequence[str]
     way: Way
@@ -91,13 +94,14 @@ def _kept_answers(
 ) -> list[str]:  # fmt: skip
     keys = [digest(["continuation", who, asking.way, text]) for text in asking.texts]
     missing = [place for place, key in enumerate(keys) if asking.log.get(key) is None]
+    asking.on_done(len(keys) - len(missing))
     for start in range(0, len(missing), batch):
         part = missing[start : start + batch]
         asking.log.put_all(
             (keys[place], Spoken(None, said, True), {"continued": asking.texts[place], "way": asking.way})
             for place, said in zip(part, answered(part), strict=True)
         )
-        asking.on_done(min(start + batch, len(missing)))
+        asking.on_done(len(part))
     found = [asking.log.get(key) for key in keys]
     return [kept(each.final or "") if each is not None else "" for each in found]
 

@@ -51,14 +51,13 @@ class Continuing:
     def hear(self, subject: Subject) -> None:
         """Ask one model; a parent or control that cannot be asked is kept with the reason."""
         texts, about = prompts(self.count, self.seed), subject.about
-        title = f"{about.label}: going on after random words"
-        self.progress.stage(title)
+        self.progress.stage(f"{about.label}: going on after random words", len(texts))
         if isinstance(subject.speaker, EndpointSpeaker):
             endpoint = subject.speaker.endpoint
             self._way = way_of(endpoint, texts[0])
             if self._way == "chat":
                 self._notes.append(CHAT)
-            answers = served_answers(endpoint, self._asking(texts, title))
+            answers = served_answers(endpoint, self._asking(texts))
             same = repeats(endpoint, texts, answers, self._way)
             if same < min(REPEATED, len(texts)):
                 self._notes.append(
@@ -70,7 +69,7 @@ class Continuing:
         if subject.weights is None:
             return
         try:
-            answers = local_answers(subject.weights, self._asking(texts, title))
+            answers = local_answers(subject.weights, self._asking(texts))
         except UsageError as error:
             if about.role == "suspect":
                 raise
@@ -113,11 +112,8 @@ class Continuing:
             judged=judged, notes=tuple(self._notes),
         )  # fmt: skip
 
-    def _asking(self, texts: Sequence[str], title: str) -> Asking:
-        return Asking(
-            texts, self._way, self.at_once, self.log,
-            lambda done: self.progress.stage(f"{title}: {done:,} of {len(texts):,}"),
-        )  # fmt: skip
+    def _asking(self, texts: Sequence[str]) -> Asking:
+        return Asking(texts, self._way, self.at_once, self.log, self.progress.advance)
 
     def _keep(self, subject: Subject, answers: list[str] | None, unfit: str | None = None) -> None:
         about, weights = subject.about, subject.weights

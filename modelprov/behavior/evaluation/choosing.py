@@ -10,7 +10,7 @@ from modelprov.behavior.evaluation.methods import plan
 from modelprov.behavior.evaluation.run import Subject, evaluate
 from modelprov.behavior.evaluation.tasks import Task
 from modelprov.errors import UsageError
-from modelprov.progress import Progress
+from modelprov.progress import Progress, Within
 
 ALPHAS = (1.0, 0.6, 0.3, 0.1)
 """What is tried: the paper tunes it between 0.1 and 1. Of equals the first is taken, nearest to the default."""
@@ -34,9 +34,10 @@ def choose_alpha(
             "Choose alpha on other questions than those that are reported.",
         )
     right: dict[float, int] = {}
-    for alpha in ALPHAS:
+    for place, alpha in enumerate(ALPHAS, 1):
         conditions, _ = plan([SWIR], (), 1, {**settings, "alpha": alpha})
-        report = evaluate([subject], development, conditions, asking, progress, "", (), generate)
+        inside = Within(progress, f"choosing alpha, trying {alpha:g}", place, len(ALPHAS))
+        report = evaluate([subject], development, conditions, asking, inside, "", (), generate)
         right[alpha] = report.rows[0].right
     best = max(right, key=right.__getitem__)
     tried = ", ".join(f"{alpha:g}: {count}" for alpha, count in right.items())

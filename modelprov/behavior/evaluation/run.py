@@ -33,7 +33,9 @@ from modelprov.behavior.evaluation.tasks import Task
 from modelprov.behavior.loading import LocalModel
 from modelprov.behavior.records import environment
 from modelprov.checkpoints.digests import SAMPLE_COVERS
-from modelprov.progress import Progress, tell
+from modelprov.progress import Progress, announce, tell
+
+TESTING = "testing differences"
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def evaluate_with(
     """
     started = datetime.now(UTC)
     models, finished, placed = [], [], []
+    announce(progress, _stages(subjects, conditions))
     for subject in subjects:
         progress.stage(f"loading {subject.label}")
         model = replace(subject.load(), label=subject.label)
@@ -109,7 +112,7 @@ def evaluate_with(
         del model
     methods = tuple(_method(condition) for condition in conditions)
     rows = tuple(each.row for each in finished)
-    progress.stage("testing differences")
+    progress.stage(TESTING)
     tests = scoring.paired_tests(rows, methods, asking.seed)
     return EvaluationReport(
         command=command,
@@ -136,6 +139,14 @@ def evaluate_with(
             (datetime.now(UTC) - started).total_seconds(),
         ),
     )
+
+
+def _stages(subjects: Sequence[Subject], conditions: Sequence[Condition]) -> list[str]:
+    """What an evaluation goes through: each model is loaded, and asked with each method."""
+    stages = []
+    for subject in subjects:
+        stages += [f"loading {subject.label}", *(f"{subject.label}: {condition.label}" for condition in conditions)]
+    return [*stages, TESTING]
 
 
 def _one(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelprov.behavior.probing.answer_log import AnswerLog, Spoken
@@ -25,6 +25,9 @@ from modelprov.behavior.probing.subjects import Subject
 from modelprov.progress import Progress
 
 LONGEST = 600
+
+OPENING = "opening {}"
+"""The stage that each model begins with."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +84,16 @@ class Findings:
 
 
 def probe(
-    openers: Iterable[Callable[[], Subject]], plan: Plan, log: AnswerLog, progress: Progress,
+    openers: Mapping[str, Callable[[], Subject]], plan: Plan, log: AnswerLog, progress: Progress,
     beside: Sequence[Callable[[Subject], None]] = (),
 ) -> Findings:  # fmt: skip
-    """Ask each model in turn; only one is in memory at a time. Those `beside` are shown each while it is there."""
+    """Ask each model in turn; only one is in memory at a time. Those `beside` are shown each while it is there.
+
+    `openers` has for each model's name the function that loads it.
+    """
     found = Findings()
-    for opener in openers:
-        progress.stage("opening a model")
+    for name, opener in openers.items():
+        progress.stage(OPENING.format(name))
         subject = opener()
         _one_model(subject, plan, log, progress, found)
         for hear in beside:
@@ -151,11 +157,9 @@ def _one_way(
         for question, prompt in zip(asked, prompts, strict=True)
         for number in range(times)
     ]
-    title = f"{label}, {arm}, {how.name}"
-    progress.stage(title)
+    progress.stage(f"{label}, {arm}, {how.name}", len(each))
     answers = ask(
-        subject.speaker, each, how, plan.seed, log, {"arm": arm}, batch=plan.batch_size,
-        on_done=lambda done: progress.stage(f"{title}: {done:,} of {len(each):,}"),
+        subject.speaker, each, how, plan.seed, log, {"arm": arm}, batch=plan.batch_size, on_done=progress.advance,
     )  # fmt: skip
     told = [one.question for one in each]
     result = count(label, subject.about.role, arm, how.name, how.temperature, told, answers, plan.names, plan.backstory)

@@ -25,6 +25,7 @@ from modelprov.behavior.templates.rendering import Renderer
 from modelprov.behavior.thinking import opened_by
 from modelprov.called import called
 from modelprov.errors import EndpointError
+from modelprov.progress import SILENT
 
 if TYPE_CHECKING:
     from modelprov.behavior.generation.batching import Batches
@@ -236,12 +237,16 @@ def token_ids(model: LocalModel, prompt: Prompt) -> list[int]:
 
 def ask(
     speaker: Speaker, asked: Sequence[Asked], how: How, seed: int, log: AnswerLog, about: Mapping[str, Any],
-    *, batch: int = 8, on_done: Callable[[int], None] | None = None,
+    *, batch: int = 8, on_done: Callable[[int], None] = SILENT.advance,
 ) -> list[Spoken]:  # fmt: skip
-    """One answer each, in order: those the log has, and the rest from the speaker, logged batch by batch."""
+    """One answer each, in order: those the log has, and the rest from the speaker, logged batch by batch.
+
+    `on_done` is called with how many more there are.
+    """
     keys = [key_of(speaker, one, how, seed) for one in asked]
     missing = {key: one for key, one in zip(keys, asked, strict=True) if log.get(key) is None}
     waiting = sorted(missing.items(), key=lambda pair: len(pair[1].prompt.text or ""))
+    on_done(len(asked) - len(waiting))
     for start in range(0, len(waiting), batch):
         part = waiting[start : start + batch]
         rows = []
@@ -249,8 +254,7 @@ def ask(
             told = {"question_id": one.question.id, "question": one.question.text, "number": one.number}
             rows.append((key, spoken, {"model": speaker.label, **about, "sampling": how.name, **told}))
         log.put_all(rows)
-        if on_done is not None:
-            on_done(min(start + batch, len(waiting)))
+        on_done(len(part))
     found = [log.get(key) for key in keys]
     return [one for one in found if one is not None]
 

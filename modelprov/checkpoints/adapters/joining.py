@@ -17,11 +17,17 @@ from modelprov.checkpoints.homes import Home, json_in
 from modelprov.checkpoints.layouts.files import ADAPTER, PICKLES, choose
 from modelprov.checkpoints.layouts.quantised import refuse_decoded
 from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG
-from modelprov.checkpoints.remote.locations import SECOND
+from modelprov.checkpoints.remote.locations import REPOSITORY, SECOND, OnHub, parse
 from modelprov.checkpoints.sources.interface import Source
 from modelprov.checkpoints.torch_files import read_torch_headers
 from modelprov.checkpoints.types import Checkpoint, Shard
-from modelprov.errors import CheckpointNotFoundError, MissingBaseError, ModelprovError, UnsupportedFormatError
+from modelprov.errors import (
+    CheckpointNotFoundError,
+    MissingBaseError,
+    ModelprovError,
+    UnsupportedFormatError,
+    UsageError,
+)
 from modelprov.foreign.shown import quoted
 
 FILES = (ADAPTER, "adapter_model.bin")
@@ -48,11 +54,15 @@ def base_and_adapter(location: str, elsewhere: bool) -> tuple[str, str] | None:
     """`BASE+ADAPTER` as its parts; None for anything else.
 
     The adapter is behind the last `+` behind which an address begins or a folder of this machine is named; where there
-    is none, behind the last, but in a location that is elsewhere: it may have a `+` of its own.
+    is none, behind the last, but in a location that is elsewhere: it may have a `+` of its own. A repository of the Hub
+    has none in its name, so that `org/name` behind it is the adapter's.
     """
     *before, last = SECOND.split(location)
     if before:
         return "+".join(before), last
+    base, plus, adapter = location.rpartition("+")
+    if plus and elsewhere and REPOSITORY.fullmatch(adapter) and _is_repository(base):
+        return base, adapter
     words = location.split("+")
     splits = [("+".join(words[:at]), "+".join(words[at:])) for at in range(len(words) - 1, 0, -1)]
     splits = [(base, adapter) for base, adapter in splits[:MOST_PLUSES] if base and adapter]
@@ -61,6 +71,15 @@ def base_and_adapter(location: str, elsewhere: bool) -> tuple[str, str] | None:
             if Path(adapter).expanduser().is_dir():
                 return base, adapter
     return splits[0] if splits and not elsewhere else None
+
+
+def _is_repository(location: str) -> bool:
+    """Whether it is a whole repository of the Hub."""
+    try:
+        meant = parse(location)
+    except (UsageError, ValueError):
+        return False
+    return isinstance(meant, OnHub) and not meant.inside
 
 
 def read_adapter_config(home: Home) -> AdapterConfig:

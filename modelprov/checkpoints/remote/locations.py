@@ -15,7 +15,7 @@ HUB_HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 ADDRESS = re.compile(r"(?:https?|s3a?|gs|az|azure|abfss?)://", re.IGNORECASE)
-SECOND = re.compile(r"\s*\+\s*(?=[A-Za-z][A-Za-z0-9.-]*://)")
+SECOND = re.compile(r"(?<!^git)\s*\+\s*(?=[A-Za-z][A-Za-z0-9.-]*://)")
 """Where a second address begins, that of an adapter on the first (`hf://org/base+hf://org/adapter`)."""
 INNER_SECRET = re.compile(r"//[^/@\s]+@")
 """A name and password within a path, as of an address that was put into another one."""

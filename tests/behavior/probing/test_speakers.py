@@ -35,6 +35,7 @@ from modelprov.behavior.probing.subjects import Subject
 from modelprov.behavior.probing.template_files import TemplateFile
 from modelprov.behavior.templates.rendering import Renderer
 from modelprov.errors import EndpointError, UnreadableFileError, UsageError
+from modelprov.progress import SILENT
 from tests.behavior.probing.models import CHATML, RIO
 from tests.foreign.hostile import KINDS, with_fault
 
@@ -71,13 +72,6 @@ class Parrot:
         return Subject(ModelProbed(label="parrot", role="suspect", location="here"), self, self.examined)
 
 
-class Silent:
-    """Hears and says nothing."""
-
-    def stage(self, *_) -> None:
-        pass
-
-
 PLAN = Plan(NAMES, languages=("en",), quick=True, samples=2, temperatures=(1.0,))
 
 
@@ -88,7 +82,7 @@ def leaders(found) -> dict[str, str]:
 
 def test_a_hidden_prompt_shows_in_the_shipped_arm_and_the_weights_in_the_stripped_one():
     with AnswerLog() as log:
-        found = probe([Parrot().subject], PLAN, log, Silent())
+        found = probe({"rio": Parrot().subject}, PLAN, log, SILENT)
     assert leaders(found) == {SHIPPED: "Rio", STRIPPED: "Nex", BARE: "Nex", NEUTRAL: "Nex", COUNTERFACTUAL: "Zorb"}
     assert found.usable
 
@@ -96,7 +90,7 @@ def test_a_hidden_prompt_shows_in_the_shipped_arm_and_the_weights_in_the_strippe
 def test_arms_with_the_same_prompts_are_asked_once_and_say_so():
     parrot = Parrot(CHATML)
     with AnswerLog() as log:
-        found = probe([parrot.subject], PLAN, log, Silent())
+        found = probe({"rio": parrot.subject}, PLAN, log, SILENT)
     assert {arm.arm: arm.same_as for arm in found.arms if arm.same_as} == {STRIPPED: SHIPPED}
     assert parrot.asked == 4 * 3 * len(ASKED)  # four different prompts, one greedy and two sampled answers
 
@@ -104,16 +98,16 @@ def test_arms_with_the_same_prompts_are_asked_once_and_say_so():
 def test_a_stopped_run_goes_on_from_its_log_and_ends_alike(tmp_path: Path):
     path = tmp_path / "log.jsonl"
     with pytest.raises(KeyboardInterrupt), AnswerLog(path) as log:
-        probe([Parrot(most=100).subject], PLAN, log, Silent())
+        probe({"rio": Parrot(most=100).subject}, PLAN, log, SILENT)
     kept = len(path.read_text().splitlines())
     assert 0 < kept <= 100
     rest = Parrot()
     with AnswerLog(path) as log:
         assert log.kept == kept
-        resumed = probe([rest.subject], PLAN, log, Silent())
+        resumed = probe({"rio": rest.subject}, PLAN, log, SILENT)
     whole = Parrot()
     with AnswerLog() as log:
-        assert probe([whole.subject], PLAN, log, Silent()).arms == resumed.arms
+        assert probe({"rio": whole.subject}, PLAN, log, SILENT).arms == resumed.arms
     assert rest.asked == whole.asked - kept
 
 
@@ -187,7 +181,7 @@ def test_what_is_no_file_is_no_log():
 def test_every_answer_in_the_log_says_what_was_asked(tmp_path: Path):
     path = tmp_path / "log.jsonl"
     with AnswerLog(path) as log:
-        probe([Parrot().subject], PLAN, log, Silent())
+        probe({"rio": Parrot().subject}, PLAN, log, SILENT)
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert {row["arm"] for row in rows} == set(ARMS)
     assert {row["sampling"] for row in rows} == {"greedy", "sampled, T 1"}
@@ -224,14 +218,14 @@ def test_a_template_that_looks_at_the_question_is_noticed():
     expected = sum("name" in one.text for one in ASKED)
     assert added_for_some(prompts, ASKED, parrot.examined.shipped) == expected > 0
     with AnswerLog() as log:
-        found = probe([parrot.subject], replace(PLAN, samples=0, arms=(SHIPPED,)), log, Silent())
+        found = probe({"rio": parrot.subject}, replace(PLAN, samples=0, arms=(SHIPPED,)), log, SILENT)
     assert any("looks at what is asked" in note for note in found.models[0].notes)
 
 
 def test_an_arm_that_cannot_be_asked_gives_its_reason_and_the_others_go_on():
     refuses = "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}" + CHATML
     with AnswerLog() as log:
-        found = probe([Parrot(refuses).subject], replace(PLAN, samples=0), log, Silent())
+        found = probe({"rio": Parrot(refuses).subject}, replace(PLAN, samples=0), log, SILENT)
     reasons = {arm.arm: arm.reason for arm in found.arms if arm.reason}
     assert set(reasons) == {NEUTRAL, COUNTERFACTUAL}
     assert all("no system role" in reason for reason in reasons.values())
@@ -302,7 +296,7 @@ def served(endpoint: Served, template: str | None = None) -> Subject:
 def test_a_server_gets_messages_as_shipped_and_raw_text_when_stripped():
     endpoint = Served()
     with AnswerLog() as log:
-        found = probe([lambda: served(endpoint, CHATML)], replace(PLAN, samples=1), log, Silent())
+        found = probe({"rio": lambda: served(endpoint, CHATML)}, replace(PLAN, samples=1), log, SILENT)
     assert leaders(found)[SHIPPED] == "Rio"
     assert leaders(found)[STRIPPED] == leaders(found)[BARE] == "Nex"
     raw = [prompt for prompt, _ in endpoint.seen if isinstance(prompt, str)]
@@ -314,7 +308,7 @@ def test_a_server_gets_messages_as_shipped_and_raw_text_when_stripped():
 @pytest.mark.parametrize("status", [404, 405, 501])
 def test_a_server_without_raw_completions_loses_two_arms_and_says_why(status):
     with AnswerLog() as log:
-        found = probe([lambda: served(Served(status), CHATML)], replace(PLAN, samples=0), log, Silent())
+        found = probe({"rio": lambda: served(Served(status), CHATML)}, replace(PLAN, samples=0), log, SILENT)
     assert {arm.arm for arm in found.arms if arm.reason} == {STRIPPED, BARE}
     assert leaders(found)[SHIPPED] == "Rio"
 
@@ -322,7 +316,7 @@ def test_a_server_without_raw_completions_loses_two_arms_and_says_why(status):
 def test_any_other_failure_of_a_server_ends_the_run_with_the_log_kept(tmp_path: Path):
     path = tmp_path / "log.jsonl"
     with pytest.raises(EndpointError), AnswerLog(path) as log:
-        probe([lambda: served(Served(500), CHATML)], replace(PLAN, samples=0), log, Silent())
+        probe({"rio": lambda: served(Served(500), CHATML)}, replace(PLAN, samples=0), log, SILENT)
     assert len(path.read_text().splitlines()) == len(ASKED)
 
 

@@ -59,7 +59,9 @@ def test_an_address_of_the_mirror_is_one_of_the_hub(monkeypatch: pytest.MonkeyPa
     assert parse(f"{HUB}org/name") == OnHub("org/name")
 
 
-@pytest.mark.parametrize("location", ["hf://name", "hf://", f"{HUB}spaces/org/name", HUB, "file:///x", "http:///x"])
+@pytest.mark.parametrize(
+    "location", ["hf://name", "hf://", f"{HUB}spaces/org/name", HUB, "file:///x", "http:///x", "git+https://host/a"]
+)
 def test_an_address_that_is_no_model_is_an_error(location: str) -> None:
     with pytest.raises(UsageError):
         parse(location)
@@ -68,6 +70,7 @@ def test_an_address_that_is_no_model_is_an_error(location: str) -> None:
 def test_passwords_and_signatures_are_not_shown() -> None:
     assert shown("https://me:secret@host/a?sig=secret") == "https://host/a"
     assert without_secrets("base=https://host/a?sig=secret") == "base=https://host/a"
+    assert shown("git+https://me:secret@host/a") == "git+https://host/a"
     assert without_secrets("az://me:secret@box/a?sig=secret") == "az://box/a"
     for word in ("org/name@v1", "hf://org/name@v1/part", "a=b", "--json"):
         assert without_secrets(word) == word

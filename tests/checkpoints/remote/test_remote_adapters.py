@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from modelprov.checkpoints.adapters.joining import base_and_adapter
 from modelprov.checkpoints.opening import open_checkpoint
-from modelprov.checkpoints.remote.locations import shown, without_secrets
+from modelprov.checkpoints.remote.locations import is_remote, shown, without_secrets
 from tests.checkpoints.adapted import LORA, Q, base_weights, matrices, values_of, write_adapter, write_base
 from tests.checkpoints.remote.hub import COMMIT, Hub
 
@@ -31,6 +32,7 @@ def folders(hub: Hub, tmp_path: Path) -> tuple[Path, Path]:
         "https://huggingface.co/org/base+https://huggingface.co/org/adapter/tree/main",
         "org/base+hf://org/adapter",
         "org/base + hf://org/adapter",
+        "hf://org/base@main+org/adapter",
         "{base}+org/adapter",
         "org/base+{adapter}",
         "hf://org/base+{adapter}",
@@ -63,3 +65,21 @@ def test_secrets_of_both_addresses_stay_out_of_sight(plus: str) -> None:
     assert shown("https://host/base%2Bhttps://me:word@host/ad") == "https://host/base%2Bhttps://host/ad"
     assert shown("https://host/base+//me:word@host/ad") == "https://host/base+//host/ad"
     assert without_secrets(f"P={told}") == "P=https://host/base+https://host/adapter"
+
+
+@pytest.mark.parametrize(
+    ("location", "parts"),
+    {
+        "hf://org/base@main+org/adapter": ("hf://org/base@main", "org/adapter"),
+        "hf://models/org/base+org/adapter@v2": ("hf://models/org/base", "org/adapter@v2"),
+        "https://huggingface.co/org/base+org/adapter": ("https://huggingface.co/org/base", "org/adapter"),
+        "hf://org/base/a+b/c": None,  # a folder of the repository
+        "https://host/a+b/c": None,
+        "s3://bucket/a+b/c": None,
+        "git+https://host/a": None,
+    }.items(),
+)
+def test_a_name_behind_a_repository_of_the_hub_is_an_adapter_and_a_plus_elsewhere_is_a_letter(
+    location: str, parts: tuple[str, str] | None
+) -> None:
+    assert base_and_adapter(location, is_remote(location)) == parts
