@@ -29,13 +29,15 @@ def left_unsettled(decision: Decision, facts: Facts, labels: Sequence[str], alon
             f"{suspect} is perhaps {parent}, or a descendant, in other coordinates: {decision.reason}. That is no "
             "finding and no all-clear."
         )
-    if decision.rule in ("layers-elsewhere", "matrices-elsewhere") and decision.parent:
-        layers = decision.rule == "layers-elsewhere"
-        what, where = ("layers", "under other numbers") if layers else ("matrices", "at other places")
-        settled = "; comparing the models themselves settles it" if layers else ""
+    if decision.rule == "layers-elsewhere" and decision.parent:
         return (
-            f"{suspect} has {what} that are perhaps {parent}'s, or a relative's, {where}: {decision.reason}. That is "
-            f"no finding and no all-clear{settled}."
+            f"{suspect} has layers that are perhaps {parent}'s, or a relative's, under other numbers: "
+            f"{decision.reason}. That is no finding and no all-clear; comparing the models themselves settles it."
+        )
+    if decision.rule == "matrices-elsewhere" and decision.parent:
+        return (
+            f"{suspect} has matrices that are perhaps {parent}'s, or a relative's: {decision.reason}. That is no "
+            "finding and no all-clear."
         )
     if decision.rule == "beneath-rounding" and decision.parent:
         return (

@@ -326,8 +326,8 @@ def _displaced(moved: Displaced, parent: int) -> Decision:
     """Matrices that are a parent's at other places: a part of it may be in the suspect, or of a relative of it."""
     return inconclusive(
         "matrices-elsewhere",
-        f"at the same places they share nothing, but {moved.count:,} of {moved.looked:,} matrices are like one of that "
-        f"model's that stands elsewhere ({moved.own} is like {moved.theirs}, with a correlation of "
+        f"place by place what was compared shares nothing, but {moved.count:,} of {moved.looked:,} matrices are like "
+        f"one of that model's, wherever it stands ({moved.own} is like its {moved.theirs}, with a correlation of "
         f"{moved.correlation:.2f})",
         parent,
     )
