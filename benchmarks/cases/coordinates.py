@@ -97,6 +97,11 @@ def scale_anyhow(arrays: Arrays, shape: Decoder, rng: Rng) -> Arrays:
     return _scaled(arrays, shape, lambda count: np.exp(rng.uniform(-np.log(3), np.log(3), count)))
 
 
+def scale_a_little(arrays: Arrays, shape: Decoder, rng: Rng, size: float) -> Arrays:
+    """The same factors as near 1 as `size` says, the deviation of their logarithms."""
+    return _scaled(arrays, shape, lambda count: np.exp(size * rng.standard_normal(count)))
+
+
 def _scaled(arrays: Arrays, shape: Decoder, factors: Callable[[int], Float64]) -> Arrays:
     """Between norm and reader by dimension; values and output, up and down by unit; queries and keys by group."""
     made, per_group = dict(arrays), shape.heads // shape.groups

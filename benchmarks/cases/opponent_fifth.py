@@ -1,4 +1,4 @@
-"""What a fifth opposing expert tried: parts of a parent, moved to other places in a stranger."""
+"""What a fifth opposing expert tried: parts of a parent at other places in a stranger, and factors near 1 in a copy."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from benchmarks.cases.coordinates import (
     permute_heads,
     permute_units,
     rotate_residual,
+    scale_a_little,
     scale_anyhow,
 )
 from benchmarks.cases.decoders import Decoder, decoder_family
 from benchmarks.cases.kinds import ACCUSATIONS, Case, kind
+from benchmarks.cases.making import log_uniform
 from benchmarks.cases.structure import arrays_of, layers_taken, stored
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
@@ -49,3 +51,37 @@ def mlps_of_a_parent_under_other_layers_in_disguise(rng: Rng) -> Case:
     steps: tuple[Step, ...] = (permute_units, scale_anyhow, permute_heads, rotate_residual)
     chosen = steps if rng.random() < 0.5 else steps[:1]
     return _moved(rng, Decoder.draw(rng, experts=bool(rng.random() < 0.3)), "MLPs", chosen)
+
+
+@kind(40, "positive", "inconclusive", "other-coordinates", never=FALSE | {"same-origin"})
+def copy_with_factors_moved_a_little(rng: Rng) -> Case:
+    """Factors of 0.5 to 5 % moved between what undoes each other: the same function, and near its parent everywhere."""
+    shape = Decoder.draw(rng, experts=bool(rng.random() < 0.3))
+    parent, base = decoder_family(rng, shape, 1)
+    size = log_uniform(rng, 0.005, 0.05)
+    suspect = stored(scale_a_little(arrays_of(parent), shape, rng, size), parent)
+    return Case((suspect, parent, base)[: 3 if rng.random() < 0.5 else 2], f"{size:.3f}")
+
+
+@kind(40, "positive", "inconclusive", never=FALSE | {"same-origin"})
+def copy_with_rows_rescaled(rng: Rng) -> Case:
+    """Each row of every matrix times a factor of its own, 1 to 10 % off, which nothing undoes."""
+    parent, base = decoder_family(rng, Decoder.draw(rng), 1)
+    size = log_uniform(rng, 0.01, 0.1)
+    arrays = {
+        name: values * np.exp(size * rng.standard_normal((len(values), 1))) if values.ndim > 1 else values
+        for name, values in arrays_of(parent).items()
+    }
+    return Case((stored(arrays, parent), parent, base)[: 3 if rng.random() < 0.5 else 2], f"{size:.3f}")
+
+
+@kind(40, "negative", "same-origin", "inconclusive", "on-line", never=ACCUSATIONS, unsaid=(r"times a factor",))
+def relative_trained_by_little(rng: Rng) -> Case:
+    """A finetune whose weights moved by 0.1 to 10 bf16 steps beside its parent: no factors explain it."""
+    _, base = decoder_family(rng, Decoder.draw(rng), 1)
+    size = log_uniform(rng, 1e-6, 1e-4)
+    parent = apply(base, change(base, rng, 3e-4))
+    return Case(
+        (apply(parent, change(parent, rng, size, 0.5, 0.0)), parent, base)[: 3 if rng.random() < 0.5 else 2],
+        f"{size:.2g}",
+    )

@@ -212,7 +212,8 @@ class Beyond(Frozen):
     copy; cells are then those of that lattice, and `same_steps` names the parents whose values are rounded to the same
     numbers (`mixture_same_steps`: those of no parent, but of a mixture of all), `within_steps` those whose values are
     no further away than rounding alone may put them. `as_stored` matrices beside these were not rounded: their values
-    are the first such parent's.
+    are the first such parent's. `factored` names the parents whose values, times a factor for each row and each column,
+    differ from the suspect's by no more than rounding in every matrix read, and by clearly more without factors.
     """
 
     relative: float | None = None
@@ -229,6 +230,7 @@ class Beyond(Frozen):
     within_steps: tuple[str, ...] = ()
     as_stored: int = 0
     mixture_same_steps: bool = False
+    factored: tuple[str, ...] = ()
     likenesses: tuple[Likeness, ...] = ()
     named: tuple[str, ...] = ()
     words: str | None = None

@@ -12,11 +12,12 @@ from benchmarks.cases.opponent_fifth import (
 )
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
+from modelprov.forensics.compare import Options
 from modelprov.forensics.search import matrices_alike
 from modelprov.forensics.search.matrices_alike import Displaced, displaced
 from modelprov.forensics.search.sizes_by_layer import by_layer
 from tests.generated import Size, model
-from tests.memory import checkpoint, judge
+from tests.memory import checkpoint, judge, run
 
 SIZE = Size(3, 48, 96, 100)
 QUERIES, KEYS = "model.layers.0.self_attn.q_proj.weight", "model.layers.2.self_attn.k_proj.weight"
@@ -89,5 +90,17 @@ def test_a_part_of_a_parent_under_other_layers_is_no_strangers(make, rule: str) 
     verdict = judge(*make(np.random.default_rng(6)).models).verdict
     assert (verdict.class_, verdict.rule) == ("inconclusive", rule)
     if rule == "matrices-elsewhere":
-        assert verdict.summary.startswith("S has matrices that are perhaps P1's, or a relative's, at other places: at ")
+        assert verdict.summary.startswith("S has matrices that are perhaps P1's, or a relative's: place by place what ")
         assert verdict.summary.endswith("That is no finding and no all-clear.")
+
+
+def test_a_matrix_that_a_sample_passed_by_is_not_said_to_stand_elsewhere() -> None:
+    shape, rng = Decoder(6, width=64, experts=8, vocabulary=2_000), np.random.default_rng(7)
+    parent, other = (decoder_family(rng, shape, 1, DType.BF16)[0] for _ in range(2))
+    kept = {name: held for name, held in parent.items() if ".layers.2.mlp.experts.3.gate" in name}
+    options = Options(threads=1, device="cpu", sample=True, sample_elements=1 << 14)
+    found = run((other | kept, parent), options=options).findings
+    assert found.facts.kin_tensors == 0
+    assert found.verdict.rule == "matrices-elsewhere"
+    assert "elsewhere" not in found.verdict.summary
+    assert "at other places" not in found.verdict.summary

@@ -1,4 +1,4 @@
-"""Whether a suspect is a parent times a factor, rounded: factors by tensor, and what is left in rounding steps."""
+"""Whether a suspect is a parent times factors, by tensor or by row and column: what they leave, in rounding steps."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.thresholds import PART_ELEMENTS, SCALED_MOVED, SCALED_ROUNDED
+
+FEWEST = 16
+TURNS = 6
+"""Of rows and columns; where rounding is all that is left two do nearly as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +65,29 @@ def _of(
     own = factor[enough & (square > 0)]
     low, high = (float(own.min()), float(own.max())) if own.size else (0.0, 0.0)
     return Scaled(number, low, high, float(left[enough].max()), moved, int(enough.sum()))
+
+
+def by_rows_and_columns(suspect: Float64, parent: Float64, widths: Float64) -> tuple[float, float] | None:
+    """What the best factor for each row and each column of a parent's matrix leaves, and what is off without any.
+
+    Root mean squares over that of rounding alone, of rows [n, m] with the suspect's cells' `widths`; least squares of
+    one side and the other in turn. None where fewer than `FEWEST` rows or columns were read, which factors would fit.
+    """
+    known = np.isfinite(widths) & (widths > 0)
+    if min(suspect.shape) < FEWEST or not known.any():
+        return None
+    weights = np.where(known, np.sqrt(12) / np.where(known, widths, 1), 0)
+    own, theirs = suspect * weights, parent * weights
+    columns = np.ones(suspect.shape[1])
+    rows = np.ones(suspect.shape[0])
+    for _ in range(TURNS):
+        rows = _factors((own * theirs) @ columns, np.square(theirs) @ np.square(columns))
+        columns = _factors(rows @ (own * theirs), np.square(rows) @ np.square(theirs))
+    left = own - rows[:, None] * theirs * columns
+    count = known.sum()
+    return float(np.sqrt(np.square(left).sum() / count)), float(np.sqrt(np.square(own - theirs).sum() / count))
+
+
+def _factors(product: Float64, square: Float64) -> Float64:
+    """Least squares' factors; 1 where there is nothing to multiply."""
+    return np.divide(product, square, out=np.ones_like(product), where=square > 0)

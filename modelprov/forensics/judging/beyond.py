@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.few_bits import NEAR
-from modelprov.forensics.judging.verdict import pointing_elsewhere
+from modelprov.forensics.judging.verdict import pointing_elsewhere, times_factors
 from modelprov.forensics.results import Beyond, LayerShare, Likeness
 from modelprov.forensics.thresholds import (
     HALF,
@@ -24,6 +24,8 @@ from modelprov.forensics.thresholds import (
     LOW_RANK_TENSORS,
     MIXED_STEPS,
     SAME_STEPS,
+    SCALED_MOVED,
+    SCALED_ROUNDED,
     WITHIN_STEPS,
 )
 
@@ -56,9 +58,10 @@ def describe_beyond(
     )
     named, rounded = _named(likenesses), _rounded(matrices, parents)
     steps = _steps_in_words(rounded, len(matrices), parents)
+    factored = _factored(matrices, parents)
     if len(changed) < LIKE_TENSORS and not named:
         section = Beyond(matrices=len(matrices), changed=len(changed), likenesses=likenesses, reason=FEW)
-        return section.model_copy(update={**rounded, "words": steps or None})
+        return section.model_copy(update={**rounded, "factored": factored, "words": steps or None})
     ranked = [one for one in changed if one.ranked]
     ranks = [one.rank for one in ranked if one.rank is not None]
     low = len(ranked) >= LIKE_TENSORS and len(ranks) >= LOW_RANK_TENSORS * len(ranked)
@@ -78,7 +81,7 @@ def describe_beyond(
         named=named,
     )
     words = _words(section, len({one.kind for one in matrices}), parents)
-    return section.model_copy(update={**rounded, "words": f"{steps} {words}".strip()})
+    return section.model_copy(update={**rounded, "factored": factored, "words": f"{steps} {words}".strip()})
 
 
 def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str]) -> Decision:
@@ -90,6 +93,12 @@ def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str])
         return decision
     if decision.rule in ("shared-direction", "two-directions") and beyond.named:
         return replace(decision, reason=f"{decision.reason}; {_pointing(beyond, 'what is left beyond the parents')}")
+    if decision.rule in NEAR and decision.parent and labels[decision.parent] in beyond.factored:
+        return times_factors(
+            decision.parent,
+            "with a factor for each row and each column it leaves no more than rounding does, in each of "
+            f"{beyond.matrices} matrices read, and clearly more without",
+        )
     if decision.rule in NEAR and beyond.named and decision.parent:
         return pointing_elsewhere(decision.parent, _pointing(beyond, f"what it has beyond {labels[decision.parent]}"))
     return decision
@@ -135,6 +144,18 @@ def _rounded(matrices: Sequence[measured.Left], parents: Sequence[str]) -> _Roun
         "as_stored": max(sum(one.same[list(parents).index(label)] for one in kept) for label in same or parents),
         "mixture_same_steps": mixture >= MIXED_STEPS and len(parents) > 1 and not same,
     }
+
+
+def _factored(matrices: Sequence[measured.Left], parents: Sequence[str]) -> tuple[str, ...]:
+    """The parents of which factors for rows and columns make every matrix, to rounding, and nothing less does."""
+    if not matrices or any(len(one.factored) < len(parents) for one in matrices):
+        return ()
+    found = []
+    for number, label in enumerate(parents):
+        left, moved = zip(*(one.factored[number] for one in matrices), strict=True)
+        if max(left) <= SCALED_ROUNDED and math.sqrt(sum(each**2 for each in moved) / len(moved)) >= SCALED_MOVED:
+            found.append(label)
+    return tuple(found)
 
 
 def _steps_in_words(rounded: _Rounded, matrices: int, parents: Sequence[str]) -> str:

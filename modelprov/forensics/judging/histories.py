@@ -113,6 +113,8 @@ FITTING: Final = MappingProxyType({
                 "nothing else", settled_by=LOGS),
         History(history="{suspect} is a merge of {parent} with a model of zeros, or with another multiple of it",
                 settled_by=RECIPE),
+        History(history="factors of rows or columns were trained alone (IA3), or moved from a matrix to the next, "
+                "which computes the same", settled_by=LOGS),
     ),
     "quantised": (
         History(history="a merge of {parents}, quantised, or with a quantised parent",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
+from modelprov.forensics.results import Reproduction
 from modelprov.shares import rough_percent
+
+SETTLES = "Only comparing every weight of the models themselves settles it (`--full`)."
 
 
 def left_open(facts: Facts) -> str:
@@ -12,6 +16,14 @@ def left_open(facts: Facts) -> str:
         return ""
     return (
         f" Up to {rough_percent(facts.may_differ)} of the weights may differ all the same (95 % confidence): trained "
-        "rows of tokens, or a part of a layer. Only comparing every weight of the models themselves settles it "
-        "(`--full`)."
+        f"rows of tokens, or a part of a layer. {SETTLES}"
     )
+
+
+def recipe_left_open(decision: Decision, facts: Facts, reproduction: Reproduction) -> str:
+    """The same of a merge. A share is known only where nothing that was read is otherwise."""
+    if not facts.may_differ:
+        return ""
+    every = decision.rule == "exact-to-rounding" or (decision.rule == "reproduced" and reproduction.bit_equal == 1)
+    much = f"Up to {rough_percent(facts.may_differ)} of the weights" if every else "Weights that were not read"
+    return f" {much} may come from elsewhere all the same{' (95 % confidence)' if every else ''}. {SETTLES}"

@@ -49,7 +49,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         extrapolated) nor could have been: 200 elements at least are mixtures of two parents, and no
                         parent's number (else picked); or every layer is a parent's, and one is there
                         as two related parents have it (`stacked.py`)                         -> merge
-    scaled              nothing of these, but in every tensor the suspect is a parent times a factor, to rounding
+    scaled              nothing of these, but in every tensor the suspect is a parent times a factor, to rounding; or
+                        rule 9 would hold, but it is that parent times a factor for each row and column
                                                                                               -> inconclusive
 8.  traced              a recipe of several parents, in steps of 16 bits: where it gives another number than the mixture
                         rounded once, and no parent's, 0.8 of what holds either hold the recipe's, at least 500
@@ -182,6 +183,11 @@ def of_packed_numbers(reason: str, parent: int | None = None) -> Decision:
 def made_from_it(parent: int, reason: str) -> Decision:
     """What a parent decides that may have been made from a quantised suspect (`packed.py` says when)."""
     return inconclusive("extrapolated", reason, parent)
+
+
+def times_factors(parent: int, reason: str) -> Decision:
+    """What factors of rows and columns decide, where they are all that was changed (`beyond.py` says when)."""
+    return inconclusive("scaled", reason, parent)
 
 
 def pointing_elsewhere(parent: int, reason: str) -> Decision:
@@ -320,8 +326,8 @@ def _displaced(moved: Displaced, parent: int) -> Decision:
     """Matrices that are a parent's at other places: a part of it may be in the suspect, or of a relative of it."""
     return inconclusive(
         "matrices-elsewhere",
-        f"at the same places they share nothing, but {moved.count:,} of {moved.looked:,} matrices are like one of that "
-        f"model's that stands elsewhere ({moved.own} is like {moved.theirs}, with a correlation of "
+        f"place by place what was compared shares nothing, but {moved.count:,} of {moved.looked:,} matrices are like "
+        f"one of that model's, wherever it stands ({moved.own} is like its {moved.theirs}, with a correlation of "
         f"{moved.correlation:.2f})",
         parent,
     )

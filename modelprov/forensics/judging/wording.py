@@ -8,8 +8,8 @@ from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.grounds import grounds, nulls
 from modelprov.forensics.judging.histories import histories
-from modelprov.forensics.judging.roles import Between
-from modelprov.forensics.judging.unread import left_open
+from modelprov.forensics.judging.unread import left_open, recipe_left_open
+from modelprov.forensics.judging.unsettled import left_unsettled, roles
 from modelprov.forensics.judging.verdict import held
 from modelprov.forensics.results import AfterMerge, Control, Mixing, Reproduction, Verdict, VerdictClass
 from modelprov.forensics.thresholds import ASTRAY, HALF, NO_SHARE, REPRODUCED
@@ -41,7 +41,7 @@ def verdict(
         rests_on=tuple(grounds(facts, mixing, reproduction, after, labels, controls)),
         controls=controls + nulls(facts, mixing),
         does_not_show=_limits(decision, labels),
-        roles=_roles(facts.between, labels),
+        roles=roles(facts.between, labels),
     )
 
 
@@ -56,7 +56,8 @@ def _summary(
         copied = _copied(facts, suspect, labels[0], parent, decision.parent or 1)
         return f"{copied}{_alike(decision, facts, labels)}{left_open(facts)}{alone}"
     if kind is VerdictClass.MERGE:
-        return _merge_summary(decision, facts, mixing, reproduction, [suspect, *labels[1:]])
+        merged = _merge_summary(decision, facts, mixing, reproduction, [suspect, *labels[1:]])
+        return f"{merged}{recipe_left_open(decision, facts, reproduction)}"
     if kind is VerdictClass.ON_LINE:
         return _line_summary(decision, facts, after, reproduction, [suspect, *labels[1:]])
     if kind is VerdictClass.OTHER_COORDINATES:
@@ -71,57 +72,7 @@ def _summary(
         )
     if kind is VerdictClass.UNRELATED:
         return f"{suspect} shares no more with {' or '.join(labels[1:])} than independently trained models do.{alone}"
-    return _open(decision, facts, labels, alone)
-
-
-def _open(decision: Decision, facts: Facts, labels: Sequence[str], alone: str) -> str:
-    """Of what is not settled: which question is open."""
-    suspect, parent = labels[0], labels[decision.parent or 0]
-    if decision.rule == "other-child" and decision.parent:
-        rest = " and ".join(label for number, label in enumerate(labels) if number != decision.parent)
-        roles = _roles([one for one in facts.between if one.child == decision.parent], labels)
-        return (
-            f"{roles or f'{parent} lies between {rest}'}: {suspect} is not the mixture here. "
-            "Compare again with the one in the middle first."
-        )
-    if decision.rule == "extrapolated" and decision.parent:
-        return (
-            f"{suspect} is on a line with {' and '.join(labels[1:])}, but whether it was merged from {parent} or "
-            f"{parent} made from it, the weights do not settle: {decision.reason}."
-        )
-    if decision.rule == "coordinates-open" and decision.parent:
-        return (
-            f"{suspect} is perhaps {parent}, or a descendant, in other coordinates: {decision.reason}. That is no "
-            "finding and no all-clear."
-        )
-    if decision.rule in ("layers-elsewhere", "matrices-elsewhere") and decision.parent:
-        layers = decision.rule == "layers-elsewhere"
-        what, where = ("layers", "under other numbers") if layers else ("matrices", "at other places")
-        settled = "; comparing the models themselves settles it" if layers else ""
-        return (
-            f"{suspect} has {what} that are perhaps {parent}'s, or a relative's, {where}: {decision.reason}. That is "
-            f"no finding and no all-clear{settled}."
-        )
-    if decision.rule == "beneath-rounding" and decision.parent:
-        return (
-            f"{parent} rounds to {suspect}, number by number, but was perhaps made from it: {decision.reason}. That is "
-            f"no copy and no all-clear.{alone}"
-        )
-    if decision.rule in ("rounded", "scaled") and decision.parent:
-        times = "times a factor, " if decision.rule == "scaled" else ""
-        open_ = f"Which of them was made from which is open; that is no all-clear.{alone}"
-        return f"{suspect} is {parent}, {times}rounded: {decision.reason}. {open_}"
-    if decision.rule == "near-copy" and decision.parent:
-        return (
-            f"{suspect} is {parent} but for changes of the size of rounding: {decision.reason}. That "
-            f"is no all-clear.{alone}"
-        )
-    if decision.rule == "points-elsewhere" and decision.parent:
-        return f"{suspect} is near {parent}, and {decision.reason}. Which of them was made from which is open."
-    if decision.rule == "two-directions" and decision.parent and facts.weights:
-        near = labels[1 + max(range(len(facts.weights)), key=lambda number: (facts.weights or ())[number])]
-        return f"{suspect} is near {near} and has the direction of {parent} in it too: {decision.reason}."
-    return f"The weights do not settle where {suspect} comes from: {decision.reason}."
+    return left_unsettled(decision, facts, labels, alone)
 
 
 def _copied(facts: Facts, suspect: str, label: str, parent: str, number: int) -> str:
@@ -292,11 +243,3 @@ def _limits(decision: Decision, labels: Sequence[str]) -> tuple[str, ...]:
     if decision.class_ is VerdictClass.COPY:
         limits.append("anything outside the weights: prompt, tokenizer, code")
     return (*limits, VECTORS)
-
-
-def _roles(middle: Sequence[Between], labels: Sequence[str]) -> str | None:
-    """Name the argument in the middle, if it is not the suspect."""
-    for one in middle:
-        if one.child:
-            return f"{labels[one.child]} lies between {labels[one.first]} and {labels[one.second]}"
-    return None

@@ -15,8 +15,9 @@ from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.types import Alignment, Checkpoint, Component
 from modelprov.forensics.estimators.lattice import Lattice, find_lattice
 from modelprov.forensics.estimators.residual import Residual, rank_of, residual
+from modelprov.forensics.estimators.scaled import by_rows_and_columns
 from modelprov.forensics.sampling.matrices import BUDGET, Matrix, Rows, choose_rows, read_matrices
-from modelprov.forensics.thresholds import LIKE_NOISE, LOW_RANK_ROWS
+from modelprov.forensics.thresholds import LIKE_NOISE, LOW_RANK_ROWS, SCALED_ROUNDED
 from modelprov.recipes.tensor_groups import kind_of
 
 BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
@@ -24,6 +25,8 @@ BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
 ENDS = (-np.inf, np.inf)
 AT_ONCE = 2
 """Matrices that are measured at once; each takes a hundred megabytes or two."""
+FACTORED = 128
+"""Rows of a matrix that factors are fitted to."""
 TURNS = 2
 """Of the kinds of matrices in which few numbers are looked for, before all others are spared the search."""
 
@@ -36,7 +39,8 @@ class Left:
     whether a rank was looked for. `lattice` names the few numbers that the suspect's values are, if they are; `within`
     is then the share of each parent's values, and of the best mixture's, that would be rounded to them, and `steps` how
     far each parent's values are from the suspect's, root mean squares over the cells' width. `same`: whether the values
-    are each parent's as they stand.
+    are each parent's as they stand. `factored` by parent: what factors for its rows and columns leave, and what is off
+    without them, in rounding's own size; empty where it was not looked for.
     """
 
     kind: str
@@ -50,6 +54,7 @@ class Left:
     within: tuple[float, ...] = ()
     steps: tuple[float, ...] = ()
     same: tuple[bool, ...] = ()
+    factored: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +96,17 @@ def measure_beyond(
             while len(waiting) == at_once or (waiting and number == first):
                 found.append(waiting.popleft().result())
             searched = searched and (number != first or any(each.lattice for each in found))
-            waiting.append(pool.submit(_left, matrix, searched))
+            factors = all(each.factored and min(each.factored)[0] <= SCALED_ROUNDED for each in found)
+            waiting.append(pool.submit(_left, matrix, searched, factors))
         found += [each.result() for each in waiting]
     return Beyond(tuple(found), {other.label: _like(alignment, other, chosen) for other in others})
 
 
-def _left(matrix: Matrix, searched: bool) -> Left:
-    """What is left in one matrix; few numbers of an unpacked one are only found where they are `searched` for."""
+def _left(matrix: Matrix, searched: bool, factors: bool) -> Left:
+    """What is left in one matrix; few numbers of an unpacked one are only found where they are `searched` for.
+
+    With `factors`, which all matrices before it had, what those of rows and columns leave of each parent.
+    """
     tensor, lattice = matrix.tensor, _lattice(matrix, searched)
     own = lattice is None or matrix.bounds is not None
     widths = matrix.widths if own or lattice is None else lattice.upper - lattice.lower
@@ -112,7 +121,14 @@ def _left(matrix: Matrix, searched: bool) -> Left:
         () if lattice is None else tuple(map(lattice.share_within, mixtures)),
         () if lattice is None else _in_steps(matrix.values, widths),
         tuple(np.array_equal(matrix.values[0], parent) for parent in matrix.values[1:]),
+        _factored(matrix.values[:, :FACTORED], widths[:FACTORED]) if factors and lattice is None else (),
     )  # fmt: skip
+
+
+def _factored(values: Float64, widths: Float64) -> tuple[tuple[float, float], ...]:
+    """What factors for rows and columns leave of each parent of `values` [1 + k, rows, columns]; empty if too few."""
+    found = [by_rows_and_columns(values[0], parent, widths) for parent in values[1:]]
+    return tuple(each for each in found if each is not None)
 
 
 def _in_steps(values: Float64, widths: Float64) -> tuple[float, ...]:

@@ -50,8 +50,9 @@ def test_whatever_is_made_of_fingerprints_carries_it(tmp_path: Path) -> None:
     assert 0 < report.coverage.read_share < 0.9
     assert report.verdict.class_ == "merge"
     assert report.verdict.summary.startswith(f"In the {read} of the weights that were read: s is ")
+    plain = report.verdict.summary.partition(" (`")[0]  # Markdown and HTML mark code in ways of their own
     for text in (report.rendered("markdown"), report.rendered("html")):
-        assert report.verdict.summary in " ".join(text.split())
+        assert plain in " ".join(text.split())
     assert headline(report).endswith(f"({read} of it read)")
     assert all(f"every bit read, in {read} of the weights" in each.proportion for each in relatives(report))
     whole = compare(*(tmp_path / name for name in "sab"), device="cpu", threads=1)
@@ -104,6 +105,22 @@ def test_a_copy_by_sample_says_how_much_may_differ() -> None:
     whole = run((suspect, parent)).findings
     assert whole.facts.may_differ == 0
     assert "may differ" not in whole.verdict.summary
+
+
+def test_a_merge_by_sample_says_what_was_not_read_and_gives_a_share_where_all_that_was_read_fits() -> None:
+    first, second, _ = _family(np.random.default_rng(6), replace(SHAPE, vocabulary=6_000))
+    mixed = merge([first, second], [0.6, 0.4])
+    options = replace(SAMPLE, sample_elements=1 << 16)
+    found = run((mixed, first, second), options=options).findings
+    assert (found.verdict.class_, found.reproduction.bit_equal) == ("merge", 1)
+    assert found.verdict.summary.endswith(
+        f" Up to {rough_percent(found.facts.may_differ)} of the weights may come from elsewhere all the same (95 % "
+        "confidence). Only comparing every weight of the models themselves settles it (`--full`)."
+    )
+    other = {name: second[name] if ".layers.1." in name else tensor for name, tensor in mixed.items()}
+    partly = run((other, first, second), options=options).findings
+    assert "Weights that were not read may come from elsewhere all the same. Only" in partly.verdict.summary
+    assert "may come from elsewhere" not in run((mixed, first, second)).findings.verdict.summary
 
 
 def test_the_limit_of_one_stratum_is_that_of_clopper_and_pearson() -> None:
