@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from modelprov.check.results import Acceptance, Finding
+from modelprov.check.results import Acceptance, Finding, Severity
 from modelprov.checkpoints.files import read_small_file
 from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
@@ -27,13 +27,18 @@ SEE = "docs/check-policy.md shows a baseline, and how `modelprov check` writes i
 
 
 class Entry(Frozen):
-    """One accepted finding: its fingerprint and rule, why, until which day (that day included), and what it said."""
+    """One accepted finding: its fingerprint and rule, why, until which day (that day included), and what it said.
+
+    `severity` is what it counted as: whoever accepts a warning has not seen the error that it may become. Entries
+    without it accept whatever comes.
+    """
 
     fingerprint: str = Field(min_length=1)
     rule: str = Field(min_length=1)
     reason: str
     expires: date | None = None
     about: str = ""
+    severity: Severity | None = None
 
     @field_validator("reason")
     @classmethod
@@ -102,7 +107,7 @@ def load_baseline(path: Path) -> Baseline:
 
 
 def apply(findings: Sequence[Finding], baseline: Baseline, today: date) -> Applied:
-    """The findings, those accepted marked so; one whose acceptance has ended counts again and says so.
+    """The findings, those accepted marked so; one whose acceptance has ended, or was of less, counts again and says so.
 
     An entry matches by rule and fingerprint. Entries without a match are given back.
     """
@@ -121,6 +126,11 @@ def apply(findings: Sequence[Finding], baseline: Baseline, today: date) -> Appli
             result.append(finding.model_copy(update={"message": ended, "accepted": None}))
             if key not in matched:
                 expired.append(entry)
+        elif _outgrown(entry, finding):
+            less = (
+                f"It was accepted as a {entry.severity} ({entry.reason}); it counts as more now ({finding.severity})."
+            )
+            result.append(finding.model_copy(update={"message": f"{finding.message} {less}", "accepted": None}))
         else:
             until = entry.expires.isoformat() if entry.expires is not None else None
             result.append(finding.model_copy(update={"accepted": Acceptance(reason=entry.reason, expires=until)}))
@@ -134,8 +144,8 @@ def updated(
 ) -> Baseline:
     """A baseline that accepts all of `findings` (as they were before `apply`).
 
-    Entries that still hold keep their reason and day; new and ended ones get `reason` and `expires`; entries without a
-    finding are dropped. Raises `UsageError` for an empty reason or a day that has passed.
+    Entries that still hold keep their reason and day; new, ended and outgrown ones get `reason` and `expires`; entries
+    without a finding are dropped. Raises `UsageError` for an empty reason or a day that has passed.
     """
     if not reason.strip():
         raise UsageError("a finding is accepted only with a reason", "Say why.")
@@ -146,13 +156,14 @@ def updated(
     for finding in findings:
         key = (finding.rule, finding.fingerprint)
         kept = entries.get(key)
-        if kept is None or _over(kept, today):
+        if kept is None or _over(kept, today) or _outgrown(kept, finding):
             kept = Entry(
                 fingerprint=finding.fingerprint,
                 rule=finding.rule,
                 reason=reason,
                 expires=expires,
                 about=finding.message,
+                severity=finding.severity,
             )
         accepted[key] = kept
     return Baseline(accepted=tuple(accepted[key] for key in sorted(accepted)))
@@ -165,6 +176,11 @@ def as_text(baseline: Baseline) -> str:
 
 def _over(entry: Entry, today: date) -> bool:
     return entry.expires is not None and today > entry.expires
+
+
+def _outgrown(entry: Entry, finding: Finding) -> bool:
+    order = list(Severity)
+    return entry.severity is not None and order.index(finding.severity) < order.index(entry.severity)
 
 
 def _short(text: str) -> str:

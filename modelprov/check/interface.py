@@ -103,7 +103,7 @@ class Candidate:
     """A possible parent: named by the card (`declared`), by the user, or by a recipe in the folder.
 
     `location` is None where it is not on this machine; `license` is its card's, None where unknown; `label` names it in
-    tables and in `Lineage.parents`.
+    tables and in `Lineage.parents`. `bases` are the base models that its own card declares.
     """
 
     name: str
@@ -112,6 +112,7 @@ class Candidate:
     declared: bool
     license: str | None = None
     scores: tuple[Score, ...] = ()
+    bases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,9 @@ class Lineage(Frozen):
     `shares`: mixing coefficient by label, where measured. `doubt`: why no finding may rest on it although there is a
     verdict (only a sample was read, shares that cannot be told apart); empty where none. `controls` are the labels.
     `covered`: share of the model's weights that could be compared; `held`: the part of these that the verdict is about,
-    less than 1 where a merge or copy holds in a part only.
+    less than 1 where a merge or copy holds in a part only. `behind`: by label, candidates of which the model is a
+    mixture where the declared parents are left out, in words; `twins`: those that have the weights of a declared
+    parent, with its name.
     """
 
     verdict: str
@@ -120,6 +122,8 @@ class Lineage(Frozen):
     controls: tuple[str, ...] = ()
     covered: float = 1.0
     held: float = 1.0
+    behind: dict[str, str] = Field(default_factory=dict)
+    twins: dict[str, str] = Field(default_factory=dict)
 
 
 class CheckReport(Frozen, Page):

@@ -38,6 +38,21 @@ def test_acceptance_holds_on_its_last_day_and_not_on_the_next():
     assert applied.unmatched == ()
 
 
+def test_whoever_accepted_a_warning_has_not_accepted_the_error_that_it_becomes():
+    warning = finding().model_copy(update={"severity": Severity.WARNING})
+    baseline = updated(Baseline(), [warning], "lies on a line", None, TODAY)
+    assert apply([warning], baseline, TODAY).findings[0].accepted is not None
+    applied = apply([finding()], baseline, TODAY)
+    assert applied.findings[0].accepted is None
+    assert applied.findings[0].message.endswith(
+        "It was accepted as a warning (lies on a line); it counts as more now (error)."
+    )
+    assert applied.unmatched == ()
+    renewed = updated(baseline, [finding()], "agreed", None, TODAY)
+    assert [(each.reason, each.severity) for each in renewed.accepted] == [("agreed", Severity.ERROR)]
+    assert updated(renewed, [warning], "again", None, TODAY) == renewed
+
+
 def test_an_entry_counts_only_for_its_own_rule():
     applied = apply([finding(rule="MP102")], Baseline(accepted=(entry(),)), TODAY)
     assert applied.findings[0].accepted is None

@@ -47,7 +47,8 @@ def open_candidates(
         card = _card(checkpoint)
         licence = card.license.value if card.license is not None else None
         scores = tuple(one for one in card.scores if one.model is None)
-        candidates.append(Candidate(name, label, place, declared, licence, scores))
+        bases = tuple(one.value for one in card.base_models)
+        candidates.append(Candidate(name, label, place, declared, licence, scores, bases))
         opened.append((candidates[-1], checkpoint))
     return candidates, opened
 

@@ -20,6 +20,7 @@ from modelprov.progress import Progress, Within
 NOTHING = "no candidate that is on this machine could be compared"
 SMALLEST_SHARE = 1e-6
 PIECE_SHARE, PIECE_SIZE = 0.01, 0.01  # of a parent in a piece, and of a piece in all weights
+MIXED_OF = 2  # models of which a mixture shows
 REPRODUCED = 1.0  # share of bits from which a recipe's own numbers are the shares
 SAMPLED = "only a sample of the weights was compared; run the check without --sample"
 Opened = tuple[Candidate, Checkpoint]
@@ -68,7 +69,8 @@ def measure_lineage(
             strangers.append(candidate)
         else:
             kin.append((candidate, checkpoint))
-    kin = _distinct(kin, missing)
+    twins: dict[str, Candidate] = {}
+    kin = _distinct(kin, missing, twins)
     if not kin:
         if not strangers:
             missing["lineage"] = _nothing(missing)
@@ -81,19 +83,48 @@ def measure_lineage(
     except (CouldNotJudgeError, UnsupportedFormatError, UsageError) as error:
         missing["lineage"] = error.message
         return Ancestry(None, missing)
-    return Ancestry(_lineage(found, model, kin, names, controls), missing, found)
+    lineage = _lineage(found, model, kin, names, controls)
+    of_parents = {label: one.name for label, one in twins.items() if one.declared and one.label in lineage.parents}
+    behind = _behind(lineage, model, kin, options, progress)
+    return Ancestry(lineage.model_copy(update={"behind": behind, "twins": of_parents}), missing, found)
 
 
-def _distinct(candidates: Sequence[Opened], missing: dict[str, str]) -> list[Opened]:
+def _behind(
+    lineage: Lineage, model: Checkpoint, kin: Sequence[Opened], options: Options, progress: Progress
+) -> dict[str, str]:
+    """The candidates of which the model is a mixture once the declared model is left out that it is a copy or kin of.
+
+    A merge, or what was trained from it, is near whatever was published between it and its parents.
+    """
+    parents = [one for one, _ in kin if one.label in lineage.parents]
+    rest = [(one, checkpoint) for one, checkpoint in kin if one not in parents]
+    near = lineage.verdict in (VerdictClass.COPY, VerdictClass.SAME_ORIGIN) and all(one.declared for one in parents)
+    if not near or options.sample or len(rest) < MIXED_OF or all(one.declared for one, _ in rest):
+        return {}
+    try:
+        found = compare((model, *(checkpoint for _, checkpoint in rest)), options, progress)
+    except (CouldNotJudgeError, UnsupportedFormatError, UsageError):
+        return {}
+    if found.findings.verdict.class_ not in MERGES:
+        return {}
+    mixed_of = _shares(found).parents
+    without = f"without {', '.join(one.name for one in parents)}, which the card names"
+    told = f"{without}, {found.findings.verdict.summary.removesuffix('.')}"
+    return {one.label: told for one, _ in rest if not one.declared and one.label in mixed_of}
+
+
+def _distinct(candidates: Sequence[Opened], missing: dict[str, str], twins: dict[str, Candidate]) -> list[Opened]:
     """The candidates whose weights no other has: those of equal ones cannot be told apart. Declared ones come first."""
-    seen: dict[str, str] = {}
+    seen: dict[str, Candidate] = {}
     kept: set[str] = set()
     for candidate, checkpoint in sorted(candidates, key=lambda one: not one[0].declared):
         digest = sampled_digest(checkpoint)
         if digest in seen:
-            missing[candidate.label] = f"{EQUAL} {seen[digest]}, with which the model was compared"
+            missing[candidate.label] = f"{EQUAL} {seen[digest].label}, with which the model was compared"
+            if not candidate.declared:
+                twins[candidate.label] = seen[digest]
             continue
-        seen[digest] = candidate.label
+        seen[digest] = candidate
         kept.add(candidate.label)
     return [one for one in candidates if one[0].label in kept]
 

@@ -40,9 +40,12 @@ def undeclared_parent(claims: Claims, measured: Measured) -> list[Outcome]:
     found = undeclared(measured, lineage)
     if not found:
         return [
-            not_judged(UNDECLARED, f"{one.name} was not compared: {why(measured, one)}")
-            for one in uncompared(measured, lineage)
-            if not one.declared
+            *_behind(claims, measured, lineage),
+            *(
+                not_judged(UNDECLARED, f"{one.name} was not compared: {why(measured, one)}")
+                for one in uncompared(measured, lineage)
+                if not one.declared
+            ),
         ]
     gone = absent(measured, lineage)
     if gone:
@@ -57,6 +60,37 @@ def undeclared_parent(claims: Claims, measured: Measured) -> list[Outcome]:
     outcomes: list[Outcome] = [_undeclared(claims, lineage, one) for one in found]
     doubt = _direction(lineage, names(found))
     return [*outcomes, not_judged(UNDECLARED, doubt)] if doubt else outcomes
+
+
+def _behind(claims: Claims, measured: Measured, lineage: Lineage) -> list[Outcome]:
+    """Candidates behind the declared parents, which neither this card nor that of a declared one names.
+
+    One that has a parent's weights may be its copy on another shelf, so it is told and leaves nothing open.
+    """
+    named = {base.casefold() for one in measured.candidates if one.declared for base in one.bases}
+    told = lineage.behind | {
+        label: f"{name}, which the card names, has its weights, bit for bit" for label, name in lineage.twins.items()
+    }
+    outcomes: list[Outcome] = [
+        finding(
+            UNDECLARED,
+            one.name,
+            f"{one.name} may stand behind the declared models: {told[one.label]}.",
+            claimed=declared_text(claims),
+            measured=lineage.summary,
+            advice=f"Add {one.name} to base_model, here or in the card of the model between, or show that it came "
+            f"later: {lineage.command}",
+            location=base_location(claims),
+            severity=Severity.WARNING,
+        )
+        for one in candidates(measured, told)
+        if one.name.casefold() not in named
+    ]
+    hidden = [one for one in candidates(measured, lineage.behind) if one.name.casefold() not in named]
+    if not hidden:
+        return outcomes
+    doubt = f"weights do not tell whether what the card names came from {names(hidden)} or the other way round"
+    return [*outcomes, not_judged(UNDECLARED, f"{doubt}; declare what came first")]
 
 
 def _undeclared(claims: Claims, lineage: Lineage, parent: Candidate) -> Outcome:

@@ -55,6 +55,8 @@ FITTING: Final = MappingProxyType({
     ),
     "method": (
         MERGED[0],
+        History(history="the parents are stages or seeds of {suspect}'s own training, merged by whoever trained it",
+                settled_by=LOGS),
         History(history="a parent was made from {suspect}, so that this method gives {suspect} again",
                 settled_by=DATES),
         History(history="another method, which gives the same bits with these parents", settled_by=RECIPE),

@@ -30,6 +30,10 @@ TRAINED_ON = (
     "A head near a parent's was trained on from it or from a common ancestor, merged with it or rounded. Learning from "
     "a parent's answers brings no head as near (docs/probe.md)."
 )
+NO_NEARER = (
+    "A server that adds noise to its numbers, or bends them, fits no head: being no nearer than the controls clears "
+    "nobody."
+)
 OTHER_NUMBERS = (
     "Other numbers fit other weights, rounding to few bits, a hidden prompt and a changed template. Rounding to 8 bits "
     "is no more than what number formats differ by."
@@ -82,7 +86,7 @@ def blocks(report: ProbeReport, suspect: str) -> tuple[Block, ...]:
         Text("" if found.how == "none" else got, quiet=True),
         Text(HOW, quiet=True),
         Heading("What log-probabilities do not show", 3),
-        Bullets((HEADS, TRAINED_ON, OTHER_NUMBERS)),
+        Bullets((HEADS, TRAINED_ON, NO_NEARER, OTHER_NUMBERS)),
     )
 
 

@@ -122,3 +122,31 @@ def test_a_parent_is_one_only_when_its_interval_leaves_out_nothing(bounds, paren
     found = _settled(bounds)
     assert found.parents == parents
     assert bool(found.doubt) is doubted
+
+
+def test_the_parents_behind_a_declared_copy_of_the_merge_show_without_it(invented: Path, tmp_path: Path) -> None:
+    between = Path(shutil.copytree(invented / "rio", tmp_path / "between"))
+    models = invented / "rio", between, invented / "nex", invented / "qwen"
+    found = lineage(*models, declared=("between", "qwen")).lineage
+    assert found is not None
+    assert (found.verdict, found.parents) == ("copy", ("between",))
+    assert list(found.behind) == ["nex"]
+    assert found.behind["nex"].startswith("without org/between, which the card names, rio is 0.565 × nex")
+
+
+def test_a_candidate_with_the_weights_of_a_declared_parent_stands_behind_it(invented: Path, tmp_path: Path) -> None:
+    again = Path(shutil.copytree(invented / "nex", tmp_path / "again"))
+    models = invented / "rio", invented / "nex", again, invented / "qwen"
+    found = lineage(*models, declared=("again", "qwen")).lineage
+    declared = lineage(*models, declared=("nex", "again", "qwen")).lineage
+    assert found is not None
+    assert declared is not None
+    assert (found.behind, found.twins) == ({}, {"nex": "org/again"})
+    assert declared.twins == {}
+
+
+def test_nobody_stands_behind_the_declared_base_of_a_finetune(invented: Path) -> None:
+    candidates = invented / "qwen", invented / "rio", invented / "stranger"
+    found = lineage(invented / "nex", *candidates, declared=("qwen",)).lineage
+    assert found is not None
+    assert found.behind == {}

@@ -29,6 +29,20 @@ def reason(outcomes: list[object]) -> str:
     return outcomes[0].reason
 
 
+def test_a_candidate_behind_a_declared_parent_is_a_warning_unless_the_parents_card_names_it() -> None:
+    behind = {"nex": "without Qwen/Qwen3.5, which the card names, rio is 0.6 × nex + 0.4 × qwen"}
+    hidden = measured(lineage=RELATED.model_copy(update={"behind": behind}))
+    warning, open_question = rules.undeclared_parent(claims(), hidden)
+    assert isinstance(warning, Finding)
+    assert warning.severity is Severity.WARNING
+    assert warning.message.startswith("nex-agi/Nex-N2-Pro may stand behind the declared models: without Qwen/")
+    assert "nex-agi/Nex-N2-Pro or the other way round" in reason([open_question])
+    named = replace(hidden, candidates=(NEX, replace(QWEN, bases=("Nex-AGI/nex-n2-pro",))))
+    assert rules.undeclared_parent(claims(), named) == []
+    twin = measured(lineage=RELATED.model_copy(update={"twins": {"nex": "Qwen/Qwen3.5"}}))
+    assert one(rules.undeclared_parent(claims(), twin)).severity is Severity.WARNING
+
+
 def test_a_parent_in_the_weights_that_the_card_does_not_name_is_an_error_on_the_cards_line() -> None:
     found = one(rules.undeclared_parent(claims(), measured()))
     assert found.rule == "MP101"

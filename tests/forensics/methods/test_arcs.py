@@ -14,6 +14,7 @@ from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.demo.tiny.shipped import unpack
 from modelprov.demo.writing import Weights, as_stored, write_checkpoint
 from modelprov.forensics.compare import Options
+from modelprov.forensics.search.methods.arcs import _Arc
 from modelprov.forensics.search.methods.gradients import Allowed, setting
 from modelprov.recipes.arithmetics import Arithmetic
 from tests.forensics.methods.making import family, merged, negatives, search
@@ -131,3 +132,9 @@ def test_a_mix_that_was_trained_further_in_a_layer_that_no_method_was_tried_on_s
     found = run([further, tune, base], (), options).findings
     assert (found.verdict.class_, found.verdict.rule, found.method) == ("merge", "partly-exact", None)
     assert found.verdict.share == pytest.approx(0.96, abs=0.01)
+
+
+def test_weights_that_add_up_to_nothing_begin_in_the_middle() -> None:
+    same = np.ones((1, 8))
+    assert _Arc(same, same).start(np.array([0.0, 0.0])) == 0.5
+    assert _Arc(same, same).start(np.array([1.0, 3.0])) == 0.75

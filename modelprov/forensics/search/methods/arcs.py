@@ -81,10 +81,10 @@ class _Arc:
         self.straight = (np.abs(cosine) > parallel)[:, None] | (np.sin(self.angle) < 1e-8)
 
     def start(self, weights: Float64) -> float:
-        """T from the two weights that least squares found."""
+        """T from the two weights that least squares found; the middle where they add up to nothing, and no t fits."""
         angle, (one, two) = float(self.angle.mean()), weights
         if self.straight.all() or not angle:
-            return float(two / (one + two))
+            return float(two / (one + two)) if one + two else 0.5
         return float(np.arctan2(two * np.sin(angle), one + two * np.cos(angle)) / angle)
 
     def at(self, t: float) -> tuple[Float64, Float64]:
