@@ -56,10 +56,21 @@ def effective(sample: Sample) -> Sample:
         formats[0] = np.where(sample.given, sample.formats[0], formats[0])
     if np.array_equal(formats, sample.formats):
         return sample
-    lower, upper = rounding_cells(sample.suspect, formats[0])
+    lower, upper = _cells(sample, formats[0])
     if sample.given is not None:
         lower, upper = np.where(sample.given, sample.lower, lower), np.where(sample.given, sample.upper, upper)
     return replace(sample, lower=lower, upper=upper, formats=formats)
+
+
+def _cells(sample: Sample, codes: npt.NDArray[np.uint8]) -> tuple[Float64, Float64]:
+    """The suspect's cells in the formats that it shows, float64 [n]; both roundings where the file's was the coarser.
+
+    bf16 numbers below 2^-17 lose digits in F16: what was rounded twice lies within half a cell of each.
+    """
+    lower, upper = rounding_cells(sample.suspect, codes)
+    coarser = sample.upper - sample.lower > upper - lower
+    below, above = sample.lower - sample.suspect, sample.upper - sample.suspect
+    return np.where(coarser, lower + below, lower), np.where(coarser, upper + above, upper)
 
 
 def short(sample: Sample) -> bool:

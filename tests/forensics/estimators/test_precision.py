@@ -66,3 +66,15 @@ def test_a_tie_is_rounded_to_the_even_number(dtype: DType) -> None:
     lower, upper = rounding_cell(values, dtype)
     for border in (lower, upper):
         assert np.array_equal(round_to(border, dtype) == values, is_even(values, dtype))
+
+
+def test_what_was_rounded_to_bf16_and_then_to_f16_lies_in_the_cells_of_both() -> None:
+    rng = np.random.default_rng(7)
+    mixed = rng.standard_normal(40_000) * 0.02
+    mixed[:10] *= 1e-4  # below 2^-17 F16 holds fewer digits than bf16
+    twice = round_to(round_to(mixed, DType.BF16), DType.F16)
+    assert (twice != round_to(mixed, DType.BF16)).any()
+    parents = [round_to(mixed + 1e-3 * rng.standard_normal(mixed.size), DType.BF16) for _ in range(2)]
+    found = effective(from_values(twice, parents, DType.F16))
+    assert found.dtypes[0] == {DType.BF16}
+    assert ((found.lower <= mixed) & (mixed <= found.upper)).all()

@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.forensics.search.methods import arcs, graded, means, swaps, voted
+from modelprov.forensics.search.methods import arcs, graded, means, summed, swaps, voted
 from modelprov.forensics.search.methods.middles import Middle, of_masks, of_method
 from modelprov.forensics.search.methods.random_masks import thinned
 from modelprov.forensics.search.methods.remake import Bits, Made, bits, total
@@ -132,6 +132,7 @@ def _proposed(wholes: Wholes, looks: Sequence[Whole], first: Whole) -> Iterator[
     if len(looks[0].parents) < 2:
         return
     yield from graded.graded(lambda: _loaded(wholes, wholes.rows), looks)
+    yield from summed.summed(lambda: _loaded(wholes, wholes.rows), looks)
     yield from arcs.slerp(lambda: _loaded(wholes, wholes.rows), looks)
     yield from arcs.nuslerp(looks)
     yield from means.karcher(looks)

@@ -28,7 +28,7 @@ def graded(wholes: Callable[[], Iterable[Whole]], looks: Sequence[Whole]) -> Ite
     """Linear merges of two parents, and task vectors of one, with a weight that differs by layer."""
     if looks[0].stored is DType.F32:  # the cells tell the weight there
         return
-    few = _few(looks[0])
+    few = looks[0].differing(ELEMENTS, LEAST)
     if few is None:
         return
     for at in _kinds(len(looks[0].parents)):
@@ -69,25 +69,10 @@ def _by_place(wholes: Iterable[Whole]) -> list[Whole]:
     best: dict[tuple[float, bool, bool], Whole] = {}
     for whole in wholes:
         key = whole.position, "self_attn" in whole.name, "mlp" in whole.name
-        few = _few(whole)
+        few = whole.differing(ELEMENTS, LEAST)
         if few is not None and (key not in best or few.elements > best[key].elements):
             best[key] = few
     return list(best.values())
-
-
-def _few(whole: Whole) -> Whole | None:
-    """Some elements in which the parents differ, as a tensor of their own."""
-    places = np.flatnonzero(whole.differ)
-    if len(places) < LEAST:
-        return None
-    if len(places) > ELEMENTS:
-        places = np.sort(np.random.default_rng(whole.row).choice(places, ELEMENTS, replace=False))
-    return replace(
-        whole,
-        shape=(len(places),),
-        suspect=whole.suspect[places],
-        parents=np.ascontiguousarray(whole.parents[:, places]),
-    )
 
 
 def _best(few: Whole, at: At, weights: Iterable[float]) -> tuple[float, float]:

@@ -87,6 +87,19 @@ class Whole:
             parents=parents.reshape(len(parents), -1),
         )
 
+    def differing(self, elements: int, least: int = 1) -> Whole | None:
+        """At most so many elements in which the parents differ, as a tensor; None where there are fewer than `least`.
+
+        They are drawn by the tensor's number. Only what a method computes element by element is the same in them.
+        """
+        places = np.flatnonzero(self.differ)
+        if len(places) < least:
+            return None
+        if len(places) > elements:
+            places = np.sort(np.random.default_rng(self.row).choice(places, elements, replace=False))
+        parents = np.ascontiguousarray(self.parents[:, places])
+        return replace(self, shape=(len(places),), suspect=self.suspect[places], parents=parents)
+
     def vectors(self, base: int, models: Sequence[int]) -> tuple[Float64, Float64]:
         """The suspect's and the models' differences from a base, float64 [n] and [m, n]."""
         origin = self.parents[base].astype(np.float64)
