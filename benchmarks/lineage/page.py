@@ -12,13 +12,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.lineage.extent import extent, questions, sentence
+from benchmarks.lineage.extent import groups as groups_of
 from benchmarks.lineage.labels import QUESTIONS, Label
 from benchmarks.lineage.reasons import reason
 from benchmarks.lineage.scorer import ABSTAINED, FALSE, RIGHT, WRONG, score, tally, told
 from benchmarks.lineage.sorts import SEED, SORTS, VERSION, Identity, cases, digest, made
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "benchmarks" / "results" / "lineage.json"
+RESULTS = {
+    "small": ROOT / "benchmarks" / "results" / "lineage.json",
+    "large": ROOT / "benchmarks" / "results" / "lineage-large.json",
+}
 PAGE = ROOT / "docs" / "lineage.md"
 OURS = "modelprov in full"
 ORDER = ("modelprov in full", "modelprov by sample", "modelprov by fingerprint")
@@ -48,7 +53,7 @@ def result(size: str, rows: Sequence[Row]) -> dict[str, Any]:
         "seed": SEED, "version": VERSION, "size": size, "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, Python {platform.python_version()}", "cases": len(labels),
         "other bits than asked about": sum(row["sha256"] != labels[_id(row)][2] for row in own),
-        "tools": tools, "open": _open(own, labels),
+        "tools": tools, "open": _open(own, labels), "extent": extent(size, labels),
     }  # fmt: skip
 
 
@@ -176,6 +181,18 @@ def groups(found: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def causes(found: dict[str, Any]) -> str:
+    """Of a large set no line for each case but one for each reason: how many cases, of which sorts."""
+    by: dict[tuple[str, str], list[str]] = {}
+    for each in found["open"]:
+        missed = ", ".join(f"{name} {out}" for name, out in each["missed"].items())
+        by.setdefault((missed, each["why"]), []).append(each["case"].rpartition(" ")[0])
+    lines = ["| missed | why | cases | of sorts |", "| :--- | :--- | ---: | :--- |"]
+    for (missed, why), sorts in sorted(by.items(), key=lambda item: -len(item[1])):
+        lines.append(f"| {missed} | {why} | {len(sorts)} | {', '.join(sorted(set(sorts)))} |")
+    return "\n".join(lines) + "\n"
+
+
 def analysis(found: dict[str, Any]) -> str:
     """A line for each case of ours that is not right in all."""
     lines = ["| case | missed | why | what would settle it |", "| :--- | :--- | :--- | :--- |"]
@@ -188,19 +205,29 @@ def analysis(found: dict[str, Any]) -> str:
 
 
 TABLES = {
-    "leaderboard": table, "decided": decided, "intervals": intervals, "costs": costs, "groups": groups,
-    "analysis": analysis,
+    "small": {
+        "leaderboard": table, "decided": decided, "intervals": intervals, "costs": costs, "groups": groups,
+        "analysis": analysis,
+    },
+    "large": {
+        "large questions": lambda found: questions(found["tools"][OURS], TITLES),
+        "large groups": lambda found: groups_of(found["tools"][OURS], found["extent"]["groups"]),
+        "large causes": causes,
+    },
 }  # fmt: skip
 
 
 def filled(text: str, found: dict[str, Any]) -> str:
-    """The page with its tables as the result has them."""
-    for name, make in TABLES.items():
+    """The page with the tables of this set as the result has them."""
+    for name, make in TABLES[found["size"]].items():
         pattern = rf"(<!-- {name}: written by benchmarks/lineage/page.py -->\n\n)(?:\|[^\n]*\n)*"
         made_ = make(found)
         text, places = re.subn(pattern, lambda held, made_=made_: held[1] + made_, text)
         if places != 1:
             raise SystemExit(f"docs/lineage.md has {places} places for the table {name!r}")
+    if found["size"] == "large":
+        said = sentence(found["extent"], found["date"])
+        return re.sub(r"<!-- extent -->.*?<!-- end -->", f"<!-- extent -->{said}<!-- end -->", text, flags=re.DOTALL)
     return re.sub(
         r"<!-- when -->.*<!-- end -->",
         f"<!-- when -->{found['date']}, {found['cases']} cases of the {found['size']} set, "
@@ -209,13 +236,14 @@ def filled(text: str, found: dict[str, Any]) -> str:
     )
 
 
-def results() -> dict[str, Any]:
-    """Those of the last run."""
-    return dict(json.loads(RESULTS.read_text(encoding="utf-8")))
+def results(size: str = "small") -> dict[str, Any]:
+    """Those of the last run of a set."""
+    return dict(json.loads(RESULTS[size].read_text(encoding="utf-8")))
 
 
 def write(found: dict[str, Any]) -> None:
     """The result and the page."""
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    to = RESULTS[found["size"]]
+    to.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), found), encoding="utf-8")
-    print(f"wrote {RESULTS.name} and {PAGE.name}")
+    print(f"wrote {to.name} and {PAGE.name}")

@@ -2,7 +2,7 @@
 
 Run: `python -m benchmarks.lineage.run [--size large] [--pool DIR] [--peers DIR] [--answers FILE] [--write]`. Answers
 are lines of JSON; what is in the file already is not asked again. `--write` scores what is there, and puts it into
-`benchmarks/results/lineage.json` and the tables of docs/lineage.md.
+`benchmarks/results/lineage.json` (of the large set `lineage-large.json`) and the tables of docs/lineage.md.
 """
 
 from __future__ import annotations
@@ -114,6 +114,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], help="tools with one of these words in their names")
     parser.add_argument("--sorts", nargs="*", default=[], help="cases with one of these words in their sort")
     parser.add_argument("--answers", type=Path, default=Path("lineage-answers.jsonl"))
+    parser.add_argument("--each", type=int, default=sys.maxsize, help="the first so many cases of every sort")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--write", action="store_true", help="ask nothing; write the result and the page's tables")
     given = parser.parse_args()
@@ -133,7 +134,7 @@ def main() -> None:
         tasks = [
             task
             for task in open_tasks(given.size, here, rows, str(given.peers or ""), str(given.pool or ""))
-            if not given.sorts or any(word in task[0].sort for word in given.sorts)
+            if task[0].number < given.each and (not given.sorts or any(word in task[0].sort for word in given.sorts))
         ]
         with ProcessPoolExecutor(given.workers) as pool, given.answers.open("a", encoding="utf-8") as out:
             for place, answers in enumerate(pool.map(ask, tasks, chunksize=1), 1):

@@ -213,7 +213,8 @@ class TensorView(NamedTuple):
 class AlignedTensor(NamedTuple):
     """The same canonical tensor in every checkpoint; `views` are in the order of the checkpoints.
 
-    `guessed` marks an alignment found by shape alone. `decisive` tensors may carry a verdict (`is_decisive`).
+    `guessed` marks an alignment found by shape alone, `computed` numbers that a formula gives. `decisive` tensors may
+    carry a verdict (`is_decisive`); no computed ones.
     """
 
     name: str
@@ -223,6 +224,7 @@ class AlignedTensor(NamedTuple):
     shape: tuple[int, ...]
     views: tuple[TensorView, ...]
     guessed: bool = False
+    computed: bool = False
 
     @property
     def count(self) -> int:  # type: ignore[override]  # nobody counts values in it
@@ -232,7 +234,7 @@ class AlignedTensor(NamedTuple):
     @property
     def decisive(self) -> bool:
         """Whether the tensor may carry a verdict."""
-        return is_decisive(self.component, self.shape)
+        return not self.computed and is_decisive(self.component, self.shape)
 
 
 @lru_cache(maxsize=4096)  # a large model asks a million times, of a few dozen shapes
@@ -280,7 +282,7 @@ class Alignment:
 
     def decisive_share(self, checkpoint: int = 0) -> float:
         """The same among the elements that may carry a verdict; 1 where there are none."""
-        telling = [each.views[checkpoint] for each in self.tensors if is_decisive(each.component, each.shape)]
+        telling = [each.views[checkpoint] for each in self.tensors if each.decisive]
         views = {(view.ref.name, view.start): view.count for view in telling}  # a tied head is the embedding once more
         compared = sum(views.values())
         missing = sum(item.count for item in self.unaligned if item.checkpoint == checkpoint and item.decisive)

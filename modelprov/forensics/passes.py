@@ -22,6 +22,7 @@ from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata, load_sample, plan_sample, stratify
 from modelprov.forensics.search.fewer import fewer
 from modelprov.forensics.search.fits import Fits, fit_sample
+from modelprov.forensics.search.formulas import without_formulas
 from modelprov.forensics.search.recipes import tied
 from modelprov.forensics.search.reversal import turned
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
@@ -70,6 +71,8 @@ def scouted(
             "no tensor has the same name and shape in every checkpoint",
             "Check that these are the same kind of model: `modelprov inspect CKPT` shows each one's tensors.",
         )
+    if not partial(checkpoints):
+        alignment = without_formulas(alignment)
     strata = stratify(alignment)
     prepare_kernels(progress)
     plan = held_plan(alignment) if partial(checkpoints) else plan_sample(alignment, strata, elements, seed)

@@ -30,6 +30,11 @@ KIN_BY_SIGNS = (
 )
 GIANT = 10.0  # times the median size of a kind's weights in a layer, beyond which a number is cut
 SHARED_BITS = 0.02  # share of equal bits beyond chance, of strangers at most 0.002
+# Tables that a formula gives.
+SINES_REACH = 0.01  # from 1, that the largest number of a table of sines may be; what was learnt reaches what it will
+SINES_LEFT = 0.02  # of a column's size, that a sine may leave: bf16 leaves 0.005, smooth curves 0.09 and more
+SINES_COLUMNS = 0.99  # of the columns
+SINES_TURNING = 0.125  # of the columns, that change sign twice or more; straight lines do so nowhere
 # The format that values show.
 ON_LATTICE = 0.999  # share of the values that must be numbers of a coarser format; true merges in F32 reach 0.45
 LATTICE_ELEMENTS = 50  # of a tensor, below which the whole model's share stands for it

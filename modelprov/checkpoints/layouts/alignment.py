@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 from modelprov.checkpoints.layouts.components import component_of, components_of
 from modelprov.checkpoints.layouts.families import has_own_order
@@ -97,7 +98,8 @@ def _aligned(
         columns.append(list(own.views.values()) if theirs == list(own.views) else [own.views[name] for name in theirs])
     shapes = [named[0].shapes[name] for name in names]
     guessed = [name in guesses for name in names]
-    return many(AlignedTensor, names, *components_of(names, shapes), shapes, zip(*columns, strict=True), guessed)
+    views, computed = zip(*columns, strict=True), repeat(False, len(names))
+    return many(AlignedTensor, names, *components_of(names, shapes), shapes, views, guessed, computed)
 
 
 def _names(number: int, checkpoint: Checkpoint, unaligned: list[Unaligned]) -> _Names:
