@@ -32,8 +32,11 @@ def merge(
     A recipe file is also a checkpoint that need not be written: modelprov compare recipe.yml ./a ./b
 
     """
+    from modelprov.cli.process import keep_freed_memory
     from modelprov.cli.progress import Bar
     from modelprov.collector import paused
+
+    keep_freed_memory()
 
     with paused():  # what is imported stays: it need not be looked through
         from modelprov.jobs.merge import merge as job

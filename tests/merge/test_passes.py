@@ -9,18 +9,26 @@ import numpy as np
 import pytest
 
 from modelprov.checkpoints.digests import weights_digest
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.opening import open_checkpoint
+from modelprov.checkpoints.writing import header
+from modelprov.demo.writing import StoredTensor
 from modelprov.errors import MergeError
 from modelprov.merge import source as source_module
+from modelprov.merge.enough_memory import check_memory
 from modelprov.merge.virtual import plan_recipe, virtual_checkpoint
 from modelprov.merge.writing import WriteOptions, check_merge, write_merge
+from modelprov.native import for_merging
 from modelprov.recipes.methods import steps
+from modelprov.recipes.methods.choosing import program_steps
+from modelprov.recipes.methods.totals import reproducible
 from modelprov.recipes.reading import parse
 from modelprov.recipes.recipe import Recipe
 from tests import factories
 from tests.merge.conftest import Silence
 
 SETTINGS = {"ties": "{weight: 0.5, density: 0.3}", "slerp": "{}", "della": "{weight: 1, density: 0.5}"}
+OTHERS = {"nuslerp": "{weight: 0.5}", "dare_ties": "{weight: 0.5, density: 0.3}"}
 
 
 def _models(folder: Path, shape: tuple[int, int]) -> list[Path]:
@@ -43,7 +51,7 @@ def _recipe(method: str, models: list[Path], arithmetic: str = "float32") -> Rec
     base, *others = models
     named = others[:1] if method == "slerp" else others
     lines = [f"merge_method: {method}", f"base_model: {base}", "models:"]
-    lines += [f"- {{model: {path}, parameters: {SETTINGS[method]}}}" for path in named]
+    lines += [f"- {{model: {path}, parameters: {(SETTINGS | OTHERS)[method]}}}" for path in named]
     lines += ["parameters: {t: 0.4}"] if method == "slerp" else []
     return parse("\n".join([*lines, f"modelprov: {{arithmetic: {arithmetic}}}"]))
 
@@ -114,3 +122,42 @@ def test_a_preset_that_torch_sorts_for_names_what_to_do_where_a_tensor_does_not_
     with pytest.raises(MergeError, match=r"ties in mergekit-0\.1\.5 looks at whole tensors") as caught:
         check_merge(plan, tmp_path / "out", WriteOptions(memory=100_000))
     assert "arithmetic='float32'" in caught.value.advice
+
+
+def _stacks(folder: Path) -> list[Path]:
+    """Checkpoints of the largest tensor of a 397B model, 8 GiB of experts side by side; files without blocks."""
+    ref = StoredTensor("model.layers.0.mlp.experts.gate_up_proj", DType.BF16, (512, 2048, 4096), ())
+    made = []
+    for name in ("base", "one", "other"):
+        (folder / name).mkdir()
+        head = header([ref])
+        with (folder / name / "model.safetensors").open("wb") as file:
+            file.write(head)
+            file.truncate(len(head) + ref.size)
+        (folder / name / "config.json").write_text("{}")
+        made.append(folder / name)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("method", "arithmetic", "megabytes", "too_few"),
+    [
+        ("slerp", "float32", 500, 5),
+        ("slerp", "mergekit-0.1.5", 500, 5),
+        ("nuslerp", "mergekit-0.1.5", 500, 5),
+        ("dare_ties", "mergekit-0.1.5", 500, 5),
+        ("ties", "bf16-stepwise", 500, 5),
+        ("ties", "mergekit-0.1.5", 15_000, 13_000),
+    ],
+)
+def test_the_largest_tensor_of_a_397b_model_fits_into_little_memory(
+    method: str, arithmetic: str, megabytes: int, too_few: int, tmp_path: Path
+) -> None:
+    """Whole, its values alone would take 52 GB."""
+    if for_merging() is None:
+        pytest.skip("no C kernels here")
+    plan = plan_recipe(_recipe(method, _stacks(tmp_path), arithmetic))
+    if method != "slerp" or arithmetic == "float32" or reproducible(program_steps(DType.F32)):
+        check_memory(plan, megabytes * 10**6)
+    with pytest.raises(MergeError, match="looks at whole tensors"):
+        check_memory(plan, too_few * 10**6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -112,3 +113,41 @@ def test_blocks_of_a_tensor_are_thinned_as_all_of_it_is_sorted(
             if not largest_first:
                 mask = step.between(np.abs(delta), 5_000 - stop, stop - start)
             np.testing.assert_array_equal(thinned.reshape(-1)[:5_000], np.where(mask, delta, 0))
+
+
+@pytest.mark.parametrize("dtype", [DType.BF16, DType.F32])
+def test_a_sort_takes_no_more_memory_than_it_says(dtype: DType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted when memory is asked for and when it is given back; three models sort one after the other."""
+    monkeypatch.setattr(introsort, "AT_ONCE", 1_000)
+    held, peak, ask = 0, 0, introsort._new
+
+    def give_back(size: int) -> None:
+        nonlocal held
+        held -= size
+
+    def counted(count: int, kind: type[np.generic]) -> npt.NDArray[np.generic]:
+        nonlocal held, peak
+        made = ask(count, kind)
+        weakref.finalize(made, give_back, made.nbytes)
+        held += made.nbytes
+        peak = max(peak, held)
+        return made
+
+    monkeypatch.setattr(introsort, "_new", counted)
+    library, step, count = for_merging(), ProgramSteps(np.float32, dtype), 300_000
+    assert library is not None
+    rng = np.random.default_rng(3)
+    tensors = [step(rng.standard_normal(count).astype(np.float32)).astype(np.float32) for _ in range(3)]
+    about = Inputs(tensors, np.zeros(count, np.float32), (count,), [{}] * 3)
+    whole = Whole(about, count, lambda _: iter([(0, about)]), threads=2)
+    found = chosen(library, whole, step, [(0, count // 2), (0, count // 5), (9, count // 3)], True)
+    assert [int(one.mask(count).sum()) for one in found] == [count // 2, count // 5, count // 3 - 9]
+    told = introsort.bytes_to_sort(step, count) + 3 * introsort.bytes_chosen(count)
+    keys = count * (2 if dtype is DType.BF16 else 4)
+    assert keys < peak < told
+
+
+def test_an_expert_stack_of_a_397b_model_is_sorted_in_14_gb() -> None:
+    """8 GiB in bf16, in a preset; the whole of it in float32 would take 34 GB."""
+    step = ProgramSteps(np.float32, DType.BF16)
+    assert introsort.bytes_to_sort(step, 1 << 32) + introsort.bytes_chosen(1 << 32) < 14e9
