@@ -28,8 +28,8 @@ from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.moments import Moments
 from modelprov.forensics.sums.sweep import Complete, block_bytes, piece_bytes, sweep, threads_within
 from modelprov.forensics.thresholds import REPRODUCED, TIED
+from modelprov.machine import processors
 from modelprov.progress import Progress
-from modelprov.records import processors
 
 if TYPE_CHECKING:  # of runs that keep their sums
     from modelprov.forensics.sums.ledger import Ledger
