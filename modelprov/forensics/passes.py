@@ -12,7 +12,7 @@ import numpy as np
 
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.plan import Int64, Plan, plan_pass, tensor_bytes
-from modelprov.checkpoints.types import Alignment, Checkpoint
+from modelprov.checkpoints.types import Alignment, Checkpoint, decisive_of
 from modelprov.errors import CouldNotJudgeError, UsageError
 from modelprov.forensics.estimators.precision import effective, suspect_formats
 from modelprov.forensics.preparing import prepare_kernels
@@ -146,7 +146,7 @@ def _scout(alignment: Alignment, strata: Strata, plan: Plan, seed: int) -> tuple
     None where there is none.
     """
     sample = load_sample(alignment, plan)
-    decisive = np.array([tensor.decisive for tensor in alignment.tensors])
+    decisive = np.array(decisive_of(alignment.tensors))
     sample = sample.take(decisive[sample.group])
     if not sample.elements:
         return None, None
