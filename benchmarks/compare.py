@@ -44,7 +44,7 @@ from modelprov.forensics.compare import Options, compare
 from modelprov.forensics.sums.kernels.cpu import cpu_kernel
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segments
 from modelprov.forensics.sums.sweep import PIECE, block_bytes, sweep
-from modelprov.records import processors
+from modelprov.machine import processors
 
 MEMORY = 512 << 20
 PROCESSOR = Device(cpu_kernel, "processor")

@@ -25,7 +25,7 @@ from benchmarks import ratios as read
 from benchmarks.ratios import Ratio
 from benchmarks.ratios_page import page
 from modelprov import __version__
-from modelprov.records import processors
+from modelprov.machine import processors
 
 HERE = Path(__file__).parent
 IN_MEMORY = Path("/dev/shm")

@@ -33,7 +33,7 @@ from pathlib import Path
 
 from families import BigFamily, write_big_family
 
-from modelprov.records import processors
+from modelprov.machine import processors
 
 DENSE = 7 * 32
 DENSE_BYTES = 60_000_000

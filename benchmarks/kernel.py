@@ -24,8 +24,8 @@ from compare import touch_three
 from modelprov.engines.local import run_tasks
 from modelprov.forensics.sums.kernels.cpu import c_kernel, numba_kernel
 from modelprov.forensics.sums.kernels.interface import Kernel, RecipePlan, Segments
+from modelprov.machine import processors
 from modelprov.native import native, why_not
-from modelprov.records import processors
 
 PIECE = 4 << 20
 APART = 1344

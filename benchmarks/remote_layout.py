@@ -22,7 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from modelprov.records import processors
+from modelprov.machine import processors
 from tests.checkpoints.remote.computed import repository
 from tests.checkpoints.remote.hub import Hub, serving
 from tests.factories import layout_397b

@@ -1,21 +1,11 @@
-"""The base of every record that crosses a file boundary, and the machine that a record was made on. Runs nothing."""
+"""The base of every record that crosses a file boundary, and the one of a machine. Runs nothing."""
 
 from __future__ import annotations
 
-import os
-import platform
-import re
-from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, distribution, version
 from math import isfinite
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
-
-from modelprov import __version__
-
-VERSION = re.compile(r"^Version: *(\S+) *$", re.MULTILINE)
-"""The line of a package's metadata; its fields stand before its description."""
 
 
 class Frozen(BaseModel):
@@ -50,35 +40,3 @@ class Environment(Frozen):
     platform: str
     processor_count: int
     device: str
-
-
-def this_machine(device: str, packages: Sequence[str]) -> dict[str, Any]:
-    """The fields of an `Environment` here, with the versions of these packages; nothing is imported for it."""
-    return {
-        "modelprov": __version__,
-        "python": platform.python_version(),
-        "packages": versions(packages),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "processor_count": processors(),
-        "device": device,
-    }
-
-
-def versions(packages: Sequence[str]) -> dict[str, str]:
-    """Versions of these packages, where installed."""
-    found = {}
-    for name in packages:
-        try:
-            text = distribution(name).read_text("METADATA") or ""
-        except PackageNotFoundError:
-            continue
-        written = VERSION.search(text)  # `version` parses all of it as a letter: tens of milliseconds
-        found[name] = version(name) if written is None else written[1]
-    return found
-
-
-def processors() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -7,7 +7,8 @@ import json
 from datetime import datetime
 from typing import Any
 
-from modelprov.records import Environment, this_machine
+from modelprov.machine import this_machine
+from modelprov.records import Environment
 
 PACKAGES = ("torch", "transformers", "tokenizers", "math-verify", "lm-eval", "inspect-ai", "httpx", "numpy", "scipy")
 SHAPING = ("torch", "transformers", "tokenizers", "math-verify")

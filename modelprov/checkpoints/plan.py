@@ -132,7 +132,7 @@ def byte_ranges(plan: Plan, block: slice, checkpoint: int, gap: int = GAP) -> li
     shard, start, stop = shard[order], start[order], (start + plan.sizes[checkpoint, block])[order]
     behind = shard * int(stop.max())  # so that the furthest end so far is one of the same shard
     furthest = np.maximum.accumulate(stop + behind) - behind
-    apart = (np.diff(shard) != 0) | (start[1:] - furthest[:-1] > gap)
-    first = np.flatnonzero(np.concatenate([[True], apart]))
-    last = np.append(first[1:], len(shard)) - 1
+    apart = np.ones(len(shard) + 1, bool)
+    apart[1:-1] = (shard[1:] != shard[:-1]) | (start[1:] - furthest[:-1] > gap)
+    first, last = apart[:-1], apart[1:]
     return list(zip(shard[first].tolist(), start[first].tolist(), furthest[last].tolist(), strict=True))

@@ -151,7 +151,7 @@ class Reader:
         shards, starts = self._plan.shard[checkpoint, block], self._plan.start[checkpoint, block]
         shard_of, begins, _ = np.array(runs, np.int64).T
         longest = int(starts.max()) + 1  # runs and segments in one order: by shard, and by place in it
-        run = np.searchsorted(shard_of * longest + begins, shards * longest + starts, side="right") - 1
+        run = (shard_of * longest + begins).searchsorted(shards * longest + starts, side="right") - 1
         start = starts + (np.array(places) - begins)[run]
         return _word_aligned(buffer, start, self._plan.sizes[checkpoint, block])
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache, partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -242,6 +243,13 @@ def is_decisive(component: Component, shape: tuple[int, ...]) -> bool:
     """Whether a tensor may carry a verdict: a matrix of at least 16 x 16; norms, biases and other vectors never do."""
     sides = [side for side in shape if side != 1]
     return component is not Component.NORMS and len(sides) >= 2 and min(sides) >= MIN_MATRIX_SIDE
+
+
+def decisive_of(tensors: Sequence[AlignedTensor]) -> list[bool]:
+    """Which of many tensors may carry a verdict: asked once for each component and shape."""
+    forms = list(map(attrgetter("component", "shape"), tensors))
+    rules = {form: is_decisive(*form) for form in set(forms)}
+    return list(map(rules.__getitem__, forms))
 
 
 def many(kind: type[Each], *columns: Iterable[Any]) -> list[Each]:

@@ -1,4 +1,7 @@
-"""The main job: which measurements a comparison takes, and which of them tells most. Every number comes from a room."""
+"""The main job: which measurements a comparison takes, and which of them tells most. Every number comes from a room.
+
+What judges is imported where it judges: `measuring.py` says why.
+"""
 
 from __future__ import annotations
 
@@ -18,23 +21,12 @@ from modelprov.checkpoints.remote.source import is_far
 from modelprov.checkpoints.remote.traffic import TRAFFIC
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError, UsageError
-from modelprov.forensics.judging.coordinates import (
-    coordinates,
-    leaves_open,
-    settled,
-    tells_more,
-    with_blocks,
-    with_left,
-    with_units,
-)
-from modelprov.forensics.judging.of_sample import of_sample
 from modelprov.forensics.measuring import Beside, Comparison, Options, Restacked, Run, Undone, measure
 from modelprov.forensics.passes import scouted, summed
-from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sums.kernels.choose import pick_device
+from modelprov.machine import processors
 from modelprov.progress import Progress, Within
-from modelprov.records import processors
 
 if TYPE_CHECKING:  # what only some comparisons call for is imported by those
     from modelprov.forensics.search.coordinates.looking import Found
@@ -48,12 +40,13 @@ more."""
 def compare(
     checkpoints: Sequence[Checkpoint], options: Options, progress: Progress, controls: Sequence[Checkpoint] = (),
     candidates: Sequence[Checkpoint] = (), ledger: Ledger | None = None,
-    before: Callable[[Alignment, Plan], None] | None = None,
+    before: Callable[[Alignment, Plan], None] | None = None, meanwhile: Callable[[], None] | None = None,
 ) -> Comparison:  # fmt: skip
     """Compare a suspect with one or more parents, the reference last, and with controls on the same parents.
 
     What is left beyond the parents is held against the `candidates`, with the controls for comparison. Sums that the
-    `ledger` knows are taken from there. `before` hears of every plan before anything of it is read.
+    `ledger` knows are taken from there. `before` hears of every plan before anything of it is read,
+    `meanwhile` is called while all weights are read, from another thread.
 
     Raises `CouldNotJudgeError` where nothing can be compared, and what opening and reading raise.
     """
@@ -70,7 +63,7 @@ def compare(
         wanted = "cpu" if by_others else options.device
         size = 0 if options.sample else _size(checkpoints)
         device = aside.submit(copy_context().run, pick_device, wanted, size, _threads(options))
-        run = Run(options, device, progress, ledger, before=before)
+        run = Run(options, device, progress, ledger, before=before, meanwhile=meanwhile)
         for place, control in enumerate(controls, 1):
             inside = Within(progress, f"control {control.label}", place, len(controls))
             result = measure((control, *checkpoints[1:]), replace(run, progress=inside))
@@ -87,6 +80,8 @@ def compare(
                 raise
             result = _undone(checkpoints, found, run)
         else:
+            from modelprov.forensics.judging.coordinates import leaves_open
+
             if options.thorough or options.alignment is not None or leaves_open(result.findings, result.alignment):
                 result = _elsewhere_too(result, _look(checkpoints, controls, run), checkpoints, run)
     result = replace(result, controls=tuple(controls), candidates=tuple(candidates))
@@ -94,6 +89,8 @@ def compare(
 
 
 def _told_of_sample(result: Comparison) -> Comparison:
+    from modelprov.forensics.judging.of_sample import of_sample
+
     return replace(result, findings=of_sample(result.findings, result.alignment))
 
 
@@ -128,6 +125,8 @@ def _at_their_places(checkpoints: tuple[Checkpoint, ...], run: Run) -> Compariso
     """
     first = run.ledger is not None or not _depths_differ(checkpoints)  # a ledger's sums are those of their places
     result = measure(checkpoints, run) if first else None
+    from modelprov.forensics.judging.coordinates import leaves_open
+
     if result is not None and not leaves_open(result.findings, result.alignment):
         return result
     from modelprov.forensics.search.methods.stacks import find, views
@@ -152,6 +151,9 @@ def _of_blocks(checkpoints: tuple[Checkpoint, ...], run: Run) -> Comparison:
     Where they are not, what stands elsewhere takes back every all-clear: only the models themselves settle it.
     """
     result = measure(checkpoints, run)
+    from modelprov.forensics.judging.coordinates import with_blocks
+    from modelprov.forensics.results import VerdictClass
+
     if result.findings.verdict.class_ in (VerdictClass.COPY, VerdictClass.MERGE):
         return result
     from modelprov.forensics.search.layers_alike import elsewhere
@@ -206,6 +208,8 @@ def _size(checkpoints: Sequence[Checkpoint]) -> int:
 
 def _elsewhere_too(result: Comparison, found: Found | None, checkpoints: Sequence[Checkpoint], run: Run) -> Comparison:
     """The result with other coordinates looked for: that of what was undone where it tells more, else as it was."""
+    from modelprov.forensics.judging.coordinates import coordinates, settled, tells_more, with_units
+
     if found is None:
         return result
     if found.realignment is not None and not settled(result.findings, result.alignment):
@@ -222,6 +226,7 @@ def _elsewhere_too(result: Comparison, found: Found | None, checkpoints: Sequenc
 
 def _look(checkpoints: Sequence[Checkpoint], controls: Sequence[Checkpoint], run: Run) -> Found | None:
     """The test of units, what is undone, and which of the controls, strangers at their places, fare as the suspect."""
+    from modelprov.forensics.results import VerdictClass
     from modelprov.forensics.search.coordinates.kinship import ELSEWHERE, HERE
     from modelprov.forensics.search.coordinates.looking import look
 
@@ -244,6 +249,7 @@ def _look(checkpoints: Sequence[Checkpoint], controls: Sequence[Checkpoint], run
 
 def _undone(checkpoints: Sequence[Checkpoint], found: Found, run: Run) -> Comparison:
     """The comparison of what is left when other coordinates are undone."""
+    from modelprov.forensics.judging.coordinates import coordinates, with_left
     from modelprov.forensics.search.coordinates.looking import views
 
     assert found.realignment is not None

@@ -1,12 +1,13 @@
 """One suspect held against its parents, once: scout, sweep, judge; and what that calls for. Decides nothing.
 
-Which of several ways to hold them against each other tells most is for `compare.py`.
+Which of several ways to hold them against each other tells most is for `compare.py`. What judges is imported after the
+pass: while weights are read, another thread loads it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -15,20 +16,16 @@ from modelprov.checkpoints.layouts.realignment import Realignment
 from modelprov.checkpoints.plan import Int64, Plan, plan_pass
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import BudgetSpentError
-from modelprov.forensics.judging.beyond import describe_beyond
-from modelprov.forensics.judging.coordinates import paired_units
-from modelprov.forensics.judging.findings import Findings, FurtherLooks, collect
-from modelprov.forensics.judging.packed import packing_of
-from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.passes import scouted, summed
-from modelprov.forensics.results import Beyond, Coordinates, VerdictClass
 from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sampling.closer import may_differ
 from modelprov.forensics.sums.kernels.interface import Device
+from modelprov.machine import processors
 from modelprov.progress import Progress
-from modelprov.records import processors
 
-if TYPE_CHECKING:  # what only some comparisons call for is imported by those
+if TYPE_CHECKING:  # what only some comparisons call for is imported by those, and what judges after the pass
+    from modelprov.forensics.judging.findings import Findings, FurtherLooks
+    from modelprov.forensics.results import Beyond, Coordinates
     from modelprov.forensics.search.coordinates.looking import Found
     from modelprov.forensics.search.methods.find import FoundMethod
     from modelprov.forensics.search.methods.stacks import Stack
@@ -73,6 +70,7 @@ class Run:
     """What every measurement of a run shares; `device` may still be getting ready. `known` are the controls' findings.
 
     `beside` is None for a control, of which nothing is asked but how it fares. `close`: a sample that looks closer.
+    `meanwhile` is called while weights are read.
     """
 
     options: Options
@@ -83,6 +81,7 @@ class Run:
     beside: Beside | None = None
     before: Callable[[Alignment, Plan], None] | None = None
     close: bool = False
+    meanwhile: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +135,8 @@ def measure(checkpoints: tuple[Checkpoint, ...], run: Run, undone: Undone | Rest
 
     `undone` says what these are views of.
     """
+    from modelprov.forensics.results import VerdictClass
+
     result = _measured(checkpoints, run, undone)
     if not run.options.sample or partial(checkpoints) or result.findings.verdict.class_ is not VerdictClass.COPY:
         return result
@@ -159,12 +160,21 @@ def _measured(checkpoints: tuple[Checkpoint, ...], run: Run, undone: Undone | Re
         progress.stage("preparing the GPU")
     device = run.device.result()
     name = checkpoints[0].label + ("" if undone is None else f" {undone.seen}")
-    moments, read = summed(
-        found, name, device, progress,
-        memory=options.memory, threads=options.threads, method=options.method, sampled=options.sample,
-        ledger=run.ledger, engine=options.engine, wanted=options.device,
-    )  # fmt: skip
+    with ThreadPoolExecutor(1) as aside:
+        ready = None if run.meanwhile is None else aside.submit(run.meanwhile)
+        moments, read = summed(
+            found, name, device, progress,
+            memory=options.memory, threads=options.threads, method=options.method, sampled=options.sample,
+            ledger=run.ledger, engine=options.engine, wanted=options.device,
+        )  # fmt: skip
     progress.stage("judging")
+    if ready is not None:
+        ready.result()
+    from modelprov.forensics.judging.coordinates import paired_units
+    from modelprov.forensics.judging.findings import collect
+    from modelprov.forensics.judging.packed import packing_of
+    from modelprov.forensics.judging.rows import Table
+
     table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints))
     findings = collect(
         table, found.strata, found.fits, options.seed,
@@ -190,6 +200,8 @@ def _told(run: Run, alignment: Alignment, scout: Plan) -> None:
 
 def _looks(alignment: Alignment, run: Run, undone: Undone | Restacked | None) -> FurtherLooks:
     """What may be looked for beyond sums: all but other coordinates takes whole tensors, which blocks do not hold."""
+    from modelprov.forensics.judging.findings import FurtherLooks
+
     options, progress, beside = run.options, run.progress, run.beside
     elsewhere = None if undone is not None else lambda: _elsewhere(alignment, options, progress)
     if partial(alignment.checkpoints):
@@ -237,6 +249,7 @@ def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Re
 
 def _left(alignment: Alignment, beside: Beside, options: Options, progress: Progress) -> Beyond:
     """Where no recipe explains the bits: what is left beyond the named parents, and which candidate it is like."""
+    from modelprov.forensics.judging.beyond import describe_beyond
     from modelprov.forensics.sampling.matrices import BUDGET
     from modelprov.forensics.search.beyond import measure_beyond
 

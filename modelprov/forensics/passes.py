@@ -12,7 +12,7 @@ import numpy as np
 
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.plan import Int64, Plan, plan_pass, tensor_bytes
-from modelprov.checkpoints.types import Alignment, Checkpoint
+from modelprov.checkpoints.types import Alignment, Checkpoint, decisive_of
 from modelprov.errors import CouldNotJudgeError, UsageError
 from modelprov.forensics.estimators.precision import effective, suspect_formats
 from modelprov.forensics.preparing import prepare_kernels
@@ -29,8 +29,8 @@ from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.moments import Moments
 from modelprov.forensics.sums.sweep import Complete, block_bytes, piece_bytes, sweep, threads_within
 from modelprov.forensics.thresholds import REPRODUCED, TIED
+from modelprov.machine import processors
 from modelprov.progress import Progress
-from modelprov.records import processors
 
 if TYPE_CHECKING:  # of runs that keep their sums
     from modelprov.forensics.sums.ledger import Ledger
@@ -149,7 +149,7 @@ def _scout(alignment: Alignment, strata: Strata, plan: Plan, seed: int) -> tuple
     None where there is none.
     """
     sample = load_sample(alignment, plan)
-    decisive = np.array([tensor.decisive for tensor in alignment.tensors])
+    decisive = np.array(decisive_of(alignment.tensors))
     sample = sample.take(decisive[sample.group])
     if not sample.elements:
         return None, None

@@ -21,12 +21,11 @@ from modelprov.jobs.asked import SMALLEST_SAMPLE, Asked, asked, opened
 from modelprov.jobs.notebooks import shown_in_notebooks
 from modelprov.jobs.reach import Before, Reach, compared
 from modelprov.progress import SILENT, Progress
-from modelprov.reports.comparison.build import build_report
-from modelprov.reports.comparison.report import Report
 from modelprov.reports.writing import refuse_weights, write_atomically
 
 if TYPE_CHECKING:
     from modelprov.forensics.sums.ledger import Ledger
+    from modelprov.reports.comparison.report import Report
 
 REACH = Reach(8 << 20)
 
@@ -168,7 +167,9 @@ def run(
     unsuspected, possible = beside[: len(controls)], beside[len(controls) :]
 
     def job(chosen: Options, before: Before | None) -> Comparison:
-        return compare_checkpoints(suspect_and_parents, chosen, progress, unsuspected, possible, ledger, before)
+        return compare_checkpoints(
+            suspect_and_parents, chosen, progress, unsuspected, possible, ledger, before, _get_ready_to_report
+        )
 
     comparison = compared(job, [*suspect_and_parents, *beside], options, reach, progress)
     if save_alignment is not None and comparison.realignment is not None and comparison.coordinates is not None:
@@ -176,7 +177,16 @@ def run(
         content = alignment_bytes(comparison.realignment, suspect_and_parents[0].location, parent.location)
         write_atomically(save_alignment, content)
     progress.stage("assembling the report")
+    from modelprov.reports.comparison.build import build_report
+
     return build_report(comparison, suspect_and_parents, command, started, time.perf_counter() - clock)
+
+
+def _get_ready_to_report() -> None:
+    """Load what judges and reports, which takes as long as reading some gigabytes, while weights are read."""
+    from modelprov.reports.comparison.build import get_ready
+
+    get_ready()
 
 
 def command_for(given: Asked, save_alignment: Location | None = None, reach: Reach = REACH) -> str:

@@ -15,7 +15,6 @@ from modelprov.checkpoints.remote.traffic import TRAFFIC, Fetched, connections, 
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import BudgetSpentError, UsageError
 from modelprov.forensics.compare import Comparison, Options
-from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.sampling.blocks import partial
 from modelprov.progress import Progress, tell
 
@@ -160,6 +159,8 @@ def _settled(found: Comparison) -> bool:
     Or whole rows, read beside the sample, say that it is a copy rounded to fewer numbers, or that the models are kin in
     other coordinates.
     """
+    from modelprov.forensics.results import VerdictClass  # what judges is imported when something was judged
+
     findings = found.findings
     if found.coordinates is not None and found.coordinates.related:
         return True

@@ -17,12 +17,12 @@ from modelprov.checkpoints.sources.interface import Piece, Range, Source, comput
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.checkpoints.writing import OF, header
 from modelprov.errors import TruncatedShardError
+from modelprov.machine import processors
 from modelprov.merge.computing import Computer
 from modelprov.merge.memory import Budget, Recent
 from modelprov.merge.planned import MergePlan, Planned
 from modelprov.merge.retokenised import RetokenisedSource
 from modelprov.recipes.methods.interface import MergeBlock
-from modelprov.records import processors
 
 DEFAULT_MEMORY = 512 << 20
 DEFAULT_SHARD = 5_000_000_000

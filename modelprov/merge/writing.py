@@ -19,6 +19,7 @@ from modelprov.checkpoints.files import FileState
 from modelprov.checkpoints.writing import INDEX, as_json
 from modelprov.errors import InterruptedRunError, MergeError, NonFiniteOutputError, UnreadableFileError, UsageError
 from modelprov.locking import only_writer
+from modelprov.machine import processors
 from modelprov.merge.enough_memory import check_memory
 from modelprov.merge.journal import Journal, fingerprint
 from modelprov.merge.planned import MergePlan
@@ -28,7 +29,6 @@ from modelprov.merge.side_files import check_side_files, write_side_files
 from modelprov.merge.source import DEFAULT_MEMORY, DEFAULT_SHARD, ShardPlan, VirtualSource, plan_shards
 from modelprov.merge.stage import Stage
 from modelprov.progress import Progress
-from modelprov.records import processors
 
 RECIPE = "recipe.yml"
 ELSEWHERE = "Wait until it has ended, or stop it and run the same command to go on, or choose another folder."

@@ -19,9 +19,12 @@ from modelprov.checkpoints.header_entries import Entries, as_written, entries_of
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.layouts.components import component_of, components_of, layers_of
 from modelprov.checkpoints.layouts.naming import PREFIXES, WRAPPERS, canonical_name, canonical_names
+from modelprov.checkpoints.layouts.numbered import kinds_of
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.plan import plan_pass, tensor_bytes
+from modelprov.checkpoints.types import AlignedTensor, Component, decisive_of
 from modelprov.errors import InvalidHeaderError, ModelprovError
+from modelprov.recipes.tensor_groups import kind_of
 from tests.factories import write_safetensors, write_sparse
 
 NUMBERS = st.sampled_from(["0", "7", "12", "007", "123456", "1234567", "٣", "1x"])
@@ -48,6 +51,18 @@ def test_tensors_asked_together_have_the_places_of_each_alone(tensors: list[tupl
     expected = [component_of(name, shape) for name, shape in tensors]
     assert list(zip(*components_of(names, shapes), strict=True)) == expected
     assert layers_of(tuple(names)) == {layer for layer, _, _ in expected if layer is not None}
+
+
+@given(st.lists(NAMES, max_size=12))
+def test_what_kind_a_name_is_of_hangs_on_its_form_alone(names: list[str]) -> None:
+    """So strata ask once for each form."""
+    assert list(map(kind_of, kinds_of(tuple(names)))) == list(map(kind_of, names))
+
+
+@given(st.lists(st.tuples(st.sampled_from(Component), SHAPES), max_size=12))
+def test_tensors_asked_together_are_decisive_as_each_alone(tensors: list[tuple[Component, tuple[int, ...]]]) -> None:
+    aligned = [AlignedTensor("a", None, component, None, shape, ()) for component, shape in tensors]
+    assert decisive_of(aligned) == [tensor.decisive for tensor in aligned]
 
 
 def entries(draw: st.DrawFn) -> dict[str, Any]:

@@ -123,6 +123,20 @@ def test_a_comparison_loads_nothing_heavy_for_its_verdict_and_its_report(models:
     assert err.strip().splitlines()[-1] == "[]"
 
 
+def test_what_judges_and_reports_is_loaded_while_the_weights_are_read_and_not_before(models: Path) -> None:
+    scouting = (
+        "import sys\nfrom modelprov.forensics import passes\nscouted = passes.scouted\n"
+        "def told(*given):\n    found = scouted(*given)\n"
+        "    late = ('modelprov.forensics.judging', 'modelprov.reports.comparison', 'modelprov.recipes.recipe')\n"
+        "    print([name for name in late if name in sys.modules], file=sys.stderr)\n    return found\n"
+        "passes.scouted = told\n"
+    )
+    running = program(scouting + MAIN, "compare", models / "rio", models / "nex", models / "qwen", "--quiet")
+    _, err = running.communicate(timeout=120)
+    assert running.returncode == 1
+    assert err.strip() == "[]"
+
+
 @pytest.mark.skipif(native() is None, reason=f"no C kernels: {why_not()}")
 @pytest.mark.parametrize("suspect", ["rio", "rio-trained", "stranger"])
 def test_with_the_c_kernels_a_comparison_never_imports_numba_nor_scipy(models: Path, suspect: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from modelprov.engines.local import leave_if_stopped, run_tasks
 from modelprov.errors import InterruptedRunError, TruncatedShardError
-from modelprov.records import processors
+from modelprov.machine import processors
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8, 100])

@@ -20,7 +20,7 @@ from modelprov.behavior.loading import LocalModel
 from modelprov.behavior.records import SHAPING, digest
 from modelprov.called import called
 from modelprov.errors import UsageError
-from modelprov.records import versions
+from modelprov.machine import versions
 
 Generate = Callable[..., list[Answer]]
 

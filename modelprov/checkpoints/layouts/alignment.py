@@ -63,6 +63,8 @@ def align(checkpoints: Sequence[Checkpoint], *, whole: bool = False) -> Alignmen
     reasons, agreed = _Reasons(checkpoints, named), _agreed(named)
     guesses = _guess(named, agreed)
     for number, own in enumerate(named):
+        if own.views.keys() <= agreed:  # as mostly: nothing is left
+            continue
         matched = agreed | {names[number] for names in guesses.values()} | own.borrowed
         for name in own.views:
             if name not in matched:

@@ -19,7 +19,7 @@ from modelprov.demo.tiny.members import ARCHITECTURE, BATCH, MEMBERS, RECORD, Me
 from modelprov.demo.tiny.tokenizer import make_tokenizer
 from modelprov.demo.tiny.training import Progress, new_model, train
 from modelprov.demo.writing import staged, write_json
-from modelprov.records import versions
+from modelprov.machine import versions
 
 SAMPLES = 8
 SUMS = 100

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter
 
-from modelprov.checkpoints.types import AlignedTensor, Component
+from modelprov.checkpoints.types import AlignedTensor, Component, decisive_of
 from modelprov.collector import paused
 from modelprov.forensics.estimators.least_squares import BlockSums, OneParent, fit_many, fit_one
 from modelprov.forensics.estimators.least_squares_each import EachFit, fit_many_each, fit_one_each
@@ -52,7 +52,7 @@ class Table:
     @cached_property
     def decisive(self) -> npt.NDArray[np.bool_]:
         """Which tensors may carry a verdict, bool [t]."""
-        return np.array([tensor.decisive for tensor in self.tensors], np.bool_)
+        return np.array(decisive_of(self.tensors), np.bool_)
 
     @cached_property
     def guessed(self) -> npt.NDArray[np.bool_]:
@@ -62,7 +62,7 @@ class Table:
     @cached_property
     def sizes(self) -> Int64:
         """The elements of each tensor, sampled or not, int64 [t]."""
-        return np.array([tensor.count for tensor in self.tensors], np.int64)
+        return np.array([tensor.views[0].count for tensor in self.tensors], np.int64)
 
     def correlations(self, i: int, j: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Those of every tensor, as `correlations` gives them; kept, since every group of tensors asks."""

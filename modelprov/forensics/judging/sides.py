@@ -12,13 +12,12 @@ from operator import add
 
 import numpy as np
 
-from modelprov.checkpoints.formats.dtypes import FORMATS, Float64, is_even, present, round_to
+from modelprov.checkpoints.formats.dtypes import FORMATS, PIECE, Float64, is_even, present, round_to
 from modelprov.forensics.estimators.precision import bits_of
 from modelprov.forensics.sampling.sample import Sample, arithmetic_error
 from modelprov.forensics.search.fits import Fits
 from modelprov.forensics.thresholds import MOVED, ROOM, SHORT, SLIGHT
 
-PIECE = 1 << 16  # elements at once: what is made of them stays in the processor's cache
 EIGHTHS = 8  # products with such weights are exact in every arithmetic, so that a tie stays a tie
 
 

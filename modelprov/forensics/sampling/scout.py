@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64, present
 from modelprov.checkpoints.layouts.decoded import cells_at
+from modelprov.checkpoints.layouts.numbered import kinds_of
 from modelprov.checkpoints.plan import Plan, plan_segments
 from modelprov.checkpoints.sources.interface import each_of
 from modelprov.checkpoints.types import Alignment
@@ -41,8 +42,11 @@ class Strata:
 
 def stratify(alignment: Alignment) -> Strata:
     """Sort tensors by layer and kind; the kind is the canonical name without layer and expert numbers."""
+    forms = kinds_of(tuple([tensor.name for tensor in alignment.tensors]))
+    kinds = {form: kind_of(form) for form in set(forms)}  # asked once for each: it takes the numbers away
     index: dict[tuple[int | None, str], int] = {}
-    rows = [index.setdefault((tensor.layer, kind_of(tensor.name)), len(index)) for tensor in alignment.tensors]
+    own = zip([tensor.layer for tensor in alignment.tensors], map(kinds.__getitem__, forms), strict=True)
+    rows = [index.setdefault(stratum, len(index)) for stratum in own]
     names = tuple(kind if layer is None else f"layer {layer}: {kind}" for layer, kind in index)
     return Strata(np.array(rows, np.int64), names, tuple(layer for layer, _ in index), tuple(kind for _, kind in index))
 

@@ -26,8 +26,9 @@ from modelprov.forensics.sums.kernels.choose import pick_device
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.moments import NONFINITE
 from modelprov.forensics.sums.sweep import block_bytes, sweep
+from modelprov.machine import processors
 from modelprov.progress import Progress
-from modelprov.records import AnyFloat, Frozen, processors
+from modelprov.records import AnyFloat, Frozen
 
 SHOWN = 5
 CHUNK = 1 << 18

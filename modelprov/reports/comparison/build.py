@@ -12,7 +12,17 @@ from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.forensics.compare import Comparison, Options
 from modelprov.forensics.judging.findings import Findings
 from modelprov.forensics.judging.of_sample import read_share
-from modelprov.records import this_machine
+from modelprov.forensics.results import (
+    AfterMerge,
+    Evidence,
+    History,
+    LeastSquares,
+    Measures,
+    Mixing,
+    Reproduction,
+    Verdict,
+)
+from modelprov.machine import this_machine
 from modelprov.reports.comparison.report import (
     Asked,
     ComparisonEnvironment,
@@ -24,8 +34,15 @@ from modelprov.reports.comparison.report import (
     UnalignedGroup,
 )
 
+IN_EVERY_FINDING = (LeastSquares, History, Evidence, Mixing, Reproduction, AfterMerge, Verdict, Measures)
 PACKAGES = ("numpy", "scipy", "numba", "pydantic", "torch", "triton")
 EXAMPLES = 5
+
+
+def get_ready() -> None:
+    """Make the records that every report is made of ready to be filled."""
+    for kind in (*IN_EVERY_FINDING, Asked, Coverage, Input, Settings, ComparisonEnvironment, Report):
+        kind.model_rebuild()
 
 
 def build_report(

@@ -1,4 +1,4 @@
-"""What a record says of the machine that it was made on."""
+"""What is said of the machine that a process runs on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modelprov.records import versions
+from modelprov.machine import versions
 
 
 def test_versions_are_those_that_python_knows_and_what_is_not_installed_has_none() -> None:
