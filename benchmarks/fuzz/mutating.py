@@ -1,23 +1,28 @@
 """Lies about a valid file: its lengths, offsets, dtypes, shapes, names and numbers, with all else left in order.
 
 Bytes that are changed at random seldom pass a reader's first rule. So each form is taken apart, one or a few things in
-it are changed, and it is put together again, with lengths, digests and archives made right. A quarter of all changes
+it are changed, and it is put together again, with lengths, digests and archives made right. A tenth of all changes
 are of bare bytes all the same. Everything follows from a seed.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import json
 import random
 import re
 import struct
+import tomllib
 import zipfile
+import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+import yaml
+
+from benchmarks.fuzz.forms import digest, taken_apart, told_in
 from benchmarks.fuzz.lies import LINES, NUMBERS, OTHERS, PARTS, TOKENS, WORDS
 
 MOST = 1 << 16
@@ -28,7 +33,7 @@ def mutated(form: str, content: bytes, seed: int) -> bytes:
     """The content with one to four changes of its form."""
     rng = random.Random(seed)
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
-        change = bare if rng.random() < 0.2 else CHANGES[form]
+        change = bare if rng.random() < 0.1 else CHANGES[form]
         try:
             content = change(rng, content)
         except Exception:  # it is no longer of its form, and what takes it apart says so in many ways
@@ -120,19 +125,11 @@ def as_json(rng: random.Random, content: bytes) -> bytes:
 def json_lines(rng: random.Random, content: bytes) -> bytes:
     """Lines of JSON, one of them changed, doubled or dropped."""
     parts = content.split(b"\n")
-    at = rng.randrange(len(parts))
-    if rng.random() < 0.8:
+    if rng.random() < 0.9:
+        at = rng.choice([at for at, part in enumerate(parts) if part.strip()])
         parts[at] = as_json(rng, parts[at])
         return b"\n".join(parts)
     return lines(rng, content)
-
-
-def _taken_apart(content: bytes) -> tuple[dict[str, Any], bytes]:
-    size = int.from_bytes(content[:8], "little")
-    head = json.loads(content[8 : 8 + size])
-    if not isinstance(head, dict):
-        raise ValueError("no header")
-    return head, content[8 + size :]
 
 
 def _together(rng: random.Random, head: Any, rest: bytes) -> bytes:
@@ -143,7 +140,7 @@ def _together(rng: random.Random, head: Any, rest: bytes) -> bytes:
 
 def safetensors(rng: random.Random, content: bytes) -> bytes:
     """A header with a place changed, or offsets that run on for a changed shape; the data as it was, or cut."""
-    head, rest = _taken_apart(content)
+    head, rest = taken_apart(content)
     names = [name for name in head if name != "__metadata__"]
     kind = rng.randrange(6)
     if kind == 0 and names:
@@ -161,10 +158,12 @@ def safetensors(rng: random.Random, content: bytes) -> bytes:
 
 def signed(rng: random.Random, content: bytes) -> bytes:
     """One of our own files: what its metadata tell, its tensors or its data changed, and its digest made right."""
-    head, rest = _taken_apart(content)
+    head, rest = taken_apart(content)
     own = head["__metadata__"]
-    texts = [key for key, value in own.items() if isinstance(value, str) and value.startswith("{")]
-    if texts and rng.random() < 0.6:
+    texts = told_in(own)
+    if "headers" in head and rng.random() < 0.2:
+        rest = _packed_header(rng, head, rest)
+    elif texts and rng.random() < 0.6:
         key = rng.choice(texts)
         own[key] = json.dumps(data(rng, json.loads(own[key])))
     elif rng.random() < 0.4 and rest:
@@ -173,32 +172,41 @@ def signed(rng: random.Random, content: bytes) -> bytes:
     else:
         head = data(rng, head)
     if texts and isinstance(head.get("__metadata__"), dict) and "sha256" in head["__metadata__"]:
-        head["__metadata__"]["sha256"] = _digest(head, str(head["__metadata__"].get(texts[0])), rest)
+        head["__metadata__"]["sha256"] = digest(head, str(head["__metadata__"].get(texts[0])), rest)
     return _together(rng, head, rest)
 
 
-def _digest(head: dict[str, Any], told: str, rest: bytes) -> str:
-    """As fingerprints (a length before each part) or sums (all data in one) are signed."""
-    digest = hashlib.sha256(told.encode())
-    parts = ("blocks", "sizes", "headers", "weights")
-    if all(name in head for name in parts):
-        for name in parts:
-            start, stop = head[name]["data_offsets"]
-            digest.update((stop - start).to_bytes(8, "little") + rest[start:stop])
-    else:
-        digest.update(rest)
-    return digest.hexdigest()
+def _packed_header(rng: random.Random, head: dict[str, Any], rest: bytes) -> bytes:
+    """The data of a fingerprint whose checkpoint has another header, with all sizes made right."""
+    start, stop = head["headers"]["data_offsets"]
+    text = as_json(rng, zlib.decompress(rest[start:stop]))
+    packed = zlib.compress(text)
+    own = json.loads(head["__metadata__"]["manifest"])
+    own["header_bytes"] = [len(text)]
+    head["__metadata__"]["manifest"] = json.dumps(own)
+    more = len(packed) - (stop - start)
+    for name, entry in head.items():
+        if name != "__metadata__" and entry["data_offsets"][0] >= stop:
+            entry["data_offsets"] = [each + more for each in entry["data_offsets"]]
+    head["headers"] |= {"shape": [len(packed)], "data_offsets": [start, start + len(packed)]}
+    return rest[:start] + packed + rest[stop:]
 
 
-def gguf(rng: random.Random, content: bytes) -> bytes:
-    """A number of the header as another: counts, lengths, types, sides, offsets; or a name."""
+@lru_cache(maxsize=512)
+def _gguf_places(content: bytes) -> tuple[list[int], list[int]]:
+    """Where lengths, counts and offsets seem to stand in the first kilobytes, and where names do."""
     end = min(len(content), 1 << 13)
     lengths = [
         at for at in range(8, end - 8) if 0 <= int.from_bytes(content[at : at + 8], "little") < 1 << 16
         and content[at] and not content[at + 3]
     ]  # fmt: skip
+    return lengths, [found.start() for found in re.finditer(rb"[a-z]{3,}[.a-z_0-9]*", content[:end])]
+
+
+def gguf(rng: random.Random, content: bytes) -> bytes:
+    """A number of the header as another: counts, lengths, types, sides, offsets; or a name."""
+    lengths, names = _gguf_places(content)
     if rng.random() < 0.25:
-        names = [found.start() for found in re.finditer(rb"[a-z]{3,}[.a-z_0-9]*", content[:end])]
         at = rng.choice(names)
         return content[:at] + rng.choice((b"\xff", b"\x00", b"9", b".", b"q")) + content[at + 1 :]
     at = rng.choice(lengths)
@@ -210,7 +218,7 @@ def gguf(rng: random.Random, content: bytes) -> bytes:
 
 def archive(rng: random.Random, content: bytes) -> bytes:
     """An archive of torch.save with its pickle, a record, a name or its packing changed; or its directory."""
-    if rng.random() < 0.2:
+    if rng.random() < 0.1:
         at = rng.randrange(max(0, len(content) - 600), len(content))
         return content[:at] + rng.randbytes(rng.choice((1, 2, 4))) + content[at + 1 :]
     with zipfile.ZipFile(io.BytesIO(content)) as held:
@@ -281,6 +289,43 @@ def lines(rng: random.Random, content: bytes) -> bytes:
     return b"\n".join(parts)
 
 
+def as_yaml(rng: random.Random, content: bytes) -> bytes:
+    """Documents of YAML, a place in them changed; often written as JSON, which is YAML too. Or a line changed."""
+    if rng.random() < 0.35:
+        return lines(rng, content)
+    every = data(rng, list(yaml.load_all(content, yaml.CSafeLoader)))
+    short = rng.random() < 0.5
+    written = [json.dumps(each) if short else yaml.dump(each, Dumper=yaml.CSafeDumper) for each in every]
+    return "\n---\n".join(written).encode("utf-8", "surrogatepass")
+
+
+def toml(rng: random.Random, content: bytes) -> bytes:
+    """Settings with a place changed, their tables written in a line; or a line changed."""
+    if rng.random() < 0.35:
+        return lines(rng, content)
+    told = data(rng, tomllib.loads(content.decode()))
+    return "".join(f"{json.dumps(key)} = {_in_a_line(value)}\n" for key, value in told.items()).encode()
+
+
+def _in_a_line(value: Any) -> str:
+    """As TOML writes a value; it knows no null."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_in_a_line(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_in_a_line, value)) + "]"
+    return str(value) if isinstance(value, float) else json.dumps("" if value is None else value)
+
+
+def card(rng: random.Random, content: bytes) -> bytes:
+    """A card with its front matter, or a line below it, changed."""
+    start, front, body = content.split(b"---\n", 2)
+    if rng.random() < 0.5:
+        front = as_yaml(rng, front).rstrip() + b"\n"
+    else:
+        body = lines(rng, body)
+    return b"---\n".join((start, front, body))
+
+
 def answer(rng: random.Random, content: bytes) -> bytes:
     """An answer with another status, a header more, or one changed."""
     head, _, body = content.partition(b"\n\n")
@@ -299,5 +344,5 @@ def answer(rng: random.Random, content: bytes) -> bytes:
 
 CHANGES: dict[str, Callable[[random.Random, bytes], bytes]] = {
     "safetensors": safetensors, "signed": signed, "gguf": gguf, "zip": archive, "json": as_json, "jsonl": json_lines,
-    "yaml": lines, "toml": lines, "card": lines, "answer": answer,
+    "yaml": as_yaml, "toml": toml, "card": card, "answer": answer,
 }  # fmt: skip

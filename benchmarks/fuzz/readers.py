@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks.fuzz import documents, seeds
+from modelprov.errors import ModelprovError
 
 if TYPE_CHECKING:
     from modelprov.checkpoints.types import Checkpoint
@@ -29,6 +30,14 @@ class Reader:
     read: Callable[[Path], object]
     seeds: Callable[[], Sequence[bytes]]
     prepare: Callable[[Path], None] = lambda _: None
+
+    def ready(self, folder: Path) -> None:
+        """Prepare a folder, and read each seed: what is imported and started once is so before any is watched."""
+        self.prepare(folder)
+        for content in self.seeds():
+            self.put(folder, content)
+            with suppress(ModelprovError):
+                self.read(folder)
 
     def put(self, folder: Path, content: bytes) -> None:
         """Write an input to where it is read."""
