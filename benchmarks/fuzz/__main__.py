@@ -72,7 +72,8 @@ def guided(name: str, seconds: int, inputs: int, seed: int) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["modelprov"]):
-        from benchmarks.fuzz.keeping import OUT, corpus, keep, place
+        from benchmarks.fuzz.forms import is_of
+        from benchmarks.fuzz.keeping import OUT, corpus, grown, keep, place
         from benchmarks.fuzz.mutating import mutated
         from benchmarks.fuzz.readers import READERS
 
@@ -80,6 +81,7 @@ def guided(name: str, seconds: int, inputs: int, seed: int) -> None:
         with trials(name, seed, True):  # imports what the reader takes, so that its branches are counted
             pass
     form = READERS[name].form
+    sound = [content for content in (*first, *grown(name)) if is_of(form, content)]
     keep(name, first)
     with trials(name, seed, True) as (counting, attempt):
 
@@ -90,6 +92,8 @@ def guided(name: str, seconds: int, inputs: int, seed: int) -> None:
                 os._exit(0)
 
         def mutator(content: bytes, most: int, number: int) -> bytes:
+            if not is_of(form, content) and number % 8:  # branches of first checks are new too, and soon most of all
+                content = sound[number % len(sound)]
             made = mutated(form, content, number)
             return made if len(made) <= most else atheris.Mutate(content, most)
 
