@@ -47,8 +47,7 @@ def minimise(name: str) -> tuple[int, int]:
     """Leave out every grown input whose steps from line to line shorter ones take too; how many there were and are."""
     every = sorted({*corpus(name), *grown(name)}, key=len)
     with tempfile.TemporaryDirectory() as folder:
-        READERS[name].prepare(Path(folder))
-        trial(READERS[name], Path(folder), every[0])  # which imports what is traced below
+        READERS[name].ready(Path(folder))
         seen: set[Line] = set()
         fewest = []
         for content in every:

@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from io import BytesIO
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchmarks.fuzz import documents, seeds
+from benchmarks.fuzz import answers, documents, seeds
+from modelprov.errors import ModelprovError
 
 if TYPE_CHECKING:
     from modelprov.checkpoints.types import Checkpoint
@@ -29,6 +28,14 @@ class Reader:
     read: Callable[[Path], object]
     seeds: Callable[[], Sequence[bytes]]
     prepare: Callable[[Path], None] = lambda _: None
+
+    def ready(self, folder: Path) -> None:
+        """Prepare a folder, and read each seed: what is imported and started once is so before any is watched."""
+        self.prepare(folder)
+        for content in self.seeds():
+            self.put(folder, content)
+            with suppress(ModelprovError):
+                self.read(folder)
 
     def put(self, folder: Path, content: bytes) -> None:
         """Write an input to where it is read."""
@@ -230,43 +237,6 @@ def _baseline(folder: Path) -> None:
     as_text(load_baseline(folder / "baseline.json"))
 
 
-def _served(folder: Path) -> None:
-    """An answer of a server of weights: a line with its status, headers, an empty line, the body."""
-    import urllib3
-
-    from modelprov.checkpoints.remote import asking, http
-
-    head, _, body = (folder / "answer").read_bytes().partition(b"\n\n")
-    status, *lines = head.decode("latin-1").split("\n")
-    headers = urllib3.HTTPHeaderDict()
-    for line in lines[:100]:
-        name, _, value = line.partition(":")
-        headers.add(name or "x", value.strip())
-    code = int(status) if status.isascii() and status.isdigit() and len(status) == 3 else 200
-
-    def request(*_: Any, **__: Any) -> urllib3.HTTPResponse:
-        return urllib3.HTTPResponse(BytesIO(body), headers, code, preload_content=False)
-
-    kept = http._pool, asking.pause
-    http._pool, asking.pause = (lambda: SimpleNamespace(request=request)), (lambda _: None)  # type: ignore[assignment]
-    try:
-        with suppress(http.RefusedRequestError, http.BrokenAnswerError):  # for the store, which knows what they mean
-            asking.fetch(asking.File("https://a.b/c", 64, lambda _: http.Address("https://a.b/c")), 8, 24)
-    finally:
-        http._pool, asking.pause = kept
-
-
-def _endpoint(folder: Path) -> None:
-    """The body of an endpoint's answer, read as each that it may be."""
-    from modelprov.behavior.probing import endpoint_replies as replies
-    from modelprov.errors import EndpointError
-
-    body = (folder / "answer").read_bytes()
-    for read in (replies.reply_from_body, replies.reply_from_stream, replies.models_from_body, replies.server_words):
-        with suppress(EndpointError):
-            read(body)
-
-
 READERS: dict[str, Reader] = {
     "safetensors": Reader("model.safetensors", "safetensors", _model, seeds.safetensors, seeds.config_beside),
     "packed": Reader("model.safetensors", "safetensors", _decoded, seeds.packed, seeds.packed_beside),
@@ -299,7 +269,7 @@ READERS: dict[str, Reader] = {
     "policy": Reader("modelprov.toml", "toml", _policy, documents.settings),
     "defaults": Reader("modelprov.toml", "toml", _defaults, documents.settings),
     "baseline": Reader("baseline.json", "json", _baseline, documents.baselines),
-    "served": Reader("answer", "answer", _served, documents.served),
-    "endpoint": Reader("answer", "json", _endpoint, documents.endpoint),
+    "served": Reader("answer", "answer", answers.served, documents.served),
+    "endpoint": Reader("answer", "json", answers.endpoint, documents.endpoint),
 }
 """By the name that `--reader` takes."""

@@ -194,15 +194,18 @@ def adapter_beside(folder: Path) -> None:
 
 
 def fingerprints() -> list[bytes]:
-    """The fingerprint of the small model."""
+    """The fingerprint of the small model, without a vocabulary and with one."""
     from modelprov.jobs.fingerprint import fingerprint
 
-    with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / "rio"
-        model.mkdir()
-        model_beside(model)
-        fingerprint(model, Path(folder) / "rio.mpf", name="org/rio")
-        return [(Path(folder) / "rio.mpf").read_bytes()]
+    made = []
+    for beside in (model_beside, tokenizer_beside):
+        with tempfile.TemporaryDirectory() as folder:
+            model = Path(folder) / "rio"
+            model.mkdir()
+            beside(model)
+            fingerprint(model, Path(folder) / "rio.mpf", name="org/rio")
+            made.append((Path(folder) / "rio.mpf").read_bytes())
+    return made
 
 
 def sums() -> list[bytes]:

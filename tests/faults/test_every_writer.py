@@ -144,10 +144,12 @@ def expected(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", TRIED)
 def test_a_fault_at_any_call_leaves_whole_files_or_none_and_the_next_run_goes_on(
-    name: str, fault: str, models: Path, expected: Callable[[str], object], tmp_path: Path
-) -> None:
+    name: str, fault: str, models: Path, expected: Callable[[str], object], tmp_path: Path,
+    record_property: Callable[[str, object], None],
+) -> None:  # fmt: skip
     (tmp_path / "counted").mkdir()
     calls = in_a_fork(partial(JOBS[name].run, models, tmp_path / "counted"), FAULTS[fault], at=0).calls
+    record_property("calls made, and met by the fault", f"{calls} {len(_met(calls))}")
     for at in _met(calls):
         out = tmp_path / str(at)
         out.mkdir()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from modelprov.behavior.evaluation.graders import right
 from modelprov.behavior.evaluation.question import Question
 from modelprov.errors import UsageError
+from modelprov.foreign.shown import quoted
 
 LONGEST_SHOWN = 80
 ADVICE = {
@@ -34,7 +35,7 @@ def check_answers(questions: Iterable[Question], shown: str) -> None:
             answer = question.answer
             answer = answer if len(answer) <= LONGEST_SHOWN else answer[:LONGEST_SHOWN] + "..."
             raise RejectedAnswerError(
-                f"{shown}, question {question.id!r}: its own grader ({question.grader}) does not accept the expected "
-                f"answer {answer!r} when it is repeated",
+                f"{shown}, question {quoted(question.id)}: its own grader ({question.grader}) does not accept the "
+                f"expected answer {answer!r} when it is repeated",
                 ADVICE.get(question.grader, "Write the answer as the grader reads it, or use another grader."),
             )

@@ -15,6 +15,7 @@ from modelprov.behavior.evaluation.question import LETTERS, Question
 from modelprov.behavior.records import digest
 from modelprov.errors import UnreadableFileError, UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
+from modelprov.foreign.shown import quoted
 
 GRADERS = ("exact", "numeric", "math-verify", "regex", "choice")
 KEYS = {"id", "question", "answer", "grader", "choices", "system"}
@@ -89,7 +90,7 @@ def _questions(text: str, shown: str) -> Iterator[Question]:
             continue
         found = _question(line, number, f"{shown}, line {number}")
         if found.id in seen:
-            _refuse(f"{shown}, line {number}", f"the id {found.id!r} is that of line {seen[found.id]} already")
+            _refuse(f"{shown}, line {number}", f"the id {quoted(found.id)} is that of line {seen[found.id]} already")
         seen[found.id] = number
         yield found
 
@@ -102,7 +103,7 @@ def _question(line: str, number: int, place: str) -> Question:
     if not isinstance(data, dict):
         _refuse(place, "this is no JSON object")
     if unknown := set(data) - KEYS:
-        _refuse(place, f"unknown key {sorted(unknown)[0]!r}; known are {', '.join(sorted(KEYS))}")
+        _refuse(place, f"unknown key {quoted(sorted(unknown)[0])}; known are {', '.join(sorted(KEYS))}")
     if absent := {"question", "answer", "grader"} - set(data):
         _refuse(place, f"{sorted(absent)[0]!r} is missing")
     question, grader, system = data["question"], data["grader"], data.get("system")
@@ -111,7 +112,7 @@ def _question(line: str, number: int, place: str) -> Question:
     if not (system is None or isinstance(system, str)):
         _refuse(place, "`system` must be a text")
     if grader not in GRADERS:
-        _refuse(place, f"`grader` must be one of {', '.join(GRADERS)}, not {grader!r}")
+        _refuse(place, f"`grader` must be one of {', '.join(GRADERS)}, not {quoted(grader)}")
     answer, choices = _answer(data["answer"], grader, data.get("choices"), place)
     return Question(_identifier(data.get("id"), number, place), question, answer, grader, choices, system)
 
@@ -136,7 +137,7 @@ def _answer(given: Any, grader: str, options: Any, place: str) -> tuple[str, tup
     if grader == "choice":
         return _choice(answer, options, place)
     if grader == "numeric" and number_in(answer) is None:
-        _refuse(place, f"the answer {answer!r} is no number")
+        _refuse(place, f"the answer {quoted(answer)} is no number")
     if grader == "regex":
         try:
             re.compile(answer)
@@ -155,7 +156,7 @@ def _choice(answer: str, options: Any, place: str) -> tuple[str, tuple[str, ...]
         return letters[options.index(answer)], tuple(options)
     if answer.upper() in letters and len(answer) == 1:
         return answer.upper(), tuple(options)
-    return _refuse(place, f"the answer {answer!r} is neither one of the choices nor one of their letters")
+    return _refuse(place, f"the answer {quoted(answer)} is neither one of the choices nor one of their letters")
 
 
 def _refuse(place: str, why: str) -> NoReturn:
