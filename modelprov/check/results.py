@@ -11,7 +11,7 @@ from pydantic import Field
 from modelprov.records import Frozen
 from modelprov.savable import PAGES, Page
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 WEB = r"^https?://[^\s<>\"'`]+$"
 """What an address has to be that a report links."""
 
@@ -59,7 +59,8 @@ class Finding(Frozen):
     """What was measured contradicts what was claimed, by one rule.
 
     `fingerprint` stays the same from run to run (rule and what it is about, no line numbers), so that a baseline can
-    name it. `claimed` and `measured` are a few words each; `advice` says what to do.
+    name it. `claimed` and `measured` are a few words each; `advice` says what to do, `command` what shows
+    it, to be typed as it is.
     """
 
     rule: str
@@ -69,6 +70,7 @@ class Finding(Frozen):
     claimed: str = ""
     measured: str = ""
     advice: str = ""
+    command: str = ""
     location: Location | None = None
     fingerprint: str
     accepted: Acceptance | None = None

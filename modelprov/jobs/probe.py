@@ -247,7 +247,7 @@ def _ask(
         announce(progress, [OPENING.format(each) for each in (*openers, *([] if published is None else [published]))])
         continuations, logprobs = beside
         continuing = Continuing(continuations, plan.seed, answers, progress, plan.batch_size) if continuations else None
-        imaging = Imaging(logprobs, plan.seed, progress, plan.batch_size) if logprobs else None
+        imaging = Imaging(logprobs, plan.seed, answers, progress, plan.batch_size) if logprobs else None
         completing = Completing(plan.seed, progress, plan.batch_size) if published is not None else None
         hearers = [each.hear for each in (continuing, completing, imaging) if each is not None]
         try:

@@ -80,7 +80,7 @@ def test_every_comparison_in_brief_says_its_limits_and_whether_a_control_ran_and
     for item in report.verdict.controls:
         assert item.kind != "checkpoint" or item.label.split()[0] in said
     if len(report.verdict.rests_on) > brief.MOST_MEASURES:
-        assert re.search(r"\d+ more measures?, each with its uncertainty", said)
+        assert re.search(r"\d+ more measures? among the tables \(--tables\)", said)
 
 
 def test_the_measures_that_lead_are_measures_that_a_verdict_writes() -> None:

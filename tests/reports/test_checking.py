@@ -35,7 +35,9 @@ def terminal(report: CheckReport, width: int = 80, **options: object) -> str:
 def spiked() -> CheckReport:
     """Every text of a card or folder holds what terminals, Markdown and HTML act on."""
     place = Location(file=CARD, line=1)
-    one = checks.finding("MP101", place, message=CARD).model_copy(update={"advice": CARD, "claimed": CARD})
+    one = checks.finding("MP101", place, message=CARD).model_copy(
+        update={"advice": CARD, "claimed": CARD, "command": CARD}
+    )
     lineage = checks.passed().lineage
     assert isinstance(lineage, Lineage)
     return checks.passed(
@@ -123,7 +125,7 @@ def test_markdown_of_a_card_stays_text() -> None:
     html = "".join(one.content for one in tokens if one.type == "html_block")
     assert set(re.findall(r"<(\w+)", html)) <= {"details", "summary", "sub"}
     headings = [after.content for one, after in pairwise(tokens) if one.type == "heading_open"]
-    assert headings[1:] == ["Findings", "Accepted findings", "Claims", "Not judged", "Weights"]
+    assert headings[1:] == ["Findings", "To see it yourself", "Accepted findings", "Claims", "Not judged", "Weights"]
 
 
 def test_every_table_of_markdown_has_as_many_cells_in_each_row_as_its_header() -> None:
@@ -192,3 +194,11 @@ def test_a_command_to_type_is_a_block_of_its_own() -> None:
     lineage = checks.found().lineage
     assert lineage is not None
     assert f"<code>{lineage.command}</code>" in rendered("html", checks.found())
+
+
+def test_what_shows_several_findings_is_a_command_of_its_own_said_once() -> None:
+    told = "modelprov compare rio nex"
+    found = tuple(checks.finding(rule, None).model_copy(update={"command": told}) for rule in ("MP101", "MP103"))
+    report = checks.passed(outcome="findings", findings=found)
+    assert terminal(report).splitlines().count(f"      {told}") == 1
+    assert rendered("html", report).count(f"<code>{told}</code>") == 1

@@ -143,3 +143,8 @@ def luminance(colour: str) -> float:
 def test_contrast_is_computed_as_published() -> None:
     assert contrast("#000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)
+
+
+def test_a_page_says_when_it_was_made_as_people_write_it_and_in_utc() -> None:
+    [made] = html.document_fromstring(page("compare merge")).findall(".//header//time")
+    assert (text(made), made.get("datetime")) == ("22 November 2026, 12:00 UTC", "2026-11-22T12:00:00Z")

@@ -17,6 +17,7 @@ from modelprov.behavior.continuations.prompts import prompts
 from modelprov.behavior.continuations.served_logprobs import Got, ServedLogprobs, vocabulary_of
 from modelprov.behavior.continued import Continuer, Way
 from modelprov.behavior.imaged import Fitted, Imaged
+from modelprov.behavior.probing.answer_log import AnswerLog
 from modelprov.behavior.probing.speakers import EndpointSpeaker
 from modelprov.behavior.probing.subjects import Subject
 from modelprov.behavior.records import digest
@@ -49,6 +50,7 @@ class Imaging:
 
     count: int
     seed: int
+    log: AnswerLog
     progress: Progress
     at_once: int = 16
     _served: ServedLogprobs | None = None
@@ -63,7 +65,7 @@ class Imaging:
         if isinstance(subject.speaker, EndpointSpeaker):
             endpoint, texts = subject.speaker.endpoint, prompts(self.count, self.seed)
             self._way = way_of(endpoint, texts[0])
-            self._served = ServedLogprobs(endpoint, texts, self._way, self.at_once)
+            self._served = ServedLogprobs(endpoint, texts, self._way, self.at_once, self.log)
         elif subject.weights is not None and subject.about.role != "suspect":
             self.hold_against(subject.weights, subject.about.role)
 

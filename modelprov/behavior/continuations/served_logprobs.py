@@ -6,6 +6,7 @@ them among those, and equal biases leave their differences as they are (Carlini 
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from modelprov.behavior.continued import Way
+from modelprov.behavior.probing.answer_log import AnswerLog, Spoken
 from modelprov.behavior.probing.endpoint_logprobs import BY_NUMBER
-from modelprov.errors import EndpointError
+from modelprov.behavior.records import digest
+from modelprov.called import called
+from modelprov.errors import EndpointError, UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
 
 if TYPE_CHECKING:
     from modelprov.behavior.probing.endpoints import Endpoint
@@ -24,6 +29,9 @@ AT_A_TIME = (1000, 100, 20, 5)
 BIAS = 100.0
 """What lifts a token above all others; the most that OpenAI's servers take."""
 REFUSED = frozenset({400, 422})
+
+WRITTEN = 64
+"""Replies between two writes of the log."""
 
 How = Literal["most likely tokens", "a logit bias", "none"]
 ByNumber = dict[int, float]
@@ -73,12 +81,16 @@ class Got:
 
 @dataclass
 class ServedLogprobs:
-    """What a server gives after each of `texts`; asked once for each vocabulary and number of tokens."""
+    """What a server gives after each of `texts`; asked once for each vocabulary and number of tokens.
+
+    Replies are kept in the log, and not asked for again.
+    """
 
     endpoint: Endpoint
     texts: Sequence[str]
     way: Way
     at_once: int
+    log: AnswerLog
     _top: list[Mapping[str, float]] = field(default_factory=list)
     _asked: int = 0
     _at_a_time: int = 0
@@ -107,7 +119,7 @@ class ServedLogprobs:
             sizes = [wanted, *(size for size in AT_A_TIME if size < wanted)]
             for self._at_a_time in sizes:
                 try:
-                    self._once(self.texts[0], {})
+                    self._all([(self.texts[0], {})])
                 except EndpointError as error:
                     if error.status not in REFUSED or self._at_a_time == sizes[-1]:
                         raise
@@ -139,16 +151,42 @@ class ServedLogprobs:
     def _shown(self, vocabulary: Vocabulary, tokens: Sequence[int]) -> bool:
         """Whether lifted tokens are those that the server gives: some leave the bias out of what they show."""
         try:
-            shown = vocabulary.numbered(self._once(self.texts[0], _lifted(tokens)))
+            [reply] = self._all([(self.texts[0], _lifted(tokens))])
         except EndpointError as error:
             if error.status not in REFUSED:
                 raise
             return False
+        shown = vocabulary.numbered(reply)
         return len(shown.keys() & set(tokens)) > len(tokens) / 2
 
     def _all(self, asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Mapping[str, float]]:
+        keys = [self._key(*each) for each in asked]
+        missing = [place for place, key in enumerate(keys) if self.log.get(key) is None]
         with ThreadPoolExecutor(max(1, self.at_once)) as pool:
-            return list(pool.map(lambda each: self._once(*each), asked))
+            for start in range(0, len(missing), WRITTEN):
+                part = missing[start : start + WRITTEN]
+                replies = list(pool.map(lambda place: self._once(*asked[place]), part))
+                self.log.put_all(
+                    (keys[place], Spoken(None, json.dumps(reply), True), {"log_probabilities_after": asked[place][0]})
+                    for place, reply in zip(part, replies, strict=True)
+                )
+        return [self._kept(key) for key in keys]
+
+    def _key(self, text: str, fields: Mapping[str, Any]) -> str:
+        """Digest of everything that shapes a reply."""
+        server = [self.endpoint.url, self.endpoint.model, dict(self.endpoint.extra)]
+        return digest(["log-probabilities", server, self.way, self._at_a_time, text, dict(fields)])
+
+    def _kept(self, key: str) -> Mapping[str, float]:
+        spoken = self.log.get(key)
+        try:
+            given = parse_json((spoken.final if spoken is not None else None) or "", finite=True)
+            return {str(name): float(value) for name, value in given.items()}
+        except (JsonError, AttributeError, TypeError, ValueError) as error:
+            raise UsageError(
+                "log-probabilities in the log are not as they were written",
+                f"Give {called('log')} a new file, or one of probe's own.",
+            ) from error
 
     def _once(self, text: str, fields: Mapping[str, Any]) -> Mapping[str, float]:
         """At temperature 1 and without a nucleus: some servers apply both before they look."""

@@ -7,6 +7,8 @@ models that were all compared, on all weights; where less is there, it is a warn
 
 from __future__ import annotations
 
+import shlex
+
 from modelprov.check.interface import Candidate, Claims, Measured, Outcome, Rule
 from modelprov.check.results import Lineage, Location, Severity
 from modelprov.check.rules.evidence import (
@@ -114,7 +116,8 @@ def _undeclared(claims: Claims, lineage: Lineage, parent: Candidate) -> Outcome:
         message,
         claimed=declared_text(claims),
         measured=lineage.summary,
-        advice=f"Add {parent.name} to base_model, or show that it is wrong: {lineage.command}",
+        advice=f"Add {parent.name} to base_model, or show that the comparison is wrong.",
+        command=lineage.command,
         location=base_location(claims),
         severity=Severity.WARNING if _direction(lineage, parent.name) else None,
     )
@@ -157,8 +160,8 @@ def declared_not_in_weights(claims: Claims, measured: Measured) -> list[Outcome]
                     f"independently trained models do (read from {candidate.location}).",
                     claimed=f"base_model: {candidate.name}",
                     measured=lineage.summary,
-                    advice="Correct base_model, or check that both are the right files: "
-                    f"modelprov compare {measured.folder} {candidate.location}",
+                    advice="Correct base_model, or check that both are the right files.",
+                    command=shlex.join(["modelprov", "compare", str(measured.folder), candidate.location]),
                     location=declared.get(candidate.name),
                     # a teacher leaves no trace in weights
                     severity=Severity.WARNING if teacher else None,
@@ -203,7 +206,8 @@ def relation_contradicted(claims: Claims, measured: Measured) -> list[Outcome]:
             f"The card says {said}; the weights show {lineage.verdict}.",
             claimed=f"base_model_relation: {said}",
             measured=lineage.summary,
-            advice=f"Correct base_model_relation, or check that this is the right file: {lineage.command}",
+            advice="Correct base_model_relation, or check that this is the right file.",
+            command=lineage.command,
             location=claims.relation.location,
         )
     ]
@@ -243,7 +247,8 @@ def training_claimed(claims: Claims, measured: Measured) -> list[Outcome]:
             + tail,
             claimed=quoted(said) or "base_model_relation: finetune",
             measured=lineage.summary,
-            advice=f"Check that the right checkpoint is about to be published, or correct the card: {lineage.command}",
+            advice="Check that the right checkpoint is about to be published, or correct the card.",
+            command=lineage.command,
             location=where,
             severity=Severity.WARNING if before or part else None,
         )
@@ -276,7 +281,8 @@ def from_scratch(claims: Claims, measured: Measured) -> list[Outcome]:
             f"with {parents}. {tail}",
             claimed=quoted(said),
             measured=lineage.summary,
-            advice=f"Correct the card, or look at: {lineage.command}",
+            advice="Correct the card, or look at the comparison.",
+            command=lineage.command,
             location=said[0].location,
             severity=None if certain else Severity.WARNING,
         )

@@ -10,7 +10,7 @@ from modelprov.check.results import Finding, Location, NotJudged, Severity
 
 def finding(
     rule: Rule, about: str, message: str, *, claimed: str = "", measured: str = "", advice: str = "",
-    location: Location | None = None, severity: Severity | None = None,
+    command: str = "", location: Location | None = None, severity: Severity | None = None,
 ) -> Finding:  # fmt: skip
     """A finding of `rule`; `about` names its subject (a parent, a file): what tells fingerprints apart."""
     return Finding(
@@ -21,6 +21,7 @@ def finding(
         claimed=claimed,
         measured=measured,
         advice=advice,
+        command=command,
         location=location,
         fingerprint=hashlib.sha256(f"{rule.id}|{about}".encode()).hexdigest()[:16],
     )

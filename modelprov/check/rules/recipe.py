@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from modelprov.check.interface import Claims, Measured, Outcome, Rule
 from modelprov.check.results import Location, Severity
 from modelprov.check.rules.lineage import TRAINING
@@ -36,8 +38,10 @@ def recipe_not_reproduced(claims: Claims, measured: Measured) -> list[Outcome]:
                     + (f" This proves nothing by itself: {doubt}." if doubt else ""),
                     claimed=recipe.path,
                     measured=f"{share} of the weights have the bits that it makes",
-                    advice=f"Publish the file that was really used, or see what differs: modelprov verify . --recipe "
-                    f"{recipe.path}",
+                    advice="Publish the file that was really used, or see what differs.",
+                    command=shlex.join(
+                        ["modelprov", "verify", str(folder := measured.folder), "--recipe", str(folder / recipe.path)]
+                    ),
                     location=recipe.location or Location(file=recipe.path),
                     severity=Severity.WARNING if doubt else None,
                 )

@@ -42,7 +42,7 @@ def placed(of: Evidence, decisive: Int64, facts: Facts) -> Facts:
     correlated = tuple(mean_correlation(table, decisive, 0, parent) for parent in range(1, n))
     return replace(
         facts,
-        finite=elements / (elements + nonfinite) if elements + nonfinite else 0.0,
+        finite=elements / (elements + nonfinite) if elements + nonfinite else 1.0,
         compared=of.compared[0],
         compared_decisive=of.compared[1],
         identical=tuple(same),

@@ -261,10 +261,13 @@ def _by_rules(facts: Facts) -> Decision:
     if facts.finite < HALF:
         return inconclusive(
             "no-evidence",
-            "more than half of the matrix elements are not finite in one file or another: compare again without it",
+            "more than half of the matrix elements are not finite in one of the files: compare again without that file",
         )
     if facts.elements < MINIMUM_ELEMENTS:
-        return inconclusive("no-evidence", "too few comparable matrix elements; norms and biases decide nothing")
+        return inconclusive(
+            "no-evidence",
+            "hardly any matrix has a counterpart of the same name and shape; norms and biases decide nothing",
+        )
     if facts.identical:
         return _identical(facts)
     known = [value for value in facts.correlations if value is not None]

@@ -104,7 +104,10 @@ def _words(finding: Finding) -> str:
     if finding.accepted is not None:
         until = f", until {finding.accepted.expires}" if finding.accepted.expires else ""
         lines[0] = f"accepted{until} ({finding.accepted.reason}): {finding.message}"
-    told = {"claimed": finding.claimed, "measured": finding.measured, "do": finding.advice, "at": _at(finding.location)}
+    told = {
+        "claimed": finding.claimed, "measured": finding.measured, "do": finding.advice, "see": finding.command,
+        "at": _at(finding.location),
+    }  # fmt: skip
     lines += [f"  {key}: {value}" for key, value in told.items() if value]
     return "\n".join([*lines, f"  fingerprint: {finding.fingerprint}"])
 

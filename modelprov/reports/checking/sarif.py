@@ -105,7 +105,12 @@ def _rule(name: str, rule: Rule | None, other: str | None, pages: str | None) ->
 
 
 def _result(finding: Finding, order: Mapping[str, int], report: CheckReport) -> dict[str, Any]:
-    told = {"Claimed: ": finding.claimed, "Measured: ": finding.measured, "": finding.advice}
+    told = {
+        "Claimed: ": finding.claimed,
+        "Measured: ": finding.measured,
+        "": finding.advice,
+        "To see it: ": finding.command,
+    }
     lines = [finding.message, *(f"{key}{value}" for key, value in told.items() if value)]
     return {
         "ruleId": finding.rule,

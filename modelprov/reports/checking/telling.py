@@ -46,6 +46,7 @@ def brief(report: CheckReport) -> tuple[Block, ...]:
     """Each finding with what to do, then how many claims came to what, and which rules nothing could be said of."""
     return (
         *(block for finding in w.counted(report) for block in _finding(finding)),
+        *commands(report),
         Heading("Accepted by the baseline"),
         Grid(w.accepted_table(report)),
         Heading("Beside the findings"),
@@ -66,6 +67,7 @@ def findings(report: CheckReport) -> tuple[Block, ...]:
                 Text(NONE if not found else ""),
             ],
         ),
+        *commands(report),
         Heading("Accepted findings", 3, short="Accepted by the baseline"),
         Grid(w.accepted_table(report), looks="stacked", links=w.links(report)),
     )
@@ -74,6 +76,14 @@ def findings(report: CheckReport) -> tuple[Block, ...]:
 def _finding(finding: Finding) -> list[Block]:
     head = f"{finding.severity} {finding.rule} {finding.name}  {w.place(finding.location)}".rstrip()
     return [Heading(head, 3, tone=TONES[finding.severity]), Text(finding.message), Text(finding.advice, quiet=True)]
+
+
+def commands(report: CheckReport) -> tuple[Block, ...]:
+    """What shows the findings, to be typed as it is; what shows several stands there once."""
+    wanted = list(dict.fromkeys(finding.command for finding in w.counted(report) if finding.command))
+    return (
+        (Heading("To see it yourself", 3), *(Code(n.clean(each), "sh", wrap=True) for each in wanted)) if wanted else ()
+    )
 
 
 def claims(report: CheckReport) -> tuple[Block, ...]:

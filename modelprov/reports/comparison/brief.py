@@ -47,7 +47,7 @@ def _measures(report: Report) -> Iterator[str]:
     leading = [item for start in order for item in items if item.measure.startswith(start)] or list(items)
     yield from map(_measure, leading[:MOST_MEASURES])
     if more := len(items) - len(leading[:MOST_MEASURES]):
-        yield f"{n.plural(more, 'more measure')}, each with its uncertainty, among the tables"
+        yield f"{n.plural(more, 'more measure')} among the tables (--tables)"
 
 
 def _left_out(report: Report) -> Iterator[str]:
@@ -58,7 +58,7 @@ def _left_out(report: Report) -> Iterator[str]:
         yield f"{n.plural(found.nonfinite, 'weight')} NaN or infinite"
     yield from map(sections.not_compared, unaligned[:MOST_REASONS])
     if more := len(unaligned[MOST_REASONS:]):
-        yield f"{n.plural(more, 'more reason')}, among the tables"
+        yield f"{n.plural(more, 'more reason')} among the tables (--tables)"
     if found.guessed:
         yield f"{n.plural(found.guessed, 'tensor')} matched by shape alone"
 
@@ -73,7 +73,7 @@ def _histories(report: Report) -> Iterator[str]:
     items = report.verdict.histories
     yield from (item.history for item in items[:MOST_HISTORIES])
     if more := len(items[MOST_HISTORIES:]):
-        yield f"{n.count(more)} more; what would settle each stands among the tables"
+        yield f"{n.count(more)} more, and what would settle each, among the tables (--tables)"
 
 
 def _beside(report: Report) -> str:

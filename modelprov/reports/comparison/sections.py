@@ -182,7 +182,7 @@ def mixing_absent(report: Report) -> str:
     """Why there is no mixing coefficient, or nothing if there is one."""
     if n.finite(report.mixing.alpha) is not None or mixing_has_coefficients(report):
         return ""
-    return n.clean(report.mixing.reason or "") or (words.NO_PARENTS if len(parents(report)) < 2 else words.NOT_MEASURED)
+    return _sentence(report.mixing.reason) or (words.NO_PARENTS if len(parents(report)) < 2 else words.NOT_MEASURED)
 
 
 def mixing_has_coefficients(report: Report) -> bool:
@@ -214,7 +214,7 @@ def recipe_facts(report: Report) -> tuple[Fact, ...]:
 def recipe_absent(report: Report) -> str:
     """Why there is no recipe, or nothing if there is one."""
     found = report.reproduction
-    return "" if found.recipe or report.method else n.clean(found.reason or "") or words.NO_RECIPE
+    return "" if found.recipe or report.method else _sentence(found.reason) or words.NO_RECIPE
 
 
 def recipe_yaml(report: Report) -> str:
@@ -271,7 +271,7 @@ def _plus(value: str, error: str) -> str:
 
 def after_absent(report: Report) -> str:
     """Why nothing is said of changes after mixing, or nothing if something is."""
-    return "" if after_facts(report) else n.clean(report.after_merge.reason or "") or words.NO_AFTER
+    return "" if after_facts(report) else _sentence(report.after_merge.reason) or words.NO_AFTER
 
 
 def coverage_facts(report: Report) -> tuple[Fact, ...]:
@@ -301,3 +301,10 @@ def environment_facts(report: Report) -> tuple[Fact, ...]:
         ("Took", f"{n.duration(item.seconds)}, {n.size(item.bytes_read)} read"),
         ("Report schema", report.schema_version),
     )
+
+
+def _sentence(reason: str | None) -> str:
+    """A reason as it stands alone."""
+    text = n.clean(reason or "")
+    first = text[:1] if text.startswith("α") else text[:1].upper()
+    return first + text[1:].removesuffix(".") + "." if text else ""

@@ -52,7 +52,11 @@ def tell(report: EvaluationReport) -> Document:
 def brief(report: EvaluationReport) -> tuple[Block, ...]:
     """What a terminal shows unless the tables are asked for: scores, differences beyond noise, cautions, limits."""
     real = [test for test in report.tests if not test.noise]
-    more = [f"{n.count(len(real) - MOST_DIFFERENCES)} more, among the tables"] if len(real) > MOST_DIFFERENCES else []
+    more = (
+        [f"{n.count(len(real) - MOST_DIFFERENCES)} more among the tables (--tables)"]
+        if len(real) > MOST_DIFFERENCES
+        else []
+    )
     return (
         *scores(report, words.columns(report)),
         Heading("Beyond noise"),

@@ -76,4 +76,4 @@ def _missing(report: ProbeReport) -> Iterator[str]:
 def _cut(texts: list[str], most: int, what: str) -> Iterator[str]:
     yield from texts[:most]
     if more := len(texts[most:]):
-        yield f"{n.plural(more, what)}, among the tables"
+        yield f"{n.plural(more, what)} among the tables (--tables)"

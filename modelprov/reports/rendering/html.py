@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -15,6 +16,10 @@ from modelprov.reports.document import PAGE, Block, Document, Heading, anchor
 from modelprov.reports.rendering import branches
 from modelprov.reports.shown_in import seen_in
 
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
 
 
@@ -46,6 +51,7 @@ def _environment() -> Environment:
     made.filters |= {
         "kind": lambda block: type(block).__name__,
         "code": _code,
+        "moment": _moment,
         "prose": _prose,
         "shape": _shape,
         "drawn": _drawn,
@@ -64,6 +70,16 @@ def _shown(value: Any) -> Any:
 def _prose(text: str) -> Markup:
     """Sentences with every `--option` on one line, as browsers break after each hyphen. Not for attributes."""
     return Markup(OPTION.sub(r'<span class="option">\g<0></span>', str(escape(_shown(text)))))
+
+
+def _moment(written: str) -> str:
+    """A time as people write it, in UTC whatever their language: "28 November 2026, 15:58 UTC"."""
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError:
+        return written
+    at = at.astimezone(UTC)
+    return f"{at.day} {MONTHS[at.month - 1]} {at.year}, {at:%H:%M} UTC"
 
 
 def _code(text: str) -> Markup:

@@ -15,9 +15,12 @@ pytest.importorskip("transformers")
 import torch
 
 from modelprov.behavior.continuations.imaging import NO_NUMBERS, Imaging
+from modelprov.behavior.continuations.served_logprobs import ServedLogprobs
 from modelprov.behavior.loading import LocalModel, load_model
+from modelprov.behavior.probing.answer_log import AnswerLog, Spoken
 from modelprov.behavior.probing.endpoints import Endpoint
 from modelprov.behavior.probing.speakers import EndpointSpeaker
+from modelprov.errors import UsageError
 from modelprov.progress import SILENT
 from tests.behavior.logprob_server import giving_logprobs
 from tests.behavior.probing.models import write_model
@@ -48,9 +51,9 @@ def models(folders: dict[str, Path]) -> dict[str, LocalModel]:
     return {name: load_model(str(folder), device="cpu") for name, folder in folders.items()}
 
 
-def held(url: str, *models: tuple[LocalModel, str]) -> Any:
-    with Endpoint(url, "tiny", retries=0) as endpoint:
-        imaging = Imaging(TEXTS, 0, SILENT, 4)
+def held(url: str, *models: tuple[LocalModel, str], log: Path | None = None) -> Any:
+    with Endpoint(url, "tiny", retries=0) as endpoint, AnswerLog(log) as answers:
+        imaging = Imaging(TEXTS, 0, answers, SILENT, 4)
         served = SimpleNamespace(about=SimpleNamespace(label="served", role="suspect"), weights=None,
                                  speaker=EndpointSpeaker(endpoint, url, 4))  # fmt: skip
         imaging.hear(served)
@@ -90,6 +93,22 @@ def test_published_weights_give_their_own_numbers_and_a_rounded_head_is_not_thei
     assert found.judged[0].finding == "could not judge", "there is no control to say whether it is near"
     assert found.fits[0].numbers == "other numbers"
     assert found.fits[0].outside > 2 * found.fits[0].rounding
+
+
+def test_what_the_server_gave_is_kept_and_not_asked_for_again(folders, models, tmp_path):
+    asked, log = [], tmp_path / "answers.jsonl"
+
+    def counted(ids: list[int]) -> Any:
+        asked.append(ids)
+        with torch.inference_mode():
+            return models["parent"].model(input_ids=torch.tensor([ids])).logits[0, -1].double()
+
+    with giving_logprobs(folders["parent"], logits_of=counted) as url:
+        first = held(url, (models["parent"], "parent"), log=log)
+        before = len(asked)
+        assert held(url, (models["parent"], "parent"), log=log) == first
+    assert before > TEXTS
+    assert len(asked) == before + 1, "whether it takes raw text, and nothing more"
 
 
 def test_temperature_of_the_server_changes_nothing(folders, models):
@@ -145,3 +164,11 @@ def test_numbers_that_are_all_alike_say_nothing(folders, models):
 
 def test_the_models_are_as_they_were(models):
     assert {each.model.dtype for each in models.values()} == {torch.float32}
+
+
+@pytest.mark.parametrize("changed", ["", "[1]", '{"a": "b"}', '{"a": NaN}'])
+def test_log_probabilities_that_were_changed_in_the_log_are_refused(changed):
+    served = ServedLogprobs(None, (), "completions", 1, AnswerLog())
+    served.log.put("key", Spoken(None, changed, True), {})
+    with pytest.raises(UsageError, match="not as they were written"):
+        served._kept("key")

@@ -49,7 +49,7 @@ def test_a_parent_in_the_weights_that_the_card_does_not_name_is_an_error_on_the_
     assert found.severity is Severity.ERROR
     assert "nex-agi/Nex-N2-Pro (0.6 of the weights)" in found.message
     assert found.location == at(3)
-    assert "modelprov compare rio nex qwen" in found.advice
+    assert found.command == "modelprov compare rio nex qwen"
 
 
 def test_a_declared_parent_is_no_finding() -> None:
