@@ -22,6 +22,7 @@ from modelprov.checkpoints.layouts.roles import EXPERT, text_config, unnumbered
 from modelprov.checkpoints.remote.source import is_far
 from modelprov.checkpoints.remote.traffic import TRAFFIC
 from modelprov.checkpoints.types import Alignment, Checkpoint
+from modelprov.forensics.estimators.binomial import tails
 from modelprov.forensics.search.profiles import INDEXED, Resemblance, closer, own_sizes, telling, varied
 from modelprov.forensics.thresholds import BEYOND_CHANCE, NEARLY_ALL, PROFILE_ROWS, PROFILES
 
@@ -171,8 +172,6 @@ def _chosen(alignment: Alignment, names: frozenset[str] | None, budget: int, lef
 
 def matched(own: LayerSizes, theirs: LayerSizes) -> Matched:
     """Hold every layer of the one against every layer of the other."""
-    from scipy.stats import binom
-
     layers, others = sorted(own.covered()), sorted(theirs.covered())
     if own.read or theirs.read:
         whole, part = (own, theirs) if own.read else (theirs, own)
@@ -189,12 +188,11 @@ def matched(own: LayerSizes, theirs: LayerSizes) -> Matched:
                 if layer in held and len(theirs.profiles.get(key, {}).get(other, ())) == len(held[layer])
             ]
             if found:
-                ranked = np.exp(np.sort(found))
-                together = np.asarray(binom.sf(np.arange(ranked.size), ranked.size, ranked))
+                together = tails(np.sort(found))
                 if (together[1:] * len(layers) * len(others) < BEYOND_CHANCE).any():
                     return Matched(True, covered)
-                chances.append(float(together.min()) * ranked.size)
+                chances.append(float(together.min()) * together.size)
         best.append(min(1.0, min(chances, default=1.0) * len(others)))
-    ranked = np.sort(best)
-    together = np.asarray(binom.sf(np.arange(ranked.size), ranked.size, ranked))
+    with np.errstate(divide="ignore"):
+        together = tails(np.log(np.sort(best)))
     return Matched(bool((together[1:] < BEYOND_CHANCE).any()), covered)
