@@ -89,7 +89,7 @@ def test_without_a_gpu_auto_never_imports_torch_either(models: Path) -> None:
     assert "torch" not in err
 
 
-OURS, MODULES = 252, 705
+OURS, MODULES = 258, 705
 """Modules of ours, and all, that a comparison may load: 190 and 651 for a merge when this was written, 238 and 683 for
 a stranger."""
 NOT_FOR_A_VERDICT = (
