@@ -40,6 +40,7 @@ def test_another_change_of_that_size_moves_them_and_both_together_half() -> None
 def test_where_nothing_changed_there_is_nothing_to_say() -> None:
     rows, _ = _drawn(4)
     assert products_moved(rows, rows) is None
+    assert products_moved(2 * rows[:15], rows[:15]) is None  # too few to tell
 
 
 def test_a_copy_that_was_rotated_a_little_is_cleared_by_nobody() -> None:
