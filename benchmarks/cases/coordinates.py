@@ -51,6 +51,14 @@ def rotate_residual(arrays: Arrays, shape: Decoder, rng: Rng) -> Arrays:
     return _turned(fold_norms(arrays, shape, rng), q * np.sign(np.diag(r)))
 
 
+def turn_a_little(arrays: Arrays, shape: Decoder, rng: Rng, size: float) -> Arrays:
+    """The same in an orthogonal basis near the old one: Cayley's of a random skew matrix of this deviation."""
+    drawn = rng.standard_normal((shape.hidden, shape.hidden))
+    skew = size * (drawn - drawn.T) / np.sqrt(8)
+    basis = np.linalg.solve(np.eye(shape.hidden) - skew, np.eye(shape.hidden) + skew)
+    return _turned(fold_norms(arrays, shape, rng), basis)
+
+
 def permute_units(arrays: Arrays, shape: Decoder, rng: Rng) -> Arrays:
     """The units of every MLP or expert in another order."""
     made = dict(arrays)

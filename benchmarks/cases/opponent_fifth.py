@@ -11,6 +11,7 @@ from benchmarks.cases.coordinates import (
     rotate_residual,
     scale_a_little,
     scale_anyhow,
+    turn_a_little,
 )
 from benchmarks.cases.decoders import Decoder, decoder_family
 from benchmarks.cases.kinds import ACCUSATIONS, Case, kind
@@ -85,3 +86,12 @@ def relative_trained_by_little(rng: Rng) -> Case:
         (apply(parent, change(parent, rng, size, 0.5, 0.0)), parent, base)[: 3 if rng.random() < 0.5 else 2],
         f"{size:.2g}",
     )
+
+
+@kind(40, "positive", "inconclusive", "other-coordinates", never=FALSE | {"same-origin"})
+def copy_turned_a_little(rng: Rng) -> Case:
+    """The residual stream rotated by so little that every weight stays near its parent's: the same function."""
+    shape = Decoder.draw(rng, experts=bool(rng.random() < 0.3))
+    parent, _ = decoder_family(rng, shape, 1, DType.BF16)
+    size = log_uniform(rng, 0.002, 0.04)
+    return Case((stored(turn_a_little(arrays_of(parent), shape, rng, size), parent), parent), f"{size:.3f}")

@@ -214,6 +214,8 @@ class Beyond(Frozen):
     no further away than rounding alone may put them. `as_stored` matrices beside these were not rounded: their values
     are the first such parent's. `factored` names the parents whose values, times a factor for each row and each column,
     differ from the suspect's by no more than rounding in every matrix read, and by clearly more without factors.
+    `turned` names those of whom the embeddings, or most matrices that changed, keep the products of their rows, as a
+    rotation leaves them.
     """
 
     relative: float | None = None
@@ -231,6 +233,7 @@ class Beyond(Frozen):
     as_stored: int = 0
     mixture_same_steps: bool = False
     factored: tuple[str, ...] = ()
+    turned: tuple[str, ...] = ()
     likenesses: tuple[Likeness, ...] = ()
     named: tuple[str, ...] = ()
     words: str | None = None

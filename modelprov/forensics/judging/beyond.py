@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.few_bits import NEAR
-from modelprov.forensics.judging.verdict import pointing_elsewhere, times_factors
+from modelprov.forensics.judging.verdict import perhaps_turned, pointing_elsewhere, times_factors
 from modelprov.forensics.results import Beyond, LayerShare, Likeness
 from modelprov.forensics.thresholds import (
     HALF,
@@ -26,6 +26,7 @@ from modelprov.forensics.thresholds import (
     SAME_STEPS,
     SCALED_MOVED,
     SCALED_ROUNDED,
+    TURNED,
     WITHIN_STEPS,
 )
 
@@ -58,10 +59,10 @@ def describe_beyond(
     )
     named, rounded = _named(likenesses), _rounded(matrices, parents)
     steps = _steps_in_words(rounded, len(matrices), parents)
-    factored = _factored(matrices, parents)
+    places = {"factored": _factored(matrices, parents), "turned": _turned(matrices, parents)}
     if len(changed) < LIKE_TENSORS and not named:
         section = Beyond(matrices=len(matrices), changed=len(changed), likenesses=likenesses, reason=FEW)
-        return section.model_copy(update={**rounded, "factored": factored, "words": steps or None})
+        return section.model_copy(update={**rounded, **places, "words": steps or None})
     ranked = [one for one in changed if one.ranked]
     ranks = [one.rank for one in ranked if one.rank is not None]
     low = len(ranked) >= LIKE_TENSORS and len(ranks) >= LOW_RANK_TENSORS * len(ranked)
@@ -81,7 +82,7 @@ def describe_beyond(
         named=named,
     )
     words = _words(section, len({one.kind for one in matrices}), parents)
-    return section.model_copy(update={**rounded, "factored": factored, "words": f"{steps} {words}".strip()})
+    return section.model_copy(update={**rounded, **places, "words": f"{steps} {words}".strip()})
 
 
 def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str]) -> Decision:
@@ -98,6 +99,13 @@ def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str])
             decision.parent,
             "with a factor for each row and each column it leaves no more than rounding does, in each of "
             f"{beyond.matrices} matrices read, and clearly more without",
+        )
+    if decision.rule in NEAR and decision.parent and labels[decision.parent] in beyond.turned:
+        return perhaps_turned(
+            decision.parent,
+            "at their places the weights are near that model's, but the products of rows with one another, of the "
+            f"embeddings or of most of {beyond.matrices} matrices read, moved by less than half of what such a change "
+            "moves them by: a rotation leaves them, and training does not",
         )
     if decision.rule in NEAR and beyond.named and decision.parent:
         return pointing_elsewhere(decision.parent, _pointing(beyond, f"what it has beyond {labels[decision.parent]}"))
@@ -154,6 +162,21 @@ def _factored(matrices: Sequence[measured.Left], parents: Sequence[str]) -> tupl
     for number, label in enumerate(parents):
         left, moved = zip(*(one.factored[number] for one in matrices), strict=True)
         if max(left) <= SCALED_ROUNDED and math.sqrt(sum(each**2 for each in moved) / len(moved)) >= SCALED_MOVED:
+            found.append(label)
+    return tuple(found)
+
+
+def _turned(matrices: Sequence[measured.Left], parents: Sequence[str]) -> tuple[str, ...]:
+    """The parents of whom embeddings, or half of the matrices that changed, keep the products of their rows.
+
+    Embeddings are read through no norm, whose gains go into other matrices before these are rotated.
+    """
+    found = []
+    for number, label in enumerate(parents):
+        known = [(one.layer, one.products[number]) for one in matrices if one.products]
+        kept = [(layer, moved <= TURNED) for layer, moved in known if moved is not None]
+        most = sum(same for _, same in kept) >= max(LIKE_TENSORS, HALF * len(kept))
+        if len(known) == len(matrices) and (most or any(same for layer, same in kept if layer is None)):
             found.append(label)
     return tuple(found)
 

@@ -160,6 +160,8 @@ FITTING: Final = MappingProxyType({
     "coordinates-open": (
         History(history="{parent}, or a relative, reordered, rotated or rescaled inside",
                 settled_by="undoing it, and comparing weight by weight"),
+        History(history="{suspect} was trained from {parent}, or it from {suspect}, by rotations alone (OFT)",
+                settled_by=LOGS),
         History(history="independent models whose sizes agree by design, for example by the same normalisation",
                 settled_by="another independent model of that design, as a control"),
     ),

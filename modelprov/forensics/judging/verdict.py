@@ -190,6 +190,11 @@ def times_factors(parent: int, reason: str) -> Decision:
     return inconclusive("scaled", reason, parent)
 
 
+def perhaps_turned(parent: int, reason: str) -> Decision:
+    """What rows decide that keep their products, as after a small rotation (`beyond.py` says when)."""
+    return inconclusive("coordinates-open", reason, parent)
+
+
 def pointing_elsewhere(parent: int, reason: str) -> Decision:
     """What a candidate decides that stands out in what a parent leaves (`beyond.py` says when)."""
     return inconclusive("points-elsewhere", reason, parent)

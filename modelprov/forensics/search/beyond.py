@@ -16,8 +16,9 @@ from modelprov.checkpoints.types import Alignment, Checkpoint, Component
 from modelprov.forensics.estimators.lattice import Lattice, find_lattice
 from modelprov.forensics.estimators.residual import Residual, rank_of, residual
 from modelprov.forensics.estimators.scaled import by_rows_and_columns
+from modelprov.forensics.estimators.turning import products_moved
 from modelprov.forensics.sampling.matrices import BUDGET, Matrix, Rows, choose_rows, read_matrices
-from modelprov.forensics.thresholds import LIKE_NOISE, LOW_RANK_ROWS, SCALED_ROUNDED
+from modelprov.forensics.thresholds import LIKE_NOISE, LOW_RANK_ROWS, SCALED_ROUNDED, TURNED
 from modelprov.recipes.tensor_groups import kind_of
 
 BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
@@ -25,8 +26,8 @@ BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
 ENDS = (-np.inf, np.inf)
 AT_ONCE = 2
 """Matrices that are measured at once; each takes a hundred megabytes or two."""
-FACTORED = 128
-"""Rows of a matrix that factors are fitted to."""
+FACTORED, LOOK = 128, 64
+"""Rows of a matrix that factors are fitted to, and those whose products with one another are looked at."""
 TURNS = 2
 """Of the kinds of matrices in which few numbers are looked for, before all others are spared the search."""
 
@@ -40,7 +41,8 @@ class Left:
     is then the share of each parent's values, and of the best mixture's, that would be rounded to them, and `steps` how
     far each parent's values are from the suspect's, root mean squares over the cells' width. `same`: whether the values
     are each parent's as they stand. `factored` by parent: what factors for its rows and columns leave, and what is off
-    without them, in rounding's own size; empty where it was not looked for.
+    without them, in rounding's own size; empty where it was not looked for. `products` by parent: how far those of rows
+    with one another moved (`estimators/turning.py`), None where nothing did or it was not looked for.
     """
 
     kind: str
@@ -55,6 +57,7 @@ class Left:
     steps: tuple[float, ...] = ()
     same: tuple[bool, ...] = ()
     factored: tuple[tuple[float, float], ...] = ()
+    products: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +93,29 @@ def measure_beyond(
     first = TURNS * len({kind_of(rows.name) for rows in chosen})
     found: list[Left] = []
     waiting: deque[Future[Left]] = deque()
-    searched = True
+    searched = turning = True
     with ThreadPoolExecutor(at_once) as pool:
         for number, matrix in enumerate(read_matrices(alignment, chosen)):
             while len(waiting) == at_once or (waiting and number == first):
                 found.append(waiting.popleft().result())
             searched = searched and (number != first or any(each.lattice for each in found))
             factors = all(each.factored and min(each.factored)[0] <= SCALED_ROUNDED for each in found)
-            waiting.append(pool.submit(_left, matrix, searched, factors))
+            turning = turning and (number != first or any(_is_turned(each) for each in found))
+            waiting.append(pool.submit(_left, matrix, searched, factors, turning))
         found += [each.result() for each in waiting]
     return Beyond(tuple(found), {other.label: _like(alignment, other, chosen) for other in others})
 
 
-def _left(matrix: Matrix, searched: bool, factors: bool) -> Left:
+def _is_turned(left: Left) -> bool:
+    """Whether the rows of a matrix keep their products with one another, of some parent."""
+    return any(each is not None and each <= TURNED for each in left.products)
+
+
+def _left(matrix: Matrix, searched: bool, factors: bool, turning: bool) -> Left:
     """What is left in one matrix; few numbers of an unpacked one are only found where they are `searched` for.
 
-    With `factors`, which all matrices before it had, what those of rows and columns leave of each parent.
+    With `factors`, which all matrices before it had, what those of rows and columns leave of each parent; with
+    `turning`, whether its rows may have been turned.
     """
     tensor, lattice = matrix.tensor, _lattice(matrix, searched)
     own = lattice is None or matrix.bounds is not None
@@ -122,6 +132,7 @@ def _left(matrix: Matrix, searched: bool, factors: bool) -> Left:
         () if lattice is None else _in_steps(matrix.values, widths),
         tuple(np.array_equal(matrix.values[0], parent) for parent in matrix.values[1:]),
         _factored(matrix.values[:, :FACTORED], widths[:FACTORED]) if factors and lattice is None else (),
+        tuple(products_moved(matrix.values[0][:LOOK], parent[:LOOK]) for parent in matrix.values[1:] if turning),
     )  # fmt: skip
 
 
