@@ -1,6 +1,6 @@
 """Computes elements of a planned tensor: reads the models' bytes, merges them, gives stored bytes. Keeps nothing.
 
-Weighted sums go through one compiled loop (`fused`); every other method gets float32 arrays and its parameters.
+Weighted sums go through one compiled loop (`weighted_sums`); every other method gets float32 arrays and its parameters.
 `only_finite` refuses infinities and NaN that the merge itself made: what is to be written must not hold them, while a
 checkpoint that holds them can still be told to be what a recipe makes.
 """
@@ -17,27 +17,22 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.called import called
-from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, decode, decode_single, pack, pack_into
+from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, decode, decode_single, pack_into
 from modelprov.checkpoints.types import TensorView
 from modelprov.engines.local import leave_if_stopped
 from modelprov.engines.turns import in_turns
 from modelprov.errors import InvalidCheckpointError, NonFiniteOutputError, UnsupportedFormatError
-from modelprov.merge.fused import Scratch, any_nonfinite, weighted
+from modelprov.merge.fused import any_nonfinite
 from modelprov.merge.planned import MergePlan, Piece, Planned
+from modelprov.merge.weighted_sums import WeightedSums, arithmetic_of
 from modelprov.native import for_merging
-from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic
 from modelprov.recipes.methods.interface import Inputs, MergeBlock, Whole
 from modelprov.recipes.methods.reused import Reused
-from modelprov.recipes.recipe import DTYPES
 
 READ = 1 << 18  # elements of each model that are read at a time: small enough to stay in the processor's cache
 HOLDING = 4  # float32 copies of a tensor that a method may make beside its inputs
 HOLDING_IN_PASSES = 10  # the same of a block: small things count there, such as the places that counting makes
-LARGE = 1 << 30  # bytes of a merge from which on a faster loop is worth the second that it takes to load
 Bytes = npt.NDArray[np.uint8]
-BY_NAME = {one.name: arithmetic for arithmetic, one in DESCRIPTIONS.items()}
-WITH_REFERENCE = (Arithmetic.FLOAT32_DELTA, Arithmetic.FLOAT32_DELTA_FUSED, Arithmetic.STEPWISE_DELTA)
-UNNORMALISED = (*WITH_REFERENCE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.FLOAT32_LERP)
 
 
 class Computer:
@@ -48,10 +43,8 @@ class Computer:
         self._only_finite = only_finite
         self._own = threading.local()
         self._reused = Reused()
-        self._large = plan.bytes > LARGE
-        recipe = plan.recipe
-        self._compute_in = DTYPES[recipe.dtype] if recipe.dtype else None
-        self._options = recipe.modelprov
+        self._sums = WeightedSums(plan, self._read, READ)
+        self._options = plan.recipe.modelprov
 
     def elements(self, tensor: Planned, first: int, count: int, out: memoryview) -> None:
         """Fill `out` with the stored bytes of elements `first` to `first + count`."""
@@ -164,19 +157,21 @@ class Computer:
         return self._inputs(tensor, [np.empty(0, np.float32) for _ in tensor.inputs])
 
     def _block(self, tensor: Planned, piece: Piece, first: int, count: int, out: memoryview) -> None:
-        arithmetic = self._weighted_sum(tensor, piece)
+        arithmetic = arithmetic_of(self.plan, tensor, piece)
         if arithmetic is not None:
-            self._sum(arithmetic, tensor, piece, first, count, out)
+            read = self._sums.fill(arithmetic, tensor, piece, first, count, out)
+            self._check_finite(tensor, piece.first + first, np.frombuffer(out, np.uint8), read)
             return
         if self.copies(tensor, piece):
             self._read(tensor.inputs_of(piece)[0], piece.views[0], first, out)
             return
         arrays = []
         for number in range(len(piece.views)):
-            values = np.empty(count, np.float32)
+            values = self._reused.array(f"of model {number}", count)
             self._load(tensor, piece, number, first, values)
             arrays.append(values)
-        out[:] = self._by_method(tensor, piece, arrays)
+        inputs = self._inputs(tensor, arrays, piece)
+        self._stored(tensor, lambda: self.plan.method.merge(inputs), out)
         self._check_finite(tensor, piece.first + first, np.frombuffer(out, np.uint8), [])
 
     def _check_finite(self, tensor: Planned, first: int, made: Bytes, inputs: Sequence[tuple[Bytes, DType]]) -> None:
@@ -199,72 +194,14 @@ class Computer:
                 f"larger range ({called('out_dtype', 'bfloat16')} or float32). Nothing was written.",
             )
 
-    def _weighted_sum(self, tensor: Planned, piece: Piece) -> Arithmetic | None:
-        """The arithmetic of the compiled loop, where it computes exactly what the recipe says."""
-        out = DType(tensor.format)
-        stored = {view.ref.dtype for view in piece.views}
-        if self.plan.method.name != "linear" or not {out, *stored} <= set(WITHIN_FLOAT32):
-            return None
-        name, normalise = self.plan.arithmetic, bool(piece.settings.options["normalize"])
-        same = stored == {out}
-        if name not in BY_NAME:  # a preset
-            computed = self._compute_in or (out if same else None)
-            kept = computed is DType.F32 or (same and computed is out)
-            if not kept or not normalise:
-                return None
-            if name == "mergekit-0.1.5":
-                return Arithmetic.FLOAT32_FUSED
-            return Arithmetic.FLOAT32 if computed is DType.F32 else Arithmetic.STEPWISE if out is DType.BF16 else None
-        arithmetic = BY_NAME[name]
-        if arithmetic is Arithmetic.FLOAT64:
-            return None if normalise and not _sums_to_one(piece) else arithmetic
-        return arithmetic if normalise or arithmetic in UNNORMALISED else None
-
-    def _sum(
-        self, arithmetic: Arithmetic, tensor: Planned, piece: Piece, first: int, count: int, out: memoryview
-    ) -> None:
-        rows = list(range(len(piece.views)))
-        order = list(rows)
-        if arithmetic in WITH_REFERENCE:  # the compiled function takes the reference last, and adds in the given order
-            at = self._reference()
-            rows = [row for row in rows if row != at] + [at]
-            order = [rows.index(row) for row in range(len(rows))]
-        formats = [piece.views[row].ref.dtype for row in rows]
-        weights = np.array([piece.settings.models[row]["weight"] for row in rows], np.float64)
-        raw, scratch = self._buffers(len(rows))
-        for place, row in enumerate(rows):
-            view = piece.views[row]
-            self._read(
-                (piece.inputs or tensor.inputs)[row], view, first, raw[place].data[: count * view.ref.dtype.size]
-            )
-        target = np.frombuffer(out, np.uint8)
-        direct = target.ctypes.data % 8 == 0
-        filled = target if direct else np.empty(len(target), np.uint8)
-        weighted(
-            int(arithmetic), raw, formats, weights, np.array(order, np.int64), DType(tensor.format), scratch,
-            filled, large=self._large,
-        )  # fmt: skip
-        views = [piece.views[row] for row in rows]
-        held = [(raw[n, : count * view.ref.dtype.size], view.ref.dtype) for n, view in enumerate(views)]
-        self._check_finite(tensor, piece.first + first, filled, held)
-        if not direct:
-            target[:] = filled
-
-    def _reference(self) -> int:
-        """Which of the models differences are taken from: the one that the recipe names, else the last."""
-        models, wanted = self.plan.recipe.models, self._options.reference
-        return next((n for n, one in enumerate(models) if one.model == wanted), len(models) - 1)
-
     def copies(self, tensor: Planned, piece: Piece) -> bool:
         """Whether a copy of the stored bytes is the answer."""
         scales = [one.get("scale", None) for one in piece.settings.models]
-        same = str(piece.views[0].ref.dtype) == tensor.format and self._compute_in in (None, piece.views[0].ref.dtype)
+        same = str(piece.views[0].ref.dtype) == tensor.format and self.plan.compute_in in (
+            None,
+            piece.views[0].ref.dtype,
+        )
         return self.plan.method.name == "passthrough" and same and scales == [1.0]
-
-    def _by_method(self, tensor: Planned, piece: Piece, arrays: Sequence[npt.NDArray[np.float32]]) -> memoryview:
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is said in words, with its place
-            merged = self.plan.method.merge(self._inputs(tensor, arrays, piece))
-        return pack(merged.ravel(), DType(tensor.format)).data
 
     def _inputs(self, tensor: Planned, arrays: Sequence[npt.NDArray[np.float32]], piece: Piece | None = None) -> Inputs:
         """What a method gets: these values and the settings of a piece (the first)."""
@@ -279,7 +216,7 @@ class Computer:
             models=[dict(one) for one in piece.settings.models],
             options=dict(piece.settings.options),
             arithmetic=self.plan.arithmetic,
-            dtype=self._compute_in or piece.views[-1].ref.dtype,
+            dtype=self.plan.compute_in or piece.views[-1].ref.dtype,
             out_dtype=DType(tensor.format),
             held=stored.pop() if len(stored) == 1 else None,
             rng=np.random.default_rng(np.frombuffer(seed, np.uint32)) if self.plan.method.random else None,
@@ -319,13 +256,6 @@ class Computer:
         start = view.start + first * view.ref.dtype.size
         self.plan.checkpoints[number].source.read_into(view.ref.shard, start, out)
 
-    def _buffers(self, models: int) -> tuple[Bytes, Scratch]:
-        """Buffers of the calling thread for so many models."""
-        held: tuple[Bytes, Scratch] | None = getattr(self._own, "buffers", None)
-        if held is None or len(held[0]) != models:
-            held = self._own.buffers = (np.empty((models, READ * 4), np.uint8), Scratch(models))
-        return held
-
 
 def check_formats(plan: MergePlan) -> None:
     """Raise `UnsupportedFormatError` for a tensor in a format that its merge cannot be computed from."""
@@ -343,7 +273,3 @@ def check_formats(plan: MergePlan) -> None:
 def elements_of(tensor: Planned) -> int:
     """Elements of a merged tensor."""
     return sum(piece.count for piece in tensor.pieces)
-
-
-def _sums_to_one(piece: Piece) -> bool:
-    return abs(sum(float(one["weight"]) for one in piece.settings.models) - 1.0) < 1e-12

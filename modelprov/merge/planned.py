@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.types import Checkpoint, TensorView
 from modelprov.merge.settings import Settings
 from modelprov.recipes.methods.interface import Method
-from modelprov.recipes.recipe import Recipe
+from modelprov.recipes.recipe import DTYPES, Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,11 @@ class MergePlan:
     def bytes(self) -> int:
         """Bytes of all tensors of the output."""
         return sum(tensor.size for tensor in self.tensors)
+
+    @property
+    def compute_in(self) -> DType | None:
+        """The format that the recipe computes in; None for the stored one."""
+        return DTYPES[self.recipe.dtype] if self.recipe.dtype else None
 
     @property
     def models(self) -> tuple[Checkpoint, ...]:

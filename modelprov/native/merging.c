@@ -140,14 +140,28 @@ static inline __attribute__((always_inline)) void elected(
     for (int64_t i = 0; i < m; i++) divisor[i] = in_format(divisor[i], code);
 }
 
+/* Both of a single model, whose share always has the sign of the sum, unless it is 0: that is +0. */
+static inline __attribute__((always_inline)) void elected_alone(
+    const Changes *of, int64_t code, int64_t m, float *restrict total, float *restrict divisor
+) {
+    const float *restrict change = of->changes;
+    const float weight = of->weights[0], held = in_format(weight, code);
+    for (int64_t i = 0; i < m; i++) {
+        const float share = in_format(change[i] * weight, code);
+        total[i] = share != 0.0f ? share : 0.0f;
+        divisor[i] = share != 0.0f ? held : 0.0f;
+    }
+}
+
 static inline __attribute__((always_inline)) void moved_row(
     const float *restrict base, const Changes *of, int64_t vote, int64_t normalize, float whole, float scale,
     int64_t code, int64_t m, float *restrict out
 ) {
     float total[ROW], divisor[ROW];
-    added(of, code, m, total);
-    if (vote) elected(of, code, m, total, divisor);
-    else if (normalize)
+    if (vote && of->k == 1) elected_alone(of, code, m, total, divisor);
+    else added(of, code, m, total);
+    if (vote && of->k > 1) elected(of, code, m, total, divisor);
+    else if (normalize && !vote)
         for (int64_t i = 0; i < m; i++) divisor[i] = whole;
     if (normalize)
         for (int64_t i = 0; i < m; i++)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.engines.local import leave_if_stopped
 from modelprov.native import for_merging
 from modelprov.native.functions import Native
 from modelprov.native.merge_loops import Bits, Keys
@@ -141,6 +142,7 @@ class _Parting:
         So many times it may be parted (by default, twice as often as it can be halved) before a heap sorts it.
         """
         depth = 2 * ((last - first).bit_length() - 1) if depth is None else depth
+        leave_if_stopped()
         if not self._asked(first, last):
             return
         if last - first <= AT_ONCE or depth == 0:

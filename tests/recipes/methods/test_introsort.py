@@ -19,6 +19,9 @@ from modelprov.recipes.methods.steps import FLOAT32, Steps, base_of
 
 pytestmark = pytest.mark.skipif(for_merging() is None, reason="no C kernels here")
 PROGRAM = ProgramSteps(np.float32, DType.F32, lanes=True)
+KINDS = (
+    "few sizes", "many sizes", "ascending", "descending", "all the same", "to a heap", "to a heap, the other way",
+)  # fmt: skip
 
 
 def _against_median_of_three(count: int) -> npt.NDArray[np.float32]:
@@ -40,13 +43,14 @@ def _sizes(kind: str, count: int) -> npt.NDArray[np.float32]:
         "descending": np.sort(rng.integers(0, 1 + count // 2, count))[::-1],
         "all the same": np.ones(count),
         "to a heap": _against_median_of_three(count) // 3,
+        "to a heap, the other way": count - _against_median_of_three(count) // 3,
     }
     return np.ascontiguousarray(made[kind], np.float32)
 
 
 @pytest.mark.parametrize("at_once", [introsort.AT_ONCE, 17, 100])
 @pytest.mark.parametrize("count", [1, 2, 16, 17, 33, 300, 1_000, 40_000])
-@pytest.mark.parametrize("kind", ["few sizes", "many sizes", "ascending", "descending", "all the same", "to a heap"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_largest_are_those_that_torch_sorts_first(
     kind: str, count: int, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

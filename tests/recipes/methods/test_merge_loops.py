@@ -9,8 +9,9 @@ import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.native import for_merging
-from modelprov.recipes.methods import METHODS, totals
+from modelprov.recipes.methods import METHODS, combining, totals
 from modelprov.recipes.methods.choosing import program_steps
+from modelprov.recipes.methods.combining import moved
 from modelprov.recipes.methods.interface import Inputs, in_one_block
 from modelprov.recipes.methods.steps import Steps, read
 from modelprov.recipes.methods.task_vector_passes import NUMBERS, halves_of
@@ -128,3 +129,25 @@ def test_values_that_are_held_in_the_format_of_a_step_are_not_rounded_again() ->
     assert read(values, about, step) is values
     for held in (None, DType.F32):
         assert read(values, replace(about, held=held), step).tolist() == [1.0, 1.0]
+
+
+@in_c
+@pytest.mark.parametrize("dtype", WITHIN)
+@pytest.mark.parametrize("models", [1, 2, 3])
+def test_changes_move_the_base_in_c_as_the_steps_do(dtype: DType, models: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zeros of both signs and the smallest numbers among them; a single model has no vote to lose."""
+    step, count = Steps(np.float32, dtype), 2_311
+    rng = np.random.default_rng(5)
+    base, *changes = step(rng.standard_normal((1 + models, count))).astype(np.float32)
+    for change in changes:
+        change[::3], change[1::7], change[2::11] = 0.0, -0.0, step(-1e-38)
+    for vote in (True, False):
+        for options in ({"normalize": True, "lambda": 0.7}, {"normalize": False}):
+            weights = [{"weight": weight} for weight in (-0.7, 0.3, 1.0)[:models]]
+            inputs = Inputs(changes, base, (count,), weights, dict(options), out_dtype=dtype)
+            rows = np.stack(changes)
+            made = moved(base, rows, inputs, vote, step).copy()
+            with monkeypatch.context() as patch:
+                patch.setattr(combining, "for_merging", lambda: None)
+                expected = moved(base, rows, inputs, vote, step)
+            np.testing.assert_array_equal(made.view(np.uint32), expected.view(np.uint32))
