@@ -246,9 +246,9 @@ def is_decisive(component: Component, shape: tuple[int, ...]) -> bool:
 
 
 def decisive_of(tensors: Sequence[AlignedTensor]) -> list[bool]:
-    """Which of many tensors may carry a verdict: asked once for each component and shape."""
-    forms = list(map(attrgetter("component", "shape"), tensors))
-    rules = {form: is_decisive(*form) for form in set(forms)}
+    """Which of many tensors are `decisive`: asked once for each component and shape."""
+    forms = list(map(attrgetter("computed", "component", "shape"), tensors))
+    rules = {(computed, *form): not computed and is_decisive(*form) for computed, *form in set(forms)}
     return list(map(rules.__getitem__, forms))
 
 

@@ -65,14 +65,12 @@ def scouted(
     reading raises.
     """
     progress.stage("aligning tensors")
-    alignment = align(checkpoints)
+    alignment = without_formulas(align(checkpoints))
     if not alignment.tensors:
         raise CouldNotJudgeError(
             "no tensor has the same name and shape in every checkpoint",
             "Check that these are the same kind of model: `modelprov inspect CKPT` shows each one's tensors.",
         )
-    if not partial(checkpoints):
-        alignment = without_formulas(alignment)
     strata = stratify(alignment)
     prepare_kernels(progress)
     plan = held_plan(alignment) if partial(checkpoints) else plan_sample(alignment, strata, elements, seed)

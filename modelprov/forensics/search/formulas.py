@@ -10,6 +10,7 @@ import numpy as np
 from modelprov.checkpoints.plan import plan_segments
 from modelprov.checkpoints.types import AlignedTensor, Alignment
 from modelprov.forensics.estimators.sines import is_table_of_sines
+from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sampling.segments import decoded_at_once
 
 POSITIONS = re.compile(r"(?:^|[._])(?:pos|position|positional|positions|wpe)(?:[._]|$)")
@@ -21,8 +22,11 @@ NOTE = "{name} is a table of sines for positions: the same in every model of tha
 def without_formulas(alignment: Alignment) -> Alignment:
     """The alignment with tables of sines marked as computed, and said in its notes.
 
-    Reads the suspect's tensors that are named after positions. Raises what reading raises.
+    Reads the suspect's tensors that are named after positions; of fingerprints, which hold parts, none is known.
+    Raises what reading raises.
     """
+    if partial(alignment.checkpoints):
+        return alignment
     asked = {number: each for number, each in enumerate(alignment.tensors) if _may_be(each)}
     found = {number: each._replace(computed=True) for number, each in asked.items() if _is(alignment, number)}
     if not found:

@@ -18,6 +18,7 @@ from modelprov.checkpoints.plan import Int64
 from modelprov.checkpoints.remote.source import is_far
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.forensics.sampling.runs import Segments, values_of
+from modelprov.forensics.search.formulas import without_formulas
 from modelprov.forensics.thresholds import GIANT, KIN
 
 RUN = 1_024
@@ -78,7 +79,7 @@ def _pairs(own: _Runs, theirs: _Runs) -> Iterator[tuple[float, str, str]]:
 
 def _runs_of(checkpoint: Checkpoint, seed: int) -> dict[Sides, _Runs]:
     """A model's matrices by their sides, some of many."""
-    alignment = align((checkpoint,))
+    alignment = without_formulas(align((checkpoint,)))
     rows = [row for row, tensor in enumerate(alignment.tensors) if tensor.decisive and tensor.count >= RUN]
     most = FAR if is_far(checkpoint.source) else NEAR
     if len(rows) > most:
