@@ -20,6 +20,7 @@ from benchmarks.cases import (  # noqa: I001  (the order of the table)
     opponent_again,
     opponent_third,
     opponent_fourth,
+    opponent_fifth,
     limits,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "methods",
     "opponent",
     "opponent_again",
+    "opponent_fifth",
     "opponent_fourth",
     "opponent_third",
     "precision",
