@@ -21,6 +21,7 @@ from benchmarks.cases import (  # noqa: I001  (the order of the table)
     opponent_third,
     opponent_fourth,
     opponent_fifth,
+    opponent_sixth,
     limits,
 )
 
@@ -40,6 +41,7 @@ __all__ = [
     "opponent_again",
     "opponent_fifth",
     "opponent_fourth",
+    "opponent_sixth",
     "opponent_third",
     "precision",
     "reversals",

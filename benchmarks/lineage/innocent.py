@@ -59,7 +59,13 @@ def _of_kind(rng: Rng, kind: Kind) -> Made:
     return Made(case.models, label_of(kind), case.about)
 
 
-LATER = {"sibling at another rate beside another", "opponent-third", "opponent-fourth", "opponent-fifth"}
+LATER = {
+    "sibling at another rate beside another",
+    "opponent-third",
+    "opponent-fourth",
+    "opponent-fifth",
+    "opponent-sixth",
+}
 """Kinds, and themes of kinds, that came after version 1 of the set: the next version takes them in."""
 
 for _kind in KINDS:

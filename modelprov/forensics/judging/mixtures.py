@@ -101,6 +101,8 @@ def among_parents(facts: Facts) -> Decision:
         )
     if exact == "exact-to-rounding" and not facts.short:
         exact = None  # Float32 hardly rounds: an adapter between two other scales of it fits too. Only bits tell.
+    if facts.scaled is not None and not facts.patched:
+        return _multiple(facts.scaled)  # a mixture of multiples too: of few significands one weighting fits all
     if facts.patched or (exact and not facts.blends):
         return inconclusive("whole-parts", PARTS)
     if exact and facts.explained < HALF:
@@ -111,8 +113,6 @@ def among_parents(facts: Facts) -> Decision:
         return Decision(VerdictClass.MERGE, "partly-exact")
     if exact:
         return Decision(VerdictClass.MERGE, exact)
-    if facts.scaled is not None:
-        return _multiple(facts.scaled)
     if traced(facts):
         return Decision(VerdictClass.ON_LINE, "traced")
     if others and not own:

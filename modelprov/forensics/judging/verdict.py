@@ -49,9 +49,9 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         extrapolated) nor could have been: 200 elements at least are mixtures of two parents, and no
                         parent's number (else picked); or every layer is a parent's, and one is there
                         as two related parents have it (`stacked.py`)                         -> merge
-    scaled              nothing of these, but in every tensor the suspect is a parent times a factor, to rounding; or
-                        rule 9 would hold, but it is that parent times a factor for each row and column
-                                                                                              -> inconclusive
+    scaled              before rules 6 and 7: in every tensor the suspect is a parent times a factor, to rounding; one
+                        weighting may fit the few significands of multiples of one model. Or rule 9 would hold, but it
+                        is that parent times a factor for each row and column                 -> inconclusive
 8.  traced              a recipe of several parents, in steps of 16 bits: where it gives another number than the mixture
                         rounded once, and no parent's, 0.8 of what holds either hold the recipe's, at least 500
                                                                                               -> on-line

@@ -35,6 +35,12 @@ def test_a_copy_that_was_scaled_is_told_with_its_factor(factor: float, parents: 
     assert any("decay of its weights" in each.history for each in verdict.histories)
 
 
+def test_one_model_at_three_sizes_is_no_merge_though_one_weighting_fits_every_cell() -> None:
+    _, base = family(np.random.default_rng([7, 2]), 1, 2e-4)
+    verdict = judge(_times(base, 1 - 0.3 * 0.039), _times(base, 1 - 0.039), base).verdict
+    assert (verdict.class_, verdict.rule) == ("inconclusive", "scaled")
+
+
 def test_decay_beside_real_training_is_still_the_same_origin() -> None:
     parent, base = family(np.random.default_rng(8), 1, 2e-4)
     verdict = judge(_times(parent, 0.99, 0.05), parent, base).verdict
