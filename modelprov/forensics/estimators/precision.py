@@ -113,7 +113,7 @@ def suspect_formats(
     """Codes of the formats whose numbers the suspect holds, int64 [t], tensor by tensor; None where they are declared.
 
     A tensor that was not sampled is taken to be as the finest with the same declared format in its stratum
-    (`of_tensor`), else in the model; without any, as it is declared.
+    (`of_tensor`), else in the model; without any, as it is declared. So is one that holds a parent's numbers in F16.
     """
     declared = np.array([tensor.views[0].ref.dtype.code for tensor in alignment.tensors], np.int64)
     by_tensor, by_stratum = np.full(len(declared), -1), np.full((int(of_tensor.max(initial=0)) + 1, len(FORMATS)), -1)
@@ -121,6 +121,7 @@ def suspect_formats(
     for code in present(sample.formats[0]):
         holding = np.bincount(sample.group[sample.formats[0] == code], minlength=len(declared)) > 0
         by_tensor[holding] = np.maximum(by_tensor[holding], MANTISSA_BITS[code])
+    by_tensor[_taken(sample, declared)] = DType.F16.mantissa_bits
     np.maximum.at(by_stratum, (of_tensor, declared), by_tensor)
     np.maximum.at(everywhere, declared, by_tensor)
     found = by_tensor
@@ -128,6 +129,18 @@ def suspect_formats(
         found = np.where(found >= 0, found, wider)
     codes = np.argmax(found[:, None] == MANTISSA_BITS, axis=1)
     return None if np.array_equal(codes, declared) else codes
+
+
+def _taken(sample: Sample, declared: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Bool [t]: whose sampled F16 numbers are all those of one parent in F16, which loses digits of the smallest."""
+    found = np.zeros(len(declared), bool)
+    if not (declared == DType.F16.code).any():
+        return found
+    sampled = np.bincount(sample.group, minlength=len(declared)) > 0
+    for parent in sample.parents:
+        other = round_to(parent, DType.F16) != sample.suspect
+        found |= sampled & (np.bincount(sample.group, other, len(declared)) == 0)
+    return np.asarray(found & (declared == DType.F16.code), np.bool_)
 
 
 def _measured(

@@ -17,13 +17,13 @@ from modelprov.forensics.search.methods.mixtures import FLOAT32_ERROR, combinati
 from modelprov.forensics.search.methods.remake import ALL, VARIANTS, Made
 from modelprov.forensics.search.methods.snapping import near
 from modelprov.forensics.search.methods.whole import THIN, Whole
-from modelprov.forensics.thresholds import COVERED
 from modelprov.recipes.methods.slerp import PARALLEL
 
 SLERP = (("mergekit-0.1.5", None), ("mergekit-0.1.4", None), ("float32", DType.F32), ("float64", DType.F32))
 BEND = 0.1  # what arcs of rows leave of a combination of whole tensors, as a share of the suspect's difference
 ANGLE_ERROR = 2e-6  # of t, that a program's float32 angle may cost; the bits decide in the end
 LEAST = 50  # elements of a tensor that tell its place
+PLACED = 0.999  # of a tensor's cells that allow its place: a program's last bits leave some; the bits decide in the end
 
 
 def slerp(wholes: Callable[[], Iterable[Whole]], looks: Sequence[Whole]) -> Iterator[Made]:
@@ -60,7 +60,7 @@ def _allowed(whole: Whole, first: int, second: int) -> Allowed | None:
         arc.turn(np.array([(x @ y) / np.sqrt((x @ x) * (y @ y))]), PARALLEL)
     start = arc.start(of_tensors(some, (first, second)).weights)
     fitted = place(some, arc.at, start, FLOAT32_ERROR * (np.abs(arc.x) + np.abs(arc.y)).ravel())
-    if fitted.low is None or fitted.high is None or fitted.elements < LEAST or (fitted.coverage or 0) < COVERED:
+    if fitted.low is None or fitted.high is None or fitted.elements < LEAST or (fitted.coverage or 0) < PLACED:
         return None
     return Allowed(whole.name, whole.position, fitted.low - ANGLE_ERROR, fitted.high + ANGLE_ERROR)
 
