@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache, partial
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -244,10 +243,8 @@ def is_decisive(component: Component, shape: tuple[int, ...]) -> bool:
 
 
 def decisive_of(tensors: Sequence[AlignedTensor]) -> list[bool]:
-    """Which of many tensors may carry a verdict: asked once for each component and shape."""
-    forms = list(map(attrgetter("component", "shape"), tensors))
-    rules = {form: is_decisive(*form) for form in set(forms)}
-    return list(map(rules.__getitem__, forms))
+    """Which of many tensors may carry a verdict: without a call of Python for each, as `decisive` would be."""
+    return list(map(is_decisive, [tensor.component for tensor in tensors], [tensor.shape for tensor in tensors]))
 
 
 def many(kind: type[Each], *columns: Iterable[Any]) -> list[Each]:
