@@ -55,6 +55,23 @@ def test_what_a_benchmark_recorded_becomes_ratios_with_their_ceilings(
     assert any(about in ratio.ceiling for ratio in found)
 
 
+def test_the_clock_has_the_target_of_the_command_and_reporting_is_assembling_and_writing() -> None:
+    row = {"cpu_s": 0.6, "numpy_imports": 5.0}
+    many = {"assembling the report": row, "writing the report": row, "judging": row}
+    result = {
+        "yardstick_cpu_s": 0.1, "the command, dense": row | {"least_wall_s": 0.8}, "95,000 tensors, sampled": many,
+        "dense, 224 tensors": {"all, less the pass": row}, "first run": {"all, less the pass": row},
+    }  # fmt: skip
+    found = {ratio.name: (ratio.value, ratio.target) for ratio in ratios.of_fixed_costs(result)}
+    assert found == {
+        "the command, dense: from Enter to verdict, on the clock": (0.8, 0.7),
+        "95,000 tensors, sampled: judging": (0.6, 2.0),
+        "95,000 tensors, sampled: assembling and writing the report": (1.2, 1.0),
+        "dense, 224 tensors: all, less the pass": (0.6, None),
+        "first run: all, less the pass": (0.6, 3.0),
+    }
+
+
 def test_the_target_of_kernels_is_for_the_kernel_that_is_used() -> None:
     found = list(ratios.of_kernel(recorded("kernel")))
     with_target = [ratio for ratio in found if ratio.target == ratios.KERNEL_TARGET]

@@ -72,7 +72,9 @@ class Ledger:
         if known is not None:
             total.counts[known.tensors], total.sums[known.tensors] = known.moments.counts, known.moments.sums
         have = np.zeros(0, np.int64) if known is None else known.tensors
-        left = np.setdiff1d(wanted, have)
+        missing = np.ones(count, np.bool_)
+        missing[have] = False
+        left = wanted[missing[wanted]]
         if not len(left) and known is not None:
             return total
         complete = 0

@@ -19,6 +19,7 @@ from modelprov import __version__
 from modelprov.checkpoints.digests import manifest_digest
 from modelprov.checkpoints.plan import tensor_bytes
 from modelprov.checkpoints.types import Alignment
+from modelprov.collector import paused
 from modelprov.forensics.sums.kernels.interface import RecipePlan
 from modelprov.forensics.sums.moments import Moments
 
@@ -61,15 +62,16 @@ class Pass:
     @cached_property
     def key(self) -> str:
         """SHA-256 over all that shapes the sums; covers headers and what the scout read of the weights, not all."""
-        told = [
-            __version__, self.piece, self.sampled,
-            [(each.label, manifest_digest(each)) for each in self.alignment.checkpoints],
-            [
-                (tensor.name, tensor.shape, [(view.ref.name, view.start, str(view.ref.dtype)) for view in tensor.views])
-                for tensor in self.alignment.tensors
-            ],
-        ]  # fmt: skip
-        digest = hashlib.sha256(json.dumps(told).encode())
+        with paused():  # half a million small lists for a large model
+            told = [
+                __version__, self.piece, self.sampled,
+                [(each.label, manifest_digest(each)) for each in self.alignment.checkpoints],
+                [
+                    (tensor.name, tensor.shape, [(view.ref.name, view.start, view.ref.dtype) for view in tensor.views])
+                    for tensor in self.alignment.tensors
+                ],
+            ]  # fmt: skip
+            digest = hashlib.sha256(json.dumps(told).encode())
         for array in (self.recipes.arithmetic, self.recipes.order, self.recipes.weights, self.precision):
             digest.update(b"none" if array is None else f"{array.shape}{array.dtype}".encode() + array.tobytes())
         return digest.hexdigest()
