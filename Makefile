@@ -60,7 +60,7 @@ FAULTS := tests/faults tests/test_locking.py tests/merge/test_safety.py tests/me
 	tests/cli/test_changed_inputs.py tests/checkpoints/test_reading.py tests/checkpoints/sources \
 	tests/checkpoints/remote/test_hostile_servers.py tests/checkpoints/remote/test_cache_processes.py
 faults: $(VENV)/.installed-test
-	MODELPROV_FAULTS=every $(BIN)/pytest -n auto --dist worksteal $(FAULTS)
+	MODELPROV_FAULTS=every $(BIN)/pytest -n auto --dist worksteal --timeout 1800 $(FAULTS)
 
 # SECONDS for each reader; READER="gguf torch" for some of them only. What it finds, and grew on: modelprov-fuzz.
 SECONDS ?= 20

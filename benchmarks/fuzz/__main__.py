@@ -2,10 +2,10 @@
 
 Each reader runs in a process of its own under atheris, and goes on from what earlier runs in this folder grew. A fault
 does not end the run: the first input of each kind is written to `modelprov-fuzz/found/READER/` with what it did, and
-counted. `--without-guide` tries mutations of the seeds, the corpus and what was grown, two to five times as many in a
-second, and needs no atheris (which has wheels for Linux). `--minimise` first leaves out what adds nothing to the rest.
+counted. `--without-guide` tries mutations of the seeds, the corpus and what was grown, and needs no atheris (which has
+wheels for Linux). `--minimise` first leaves out what adds nothing to the rest.
 
-A long run: `--until 345000 --inputs 10000 --seconds 600 --in-turn` tries so many inputs of every reader a round, every
+A long run: `--until 320000 --inputs 8000 --seconds 600 --in-turn` tries so many inputs of every reader a round, every
 other round with the guide, until each has had its share; stopped and called again it goes on. An input counts once,
 whichever run tried it. `--table` says what was tried so far.
 """

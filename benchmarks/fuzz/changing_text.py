@@ -51,7 +51,7 @@ def json_lines(rng: random.Random, content: bytes) -> bytes:
 
 def as_yaml(rng: random.Random, content: bytes) -> bytes:
     """Documents of YAML, a place in them changed; often written as JSON, which is YAML too. Or a line changed."""
-    if rng.random() < 0.35:
+    if rng.random() < 0.2:
         return lines(rng, content)
     every = data(rng, list(yaml.load_all(content, yaml.CSafeLoader)))
     short = rng.random() < 0.5
@@ -61,7 +61,7 @@ def as_yaml(rng: random.Random, content: bytes) -> bytes:
 
 def toml(rng: random.Random, content: bytes) -> bytes:
     """Settings with a place changed, their tables written in a line; or a line changed."""
-    if rng.random() < 0.35:
+    if rng.random() < 0.15:
         return lines(rng, content)
     told = data(rng, tomllib.loads(content.decode()))
     return "".join(f"{json.dumps(key)} = {_in_a_line(value)}\n" for key, value in told.items()).encode()

@@ -49,7 +49,7 @@ class Counting:
         self._before = set(_marks(self._place))
         self._new: set[int] = set()
         self._refused: set[str] = set()
-        self.begun = time.process_time()
+        self.begun = time.process_time()  # set anew when all is imported
 
     def mark(self, content: bytes) -> int:
         """A number for an input, 0 for one that was tried before."""

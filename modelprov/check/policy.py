@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
+from os.path import exists
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +152,8 @@ def _rule(given: str, what: str, rules: Mapping[str, str]) -> str:
 def _place(location: str, home: Path) -> str:
     """A path relative to the policy as one to open, also after `NAME=`; an `org/name` that is no folder here stays."""
     name, equals, where = location.rpartition("=")
-    there = home / where
-    return f"{name}{equals}{there}" if where.startswith(".") or (where and there.exists()) else location
+    there = home / where  # Path.exists raises for a name too long to be one
+    return f"{name}{equals}{there}" if where.startswith(".") or (where and exists(there)) else location
 
 
 def _unknown(what: str, given: str, known: Iterable[str], shown: Iterable[str] | None = None) -> UsageError:

@@ -145,11 +145,11 @@ def expected(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
 @pytest.mark.parametrize("name", TRIED)
 def test_a_fault_at_any_call_leaves_whole_files_or_none_and_the_next_run_goes_on(
     name: str, fault: str, models: Path, expected: Callable[[str], object], tmp_path: Path,
-    record_property: Callable[[str, object], None],
+    record_testsuite_property: Callable[[str, object], None],
 ) -> None:  # fmt: skip
     (tmp_path / "counted").mkdir()
     calls = in_a_fork(partial(JOBS[name].run, models, tmp_path / "counted"), FAULTS[fault], at=0).calls
-    record_property("calls made, and met by the fault", f"{calls} {len(_met(calls))}")
+    record_testsuite_property(f"{name}, {fault}: calls made, and met", f"{calls}, {len(_met(calls))}")
     for at in _met(calls):
         out = tmp_path / str(at)
         out.mkdir()
@@ -158,7 +158,8 @@ def test_a_fault_at_any_call_leaves_whole_files_or_none_and_the_next_run_goes_on
         made = JOBS[name].made(out)
         if end.code == FINE or (made is not None and name != "library"):  # which may hold the first of two
             assert made == expected(name)
-        _run_again(name, models, out, expected(name))
+        if fault != "short and slow reads" or at == 1:  # which leave nothing behind, a hundred times
+            _run_again(name, models, out, expected(name))
 
 
 @pytest.mark.parametrize("size", range(0, 60_000, 3_000) if EVERY else (0, 3_000))
