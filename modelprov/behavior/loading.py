@@ -141,9 +141,14 @@ def load_tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # foreign files: the libraries below raise nearly anything
         raise _unloadable(f"the tokenizer in {folder} cannot be loaded", error) from error
+    if not set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens):  # some classes are made of nothing
+        raise InvalidCheckpointError(
+            f"{folder} holds no tokenizer", "Put the tokenizer's files (tokenizer.json, as a rule) beside the weights."
+        )
+    return tokenizer
 
 
 def _load_weights(

@@ -52,7 +52,7 @@ class Fingerprinted:
         beside = "".join(f", {word}" for word, there in told if there)
         return (
             f"wrote {self.file}: {self.bytes:,} bytes",
-            f"whoever has it learns {rough_percent(self.share)} of the weights ({self.weight_bytes:,} bytes in "
+            f"Whoever has it learns {rough_percent(self.share)} of the weights ({self.weight_bytes:,} bytes in "
             f"{self.blocks:,} blocks and the embeddings of {self.embeddings:,} tokens), the sizes of "
             f"{self.profiles:,} rows and columns, how {self.overlaps:,} matrices overlap, the names and shapes of all "
             f"tensors{beside}; with it nobody can run the model",

@@ -11,7 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from modelprov.behavior.loading import load_model  # noqa: E402
+from modelprov.behavior.loading import load_model, load_tokenizer  # noqa: E402
 from modelprov.errors import CheckpointNotFoundError, InvalidCheckpointError, ModelprovError, UsageError  # noqa: E402
 from tests.behavior.probing.models import CHATML, RIO, set_template, write_model, write_tokenizer  # noqa: E402
 
@@ -126,3 +126,9 @@ def test_no_weights_no_folder_no_device_are_errors_in_words(tmp_path, folder):
         load_model(str(tmp_path / "nothing"))
     with pytest.raises(UsageError, match="device"):
         load_model(str(folder), device="warp")
+
+
+def test_a_folder_without_a_tokenizer_is_said_to_have_none_although_transformers_makes_an_empty_one(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "qwen2"}')
+    with pytest.raises(InvalidCheckpointError, match="holds no tokenizer"):
+        load_tokenizer(tmp_path)

@@ -14,7 +14,7 @@ from rich.console import Console
 from modelprov.behavior.imaged import Fitted, HeadJudged, Imaged
 from modelprov.forensics.judging import grounds, named_method
 from modelprov.reports import numbers as n
-from modelprov.reports.comparison import brief, sections
+from modelprov.reports.comparison import beginning, brief
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.saving import show
 from tests.reports import checks, pages, probing_samples, samples
@@ -75,7 +75,7 @@ def test_every_comparison_in_brief_says_its_limits_and_whether_a_control_ran_and
     assert "What this does not show" in said or not report.verdict.does_not_show
     assert "By component" not in said
     found = report.coverage
-    missing = [each for each in found.unaligned if n.clean(each.checkpoint) == sections.suspect(report)]
+    missing = [each for each in found.unaligned if n.clean(each.checkpoint) == beginning.suspect(report)]
     assert ("Left out" in said) == bool(missing or found.nonfinite or found.guessed)
     for item in report.verdict.controls:
         assert item.kind != "checkpoint" or item.label.split()[0] in said

@@ -14,7 +14,7 @@ from modelprov.forensics.judging.histories import FITTING
 from modelprov.forensics.judging.trace import Trace
 from modelprov.forensics.judging.wording import verdict
 from modelprov.forensics.results import AfterMerge, Mixing, NamedMethod, Reproduction, Verdict, VerdictClass
-from modelprov.reports.comparison import sections
+from modelprov.reports.comparison import beginning
 from modelprov.reports.comparison.meaning import meaning, notes
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.evidence.attestation_consistency import RULES
@@ -78,7 +78,7 @@ def openings() -> Iterator[tuple[str, str]]:
                             if alone and class_ in (VerdictClass.MERGE, VerdictClass.ON_LINE):
                                 continue
                             found = told(class_, rule, facts, beside, bits, alone)
-                            said = (sections.headline(found), sections.summary(found), meaning(found), *notes(found))
+                            said = (beginning.headline(found), beginning.summary(found), meaning(found), *notes(found))
                             yield f"{class_} {rule} {beside} {bits} {alone}", "\n".join(said)
 
 
@@ -111,4 +111,4 @@ def test_no_rule_of_ours_is_named_where_people_read(all_openings: list[tuple[str
 
 def test_a_headline_has_the_digits_of_the_sentence_below_it() -> None:
     found = told(VerdictClass.ON_LINE, "near-the-line", TRAINED, 0.0087, None, alone=False)
-    assert "at 0.565" in sections.headline(found)
+    assert "at 0.565" in beginning.headline(found)

@@ -9,8 +9,8 @@ import pytest
 
 from modelprov.errors import UsageError
 from modelprov.reports.comparison.as_json import load_report, render_json
+from modelprov.reports.comparison.beginning import headline
 from modelprov.reports.comparison.older import RENAMED
-from modelprov.reports.comparison.sections import headline
 from modelprov.reports.comparison.words import FORMERLY
 from modelprov.reports.evidence.rechecking import recheck
 from modelprov.reports.saving import rendered

@@ -8,7 +8,7 @@ from modelprov.behavior.probing.arms import SHIPPED, STRIPPED
 from modelprov.reports import numbers as n
 from modelprov.reports.case import models as case_models
 from modelprov.reports.case.parts import Case, Known
-from modelprov.reports.comparison import sections, words
+from modelprov.reports.comparison import beginning, words
 from modelprov.reports.document import Column, Table, make_table
 from modelprov.reports.probing import words as probing_words
 
@@ -83,7 +83,7 @@ def _place(case: Case, label: str) -> str:
     if report is None or role != "suspect":
         return {"reference": "parent, reference", "": n.MISSING}.get(role, role)
     name = words.VERDICTS[report.verdict.class_].name
-    figures = sections.key_figures(report)
+    figures = beginning.key_figures(report)
     return f"{name}; {figures[0].name}: {figures[0].value}" if figures else name
 
 

@@ -8,7 +8,7 @@ from modelprov.reports import numbers as n
 from modelprov.reports.case import tables, words
 from modelprov.reports.case.parts import Case
 from modelprov.reports.checking import telling as checking
-from modelprov.reports.comparison import sections
+from modelprov.reports.comparison import beginning
 from modelprov.reports.comparison import telling as comparison
 from modelprov.reports.document import (
     EVERYWHERE,
@@ -93,7 +93,7 @@ def _weights(case: Case) -> tuple[Block, ...]:
     limits = Heading("What the weights do not show", 3)
     return (
         Heading("What the weights show", short="Weights", listed=True),
-        Only(PAGE, [Figures(sections.key_figures(report)), Heading("The verdict rests on", 3)]),
+        Only(PAGE, [Figures(beginning.key_figures(report)), Heading("The verdict rests on", 3)]),
         *comparison.rests_on(report),
         Only(TERMINAL | PAGE, [Heading("Controls", 3)]),
         *comparison.controls(report),

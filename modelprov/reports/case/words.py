@@ -6,7 +6,7 @@ from modelprov.reports import numbers as n
 from modelprov.reports.case import models as case_models
 from modelprov.reports.case.parts import Case
 from modelprov.reports.checking import words as checking
-from modelprov.reports.comparison import meaning, sections
+from modelprov.reports.comparison import beginning, meaning
 from modelprov.reports.evaluation import words as evaluation
 from modelprov.reports.probing import words as probing_words
 
@@ -29,7 +29,7 @@ def claims(case: Case) -> tuple[str, ...]:
     found = []
     if case.weights is not None:
         notes = " ".join(meaning.notes(case.weights))
-        found.append(f"Weights: {sections.summary(case.weights)} {notes}".rstrip())
+        found.append(f"Weights: {beginning.summary(case.weights)} {notes}".rstrip())
     if case.check is not None:
         found.append(f"Claims: {_contradicted(case)}")
     if case.probe is not None:

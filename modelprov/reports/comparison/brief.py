@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from modelprov.forensics.results import Evidence, VerdictClass
 from modelprov.reports import numbers as n
-from modelprov.reports.comparison import sections
+from modelprov.reports.comparison import beginning, sections
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.document import Block, Bullets, Heading, Text
 
@@ -52,7 +52,7 @@ def _measures(report: Report) -> Iterator[str]:
 
 def _left_out(report: Report) -> Iterator[str]:
     """What of the suspect was not compared, and why: missing is said aloud, however short a report is."""
-    found, suspect = report.coverage, sections.suspect(report)
+    found, suspect = report.coverage, beginning.suspect(report)
     unaligned = [item for item in found.unaligned if n.clean(item.checkpoint) == suspect]
     if found.nonfinite:
         yield f"{n.plural(found.nonfinite, 'weight')} NaN or infinite"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from modelprov.forensics.results import Measures
 from modelprov.reports import numbers as n
-from modelprov.reports.comparison import drawings, elsewhere, meaning, sections, tables, words
+from modelprov.reports.comparison import beginning, drawings, elsewhere, meaning, measured, sections, tables, words
 from modelprov.reports.comparison.brief import brief
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.document import (
@@ -45,13 +45,13 @@ def tell(report: Report) -> Document:
     kind = words.VERDICTS[report.verdict.class_]
     layers, limits = _layers(report), _limits(report)
     return Document(
-        title=f"{kind.name}: {sections.suspect(report)}",
-        headline=sections.headline(report),
-        summary=sections.summary(report),
+        title=f"{kind.name}: {beginning.suspect(report)}",
+        headline=beginning.headline(report),
+        summary=beginning.summary(report),
         summary_leads=True,
         meaning=meaning.meaning(report),
         notes=meaning.notes(report),
-        figures=sections.key_figures(report),
+        figures=beginning.key_figures(report),
         colours=kind.colours,
         blocks=(
             *_evidence(report),
@@ -120,8 +120,8 @@ def merge_config(report: Report) -> list[Block]:
 
 def components(report: Report, titled: Medium = NOWHERE) -> Grid:
     """The numbers of each component, and of the whole model last."""
-    narrow = tables.components_table(report, narrow=True)
-    return Grid(tables.components_table(report), narrow, titled, total=True)
+    narrow = measured.components_table(report, narrow=True)
+    return Grid(measured.components_table(report), narrow, titled, total=True)
 
 
 def _evidence(report: Report) -> tuple[Block, ...]:
@@ -180,13 +180,13 @@ def _layers(report: Report) -> tuple[Block, ...]:
     legend = ", ".join(f"{short} = {label}" for short, label in tables.parents(report))
     plots = drawings.by_layer(report) or [Text(words.NO_LAYERS)]
     standing_out = "Tensors that stand out"
-    few, many = tables.notable_tensors(report, MOST_TENSORS, MOST_TENSORS_ON_PAGE)
+    few, many = measured.notable_tensors(report, MOST_TENSORS, MOST_TENSORS_ON_PAGE)
     return (
         Only(PAGE, [Heading("Layers and components", listed=True), *plots]),
         Only(TERMINAL | MARKDOWN, [Heading("By component")]),
         components(report, PAGE),
         Only(TERMINAL, [Text(legend, quiet=True), Heading("By layer, first to last"), *_strips(report.layers)]),
-        Fold(f"By layer ({n.plural(len(report.layers), 'layer')})", [Grid(tables.layers_table(report))]),
+        Fold(f"By layer ({n.plural(len(report.layers), 'layer')})", [Grid(measured.layers_table(report))]),
         Only(MARKDOWN, [Fold(standing_out, [Grid(few)])]),
         Only(PAGE, [Fold(standing_out, [Grid(many, looks="names")])]),
     )

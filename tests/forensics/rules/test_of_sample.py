@@ -19,7 +19,7 @@ from modelprov.forensics.compare import Options
 from modelprov.forensics.sampling.closer import largest
 from modelprov.jobs.compare import compare
 from modelprov.jobs.fingerprint import fingerprint
-from modelprov.reports.comparison.sections import headline
+from modelprov.reports.comparison.beginning import headline
 from modelprov.reports.evidence.bill_of_materials import relatives
 from modelprov.shares import rough_percent
 from tests.generated import merge
