@@ -245,10 +245,9 @@ def is_decisive(component: Component, shape: tuple[int, ...]) -> bool:
 
 
 def decisive_of(tensors: Sequence[AlignedTensor]) -> list[bool]:
-    """Which of many tensors are `decisive`: asked once for each component and shape."""
-    forms = list(map(attrgetter("computed", "component", "shape"), tensors))
-    rules = {(computed, *form): not computed and is_decisive(*form) for computed, *form in set(forms)}
-    return list(map(rules.__getitem__, forms))
+    """Which of many tensors are `decisive`: without a call of Python for each."""
+    rules = map(is_decisive, [tensor.component for tensor in tensors], [tensor.shape for tensor in tensors])
+    return [rule and not tensor.computed for rule, tensor in zip(rules, tensors, strict=True)]
 
 
 def many(kind: type[Each], *columns: Iterable[Any]) -> list[Each]:
