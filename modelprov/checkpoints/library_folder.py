@@ -74,7 +74,7 @@ def read_library(folder: Path) -> Library:
     if not path.exists():
         raise CheckpointNotFoundError(
             f"{folder} holds no library ({INDEX} is not there)",
-            f"Begin one with a model that you know: modelprov library add MODEL --library {folder}",
+            "Begin one there with a model that you know: `modelprov library add`.",
         )
     return parse_library(read_small_file(path, LARGEST_INDEX), str(path))
 

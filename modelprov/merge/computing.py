@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from modelprov.called import called
 from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType, decode, decode_single, pack_into
-from modelprov.checkpoints.types import TensorView
 from modelprov.engines.local import leave_if_stopped
 from modelprov.engines.turns import in_turns
 from modelprov.errors import InvalidCheckpointError, NonFiniteOutputError, UnsupportedFormatError
@@ -43,7 +42,7 @@ class Computer:
         self._only_finite = only_finite
         self._own = threading.local()
         self._reused = Reused()
-        self._sums = WeightedSums(plan, self._read, READ)
+        self._sums = WeightedSums(plan, READ)
         self._options = plan.recipe.modelprov
 
     def elements(self, tensor: Planned, first: int, count: int, out: memoryview) -> None:
@@ -163,7 +162,7 @@ class Computer:
             self._check_finite(tensor, piece.first + first, np.frombuffer(out, np.uint8), read)
             return
         if self.copies(tensor, piece):
-            self._read(tensor.inputs_of(piece)[0], piece.views[0], first, out)
+            self.plan.read(tensor.inputs_of(piece)[0], piece.views[0], first, out)
             return
         arrays = []
         for number in range(len(piece.views)):
@@ -230,7 +229,7 @@ class Computer:
         for at in range(0, len(out), READ):
             values = out[at : at + READ]
             raw = buffer[: len(values) * dtype.size]
-            self._read(checkpoint, view, first + at, raw.data)
+            self.plan.read(checkpoint, view, first + at, raw.data)
             if library is not None and dtype in WITHIN_FLOAT32:
                 finite = library.load(raw, dtype.code, values)
             else:
@@ -251,10 +250,6 @@ class Computer:
         if held is None or len(held) < size:
             held = self._own.raw = np.empty(size, np.uint8)
         return held
-
-    def _read(self, number: int, view: TensorView, first: int, out: memoryview) -> None:
-        start = view.start + first * view.ref.dtype.size
-        self.plan.checkpoints[number].source.read_into(view.ref.shard, start, out)
 
 
 def check_formats(plan: MergePlan) -> None:

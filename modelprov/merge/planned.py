@@ -89,6 +89,11 @@ class MergePlan:
         """The format that the recipe computes in; None for the stored one."""
         return DTYPES[self.recipe.dtype] if self.recipe.dtype else None
 
+    def read(self, number: int, view: TensorView, first: int, out: memoryview) -> None:
+        """Fill `out` with the bytes of a view of one model from the element `first` on; raises what reading raises."""
+        start = view.start + first * view.ref.dtype.size
+        self.checkpoints[number].source.read_into(view.ref.shard, start, out)
+
     @property
     def models(self) -> tuple[Checkpoint, ...]:
         """The models as they were opened, for digests."""

@@ -6,13 +6,11 @@ Only where that loop computes exactly what the recipe says; everything else is `
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType
-from modelprov.checkpoints.types import TensorView
 from modelprov.merge.fused import Scratch, weighted
 from modelprov.merge.planned import MergePlan, Piece, Planned
 from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic
@@ -27,11 +25,11 @@ UNNORMALISED = (*WITH_REFERENCE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.FL
 class WeightedSums:
     """Those of one plan; safe to use from many threads, each of which has buffers of its own.
 
-    `read` fills memory with elements of a model's view from one on; at most `longest` elements are asked for at a time.
+    At most `longest` elements are asked for at a time.
     """
 
-    def __init__(self, plan: MergePlan, read: Callable[[int, TensorView, int, memoryview], None], longest: int) -> None:
-        self._plan, self._read, self._longest = plan, read, longest
+    def __init__(self, plan: MergePlan, longest: int) -> None:
+        self._plan, self._longest = plan, longest
         self._own = threading.local()
         self._large = plan.bytes > LARGE
         models, wanted = plan.recipe.models, plan.recipe.modelprov.reference
@@ -53,9 +51,8 @@ class WeightedSums:
         raw, scratch = self._buffers(len(rows))
         for place, row in enumerate(rows):
             view = piece.views[row]
-            self._read(
-                (piece.inputs or tensor.inputs)[row], view, first, raw[place].data[: count * view.ref.dtype.size]
-            )
+            into = raw[place].data[: count * view.ref.dtype.size]
+            self._plan.read((piece.inputs or tensor.inputs)[row], view, first, into)
         target = np.frombuffer(out, np.uint8)
         direct = target.ctypes.data % 8 == 0
         filled = target if direct else np.empty(len(target), np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.demo.family import Family
 from modelprov.errors import ChangedFileError, InvalidCheckpointError, MergeError, TruncatedShardError
+from modelprov.merge.computing import Computer
 from modelprov.merge.plan import plan_merge
 from modelprov.merge.virtual import open_any, plan_recipe, virtual_checkpoint
 from modelprov.recipes.reading import parse
@@ -30,6 +32,13 @@ COMPILED = ("linear", "passthrough", "task_arithmetic", "nearswap")
 def test_the_recipe_of_rio_makes_rio_bit_for_bit(family: Family, rio: Recipe) -> None:
     virtual = virtual_checkpoint(plan_recipe(rio), "v", "v", Path())
     assert differing(open_checkpoint(str(family.rio)), virtual) == []
+
+
+def test_what_computed_a_merge_leaves_with_its_last_user_and_its_open_files_with_it(rio: Recipe) -> None:
+    """Without the cycle collector, which may come late: files would stay open until then."""
+    plan = plan_recipe(rio)
+    left = weakref.ref(Computer(plan))
+    assert left() is None
 
 
 def test_the_stepwise_recipe_makes_the_stepwise_rio(family: Family) -> None:
