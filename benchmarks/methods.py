@@ -32,7 +32,7 @@ from modelprov import merge, verify
 from modelprov.demo.writing import as_stored, write_checkpoint
 from modelprov.forensics.compare import Options
 from modelprov.forensics.judging.findings import Findings
-from modelprov.forensics.results import NamedMethod
+from modelprov.forensics.mixing import NamedMethod
 from modelprov.shares import wilson
 from tests.memory import run
 

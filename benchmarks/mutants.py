@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 ESTIMATORS = "tests/forensics/estimators"
 TESTS = {
     "modelprov/forensics/judging/verdict.py": ["tests/forensics/rules"],
+    "modelprov/forensics/judging/relatives.py": ["tests/forensics/rules"],
     "modelprov/forensics/judging/mixtures.py": ["tests/forensics/rules"],
     "modelprov/checkpoints/header.py": ["tests/checkpoints/test_header_edges.py"],
     "modelprov/checkpoints/header_entries.py": ["tests/checkpoints/test_header_edges.py"],

@@ -174,7 +174,8 @@ def test_the_rules_in_the_method_are_those_of_the_verdict():
     written = {row[1].strip("`") for row in table_after(text_of(ROOT / "docs" / "method.md"), "The verdict")}
     judging = ROOT / "modelprov" / "forensics" / "judging"
     source = "".join(
-        text_of(judging / name).split("\ndef ", 1)[1] for name in ("verdict.py", "mixtures.py", "of_blocks.py")
+        text_of(judging / name).split("\ndef ", 1)[1]
+        for name in ("verdict.py", "relatives.py", "mixtures.py", "of_blocks.py")
     )
     assert written == set(re.findall(r'(?:inconclusive\(|Decision\(VerdictClass\.\w+,|return)\s*"([a-z-]+)"', source))
 

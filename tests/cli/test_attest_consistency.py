@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import modelprov.forensics.judging.mixtures
+import modelprov.forensics.judging.relatives
 import modelprov.forensics.judging.verdict
 from modelprov.forensics.results import VerdictClass
 from modelprov.reports.comparison.as_json import load_report
@@ -147,7 +148,8 @@ def test_what_was_edited_in_one_place_is_named(written: Any, name: str) -> None:
 
 
 def test_the_rules_of_each_class_are_those_of_the_verdict() -> None:
-    rooms = (modelprov.forensics.judging.verdict, modelprov.forensics.judging.mixtures)
+    judging = modelprov.forensics.judging
+    rooms = (judging.verdict, judging.relatives, judging.mixtures)
     source = "".join(Path(room.__file__).read_text(encoding="utf-8") for room in rooms)
     known = {(VerdictClass[one], rule) for one, rule in re.findall(r'VerdictClass\.([A-Z_]+), "([a-z-]+)"', source)}
     known |= {

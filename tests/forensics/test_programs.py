@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelprov.forensics.judging.sections import programs
-from modelprov.forensics.results import CandidateRecipe
+from modelprov.forensics.mixing import CandidateRecipe
 
 
 def test_no_program_is_named_where_two_arithmetics_reproduce_equally_much() -> None:

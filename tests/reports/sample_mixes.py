@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelprov.forensics.results import (
-    AfterMerge,
-    CandidateRecipe,
-    Coefficient,
-    Control,
-    Evidence,
-    LeastSquares,
-    Mixing,
-    RecipeGroup,
-    Reproduction,
-    Verdict,
-    VerdictClass,
-)
+from modelprov.forensics.mixing import CandidateRecipe, Coefficient, LeastSquares, Mixing, RecipeGroup, Reproduction
+from modelprov.forensics.results import AfterMerge, Control, Evidence, Verdict, VerdictClass
 from modelprov.reports.comparison.report import Report
 from tests.reports.sample_parts import (
     DOES_NOT_SHOW,

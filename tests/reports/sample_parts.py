@@ -9,16 +9,8 @@ from typing import Any
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.histories import histories
-from modelprov.forensics.results import (
-    AfterMerge,
-    CurvePoint,
-    History,
-    LeastSquares,
-    Measures,
-    Mixing,
-    Reproduction,
-    VerdictClass,
-)
+from modelprov.forensics.mixing import CurvePoint, LeastSquares, Mixing, Reproduction
+from modelprov.forensics.results import AfterMerge, History, Measures, VerdictClass
 from modelprov.reports.comparison.report import (
     Asked,
     ComparisonEnvironment,

@@ -6,16 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from modelprov.forensics.results import (
-    Control,
-    Evidence,
-    History,
-    LeastSquares,
-    Measures,
-    Mixing,
-    Verdict,
-    VerdictClass,
-)
+from modelprov.forensics.mixing import LeastSquares, Mixing
+from modelprov.forensics.results import Control, Evidence, History, Measures, Verdict, VerdictClass
 from modelprov.reports.comparison.report import Report, UnalignedGroup
 from tests.reports.sample_mixes import merge, on_line, piecewise, three_parents
 from tests.reports.sample_parts import (

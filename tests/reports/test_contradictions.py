@@ -13,7 +13,8 @@ from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.histories import FITTING
 from modelprov.forensics.judging.trace import Trace
 from modelprov.forensics.judging.wording import verdict
-from modelprov.forensics.results import AfterMerge, Mixing, NamedMethod, Reproduction, Verdict, VerdictClass
+from modelprov.forensics.mixing import Mixing, NamedMethod, Reproduction
+from modelprov.forensics.results import AfterMerge, Verdict, VerdictClass
 from modelprov.reports.comparison import beginning
 from modelprov.reports.comparison.meaning import meaning, notes
 from modelprov.reports.comparison.report import Report

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from modelprov.check.interface import NO_PARENT, Candidate, Claims, Measured, ProseClaim
 from modelprov.check.results import Lineage, Location
 
+KIN = ("same-origin", "other-coordinates")
 MIXED = ("merge", "on-line")
 PLAIN = 1.0  # share of bits of a plain merge
 
@@ -78,3 +79,19 @@ def base_location(claims: Claims) -> Location | None:
 def quoted(said: list[ProseClaim]) -> str:
     """The first sentence, in quotation marks."""
     return f"“{said[0].text}”" if said else ""
+
+
+def direction(lineage: Lineage, who: str) -> str:
+    """Why the weights do not say that the model came from `who`; empty where they do."""
+    if lineage.verdict == "copy":
+        return (
+            f"weights do not tell whether this is a copy of {who} or {who} a copy of this; declare it if it came first"
+        )
+    if lineage.verdict in KIN:
+        return f"weights do not tell whether this came from {who} or {who} from this; declare it if it came first"
+    if lineage.verdict == "on-line":
+        return (
+            f"a model on the line to {who} may be a merge with it that was trained, a sibling by learning rate, a "
+            f"stage of one training, or what {who} was made from by carrying it on; declare it if it came first"
+        )
+    return ""

@@ -9,134 +9,28 @@ from __future__ import annotations
 
 import shlex
 
-from modelprov.check.interface import Candidate, Claims, Measured, Outcome, Rule
-from modelprov.check.results import Lineage, Location, Severity
+from modelprov.check.interface import Claims, Measured, Outcome, Rule
+from modelprov.check.results import Location, Severity
 from modelprov.check.rules.evidence import (
+    KIN,
     MIXED,
     PLAIN,
     absent,
-    base_location,
     candidates,
-    declared_text,
+    direction,
     names,
     quoted,
     settled,
-    uncompared,
     undeclared,
     why,
 )
 from modelprov.check.rules.making import finding, not_judged
+from modelprov.check.rules.undeclared_parent import UNDECLARED
 
 __all__ = ["LINEAGE_RULES", "MIXED", "RELATION", "SCRATCH", "TRAINED", "TRAINING"]
 
 TRAINING = ("post-trained", "finetuned", "distilled")
-KIN = ("same-origin", "other-coordinates")
 BY_WEIGHTS = ("finetune", "merge")  # relations that a comparison can contradict
-
-
-def undeclared_parent(claims: Claims, measured: Measured) -> list[Outcome]:
-    """A source that the weights show and the card does not name."""
-    lineage, reason = settled(measured)
-    if lineage is None:
-        return [not_judged(UNDECLARED, reason)]
-    found = undeclared(measured, lineage)
-    if not found:
-        return [
-            *_behind(claims, measured, lineage),
-            *(
-                not_judged(UNDECLARED, f"{one.name} was not compared: {why(measured, one)}")
-                for one in uncompared(measured, lineage)
-                if not one.declared
-            ),
-        ]
-    gone = absent(measured, lineage)
-    if gone:
-        # the declared model may be the same under another name, or be made of them itself
-        return [
-            not_judged(
-                UNDECLARED,
-                f"the weights share their origin with {names(found)}; the declared {names(gone)} was not compared and "
-                f"may explain it. Say where it is: --candidates {gone[0].name}=PATH",
-            )
-        ]
-    outcomes: list[Outcome] = [_undeclared(claims, lineage, one) for one in found]
-    doubt = _direction(lineage, names(found))
-    return [*outcomes, not_judged(UNDECLARED, doubt)] if doubt else outcomes
-
-
-def _behind(claims: Claims, measured: Measured, lineage: Lineage) -> list[Outcome]:
-    """Candidates behind the declared parents, which neither this card nor that of a declared one names.
-
-    One that has a parent's weights may be its copy on another shelf, so it is told and leaves nothing open.
-    """
-    named = {base.casefold() for one in measured.candidates if one.declared for base in one.bases}
-    told = lineage.behind | {
-        label: f"{name}, which the card names, has its weights, bit for bit" for label, name in lineage.twins.items()
-    }
-    outcomes: list[Outcome] = [
-        finding(
-            UNDECLARED,
-            one.name,
-            f"{one.name} may stand behind the declared models: {told[one.label]}.",
-            claimed=declared_text(claims),
-            measured=lineage.summary,
-            advice=f"Add {one.name} to base_model, here or in the card of the model between, or show that it came "
-            f"later: {lineage.command}",
-            location=base_location(claims),
-            severity=Severity.WARNING,
-        )
-        for one in candidates(measured, told)
-        if one.name.casefold() not in named
-    ]
-    hidden = [one for one in candidates(measured, lineage.behind) if one.name.casefold() not in named]
-    if not hidden:
-        return outcomes
-    doubt = f"weights do not tell whether what the card names came from {names(hidden)} or the other way round"
-    return [*outcomes, not_judged(UNDECLARED, f"{doubt}; declare what came first")]
-
-
-def _undeclared(claims: Claims, lineage: Lineage, parent: Candidate) -> Outcome:
-    share = lineage.shares.get(parent.label)
-    unnamed = "the card does not name it" if claims.card is not None else "there is no card that names it"
-    if lineage.verdict == "copy":
-        message = f"The weights are those of {parent.name}, bit for bit; {unnamed}."
-    elif lineage.verdict == "on-line":
-        message = f"The weights lie on a line to {parent.name}, as those of a merge with it do, and others; {unnamed}."
-    elif lineage.verdict == "merge":
-        how = f" ({share:.4g} of the weights)" if share is not None else ""
-        message = f"The weights come from {parent.name}{how}; {unnamed}."
-    else:
-        message = (
-            f"The weights descend from {parent.name}, or {parent.name} from them, or both from the same model; "
-            f"{unnamed}."
-        )
-    return finding(
-        UNDECLARED,
-        parent.name,
-        message,
-        claimed=declared_text(claims),
-        measured=lineage.summary,
-        advice=f"Add {parent.name} to base_model, or show that the comparison is wrong.",
-        command=lineage.command,
-        location=base_location(claims),
-        severity=Severity.WARNING if _direction(lineage, parent.name) else None,
-    )
-
-
-def _direction(lineage: Lineage, who: str) -> str:
-    """Why the weights do not say that the model came from `who`; empty where they do."""
-    if lineage.verdict == "copy":
-        return (
-            f"weights do not tell whether this is a copy of {who} or {who} a copy of this; declare it if it came first"
-        )
-    if lineage.verdict in KIN:
-        return f"weights do not tell whether this came from {who} or {who} from this; declare it if it came first"
-    if lineage.verdict == "on-line":
-        return (
-            f"a model on the line to {who} may be a merge with it that was trained, a sibling by learning rate, a "
-            f"stage of one training, or what {who} was made from by carrying it on; declare it if it came first"
-        )
-    return ""
 
 
 def declared_not_in_weights(claims: Claims, measured: Measured) -> list[Outcome]:
@@ -193,7 +87,7 @@ def relation_contradicted(claims: Claims, measured: Measured) -> list[Outcome]:
         if lineage.verdict in KIN:
             return [not_judged(RELATION, "no share of a second parent was found; a merge that picks weights hides it")]
         if lineage.verdict == "copy" and undeclared(measured, lineage):
-            return [not_judged(RELATION, _direction(lineage, names(undeclared(measured, lineage))))]
+            return [not_judged(RELATION, direction(lineage, names(undeclared(measured, lineage))))]
         if lineage.verdict == "copy" and lineage.held < 1:
             return [not_judged(RELATION, "all matrices are one parent's, but norms or biases may have been merged")]
         wrong = lineage.verdict in ("copy", "unrelated")
@@ -231,7 +125,7 @@ def training_claimed(claims: Claims, measured: Measured) -> list[Outcome]:
         return []
     others, gone = undeclared(measured, lineage), absent(measured, lineage)
     if lineage.verdict == "copy" and others:
-        return [not_judged(TRAINED, _direction(lineage, names(others)))]
+        return [not_judged(TRAINED, direction(lineage, names(others)))]
     before = lineage.verdict == "merge" and (not others or bool(gone))
     part = lineage.covered < 1
     what = "a copy" if lineage.verdict == "copy" else f"the plain merge {lineage.recipe}"
@@ -306,10 +200,6 @@ def no_base_declared(claims: Claims, measured: Measured) -> list[Outcome]:
     ]
 
 
-UNDECLARED = Rule(
-    "MP101", "undeclared-parent", "The weights come from a model that the card does not declare.",
-    Severity.ERROR, undeclared_parent,
-)  # fmt: skip
 DECLARED = Rule(
     "MP102", "declared-parent-not-in-weights", "The weights have nothing in common with a declared base model.",
     Severity.ERROR, declared_not_in_weights,

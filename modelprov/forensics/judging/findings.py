@@ -28,21 +28,13 @@ from modelprov.forensics.judging.named_method import (
 )
 from modelprov.forensics.judging.packed import bounded, in_view_of_packing, shown, with_width
 from modelprov.forensics.judging.part_alphas import PartAlpha, moved_along, part_alphas, same_bits_alphas
+from modelprov.forensics.judging.relatives import akin
 from modelprov.forensics.judging.rows import COMPONENTS, Table, grouped
 from modelprov.forensics.judging.sections import after_merge, mixing, reproduction
 from modelprov.forensics.judging.stacked import ScaleOf, pieces_of
-from modelprov.forensics.judging.verdict import akin, decide, held
-from modelprov.forensics.results import (
-    AfterMerge,
-    Beyond,
-    Control,
-    Measures,
-    Mixing,
-    NamedMethod,
-    Reproduction,
-    Verdict,
-    VerdictClass,
-)
+from modelprov.forensics.judging.verdict import decide, held
+from modelprov.forensics.mixing import Mixing, NamedMethod, Reproduction
+from modelprov.forensics.results import AfterMerge, Beyond, Control, Measures, Verdict, VerdictClass
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.forensics.judging.rows import Table
-from modelprov.forensics.results import CandidateRecipe
+from modelprov.forensics.mixing import CandidateRecipe
 from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.recipes.arithmetics import Arithmetic
 from modelprov.recipes.recipe import Extension, Group, Recipe, SourceModel

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 
 from modelprov.forensics.judging.facts import Facts, PairedUnits
+from modelprov.forensics.judging.relatives import akin
 from modelprov.forensics.judging.trace import Trace
-from modelprov.forensics.judging.verdict import akin
-from modelprov.forensics.results import AfterMerge, Control, Evidence, Mixing, Reproduction
+from modelprov.forensics.mixing import Mixing, Reproduction
+from modelprov.forensics.results import AfterMerge, Control, Evidence
 from modelprov.forensics.thresholds import DISTINCT, KIN, OVERLAPS_LEFT
 from modelprov.shares import floor_percent, wilson
 

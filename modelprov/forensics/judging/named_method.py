@@ -14,7 +14,8 @@ from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.found_recipe import formats
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.judging.verdict import by_method
-from modelprov.forensics.results import Evidence, NamedMethod, Verdict, VerdictClass
+from modelprov.forensics.mixing import NamedMethod
+from modelprov.forensics.results import Evidence, Verdict, VerdictClass
 from modelprov.forensics.thresholds import CENTRED, DISTINCT, MISSED, REPRODUCED, SHUFFLED, SURVIVORS
 from modelprov.recipes.recipe import Extension, Recipe, SourceModel
 from modelprov.shares import floor_percent

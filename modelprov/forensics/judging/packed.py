@@ -16,7 +16,8 @@ from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.few_bits import UNBOUNDED, beside_finer
 from modelprov.forensics.judging.verdict import made_from_it, of_packed_numbers
-from modelprov.forensics.results import LeastSquares, Mixing, VerdictClass
+from modelprov.forensics.mixing import LeastSquares, Mixing
+from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.fits import Exact, Fits
 from modelprov.forensics.search.weighted_sum import distinct

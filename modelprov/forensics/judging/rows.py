@@ -15,7 +15,8 @@ from modelprov.checkpoints.types import AlignedTensor, Component, decisive_of
 from modelprov.collector import paused
 from modelprov.forensics.estimators.least_squares import BlockSums, OneParent, fit_many, fit_one
 from modelprov.forensics.estimators.least_squares_each import EachFit, fit_many_each, fit_one_each
-from modelprov.forensics.results import LeastSquares, Measures
+from modelprov.forensics.mixing import LeastSquares
+from modelprov.forensics.results import Measures
 from modelprov.forensics.sums.moments import (
     ALL_EQUAL,
     BETWEEN,

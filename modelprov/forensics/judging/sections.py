@@ -15,8 +15,7 @@ from modelprov.forensics.judging.found_recipe import found_recipe
 from modelprov.forensics.judging.part_alphas import moved_along
 from modelprov.forensics.judging.rows import Table, agreement, betweenness, least_squares
 from modelprov.forensics.judging.trace import Trace
-from modelprov.forensics.results import (
-    AfterMerge,
+from modelprov.forensics.mixing import (
     CandidateRecipe,
     Coefficient,
     CurvePoint,
@@ -25,6 +24,7 @@ from modelprov.forensics.results import (
     RecipeGroup,
     Reproduction,
 )
+from modelprov.forensics.results import AfterMerge
 from modelprov.forensics.sampling.scout import Strata
 from modelprov.forensics.search.fits import Fits
 from modelprov.forensics.search.recipes import Scored

@@ -17,7 +17,8 @@ from modelprov.checkpoints.types import Component
 from modelprov.forensics.judging.facts import Stacked
 from modelprov.forensics.judging.found_recipe import formats
 from modelprov.forensics.judging.rows import Table, mean_correlation
-from modelprov.forensics.results import NamedMethod, Verdict
+from modelprov.forensics.mixing import NamedMethod
+from modelprov.forensics.results import Verdict
 from modelprov.forensics.sums.moments import ELEMENTS, FIRST_PAIR, NONFINITE, layout
 from modelprov.forensics.thresholds import KIN
 from modelprov.recipes.recipe import Extension, Recipe, Slice, SourceModel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
-from modelprov.forensics.results import Reproduction
+from modelprov.forensics.mixing import Reproduction
 from modelprov.shares import rough_percent
 
 SETTLES = "Only comparing every weight of the models themselves settles it (`--full`)."

@@ -11,7 +11,8 @@ from modelprov.forensics.judging.histories import histories
 from modelprov.forensics.judging.unread import left_open, recipe_left_open
 from modelprov.forensics.judging.unsettled import left_unsettled, roles
 from modelprov.forensics.judging.verdict import held
-from modelprov.forensics.results import AfterMerge, Control, Mixing, Reproduction, Verdict, VerdictClass
+from modelprov.forensics.mixing import Mixing, Reproduction
+from modelprov.forensics.results import AfterMerge, Control, Verdict, VerdictClass
 from modelprov.forensics.thresholds import ASTRAY, HALF, NO_SHARE, REPRODUCED
 from modelprov.shares import floor_percent
 

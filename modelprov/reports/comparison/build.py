@@ -12,16 +12,8 @@ from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.forensics.compare import Comparison, Options
 from modelprov.forensics.judging.findings import Findings
 from modelprov.forensics.judging.of_sample import read_share
-from modelprov.forensics.results import (
-    AfterMerge,
-    Evidence,
-    History,
-    LeastSquares,
-    Measures,
-    Mixing,
-    Reproduction,
-    Verdict,
-)
+from modelprov.forensics.mixing import LeastSquares, Mixing, Reproduction
+from modelprov.forensics.results import AfterMerge, Evidence, History, Measures, Verdict
 from modelprov.machine import this_machine
 from modelprov.reports.comparison.report import (
     Asked,

@@ -6,16 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from modelprov.forensics.results import (
-    AfterMerge,
-    Beyond,
-    Coordinates,
-    Measures,
-    Mixing,
-    NamedMethod,
-    Reproduction,
-    Verdict,
-)
+from modelprov.forensics.mixing import Mixing, NamedMethod, Reproduction
+from modelprov.forensics.results import AfterMerge, Beyond, Coordinates, Measures, Verdict
 from modelprov.records import Environment, Frozen
 from modelprov.savable import Page
 

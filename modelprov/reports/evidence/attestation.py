@@ -15,7 +15,8 @@ from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from modelprov.checkpoints.digests import HashedWeights
-from modelprov.forensics.results import Control, RecipeGroup
+from modelprov.forensics.mixing import RecipeGroup
+from modelprov.forensics.results import Control
 from modelprov.records import Frozen
 from modelprov.reports.comparison.report import Input, Report
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from modelprov.errors import UsageError
-from modelprov.forensics.results import Measures, Mixing, RecipeGroup, Reproduction, VerdictClass
+from modelprov.forensics.mixing import Mixing, RecipeGroup, Reproduction
+from modelprov.forensics.results import Measures, VerdictClass
 from modelprov.recipes.weights_in_words import weighting
 from modelprov.reports.comparison.report import Report
 

@@ -10,6 +10,7 @@ from modelprov.check.interface import Declared
 from modelprov.check.results import Finding, NotJudged, Severity
 from modelprov.check.rules import lineage as rules
 from modelprov.check.rules.lineage import LINEAGE_RULES
+from modelprov.check.rules.undeclared_parent import undeclared_parent
 from tests.check.rules.made import NEX, QWEN, at, claims, lineage, measured, said
 
 NOTHING = measured(lineage=None, missing={"lineage": "no candidate is here"})
@@ -32,19 +33,19 @@ def reason(outcomes: list[object]) -> str:
 def test_a_candidate_behind_a_declared_parent_is_a_warning_unless_the_parents_card_names_it() -> None:
     behind = {"nex": "without Qwen/Qwen3.5, which the card names, rio is 0.6 × nex + 0.4 × qwen"}
     hidden = measured(lineage=RELATED.model_copy(update={"behind": behind}))
-    warning, open_question = rules.undeclared_parent(claims(), hidden)
+    warning, open_question = undeclared_parent(claims(), hidden)
     assert isinstance(warning, Finding)
     assert warning.severity is Severity.WARNING
     assert warning.message.startswith("nex-agi/Nex-N2-Pro may stand behind the declared models: without Qwen/")
     assert "nex-agi/Nex-N2-Pro or the other way round" in reason([open_question])
     named = replace(hidden, candidates=(NEX, replace(QWEN, bases=("Nex-AGI/nex-n2-pro",))))
-    assert rules.undeclared_parent(claims(), named) == []
+    assert undeclared_parent(claims(), named) == []
     twin = measured(lineage=RELATED.model_copy(update={"twins": {"nex": "Qwen/Qwen3.5"}}))
-    assert one(rules.undeclared_parent(claims(), twin)).severity is Severity.WARNING
+    assert one(undeclared_parent(claims(), twin)).severity is Severity.WARNING
 
 
 def test_a_parent_in_the_weights_that_the_card_does_not_name_is_an_error_on_the_cards_line() -> None:
-    found = one(rules.undeclared_parent(claims(), measured()))
+    found = one(undeclared_parent(claims(), measured()))
     assert found.rule == "MP101"
     assert found.severity is Severity.ERROR
     assert "nex-agi/Nex-N2-Pro (0.6 of the weights)" in found.message
@@ -54,12 +55,12 @@ def test_a_parent_in_the_weights_that_the_card_does_not_name_is_an_error_on_the_
 
 def test_a_declared_parent_is_no_finding() -> None:
     both = (replace(NEX, declared=True), QWEN)
-    assert rules.undeclared_parent(claims(), measured(candidates=both)) == []
+    assert undeclared_parent(claims(), measured(candidates=both)) == []
 
 
 def test_an_undeclared_relative_is_a_warning_that_says_that_time_has_no_direction_in_weights() -> None:
     kin = lineage("same-origin", parents=("nex",), shares={}, recipe=None, bit_equal=None)
-    found, open_question = rules.undeclared_parent(claims(), measured(lineage=kin))
+    found, open_question = undeclared_parent(claims(), measured(lineage=kin))
     assert isinstance(found, Finding)
     assert found.severity is Severity.WARNING
     assert "or nex-agi/Nex-N2-Pro from them, or both from the same model" in found.message
@@ -70,7 +71,7 @@ COPY = lineage("copy", parents=("nex",), shares={}, recipe=None, bit_equal=None)
 
 
 def test_a_copy_under_another_name_accuses_nobody_and_does_not_pass_either() -> None:
-    found, open_question = rules.undeclared_parent(claims(), measured(lineage=COPY))
+    found, open_question = undeclared_parent(claims(), measured(lineage=COPY))
     assert isinstance(found, Finding)
     assert found.severity is Severity.WARNING
     assert "bit for bit" in found.message
@@ -82,7 +83,7 @@ def test_a_copy_under_another_name_accuses_nobody_and_does_not_pass_either() -> 
 
 def test_a_copy_of_the_declared_base_contradicts_training() -> None:
     copy = COPY.model_copy(update={"parents": ("qwen",)})
-    assert rules.undeclared_parent(claims(), measured(lineage=copy)) == []
+    assert undeclared_parent(claims(), measured(lineage=copy)) == []
     found = one(rules.training_claimed(claims(prose=(said("post-trained"),)), measured(lineage=copy)))
     assert found.severity is Severity.ERROR
 
@@ -90,13 +91,13 @@ def test_a_copy_of_the_declared_base_contradicts_training() -> None:
 def test_a_declared_base_that_is_not_here_may_explain_an_undeclared_parent() -> None:
     gone = replace(QWEN, name="Foo/Bar", label="Bar", location=None)
     state = measured(candidates=(NEX, replace(QWEN, declared=False), gone), missing={"Bar": "it is not here"})
-    assert "Foo/Bar was not compared and may explain it" in reason(rules.undeclared_parent(claims(), state))
+    assert "Foo/Bar was not compared and may explain it" in reason(undeclared_parent(claims(), state))
 
 
 @pytest.mark.parametrize("controls", [(), ("sibling",)])
 def test_a_place_on_a_line_is_never_an_error_whatever_the_control(controls: tuple[str, ...]) -> None:
     trained = lineage("on-line", bit_equal=None, recipe=None, controls=controls)
-    found, open_question = rules.undeclared_parent(claims(), measured(lineage=trained))
+    found, open_question = undeclared_parent(claims(), measured(lineage=trained))
     assert isinstance(found, Finding)
     assert found.severity is Severity.WARNING
     assert isinstance(open_question, NotJudged)
@@ -135,10 +136,10 @@ def test_a_named_candidate_that_could_not_be_compared_leaves_the_question_open()
     alone = RELATED.model_copy(update={"compared": ("qwen",)})
     broken = measured(lineage=alone, missing={"nex": "the weights are quantised"})
     assert "nex-agi/Nex-N2-Pro was not compared: the weights are quantised" in reason(
-        rules.undeclared_parent(claims(), broken)
+        undeclared_parent(claims(), broken)
     )
     for harmless in ("its weights are those of qwen, with which", "no tensor has the same name and shape in every"):
-        assert rules.undeclared_parent(claims(), measured(lineage=alone, missing={"nex": harmless})) == []
+        assert undeclared_parent(claims(), measured(lineage=alone, missing={"nex": harmless})) == []
 
 
 def test_a_trained_merge_may_be_called_a_finetune() -> None:
@@ -162,9 +163,9 @@ def test_what_is_a_merge_or_a_copy_in_a_part_only_contradicts_neither_finetune_n
 
 
 def test_an_exact_merge_of_a_part_with_an_undeclared_parent_is_an_error_and_a_place_on_a_line_is_none() -> None:
-    assert one(rules.undeclared_parent(claims(), measured(lineage=lineage(held=0.7)))).severity is Severity.ERROR
+    assert one(undeclared_parent(claims(), measured(lineage=lineage(held=0.7)))).severity is Severity.ERROR
     for verdict in ("on-line", "same-origin", "other-coordinates"):
-        found, open_question = rules.undeclared_parent(claims(), measured(lineage=lineage(verdict, parents=("nex",))))
+        found, open_question = undeclared_parent(claims(), measured(lineage=lineage(verdict, parents=("nex",))))
         assert isinstance(found, Finding)
         assert found.severity is Severity.WARNING
         assert isinstance(open_question, NotJudged)
@@ -274,8 +275,8 @@ def test_a_card_without_a_base_model_is_warned_unless_it_says_from_scratch() -> 
 
 
 def test_fingerprints_stay_when_lines_move_and_differ_between_subjects() -> None:
-    here = one(rules.undeclared_parent(claims(), measured()))
+    here = one(undeclared_parent(claims(), measured()))
     moved = claims(base_models=(Declared("Qwen/Qwen3.5", at(30)),))
-    assert one(rules.undeclared_parent(moved, measured())).fingerprint == here.fingerprint
+    assert one(undeclared_parent(moved, measured())).fingerprint == here.fingerprint
     other = measured(candidates=(replace(NEX, name="someone/else"), QWEN))
-    assert one(rules.undeclared_parent(claims(), other)).fingerprint != here.fingerprint
+    assert one(undeclared_parent(claims(), other)).fingerprint != here.fingerprint

@@ -11,8 +11,9 @@ import pytest
 from modelprov.forensics import thresholds
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.mixtures import exact_rule
+from modelprov.forensics.judging.relatives import akin
 from modelprov.forensics.judging.trace import Trace
-from modelprov.forensics.judging.verdict import akin, decide
+from modelprov.forensics.judging.verdict import decide
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, TRAINED, outcome
 
 INCONCLUSIVE = "inconclusive"

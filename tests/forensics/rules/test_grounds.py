@@ -7,7 +7,8 @@ from dataclasses import replace
 from modelprov.forensics.estimators.precision import Precision
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.grounds import grounds
-from modelprov.forensics.results import AfterMerge, Evidence, Mixing, Reproduction
+from modelprov.forensics.mixing import Mixing, Reproduction
+from modelprov.forensics.results import AfterMerge, Evidence
 from tests.forensics.rules.facts import EXACT
 
 LABELS = ("S", "A", "B")

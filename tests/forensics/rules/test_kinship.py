@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from modelprov.forensics.judging.facts import Facts, PairedUnits
-from modelprov.forensics.judging.verdict import akin, decide
+from modelprov.forensics.judging.relatives import akin
+from modelprov.forensics.judging.verdict import decide
 from modelprov.forensics.search.coordinates.head_spectra import HeadsAlike
 from modelprov.forensics.search.matrices_alike import Displaced
 from modelprov.forensics.thresholds import BEYOND_CHANCE

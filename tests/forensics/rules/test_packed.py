@@ -14,7 +14,8 @@ from modelprov.forensics.estimators.precision import Precision
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.packed import bounded, in_view_of_packing, shown, with_width
-from modelprov.forensics.results import LeastSquares, Mixing, VerdictClass
+from modelprov.forensics.mixing import LeastSquares, Mixing
+from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.search.fits import Exact, Fits
 
 Q8, LOOSE = Packing("GGUF Q8_0", 8.5, True), Packing("GGUF IQ4_XS", 4.25, False)

@@ -9,7 +9,8 @@ import pytest
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.verdict import decide, held
 from modelprov.forensics.judging.wording import verdict
-from modelprov.forensics.results import AfterMerge, Mixing, Reproduction, Verdict
+from modelprov.forensics.mixing import Mixing, Reproduction
+from modelprov.forensics.results import AfterMerge, Verdict
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, TRAINED, outcome
 
 LABELS = ("S", "A", "B")

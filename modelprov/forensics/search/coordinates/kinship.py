@@ -21,11 +21,11 @@ from modelprov.checkpoints.layouts.tokens import SharedTokens, shared_tokens
 from modelprov.forensics.search.coordinates.frame import Frame, find_frame, same, told_by
 from modelprov.forensics.search.coordinates.layers import proposed
 from modelprov.forensics.search.coordinates.matrices import Matrices
-from modelprov.forensics.search.coordinates.pairing import agreements, assigned, chance, clear, unit_rows, units_apart
+from modelprov.forensics.search.coordinates.pairing import chance
 from modelprov.forensics.search.coordinates.unit_frame import layers_alike, unit_frame
+from modelprov.forensics.search.coordinates.units import paired_units, parts
 from modelprov.forensics.thresholds import HALF, UNITS_AGREE, UNITS_CHANCE
 
-UNITS = 1_024
 FAR_TOKENS, RUN = 1_024, 32
 """Of checkpoints elsewhere: tokens that are looked at first, in runs of neighbours, each of which is one request."""
 
@@ -43,8 +43,6 @@ class Depth:
 HERE, ELSEWHERE = Depth(), Depth(tokens=8_192, layers=2, experts=2, far=True)
 GIVING = 2
 """Layers whose units give a frame, where embeddings give none."""
-Part = tuple[int | None, bool]
-"""An expert, or what all share."""
 
 
 @dataclass(frozen=True)
@@ -234,80 +232,10 @@ def _tests(own: Matrices, theirs: Matrices, frame: Frame, layers: dict[int, int]
     for layer, there in layers.items():
         agreeing, units, expected = 0, 0, 0.0
         for mine, other in parts(own, theirs, frame, layer, there)[:experts]:
-            k, n, by_chance = _units(own, theirs, frame, (layer, mine), (there, other), seed)
+            k, n, by_chance = paired_units(own, theirs, frame, (layer, mine), (there, other), seed)
             agreeing, units, expected = agreeing + k, units + n, expected + by_chance
         if units:
             found[layer, there] = agreeing, units, expected
-    return found
-
-
-def parts(own: Matrices, theirs: Matrices, frame: Frame, layer: int, there: int) -> list[tuple[Part, Part]]:
-    """Which MLPs and experts of two layers belong together: experts by their router's rows, or all of one MLP."""
-    found: list[tuple[Part, Part]] = [
-        ((None, shared), (None, shared))
-        for shared in (False, True)
-        if own.decoder.of(layer, "down", None, shared) and theirs.decoder.of(there, "down", None, shared)
-    ]
-    mine, other = own.decoder.experts(layer), theirs.decoder.experts(there)
-    if mine and not other and theirs.decoder.of(there, "down"):
-        return [*found, *(((expert, False), (None, False)) for expert in mine)]
-    if not mine or not other:
-        return found
-    routers = own.decoder.of(layer, "router"), theirs.decoder.of(there, "router")
-    if routers[0] is None or routers[1] is None:
-        return [*found, *(((expert, False), (expert, False)) for expert in mine if expert in other)]
-    scores = unit_rows(own.folded(routers[0])) @ unit_rows(frame.turned(theirs.folded(routers[1]))).T
-    order = assigned(scores)
-    return [*found, *(((place, False), (int(to), False)) for place, to in enumerate(order) if to >= 0)]
-
-
-def _units(
-    own: Matrices, theirs: Matrices, frame: Frame, mine: tuple[int, Part], other: tuple[int, Part], seed: int
-) -> tuple[int, int, float]:
-    """How many of the units of two MLPs are paired alike by two kinds of their weights, of how many, and by chance."""
-    sides = _sides(own, theirs, frame, mine, other)
-    if len(sides) < 2 or not alike_in_rows(sides):
-        return 0, 0, 0.0
-    mine_read, theirs_read, signs = zip(*sides[:2], strict=True)
-    del sides  # tens of MB each: let go of as soon as what is paired of them is there
-    own_rows = units_apart(*mine_read)
-    del mine_read
-    their_rows = units_apart(*theirs_read)
-    del theirs_read
-    count, of = own_rows[0].shape[0], their_rows[0].shape[0]
-    rows = np.arange(count)
-    if count > UNITS:
-        rows = np.sort(np.random.default_rng(seed).choice(count, UNITS, replace=False))
-    found = []
-    for number, signed in enumerate(signs):
-        cosines = own_rows[number][rows] @ their_rows[number].T
-        scores = cosines if signed else np.abs(cosines)
-        found.append(clear(scores, assigned(scores)))
-    agreeing, units = agreements(found[0], found[1])
-    return agreeing, units, units / max(rows.size, of, 1)
-
-
-Side = tuple[np.ndarray, np.ndarray, bool]
-
-
-def alike_in_rows(sides: Sequence[Side]) -> bool:
-    """Whether all matrices of either model speak of equally many units, as those of one MLP do."""
-    return len({(first.shape[0], second.shape[0]) for first, second, _ in sides}) == 1
-
-
-def _sides(
-    own: Matrices, theirs: Matrices, frame: Frame, mine: tuple[int, Part], other: tuple[int, Part]
-) -> list[Side]:
-    """(suspect's rows, parent's rows in the frame, signed) of gates, ups and downs, a row for each unit."""
-    found: list[Side] = []
-    for kind in ("gate", "up", "down"):
-        first, second = own.decoder.of(mine[0], kind, *mine[1]), theirs.decoder.of(other[0], kind, *other[1])
-        if first is None or second is None or len(found) == 2:
-            continue
-        if kind == "down":
-            found.append((own.read(first).T, frame.turned(theirs.read(second).T), False))
-        else:
-            found.append((own.folded(first), frame.turned(theirs.folded(second)), kind == "gate"))
     return found
 
 

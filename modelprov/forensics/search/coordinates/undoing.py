@@ -19,10 +19,11 @@ from modelprov.forensics.search.coordinates import scales
 from modelprov.forensics.search.coordinates.attention import Rows, attention_axes
 from modelprov.forensics.search.coordinates.axes import along, log_sizes, paired_rows, residual_axis, scaled
 from modelprov.forensics.search.coordinates.frame import Frame
-from modelprov.forensics.search.coordinates.kinship import Kinship, LayerTest, Part, alike_in_rows, parts, test_layers
+from modelprov.forensics.search.coordinates.kinship import Kinship, LayerTest, test_layers
 from modelprov.forensics.search.coordinates.layers import proposed
 from modelprov.forensics.search.coordinates.matrices import Matrices
 from modelprov.forensics.search.coordinates.tokens import tokens_alike
+from modelprov.forensics.search.coordinates.units import Part, alike_in_rows, parts
 
 
 @dataclass(frozen=True, eq=False)
