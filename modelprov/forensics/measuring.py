@@ -263,10 +263,11 @@ def _left(alignment: Alignment, beside: Beside, options: Options, progress: Prog
 
 def _method(alignment: Alignment, options: Options, progress: Progress, given: Int64) -> FoundMethod | None:
     """Where no weighted sum explains a relative, or only the tensors `given`: the merge method that does."""
-    from modelprov.forensics.search.methods.find import find
+    from modelprov.forensics.search.methods.find import find_in
+    from modelprov.forensics.search.methods.units import units_of
     from modelprov.forensics.search.methods.whole import ELEMENTS, Wholes
 
     progress.stage("looking for other merge methods, in whole tensors")
-    return find(
-        Wholes(alignment, options.seed, options.memory, options.sample_elements if options.sample else ELEMENTS), given
-    )
+    elements = options.sample_elements if options.sample else ELEMENTS
+    ways = units_of(alignment)
+    return find_in((Wholes(alignment, options.seed, options.memory, elements, units=units) for units in ways), given)

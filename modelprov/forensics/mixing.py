@@ -116,8 +116,9 @@ class NamedMethod(Frozen):
     `words` is one line; `parents` in the recipe's order without the `base`; `parameters` by parent and `options` are as
     a recipe writes them. `bit_equal` is the share of the `elements` that were computed again and come out identical, in
     `tensors` of `recomputed` whole tensors but for single bits; these hold the `share` of the weights that may carry a
-    verdict. Of the `small` tensors that carry none (norms and the like) `small_whole` come out to the last bit.
-    `alternatives` give as many bits. `yaml` is a merge config that can be run.
+    verdict, and `stacks` of them are several tensors that were merged as one. Of the `small` tensors that carry none
+    (norms and the like) `small_whole` come out to the last bit. `alternatives` give as many bits. `yaml` is a merge
+    config that can be run.
 
     Of a method with random masks `elements` are those that changed and tell which models took part, `bit_equal` the
     share of them that some mask explains, to within the rounding of its steps, and `by_chance` the same after
@@ -136,6 +137,7 @@ class NamedMethod(Frozen):
     tensors: int
     recomputed: int
     share: float
+    stacks: int = 0
     small: int = 0
     small_whole: int = 0
     by_chance: float | None = None

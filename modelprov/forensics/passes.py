@@ -25,6 +25,7 @@ from modelprov.forensics.search.fits import Fits, fit_sample
 from modelprov.forensics.search.formulas import without_formulas
 from modelprov.forensics.search.recipes import tied
 from modelprov.forensics.search.reversal import turned
+from modelprov.forensics.search.small_tensors import with_small_tensors
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.moments import Moments
 from modelprov.forensics.sums.sweep import Complete, block_bytes, piece_bytes, sweep, threads_within
@@ -146,9 +147,9 @@ def _scout(alignment: Alignment, strata: Strata, plan: Plan, seed: int) -> tuple
 
     None where there is none.
     """
-    sample = load_sample(alignment, plan)
-    decisive = np.array(decisive_of(alignment.tensors))
-    sample = sample.take(decisive[sample.group])
+    whole = load_sample(alignment, plan)
+    decisive = np.array(decisive_of(alignment.tensors))[whole.group]
+    sample = whole.take(decisive)
     if not sample.elements:
         return None, None
     sample = effective(sample)
@@ -156,7 +157,11 @@ def _scout(alignment: Alignment, strata: Strata, plan: Plan, seed: int) -> tuple
         return sample, None
     _refuse_equal(sample, [checkpoint.label for checkpoint in alignment.checkpoints])
     fits = fit_sample(sample, strata.of_tensor[sample.group], len(strata.names), seed)
-    return sample, _of_fewer(fits, len(strata.names), seed)
+    fits = _of_fewer(fits, len(strata.names), seed)
+    if decisive.all():
+        return sample, fits
+    small = whole.take(~decisive)
+    return sample, with_small_tensors(fits, small, strata.of_tensor[small.group])
 
 
 def _refuse_equal(sample: Sample, labels: list[str]) -> None:

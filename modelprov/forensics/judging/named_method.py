@@ -50,6 +50,9 @@ PICKED = (
 )
 
 
+STACKS = "stacked matrices that were merged as one, which `verify` does only where the parents' files stack them"
+
+
 def open_to_methods(decision: Decision, parents: int) -> bool:
     """Whether a method may explain what no weighted sum does."""
     settled = decision.class_ in (
@@ -102,6 +105,7 @@ def named(found: FoundMethod, table: Table, locations: Sequence[str]) -> NamedMe
         tensors=found.whole,
         recomputed=found.tensors,
         share=found.bits.elements / decisive if decisive else 0.0,
+        stacks=found.stacks,
         small=found.small,
         small_whole=found.small_whole,
         by_chance=found.by_chance,
@@ -234,9 +238,14 @@ def told(verdict: Verdict, method: NamedMethod, suspect: str) -> Verdict:
 def _counted(method: NamedMethod) -> str:
     """Which tensors were computed again, of those that carry a verdict."""
     matrices = "matrix" if method.recomputed == 1 else "matrices"
+    stacks = "" if not method.stacks else f" ({method.stacks:,} of them {STACKS})"
     if method.share == 1:
-        return f"the only {matrices}" if method.recomputed == 1 else f"all {method.recomputed:,} {matrices}"
-    return f"{method.recomputed:,} {matrices}, {floor_percent(method.share)} of the matrix weights"
+        return (
+            f"the only {matrices}{stacks}"
+            if method.recomputed == 1
+            else f"all {method.recomputed:,} {matrices}{stacks}"
+        )
+    return f"{method.recomputed:,} {matrices}{stacks}, {floor_percent(method.share)} of the matrix weights"
 
 
 def _small(method: NamedMethod) -> str:

@@ -167,7 +167,8 @@ def _merge_summary(
             )
         return (
             f"{suspect} is {recipe}. {arithmetic} {floor_percent(reproduction.bit_equal)} of the weights again; the "
-            f"few others were changed afterwards or computed in another way.{_made_from(facts, labels)}"
+            "few others were changed afterwards, or merged by other weights or in another way."
+            f"{_made_from(facts, labels)}"
         )
     if facts.pieces > 1:
         made = f"a merge of {parents} in {facts.pieces} pieces: one weighting for each"

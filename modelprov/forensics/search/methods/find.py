@@ -39,7 +39,7 @@ class FoundMethod:
     unrounded result lies in the suspect's cells. Of a random method the mask is unknown: `bits` count the changed
     elements that tell who took part, and those that are what some mask makes of them; `by_chance` is the share of those
     after shuffling, and `remade` are the survivors computed again. `rows` are the decisive tensors of the alignment
-    that were chosen, empty for such a method.
+    that were chosen, empty for such a method; `stacks` of the `tensors` are several of them taken as one.
     """
 
     made: Made
@@ -54,6 +54,24 @@ class FoundMethod:
     small_whole: int = 0
     middles: tuple[Middle, ...] = ()
     rows: tuple[int, ...] = ()
+    stacks: int = 0
+
+
+def find_in(ways: Iterable[Wholes], given: Iterable[int] = ()) -> FoundMethod | None:
+    """What gives most bits of any of the `ways` to see the tensors (`units.py`), in the first that gives (nearly) all.
+
+    Stacks that are too large to be read whole are not asked: what is left beside them may be the smaller part. What
+    chance chose it chose element by element, whatever was stacked.
+    """
+    explained = tuple(given)
+    best: FoundMethod | None = None
+    for wholes in ways:
+        found = find(wholes, explained) if wholes.fits else None
+        if found is not None and (found.by_chance is not None or found.bits.share >= REPRODUCED):
+            return found
+        if found is not None and (best is None or found.bits.share > best.bits.share):
+            best = found
+    return best
 
 
 def find(wholes: Wholes, given: Iterable[int] = ()) -> FoundMethod | None:
@@ -61,7 +79,8 @@ def find(wholes: Wholes, given: Iterable[int] = ()) -> FoundMethod | None:
 
     Of the tensors `given` a recipe gives the bits: others are looked at first, and where there are none, nothing is.
     """
-    known = frozenset(map(int, given))
+    explained = frozenset(map(int, given))
+    known = frozenset(row for row in wholes.decisive if explained.issuperset(wholes.members(row)))
     if known.issuperset(wholes.decisive):
         return None
     looks = _looks(wholes, known)
@@ -180,5 +199,6 @@ def _counted(made: Made, wholes: Wholes) -> FoundMethod:
         held, tensors = held + own, tensors + 1
         whole += own.missed <= MISSED * own.differ or own.missed < MISSED_FEW
         same += (tensor.parents == tensor.suspect).sum(axis=1)
-    rows = tuple(map(int, wholes.decisive))
-    return FoundMethod(made, held, whole, tensors, held.elements - int(same.max(initial=0)), rows=rows)
+    rows = tuple(member for row in wholes.decisive for member in wholes.members(row))
+    stacks = sum(len(wholes.members(row)) > 1 for row in wholes.decisive)
+    return FoundMethod(made, held, whole, tensors, held.elements - int(same.max(initial=0)), rows=rows, stacks=stacks)

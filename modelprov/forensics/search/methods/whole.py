@@ -5,15 +5,17 @@ Methods with norms, thresholds or votes over a tensor show only in whole tensors
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import DType, Float64, decode, round_to, rounding_cell
 from modelprov.checkpoints.types import AlignedTensor, Alignment, TensorView
+from modelprov.forensics.search.methods.units import shape_of
 from modelprov.forensics.thresholds import ON_LATTICE
 
 Float32 = npt.NDArray[np.float32]
@@ -107,7 +109,10 @@ class Whole:
 
 
 class Wholes:
-    """The tensors that are read whole: chosen by size and seed, loaded when asked for; the smaller ones are kept."""
+    """The tensors that are read whole: chosen by size and seed, loaded when asked for; the smaller ones are kept.
+
+    Of rows that are `units` together (`units.py`) the lowest stands for all.
+    """
 
     def __init__(
         self,
@@ -116,11 +121,19 @@ class Wholes:
         memory: int,
         elements: int = ELEMENTS,
         on_bytes: Callable[[int], None] = lambda _: None,
+        units: Mapping[int, tuple[int, ...]] = MappingProxyType({}),
     ) -> None:
-        self._alignment, self._on_bytes = alignment, on_bytes
+        self._alignment, self._on_bytes, self._units = alignment, on_bytes, units
         self.parents = len(alignment.checkpoints) - 1
         self._layers = max((tensor.layer + 1 for tensor in alignment.tensors if tensor.layer is not None), default=1)
-        self.rows = _chosen(alignment, seed, memory // (4 * (1 + self.parents + HOLDING)), elements)
+        held = {row for unit in units.values() for row in unit}
+        rows = [row for row in range(len(alignment.tensors)) if row in units or row not in held]
+        counts = {row: self.count(row) for row in rows}
+        decisive = {row for row in rows if alignment.tensors[row].decisive}
+        largest = min(elements, memory // (4 * (1 + self.parents + HOLDING)))
+        self.rows = _chosen(counts, decisive, seed, largest, elements)
+        self.fits = all(counts[row] <= largest for row in units)
+        """Whether no stack is too large to be read whole: what is left without them may be the smaller part."""
         self._kept: dict[int, Whole | None] = {}
 
     @property
@@ -128,32 +141,41 @@ class Wholes:
         """Those of `rows` that may carry a verdict."""
         return [row for row in self.rows if self._alignment.tensors[row].decisive]
 
+    def members(self, row: int) -> tuple[int, ...]:
+        """The rows of the alignment that a row stands for, itself among them."""
+        return self._units.get(row, (row,))
+
     def count(self, row: int) -> int:
         """Elements of a tensor."""
-        return self._alignment.tensors[row].count
+        return sum(self._alignment.tensors[member].count for member in self.members(row))
 
     def load(self, row: int) -> Whole | None:
         """A tensor, or None where a value is not finite, or stored as F64."""
         if row in self._kept:
             return self._kept[row]
         found = self._read(row)
-        if len(self._kept) < KEPT and self._alignment.tensors[row].count <= PIECE:
+        if len(self._kept) < KEPT and self.count(row) <= PIECE:
             self._kept[row] = found
         return found
 
     def _read(self, row: int) -> Whole | None:
-        tensor = self._alignment.tensors[row]
-        if any(view.ref.dtype is DType.F64 for view in tensor.views):
+        tensors = [self._alignment.tensors[member] for member in self.members(row)]
+        if any(view.ref.dtype is DType.F64 for tensor in tensors for view in tensor.views):
             return None
-        values = np.empty((1 + self.parents, tensor.count), np.float32)
-        for number, view in enumerate(tensor.views):
-            _fill(self._alignment, number, view, values[number])
-            self._on_bytes(view.count * view.ref.dtype.size)
+        values = np.empty((1 + self.parents, self.count(row)), np.float32)
+        at = 0
+        for tensor in tensors:
+            for number, view in enumerate(tensor.views):
+                _fill(self._alignment, number, view, values[number, at : at + tensor.count])
+                self._on_bytes(view.count * view.ref.dtype.size)
+            at += tensor.count
         if not np.isfinite(values).all():
             return None
+        tensor = tensors[0]
         formats = [_shown(own, view.ref.dtype) for own, view in zip(values, tensor.views, strict=True)]
+        shape = tensor.shape if len(tensors) == 1 else shape_of(tensors)
         return Whole(
-            row, tensor.name, tensor.layer, self._position(tensor), tensor.shape, tensor.decisive,
+            row, tensor.name, tensor.layer, self._position(tensor), shape, tensor.decisive,
             values[0], values[1:], formats[0], tuple(formats[1:]),
         )  # fmt: skip
 
@@ -167,16 +189,16 @@ KEPT = 256
 THIN = 1 << 18  # elements of a tensor that are enough where its norms are not needed
 
 
-def _chosen(alignment: Alignment, seed: int, largest: int, budget: int) -> list[int]:
-    """Tensors of at most `largest` elements up to a `budget`, in a seeded order, the decisive ones first."""
-    order = np.random.default_rng(seed).permutation(len(alignment.tensors)).tolist()
-    order.sort(key=lambda row: not alignment.tensors[row].decisive)
+def _chosen(counts: Mapping[int, int], decisive: Collection[int], seed: int, largest: int, budget: int) -> list[int]:
+    """Rows of at most `largest` elements up to a `budget`, in a seeded order, the decisive ones first."""
+    rows = list(counts)
+    order = [rows[place] for place in np.random.default_rng(seed).permutation(len(rows)).tolist()]
+    order.sort(key=lambda row: row not in decisive)
     chosen, left = [], budget
     for row in order:
-        count = alignment.tensors[row].count
-        if 0 < count <= min(largest, left):
+        if 0 < counts[row] <= min(largest, left):
             chosen.append(row)
-            left -= count
+            left -= counts[row]
     return chosen
 
 
