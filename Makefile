@@ -5,13 +5,14 @@
 # make faults: what the system may do to a run, at every call: full and broken disks, kill -9, short reads, clocks.
 # make litellm: the client of served models through LiteLLM's proxy, which is installed apart (docs/testing.md).
 # make constraints: constraints.hashed.txt anew, after a version in constraints.txt was changed.
+# make pins: the commit that the tag of each action in .github/workflows stands for today, asked of its host.
 # make mutants: which changes of the files that a verdict hangs on no test notices (minutes a file; docs/testing.md).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test lint bench mutants fuzz faults litellm constraints docs clean
+.PHONY: demo test lint bench mutants fuzz faults litellm constraints pins docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/modelprov demo
@@ -76,6 +77,12 @@ constraints: | $(VENV)/bin/python
 	echo "# What a release is installed from, with hashes: pip install --require-hashes -r $(HASHED). Made by \`make constraints\`." > $(HASHED)
 	$(BIN)/uv pip compile -q pyproject.toml --extra gpu --extra attest --extra buckets --extra quantised -c constraints.txt \
 		--universal --python-version 3.11 --generate-hashes --no-annotate --no-header >> $(HASHED)
+
+# Prints only: who releases reads what changed, and writes `uses: ACTION@COMMIT # TAG`. The last line of a tag is its commit.
+pins:
+	@sed -n 's/.*uses: \([^ @]*\)@\([^ ]*\).*/\1 \2/p' .github/workflows/*.yml | sort -u | while read -r action tag; do \
+		commit=$$(git ls-remote https://github.com/$$action "$$tag" "$$tag^{}" | tail -n 1 | cut -f 1); \
+		echo "$$action@$${commit:-unknown} # $$tag"; done
 
 # The site in site/: every link resolved or the build fails; nothing is fetched, then or by who reads it.
 docs: $(VENV)/.installed-docs

@@ -1,6 +1,6 @@
 """What an installation does beside copying files: it builds the C kernels where there is a compiler.
 
-And it gives the package its README, with links that resolve on an index.
+And it gives the package its README, with links that resolve on an index, and its project URLs.
 
 Without a compiler the package is pure Python, and numba computes
 (docs/adr/0018-a-c-kernel-where-there-is-a-compiler.md).
@@ -20,17 +20,25 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 NATIVE = Path(__file__).parent / "modelprov" / "native"
 REPOSITORY = "MODELPROV_REPOSITORY"
+URLS = {
+    "Repository": "",
+    "Documentation": "/blob/HEAD/docs",  # `check` links the rules below it (modelprov.check.published)
+    "Changelog": "/blob/HEAD/CHANGELOG.md",
+    "Issues": "/issues",
+}
 PAGES = Path(__file__).parent / "docs" / "pages.py"
 
 
-class ReadmeHook(MetadataHookInterface):
-    """Gives the package its description."""
+class PagesHook(MetadataHookInterface):
+    """Gives the package its description and, where the repository's address is known, the addresses of its pages."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Put the README in."""
+        """Put the README and the addresses in."""
+        repository = os.environ.get(REPOSITORY, "").rstrip("/")
         text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
-        told = runpy.run_path(str(PAGES))["for_index"](text, os.environ.get(REPOSITORY))
+        told = runpy.run_path(str(PAGES))["for_index"](text, repository or None)
         metadata["readme"] = {"content-type": "text/markdown", "text": told}
+        metadata["urls"] = {name: f"{repository}{path}" for name, path in URLS.items()} if repository else {}
 
 
 class KernelsHook(BuildHookInterface[Any]):

@@ -13,6 +13,7 @@ from modelprov.check.claims_judged import judged_claims
 from modelprov.check.interface import Claims, Measured, Outcome
 from modelprov.check.measure import Request, Taken, measure
 from modelprov.check.policy import Policy
+from modelprov.check.published import rule_pages
 from modelprov.check.read_claims import read_claims
 from modelprov.check.results import CheckReport, Finding, NotJudged, Severity
 from modelprov.check.rules import RULES
@@ -67,7 +68,7 @@ def run_check(
         inputs=taken.inputs,
         policy=str(policy.path) if policy.path is not None else None,
         rules=tuple(rule for rule, one in RULES.items() if policy.severity(rule, one.severity) is not Severity.OFF),
-        rule_pages=policy.rule_pages,
+        rule_pages=policy.rule_pages or rule_pages(),
     )
     return Checked(report, claims, taken, tuple(found), applied.notes)
 

@@ -7,13 +7,16 @@ command that a report holds, so that nothing which shaped a verdict stays unseen
 from __future__ import annotations
 
 import difflib
+import inspect
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import typer
 from typer.core import TyperCommand, TyperOption
 
 from modelprov.cli.terminal import say
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 
 PREFIX = "MODELPROV"
 ELSEWHERE = {"ENVIRONMENT": "the environment", "DEFAULT_MAP": "the file of defaults"}
+
+ParserError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
+"""What the parser raises for words that it cannot take: the error that typer's only public one is a kind of."""
+_EXAMPLE = re.compile(r"^(?:Example: |Examples:\s+)(modelprov .+)$", re.MULTILINE)
 
 _added: ContextVar[tuple[str, ...]] = ContextVar("added", default=())
 
@@ -53,7 +60,17 @@ class GivenCommand(TyperCommand):
         _refuse_unknown(path, named)
         for name, each in named.items():
             each.envvar, each.show_envvar = name, False
-        return super().make_context(info_name, args, parent, **extra)
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except ParserError as error:
+            said = error.format_message().rstrip(".")
+            raise UsageError(f"{' '.join(path)}: {said[:1].lower()}{said[1:]}", self._advice(path)) from error
+
+    def _advice(self, path: Sequence[str]) -> str:
+        """How the command is called: the example of its help, and where the rest stands."""
+        rest = f"modelprov {' '.join(path)} --help"
+        example = _EXAMPLE.search(inspect.cleandoc((self.callback and self.callback.__doc__) or ""))
+        return f"For example: {example[1]} (more: {rest})" if example else f"Its options: {rest}"
 
     def invoke(self, ctx: Context) -> Any:
         """Run the command, having said what it was not given by whoever typed it."""

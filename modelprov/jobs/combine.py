@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from modelprov.errors import UsageError
+from modelprov.foreign.json_text import JsonError, parse_json
+from modelprov.foreign.shown import quoted
 from modelprov.jobs.arguments import Location
 from modelprov.jobs.recorded import parse_report, read_file
 from modelprov.reports.as_json import load_check, load_evaluation, load_probe
@@ -17,6 +19,36 @@ from modelprov.reports.comparison.report import Report
 from modelprov.reports.saving import told_from_file
 
 Kind = TypeVar("Kind")
+PLACES: Mapping[str, str] = {"compare": "compare", "check": "check", "probe": "probe", "eval": "evaluation"}
+"""Commands whose reports make one page together, and what `combine` calls each."""
+
+
+def command_of(content: bytes, name: str) -> str:
+    """Which command wrote this file, by its own word; empty where it names none of ours."""
+    try:
+        data = parse_json(content)
+    except JsonError as error:
+        raise UsageError(f"{quoted(name)} is not JSON: {error}", "Give what --json wrote.") from error
+    tool = data.get("tool") if isinstance(data, dict) else None
+    return tool.removeprefix("modelprov ") if isinstance(tool, str) else ""
+
+
+def placed(files: Iterable[Path]) -> dict[str, Path]:
+    """What `combine` takes, of files in any order; `UsageError` for two of a kind and for what stands alone."""
+    places: dict[str, Path] = {}
+    for file in files:
+        command = command_of(read_file(file), file.name)
+        if command not in PLACES:
+            raise UsageError(
+                f"{quoted(file.name)} is a report of {command}, which stands alone"
+                if command
+                else f"{quoted(file.name)} is no report",
+                f"Leave it out: reports of {', '.join(PLACES)} make one page.",
+            )
+        if PLACES[command] in places:
+            raise UsageError(f"there are two reports of {command}", "Give at most one of each command.")
+        places[PLACES[command]] = file
+    return places
 
 
 def combine(

@@ -11,9 +11,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from modelprov.errors import UsageError
-from modelprov.foreign.json_text import JsonError, parse_json
 from modelprov.foreign.shown import quoted
-from modelprov.jobs.combine import combine
+from modelprov.jobs.combine import combine, command_of, placed
 from modelprov.jobs.recorded import parse_report
 from modelprov.reports import as_json
 from modelprov.reports.rendering.html import render_html
@@ -22,8 +21,6 @@ from modelprov.reports.saving import told_from_file
 if TYPE_CHECKING:
     from modelprov.reports.saving import Result
 
-COMBINED: Mapping[str, str] = {"compare": "compare", "check": "check", "probe": "probe", "eval": "evaluation"}
-"""Commands of whose reports several make one page, and what `combine` calls each."""
 LOADERS: Mapping[str, Callable[[str], Result]] = {
     "check": as_json.load_check, "probe": as_json.load_probe, "eval": as_json.load_evaluation,
     "identify": as_json.load_identified, "atlas": as_json.load_atlas, "verify": as_json.load_verified,
@@ -64,12 +61,7 @@ def shown(files: Sequence[Dropped]) -> Shown:
 
 
 def _kind(file: Dropped) -> str:
-    try:
-        data = parse_json(file.content)
-    except JsonError as error:
-        raise UsageError(f"{quoted(file.name)} is not JSON: {error}", "Give what --json wrote.") from error
-    tool = data.get("tool") if isinstance(data, dict) else None
-    kind = tool.removeprefix("modelprov ") if isinstance(tool, str) else ""
+    kind = command_of(file.content, file.name)
     if kind not in KINDS:
         raise UsageError(
             f"{quoted(file.name)} is no report that is read here",
@@ -92,21 +84,12 @@ def read(file: Dropped) -> Result:
 def _case(files: Sequence[Dropped]) -> Result:
     """Reports of one model as `modelprov report combine` puts them together."""
     with tempfile.TemporaryDirectory(prefix="modelprov-") as folder:
-        places: dict[str, Path] = {}
-        for file in files:
-            kind = _kind(file)
-            if kind not in COMBINED:
-                raise UsageError(
-                    f"{quoted(file.name)} is a report of {kind}, which stands alone", "Choose it without others."
-                )
-            if COMBINED[kind] in places:
-                raise UsageError(f"there are two reports of {kind}", "Give at most one of each command.")
-            place = Path(folder, kind, _file_name(file.name))
+        places = [Path(folder, str(number), _file_name(file.name)) for number, file in enumerate(files)]
+        for place, file in zip(places, files, strict=True):
             place.parent.mkdir()
             place.write_bytes(file.content)
-            places[COMBINED[kind]] = place
         try:
-            return combine(**places)[0]
+            return combine(**placed(places))[0]
         except UsageError as error:  # which names files of ours
             raise UsageError(re.sub(re.escape(folder) + r"/\w+/", "", error.message), error.advice) from error
 

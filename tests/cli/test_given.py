@@ -60,7 +60,7 @@ def test_quiet_says_nothing_of_defaults_and_the_report_still_does(compare: Comma
         ("[defaults]\ncompare = 3\n", "is a table"),
         ("[defaults]\nseed = 1979-05-27\n", "is a word, a number"),
         ("[defaults.library.ad]\nname = 'x'\n", None),
-        ("[defaults]\nthreads = 'many'\n", "Invalid value for '--threads'"),
+        ("[defaults]\nthreads = 'many'\n", "invalid value for '--threads'"),
     ],
 )
 def test_what_the_file_cannot_mean_is_refused_before_the_run(
@@ -129,3 +129,25 @@ def test_values_are_completed_from_where_they_are_known() -> None:
     assert completion.among(("auto", "cpu"))("c") == ["cpu"]
     assert "swir" in completion.methods("s")
     assert "float32" in completion.arithmetics("")
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong", "advice"),
+    [
+        (["identify", "x"], "identify: missing option '--library'", "identify ./suspect --library ./known (more: "),
+        (["compare", "a", "b", "--formt", "json"], "no such option: --formt", "For example: modelprov compare ./rio"),
+        (
+            ["library", "add"],
+            "library add: missing argument 'CKPT'",
+            "modelprov library add org/name --library ./known",
+        ),
+        (["demo", "x"], "demo: got unexpected extra argument", "modelprov demo --help"),
+    ],
+)
+def test_words_that_a_command_cannot_take_are_answered_with_an_example(
+    modelprov: Command, words: list[str], wrong: str, advice: str
+) -> None:
+    said = modelprov(*words)
+    assert (said.code, said.out) == (2, "")
+    assert wrong in said.err
+    assert advice in said.err

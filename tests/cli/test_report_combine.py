@@ -53,6 +53,37 @@ def test_one_report_is_enough(modelprov: Command, files: Callable[..., list[str]
     assert said.out.lstrip().startswith("<!doctype html>")
 
 
+def test_files_say_themselves_which_command_wrote_them(modelprov: Command, files: Callable[..., list[str]]) -> None:
+    files()
+    given = [f"{part}.json" for part in reversed(PARTS)]
+    assert modelprov("report", "combine", *given, "--markdown", "-").out == (
+        modelprov("report", "combine", *files(*PARTS), "--markdown", "-").out
+    )
+    half = modelprov("report", "combine", "probe.json", "--eval", "eval.json", "--markdown", "-")
+    assert (half.code, "### How it scores" in half.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["check.json", "check.json"], "two reports of check"),
+        (["check.json", "--check", "probe.json"], "reports of one command"),
+        (["library.json"], "is a report of atlas, which stands alone"),
+        (["none.json"], "'none.json' is no report"),
+        (["text.json"], "is not JSON"),
+    ],
+)
+def test_files_that_do_not_make_one_page_are_refused_with_advice(
+    modelprov: Command, files: Callable[..., list[str]], given: list[str], words: str
+) -> None:
+    files()
+    for name, text in (("library", '{"tool": "modelprov atlas"}'), ("none", "{}"), ("text", "no")):
+        Path(f"{name}.json").write_text(text)
+    said = modelprov("report", "combine", *given, "--html", "case.html")
+    assert (said.code, words in said.err, "→" in said.err) == (2, True, True), said.err
+    assert not Path("case.html").exists()
+
+
 def test_reports_of_different_files_are_refused_and_nothing_is_written(
     modelprov: Command, files: Callable[..., list[str]], tmp_path: Path
 ) -> None:

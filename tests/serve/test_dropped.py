@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from modelprov.jobs.combine import PLACES
 from modelprov.reports.as_json import render_json as plain_json
 from modelprov.reports.comparison.as_json import render_json
 from modelprov.reports.saving import rendered
@@ -31,7 +32,7 @@ MADE: dict[str, Callable[[], Result]] = {
     "inspect": short_answers.inspection,
 }  # fmt: skip
 TEXTS = {kind: rendered("json", make()) for kind, make in MADE.items()}
-COMBINED = {kind: text for kind, text in TEXTS.items() if kind in dropping.COMBINED}
+COMBINED = {kind: text for kind, text in TEXTS.items() if kind in PLACES}
 
 
 def dropped(page: Page, **texts: str) -> str:

@@ -18,6 +18,12 @@ Tolerance = Annotated[
     float, typer.Option(min=0, max=0.01, help="How far numbers may differ, relatively; counts and words may not.")
 ]
 
+Files = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[REPORT.json ...]", help="What `--json` of compare, check, probe and eval wrote, in any order."
+    ),
+]
 Compare = Annotated[
     Path | None, typer.Option(metavar="FILE", help="What `modelprov compare --json` wrote: the weights.")
 ]
