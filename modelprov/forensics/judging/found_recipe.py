@@ -9,11 +9,9 @@ from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.mixing import CandidateRecipe
 from modelprov.forensics.search.weighted_sum import WeightedSum
-from modelprov.recipes.arithmetics import Arithmetic
+from modelprov.recipes.arithmetics import EVERY_STEP, UNDIVIDED
 from modelprov.recipes.recipe import Extension, Group, Recipe, SourceModel
 from modelprov.recipes.tensor_groups import kind_of
-
-STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
 
 
 def found_recipe(found: WeightedSum, best: CandidateRecipe, table: Table, locations: Sequence[str]) -> Recipe:
@@ -34,8 +32,8 @@ def found_recipe(found: WeightedSum, best: CandidateRecipe, table: Table, locati
     return Recipe(
         merge_method="linear",
         models=tuple(SourceModel(model=where[label], parameters={"weight": weights[label]}) for label in ordered),
-        parameters={"normalize": found.arithmetic is not Arithmetic.STEPWISE_UNNORMALISED},
-        dtype="bfloat16" if found.arithmetic in STEPWISE else "float32",
+        parameters={"normalize": found.arithmetic not in UNDIVIDED},
+        dtype="bfloat16" if found.arithmetic in EVERY_STEP else "float32",
         out_dtype=out_dtype,
         modelprov=Extension(
             arithmetic=best.arithmetic,
