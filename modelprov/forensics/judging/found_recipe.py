@@ -46,14 +46,16 @@ def found_recipe(found: WeightedSum, best: CandidateRecipe, table: Table, locati
 
 
 def formats(table: Table) -> tuple[dict[str, str], str]:
-    """The suspect's formats: kinds of tensors that are not in the one that holds most, and that one."""
-    stored = {tensor.views[0].ref.dtype for tensor in table.tensors}
+    """The formats whose numbers the suspect holds: kinds of tensors that are not in the commonest, and that one.
+
+    Not those it is stored in: bf16 numbers may have been stored as F32, or as F16 afterwards.
+    """
+    stored = set(table.formats)
     if len(stored) == 1:
         return {}, stored.pop().torch_name
     elements: Counter[DType] = Counter()
     kinds: dict[str, DType] = {}
-    for tensor in table.tensors:
-        dtype = tensor.views[0].ref.dtype
+    for tensor, dtype in zip(table.tensors, table.formats, strict=True):
         elements[dtype] += tensor.count
         kinds[kind_of(tensor.name)] = dtype
     most = elements.most_common(1)[0][0] if elements else DType.BF16

@@ -60,11 +60,18 @@ def near(facts: Facts, parent: int) -> Decision:
         if more <= PROPORTIONAL and change <= ROUNDING_SIZED:
             return inconclusive(
                 "near-copy",
-                f"its weights differ by {change:.2%} of their size on the mean, small ones no more than large ones: so "
-                "do rounding, scaling and noise, while training moves small weights as far as large ones",
+                f"{_same_matrices(facts, parent)}its weights differ by {change:.2%} of their size on the mean, small "
+                "ones no more than large ones: so do rounding, scaling and noise, while training moves small weights "
+                "as far as large ones",
                 parent,
             )
     return Decision(VerdictClass.SAME_ORIGIN, "near-one-parent", parent)
+
+
+def _same_matrices(facts: Facts, parent: int) -> str:
+    """How much of a near copy is a copy: a mean over all weights would hide that a few matrices hold every change."""
+    same = facts.same_matrices[parent - 1] if facts.same_matrices else 0
+    return f"{same:,} of its {facts.matrices:,} matrices are the same bit for bit, and over all " if same else ""
 
 
 def among_parents(facts: Facts) -> Decision:

@@ -16,7 +16,7 @@ from modelprov.forensics.estimators.scaled import Scaled, scaled
 from modelprov.forensics.judging.components import follows_another, held_whole
 from modelprov.forensics.judging.evidence import Evidence
 from modelprov.forensics.judging.facts import Facts
-from modelprov.forensics.judging.held_bits import beneath, held_parents, kin_tensors, patched
+from modelprov.forensics.judging.held_bits import beneath, held_parents, kin_tensors, patched, same_matrices
 from modelprov.forensics.judging.line import collinearity, straightness, weights_of
 from modelprov.forensics.judging.part_alphas import part_weights, spread, spread_of_weights
 from modelprov.forensics.judging.roles import between
@@ -50,6 +50,8 @@ def placed(of: Evidence, decisive: Int64, facts: Facts) -> Facts:
         patched=not same and patched(table, decisive),
         alike=everything.equal(0, same[0]) / everything.elements if same else 1.0,
         equal=tuple(total.equal(0, parent) / elements if elements else 0.0 for parent in range(1, n)),
+        same_matrices=same_matrices(table, decisive),
+        matrices=len(decisive),
         correlations=correlated,
         **_at_their_places(of, correlated, weights),
         kin_tensors=kin_tensors(table, decisive),
