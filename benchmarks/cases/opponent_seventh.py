@@ -1,10 +1,10 @@
-"""What a seventh opposing expert tried: a merge named beside its finetune, two roundings, new tokens, decay."""
+"""What a seventh opposing expert tried: a merge named beside its finetune, two roundings, new tokens, decay, sines."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.cases.decoders import Decoder, decoder_family
+from benchmarks.cases.decoders import Decoder, decoder_family, normal, styled
 from benchmarks.cases.kinds import ACCUSATIONS, Case, kind
 from benchmarks.cases.making import family, log_uniform, ratio, training, walk
 from modelprov.checkpoints.formats.dtypes import DType, store
@@ -78,3 +78,19 @@ def decay_by_steps(rng: Rng) -> Case:
         run.append(apply(run[-1], {name: np.float32(-rate) * values for name, (values, _) in run[-1].items()}))
     middle = int(rng.integers(1, steps))
     return Case((run[middle], run[-1], run[0]) if rng.random() < 0.6 else (run[-1], run[middle], run[0]), f"{rate}")
+
+
+@kind(40, "negative", "unrelated", never=ACCUSATIONS)
+def strangers_with_tables_of_sines_in_every_layer(rng: Rng) -> Case:
+    """Two models from nothing that store what their positions turn by: every model of that design has these numbers."""
+    shape, dtype = Decoder.draw(rng), _short(rng)
+    angles = np.arange(128)[:, None] / 10_000 ** (np.arange(16) / 16)
+    tables = {
+        "rotary_emb.cos_cached": np.cos(angles), "rotary_emb.sin_cached": np.sin(angles),
+        "pe": np.concatenate([np.sin(angles), np.cos(angles)], axis=1),
+    }  # fmt: skip
+    name, leading = str(rng.choice([*tables])), (1,) * int(rng.integers(3))
+    table = tables[name].reshape(*leading, 128, -1).astype(np.float32)
+    held = {f"model.layers.{layer}.self_attn.{name}": (table, DType.F32) for layer in range(shape.layers)}
+    models = (styled(shape, dtype, rng, normal) | held, styled(shape, dtype, rng, normal) | held)
+    return Case(models, f"{name} {table.shape}")
