@@ -11,6 +11,7 @@ from benchmarks.cases.opponent_seventh import (
     copy_in_both_formats_of_16_bits,
     finetune_with_new_tokens,
 )
+from tests.forensics.rules.facts import SIBLING, outcome
 from tests.generated import Size, apply, change, merge, model
 from tests.memory import judge
 
@@ -20,11 +21,15 @@ def test_a_finetune_of_a_merge_is_not_cleared_by_naming_the_merge() -> None:
     base = model(rng, Size(hidden=32, width=32, vocabulary=80))
     first, second = (apply(base, change(base, rng, 1e-3)) for _ in range(2))
     merged = merge((first, second), (0.4, 0.6))
-    suspect = apply(merged, change(merged, rng, 2e-4, 0.0, 0.0))
-    found = judge(suspect, merged, first, second).verdict
+    found = judge(apply(merged, change(merged, rng, 2e-4, 0.0, 0.0)), merged, first, second).verdict
     assert (found.class_, found.rule) == ("inconclusive", "near-a-mixture")
     assert "S is near P1" in found.summary
-    assert judge(suspect, merged, first, base).verdict.rule != "near-a-mixture"
+
+
+def test_what_is_near_a_mixture_is_open_and_what_is_near_another_parent_is_not() -> None:
+    assert outcome(SIBLING) == ("same-origin", "near-one-parent")
+    assert outcome(SIBLING, near_mixture=True) == ("inconclusive", "near-a-mixture")
+    assert outcome(SIBLING, near_mixture=True, rounded_twice=True) == ("inconclusive", "rounded")
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
