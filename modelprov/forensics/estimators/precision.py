@@ -8,6 +8,7 @@ a sample; judges nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from modelprov.checkpoints.formats.dtypes import (
 )
 from modelprov.checkpoints.types import Alignment
 from modelprov.forensics.sampling.sample import Sample
-from modelprov.forensics.thresholds import LATTICE_ELEMENTS, ON_LATTICE
+from modelprov.forensics.thresholds import LATTICE_ELEMENTS, ON_LATTICE, REPRODUCED
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,18 @@ def _taken(sample: Sample, declared: npt.NDArray[np.int64]) -> npt.NDArray[np.bo
         other = round_to(parent, DType.F16) != sample.suspect
         found |= sampled & (np.bincount(sample.group, other, len(declared)) == 0)
     return np.asarray(found & (declared == DType.F16.code), np.bool_)
+
+
+def rounded_twice(sample: Sample) -> int | None:
+    """The parent, 1 ... k, whose numbers rounded to bf16 and then to F16, or the other way, the suspect's all are.
+
+    Rounded once to the format that the suspect shows, the smallest ones differ, or those that came to lie on a border.
+    """
+    for number, parent in enumerate(sample.parents, 1):
+        for first, then in permutations((DType.BF16, DType.F16)):
+            if np.mean(round_to(round_to(parent, first), then) == sample.suspect) >= REPRODUCED:
+                return number
+    return None
 
 
 def _measured(

@@ -55,6 +55,12 @@ def near(facts: Facts, parent: int) -> Decision:
             "it is near, as where a share of a change was kept and enlarged (DARE, DELLA), or part was trained on",
             parent,
         )
+    if facts.rounded_twice:
+        return inconclusive(
+            "rounded",
+            "number by number it holds that model's, rounded to one 16-bit format (bf16, F16) and then to the other",
+            parent,
+        )
     if facts.proportional is not None:
         more, change = facts.proportional
         if more <= PROPORTIONAL and change <= ROUNDING_SIZED:
@@ -65,6 +71,13 @@ def near(facts: Facts, parent: int) -> Decision:
                 "as far as large ones",
                 parent,
             )
+    if facts.near_mixture:
+        return inconclusive(
+            "near-a-mixture",
+            "that one is, to its own rounding, a mixture of two others that are named: what it has of these is in "
+            "whatever was made from it",
+            parent,
+        )
     return Decision(VerdictClass.SAME_ORIGIN, "near-one-parent", parent)
 
 
