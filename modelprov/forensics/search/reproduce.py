@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from modelprov.called import called
 from modelprov.checkpoints.formats.dtypes import DType, decode, round_to
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.layouts.common_layout import in_common_layout
@@ -26,6 +27,7 @@ from modelprov.forensics.sums.kernels.choose import pick_device
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.moments import NONFINITE
 from modelprov.forensics.sums.sweep import block_bytes, sweep
+from modelprov.forensics.thresholds import HALF
 from modelprov.machine import processors
 from modelprov.progress import Progress
 from modelprov.records import AnyFloat, Frozen
@@ -158,7 +160,7 @@ def reproduce(
         absent=_absent(whole),
         as_claimed=claimed,
         alternatives=alternatives,
-        cautions=_cautions(suspect, alignment),
+        cautions=_cautions(suspect, alignment, undone=realignment is not None),
     )
 
 
@@ -266,11 +268,16 @@ def _parts(
     return tuple(parts if order else sorted(parts, key=lambda part: int(part.name.split()[-1])))
 
 
-def _cautions(suspect: Checkpoint, alignment: Alignment) -> tuple[str, ...]:
+def _cautions(suspect: Checkpoint, alignment: Alignment, *, undone: bool) -> tuple[str, ...]:
     guessed = [tensor.name for tensor in alignment.tensors if tensor.guessed]
     told = (
         [f"{len(guessed):,} tensors were paired by layer and shape, not by name, e.g. {guessed[0]}"] if guessed else []
     )
+    if not undone and alignment.decisive_share() < HALF:
+        told.append(
+            f"most matrices have other names or shapes than the recipe's; `compare` may pair them by their numbers: "
+            f"give what it writes with {called('save_alignment')} as {called('alignment')}"
+        )
     return (*suspect.notes, *alignment.notes, *told)
 
 
