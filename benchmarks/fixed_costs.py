@@ -5,8 +5,8 @@ the median of fresh processes' own processor time (user and system), so that oth
 beside it stands how often the same machine could have imported numpy in that time, measured in between:
 
 * `--help`, and importing what `compare` needs;
-* the command `compare`, all of it with its start, its pass and its end: processor seconds, and the least wall time,
-  which says something on an idle machine only;
+* the command `compare`, all of it with its start, its pass and its end, on a merge, a finetune and two strangers:
+  processor seconds, and the least wall time, which says something on an idle machine only;
 * its stages, in a process that is not the command's, on 32 layers of seven matrices, as a dense model of 7B parameters
   has them, of small tensors: nearly all but reading is there; and on a parent of the merge against their base, where
   nothing but whole matrices tells what is left;
@@ -87,9 +87,9 @@ def median_of(repeats: int, *arguments: str) -> dict[str, float]:
     return figure([seconds for seconds, _ in pairs], [numpy for _, numpy in pairs])
 
 
-def of_command(repeats: int, family: BigFamily, *, finetune: bool = False) -> dict[str, float]:
-    """The command on what `stages` looks at, as whoever types it waits for it."""
-    where = [str(folder) for folder in (family.suspect, family.parent, family.base)[finetune:]]
+def of_command(repeats: int, *models: Path) -> dict[str, float]:
+    """The command on these models, as whoever types it waits for it."""
+    where = [str(folder) for folder in models]
     seconds, numpy, wall = [], [], []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -146,8 +146,10 @@ def main() -> None:
         if not options.skip_first:
             results["first run"] = stages(1, dense, "full", fresh)
         stages(1, dense, "full")  # the kernels of this version are kept from now on
-        results["the command, dense"] = of_command(options.repeats, dense)
-        results["the command, finetune"] = of_command(options.repeats, dense, finetune=True)
+        other = write_big_family(Path(scratch) / "other", DENSE_BYTES, DENSE, seed=1)
+        results["the command, dense"] = of_command(options.repeats, dense.suspect, dense.parent, dense.base)
+        results["the command, finetune"] = of_command(options.repeats, dense.parent, dense.base)
+        results["the command, strangers"] = of_command(options.repeats, dense.parent, other.base)
         results["dense, 224 tensors"] = stages(options.repeats, dense, "full")
         results["finetune, 224 tensors"] = stages(options.repeats, dense, "full", finetune=True)
         if options.tensors:

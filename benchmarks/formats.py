@@ -38,6 +38,7 @@ from modelprov.forensics.sums.kernels.cpu import cpu_kernel
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.sweep import PIECE, block_bytes, sweep
 from tests.memory import Silence, checkpoint
+from tests.packing import LATER
 
 SAMPLE = 1 << 16
 PROCESSOR = Device(cpu_kernel, "processor")
@@ -53,7 +54,7 @@ CHECKED = {
     "FP8 block": "compressed-tensors, torch", "int8 W8A8": "compressed-tensors", "int8 bitsandbytes": "bitsandbytes",
     "W4A16": "compressed-tensors", "W8A16": "compressed-tensors", "NF4": "bitsandbytes", "FP4": "bitsandbytes",
     "MXFP4": "compressed-tensors, transformers", "NVFP4": "compressed-tensors", "MLX 4": "mlx", "MLX 8": "mlx",
-    "HQQ": "hqq", "GPTQ": "gptqmodel", "AWQ": "AutoAWQ",
+    "HQQ": "hqq", "GPTQ": "gptqmodel", "AWQ": "AutoAWQ", "AWQ GEMV": "AutoAWQ", "torchao int8": "torchao",
 }  # fmt: skip
 
 
@@ -182,7 +183,7 @@ def table(made: Sequence[Row]) -> str:
 def main() -> None:
     """Measure; print the table, or put it into the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--formats", nargs="*", default=list(FORMATS))
+    parser.add_argument("--formats", nargs="*", default=[*FORMATS, *LATER])
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--write", action="store_true", help="put the table into docs/formats.md")
     asked = parser.parse_args()

@@ -1,7 +1,8 @@
 """Packs models as the programs do that people use, in numpy and in memory; held against those programs' own files.
 
 `FORMS` has a function for each form: a matrix float32 [rows, columns] to its tensors by endings, or None where the
-sides do not fit. What does not fit is stored in FP8 by row.
+sides do not fit. What does not fit is stored in FP8 by row. `LATER` has those that came after the calibration of
+quantised models, whose cases are numbered through `FORMS`.
 """
 
 from __future__ import annotations
@@ -234,6 +235,33 @@ def awq(weights: Float32) -> Parts | None:
     }  # fmt: skip
 
 
+def awq_rows(weights: Float32, size: int = 64) -> Parts | None:
+    """AutoAWQ's form for GEMV: outputs first, codes in order, groups filled up to two words of zeros."""
+    columns = weights.shape[1]
+    if columns % size:
+        return None
+    own = tiles(weights, size)
+    low, most = own.min(axis=2), own.max(axis=2)
+    scale = np.maximum((most - low) / 15, 1e-7).astype(np.float16).astype(np.float32)
+    zero = np.clip(np.round(-low / scale), 0, 15)
+    codes = np.clip(np.round(own / scale[..., None]) + zero[..., None], 0, 15).reshape(weights.shape).astype(np.uint8)
+    filled = ((0, 0), (0, -(columns // size) % 16))
+    return {
+        "qweight": words(codes, 4), "qzeros": words(np.pad(zero, filled).astype(np.uint8), 4),
+        "scales": np.pad(scale, filled).astype(np.float16),
+    }  # fmt: skip
+
+
+def torchao_int8(weights: Float32) -> Parts:
+    """What torchao calls an Int8Tensor by row, as `flatten_tensor_state_dict` names the parts; it needs `metadata`."""
+    scale = bf16(np.maximum(np.abs(weights).max(axis=1, keepdims=True) / 127.5, 1e-30))
+    codes = np.clip(np.round(weights / scale), -128, 127).astype(np.int8)
+    return {
+        "_weight_qdata": codes, "_weight_scale": scale.astype(np.float32),
+        "_weight_zero_point": np.zeros((len(weights), 1), np.int8),
+    }  # fmt: skip
+
+
 FORMS: dict[str, Callable[[Float32], Parts | None]] = {
     "FP8 row": fp8_row, "FP8 tensor": fp8_tensor, "FP8 block": fp8_block, "int8 W8A8": int8_row,
     "int8 bitsandbytes": int8_bitsandbytes, "W4A16": packed_integers,
@@ -241,6 +269,7 @@ FORMS: dict[str, Callable[[Float32], Parts | None]] = {
     "FP4": lambda weights: four_bits(weights, "fp4"), "MXFP4": mxfp4, "NVFP4": nvfp4, "MLX 4": mlx,
     "MLX 8": lambda weights: mlx(weights, 8), "HQQ": hqq, "GPTQ": gptq, "AWQ": awq,
 }  # fmt: skip
+LATER: dict[str, Callable[[Float32], Parts | None]] = {"AWQ GEMV": awq_rows, "torchao int8": torchao_int8}
 CONFIG: dict[str, Any] = {
     "quantization_config": {"weight_block_size": [BLOCK, BLOCK]}, "quantization": {"group_size": 8},
 }  # fmt: skip
@@ -255,9 +284,21 @@ def tensors_of(weights: Weights, form: str) -> dict[str, Tensor]:
             made[name] = (np.asarray(numbers, np.float32), str(dtype))
             continue
         plain = np.nan_to_num(np.ascontiguousarray(numbers, np.float32), posinf=0, neginf=0)
-        parts = FORMS[form](plain) or fp8_row(plain)
+        parts = (FORMS | LATER)[form](plain) or fp8_row(plain)
         made |= {f"{stem}.{part}": tensor for part, tensor in parts.items()}
     return made
+
+
+def metadata(made: Mapping[str, Tensor]) -> dict[str, str]:
+    """What torchao's files say of each of their tensors beside the parts."""
+    told = {"_type": "Int8Tensor", "_tensor_data_names": ["qdata", "scale", "zero_point"]}
+    codes = {
+        name: part for name, part in made.items() if name.endswith("._weight_qdata") and not isinstance(part, tuple)
+    }
+    return {
+        name.replace("._weight_qdata", ".weight"): json.dumps(told | {"_data": {"block_size": [1, part.shape[1]]}})
+        for name, part in codes.items()
+    }
 
 
 def packed_form(label: str, weights: Weights, form: str) -> Checkpoint:
@@ -265,7 +306,8 @@ def packed_form(label: str, weights: Weights, form: str) -> Checkpoint:
     plain: dict[str, TensorRef] = {}
     refused: dict[str, RefusedTensor] = {}
     pieces, at = [], 0
-    for name, tensor in tensors_of(weights, form).items():
+    made = tensors_of(weights, form)
+    for name, tensor in made.items():
         data, dtype, shape = (
             (bytes(encode_single(tensor[0], DType.BF16)), "BF16", list(tensor[0].shape))
             if isinstance(tensor, tuple) and len(tensor) == 2 and tensor[1] == "BF16"
@@ -279,7 +321,11 @@ def packed_form(label: str, weights: Weights, form: str) -> Checkpoint:
         pieces.append(data)
         at += len(data)
     source = Memory((b"".join(pieces),))
-    opened = Checkpoint(label, label, plain, (Shard(source.names[0], at, ""),), source, config=CONFIG, refused=refused)
+    config = {"quantization_config": {"group_size": 64}} if form == "AWQ GEMV" else CONFIG
+    opened = Checkpoint(
+        label, label, plain, (Shard(source.names[0], at, ""),), source, config=config, refused=refused,
+        metadata=metadata(made),
+    )  # fmt: skip
     return with_packed(with_scaled(opened))
 
 

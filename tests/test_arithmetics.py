@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic, evaluate
+from modelprov.recipes.arithmetics import DESCRIPTIONS, OF_TWO, Arithmetic, evaluate
 
 Float32 = npt.NDArray[np.float32]
 BF16, F16, F32, _ = DType
@@ -76,7 +77,27 @@ def exactly(  # noqa: PLR0912
         if weights[0] < Fraction(1, 2):
             return store(single(values[1] + single(delta * weights[0])))
         return store(single(values[0] - single(delta * single(1 - weights[0]))))
+    if arithmetic is Arithmetic.TORCH_LERP:
+        start, end = (values[j] for j in order)
+        weight = weights[order[1]]
+        if abs(weight) < Fraction(1, 2):
+            return store(single(start + weight * single(end - start)))
+        return store(single(end + single(weight - 1) * single(end - start)))
+    if arithmetic is Arithmetic.TORCH_DELTA:
+        total = values[last]
+        for j in order:
+            if j != last:
+                total = store(single(total + store(single(store(single(values[j] - values[last])) * weights[j]))))
+        return total
     coarse = [store(weight) for weight in weights]
+    if arithmetic in (Arithmetic.TORCH_SUM, Arithmetic.TORCH_ALPHA):
+        total = store(single(values[order[0]] * weights[order[0]]))
+        for j in order[1:]:
+            if arithmetic is Arithmetic.TORCH_ALPHA:
+                total = store(single(total + values[j] * coarse[j]))
+            else:
+                total = store(single(total + store(single(values[j] * weights[j]))))
+        return total
     if arithmetic is Arithmetic.STEPWISE_DELTA:
         for j in order:
             if j != last:
@@ -121,7 +142,7 @@ CASES = [
     for dtype in STORED
     for k in (2, 3)
     for kind, weights in (("normalised", WEIGHTS[k]), ("unnormalised", UNNORMALISED[k]))
-    if arithmetic is not Arithmetic.FLOAT32_LERP or (k == 2 and kind == "normalised")
+    if arithmetic not in OF_TWO or (k == 2 and kind == "normalised")
 ]
 
 
@@ -186,6 +207,44 @@ def test_torch_computes_the_same_bits_step_by_step(which: str, k: int, dtype: DT
     np.testing.assert_array_equal(merged(arithmetic, parents, weights, dtype), result.float().numpy())
 
 
+def by_hand(arithmetic: Arithmetic, tensors: Any, weights: list[float]) -> Any:
+    """What a person writes in torch: the parents times Python numbers, the reference last."""
+    import torch
+
+    (first, *others), (weight, *rest) = tensors, weights
+    if arithmetic is Arithmetic.TORCH_LERP:
+        return torch.lerp(first, others[0], rest[0])
+    if arithmetic is Arithmetic.TORCH_DELTA:
+        total = base = tensors[-1]
+        for tensor, factor in zip(tensors[:-1], weights[:-1], strict=True):
+            total = total + factor * (tensor - base)
+        return total
+    total = weight * first
+    for tensor, factor in zip(others, rest, strict=True):
+        alpha = arithmetic is Arithmetic.TORCH_ALPHA
+        total = total.add(tensor, alpha=factor) if alpha else total + factor * tensor
+    return total
+
+
+@pytest.mark.parametrize("dtype", STORED)
+@pytest.mark.parametrize("weights", [*WEIGHTS.values(), [0.3, 0.7], [0.9, 0.1], [0.7, 0.2, 0.1]], ids=str)
+@pytest.mark.parametrize(
+    "arithmetic", [Arithmetic.TORCH_SUM, Arithmetic.TORCH_DELTA, Arithmetic.TORCH_ALPHA, Arithmetic.TORCH_LERP]
+)
+def test_a_merge_written_by_hand_in_torch_has_the_bits_of_its_arithmetic(
+    arithmetic: Arithmetic, weights: list[float], dtype: DType
+) -> None:
+    """Torch itself is the oracle, in whole vectors of 32 elements; a rest it may compute otherwise."""
+    torch = pytest.importorskip("torch")
+    if len(weights) == 3 and arithmetic in OF_TWO:
+        pytest.skip("of two parents only")
+    kind = {BF16: torch.bfloat16, F16: torch.float16, F32: torch.float32}[dtype]
+    parents = parents_in(dtype, len(weights), 1 << 16, seed=3)
+    right = by_hand(arithmetic, [torch.from_numpy(row.copy()).to(kind) for row in parents], weights)
+    assert right.dtype is kind
+    np.testing.assert_array_equal(merged(arithmetic, parents, weights, dtype), right.float().numpy())
+
+
 def test_fusing_changes_some_bits_and_the_c_library_agrees_which() -> None:
     """`fmaf` of the C library is the third witness of the fused arithmetic."""
     ctypes = pytest.importorskip("ctypes")
@@ -209,7 +268,7 @@ def test_the_order_of_the_parents_shows_in_the_bits_where_the_description_says_s
     pytest.importorskip("torch")
     parents = parents_in(F32, 2, 5000)
     for arithmetic, description in DESCRIPTIONS.items():
-        if arithmetic is not Arithmetic.FLOAT32_LERP:
+        if arithmetic not in OF_TWO:
             one = merged(arithmetic, parents, WEIGHTS[2], F32, (0, 1))
             other = merged(arithmetic, parents, WEIGHTS[2], F32, (1, 0))
             assert np.array_equal(one, other) is not description.ordered

@@ -22,6 +22,7 @@ from benchmarks.cases import (  # noqa: I001  (the order of the table)
     opponent_fourth,
     opponent_fifth,
     opponent_sixth,
+    opponent_seventh,
     limits,
 )
 
@@ -41,6 +42,7 @@ __all__ = [
     "opponent_again",
     "opponent_fifth",
     "opponent_fourth",
+    "opponent_seventh",
     "opponent_sixth",
     "opponent_third",
     "precision",

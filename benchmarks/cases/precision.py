@@ -16,7 +16,7 @@ from benchmarks.cases.making import FORMATS, family
 from benchmarks.cases.planting import honest, in_f32
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
-from modelprov.recipes.arithmetics import Arithmetic
+from modelprov.recipes.arithmetics import STEPWISE, Arithmetic
 from tests.generated import Rng, apply, cast, change, layer_of, merge
 
 FLOAT32 = (
@@ -27,7 +27,7 @@ FLOAT32 = (
     Arithmetic.FLOAT64,
     Arithmetic.FLOAT32_LERP,
 )
-STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
+TORCH = (Arithmetic.TORCH_SUM, Arithmetic.TORCH_DELTA, Arithmetic.TORCH_ALPHA)
 
 
 def tenth(rng: Rng) -> float:
@@ -123,6 +123,15 @@ def stepwise_merge_saved_as_f32(rng: Rng) -> Case:
     arithmetic, alpha = _pick(rng, STEPWISE), tenth(rng)
     suspect = merge(parents, [alpha, 1 - alpha], arithmetic)
     return Case(tuple(in_f32([suspect, *parents])), f"{alpha} {arithmetic.name} {dtype}", alpha=alpha)
+
+
+@kind(60, "positive", "merge")
+def merge_by_hand_in_torch(rng: Rng) -> Case:
+    """A tensor times a Python number in torch, which rounds every step and not the weights; two or three parents."""
+    dtype, parents = honest(rng, 1 + int(rng.integers(2)))
+    arithmetic, alpha = _pick(rng, TORCH), tenth(rng)
+    weights = [alpha, round(1 - alpha, 1)] if len(parents) == 2 else [0.5, 0.3, 0.2]
+    return Case((merge(parents, weights, arithmetic), *parents), f"{weights} {arithmetic.name} {dtype}")
 
 
 @kind(60, "positive", "merge")

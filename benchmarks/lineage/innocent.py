@@ -65,6 +65,7 @@ LATER = {
     "opponent-fourth",
     "opponent-fifth",
     "opponent-sixth",
+    "opponent-seventh",
 }
 """Kinds, and themes of kinds, that came after version 1 of the set: the next version takes them in."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 
 import numpy as np
 
@@ -240,6 +241,16 @@ def _stepwise_delta(rows: Sequence[Float32], weights: Sequence[float], dtype: DT
     return store(rows[-1] + store(total, dtype), dtype)
 
 
+def _torch_sum(rows: Sequence[Float32], weights: Sequence[float], dtype: DType) -> Float32:
+    products = [store(row * np.float32(weight), dtype) for row, weight in zip(rows, weights, strict=True)]
+    return reduce(lambda total, product: store(total + product, dtype), products)
+
+
+def _torch_delta(rows: Sequence[Float32], weights: Sequence[float], dtype: DType) -> Float32:
+    deltas = [store(row - rows[-1], dtype) for row in rows[:-1]]
+    return _torch_sum([rows[-1], *deltas], [1.0, *weights[:-1]], dtype)
+
+
 COMBINE: dict[Arithmetic, Combine] = {
     Arithmetic.FLOAT32: _float32,
     Arithmetic.FLOAT32_DELTA: _float32_delta,
@@ -248,4 +259,6 @@ COMBINE: dict[Arithmetic, Combine] = {
     Arithmetic.STEPWISE: _stepwise,
     Arithmetic.STEPWISE_UNNORMALISED: _stepwise_unnormalised,
     Arithmetic.STEPWISE_DELTA: _stepwise_delta,
+    Arithmetic.TORCH_SUM: _torch_sum,
+    Arithmetic.TORCH_DELTA: _torch_delta,
 }

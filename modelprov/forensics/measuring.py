@@ -175,7 +175,7 @@ def _measured(checkpoints: tuple[Checkpoint, ...], run: Run, undone: Undone | Re
     from modelprov.forensics.judging.packed import packing_of
     from modelprov.forensics.judging.rows import Table
 
-    table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints))
+    table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints), shows=found.precision)
     findings = collect(
         table, found.strata, found.fits, options.seed,
         controls=run.known,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.merge.checking import arithmetic_of, method_of
 from modelprov.merge.virtual import in_memory
-from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic
+from modelprov.recipes.arithmetics import DESCRIPTIONS, OF_TWO, UNDIVIDED, Arithmetic
 from modelprov.recipes.methods import ARITHMETICS
 from modelprov.recipes.methods.interface import PRESETS
 from modelprov.recipes.recipe import Recipe
@@ -32,7 +32,7 @@ def alternatives(recipe: Recipe, opened: Mapping[str, Checkpoint]) -> Iterator[t
         names = list(ARITHMETICS)
     if method.name == "linear":
         two = len(recipe.models) == 2
-        names = [one.name for key, one in DESCRIPTIONS.items() if two or key is not Arithmetic.FLOAT32_LERP]
+        names = [one.name for key, one in DESCRIPTIONS.items() if two or key not in OF_TWO]
     for name in names:
         if name != own:
             changed = _with(recipe, name, recipe.models)
@@ -45,7 +45,7 @@ def alternatives(recipe: Recipe, opened: Mapping[str, Checkpoint]) -> Iterator[t
 
 
 def _with(recipe: Recipe, arithmetic: str, models: tuple[object, ...]) -> Recipe:
-    unnormalised = arithmetic == DESCRIPTIONS[Arithmetic.STEPWISE_UNNORMALISED].name
-    parameters = {**recipe.parameters, "normalize": False} if unnormalised else recipe.parameters
+    undivided = arithmetic in [DESCRIPTIONS[key].name for key in UNDIVIDED]
+    parameters = {**recipe.parameters, "normalize": False} if undivided else recipe.parameters
     extension = recipe.modelprov.model_copy(update={"arithmetic": arithmetic})
     return recipe.model_copy(update={"modelprov": extension, "models": models, "parameters": parameters})

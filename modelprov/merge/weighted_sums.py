@@ -13,13 +13,18 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType
 from modelprov.merge.fused import Scratch, weighted
 from modelprov.merge.planned import MergePlan, Piece, Planned
-from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic
+from modelprov.recipes.arithmetics import DESCRIPTIONS, OF_TWO, UNDIVIDED, Arithmetic
 
 LARGE = 1 << 30  # bytes of a merge from which on a faster loop is worth the second that it takes to load
 Bytes = npt.NDArray[np.uint8]
 BY_NAME = {one.name: arithmetic for arithmetic, one in DESCRIPTIONS.items()}
-WITH_REFERENCE = (Arithmetic.FLOAT32_DELTA, Arithmetic.FLOAT32_DELTA_FUSED, Arithmetic.STEPWISE_DELTA)
-UNNORMALISED = (*WITH_REFERENCE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.FLOAT32_LERP)
+WITH_REFERENCE = (
+    Arithmetic.FLOAT32_DELTA,
+    Arithmetic.FLOAT32_DELTA_FUSED,
+    Arithmetic.STEPWISE_DELTA,
+    Arithmetic.TORCH_DELTA,
+)
+UNNORMALISED = (*WITH_REFERENCE, *UNDIVIDED, *OF_TWO)
 
 
 class WeightedSums:

@@ -9,7 +9,7 @@
 
 enum {
     FLOAT32, FLOAT32_FUSED, FLOAT32_DELTA, FLOAT32_DELTA_FUSED, FLOAT64, STEPWISE, STEPWISE_UNNORMALISED,
-    STEPWISE_DELTA, FLOAT32_LERP
+    STEPWISE_DELTA, FLOAT32_LERP, TORCH_SUM, TORCH_DELTA, TORCH_ALPHA, TORCH_LERP
 };
 
 typedef struct {
@@ -129,6 +129,45 @@ static void interpolated(const Merge *of, int64_t code, float *restrict out, int
     round_all(out, m, code);
 }
 
+static void torch_sum(const Merge *of, int alpha, int64_t code, float *restrict out, int64_t m) {
+    for (int64_t step = 0; step < of->k; step++) {
+        const float *restrict row = row_of(of, of->order[step]);
+        float weight = (float)of->weights[of->order[step]];
+        if (step == 0)
+            for (int64_t i = 0; i < m; i++) out[i] = row[i] * weight;
+        else if (alpha) {
+            weight = store(weight, code);
+            for (int64_t i = 0; i < m; i++) out[i] = fmaf(row[i], weight, out[i]);
+        } else
+            for (int64_t i = 0; i < m; i++) out[i] = out[i] + store(row[i] * weight, code);
+        round_all(out, m, code);
+    }
+}
+
+static void torch_delta(const Merge *of, int64_t code, float *restrict out, int64_t m) {
+    const int64_t last = of->k - 1;
+    const float *restrict reference = row_of(of, last);
+    for (int64_t i = 0; i < m; i++) out[i] = reference[i];
+    for (int64_t step = 0; step < of->k; step++) {
+        const int64_t j = of->order[step];
+        if (j == last) continue;
+        const float *restrict row = row_of(of, j);
+        const float weight = (float)of->weights[j];
+        for (int64_t i = 0; i < m; i++) out[i] = out[i] + store(store(row[i] - reference[i], code) * weight, code);
+        round_all(out, m, code);
+    }
+}
+
+static void torch_lerp(const Merge *of, int64_t code, float *restrict out, int64_t m) {
+    const float *restrict start = row_of(of, of->order[0]), *restrict end = row_of(of, of->order[1]);
+    float weight = (float)of->weights[of->order[1]];
+    const int near_start = fabsf(weight) < 0.5f;
+    const float *restrict base = near_start ? start : end;
+    if (!near_start) weight = weight - 1.0f;
+    for (int64_t i = 0; i < m; i++) out[i] = fmaf(weight, end[i] - start[i], base[i]);
+    round_all(out, m, code);
+}
+
 static void evaluate(int64_t arithmetic, const Merge *of, int64_t code, float *out, int64_t m) {
     switch (arithmetic) {
     case FLOAT32: case FLOAT32_FUSED: weighted_sum(of, arithmetic == FLOAT32_FUSED, code, out, m); break;
@@ -140,7 +179,10 @@ static void evaluate(int64_t arithmetic, const Merge *of, int64_t code, float *o
         break;
     case STEPWISE: case STEPWISE_UNNORMALISED: stepwise(of, arithmetic == STEPWISE, code, out, m); break;
     case STEPWISE_DELTA: stepwise_delta(of, code, out, m); break;
-    default: interpolated(of, code, out, m);
+    case FLOAT32_LERP: interpolated(of, code, out, m); break;
+    case TORCH_SUM: case TORCH_ALPHA: torch_sum(of, arithmetic == TORCH_ALPHA, code, out, m); break;
+    case TORCH_DELTA: torch_delta(of, code, out, m); break;
+    default: torch_lerp(of, code, out, m);
     }
 }
 

@@ -30,6 +30,10 @@ class Arithmetic(IntEnum):
     STEPWISE_UNNORMALISED = 6
     STEPWISE_DELTA = 7
     FLOAT32_LERP = 8
+    TORCH_SUM = 9
+    TORCH_DELTA = 10
+    TORCH_ALPHA = 11
+    TORCH_LERP = 12
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,36 @@ DESCRIPTIONS = {
         "the task arithmetic of mergekit with dtype bfloat16",
     ),
     Arithmetic.FLOAT32_LERP: Description("float32-lerp", "interpolation from the nearer end, in float32", False),
+    Arithmetic.TORCH_SUM: Description(
+        "torch-sum",
+        "each product and each sum rounded to the format, weights to float32 only",
+        False,
+        "w * a + v * b of torch tensors",
+    ),
+    Arithmetic.TORCH_DELTA: Description(
+        "torch-delta",
+        "each difference, product and sum rounded to the format, weights to float32 only",
+        False,
+        "b + w * (a - b) of torch tensors",
+    ),
+    Arithmetic.TORCH_ALPHA: Description(
+        "torch-alpha",
+        "the first product rounded, then acc = fma(tensor, weight, acc), each rounded to the format, those weights too",
+        True,
+        "a.mul(w).add(b, alpha=v) of torch tensors",
+    ),
+    Arithmetic.TORCH_LERP: Description(
+        "torch-lerp", "interpolation from the nearer end by one fma in float32", True, "torch.lerp"
+    ),
 }
+STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
+"""Those that round their weights, as every step, to the format."""
+EVERY_STEP = (*STEPWISE, Arithmetic.TORCH_SUM, Arithmetic.TORCH_DELTA, Arithmetic.TORCH_ALPHA)
+"""Those that round every step to the format."""
+UNDIVIDED = (Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.TORCH_SUM, Arithmetic.TORCH_ALPHA)
+"""Sums that are not divided by that of the weights."""
+OF_TWO = (Arithmetic.FLOAT32_LERP, Arithmetic.TORCH_LERP)
+"""Those that two parents have and more do not."""
 
 
 def programs_of(name: str) -> str:

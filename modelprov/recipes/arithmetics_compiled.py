@@ -157,6 +157,51 @@ def _lerp(parents, weights, dtype, out):
     round_all(out, dtype)
 
 
+@njit(nogil=True, _nrt=False)
+def _torch_sum(parents, weights, order, alpha, dtype, out):
+    for step in range(len(order)):
+        row, weight = parents[order[step]], np.float32(weights[order[step]])
+        if step == 0:
+            for i in range(len(out)):
+                out[i] = row[i] * weight
+        elif alpha:
+            weight = store(weight, dtype)
+            for i in range(len(out)):
+                out[i] = fma32(row[i], weight, out[i])
+        else:
+            for i in range(len(out)):
+                out[i] = out[i] + store(np.float32(row[i] * weight), dtype)
+        round_all(out, dtype)
+
+
+@njit(nogil=True, _nrt=False)
+def _torch_delta(parents, weights, order, dtype, out):
+    last = len(parents) - 1
+    reference = parents[last]
+    for i in range(len(out)):
+        out[i] = reference[i]
+    for j in order:
+        if j != last:
+            row, weight = parents[j], np.float32(weights[j])
+            for i in range(len(out)):
+                delta = store(np.float32(row[i] - reference[i]), dtype)
+                out[i] = out[i] + store(np.float32(delta * weight), dtype)
+            round_all(out, dtype)
+
+
+@njit(nogil=True, _nrt=False)
+def _torch_lerp(parents, weights, order, dtype, out):
+    start, end = parents[order[0]], parents[order[1]]
+    weight = np.float32(weights[order[1]])
+    near_start = abs(weight) < np.float32(0.5)
+    base = start if near_start else end
+    if not near_start:
+        weight = np.float32(weight - np.float32(1))
+    for i in range(len(out)):
+        out[i] = fma32(weight, np.float32(end[i] - start[i]), base[i])
+    round_all(out, dtype)
+
+
 @njit(nogil=True, cache=True, error_model="numpy", _nrt=False)
 def evaluate(arithmetic, parents, weights, order, dtype, out):
     """Fill `out` float32 [m] with the merge of `parents` float32 [k, m] as `arithmetic` computes and stores it.
@@ -174,5 +219,11 @@ def evaluate(arithmetic, parents, weights, order, dtype, out):
         _stepwise(parents, weights, order, arithmetic == 5, dtype, out)
     elif arithmetic == 7:
         _stepwise_delta(parents, weights, order, dtype, out)
-    else:
+    elif arithmetic == 8:
         _lerp(parents, weights, dtype, out)
+    elif arithmetic == 9 or arithmetic == 11:
+        _torch_sum(parents, weights, order, arithmetic == 11, dtype, out)
+    elif arithmetic == 10:
+        _torch_delta(parents, weights, order, dtype, out)
+    else:
+        _torch_lerp(parents, weights, order, dtype, out)

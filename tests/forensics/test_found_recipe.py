@@ -30,9 +30,9 @@ SHARES = st.sampled_from([0.0, 0.25, 0.565, 1.0])
 
 def table_of(count: int, dtype: DType = DType.BF16) -> Any:
     """Just what is asked of a table: labels, and tensors with names, sizes and formats."""
-    view = SimpleNamespace(ref=SimpleNamespace(dtype=dtype))
-    tensors = [SimpleNamespace(name=f"t{number}", count=number + 1, views=(view,)) for number in range(count)]
-    return SimpleNamespace(labels=("suspect", "x-nex", "nex", "base"), tensors=tensors, sizes=np.arange(1, count + 1))
+    tensors = [SimpleNamespace(name=f"t{number}", count=number + 1) for number in range(count)]
+    labels, sizes = ("suspect", "x-nex", "nex", "base"), np.arange(1, count + 1)
+    return SimpleNamespace(labels=labels, tensors=tensors, formats=(dtype,) * count, sizes=sizes)
 
 
 @given(STRATA, st.data(), st.sampled_from(list(Arithmetic)), st.permutations([0, 1, 2]))

@@ -94,3 +94,28 @@ def test_a_config_says_what_names_and_shapes_give_away() -> None:
     told = config_of(made(Identity("multimodal", 0)).models[0], (8, 4))
     assert (told["hidden_size"], told["num_hidden_layers"], told["intermediate_size"]) == (64, 2, 128)
     assert (told["num_attention_heads"], told["num_key_value_heads"], told["torch_dtype"]) == (8, 4, "bfloat16")
+
+
+def test_the_large_set_has_a_digest_for_every_sort_that_does_not_hang_on_a_training() -> None:
+    told = sets.known_digests()
+    assert (told["seed"], told["version"]) == (SEED, VERSION)
+    generated = {name: sort.large for name, sort in SORTS.items() if sort.group != "really trained" and sort.large}
+    assert {name: row["cases"] for name, row in told["sorts"].items()} == generated
+    assert sets.DIGESTS.read_text(encoding="utf-8") == sets.digests_as_text(json.loads(sets.digests_as_text(told)))
+
+
+def test_the_digest_of_a_sort_is_anyones(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    told = sets.known_digests()["sorts"]
+    shortest = min(told, key=lambda name: told[name]["cases"])
+    arguments = ["sets", "--size", "large", "--verify", "--sorts", shortest]
+    monkeypatch.setattr("sys.argv", arguments)
+    sets.main()
+    assert "1 sorts have the same bits, 0 others" in capsys.readouterr().out
+    other = {shortest: told[shortest] | {"cases": told[shortest]["cases"] - 1}}
+    monkeypatch.setattr(sets, "known_digests", lambda: {"sorts": other})
+    sets.main()
+    assert f"0 sorts have the same bits, 1 others: {shortest}" in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", [*arguments[:-1], "no such"])
+    with pytest.raises(SystemExit):
+        sets.main()
+    assert "there is no sort 'no such'" in capsys.readouterr().err

@@ -8,6 +8,7 @@ a sample; judges nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from modelprov.checkpoints.formats.dtypes import (
 )
 from modelprov.checkpoints.types import Alignment
 from modelprov.forensics.sampling.sample import Sample
-from modelprov.forensics.thresholds import LATTICE_ELEMENTS, ON_LATTICE
+from modelprov.forensics.thresholds import LATTICE_ELEMENTS, ON_LATTICE, REPRODUCED
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,15 @@ class Precision:
 
 MANTISSA_BITS = np.array([dtype.mantissa_bits for dtype in FORMATS])
 """By the codes of `Sample.formats`."""
+SUBNORMAL = 2.0**-14
+"""F16 holds numbers below this with fewer digits."""
 
 
 def effective(sample: Sample) -> Sample:
     """The same elements with the formats that their values show, and the suspect's cells in those.
 
     Measured where the parents differ, since where they agree the suspect may only hold what they hold; with one parent
-    everywhere.
+    everywhere. Cells of F16 are wider by what casting the parents to it may have lost (`_cast`).
     """
     differ = (sample.parents != sample.parents[-1]).any(axis=0) | (len(sample.parents) == 1)
     formats = np.stack(
@@ -55,11 +58,34 @@ def effective(sample: Sample) -> Sample:
     if sample.given is not None:  # steps of a packed form decided these values, whatever format holds them
         formats[0] = np.where(sample.given, sample.formats[0], formats[0])
     if np.array_equal(formats, sample.formats):
-        return sample
+        return _cast(sample)
     lower, upper = _cells(sample, formats[0])
     if sample.given is not None:
         lower, upper = np.where(sample.given, sample.lower, lower), np.where(sample.given, sample.upper, upper)
-    return replace(sample, lower=lower, upper=upper, formats=formats)
+    return _cast(replace(sample, lower=lower, upper=upper, formats=formats))
+
+
+def _cast(sample: Sample) -> Sample:
+    """The sample with cells in which a mixture lies too if the program cast the parents to F16 before it mixed them.
+
+    Only their smallest numbers lose digits so: other formats hold them to 2^-126, F16 to 2^-24.
+    """
+    chosen = sample.formats[0] == DType.F16.code
+    if sample.given is not None:
+        chosen &= ~sample.given
+    own = np.flatnonzero(chosen)
+    if not own.size:
+        return sample
+    parents = sample.parents[:, own]
+    with np.errstate(invalid="ignore", over="ignore"):
+        lost = np.abs(np.asarray(round_to(parents, DType.F16), np.float64) - parents)
+    lost = np.where(np.abs(parents) < SUBNORMAL, lost, 0.0).max(axis=0)
+    if not lost.any():
+        return sample
+    lower, upper = sample.lower.copy(), sample.upper.copy()
+    lower[own] -= lost
+    upper[own] += lost
+    return replace(sample, lower=lower, upper=upper)
 
 
 def _cells(sample: Sample, codes: npt.NDArray[np.uint8]) -> tuple[Float64, Float64]:
@@ -141,6 +167,18 @@ def _taken(sample: Sample, declared: npt.NDArray[np.int64]) -> npt.NDArray[np.bo
         other = round_to(parent, DType.F16) != sample.suspect
         found |= sampled & (np.bincount(sample.group, other, len(declared)) == 0)
     return np.asarray(found & (declared == DType.F16.code), np.bool_)
+
+
+def rounded_twice(sample: Sample) -> int | None:
+    """The parent, 1 ... k, whose numbers rounded to bf16 and then to F16, or the other way, the suspect's all are.
+
+    Rounded once to the format that the suspect shows, the smallest ones differ, or those that came to lie on a border.
+    """
+    for number, parent in enumerate(sample.parents, 1):
+        for first, then in permutations((DType.BF16, DType.F16)):
+            if np.mean(round_to(round_to(parent, first), then) == sample.suspect) >= REPRODUCED:
+                return number
+    return None
 
 
 def _measured(

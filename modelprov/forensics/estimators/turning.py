@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.forensics.thresholds import ROW_STAYED
 
 FEWEST = 16
 
@@ -16,9 +17,12 @@ def products_moved(suspect: Float64, parent: Float64) -> float | None:
     """How far the products of rows [n, m] with one another moved, over how far such a change moves them by itself.
 
     About 1 where the change has nothing to do with the rows, 0 where all rows were turned; with D = S - P it is
-    |SS' - PP'| over the square root of 2 times |PD'|. None where nothing changed, or of fewer than `FEWEST` rows, whose
-    products may stay by chance.
+    |SS' - PP'| over the square root of 2 times |PD'|. Rows that were drawn anew or put elsewhere, as new tokens are,
+    are left out: of few among many dimensions all stand at right angles, before and after. None where nothing else
+    changed, or of fewer than `FEWEST` rows, whose products may stay by chance.
     """
+    stayed = np.linalg.norm(suspect - parent, axis=1) <= ROW_STAYED * np.linalg.norm(parent, axis=1)
+    suspect, parent = suspect[stayed], parent[stayed]
     if len(parent) < FEWEST:
         return None
     usual = float(np.sqrt(2) * np.linalg.norm(parent @ (suspect - parent).T))

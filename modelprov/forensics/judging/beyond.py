@@ -105,7 +105,7 @@ def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str])
             decision.parent,
             "at their places the weights are near that model's, but the products of rows with one another, of the "
             f"embeddings or of most of {beyond.matrices} matrices read, moved by less than half of what such a change "
-            "moves them by: a rotation leaves them, and training does not",
+            "moves them by: a rotation leaves them, and training does not (but orthogonal finetuning, OFT)",
         )
     if decision.rule in NEAR and beyond.named and decision.parent:
         return pointing_elsewhere(decision.parent, _pointing(beyond, f"what it has beyond {labels[decision.parent]}"))

@@ -67,7 +67,8 @@ class Facts:
     whose bits every decisive element holds, the most alike first; `beneath` those of them whose finer numbers lie
     nearer the suspect's than numbers that were rounded to these do; `alike` the share of all elements, vectors too,
     in which that first one has the suspect's bits; `equal` by parent the share of decisive elements in which it has
-    them. `correlations`: mean-centred raw correlation by parent (None: no variance); `kin_tensors` the share of
+    them, and `same_matrices` in how many of the decisive tensors, the `matrices`, it has all.
+    `correlations`: mean-centred raw correlation by parent (None: no variance); `kin_tensors` the share of
     decisive elements in tensors where one of them exceeds 0.5; `signs` the same as `correlations` by signs
     (`at_their_places.py`), `beyond_chance` by parent, where raw correlations show no kinship, the share of equal bits
     less what chance gives. `proportional`: of the nearest parent, how much more its small weights changed than its
@@ -114,7 +115,9 @@ class Facts:
     bit is its, where that is not so of every parent; `follows` a parent and a component that is mostly that parent's,
     though another is the heaviest over all (`components.py`). `may_differ`: of a sample, the share of all weights that
     may differ from a parent's, with 95 % confidence, though nothing that was read does (`sampling/closer.py`).
-    `scaled`: a parent that the suspect is a multiple of, to rounding (`estimators/scaled.py`).
+    `scaled`: a parent that the suspect is a multiple of, to rounding (`estimators/scaled.py`). Of a suspect near one
+    parent, `rounded_twice` whether it is that one in both 16-bit formats, one after the other, and `near_mixture`
+    whether that one is by itself an exact mixture of two others.
     """
 
     elements: int
@@ -126,6 +129,8 @@ class Facts:
     beneath: tuple[int, ...] = ()
     alike: float = 1.0
     equal: tuple[float, ...] = ()
+    same_matrices: tuple[int, ...] = ()
+    matrices: int = 0
     correlations: tuple[float | None, ...] = ()
     kin_tensors: float = 0.0
     signs: tuple[float | None, ...] = ()
@@ -183,3 +188,5 @@ class Facts:
     follows: tuple[int, str] | None = None
     may_differ: float = 0.0
     scaled: Scaled | None = None
+    rounded_twice: bool = False
+    near_mixture: bool = False

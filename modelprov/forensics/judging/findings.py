@@ -112,7 +112,7 @@ def collect(
     recomputed = explained_rows(strata, fits, decisive)
     remade_by = table.rows(recomputed)
     slots = sorted(range(len(recipes)), key=lambda slot: -remade_by.recipe(slot))
-    table = Table(table.tensors, table.moments, table.labels, slots[0] if slots else None)
+    table = Table(table.tensors, table.moments, table.labels, slots[0] if slots else None, table.shows)
     total = table.rows(decisive)
     parts = _parts(fits, strata, table.tensors, seed)
     evidence = Evidence(table, strata, fits, recipes, parts, seed, compared, sample, bounded(packed, sample))

@@ -9,11 +9,9 @@ from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.mixing import CandidateRecipe
 from modelprov.forensics.search.weighted_sum import WeightedSum
-from modelprov.recipes.arithmetics import Arithmetic
+from modelprov.recipes.arithmetics import EVERY_STEP, UNDIVIDED
 from modelprov.recipes.recipe import Extension, Group, Recipe, SourceModel
 from modelprov.recipes.tensor_groups import kind_of
-
-STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
 
 
 def found_recipe(found: WeightedSum, best: CandidateRecipe, table: Table, locations: Sequence[str]) -> Recipe:
@@ -34,8 +32,8 @@ def found_recipe(found: WeightedSum, best: CandidateRecipe, table: Table, locati
     return Recipe(
         merge_method="linear",
         models=tuple(SourceModel(model=where[label], parameters={"weight": weights[label]}) for label in ordered),
-        parameters={"normalize": found.arithmetic is not Arithmetic.STEPWISE_UNNORMALISED},
-        dtype="bfloat16" if found.arithmetic in STEPWISE else "float32",
+        parameters={"normalize": found.arithmetic not in UNDIVIDED},
+        dtype="bfloat16" if found.arithmetic in EVERY_STEP else "float32",
         out_dtype=out_dtype,
         modelprov=Extension(
             arithmetic=best.arithmetic,
@@ -48,14 +46,16 @@ def found_recipe(found: WeightedSum, best: CandidateRecipe, table: Table, locati
 
 
 def formats(table: Table) -> tuple[dict[str, str], str]:
-    """The suspect's formats: kinds of tensors that are not in the one that holds most, and that one."""
-    stored = {tensor.views[0].ref.dtype for tensor in table.tensors}
+    """The formats whose numbers the suspect holds: kinds of tensors that are not in the commonest, and that one.
+
+    Not those it is stored in: bf16 numbers may have been stored as F32, or as F16 afterwards.
+    """
+    stored = set(table.formats)
     if len(stored) == 1:
         return {}, stored.pop().torch_name
     elements: Counter[DType] = Counter()
     kinds: dict[str, DType] = {}
-    for tensor in table.tensors:
-        dtype = tensor.views[0].ref.dtype
+    for tensor, dtype in zip(table.tensors, table.formats, strict=True):
         elements[dtype] += tensor.count
         kinds[kind_of(tensor.name)] = dtype
     most = elements.most_common(1)[0][0] if elements else DType.BF16

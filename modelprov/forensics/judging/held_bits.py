@@ -65,6 +65,14 @@ def patched(table: Table, decisive: Int64) -> bool:
     return bool(decisive.size) and bool((counts[:, own] == counts[:, [ELEMENTS]]).any(axis=1).all())
 
 
+def same_matrices(table: Table, decisive: Int64) -> tuple[int, ...]:
+    """How many of these tensors hold all bits of a parent, by parent."""
+    counts, n = table.moments.counts[decisive], table.moments.n
+    pairs = layout(n).pairs
+    same = [counts[:, FIRST_PAIR + pairs.index((0, parent))] == counts[:, ELEMENTS] for parent in range(1, n)]
+    return tuple(int(np.count_nonzero(each)) for each in same)
+
+
 def kin_tensors(table: Table, decisive: Int64) -> float:
     """Share of the elements that are in tensors whose raw weights correlate above `KIN` with some parent's."""
     if not decisive.size:

@@ -182,6 +182,12 @@ FITTING: Final = MappingProxyType({
                 settled_by="the correlation tensor by tensor"),
         History(history="the same initialisation, or the same design", settled_by="the seed and the code of both"),
     ),
+    "near-a-mixture": (
+        History(history="{parent} was merged from two of the others, and {suspect} was made from it",
+                settled_by=RECIPE + "; a comparison of {parent} with them"),
+        History(history="{suspect} was there first, or is a sibling, and the others were set around {parent}",
+                settled_by=DATES),
+    ),
     "other-child": (
         History(history="the argument in the middle is the mixture, of {suspect} among others",
                 settled_by="a comparison with that one as the suspect; " + RECIPE),

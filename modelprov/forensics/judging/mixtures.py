@@ -55,16 +55,36 @@ def near(facts: Facts, parent: int) -> Decision:
             "it is near, as where a share of a change was kept and enlarged (DARE, DELLA), or part was trained on",
             parent,
         )
+    if facts.rounded_twice:
+        return inconclusive(
+            "rounded",
+            "number by number it holds that model's, rounded to one 16-bit format (bf16, F16) and then to the other",
+            parent,
+        )
     if facts.proportional is not None:
         more, change = facts.proportional
         if more <= PROPORTIONAL and change <= ROUNDING_SIZED:
             return inconclusive(
                 "near-copy",
-                f"its weights differ by {change:.2%} of their size on the mean, small ones no more than large ones: so "
-                "do rounding, scaling and noise, while training moves small weights as far as large ones",
+                f"{_same_matrices(facts, parent)}its weights differ by {change:.2%} of their size on the mean, small "
+                "ones no more than large ones: so do rounding, scaling and noise, while training moves small weights "
+                "as far as large ones",
                 parent,
             )
+    if facts.near_mixture:
+        return inconclusive(
+            "near-a-mixture",
+            "that one is, to its own rounding, a mixture of two others that are named: what it has of these is in "
+            "whatever was made from it",
+            parent,
+        )
     return Decision(VerdictClass.SAME_ORIGIN, "near-one-parent", parent)
+
+
+def _same_matrices(facts: Facts, parent: int) -> str:
+    """How much of a near copy is a copy: a mean over all weights would hide that a few matrices hold every change."""
+    same = facts.same_matrices[parent - 1] if facts.same_matrices else 0
+    return f"{same:,} of its {facts.matrices:,} matrices are the same bit for bit, and over all " if same else ""
 
 
 def among_parents(facts: Facts) -> Decision:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import TypedDict
 
 import numpy as np
@@ -12,17 +13,19 @@ import numpy.typing as npt
 from modelprov.forensics.estimators import interval
 from modelprov.forensics.estimators.at_their_places import change_by_size, equal_beyond_chance, quadrants
 from modelprov.forensics.estimators.likelihood import Likelihood
+from modelprov.forensics.estimators.precision import rounded_twice
 from modelprov.forensics.estimators.scaled import Scaled, scaled
 from modelprov.forensics.judging.components import follows_another, held_whole
 from modelprov.forensics.judging.evidence import Evidence
 from modelprov.forensics.judging.facts import Facts
-from modelprov.forensics.judging.held_bits import beneath, held_parents, kin_tensors, patched
+from modelprov.forensics.judging.held_bits import beneath, held_parents, kin_tensors, patched, same_matrices
 from modelprov.forensics.judging.line import collinearity, straightness, weights_of
 from modelprov.forensics.judging.part_alphas import part_weights, spread, spread_of_weights
 from modelprov.forensics.judging.roles import between
 from modelprov.forensics.judging.rows import mean_correlation
 from modelprov.forensics.judging.sides import towards
 from modelprov.forensics.judging.trace import trace
+from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.fits import Fits, is_exact, subsample
 from modelprov.forensics.sums.moments import ALL_EQUAL, NONFINITE, Int64, Moments
 from modelprov.forensics.thresholds import BEYOND, COMPLETE, DISTINCT, KIN, LAYERS_MEASURED, NEAR
@@ -50,6 +53,8 @@ def placed(of: Evidence, decisive: Int64, facts: Facts) -> Facts:
         patched=not same and patched(table, decisive),
         alike=everything.equal(0, same[0]) / everything.elements if same else 1.0,
         equal=tuple(total.equal(0, parent) / elements if elements else 0.0 for parent in range(1, n)),
+        same_matrices=same_matrices(table, decisive),
+        matrices=len(decisive),
         correlations=correlated,
         **_at_their_places(of, correlated, weights),
         kin_tensors=kin_tensors(table, decisive),
@@ -74,6 +79,8 @@ class _AtPlaces(TypedDict, total=False):
     beyond_chance: tuple[float, ...]
     proportional: tuple[float, float] | None
     scaled: Scaled | None
+    rounded_twice: bool
+    near_mixture: bool
 
 
 def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: tuple[float, ...] | None) -> _AtPlaces:
@@ -91,7 +98,10 @@ def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: 
         some = subsample(of.sample, ROLES_ELEMENTS, 0)
         measured: _AtPlaces = {"signs": quadrants(some, parents), "scaled": None if any(of.packed) else scaled(some)}
         if near:
-            measured["proportional"] = change_by_size(of.sample, shares.index(max(shares)))
+            parent = shares.index(max(shares))
+            measured["proportional"] = change_by_size(of.sample, parent)
+            measured["rounded_twice"] = rounded_twice(of.sample) == parent + 1
+            measured["near_mixture"] = _is_mixture(some, parent)
         return measured
     return {
         "signs": quadrants(of.sample, parents),
@@ -115,6 +125,25 @@ def _other_exact(total: Moments, fits: Fits | None) -> int | None:
         if is_exact(peak) and peak.low is not None and peak.high is not None and peak.low > 0 and peak.high < 1:
             return child
     return None
+
+
+def _is_mixture(sample: Sample, parent: int) -> bool:
+    """Whether a parent, 0 ... k - 1, is an exact mixture of two others: a relative of it may be in nothing new."""
+    own = sample.with_roles(parent + 1)
+    others = [other for other in range(len(own.parents)) if other != parent]
+    return any(_is_between(own, pair) for pair in combinations(others, 2))
+
+
+def _is_between(sample: Sample, pair: tuple[int, int]) -> bool:
+    """Whether the suspect of this sample is an exact mixture of two of its parents, and none of both alone."""
+    first, second = (sample.parents[parent] for parent in pair)
+    same = first == second
+    distinct = np.count_nonzero((sample.suspect != first) & (sample.suspect != second) & ~same)
+    astray = np.count_nonzero((sample.suspect != first) & same)
+    if distinct < DISTINCT or astray > (1 - COMPLETE) * np.count_nonzero(same):
+        return False
+    peak = interval.fit(interval.element_intervals(sample.of_parents(pair)))
+    return is_exact(peak) and peak.low is not None and peak.high is not None and 0 < peak.low <= peak.high < 1
 
 
 def _fitted_components(of: Evidence) -> dict[object, Likelihood]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter
 
+from modelprov.checkpoints.formats.dtypes import FORMATS, DType
 from modelprov.checkpoints.types import AlignedTensor, Component, decisive_of
 from modelprov.collector import paused
 from modelprov.forensics.estimators.least_squares import BlockSums, OneParent, fit_many, fit_one
@@ -40,12 +41,14 @@ class Table:
     """Moments of every aligned tensor, [t], with what is needed to name and group them.
 
     `labels` are those of the checkpoints, suspect first; `slot` is the recipe column whose bits are counted, or None.
+    `shows` int64 [t] are the codes of the formats whose numbers the suspect holds; None where they are as declared.
     """
 
     tensors: tuple[AlignedTensor, ...]
     moments: Moments
     labels: tuple[str, ...]
     slot: int | None = None
+    shows: Int64 | None = None
     _known: dict[tuple[int, int], tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -54,6 +57,13 @@ class Table:
     def decisive(self) -> npt.NDArray[np.bool_]:
         """Which tensors may carry a verdict, bool [t]."""
         return np.array(decisive_of(self.tensors), np.bool_)
+
+    @cached_property
+    def formats(self) -> tuple[DType, ...]:
+        """The formats whose numbers the suspect holds, tensor by tensor."""
+        if self.shows is None:
+            return tuple(tensor.views[0].ref.dtype for tensor in self.tensors)
+        return tuple(FORMATS[code] for code in self.shows.tolist())
 
     @cached_property
     def guessed(self) -> npt.NDArray[np.bool_]:

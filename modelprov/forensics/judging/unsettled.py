@@ -55,6 +55,11 @@ def left_unsettled(decision: Decision, facts: Facts, labels: Sequence[str], alon
         )
     if decision.rule == "points-elsewhere" and decision.parent:
         return f"{suspect} is near {parent}, and {decision.reason}. Which of them was made from which is open."
+    if decision.rule == "near-a-mixture" and decision.parent:
+        return (
+            f"{suspect} is near {parent}, and {decision.reason}. That is no all-clear: compare {parent} with the "
+            f"others first, and {suspect} with these alone."
+        )
     if decision.rule == "two-directions" and decision.parent and facts.weights:
         near = labels[1 + max(range(len(facts.weights)), key=lambda number: (facts.weights or ())[number])]
         return f"{suspect} is near {near} and has the direction of {parent} in it too: {decision.reason}."

@@ -64,6 +64,7 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
 9.  near-one-parent     one parent has 0.9 to 1.5 of the weight, known to 0.05                -> same-origin
     near-copy           the same, but all that differs is of the size of rounding, and follows the weights' own size
                         as rounding, scaling and noise do                                     -> inconclusive
+    near-a-mixture      the same, but that parent is an exact mixture of two others           -> inconclusive
     thinned             the same, but it holds another parent's numbers far oftener; or it looks as random masks leave
                         it, and its bits are not a known program's (`named_method.py`)        -> inconclusive
     two-directions      the same, but a second one has at least 0.1, or three quarters of what differs from the first
@@ -84,7 +85,7 @@ precision and the other ones do too, or no mixture lies in all cells; of a paren
 Near one parent, few numbers that do not show whose they are, packed or unpacked again (`few_bits.py`), leave neither
 rule 9 nor near-copy
     quantised                                                                                 -> inconclusive
-(`rounded` where they are the parent's, to the nearest).
+(`rounded` where they are the parent's, to the nearest, or in one 16-bit format and then the other).
 And rule 8 says nothing where a parent was made from it before it was quantised, as the mixture shows
 (`before_quantising.py`)
     extrapolated                                                                              -> inconclusive

@@ -153,7 +153,7 @@ def _merge_summary(
         exact = f"exactly {reproduction.recipe}" if reproduced else f"an exact merge of {parents}"
         return (
             f"{floor_percent(facts.explained)} of the matrix weights of {suspect} are {exact}; the rest was changed "
-            "afterwards or comes from elsewhere."
+            "afterwards, comes from elsewhere or was computed in a way that was not tried."
         )
     if decision.rule == "reproduced" and reproduction.recipe:
         pieces = len(reproduction.groups)

@@ -8,7 +8,7 @@ values, never of sums. Nothing here fits anything.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -93,6 +93,12 @@ class Sample:
         formats[[0, child]] = formats[[child, 0]]
         lower, upper = rounding_cells(suspect, formats[0])
         return Sample(suspect, lower, upper, parents, self.group, formats)
+
+    def of_parents(self, chosen: Sequence[int]) -> Sample:
+        """The same elements beside some of the parents, 0 ... k - 1, in this order."""
+        rows = list(chosen)
+        formats = self.formats[[0, *(1 + row for row in rows)]]
+        return replace(self, parents=self.parents[rows], formats=formats)
 
 
 @lru_cache(maxsize=4)

@@ -19,7 +19,7 @@ from modelprov.forensics.search.recipes import Scored, Scorer
 from modelprov.forensics.search.same_bits import settle
 from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.forensics.thresholds import MISSED_CELLS, REPRODUCED, WITHIN_CELLS
-from modelprov.recipes.arithmetics import Arithmetic
+from modelprov.recipes.arithmetics import OF_TWO, Arithmetic
 
 LOOK = 20_000  # elements of a first look
 FITTED = 3  # sets of parents that are fitted
@@ -86,5 +86,5 @@ def _padded(recipe: WeightedSum, parents: Sequence[int], k: int) -> WeightedSum:
     weights = np.zeros((len(recipe.weights), k))
     weights[:, list(parents)] = recipe.weights
     rest = [parent for parent in range(k) if parent not in parents]
-    arithmetic = Arithmetic.FLOAT32 if recipe.arithmetic is Arithmetic.FLOAT32_LERP else recipe.arithmetic
+    arithmetic = Arithmetic.FLOAT32 if recipe.arithmetic in OF_TWO else recipe.arithmetic
     return WeightedSum(arithmetic, (*(parents[place] for place in recipe.order), *rest), weights)

@@ -13,7 +13,7 @@ from modelprov.forensics.estimators.sines import is_table_of_sines
 from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sampling.segments import decoded_at_once
 
-POSITIONS = re.compile(r"(?:^|[._])(?:pos|position|positional|positions|wpe)(?:[._]|$)")
+POSITIONS = re.compile(r"(?:^|[._])(?:pos|position|positional|positions|wpe|pe|cos_cached|sin_cached)(?:[._]|$)")
 LARGEST = 1 << 24
 """Elements of a table that is read for this: 16,384 positions of 1,024 dimensions."""
 NOTE = "{name} is a table of sines for positions: the same in every model of that design, so that it decides nothing"
@@ -39,7 +39,8 @@ def without_formulas(alignment: Alignment) -> Alignment:
 def _may_be(tensor: AlignedTensor) -> bool:
     return (
         tensor.decisive
-        and len(tensor.shape) == 2
+        and sum(side != 1 for side in tensor.shape) == 2
+        and tensor.shape[-1] != 1
         and tensor.count <= LARGEST
         and POSITIONS.search(tensor.name) is not None
     )
@@ -50,4 +51,4 @@ def _is(alignment: Alignment, number: int) -> bool:
     tensor, suspect = alignment.tensors[number], alignment.checkpoints[:1]
     own = replace(alignment, checkpoints=suspect, tensors=(tensor._replace(views=tensor.views[:1]),))
     plan = plan_segments(own, np.zeros(1, np.int64), np.zeros(1, np.int64), np.array([tensor.count]), 8 << 20)
-    return is_table_of_sines(decoded_at_once(suspect, plan)[0].reshape(-1, tensor.shape[1]))
+    return is_table_of_sines(decoded_at_once(suspect, plan)[0].reshape(-1, tensor.shape[-1]))

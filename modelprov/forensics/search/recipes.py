@@ -21,9 +21,8 @@ from modelprov.forensics.search.weighted_sum import WeightedSum, distinct
 from modelprov.forensics.thresholds import TIED
 from modelprov.native import native
 from modelprov.native.functions import SameBits
-from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic, evaluate
+from modelprov.recipes.arithmetics import DESCRIPTIONS, EVERY_STEP, OF_TWO, Arithmetic, evaluate
 
-STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
 TRIED = 40_000  # sampled elements for the grid over weights
 TYPED = (*(number / 20 for number in range(1, 20)), 0.333, 0.667, 1 / 3, 2 / 3)  # weights that people type
 SLIGHTEST = 0.05  # weight that rounding may give to a parent that has none
@@ -200,25 +199,38 @@ def _count(
 def arithmetics_of(weights: Float64) -> list[WeightedSum]:
     """List every arithmetic, and order of the parents where that shows, for `weights` float64 [strata, k]."""
     k = weights.shape[1]
+    return [
+        WeightedSum(arithmetic, order, weights)
+        for arithmetic in DESCRIPTIONS
+        if k == 2 or arithmetic not in OF_TWO
+        for order in _orders(arithmetic, k)
+    ]
+
+
+def _orders(arithmetic: Arithmetic, k: int) -> list[tuple[int, ...]]:
+    """Orders of k parents in which an arithmetic may give different bits, the natural one first; of many parents two.
+
+    A sum of two rounded numbers has none; the reference of differences is not added.
+    """
     natural = tuple(range(k))
+    of_many = (Arithmetic.FLOAT32, Arithmetic.TORCH_SUM, Arithmetic.TORCH_DELTA)
+    if not (DESCRIPTIONS[arithmetic].ordered or (k > 2 and arithmetic in of_many)):
+        return [natural]
     orders = list(permutations(natural)) if k <= 3 else [natural, natural[::-1]]
-    found = []
-    for arithmetic, description in DESCRIPTIONS.items():
-        if arithmetic is Arithmetic.FLOAT32_LERP and k != 2:
-            continue
-        ordered = description.ordered or (k > 2 and arithmetic is Arithmetic.FLOAT32)
-        found += [WeightedSum(arithmetic, order, weights) for order in (orders if ordered else [natural])]
-    return found
+    if k == 3 and arithmetic is Arithmetic.TORCH_SUM:
+        return [order for order in orders if order[0] < order[1]]
+    if k == 3 and arithmetic is Arithmetic.TORCH_DELTA:
+        return [order for order in orders if order[-1] == k - 1]
+    return orders
 
 
 def round_weights(near: Float64, strata: int) -> list[WeightedSum]:
-    """List round weights near `near` float64 [k] in the stepwise arithmetics, whose rounding hides the exact weight.
+    """List round weights near `near` float64 [k] in arithmetics that round every step, which hides the exact weight.
 
     Parents of almost no weight are tried with none: a base that is named beside what was merged. Of two that are left:
     what people type (twentieths, thirds), all multiples of 0.001 within 0.02 and of 0.01 within 0.1. Of three: those
     of 0.01 within 0.04. Of more: each coefficient rounded to two digits.
     """
-    natural = tuple(range(len(near)))
     choices: dict[tuple[float, ...], None] = {}
     for left in {tuple(np.flatnonzero(np.abs(near) > slight).tolist()) for slight in (0.0, SLIGHTEST)}:
         if len(left) < 2:
@@ -230,7 +242,12 @@ def round_weights(near: Float64, strata: int) -> list[WeightedSum]:
             weights = np.zeros(len(near))
             weights[list(left)] = values
             choices[tuple(weights.tolist())] = None
-    return [WeightedSum(step, natural, np.tile(weights, (strata, 1))) for weights in choices for step in STEPWISE]
+    return [
+        WeightedSum(arithmetic, order, np.tile(weights, (strata, 1)))
+        for weights in choices
+        for arithmetic in EVERY_STEP
+        for order in _orders(arithmetic, len(near))
+    ]
 
 
 def _round_values(near: Float64) -> Iterator[Float64]:

@@ -23,6 +23,7 @@ from modelprov.checkpoints.remote.source import is_far
 from modelprov.checkpoints.remote.traffic import TRAFFIC
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.forensics.estimators.binomial import tails
+from modelprov.forensics.search.formulas import without_formulas
 from modelprov.forensics.search.profiles import INDEXED, Resemblance, closer, own_sizes, telling, varied
 from modelprov.forensics.thresholds import BEYOND_CHANCE, NEARLY_ALL, PROFILE_ROWS, PROFILES
 
@@ -136,7 +137,7 @@ def by_layer(
     def sizes_of(checkpoint: Checkpoint) -> LayerSizes:
         if checkpoint.fingerprint is not None:
             return layer_sizes(checkpoint, checkpoint.fingerprint.sizes)
-        alignment = align((checkpoint,))
+        alignment = without_formulas(align((checkpoint,)))
         chosen = _chosen(alignment, kinds if held else None, *_budget(checkpoint))
         return layer_sizes(checkpoint, own_sizes(alignment, chosen, on_bytes))
 

@@ -44,6 +44,21 @@ def test_the_interval_of_a_stepwise_merge_is_the_run_of_ratios_with_its_bits(
     assert low <= found.low[0, 0] <= nominal <= found.high[0, 0] <= high
 
 
+@pytest.mark.parametrize("nominal", [0.3, 0.55, 0.7])
+@pytest.mark.parametrize("arithmetic", [Arithmetic.TORCH_SUM, Arithmetic.TORCH_DELTA, Arithmetic.TORCH_ALPHA])
+def test_the_interval_with_unrounded_weights_ends_where_the_bits_do(arithmetic: Arithmetic, nominal: float) -> None:
+    found, parents = settled(arithmetic, nominal, nominal)
+    suspect = merged(parents, nominal, arithmetic, "bf16")
+    assert found.low is not None
+    assert found.high is not None
+    low, high = float(found.low[0, 0]), float(found.high[0, 0])
+    assert low <= nominal <= high
+    for ratio in np.linspace(low, high, 50):
+        assert merged(parents, ratio, arithmetic, "bf16").tobytes() == suspect.tobytes()
+    for ratio in (low - 0.01 * (high - low), high + 0.01 * (high - low)):
+        assert merged(parents, ratio, arithmetic, "bf16").tobytes() != suspect.tobytes()
+
+
 def test_the_recipe_shows_the_number_that_a_person_would_have_typed() -> None:
     found, _ = settled(Arithmetic.STEPWISE, 0.7, 0.69921875)
     assert found.recipe.weights.tolist() == [[0.7, 0.3]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.cases.opponent_seventh import strangers_with_tables_of_sines_in_every_layer
 from modelprov.checkpoints.formats.dtypes import DType, Float64, store
 from modelprov.demo.writing import Weights
 from modelprov.forensics.estimators.sines import is_table_of_sines
@@ -58,6 +59,14 @@ def test_strangers_with_one_table_of_sines_are_unrelated_and_with_a_learnt_one_a
     for table, said in ((HALVES, "unrelated"), (0.02 * NOISE, "inconclusive")):
         found = judge(with_table(first, table), with_table(second, table))
         assert named(found)[0] == said
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_strangers_with_such_tables_in_every_layer_are_unrelated(seed: int) -> None:
+    assert (
+        named(judge(*strangers_with_tables_of_sines_in_every_layer(np.random.default_rng(seed)).models))[0]
+        == "unrelated"
+    )
 
 
 def test_a_table_of_sines_takes_nothing_from_what_relatives_share() -> None:

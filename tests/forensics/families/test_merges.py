@@ -32,6 +32,9 @@ def test_an_exact_merge_is_reproduced_to_the_last_bit_in_every_arithmetic(arithm
         # bf16(0.6) + bf16(0.4) rounds to 1: nothing to divide by
         (Arithmetic.STEPWISE_UNNORMALISED, "bf16-stepwise", "mergekit up to 0.1.4 with dtype bfloat16"),
         (Arithmetic.STEPWISE_DELTA, "bf16-delta", "the task arithmetic of mergekit with dtype bfloat16"),
+        (Arithmetic.TORCH_SUM, "torch-sum", "w * a + v * b of torch tensors"),
+        (Arithmetic.TORCH_DELTA, "torch-delta", "b + w * (a - b) of torch tensors"),
+        (Arithmetic.TORCH_ALPHA, "torch-alpha", "a.mul(w).add(b, alpha=v) of torch tensors"),
     ],
 )
 def test_coarse_arithmetic_is_named_and_not_taken_for_training(arithmetic: Arithmetic, name: str, program: str) -> None:

@@ -29,6 +29,7 @@ BF16, F16, F32, F64 = DType
 SMALL = Limits(capacity=4 << 20, runs=4, group=2)  # so that a few thousand elements already need several slabs
 COUNTS = [4096, 1, 9001, 64, 130]
 ALL = list(Arithmetic)
+TORCH = [Arithmetic.TORCH_SUM, Arithmetic.TORCH_DELTA, Arithmetic.TORCH_ALPHA]
 
 
 def uniform(n: int, dtype: DType, segments: int = len(COUNTS)) -> list[list[DType]]:
@@ -43,9 +44,13 @@ def mixed(n: int) -> list[list[DType]]:
 EXAMPLES: dict[str, Example] = {
     "two checkpoints": example(COUNTS, uniform(2, BF16), [Arithmetic.FLOAT32, Arithmetic.STEPWISE]),
     "three bf16 checkpoints": example(COUNTS, uniform(3, BF16), ALL[:8], nonfinite=0.01),
-    "three f16 checkpoints": example(COUNTS, uniform(3, F16), ALL[1:], nonfinite=0.01),
+    "three f16 checkpoints": example(COUNTS, uniform(3, F16), ALL[1:9], nonfinite=0.01),
     "three f32 checkpoints": example(COUNTS, uniform(3, F32), ALL[:8], nonfinite=0.01),
     "lerp": example(COUNTS, uniform(3, F32), [Arithmetic.FLOAT32_LERP] * 2),
+    "torch's, f32": example(COUNTS, uniform(3, F32), [*TORCH, Arithmetic.TORCH_LERP], nonfinite=0.01),
+    "torch's, bf16": example(COUNTS, uniform(3, BF16), [*TORCH, Arithmetic.TORCH_LERP], nonfinite=0.01),
+    "torch's, f16, three parents": example(COUNTS, uniform(4, F16), [*TORCH, *TORCH], seed=3),
+    "torch's, bf16, three parents": example(COUNTS, uniform(4, BF16), [*TORCH, *TORCH], nonfinite=0.01),
     "four bf16 checkpoints": example(COUNTS, uniform(4, BF16), ALL[:8]),
     "four f32 checkpoints": example(COUNTS, uniform(4, F32), ALL[:8], seed=3),
     "two checkpoints, mixed formats": example(COUNTS, mixed(2), [Arithmetic.FLOAT32_FUSED], nonfinite=0.01),

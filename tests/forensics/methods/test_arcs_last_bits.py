@@ -9,6 +9,8 @@ import pytest
 
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.forensics.search.methods import arcs
+from modelprov.forensics.search.methods.find import FoundMethod, _standing
+from modelprov.forensics.search.methods.remake import Bits, Made
 from modelprov.forensics.search.methods.whole import Wholes
 from tests.forensics.methods.making import family, merged
 from tests.memory import checkpoint
@@ -25,3 +27,11 @@ def test_two_elements_of_ten_thousand_do_not_hide_the_place() -> None:
     allowed = arcs._allowed(replace(whole, suspect=bits.view(np.float32)), 0, 1)
     assert allowed is not None
     assert (allowed.low + allowed.high) / 2 == pytest.approx(0.4, abs=1e-3)
+
+
+def test_slerp_goes_before_nuslerp_where_both_miss_single_bits() -> None:
+    made = [FoundMethod(Made(name, (0, 1)), Bits(1000, 1000 - missed, 900), 9, 9, 900) for name, missed in MISSES]
+    assert [found.made.method for found in sorted(made, key=_standing)] == ["nuslerp", "slerp", "nuslerp", "slerp"]
+
+
+MISSES = (("nuslerp", 1), ("slerp", 20), ("slerp", 2), ("nuslerp", 0))

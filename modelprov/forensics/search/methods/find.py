@@ -95,7 +95,7 @@ def find(wholes: Wholes, given: Iterable[int] = ()) -> FoundMethod | None:
     counted = [_counted(made, wholes) for _, made in ranked[:COUNTED]]
     if not counted:
         return _of_chance(wholes, first)
-    counted.sort(key=lambda found: -found.bits.share)
+    counted.sort(key=_standing)
     best = _with_small_ones(counted[0], wholes)
     others = tuple(found.made for found in counted[1:] if found.bits.share >= REPRODUCED)
     return replace(
@@ -103,6 +103,15 @@ def find(wholes: Wholes, given: Iterable[int] = ()) -> FoundMethod | None:
         others=others,
         middles=of_method(best.made, lambda: _loaded(wholes, _smaller_first(wholes)), SEED),
     )
+
+
+def _standing(found: FoundMethod) -> tuple[bool, bool, bool, float]:
+    """How a merge ranks, the lowest first: every bit, all but single ones, the likelier history, the most bits.
+
+    NuSLERP of two is SLERP with another name for t, and hardly anybody's first choice.
+    """
+    missed = found.bits.missed
+    return missed > 0, missed >= MISSED_FEW, found.made.method == "nuslerp", -found.bits.share
 
 
 def _with_small_ones(found: FoundMethod, wholes: Wholes) -> FoundMethod:

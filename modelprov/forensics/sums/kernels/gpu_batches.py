@@ -17,7 +17,7 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.dtypes import SIZES, WITHIN_FLOAT32, round_to
 from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
 from modelprov.forensics.sums.moments import BLOCK
-from modelprov.recipes.arithmetics import Arithmetic
+from modelprov.recipes.arithmetics import STEPWISE, Arithmetic
 
 Int64 = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -27,7 +27,6 @@ Scalars = npt.NDArray[np.float64]
 ALIGNMENT = 16
 OVERREAD = 4 * BLOCK  # the kernel reads whole runs: that many bytes behind the last piece must exist
 SCALARS = 4  # weights of up to three parents and their sum
-STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +178,9 @@ def recipe_scalars(recipes: RecipePlan) -> Scalars:
                 weights = weights.astype(np.float32).astype(np.float64)
             if arithmetic in STEPWISE:
                 weights = round_to(weights, dtype)
+            elif arithmetic == Arithmetic.TORCH_ALPHA:
+                later = recipes.order[r, 1:]
+                weights[:, later] = round_to(weights[:, later], dtype)
             total = np.zeros(tensors, np.float32)
             for j in recipes.order[r]:
                 total = total + weights[:, j].astype(np.float32)

@@ -159,6 +159,42 @@ def _lerp(first, second, reference, scalars, N: tl.constexpr):
 
 
 @triton.jit
+def _torch_sum(first, second, reference, scalars, ALPHA: tl.constexpr, ORDER: tl.constexpr, N: tl.constexpr,
+               FORMAT: tl.constexpr, EMULATE: tl.constexpr):  # fmt: skip
+    value = _parent(first, second, reference, ORDER & 3, N) * tl.load(scalars + (ORDER & 3)).to(tl.float32)
+    for step in tl.static_range(1, N - 1):
+        value = store(value, FORMAT)
+        row = _parent(first, second, reference, (ORDER >> (2 * step)) & 3, N)
+        weight = tl.load(scalars + ((ORDER >> (2 * step)) & 3)).to(tl.float32)
+        if ALPHA:  # noqa: SIM108
+            value = _fma(row, tl.zeros_like(row) + weight, value, EMULATE)
+        else:
+            value = value + store(row * weight, FORMAT)
+    return value
+
+
+@triton.jit
+def _torch_delta(first, second, reference, scalars, ORDER: tl.constexpr, N: tl.constexpr, FORMAT: tl.constexpr):
+    value = reference
+    for step in tl.static_range(0, N - 1):
+        if ((ORDER >> (2 * step)) & 3) != N - 2:
+            delta = store(_parent(first, second, reference, (ORDER >> (2 * step)) & 3, N) - reference, FORMAT)
+            weight = tl.load(scalars + ((ORDER >> (2 * step)) & 3)).to(tl.float32)
+            value = store(value + store(delta * weight, FORMAT), FORMAT)
+    return value
+
+
+@triton.jit
+def _torch_lerp(first, second, reference, scalars, ORDER: tl.constexpr, N: tl.constexpr, EMULATE: tl.constexpr):
+    start = _parent(first, second, reference, ORDER & 3, N)
+    end = _parent(first, second, reference, (ORDER >> 2) & 3, N)
+    weight = tl.load(scalars + ((ORDER >> 2) & 3)).to(tl.float32)
+    near_start = tl.abs(weight) < 0.5
+    weight = tl.where(near_start, weight, weight - 1.0)
+    return _fma(tl.zeros_like(start) + weight, end - start, tl.where(near_start, start, end), EMULATE)
+
+
+@triton.jit
 def evaluate(first, second, reference, scalars, ARITHMETIC: tl.constexpr, ORDER: tl.constexpr, N: tl.constexpr,
              FORMAT: tl.constexpr, EMULATE: tl.constexpr):  # fmt: skip
     """The merge of N - 1 parents float32 [m] as `ARITHMETIC` computes and stores it, float32 [m].
@@ -176,6 +212,12 @@ def evaluate(first, second, reference, scalars, ARITHMETIC: tl.constexpr, ORDER:
         value = _stepwise(first, second, reference, scalars, ARITHMETIC == 5, ORDER, N, FORMAT)
     elif ARITHMETIC == 7:
         value = _stepwise_delta(first, second, reference, scalars, ORDER, N, FORMAT)
-    else:
+    elif ARITHMETIC == 8:
         value = _lerp(first, second, reference, scalars, N)
+    elif ARITHMETIC == 10:
+        value = _torch_delta(first, second, reference, scalars, ORDER, N, FORMAT)
+    elif ARITHMETIC == 12:
+        value = _torch_lerp(first, second, reference, scalars, ORDER, N, EMULATE)
+    else:
+        value = _torch_sum(first, second, reference, scalars, ARITHMETIC == 11, ORDER, N, FORMAT, EMULATE)
     return store(value, FORMAT)
