@@ -33,11 +33,6 @@ def json_object(content: bytes, place: object) -> dict[str, Any]:
     return value
 
 
-def read_json(path: Path) -> Any:
-    """The JSON value in a file of this machine; raises as `json_value` does, and what reading raises."""
-    return json_value(read_small_file(path, MAX_JSON_BYTES), path)
-
-
 def read_json_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file of this machine; raises as `json_object` does, and what reading raises."""
     return json_object(read_small_file(path, MAX_JSON_BYTES), path)

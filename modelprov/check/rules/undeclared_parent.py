@@ -29,9 +29,9 @@ def undeclared_parent(claims: Claims, measured: Measured) -> list[Outcome]:
         return [
             *_behind(claims, measured, lineage),
             *(
-                not_judged(UNDECLARED, f"{one.name} was not compared: {why(measured, one)}")
-                for one in uncompared(measured, lineage)
-                if not one.declared
+                not_judged(UNDECLARED, f"{candidate.name} was not compared: {why(measured, candidate)}")
+                for candidate in uncompared(measured, lineage)
+                if not candidate.declared
             ),
         ]
     gone = absent(measured, lineage)
@@ -44,7 +44,7 @@ def undeclared_parent(claims: Claims, measured: Measured) -> list[Outcome]:
                 f"may explain it. Say where it is: --candidates {gone[0].name}=PATH",
             )
         ]
-    outcomes: list[Outcome] = [_undeclared(claims, lineage, one) for one in found]
+    outcomes: list[Outcome] = [_undeclared(claims, lineage, candidate) for candidate in found]
     doubt = direction(lineage, names(found))
     return [*outcomes, not_judged(UNDECLARED, doubt)] if doubt else outcomes
 
@@ -54,26 +54,26 @@ def _behind(claims: Claims, measured: Measured, lineage: Lineage) -> list[Outcom
 
     One that has a parent's weights may be its copy on another shelf, so it is told and leaves nothing open.
     """
-    named = {base.casefold() for one in measured.candidates if one.declared for base in one.bases}
+    named = {base.casefold() for candidate in measured.candidates if candidate.declared for base in candidate.bases}
     told = lineage.behind | {
         label: f"{name}, which the card names, has its weights, bit for bit" for label, name in lineage.twins.items()
     }
     outcomes: list[Outcome] = [
         finding(
             UNDECLARED,
-            one.name,
-            f"{one.name} may stand behind the declared models: {told[one.label]}.",
+            candidate.name,
+            f"{candidate.name} may stand behind the declared models: {told[candidate.label]}.",
             claimed=declared_text(claims),
             measured=lineage.summary,
-            advice=f"Add {one.name} to base_model, here or in the card of the model between, or show that it came "
-            f"later: {lineage.command}",
+            advice=f"Add {candidate.name} to base_model, here or in the card of the model between, or show that it "
+            f"came later: {lineage.command}",
             location=base_location(claims),
             severity=Severity.WARNING,
         )
-        for one in candidates(measured, told)
-        if one.name.casefold() not in named
+        for candidate in candidates(measured, told)
+        if candidate.name.casefold() not in named
     ]
-    hidden = [one for one in candidates(measured, lineage.behind) if one.name.casefold() not in named]
+    hidden = [each for each in candidates(measured, lineage.behind) if each.name.casefold() not in named]
     if not hidden:
         return outcomes
     doubt = f"weights do not tell whether what the card names came from {names(hidden)} or the other way round"

@@ -68,7 +68,7 @@ def left_unsettled(decision: Decision, facts: Facts, labels: Sequence[str], alon
 
 def roles(middle: Sequence[Between], labels: Sequence[str]) -> str | None:
     """Name the argument in the middle, if it is not the suspect."""
-    for one in middle:
-        if one.child:
-            return f"{labels[one.child]} lies between {labels[one.first]} and {labels[one.second]}"
+    for between in middle:
+        if between.child:
+            return f"{labels[between.child]} lies between {labels[between.first]} and {labels[between.second]}"
     return None
