@@ -28,7 +28,7 @@ def command_of(content: bytes, name: str) -> str:
     try:
         data = parse_json(content)
     except JsonError as error:
-        raise UsageError(f"{quoted(name)} is not JSON: {error}", "Give reports in JSON, as commands write them.") from error
+        raise UsageError(f"{quoted(name)} is not JSON: {error}", "Give a report in JSON, as written.") from error
     tool = data.get("tool") if isinstance(data, dict) else None
     return tool.removeprefix("modelprov ") if isinstance(tool, str) else ""
 
