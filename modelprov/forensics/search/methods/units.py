@@ -8,7 +8,6 @@ experts of a layer, gate and up in one stack, and down in another, whatever the 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 
 from modelprov.checkpoints.types import AlignedTensor, Alignment, TensorRef
 
@@ -60,14 +59,8 @@ def _of_file(alignment: Alignment, number: int) -> Units:
 def _of_experts(alignment: Alignment) -> Units:
     """The experts of each layer as transformers 5 stacks them."""
     stacks: dict[tuple[int | None, bool], list[tuple[int, str, int]]] = defaultdict(list)
-    for row, name, tensor in _experts(alignment):
-        expert = tensor.expert or 0
-        stacks[tensor.layer, "down_proj" in name].append((expert, name, row))
-    ordered = [tuple(row for *_, row in sorted(stack)) for stack in stacks.values()]
-    return {min(rows): rows for rows in ordered if len(rows) > 1}
-
-
-def _experts(alignment: Alignment) -> Iterator[tuple[int, str, AlignedTensor]]:
     for row, tensor in enumerate(alignment.tensors):
         if tensor.expert is not None and tensor.decisive:
-            yield row, tensor.name, tensor
+            stacks[tensor.layer, "down_proj" in tensor.name].append((tensor.expert, tensor.name, row))
+    ordered = [tuple(row for *_, row in sorted(stack)) for stack in stacks.values()]
+    return {min(rows): rows for rows in ordered if len(rows) > 1}
