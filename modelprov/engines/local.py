@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextvars import ContextVar, copy_context
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from modelprov.errors import InterruptedRunError
 
@@ -57,6 +57,21 @@ def run_tasks(
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
     return results  # type: ignore[return-value]
+
+
+class InOrder(Generic[Result]):
+    """Hands on what numbered tasks found in the order of their numbers, whenever they end; few wait, those ahead."""
+
+    def __init__(self, take: Callable[[int, Result], None]) -> None:
+        self._take, self._lock, self._next, self._waiting = take, threading.Lock(), 0, dict[int, Result]()
+
+    def put(self, number: int, found: Result) -> None:
+        """What a task found, from any thread."""
+        with self._lock:
+            self._waiting[number] = found
+            while self._next in self._waiting:
+                self._take(self._next, self._waiting.pop(self._next))
+                self._next += 1
 
 
 def leave_if_stopped() -> None:

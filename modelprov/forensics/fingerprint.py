@@ -24,7 +24,8 @@ from modelprov.errors import CouldNotJudgeError, ModelprovError, UsageError
 from modelprov.forensics.sampling.blocks import RUN, choose_blocks
 from modelprov.forensics.search.coordinates.overlaps import choose, overlaps
 from modelprov.forensics.search.coordinates.token_rows import choose_rows
-from modelprov.forensics.search.profiles import BY_TOKEN, sizes_of, telling
+from modelprov.forensics.search.profiles import BY_TOKEN, telling
+from modelprov.forensics.search.sizes import OwnSizes
 from modelprov.progress import SILENT, Progress
 from modelprov.recipes.tensor_groups import kind_of
 
@@ -113,9 +114,11 @@ def _sizes(alignment: Alignment, seed: int, size: int, progress: Progress) -> Si
     chosen = _chosen(alignment, seed, size)
     whole = [alignment.tensors[number].views[0] for number in chosen]
     progress.stage("measuring rows and columns", sum(view.count * view.ref.dtype.size for view in whole))
-    found = sizes_of(alignment, chosen, progress.advance)
+    found = OwnSizes(alignment.checkpoints[0], on_bytes=progress.advance).of(alignment, 0, chosen)
     return {
-        (alignment.tensors[number].name, side): found[number][side][0] for number in chosen for side in found[number]
+        (alignment.tensors[number].name, side): sums
+        for number, sides in zip(chosen, found, strict=True)
+        for side, sums in sides.items()
     }
 
 

@@ -20,6 +20,7 @@ from modelprov.forensics.passes import scouted, summed
 from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sampling.closer import may_differ
 from modelprov.forensics.sums.kernels.interface import Device
+from modelprov.forensics.sums.sweep import threads_within
 from modelprov.machine import processors
 from modelprov.progress import Progress
 
@@ -225,14 +226,17 @@ def _scale(alignment: Alignment, options: Options, row: int, parent: int) -> flo
 def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Resemblance:
     """Before an all-clear: whether the suspect is a parent in other coordinates."""
     from modelprov.forensics.search.profiles import choose, resemblance
+    from modelprov.forensics.search.sizes import OwnSizes
     from modelprov.forensics.search.sizes_by_layer import by_layer, with_layers
 
     chosen = choose(alignment, options.seed)
     size = sum(view.count * view.ref.dtype.size for number in chosen for view in alignment.tensors[number].views)
     progress.stage("looking for the same sizes of rows and columns in another order", size)
     suspect, *others = alignment.checkpoints
-    sizes = resemblance(alignment, chosen, progress.advance)
-    sizes = with_layers(sizes, by_layer(suspect, others, progress.advance))
+    threads = threads_within(options.memory, options.threads or processors(), 1)
+    models = [OwnSizes(checkpoint, threads, progress.advance) for checkpoint in alignment.checkpoints]
+    sizes = resemblance(alignment, chosen, models)
+    sizes = with_layers(sizes, by_layer(models[0], models[1:]))
     if partial(alignment.checkpoints):  # heads are matrices, of which a fingerprint holds blocks
         from modelprov.forensics.search.coordinates.frame_free import frame_free
 
@@ -244,7 +248,7 @@ def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Re
     progress.stage("looking for the same heads of attention in other coordinates")
     heads = heads_alike(alignment.checkpoints, progress.advance)
     progress.stage("looking for the same matrices at other places")
-    return replace(sizes, heads=heads, displaced=displaced(alignment.checkpoints, options.seed))
+    return replace(sizes, heads=heads, displaced=displaced([model.alignment for model in models], options.seed))
 
 
 def _left(alignment: Alignment, beside: Beside, options: Options, progress: Progress) -> Beyond:

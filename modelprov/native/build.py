@@ -18,7 +18,17 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LIBRARY = "kernels.so"
-UNITS = ("moments.c", "searching.c", "merging.c", "sizes.c", "parting.c", "choosing.c", "chances.c", "totals.c")
+UNITS = (
+    "moments.c",
+    "searching.c",
+    "profiles.c",
+    "merging.c",
+    "sizes.c",
+    "parting.c",
+    "choosing.c",
+    "chances.c",
+    "totals.c",
+)
 """What is compiled once for every variant."""
 HEADERS = (
     "formats.h",

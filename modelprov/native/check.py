@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from modelprov.native.functions import Native
     from modelprov.native.merge_loops import Keys
 
-EXPECTED = "e50523fcb8907061e47d07cda50d1fa5265fc832f9424622c7e588e9527aa68e"
+EXPECTED = "7ec6872c2638282aa6ca4a7b6b175260b97eb4a0be75e64158c204fc875e143f"
 COUNT = 4203  # a run of 4,096 elements and a part of another, whose length is that of no vector
 INFINITE = 4150
 BF16, F16, F32 = range(3)
@@ -65,7 +65,20 @@ def digest(of: Native) -> str:
             weights, order = np.array(WEIGHTS[2]) * (1 + arithmetic % 2), np.array([1, 0], np.int64)
             of.evaluate(arithmetic, parents, weights, order, code, out)
             seen.update(out.tobytes())
+        seen.update(_profiles(of, parents, code))
     return seen.hexdigest()
+
+
+def _profiles(of: Native, rows: npt.NDArray[np.float32], code: int) -> bytes:
+    """Squares of a row and of a column added up, those of the row weighted, and how far rows are apart."""
+    by_row, by_column, weights = np.empty(1), np.zeros(COUNT), rows[1].astype(np.float64)
+    raw = _stored(np.where(np.arange(COUNT) == INFINITE, np.float32(np.inf), rows[0]), code)
+    of.squares(raw, code, weights, None, by_row, by_column)
+    found = by_row.tobytes() + by_column.tobytes()
+    by_row, by_column = np.empty(COUNT // 3), np.zeros(3)
+    of.squares(raw, code, None, weights[: COUNT // 3].copy(), by_row, by_column)
+    apart = of.apart(np.sort(weights.reshape(3, -1), axis=1), np.sort(by_row.reshape(1, -1), axis=1))
+    return found + by_row.tobytes() + by_column.tobytes() + apart.tobytes()
 
 
 def _moments(of: Native, codes: tuple[int, ...], *, finite: bool) -> bytes:

@@ -54,6 +54,8 @@ ARGUMENTS = {
     "rounding_cells": [_POINTER, _FLOAT, _FLOAT, _POINTER, _POINTER, _INTEGER],
     "cumulative": [_POINTER, _POINTER, _INTEGER],
     "round_bf16": [_POINTER, _POINTER, _INTEGER],
+    "squares": [_POINTER, _INTEGER, _INTEGER, _INTEGER, _POINTER, _POINTER, _POINTER, _POINTER, _POINTER],
+    "apart": [_POINTER, _INTEGER, _POINTER, _INTEGER, _INTEGER, _POINTER],
     "send_windows": [_POINTER, _INTEGER, _POINTER, _POINTER],
     **MERGE_ARGUMENTS,
 }  # fmt: skip
@@ -111,6 +113,8 @@ class Native(MergeLoops):
     _rounding_cells: Any
     _cumulative: Any
     _round_bf16: Any
+    _squares: Any
+    _apart: Any
     _send_windows: Any
 
     def moments(
@@ -164,6 +168,27 @@ class Native(MergeLoops):
     def round_bf16(self, values: Float32, out: Float32) -> None:
         """Fill `out` float32 [n] with `values` rounded to bf16, both contiguous; what is not finite stays as it is."""
         self._round_bf16(values.ctypes.data, out.ctypes.data, values.size)
+
+    def squares(
+        self, raw: Bytes, code: int, of_columns: Float64 | None, of_rows: Float64 | None, by_row: Float64,
+        by_column: Float64,
+    ) -> None:  # fmt: skip
+        """Fill `by_row` [rows] with sums of squares of stored rows, and add those of columns to `by_column` [columns].
+
+        `raw` are their bytes; `of_columns` and `of_rows` what squares are multiplied by. All are contiguous.
+        """
+        given = [None if each is None else each.ctypes.data for each in (of_columns, of_rows)]
+        scratch = np.empty_like(by_column)
+        self._squares(
+            raw.ctypes.data, int(code), by_row.size, by_column.size, *given, by_row.ctypes.data, by_column.ctypes.data,
+            scratch.ctypes.data,
+        )  # fmt: skip
+
+    def apart(self, first: Float64, second: Float64) -> Int64:
+        """Of ascending rows [p, n] and [q, n] how far every two are apart, times n, int64 [p, q]; both contiguous."""
+        found = np.empty((len(first), len(second)), np.int64)
+        self._apart(first.ctypes.data, len(first), second.ctypes.data, len(second), first.shape[1], found.ctypes.data)
+        return found
 
     def send_windows(self, lane: Int64, windows: Int64, parts: Int64) -> int | None:
         """Fill and send windows, and return whose turn is next; None where a read or the driver failed.

@@ -11,10 +11,12 @@ from benchmarks.cases.opponent_fifth import (
     part_of_a_parent_under_other_layers,
 )
 from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.checkpoints.layouts.alignment import align
 from modelprov.demo.writing import Weights
 from modelprov.forensics.compare import Options
 from modelprov.forensics.search import matrices_alike
 from modelprov.forensics.search.matrices_alike import Displaced, displaced
+from modelprov.forensics.search.sizes import OwnSizes
 from modelprov.forensics.search.sizes_by_layer import by_layer
 from tests.generated import Size, model
 from tests.memory import checkpoint, judge, run
@@ -24,7 +26,7 @@ QUERIES, KEYS = "model.layers.0.self_attn.q_proj.weight", "model.layers.2.self_a
 
 
 def found(suspect: Weights, parent: Weights) -> Displaced:
-    return displaced([checkpoint("S", suspect), checkpoint("P", parent)], 0)[0]
+    return displaced([align((checkpoint("S", suspect),)), align((checkpoint("P", parent),))], 0)[0]
 
 
 def test_a_matrix_is_found_wherever_it_stands_with_noise_of_half_its_size() -> None:
@@ -73,7 +75,9 @@ def test_two_whole_models_are_held_against_each_other_layer_by_layer_too() -> No
             number = int(name.split(".")[2])
             turned = values[:, ::-1] if "down" in name else values[::-1]
             moved[name.replace(f".{number}.", f".{3 - number}.", 1)] = np.ascontiguousarray(turned), dtype
-    opened = {label: checkpoint(label, weights) for label, weights in (("S", moved), ("P", first), ("O", other))}
+    opened = {
+        label: OwnSizes(checkpoint(label, weights)) for label, weights in (("S", moved), ("P", first), ("O", other))
+    }
     assert by_layer(opened["S"], [opened["P"]])[0].matching
     assert not by_layer(opened["P"], [opened["O"]])[0].matching
     assert by_layer(opened["P"], [opened["O"]])[0].covered

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelprov.checkpoints.layouts.alignment import align
 from modelprov.demo.writing import Weights
-from modelprov.forensics.search.profiles import own_sizes
+from modelprov.forensics.search.sizes import OwnSizes
 from modelprov.forensics.search.sizes_by_layer import LayerSizes, layer_sizes, matched
 from tests.generated import Size, model
 from tests.memory import checkpoint
@@ -17,9 +16,9 @@ SIZE = Size(4, 48, 96, 100)
 
 def sizes(weights: Weights) -> LayerSizes:
     opened = checkpoint("model", weights)
-    alignment = align((opened,))
-    rows = [row for row, tensor in enumerate(alignment.tensors) if tensor.decisive and tensor.layer is not None]
-    return layer_sizes(opened, own_sizes(alignment, rows, lambda _: None))
+    model = OwnSizes(opened)
+    rows = [row for row, tensor in enumerate(model.alignment.tensors) if tensor.decisive and tensor.layer is not None]
+    return layer_sizes(opened, model.by_name(rows))
 
 
 def with_ups(weights: Weights, rng: np.random.Generator) -> Weights:
@@ -79,3 +78,11 @@ def test_an_all_clear_needs_nearly_all_layers_of_a_whole_model_or_of_both(
         return LayerSizes(frozenset(range(4)), profiles, whole)
 
     assert matched(held(own, whole=read), held(theirs, whole=False)).covered is covered
+
+
+def test_layers_that_nothing_is_held_against_match_nothing() -> None:
+    rng = np.random.default_rng(6)
+    own = sizes(model(rng, SIZE))
+    for other in (LayerSizes(own.layers, {}, False), LayerSizes(frozenset(), {}, True)):
+        assert not matched(own, other).matching
+        assert not matched(other, own).matching

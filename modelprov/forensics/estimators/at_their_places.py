@@ -47,12 +47,18 @@ def equal_beyond_chance(sample: Sample, parent: int) -> float:
     numbers in models that share nothing, and no other order of theirs holds fewer.
     """
     own, theirs = sample.suspect, sample.parents[parent]
-    values, code = np.unique(np.concatenate([own, theirs]), return_inverse=True)
-    own_keys, keys = (sample.group.astype(np.int64) * len(values) + each for each in np.split(code, 2))
+    both = np.stack([own, theirs])
+    with np.errstate(over="ignore"):
+        short = both.astype(np.float32) + np.float32(0)  # no negative zero
+    if np.array_equal(short, both):  # numbers are told apart by their bits, which takes no sort
+        code = short.view(np.uint32)
+    else:
+        code = np.unique(both, return_inverse=True)[1].reshape(both.shape).astype(np.uint32)
+    own_keys, keys = np.sort((sample.group.astype(np.int64) << 32) | code, axis=1)
     known, counts = np.unique(own_keys, return_counts=True)
     place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
     held = known[place] == keys
-    by_chance = (counts[place] / np.bincount(sample.group)[sample.group])[held].sum()
+    by_chance = (counts[place] / np.bincount(sample.group)[keys >> 32])[held].sum()
     return float(((own == theirs).sum() - by_chance) / sample.elements)
 
 

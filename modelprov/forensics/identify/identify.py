@@ -26,7 +26,8 @@ from modelprov.forensics.judging.of_blocks import doubt
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.search.coordinates.frame_free import frame_free
 from modelprov.forensics.search.layers_alike import relocated
-from modelprov.forensics.search.profiles import Resemblance, resemblance_of, sizes_of
+from modelprov.forensics.search.profiles import Resemblance, resemblance_of
+from modelprov.forensics.search.sizes import OwnSizes
 from modelprov.forensics.search.sizes_by_layer import by_layer, with_layers
 from modelprov.forensics.thresholds import KIN, MINIMUM_ELEMENTS, UNRELATED
 from modelprov.progress import Progress
@@ -248,10 +249,9 @@ def _resembling(
             rows.append(row)
             budget -= tensor.count
             left = None if left is None else left - size
-    own: dict[int, dict[str, Float64]] = {}
+    model, own = OwnSizes(suspect), dict[int, dict[str, Float64]]()
     if suspect.fingerprint is None:
-        for row, sides in sizes_of(alignment, sorted(rows), lambda _: None).items():
-            own[row] = {side: values[0] for side, values in sides.items()}
+        own = {row: dict(sides) for row, sides in zip(sorted(rows), model.of(alignment, 0, sorted(rows)), strict=True)}
     else:
         sizes = suspect.fingerprint.sizes
         for row in rows:
@@ -271,7 +271,7 @@ def _resembling(
                 compared[row] = both
         found[number] = resemblance_of({row: alignment.tensors[row] for row in compared}, compared)
     known = [entries[number] for number in comparable]
-    layers, free = by_layer(suspect, known), frame_free(suspect, known)
+    layers, free = by_layer(model, [OwnSizes(each) for each in known]), frame_free(suspect, known)
     return {
         number: replace(with_layers(found[number], [each]), frame_free=(seen,))
         for number, each, seen in zip(comparable, layers, free, strict=True)

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float32, Float64, finite_or_zero
-from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.plan import Int64
 from modelprov.checkpoints.remote.source import is_far
-from modelprov.checkpoints.types import Checkpoint
+from modelprov.checkpoints.types import Alignment
 from modelprov.forensics.sampling.runs import Segments, values_of
-from modelprov.forensics.search.formulas import without_formulas
 from modelprov.forensics.thresholds import GIANT, KIN
 
 RUN = 1_024
@@ -52,9 +50,12 @@ class _Runs:
     signs: Float32
 
 
-def displaced(checkpoints: Sequence[Checkpoint], seed: int) -> tuple[Displaced, ...]:
-    """The matrices of the first checkpoint held against those of each of the others. Raises what reading raises."""
-    own, *parents = (_runs_of(checkpoint, seed) for checkpoint in checkpoints)
+def displaced(models: Sequence[Alignment], seed: int) -> tuple[Displaced, ...]:
+    """The matrices of the first model held against those of each other one, each aligned by itself.
+
+    Raises what reading raises.
+    """
+    own, *parents = (_runs_of(alignment, seed) for alignment in models)
     return tuple(_held_against(own, theirs) for theirs in parents)
 
 
@@ -77,9 +78,9 @@ def _pairs(own: _Runs, theirs: _Runs) -> Iterator[tuple[float, str, str]]:
             yield float(alike[row, best[row]]), own.names[start + row], theirs.names[best[row]]
 
 
-def _runs_of(checkpoint: Checkpoint, seed: int) -> dict[Sides, _Runs]:
+def _runs_of(alignment: Alignment, seed: int) -> dict[Sides, _Runs]:
     """A model's matrices by their sides, some of many."""
-    alignment = without_formulas(align((checkpoint,)))
+    (checkpoint,) = alignment.checkpoints
     rows = [row for row, tensor in enumerate(alignment.tensors) if tensor.decisive and tensor.count >= RUN]
     most = FAR if is_far(checkpoint.source) else NEAR
     if len(rows) > most:

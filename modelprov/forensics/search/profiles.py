@@ -12,20 +12,21 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modelprov.checkpoints.formats.dtypes import Float64, finite_or_zero
-from modelprov.checkpoints.plan import plan_segments
+from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.checkpoints.plan import Int64
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Component
 from modelprov.forensics.estimators.binomial import tails
 from modelprov.forensics.sampling.blocks import partial
-from modelprov.forensics.sampling.segments import decoded
+from modelprov.forensics.search.sizes import OwnSizes, Sides
 from modelprov.forensics.thresholds import BEYOND_CHANCE, PROFILE_ROWS, PROFILES, RARE, VARIED
+from modelprov.native import native
 from modelprov.recipes.tensor_groups import kind_of
 
 if TYPE_CHECKING:
@@ -35,19 +36,9 @@ if TYPE_CHECKING:
 
 ELEMENTS, SHARE = 1 << 26, 0.02
 """Weights of each checkpoint that are read, in whole tensors: about 130 MB in bf16, of large models a share of all."""
-PIECE = 1 << 20
 INDEXED = re.compile(r"\.(?:q_proj|k_proj|qkv\w*|query\w*|key|c_attn|Wqkv|wq|wk)\.")
 """Rows that stand for positions of a rotary embedding, whose sizes follow one pattern in models that share nothing."""
 BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
-READERS = (
-    (re.compile(r"\.self_attn\.[qkv]_proj\.weight$"), ("input_layernorm.weight",)),
-    (
-        re.compile(r"\.mlp\.(?:gate|(?:experts\.\d+\.|shared_expert\.)?(?:gate|up)_proj)\.weight$"),
-        ("pre_feedforward_layernorm.weight", "post_attention_layernorm.weight"),
-    ),
-    (re.compile(r"\.mlp\.(?:c_fc|fc1|fc_in)\.weight$"), ("post_attention_layernorm.weight", "ln_2.weight")),
-)
-"""Which norm a matrix reads from; its gains belong to the matrix, since they can be moved there."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +72,18 @@ class Resemblance:
         return max(found, key=lambda number: self.rare[number]) + 1 if found else None
 
 
-def resemblance(
-    alignment: Alignment, chosen: Sequence[int], on_bytes: Callable[[int], None] = lambda _: None
-) -> Resemblance:
-    """Compare the sorted sizes of rows and columns of the `chosen` matrices, read whole; `on_bytes` hears of it.
+def resemblance(alignment: Alignment, chosen: Sequence[int], models: Sequence[OwnSizes]) -> Resemblance:
+    """Compare the sorted sizes of rows and columns of the `chosen` matrices of the `models`, those of the alignment.
 
     Raises what reading raises.
     """
-    sizes = (_sizes_in_part if partial(alignment.checkpoints) else sizes_of)(alignment, chosen, on_bytes)
+    each = [_sizes(model, alignment, place, chosen) for place, model in enumerate(models)]
+    sizes = {
+        number: {side: np.stack([sides[side] for sides in of_models]) for side in ("rows", "columns")}
+        for number, *of_models in zip(chosen, *each, strict=True)
+    }
     tensors = {number: alignment.tensors[number] for number in chosen}
-    return resemblance_of(tensors, sizes, len(alignment.checkpoints) - 1)
+    return resemblance_of(tensors, sizes, len(models) - 1)
 
 
 def resemblance_of(
@@ -102,28 +95,36 @@ def resemblance_of(
         for side, squares in sizes[number].items():
             if _speaks(tensor, side) and varied(squares, tensor.count // squares.shape[1]):
                 found[tensor.layer, kind_of(tensor.name), side].append(squares)
-    profiles = [np.concatenate(parts, axis=1) for parts in found.values()]
+    profiles = [np.sort(np.concatenate(parts, axis=1), axis=1) for parts in found.values()]
     profiles = [profile for profile in profiles if profile.shape[1] >= PROFILE_ROWS]
-    chances = np.array([[closer(p[0], p[j]) for j in range(1, len(p))] for p in profiles]).reshape(
-        len(profiles), parents
-    )
+    chances = np.array([closer(p[:1], p[1:])[0] for p in profiles]).reshape(len(profiles), parents)
     matching = tuple(_beyond_chance(column) for column in chances.T)
     rare = tuple(int((column < np.log(RARE)).sum()) for column in chances.T)
     return Resemblance(matching, rare, len(profiles), RARE * len(profiles))
 
 
-def closer(first: Float64, second: Float64) -> float:
-    """Log probability that two samples of one distribution, of n elements each, agree as closely as these, or closer.
+def closer(first: Float64, second: Float64) -> Float64:
+    """Log probability that two samples of one distribution agree as closely as these, or closer, float64 [p, q].
 
-    Ties count as far apart as they could be.
+    Of every two rows of `first` [p, n] and `second` [q, n], ascending. Ties count as far apart as they could be.
     """
-    n = first.size
-    values = np.concatenate([first, second])
-    side = np.repeat([1, -1], n)
-    h = max(
-        int(np.abs(np.cumsum(side[np.lexsort((order, values))])).max()) for order in (side, -side)
-    )  # whichever of equal ones comes first
-    return _staying(n, h)
+    n = first.shape[1]
+    found: Float64 = np.vectorize(lambda h: _staying(n, h), otypes=[np.float64])(_apart(first, second))
+    return found
+
+
+def _apart(first: Float64, second: Float64) -> Int64:
+    """The two-sample Kolmogorov-Smirnov distance, times n, of every two rows, int64 [p, q]."""
+    library = native()
+    if library is not None:
+        return library.apart(np.ascontiguousarray(first), np.ascontiguousarray(second))
+    count = np.arange(1, first.shape[1] + 1)
+    found = np.empty((len(first), len(second)), np.int64)
+    for row, own in enumerate(first):
+        for place, theirs in enumerate(second):
+            ahead, behind = count - np.searchsorted(theirs, own), count - np.searchsorted(own, theirs)
+            found[row, place] = max(ahead.max(), behind.max())
+    return found
 
 
 @lru_cache(maxsize=1 << 14)  # layers by layers ask for the same few
@@ -187,97 +188,13 @@ def _held(alignment: Alignment, tensor: AlignedTensor) -> bool:
     return all(len(sizes.get((tensor.name, side), ())) == count for sizes in held for side, count in sides)
 
 
-def _sizes_in_part(
-    alignment: Alignment, chosen: Sequence[int], on_bytes: Callable[[int], None]
-) -> dict[int, dict[str, Float64]]:
-    """The same as `sizes_of` with fingerprints among the checkpoints: theirs are held, the others are read."""
-    full = [number for number, each in enumerate(alignment.checkpoints) if each.fingerprint is None]
-    tensors = tuple(each._replace(views=tuple(each.views[number] for number in full)) for each in alignment.tensors)
-    checkpoints = tuple(alignment.checkpoints[number] for number in full)
-    own = sizes_of(replace(alignment, checkpoints=checkpoints, tensors=tensors), chosen, on_bytes) if full else {}
-    found: dict[int, dict[str, Float64]] = {}
-    for number in chosen:
-        rows: dict[str, list[Float64]] = {"rows": [], "columns": []}
-        for place, checkpoint in enumerate(alignment.checkpoints):
-            for side, values in rows.items():
-                if checkpoint.fingerprint is None:
-                    values.append(own[number][side][full.index(place)])
-                else:
-                    values.append(checkpoint.fingerprint.sizes[alignment.tensors[number].name, side])
-        found[number] = {side: np.stack(values) for side, values in rows.items()}
-    return found
-
-
-def sizes_of(
-    alignment: Alignment, chosen: Sequence[int], on_bytes: Callable[[int], None]
-) -> dict[int, dict[str, Float64]]:
-    """Sums of squares of rows and columns of the chosen tensors, by side, float64 [1 + k, n], suspect first."""
-    by_name = {tensor.name: number for number, tensor in enumerate(alignment.tensors)}
-    norms = {number: _norm_of(alignment.tensors[number], by_name) for number in chosen}
-    gains = _read(alignment, sorted({norm for norm in norms.values() if norm is not None}), on_bytes)
-    found: dict[int, dict[str, Float64]] = {}
-    for number, first, values in _pieces(alignment, chosen, on_bytes):
-        rows, columns = alignment.tensors[number].shape
-        sums = found.setdefault(
-            number, {side: np.zeros((len(values), n)) for side, n in (("rows", rows), ("columns", columns))}
-        )
-        squares = np.square(values.reshape(len(values), -1, columns))
-        norm = norms[number]
-        gain = None if norm is None else gains[norm]
-        if gain is not None and gain.shape[1] == columns:
-            squares *= np.square(gain)[:, None, :]
-        start = first // columns
-        if gain is not None and gain.shape[1] == rows != columns:  # stored the other way
-            squares *= np.square(gain[:, start : start + squares.shape[1], None])
-        sums["rows"][:, start : start + squares.shape[1]] = squares.sum(axis=2)
-        sums["columns"] += squares.sum(axis=1)
-    return found
-
-
-def own_sizes(
-    alignment: Alignment, chosen: Sequence[int], on_bytes: Callable[[int], None]
-) -> dict[tuple[str, str], Float64]:
-    """The same of one model alone, float64 [n], by canonical name and side."""
-    found = sizes_of(alignment, chosen, on_bytes)
-    return {
-        (alignment.tensors[number].name, side): values[0]
-        for number, sides in found.items()
-        for side, values in sides.items()
-    }
-
-
-def _norm_of(tensor: AlignedTensor, by_name: Mapping[str, int]) -> int | None:
-    """The norm that a matrix reads from, if it is one of the known names."""
-    if tensor.component is Component.HEAD:
-        return by_name.get("model.norm.weight")
-    for reader, norms in READERS:
-        if found := reader.search(tensor.name):
-            block = tensor.name[: found.start() + 1]
-            return next((by_name[block + norm] for norm in norms if block + norm in by_name), None)
-    return None
-
-
-def _read(alignment: Alignment, chosen: Sequence[int], on_bytes: Callable[[int], None]) -> dict[int, Float64]:
-    """Whole vectors, float64 [1 + k, n]."""
-    return {number: values for number, _, values in _pieces(alignment, chosen, on_bytes)}
-
-
-def _pieces(
-    alignment: Alignment, chosen: Sequence[int], on_bytes: Callable[[int], None]
-) -> Iterator[tuple[int, int, Float64]]:
-    """(tensor, first element, values float64 [1 + k, m]) of the chosen tensors, in whole rows; not finite is 0."""
-    segments = []
-    for number in chosen:
-        tensor = alignment.tensors[number]
-        width = tensor.shape[-1]
-        step = max(1, PIECE // width) * width if len(tensor.shape) > 1 else tensor.count
-        segments += [(number, first, min(step, tensor.count - first)) for first in range(0, tensor.count, step)]
-    columns = np.array(segments, np.int64).reshape(-1, 3)
-    plan = plan_segments(alignment, columns[:, 0], columns[:, 1], columns[:, 2], 4 * PIECE)
-    for position, values in decoded(alignment.checkpoints, plan, on_bytes):
-        yield int(plan.tensor[position]), int(plan.first[position]), finite_or_zero(np.stack(values))
-    for checkpoint in alignment.checkpoints:
-        checkpoint.source.check_unchanged()
+def _sizes(model: OwnSizes, alignment: Alignment, place: int, chosen: Sequence[int]) -> list[Sides]:
+    """The sizes of the chosen tensors, of a fingerprint those that it holds."""
+    fingerprint = model.checkpoint.fingerprint
+    if fingerprint is None:
+        return model.of(alignment, place, chosen)
+    names = [alignment.tensors[number].name for number in chosen]
+    return [{side: fingerprint.sizes[name, side] for side in ("rows", "columns")} for name in names]
 
 
 def _speaks(tensor: AlignedTensor, side: str) -> bool:

@@ -8,23 +8,23 @@ writes, and of values with what reads them: factors that are moved between the t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float64
-from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.layouts.components import component_of, layers_of
 from modelprov.checkpoints.layouts.naming import canonical_names
 from modelprov.checkpoints.layouts.roles import EXPERT, text_config, unnumbered
 from modelprov.checkpoints.remote.source import is_far
 from modelprov.checkpoints.remote.traffic import TRAFFIC
 from modelprov.checkpoints.types import Alignment, Checkpoint
+from modelprov.engines.local import run_tasks
 from modelprov.forensics.estimators.binomial import tails
-from modelprov.forensics.search.formulas import without_formulas
-from modelprov.forensics.search.profiles import INDEXED, Resemblance, closer, own_sizes, telling, varied
+from modelprov.forensics.search.profiles import INDEXED, Resemblance, closer, telling, varied
+from modelprov.forensics.search.sizes import OwnSizes
 from modelprov.forensics.thresholds import BEYOND_CHANCE, NEARLY_ALL, PROFILE_ROWS, PROFILES
 
 NEAR, FAR = 1 << 29, 1 << 27
@@ -123,27 +123,28 @@ def _by_value(columns: Float64, values: int, config: Mapping[str, Any]) -> Float
     return summed
 
 
-def by_layer(
-    suspect: Checkpoint, others: Sequence[Checkpoint], on_bytes: Callable[[int], None] = lambda _: None
-) -> list[Matched]:
+def by_layer(suspect: OwnSizes, others: Sequence[OwnSizes]) -> list[Matched]:
     """Whether the suspect's layers have the sizes of any layers of each of the others, fingerprints among them.
 
     Of two whole models all kinds of matrices are looked at, and an all-clear does not wait for it: of large ones too
     much would have to be read. Raises what reading raises.
     """
-    held = [each.fingerprint.sizes for each in (suspect, *others) if each.fingerprint is not None]
+    fingerprints = [model.checkpoint.fingerprint for model in (suspect, *others)]
+    held = [each.sizes for each in fingerprints if each is not None]
     kinds = frozenset(unnumbered(name) for sizes in held for name, _ in sizes if not EXPERT.search(name))
 
-    def sizes_of(checkpoint: Checkpoint) -> LayerSizes:
+    def sizes_of(model: OwnSizes) -> LayerSizes:
+        checkpoint = model.checkpoint
         if checkpoint.fingerprint is not None:
             return layer_sizes(checkpoint, checkpoint.fingerprint.sizes)
-        alignment = without_formulas(align((checkpoint,)))
-        chosen = _chosen(alignment, kinds if held else None, *_budget(checkpoint))
-        return layer_sizes(checkpoint, own_sizes(alignment, chosen, on_bytes))
+        chosen = _chosen(model.alignment, kinds if held else None, *_budget(checkpoint))
+        return layer_sizes(checkpoint, model.by_name(chosen))
 
     own = sizes_of(suspect)
-    found = [(matched(own, sizes_of(other)), other.fingerprint is not None) for other in others]
-    part = suspect.fingerprint is not None
+    found = [
+        (matched(own, sizes_of(other), suspect.threads), other.checkpoint.fingerprint is not None) for other in others
+    ]
+    part = suspect.checkpoint.fingerprint is not None
     return [replace(each, covered=each.covered or not (part or theirs)) for each, theirs in found]
 
 
@@ -171,7 +172,7 @@ def _chosen(alignment: Alignment, names: frozenset[str] | None, budget: int, lef
     return sorted(chosen)
 
 
-def matched(own: LayerSizes, theirs: LayerSizes) -> Matched:
+def matched(own: LayerSizes, theirs: LayerSizes, threads: int = 1) -> Matched:
     """Hold every layer of the one against every layer of the other."""
     layers, others = sorted(own.covered()), sorted(theirs.covered())
     if own.read or theirs.read:
@@ -179,21 +180,39 @@ def matched(own: LayerSizes, theirs: LayerSizes) -> Matched:
         covered = len(whole.covered()) >= NEARLY_ALL * len(whole.layers) and bool(part.covered())
     else:
         covered = all(len(each.covered()) >= NEARLY_ALL * len(each.layers) for each in (own, theirs))
-    best = []
-    for layer in layers:
-        chances = []
-        for other in others:
-            found = [
-                closer(held[layer], theirs.profiles[key][other])
-                for key, held in own.profiles.items()
-                if layer in held and len(theirs.profiles.get(key, {}).get(other, ())) == len(held[layer])
-            ]
-            if found:
-                together = tails(np.sort(found))
-                if (together[1:] * len(layers) * len(others) < BEYOND_CHANCE).any():
-                    return Matched(True, covered)
-                chances.append(float(together.min()) * together.size)
-        best.append(min(1.0, min(chances, default=1.0) * len(others)))
+    chances = _chances(own, theirs, layers, others, threads)
+    counts, found = np.sum(~np.isnan(chances), axis=2), np.ones((len(layers), len(others)))
+    for count in set(counts.ravel().tolist()) - {0}:
+        here = counts == count
+        together = tails(np.sort(chances[here], axis=1)[:, :count])  # what is no number comes last
+        if (together[:, 1:] * here.size < BEYOND_CHANCE).any():
+            return Matched(True, covered)
+        found[here] = together.min(axis=1) * count
+    best = np.minimum(found.min(axis=1, initial=1.0) * max(1, len(others)), 1.0)
     with np.errstate(divide="ignore"):
         together = tails(np.log(np.sort(best)))
     return Matched(bool((together[1:] < BEYOND_CHANCE).any()), covered)
+
+
+def _chances(
+    own: LayerSizes, theirs: LayerSizes, layers: Sequence[int], others: Sequence[int], threads: int
+) -> Float64:
+    """Of every two layers how closely each kind agrees, log probabilities [a, b, kinds]; NaN where not both have it."""
+    found = np.full((len(layers), len(others), len(own.profiles)), np.nan)
+    kinds = list(own.profiles.items())
+
+    def hold(number: int) -> None:
+        kind, held = kinds[number]
+        there = theirs.profiles.get(kind, {})
+        for size in {len(values) for values in held.values()}:
+            rows, columns = (
+                [place for place, layer in enumerate(each) if len(of.get(layer, ())) == size]
+                for each, of in ((layers, held), (others, there))
+            )
+            if rows and columns:
+                first = np.stack([held[layers[row]] for row in rows])
+                second = np.stack([there[others[column]] for column in columns])
+                found[np.ix_(rows, columns, [number])] = closer(first, second)[..., None]
+
+    run_tasks(len(kinds), lambda: hold, threads)
+    return found

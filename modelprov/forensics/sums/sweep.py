@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy.typing as npt
 from modelprov.checkpoints.plan import Plan
 from modelprov.checkpoints.reading import Reader, Sources
 from modelprov.checkpoints.types import Checkpoint
-from modelprov.engines.local import run_tasks
+from modelprov.engines.local import InOrder, run_tasks
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segments
 from modelprov.forensics.sums.moments import Moments
 
@@ -55,7 +54,17 @@ def sweep(
     """
     sources = Sources(checkpoints, method)
     sizes = plan.sizes.sum(axis=0)
-    sums = _InOrder(plan, Moments.empty(len(checkpoints), tensors) if total is None else total, on_sums)
+    sums = Moments.empty(len(checkpoints), tensors) if total is None else total
+
+    def add(number: int, rows: Moments) -> None:
+        block = plan.block(number)
+        np.add.at(sums.counts, plan.tensor[block], rows.counts)
+        np.add.at(sums.sums, plan.tensor[block], rows.sums)
+        if on_sums is not None:
+            rest = plan.tensor[block.stop :]
+            on_sums(sums, rest[0] if len(rest) else len(sums.sums))
+
+    in_order = InOrder(add)
 
     def make_worker() -> Callable[[int], None]:
         reader = Reader(plan, sources)
@@ -74,7 +83,7 @@ def sweep(
             else:
                 pieces = reader.pieces(number)
                 rows = device.by_pieces(pieces.buffers, segments(pieces.start), recipes)
-            sums.put(number, rows)
+            in_order.put(number, rows)
             if on_bytes is not None:
                 on_bytes(int(sizes[block].sum()))
 
@@ -86,26 +95,4 @@ def sweep(
         sources.close()
     for checkpoint in checkpoints:
         checkpoint.source.check_unchanged()
-    return sums.total
-
-
-class _InOrder:
-    """Adds the rows of blocks in the plan's order, in whatever order they come; few wait, those that overtook one."""
-
-    def __init__(self, plan: Plan, total: Moments, on_sums: Complete | None) -> None:
-        self.total = total
-        self._plan, self._on_sums = plan, on_sums
-        self._lock, self._next, self._waiting = threading.Lock(), 0, dict[int, Moments]()
-
-    def put(self, number: int, rows: Moments) -> None:
-        """The rows of block `number`, a row a segment; from any thread."""
-        with self._lock:
-            self._waiting[number] = rows
-            while (following := self._waiting.pop(self._next, None)) is not None:
-                tensor = self._plan.tensor[self._plan.block(self._next)]
-                np.add.at(self.total.counts, tensor, following.counts)
-                np.add.at(self.total.sums, tensor, following.sums)
-                self._next += 1
-            if self._on_sums is not None:
-                rest = self._plan.tensor[int(self._plan.bounds[self._next]) :]
-                self._on_sums(self.total, rest[0] if len(rest) else len(self.total.sums))
+    return sums
