@@ -37,17 +37,17 @@ from numba import njit
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.plan import plan_pass
-from modelprov.checkpoints.reading import Reader, Sources
+from modelprov.checkpoints.reading import Reader, Sources, way_of_reading
 from modelprov.checkpoints.types import Alignment
 from modelprov.engines.local import run_tasks
 from modelprov.forensics.compare import Options, compare
-from modelprov.forensics.sums.kernels.cpu import cpu_kernel
-from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segments
+from modelprov.forensics.sums.kernels.cpu import cpu_kernel, processor
+from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
 from modelprov.forensics.sums.sweep import PIECE, block_bytes, sweep
 from modelprov.machine import processors
 
 MEMORY = 512 << 20
-PROCESSOR = Device(cpu_kernel, "processor")
+PROCESSOR = processor()
 Result = dict[str, object]
 
 
@@ -157,7 +157,8 @@ def open_family(family: BigFamily) -> Alignment:
 
 def pass_over(alignment: Alignment, threads: int, method: str) -> Callable[[], object]:
     """The sweep with one recipe."""
-    plan = plan_pass(alignment, block_bytes(MEMORY, threads, 3, PROCESSOR), PIECE)
+    method = way_of_reading(alignment.checkpoints, method)
+    plan = plan_pass(alignment, block_bytes(MEMORY, threads, 3, PROCESSOR, method), PIECE)
     recipe = one_recipe(len(alignment.tensors))
     tensors = len(alignment.tensors)
     return lambda: sweep(alignment.checkpoints, plan, tensors, recipe, PROCESSOR, threads=threads, method=method)

@@ -34,14 +34,14 @@ from modelprov.demo.weights import merge_exact
 from modelprov.demo.writing import Weights
 from modelprov.forensics.compare import Options, compare
 from modelprov.forensics.judging.findings import Findings
-from modelprov.forensics.sums.kernels.cpu import cpu_kernel
-from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
+from modelprov.forensics.sums.kernels.cpu import processor
+from modelprov.forensics.sums.kernels.interface import RecipePlan
 from modelprov.forensics.sums.sweep import PIECE, block_bytes, sweep
 from tests.memory import Silence, checkpoint
 from tests.packing import LATER
 
 SAMPLE = 1 << 16
-PROCESSOR = Device(cpu_kernel, "processor")
+PROCESSOR = processor()
 ALPHA = 0.565
 SIDE = 1024
 MEMORY = 1 << 30

@@ -23,6 +23,7 @@ import numpy as np
 
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.plan import plan_pass
+from modelprov.checkpoints.reading import way_of_reading
 from modelprov.forensics.sums.kernels.choose import pick_device
 from modelprov.forensics.sums.kernels.cuda import WINDOW, Cuda
 from modelprov.forensics.sums.kernels.gpu_batches import Limits
@@ -156,7 +157,8 @@ def sweeping(
     """GB/s of the pass alone, kernels compiled and memory made: the better of two, or one over `forgotten` files."""
     checkpoints = tuple(open_checkpoint(place) for place in places)
     alignment = align(checkpoints)
-    plan = plan_pass(alignment, block_bytes(memory, threads, len(checkpoints), device), PIECE)
+    method = way_of_reading(checkpoints, "auto")
+    plan = plan_pass(alignment, block_bytes(memory, threads, len(checkpoints), device, method), PIECE)
     tensors, rates = len(alignment.tensors), []
     counted = RecipePlan(
         np.arange(recipes), np.tile(np.arange(2), (recipes, 1)), np.tile(np.array([0.6, 0.4]), (recipes, tensors, 1))
@@ -164,7 +166,7 @@ def sweeping(
     for _ in range(1 if forgotten else 2):
         forget(forgotten)
         begin = time.perf_counter()
-        sweep(checkpoints, plan, tensors, counted, device, threads=threads)
+        sweep(checkpoints, plan, tensors, counted, device, threads=threads, method=method)
         rates.append(plan.bytes / (time.perf_counter() - begin) / 1e9)
     return max(rates)
 

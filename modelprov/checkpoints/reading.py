@@ -19,7 +19,24 @@ from modelprov.checkpoints.sources.local_access import LocalAccess
 from modelprov.checkpoints.sources.page_cache import ALIGNMENT, aligned_buffer
 from modelprov.checkpoints.types import Checkpoint
 
+WORD = 4  # bytes; plain loops read float32 from no other places
 MAX_OPEN_FILES = 32  # maps, and as many direct descriptors; some systems allow a process 256 files in all
+
+
+HELD = "held"
+"""The way of reading in the place of "auto" where the system holds every file: each is read piece by piece."""
+
+
+def way_of_reading(checkpoints: Sequence[Checkpoint], method: str) -> str:
+    """`method`, or `HELD` where that is left to us and the system holds every shard of every checkpoint."""
+    if method != "auto":
+        return method
+    sources = Sources(checkpoints)
+    try:
+        every = zip(sources.access, checkpoints, strict=True)
+        return HELD if all(access.held(range(len(own.source.names))) for access, own in every) else method
+    finally:
+        sources.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +88,8 @@ class PlainAccess:
 class Sources:
     """The sources of the checkpoints of a pass, held open for its threads.
 
-    `method` is how local files are read: auto, map, direct or buffered. `gaps` are bytes between two segments up to
-    which both are read as a piece of each; a fingerprint has nothing there.
+    `method` is how local files are read: auto, map, direct, buffered or `HELD`. `gaps` are bytes between two segments
+    up to which both are read as a piece of each; a fingerprint has nothing there.
     """
 
     def __init__(self, checkpoints: Sequence[Checkpoint], method: str = "auto") -> None:
@@ -110,7 +127,7 @@ class Reader:
         return LoadedBlock(tuple(buffer for buffer, _ in loaded), np.stack([start for _, start in loaded]))
 
     def pieces(self, number: int) -> BlockInPieces:
-        """Block `number` for who reads it piece by piece: in memory only what the system does not hold."""
+        """Block `number` for who reads it piece by piece, from any byte on: in memory what the system does not hold."""
         self.release()
         block = self._plan.block(number)
         found: list[tuple[Bytes | Stored, npt.NDArray[np.int64]]] = []
@@ -118,7 +135,7 @@ class Reader:
             shards = self._plan.shard[checkpoint, block]
             stored = access.stored(int(shards[0])) if (shards == shards[0]).all() else None
             start = self._plan.start[checkpoint, block]
-            found.append(self._load(checkpoint, block) if stored is None else (stored, start))
+            found.append(self._load(checkpoint, block, in_words=False) if stored is None else (stored, start))
         return BlockInPieces(tuple(buffer for buffer, _ in found), np.stack([start for _, start in found]))
 
     def release(self) -> None:
@@ -127,16 +144,20 @@ class Reader:
             view.release()
         self._behind.clear()
 
-    def _load(self, checkpoint: int, block: slice) -> tuple[Bytes, npt.NDArray[np.int64]]:
+    def _load(self, checkpoint: int, block: slice, *, in_words: bool = True) -> tuple[Bytes, npt.NDArray[np.int64]]:
+        """Bytes, and where each segment starts; `in_words`, at a multiple of 4."""
         runs = byte_ranges(self._plan, block, checkpoint, self._gaps[checkpoint])
         start = self._plan.start[checkpoint, block]
-        view = None if (start % 4).any() else self._access[checkpoint].view(runs)
+        view = None if in_words and (start % WORD).any() else self._access[checkpoint].view(runs)
         if view is not None:
             self._behind.append(view)
             return view.bytes, start
         if self._gaps[checkpoint] > GAP_HELD and self._access[checkpoint].held({shard for shard, _, _ in runs}):
             runs = byte_ranges(self._plan, block, checkpoint, GAP_HELD)
-        return self._read(checkpoint, block, runs)
+        buffer, start = self._read(checkpoint, block, runs)
+        if in_words and (start % WORD).any():  # shards whose data begin at an odd byte
+            return _in_words(buffer, start, self._plan.sizes[checkpoint, block])
+        return buffer, start
 
     def _read(self, checkpoint: int, block: slice, runs: list[Range]) -> tuple[Bytes, npt.NDArray[np.int64]]:
         """Read the runs into the reused buffer; each lands where its offset in the shard would, modulo a page."""
@@ -152,16 +173,13 @@ class Reader:
         shard_of, begins, _ = np.array(runs, np.int64).T
         longest = int(starts.max()) + 1  # runs and segments in one order: by shard, and by place in it
         run = (shard_of * longest + begins).searchsorted(shards * longest + starts, side="right") - 1
-        start = starts + (np.array(places) - begins)[run]
-        return _word_aligned(buffer, start, self._plan.sizes[checkpoint, block])
+        return buffer, starts + (np.array(places) - begins)[run]
 
 
-def _word_aligned(
+def _in_words(
     buffer: Bytes, start: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
 ) -> tuple[Bytes, npt.NDArray[np.int64]]:
-    """The same bytes with every segment on a multiple of 8; a copy, made only for shards with odd offsets."""
-    if not (start % 4).any():
-        return buffer, start
+    """A copy of the segments, each from a multiple of 8 on."""
     moved = np.concatenate([[0], np.cumsum(-(-sizes // 8) * 8)])
     copy = np.empty(int(moved[-1]), np.uint8)
     for source, target, size in zip(start.tolist(), moved.tolist(), sizes.tolist(), strict=False):

@@ -12,6 +12,7 @@ import numpy as np
 
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.plan import Int64, Plan, plan_pass, tensor_bytes
+from modelprov.checkpoints.reading import way_of_reading
 from modelprov.checkpoints.types import Alignment, Checkpoint, decisive_of
 from modelprov.errors import CouldNotJudgeError, UsageError
 from modelprov.forensics.estimators.precision import effective, suspect_formats
@@ -121,7 +122,8 @@ def summed(
     if sampled:
         progress.stage("reading a sample", found.scout.bytes)
         return run(found.scout), found.scout.bytes
-    size, piece = block_bytes(memory, here, len(checkpoints), device), piece_bytes(memory, len(checkpoints))
+    method = way_of_reading(checkpoints, method)
+    size, piece = block_bytes(memory, here, len(checkpoints), device, method), piece_bytes(memory, len(checkpoints))
     away = None
     if engine == "ray":
         from modelprov.forensics.sums.on_cluster import THREADS, Work, can_be_sent, sweep_on_cluster

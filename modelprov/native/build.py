@@ -41,6 +41,7 @@ HEADERS = (
     "changes.h",
     "counts.h",
     "keys.h",
+    "stored.h",
 )
 SOURCES = (*HEADERS, *UNITS, "windows.c", "dispatch.c", "build.py")
 FLAGS = (

@@ -94,8 +94,8 @@ def _moments(of: Native, codes: tuple[int, ...], *, finite: bool) -> bytes:
     sums = np.zeros((1, (n + 1) * (n + 2) // 2 - 1 + 3 * (n - 2)))
     zero, format_codes = np.zeros(1, np.int64), np.array(codes, np.int64)[:, None]
     of.moments(
-        np.array([row.ctypes.data for row in held]), np.array([row.size for row in held]), zero, zero + COUNT,
-        np.zeros((n, 1), np.int64), format_codes, format_codes[0], np.array([0, 1]),
+        np.full(n, -1), np.array([row.ctypes.data for row in held]), np.array([row.size for row in held]),
+        zero, zero + COUNT, np.zeros((n, 1), np.int64), format_codes, format_codes[0], np.array([0, 1]),
         np.array([np.arange(n - 1)] * 2), weights, counts, sums,
     )  # fmt: skip
     return counts.tobytes() + sums.tobytes()

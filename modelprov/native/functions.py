@@ -21,7 +21,9 @@ Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
-NO_MEMORY, NOT_WITHIN = 1, 2
+NO_MEMORY, NOT_WITHIN, NOT_READ = 1, 2, 3
+IN_MEMORY = -1
+"""In the place of a file's descriptor: what lies beside it is an address."""
 
 
 class _Work(ctypes.Structure):
@@ -32,8 +34,8 @@ class _Work(ctypes.Structure):
         *(
             (name, ctypes.c_void_p)
             for name in (
-                "address", "size", "tensor", "count", "start", "dtype", "rounded_to", "arithmetic", "order", "weights",
-                "counts", "sums",
+                "descriptor", "address", "size", "tensor", "count", "start", "dtype", "rounded_to", "arithmetic",
+                "order", "weights", "counts", "sums",
             )
         ),
     )  # fmt: skip
@@ -118,15 +120,16 @@ class Native(MergeLoops):
     _send_windows: Any
 
     def moments(
-        self, address: Int64, size: Int64, tensor: Int64, count: Int64, start: Int64, dtype: Int64, rounded_to: Int64,
-        arithmetic: Int64, order: Int64, weights: Float64, counts: Int64, sums: Float64,
-    ) -> None:  # fmt: skip
+        self, descriptor: Int64, address: Int64, size: Int64, tensor: Int64, count: Int64, start: Int64, dtype: Int64,
+        rounded_to: Int64, arithmetic: Int64, order: Int64, weights: Float64, counts: Int64, sums: Float64,
+    ) -> bool:  # fmt: skip
         """Add the moments of segments to their rows of `counts` and `sums`; see `forensics/sums/kernels/interface.py`.
 
-        `address` and `size` are of the checkpoints' buffers. Raises `ValueError` where a segment is not within its
-        buffer, `MemoryError`.
+        `address` and `size` are of the checkpoints' buffers; those with a `descriptor` other than `IN_MEMORY` are read
+        from that file. False where one could not be read, and the rows are worth nothing. Raises `ValueError` where a
+        segment is not within its buffer, `MemoryError`.
         """
-        whole = (address, size, tensor, count, start, dtype, rounded_to, arithmetic, order)
+        whole = (descriptor, address, size, tensor, count, start, dtype, rounded_to, arithmetic, order)
         given = [*(np.ascontiguousarray(array, np.int64).ravel() for array in whole)]
         given.append(np.ascontiguousarray(weights, np.float64).view(np.int64).ravel())
         # In one array: asking numpy where an array lies takes microseconds, and there are calls for small blocks.
@@ -139,6 +142,7 @@ class Native(MergeLoops):
             raise MemoryError("no memory for the kernel's scratch")
         if failed == NOT_WITHIN:
             raise ValueError("a segment is not within its buffer")
+        return bool(failed != NOT_READ)
 
     def evaluate(
         self, arithmetic: int, parents: Float32, weights: Float64, order: Int64, code: int, out: Float32

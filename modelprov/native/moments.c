@@ -2,19 +2,41 @@
  *
  * Compiled once a kind of processor (VARIANT names it, `build.py` has their flags) from plain C and vectors. Runs of
  * 4,096 elements in chunks of 1,024: float32 lanes within a chunk, float64 across. Nothing is fused but where the
- * sources say so, and every variant returns the same bits. */
+ * sources say so, and every variant returns the same bits. What lies in files is read into a window that stays in the
+ * processor's cache: maps of them would be slower to make and to give back than to read. */
+#define _XOPEN_SOURCE 700
+#define _FILE_OFFSET_BITS 64
 #include <stdlib.h>
 
 #include "plain.h"
+#include "stored.h"
 #include "words.h"
 
 static const double TINY = 1e-27; /* below this, squares may have been lost to underflow: add in float64 instead */
 
-static void decode_all(const Work *work, int64_t s, int64_t first, int64_t m, float *values) {
+static void decode_all(const Work *work, int64_t s, int64_t first, int64_t m, Scratch *scratch) {
+    for (int64_t i = 0; i < work->n; i++)
+        decode(element(work, scratch, i, s, first), work->dtype[i * work->segments + s], m, scratch->values + i * RUN);
+}
+
+/* Elements of a segment that a window holds of every checkpoint, whole runs. */
+static int64_t held_at_once(const Work *work, int64_t s) {
+    int64_t widest = 2;
+    for (int64_t i = 0; i < work->n; i++)
+        if (size_of(work->dtype[i * work->segments + s]) > widest) widest = size_of(work->dtype[i * work->segments + s]);
+    return WINDOW / widest;
+}
+
+/* Read m elements of what lies in files; 0 where that fails. */
+static int bring(const Work *work, int64_t s, int64_t first, int64_t m, Scratch *scratch) {
+    scratch->begins = first;
     for (int64_t i = 0; i < work->n; i++) {
-        const int64_t at = i * work->segments + s, code = work->dtype[at];
-        decode(work->address[i] + work->start[at] + size_of(code) * first, code, m, values + i * RUN);
+        const int64_t at = i * work->segments + s, size = size_of(work->dtype[at]);
+        if (work->descriptor[i] < 0) continue;
+        uint8_t *window = scratch->window + i * WINDOW;
+        if (!read_at(work->descriptor[i], window, size * m, work->start[at] + size * first)) return 0;
     }
+    return 1;
 }
 
 /* Move the elements that are finite in every checkpoint to the front; how many there are. */
@@ -71,7 +93,7 @@ static void count_recipes(const Work *work, int64_t s, int64_t m, int words_too,
 
 static void plain_run(const Work *work, int64_t s, int64_t first, int64_t m, Scratch *scratch) {
     float *values = scratch->values;
-    decode_all(work, s, first, m, values);
+    decode_all(work, s, first, m, scratch);
     const int64_t whole = (m + GROUP - 1) / GROUP * GROUP;
     for (int64_t i = 0; i < work->n; i++)
         for (int64_t t = m; t < whole; t++) values[i * RUN + t] = 0;
@@ -86,7 +108,7 @@ static void plain_run(const Work *work, int64_t s, int64_t first, int64_t m, Scr
 
 static void exact_run(const Work *work, int64_t s, int64_t first, int64_t m, Scratch *scratch, int64_t *counts) {
     const int64_t n = work->n;
-    decode_all(work, s, first, m, scratch->values);
+    decode_all(work, s, first, m, scratch);
     const int64_t kept = drop_nonfinite(scratch->values, n, m);
     memset(scratch->part, 0, (size_t)(gram_columns(n) + 3 * (n - 2)) * sizeof *scratch->part);
     memset(scratch->run, 0, (size_t)(FIRST_PAIR + pairs(n) + work->recipes) * sizeof *scratch->run);
@@ -99,7 +121,7 @@ static void exact_run(const Work *work, int64_t s, int64_t first, int64_t m, Scr
     scratch->run[2] += 1;
 }
 
-static void segment(const Work *work, int64_t s, int64_t columns, int64_t row, Scratch *scratch) {
+static int segment(const Work *work, int64_t s, int64_t columns, int64_t row, Scratch *scratch) {
     const int64_t n = work->n;
     int64_t *counts = work->counts + s * columns;
     double *sums = work->sums + s * row;
@@ -111,15 +133,18 @@ static void segment(const Work *work, int64_t s, int64_t columns, int64_t row, S
         scratch->in_words[k] = words && n == 3 && work->arithmetic[k] <= FLOAT32_FUSED
                                && total_of(merge.weights, merge.order, merge.k) == 1.0f;
     }
+    const int64_t at_once = held_at_once(work, s);
     for (int64_t first = 0; first < work->count[s]; first += RUN) {
-        const int64_t m = work->count[s] - first < RUN ? work->count[s] - first : RUN;
+        const int64_t rest = work->count[s] - first;
+        if (first % at_once == 0 && !bring(work, s, first, rest < at_once ? rest : at_once, scratch)) return 0;
+        const int64_t m = rest < RUN ? rest : RUN;
         memset(scratch->part, 0, (size_t)row * sizeof *scratch->part);
         memset(scratch->run, 0, (size_t)columns * sizeof *scratch->run);
         (words ? words_run : plain_run)(work, s, first, m, scratch);
         if (in_range(scratch, n, m, one_format)) {
             int rest = 0;
             for (int64_t k = 0; k < work->recipes; k++) rest |= !scratch->in_words[k];
-            if (words && rest) decode_all(work, s, first, m, scratch->values);
+            if (words && rest) decode_all(work, s, first, m, scratch);
             count_recipes(work, s, m, 0, scratch);
             scratch->run[2] += 1;
         } else {
@@ -129,25 +154,28 @@ static void segment(const Work *work, int64_t s, int64_t columns, int64_t row, S
         for (int64_t c = 0; c < row; c++) sums[c] += scratch->part[c];
         for (int64_t c = 0; c < columns; c++) counts[c] += scratch->run[c];
     }
+    return 1;
 }
 
 /* Adds every segment's moments to its row of `counts` and `sums`; 1 where there is no memory, 2 where a segment is not
- * within its buffer. Layouts of the arrays: `kernels/interface.py`. */
+ * within its buffer, 3 where a file cannot be read. Layouts of the arrays: `kernels/interface.py`. */
 int EXPORT(moments)(const Work *work) {
     const int64_t n = work->n, columns = FIRST_PAIR + pairs(n) + MOST_RECIPES, row = gram_columns(n) + 3 * (n - 2);
     for (int64_t s = 0; s < work->segments; s++)
         for (int64_t i = 0; i < n; i++) {
             const int64_t at = i * work->segments + s, start = work->start[at];
-            if (start < 0 || start + size_of(work->dtype[at]) * work->count[s] > work->size[i]) return 2;
+            if (start < 0) return 2;
+            if (work->descriptor[i] < 0 && start + size_of(work->dtype[at]) * work->count[s] > work->size[i]) return 2;
         }
     const size_t floats = (size_t)(n * RUN + 2 * n * CHUNK + RUN) * sizeof(float);
     const size_t wide = (size_t)(columns + row) * 8;
-    uint8_t *held = malloc(wide + floats + (size_t)(work->recipes + 1) * sizeof(int));
+    uint8_t *held = malloc((size_t)(n * WINDOW) + wide + floats + (size_t)(work->recipes + 1) * sizeof(int));
     if (held == NULL) return 1;
     Lanes lanes;
     Scratch scratch;
     scratch.lanes = &lanes;
-    scratch.part = (double *)held;
+    scratch.window = held;
+    scratch.part = (double *)(held + n * WINDOW);
     scratch.run = (int64_t *)(scratch.part + row);
     scratch.values = (float *)(scratch.run + columns);
     scratch.stored = scratch.values + n * RUN;
@@ -155,9 +183,10 @@ int EXPORT(moments)(const Work *work) {
     scratch.out = scratch.deltas + n * CHUNK;
     for (float *ones = scratch.out - CHUNK; ones < scratch.out; ones++) *ones = 1;
     scratch.in_words = (int *)(scratch.out + RUN);
-    for (int64_t s = 0; s < work->segments; s++) segment(work, s, columns, row, &scratch);
+    int read = 1;
+    for (int64_t s = 0; read && s < work->segments; s++) read = segment(work, s, columns, row, &scratch);
     free(held);
-    return 0;
+    return read ? 0 : 3;
 }
 
 /* `evaluate` of `arithmetics.h` on whole arrays. */

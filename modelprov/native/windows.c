@@ -5,11 +5,10 @@
  */
 #define _XOPEN_SOURCE 700
 #define _FILE_OFFSET_BITS 64
-#include <errno.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "stored.h"
 
 typedef struct {
     int64_t at, size, parts; /* byte of the slab where it belongs, bytes, and how many parts fill it */
@@ -34,13 +33,7 @@ static int filled(char *out, const Part *part) {
         memcpy(out, (const void *)(uintptr_t)part->source, (size_t)part->size);
         return 1;
     }
-    for (int64_t done = 0; done < part->size;) {
-        const ssize_t got =
-            pread((int)part->descriptor, out + done, (size_t)(part->size - done), (off_t)(part->source + done));
-        if (got > 0) done += got;
-        else if (got == 0 || errno != EINTR) return 0;
-    }
-    return 1;
+    return read_at(part->descriptor, out, part->size, part->source);
 }
 
 /* The turn after the last window; -1 where anything failed, and what was sent may still be under way. */

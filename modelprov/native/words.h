@@ -69,8 +69,7 @@ static void words_run(const Work *work, int64_t s, int64_t first, int64_t m, Scr
     memset(lanes, 0, offsetof(Lanes, recipes) + (size_t)recipes * sizeof(Shorts));
     for (int64_t done = 0; done < m; done += GROUP) {
         const uint8_t *at[3];
-        for (int64_t i = 0; i < n; i++)
-            at[i] = work->address[i] + work->start[i * work->segments + s] + 2 * (first + done);
+        for (int64_t i = 0; i < n; i++) at[i] = element(work, scratch, i, s, first + done);
         if (m - done < GROUP) {
             last_words(at, n, m - done, tried, recipes, lanes);
             break;

@@ -17,8 +17,8 @@ from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.plan import plan_pass
 from modelprov.errors import InterruptedRunError, InvalidSumsError, OtherRunError, UnreadableFileError
 from modelprov.forensics.sums import sums_file
-from modelprov.forensics.sums.kernels.cpu import cpu_kernel
-from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
+from modelprov.forensics.sums.kernels.cpu import processor
+from modelprov.forensics.sums.kernels.interface import RecipePlan
 from modelprov.forensics.sums.ledger import Ledger
 from modelprov.forensics.sums.moments import Moments
 from modelprov.forensics.sums.partial import Int64, Part, Partial, Pass, joined
@@ -26,7 +26,7 @@ from modelprov.forensics.sums.sums_file import Sums, read_sums, sums_bytes
 from modelprov.forensics.sums.sweep import Complete, block_bytes, piece_bytes, sweep, threads_within
 from tests.memory import checkpoint
 
-PROCESSOR = Device(cpu_kernel, "processor")
+PROCESSOR = processor()
 
 
 @cache

@@ -7,13 +7,12 @@ import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.forensics.passes import Scouted, scouted, summed
-from modelprov.forensics.sums.kernels.cpu import cpu_kernel
-from modelprov.forensics.sums.kernels.interface import Device
+from modelprov.forensics.sums.kernels.cpu import processor
 from modelprov.forensics.sums.moments import Moments
 from modelprov.forensics.sums.sweep import PIECE
 from tests.memory import Silence, checkpoint
 
-PROCESSOR = Device(cpu_kernel, "processor")
+PROCESSOR = processor()
 
 
 @pytest.fixture(scope="module")

@@ -17,26 +17,28 @@ from hypothesis import strategies as st
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.plan import plan_pass
+from modelprov.checkpoints.reading import HELD, way_of_reading
+from modelprov.checkpoints.sources import local_access
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.demo.family import ALPHA, TINY, members
 from modelprov.demo.weights import split_experts
 from modelprov.demo.writing import Weights, as_stored, fill_checkpoint
 from modelprov.errors import TruncatedShardError
 from modelprov.forensics.compare import Comparison, Options, compare
-from modelprov.forensics.sums.kernels.cpu import cpu_kernel
-from modelprov.forensics.sums.kernels.gpu import on_the_processor
-from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segments
+from modelprov.forensics.sums.kernels.cpu import cpu_by_pieces, cpu_kernel, processor
+from modelprov.forensics.sums.kernels.interface import Device, PieceKernel, RecipePlan, Segments
 from modelprov.forensics.sums.kernels.reference import reference_kernel
+from modelprov.forensics.sums.kernels.stored import read_first
 from modelprov.forensics.sums.moments import Moments
 from modelprov.forensics.sums.sweep import block_bytes, sweep
 from modelprov.recipes.arithmetics import Arithmetic
 from tests import memory
 from tests.memory import Silence
 
-METHODS = ("auto", "map", "direct", "buffered")
+METHODS = ("auto", "map", "direct", "buffered", HELD)
 SEED = 11
 NAMES = ("rio", "nex", "qwen")
-PROCESSOR = Device(cpu_kernel, "processor")
+PROCESSOR = processor()
 
 
 @cache
@@ -197,11 +199,12 @@ def test_both_kernels_sweep_to_the_same_counts(
     np.testing.assert_allclose(plain.total().gram(), baseline[1].total().gram(), rtol=1e-6)
 
 
+@pytest.mark.parametrize("by_pieces", [cpu_by_pieces, partial(read_first, cpu_kernel)], ids=["windows", "read first"])
 @pytest.mark.parametrize("method", METHODS)
 def test_a_kernel_that_reads_stored_bytes_itself_adds_the_same(
-    place: Callable[..., Checkpoint], baseline: tuple[list[str], Moments], method: str
+    place: Callable[..., Checkpoint], baseline: tuple[list[str], Moments], method: str, by_pieces: PieceKernel
 ) -> None:
-    device = Device(cpu_kernel, "", by_pieces=partial(on_the_processor, cpu_kernel))
+    device = Device(cpu_kernel, "", by_pieces=by_pieces)
     found = swept([place(name) for name in NAMES], method=method, device=device, block=300_000)
     assert same_bits(by_name(found)[1], baseline[1])
 
@@ -210,6 +213,20 @@ def test_a_device_may_have_larger_blocks_within_the_same_memory() -> None:
     device = Device(cpu_kernel, "", threads=8, block=32 << 20)
     assert block_bytes(512 << 20, 8, 3, device) == (512 << 20) // 48
     assert block_bytes(1 << 40, 8, 3, device) == 32 << 20
+    by_pieces = replace(device, by_pieces=cpu_by_pieces)
+    assert block_bytes(512 << 20, 64, 3, by_pieces) < 32 << 20  # what must be read first is held
+    assert block_bytes(512 << 20, 64, 3, by_pieces, HELD) == 32 << 20
+
+
+def test_only_files_that_the_system_holds_are_read_piece_by_piece_whatever_their_number(
+    place: Callable[..., Checkpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = [place(name, 2) for name in NAMES]
+    assert way_of_reading(stored, "auto") == HELD
+    assert [way_of_reading(stored, method) for method in METHODS[1:4]] == list(METHODS[1:4])
+    shares = iter([1.0] * 3)
+    monkeypatch.setattr(local_access, "cached_share", lambda _: next(shares, 0.5))
+    assert way_of_reading(stored, "auto") == "auto"
 
 
 def test_data_at_odd_bytes_give_the_same_bits(
@@ -271,9 +288,10 @@ def test_a_shard_that_shrinks_during_the_sweep_stops_it_in_words(
 @pytest.mark.parametrize("memory_bytes", [1, 1 << 20, 512 << 20, 1 << 60])
 @pytest.mark.parametrize(("threads", "checkpoints"), [(1, 2), (8, 3), (256, 5)])
 def test_blocks_shrink_with_memory_down_to_a_floor(memory_bytes: int, threads: int, checkpoints: int) -> None:
-    size = block_bytes(memory_bytes, threads, checkpoints, PROCESSOR)
-    assert 64 << 10 <= size <= 8 << 20
-    assert size == 64 << 10 or size * threads * checkpoints * 2 <= memory_bytes
+    for device, held in ((Device(cpu_kernel, ""), 2), (Device(cpu_kernel, "", by_pieces=cpu_by_pieces), 1)):
+        size = block_bytes(memory_bytes, threads, checkpoints, device)
+        assert 64 << 10 <= size <= 8 << 20
+        assert size == 64 << 10 or size * threads * checkpoints * held <= memory_bytes
 
 
 def small(name: str) -> Weights:

@@ -98,7 +98,7 @@ class Direct:
 class LocalAccess:
     """`Access` to local files; of maps and of direct descriptors the last `room` are kept of each.
 
-    `method` is auto, map, direct or buffered: which of the ways may be taken.
+    `method` is auto, map, direct or buffered: which of the ways may be taken; or held: the system holds every file.
     """
 
     def __init__(self, source: LocalFiles, method: str, room: int) -> None:
@@ -121,8 +121,9 @@ class LocalAccess:
         return MappedView(mapping, tuple(ranges))
 
     def stored(self, shard: int) -> CachedFile | None:
-        """The shard, where the system holds it."""
-        return None if self.mapped(shard) is None else CachedFile(self._source, shard)
+        """The shard, where the system holds it and a map is not asked for."""
+        here = self._method == "held" or (self._method != "map" and self.mapped(shard) is not None)
+        return CachedFile(self._source, shard) if here else None
 
     def held(self, shards: Iterable[int]) -> bool:
         """Whether they were in the page cache when first asked for; said of none that is to be read past it."""

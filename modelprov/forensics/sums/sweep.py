@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.plan import Plan
-from modelprov.checkpoints.reading import Reader, Sources
+from modelprov.checkpoints.reading import HELD, Reader, Sources
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.engines.local import InOrder, run_tasks
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segments
@@ -33,8 +33,13 @@ def threads_within(memory: int, threads: int, checkpoints: int) -> int:
     return max(1, min(threads, memory // (checkpoints * BUFFERS_PER_THREAD * piece_bytes(memory, checkpoints))))
 
 
-def block_bytes(memory: int, threads: int, checkpoints: int, device: Device) -> int:
-    """Bytes of each checkpoint in a block, so that all threads' buffers stay within `memory` bytes."""
+def block_bytes(memory: int, threads: int, checkpoints: int, device: Device, method: str = "auto") -> int:
+    """Bytes of each checkpoint in a block, so that all threads' buffers stay within `memory` bytes.
+
+    What is read by pieces from files that the system holds is in no buffer.
+    """
+    if device.by_pieces is not None and method == HELD:
+        return device.block
     held = max(1, threads * checkpoints * (BUFFERS_PER_THREAD if device.by_pieces is None else 1))
     return int(np.clip(memory // held, SMALLEST_BLOCK, device.block))
 
@@ -47,10 +52,10 @@ def sweep(
     """Moments with leading axis [tensors] of everything in the plan.
 
     `precision` int64 [tensors]: codes of the formats whose numbers the suspect holds, where those were measured.
-    `method` is how local files are read: auto, map, direct or buffered. `on_bytes` hears how many bytes were read,
-    from any thread. Rows are added in the plan's order: the same segments give the same bits for any number of threads.
-    They are added to `total`, whose rows of tensors that the plan does not hold stay; `on_sums` hears of it after every
-    block, one thread at a time.
+    `method` is how local files are read (`Sources`). `on_bytes` hears how many bytes were read, from any thread. Rows
+    are added in the plan's order: the same segments give the same bits for any number of threads. They are added to
+    `total`, whose rows of tensors that the plan does not hold stay; `on_sums` hears of it after every block, one thread
+    at a time.
     """
     sources = Sources(checkpoints, method)
     sizes = plan.sizes.sum(axis=0)

@@ -15,7 +15,7 @@ import pytest
 from modelprov.checkpoints.formats.dtypes import SIZES, DType, encode
 from modelprov.errors import UsageError
 from modelprov.forensics.sums.kernels import choose, cuda
-from modelprov.forensics.sums.kernels.cpu import cpu_kernel, description
+from modelprov.forensics.sums.kernels.cpu import cpu_kernel, description, processor
 from modelprov.forensics.sums.kernels.gpu import GpuKernel
 from modelprov.forensics.sums.kernels.gpu_batches import Launch, Limits, batches
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segments
@@ -230,7 +230,7 @@ def test_choosing_the_processor_imports_nothing_of_a_gpus() -> None:
 def test_auto_is_the_processor_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choose, "DEVICE_FILES", ("no such device",))
     monkeypatch.setattr(sys, "platform", "linux")
-    assert choose.pick_device("auto") == Device(cpu_kernel, description())
+    assert choose.pick_device("auto") == processor()
 
 
 def test_auto_leaves_a_gpu_alone_that_would_end_later_than_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from modelprov.called import DEVICES, called, refuse_other
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.errors import UsageError
-from modelprov.forensics.sums.kernels.cpu import cpu_kernel, description
+from modelprov.forensics.sums.kernels.cpu import processor
 from modelprov.forensics.sums.kernels.interface import Device, Kernel, RecipePlan, Segments
 
 LOG = logging.getLogger(__name__)
@@ -46,18 +46,17 @@ def pick_device(device: str = "auto", size: int = 0, threads: int = 1) -> Device
 
 
 def _picked(device: str, size: int, threads: int) -> Device:
-    processor = Device(cpu_kernel, description())
     if device == "cpu" or (device == "auto" and not _gpu_possible()):
-        return processor
+        return processor()
     if device == "auto" and not worth_starting(size, threads):
-        return Device(cpu_kernel, f"{description()}; not the GPU, which would take longer to start than it saves")
+        return processor("; not the GPU, which would take longer to start than it saves")
     try:
         gpu = _checked_gpu()
     except UsageError as error:
         if device == "cuda":
             raise
-        return Device(cpu_kernel, f"{description()}; no GPU: {error.message}")
-    return gpu if device == "cuda" else faster(processor, gpu, threads)
+        return processor(f"; no GPU: {error.message}")
+    return gpu if device == "cuda" else faster(processor(), gpu, threads)
 
 
 def worth_starting(size: int, threads: int) -> bool:
@@ -65,13 +64,13 @@ def worth_starting(size: int, threads: int) -> bool:
     return size > START * min(threads * THREAD_RATE, MOST)
 
 
-def faster(processor: Device, gpu: Device, threads: int) -> Device:
+def faster(cpu: Device, gpu: Device, threads: int) -> Device:
     """Which of the two adds more bytes a second here, on weights that lie in memory; with words for both rates."""
-    rates = rate(processor.kernel, threads), rate(gpu.kernel, gpu.threads or threads)
+    rates = rate(cpu.kernel, threads), rate(gpu.kernel, gpu.threads or threads)
     words = f"{rates[1] / 1e9:.1f} GB/s, the processor's {threads} threads {rates[0] / 1e9:.1f}"
     if rates[1] > rates[0]:
         return replace(gpu, description=f"{gpu.description}; measured {words}")
-    return replace(processor, description=f"{processor.description}; not the GPU: it adds {words}")
+    return replace(cpu, description=f"{cpu.description}; not the GPU: it adds {words}")
 
 
 def rate(kernel: Kernel, threads: int, size: int = 16 << 20) -> float:

@@ -14,20 +14,20 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import SIZES, DType
+from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.sources.interface import Stored
 from modelprov.forensics.sums.kernels import gpu_windows
-from modelprov.forensics.sums.kernels.cpu import cpu_kernel
-from modelprov.forensics.sums.kernels.gpu_batches import Batch, Limits, Scalars, aligned, batches, recipe_scalars
+from modelprov.forensics.sums.kernels.cpu import cpu_by_pieces
+from modelprov.forensics.sums.kernels.gpu_batches import Batch, Limits, Scalars, batches, recipe_scalars
 from modelprov.forensics.sums.kernels.gpu_columns import CHECKPOINTS, FLAG, columns
-from modelprov.forensics.sums.kernels.interface import Kernel, RecipePlan, Segments
+from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
 from modelprov.forensics.sums.kernels.reference import reference_kernel
+from modelprov.forensics.sums.kernels.stored import read_first
 from modelprov.forensics.sums.moments import Moments, layout
 
 Bytes = npt.NDArray[np.uint8]
@@ -89,12 +89,12 @@ class GpuKernel:
         """Moments with leading axis [segments]; returns when they are there. Stored bytes are read window by window."""
         n = len(buffers)
         if n > CHECKPOINTS:
-            return on_the_processor(cpu_kernel, buffers, segments, recipes)
+            return cpu_by_pieces(buffers, segments, recipes)
         rows = Moments.empty(n, len(segments.count))
         small = (segments.count < FEW) | (segments.dtype == DType.F64.code).any(axis=0)
         if small.any():
             which = np.flatnonzero(small)
-            part = on_the_processor(reference_kernel, buffers, segments.select(which), recipes)
+            part = read_first(reference_kernel, buffers, segments.select(which), recipes)
             rows.counts[which], rows.sums[which] = part.counts, part.sums
         if not small.all():
             self._on_a_lane(buffers, segments, np.flatnonzero(~small), recipes, rows)
@@ -128,23 +128,6 @@ class GpuKernel:
         return scalars
 
 
-def on_the_processor(
-    kernel: Kernel, buffers: Sequence[Bytes | Stored], segments: Segments, recipes: RecipePlan
-) -> Moments:
-    """What a kernel of the processor makes of segments; what is stored is read first."""
-    here = [buffer for buffer in buffers if isinstance(buffer, np.ndarray)]
-    if len(here) == len(buffers):
-        return kernel(here, segments, recipes)
-    sizes = segments.count * SIZES[segments.dtype]
-    room = aligned(sizes)
-    start = np.cumsum(room, axis=1) - room
-    read = [np.zeros(total, np.uint8) for total in room.sum(axis=1).tolist()]
-    for i, buffer in enumerate(buffers):
-        for source, place, size in zip(segments.start[i].tolist(), start[i].tolist(), sizes[i].tolist(), strict=True):
-            gpu_windows.copy(buffer, source, read[i][place : place + size])
-    return kernel(read, replace(segments, start=start), recipes)
-
-
 def _add(
     table: npt.NDArray[np.float64], batch: Batch, buffers: Sequence[Bytes | Stored], recipes: RecipePlan, rows: Moments
 ) -> None:
@@ -156,7 +139,7 @@ def _add(
     parts.counts[:, :present] = np.rint(table[:, counts[:present]])
     again = np.flatnonzero(table[:, FLAG] != 0)
     if len(again):
-        exact = on_the_processor(cpu_kernel, buffers, batch.groups(again), recipes)
+        exact = cpu_by_pieces(buffers, batch.groups(again), recipes)
         parts.counts[again], parts.sums[again] = exact.counts, exact.sums
     row = batch.row[batch.group_piece]
     np.add.at(rows.counts, row, parts.counts)

@@ -7,8 +7,8 @@ what is wrong with a file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Protocol
 
 import numpy as np
@@ -16,11 +16,10 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.sources.interface import Stored
 from modelprov.forensics.sums.kernels.gpu_batches import Batch, Scalars, Window
+from modelprov.forensics.sums.kernels.stored import copy, lies
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
-IN_MEMORY = -1
-"""In the place of a file's descriptor: what follows is an address."""
 
 
 class Lane(Protocol):
@@ -58,35 +57,15 @@ def fill(lane: Lane, batch: Batch, buffers: Sequence[Bytes | Stored], scalars: S
         lane.send(size, at)
 
 
-def copy(source: Bytes | Stored, start: int, out: Bytes) -> None:
-    """Bytes from `start` on, from memory or from where they are stored."""
-    if isinstance(source, np.ndarray):
-        out[:] = source[start : start + len(out)]
-    else:
-        source.read_into(start, out.data)
-
-
 def _sent_at_once(lane: Lane, windows: Sequence[Window], everything: Sequence[Bytes | Stored]) -> bool:
     with ExitStack() as held:
         try:
-            lie = [held.enter_context(_lies(source)) for source in everything]
+            lie = [held.enter_context(lies(source)) for source in everything]
         except OSError:
             return False
         parts = [
             (lie[part.checkpoint][0], lie[part.checkpoint][1] + part.source, part.at, part.size)
             for window in windows for part in window.parts
         ]  # fmt: skip
-        if any(descriptor is None for descriptor, *_ in parts):
-            return False
         shapes = [(window.at, window.size, len(window.parts)) for window in windows]
         return lane.send_all(np.array(shapes, np.int64), np.array(parts, np.int64))
-
-
-@contextmanager
-def _lies(source: Bytes | Stored) -> Iterator[tuple[int | None, int]]:
-    """A descriptor and 0, or `IN_MEMORY` and an address; None where only the source itself can read."""
-    if isinstance(source, np.ndarray):
-        yield IN_MEMORY, source.ctypes.data
-    else:
-        with source.descriptor() as descriptor:
-            yield descriptor, 0
