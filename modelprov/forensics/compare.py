@@ -21,7 +21,17 @@ from modelprov.checkpoints.remote.source import is_far
 from modelprov.checkpoints.remote.traffic import TRAFFIC
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.errors import CouldNotJudgeError, UsageError
-from modelprov.forensics.measuring import Beside, Comparison, Options, Restacked, Run, Undone, measure
+from modelprov.forensics.measuring import (
+    Beside,
+    Comparison,
+    Looked,
+    Options,
+    Restacked,
+    Run,
+    Undone,
+    labels_of,
+    measure,
+)
 from modelprov.forensics.passes import scouted, summed
 from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sums.kernels.choose import pick_device
@@ -41,12 +51,14 @@ def compare(
     checkpoints: Sequence[Checkpoint], options: Options, progress: Progress, controls: Sequence[Checkpoint] = (),
     candidates: Sequence[Checkpoint] = (), ledger: Ledger | None = None,
     before: Callable[[Alignment, Plan], None] | None = None, meanwhile: Callable[[], None] | None = None,
+    looked: Looked | None = None,
 ) -> Comparison:  # fmt: skip
     """Compare a suspect with one or more parents, the reference last, and with controls on the same parents.
 
     What is left beyond the parents is held against the `candidates`, with the controls for comparison. Sums that the
     `ledger` knows are taken from there. `before` hears of every plan before anything of it is read,
-    `meanwhile` is called while all weights are read, from another thread.
+    `meanwhile` is called while all weights are read, from another thread. `looked` is what a smaller sample of the same
+    models left, and what this one adds to.
 
     Raises `CouldNotJudgeError` where nothing can be compared, and what opening and reading raise.
     """
@@ -63,7 +75,7 @@ def compare(
         wanted = "cpu" if by_others else options.device
         size = 0 if options.sample else _size(checkpoints)
         device = aside.submit(copy_context().run, pick_device, wanted, size, _threads(options))
-        run = Run(options, device, progress, ledger, before=before, meanwhile=meanwhile)
+        run = Run(options, device, progress, ledger, before=before, meanwhile=meanwhile, looked=looked or Looked())
         for place, control in enumerate(controls, 1):
             inside = Within(progress, f"control {control.label}", place, len(controls))
             result = measure((control, *checkpoints[1:]), replace(run, progress=inside))
@@ -230,13 +242,16 @@ def _look(checkpoints: Sequence[Checkpoint], controls: Sequence[Checkpoint], run
     from modelprov.forensics.search.coordinates.kinship import ELSEWHERE, HERE
     from modelprov.forensics.search.coordinates.looking import look
 
-    options, advance = run.options, run.progress.advance
-    run.progress.stage("looking for the same units in other coordinates")
+    options, advance, known = run.options, run.progress.advance, run.looked.coordinates
+    models = labels_of(checkpoints)
     given = None if options.alignment is None else options.alignment.realignment
     far = options.sample and any(is_far(checkpoint.source) for checkpoint in checkpoints)
     left = TRAFFIC.left() if far else None
     depth, most = (ELSEWHERE, UNDONE_BYTES if left is None else min(left, UNDONE_BYTES)) if far else (HERE, None)
-    found = look(checkpoints, options.seed, advance, given, depth, most)
+    if models not in known:
+        run.progress.stage("looking for the same units in other coordinates")
+        known[models] = look(checkpoints, options.seed, advance, given, depth, most)
+    found = known[models]
     if found is None or not found.kinship.related:
         return found
     doubts = []

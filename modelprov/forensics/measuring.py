@@ -67,11 +67,19 @@ class Beside:
 
 
 @dataclass(frozen=True, eq=False)
+class Looked:
+    """What whole tensors said, by the labels of suspect and parents, so that a larger sample does not ask again."""
+
+    elsewhere: dict[tuple[str, ...], Resemblance] = field(default_factory=dict)
+    coordinates: dict[tuple[str, ...], Found | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class Run:
     """What every measurement of a run shares; `device` may still be getting ready. `known` are the controls' findings.
 
     `beside` is None for a control, of which nothing is asked but how it fares. `close`: a sample that looks closer.
-    `meanwhile` is called while weights are read.
+    `meanwhile` is called while weights are read. `looked` is kept between the samples of one comparison.
     """
 
     options: Options
@@ -83,6 +91,7 @@ class Run:
     before: Callable[[Alignment, Plan], None] | None = None
     close: bool = False
     meanwhile: Callable[[], None] | None = None
+    looked: Looked = field(default_factory=Looked)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +185,7 @@ def _measured(checkpoints: tuple[Checkpoint, ...], run: Run, undone: Undone | Re
     from modelprov.forensics.judging.packed import packing_of
     from modelprov.forensics.judging.rows import Table
 
-    table = Table(alignment.tensors, moments, tuple(one.label for one in checkpoints), shows=found.precision)
+    table = Table(alignment.tensors, moments, labels_of(checkpoints), shows=found.precision)
     findings = collect(
         table, found.strata, found.fits, options.seed,
         controls=run.known,
@@ -204,7 +213,7 @@ def _looks(alignment: Alignment, run: Run, undone: Undone | Restacked | None) ->
     from modelprov.forensics.judging.findings import FurtherLooks
 
     options, progress, beside = run.options, run.progress, run.beside
-    elsewhere = None if undone is not None else lambda: _elsewhere(alignment, options, progress)
+    elsewhere = None if undone is not None else lambda: _elsewhere_once(alignment, run)
     if partial(alignment.checkpoints):
         return FurtherLooks(elsewhere)
     return FurtherLooks(
@@ -221,6 +230,18 @@ def _scale(alignment: Alignment, options: Options, row: int, parent: int) -> flo
     from modelprov.forensics.search.methods.whole import Wholes
 
     return scale(Wholes(alignment, options.seed, options.memory).load(row), parent)
+
+
+def _elsewhere_once(alignment: Alignment, run: Run) -> Resemblance:
+    models, known = labels_of(alignment.checkpoints), run.looked.elsewhere
+    if models not in known:
+        known[models] = _elsewhere(alignment, run.options, run.progress)
+    return known[models]
+
+
+def labels_of(checkpoints: Sequence[Checkpoint]) -> tuple[str, ...]:
+    """What each is called, which in one run nothing else is."""
+    return tuple(checkpoint.label for checkpoint in checkpoints)
 
 
 def _elsewhere(alignment: Alignment, options: Options, progress: Progress) -> Resemblance:

@@ -16,6 +16,7 @@ from modelprov.engines.ray import cluster
 from modelprov.errors import UsageError
 from modelprov.forensics.compare import Comparison, Options
 from modelprov.forensics.compare import compare as compare_checkpoints
+from modelprov.forensics.measuring import Looked
 from modelprov.jobs.arguments import Location, command_line, path_of, refuse_below
 from modelprov.jobs.asked import SMALLEST_SAMPLE, Asked, asked, opened
 from modelprov.jobs.notebooks import shown_in_notebooks
@@ -166,9 +167,11 @@ def run(
     suspect_and_parents, beside = opened(locations, [*controls, *candidates], progress)
     unsuspected, possible = beside[: len(controls)], beside[len(controls) :]
 
+    looked = Looked()
+
     def job(chosen: Options, before: Before | None) -> Comparison:
         return compare_checkpoints(
-            suspect_and_parents, chosen, progress, unsuspected, possible, ledger, before, _get_ready_to_report
+            suspect_and_parents, chosen, progress, unsuspected, possible, ledger, before, _get_ready_to_report, looked
         )
 
     comparison = compared(job, [*suspect_and_parents, *beside], options, reach, progress)
