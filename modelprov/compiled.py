@@ -21,6 +21,7 @@ SOURCES = (
     "checkpoints/formats/dtypes.py",
     "recipes/arithmetics_compiled.py",
     "forensics/sums/kernels/numba_loops.py",
+    "forensics/sums/kernels/numba_sums.py",
     "forensics/sums/kernels/bf16.py",
     "forensics/estimators/normal_compiled.py",
     "merge/fused_compiled.py",

@@ -76,9 +76,9 @@ class Table:
         return np.array([tensor.views[0].count for tensor in self.tensors], np.int64)
 
     def correlations(self, i: int, j: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Those of every tensor, as `correlations` gives them; kept, since every group of tensors asks."""
+        """Those of every tensor, as its moments give them; kept, since every group of tensors asks."""
         if (i, j) not in self._known:
-            self._known[i, j] = correlations(self.moments, i, j)
+            self._known[i, j] = self.moments.correlations(i, j)
         return self._known[i, j]
 
     def rows(self, members: npt.ArrayLike) -> Moments:
@@ -278,26 +278,3 @@ def mean_correlation(table: Table, members: npt.ArrayLike, i: int, j: int) -> fl
     values, weights = (column[chosen] for column in table.correlations(i, j))
     known = np.isfinite(values)
     return float(np.average(values[known], weights=weights[known])) if known.any() else None
-
-
-def correlations(moments: Moments, i: int, j: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Mean-centred correlation of checkpoints i and j, and elements, for every row at once; NaN without variance."""
-    n, last = moments.n, moments.n - 1
-    elements = moments.counts[:, 0].astype(np.float64)
-    upper = [(a, b) for a in range(n + 1) for b in range(a, n + 1)]
-
-    def column(a: int, b: int) -> npt.NDArray[np.float64]:
-        return np.asarray(moments.sums[:, upper.index((min(a, b), max(a, b)))], np.float64)
-
-    def parts(which: int) -> list[int]:
-        return [last] if which == last else [which, last]
-
-    with np.errstate(invalid="ignore", divide="ignore"):
-
-        def product(a: int, b: int) -> npt.NDArray[np.float64]:
-            raw = sum(column(p, q) for p in parts(a) for q in parts(b))
-            mean_a, mean_b = sum(column(p, n) for p in parts(a)), sum(column(q, n) for q in parts(b))
-            return np.asarray(raw - mean_a * mean_b / elements, np.float64)
-
-        scale = np.sqrt(product(i, i) * product(j, j))
-        return np.clip(np.where(scale > 0, product(i, j) / scale, np.nan), -1, 1), elements

@@ -162,3 +162,24 @@ class Moments:
         if not scale > 0:
             return None
         return float(np.clip(product[0, 1] / np.sqrt(scale), -1.0, 1.0))
+
+    def correlations(self, i: int, j: int) -> tuple[Float64, Float64]:
+        """`correlation` of every row at once, and its elements, float64 [rows]; NaN without variance."""
+        n, last = self.n, self.n - 1
+        elements = self.counts[:, ELEMENTS].astype(np.float64)
+        upper = [(a, b) for a in range(n + 1) for b in range(a, n + 1)]
+
+        def column(a: int, b: int) -> Float64:
+            return np.asarray(self.sums[:, upper.index((min(a, b), max(a, b)))], np.float64)
+
+        def parts(which: int) -> list[int]:
+            return [last] if which == last else [which, last]
+
+        def product(a: int, b: int) -> Float64:
+            raw = sum(column(p, q) for p in parts(a) for q in parts(b))
+            mean_a, mean_b = sum(column(p, n) for p in parts(a)), sum(column(q, n) for q in parts(b))
+            return np.asarray(raw - mean_a * mean_b / elements, np.float64)
+
+        with np.errstate(invalid="ignore", divide="ignore"):
+            scale = np.sqrt(product(i, i) * product(j, j))
+            return np.clip(np.where(scale > 0, product(i, j) / scale, np.nan), -1, 1), elements

@@ -15,11 +15,9 @@ from numba.np.arrayobj import make_array, populate_array
 
 from modelprov.checkpoints.formats.compiled import BF16, bf16_bits, decode_into, size_of, store
 from modelprov.forensics.sums.kernels.bf16 import CHUNK, counts_bf16, recipe_bf16, sums_bf16
-from modelprov.forensics.sums.moments import BLOCK, FIRST_PAIR, layout
+from modelprov.forensics.sums.kernels.numba_sums import gram, gram_double, in_range, jackknife, subtract
+from modelprov.forensics.sums.moments import BLOCK, layout
 from modelprov.recipes.arithmetics_compiled import evaluate
-
-LANES = {"reassoc", "contract", "nsz"}
-TINY = np.float32(1e-27)  # below this, squares may have been lost to underflow: add in float64 instead
 
 
 def add_moments(
@@ -91,7 +89,7 @@ def segments(  # noqa: PLR0912, PLR0915
                                 np.float32(weights[k, tensor[s], order[k, 1]]),
                                 order[k, 0] == 0, arithmetic[k] == 1,
                             )  # fmt: skip
-                finite = _in_range(part, n, m, first_jackknife, run, one_format)
+                finite = in_range(part, n, m, first_jackknife, run, one_format)
                 if finite:
                     decoded = False
                     for k in range(len(arithmetic)):
@@ -103,10 +101,10 @@ def segments(  # noqa: PLR0912, PLR0915
                             run[first_recipe + k] += _same(values[0, :m], out[:m])
             else:
                 _decode_all(address, size, start, dtype, s, first, m, values)
-                _deltas(values, m, deltas)
-                _gram(deltas, values[n - 1], m, part)
+                subtract(values, m, deltas)
+                gram(deltas, values[n - 1], m, part)
                 _counts(values, stored, dtype, s, suspect, m, run)
-                finite = _in_range(part, n, m, first_jackknife, run, one_format)
+                finite = in_range(part, n, m, first_jackknife, run, one_format)
                 if finite:
                     for k in range(len(arithmetic)):
                         evaluate(arithmetic[k], values[1:], weights[k, tensor[s]], order[k], suspect, out[:m])
@@ -119,13 +117,13 @@ def segments(  # noqa: PLR0912, PLR0915
                 counts[s, 1] += m - kept
                 if kept == 0:
                     continue
-                _gram_double(values, kept, part)
+                gram_double(values, kept, part)
                 _counts(values, stored, dtype, s, suspect, kept, run)
                 for k in range(len(arithmetic)):
                     evaluate(arithmetic[k], values[1:], weights[k, tensor[s]], order[k], suspect, out[:kept])
                     run[first_recipe + k] += _same(values[0, :kept], out[:kept])
             run[2] += 1
-            _jackknife(part, n, first_jackknife)
+            jackknife(part, n, first_jackknife)
             for c in range(len(part)):
                 sums[s, c] += part[c]
             for c in range(len(run)):
@@ -142,115 +140,12 @@ def _normalised(weights, order):
 
 
 @njit(nogil=True, _nrt=False)
-def _in_range(part, n, m, gram, run, one_format):
-    """Whether the float32 sums of a run can be trusted: all finite, and no sum of squares lost to underflow.
-
-    A delta's squares may add up to nothing only where all its elements are equal, by the counts in `run`; those are
-    taken in the suspect's format, so with several formats (not `one_format`) they prove nothing.
-    """
-    for c in range(gram):
-        if not np.isfinite(part[c]):
-            return False
-    column, pair = 0, FIRST_PAIR - 1
-    for i in range(n):
-        pair += n - 1 - i  # the column that counts where checkpoint i equals the last
-        if part[column] < TINY and (i == n - 1 or part[column] != 0 or run[pair] != m or not one_format):
-            return False
-        column += n + 1 - i
-    return m > 0
-
-
-@njit(nogil=True, _nrt=False)
-def _jackknife(part, n, first):
-    """Products of a run's own sums: <u_i,u_i>, <u_i,v>."""
-    row = n + 1
-    for parent in range(1, n - 1):
-        a, c = part[row], part[parent]
-        part[first + 3 * (parent - 1)] = a * a
-        part[first + 3 * (parent - 1) + 1] = a * c
-        part[first + 3 * (parent - 1) + 2] = c * c
-        row += n + 1 - parent
-
-
-@njit(nogil=True, _nrt=False)
 def _decode_all(address, size, start, dtype, s, first, m, values):
     for i in range(len(address)):
         code = dtype[i, s]
         begin = start[i, s] + size_of(code) * first
         raw = _bytes_at(address[i], size[i])[begin : begin + size_of(code) * m]
         decode_into(raw, code, values[i])
-
-
-@njit(nogil=True, _nrt=False)
-def _deltas(values, m, deltas):
-    last = len(values) - 1
-    for i in range(last):
-        a, r, d = values[i, :m], values[last, :m], deltas[i, :m]
-        for j in range(m):
-            d[j] = a[j] - r[j]
-
-
-@njit(nogil=True, fastmath=LANES, _nrt=False)
-def _dot_lanes(a, b):
-    total = np.float32(0)
-    for i in range(len(a)):
-        total += a[i] * b[i]
-    return total
-
-
-@njit(nogil=True, _nrt=False)
-def _dot(a, b):
-    total = 0.0
-    for first in range(0, len(a), CHUNK):
-        total += _dot_lanes(a[first : first + CHUNK], b[first : first + CHUNK])
-    return total
-
-
-@njit(nogil=True, fastmath=LANES, _nrt=False)
-def _sum_lanes(a):
-    total = np.float32(0)
-    for i in range(len(a)):
-        total += a[i]
-    return total
-
-
-@njit(nogil=True, _nrt=False)
-def _sum(a):
-    total = 0.0
-    for first in range(0, len(a), CHUNK):
-        total += _sum_lanes(a[first : first + CHUNK])
-    return total
-
-
-@njit(nogil=True, _nrt=False)
-def _gram(deltas, reference, m, part):
-    n = len(deltas) + 1
-    column = 0
-    for i in range(n):
-        a = deltas[i, :m] if i < n - 1 else reference[:m]
-        for j in range(i, n):
-            part[column] = _dot(a, deltas[j, :m] if j < n - 1 else reference[:m])
-            column += 1
-        part[column] = _sum(a)
-        column += 1
-
-
-@njit(nogil=True, _nrt=False)
-def _gram_double(values, m, part):
-    n = len(values)
-    column = 0
-    for i in range(n):
-        for j in range(i, n + 1):
-            total = 0.0
-            for t in range(m):
-                r = np.float64(values[n - 1, t])
-                a = np.float64(values[i, t]) - r if i < n - 1 else r
-                b = 1.0
-                if j < n:
-                    b = np.float64(values[j, t]) - r if j < n - 1 else r
-                total += a * b
-            part[column] = total
-            column += 1
 
 
 @njit(nogil=True, _nrt=False)
