@@ -22,6 +22,8 @@ Float32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
 NO_MEMORY, NOT_WITHIN, NOT_READ = 1, 2, 3
+SIZES = (2, 2, 4, 8)
+"""Bytes of an element, by the code of its format."""
 IN_MEMORY = -1
 """In the place of a file's descriptor: what lies beside it is an address."""
 
@@ -179,8 +181,14 @@ class Native(MergeLoops):
     ) -> None:  # fmt: skip
         """Fill `by_row` [rows] with sums of squares of stored rows, and add those of columns to `by_column` [columns].
 
-        `raw` are their bytes; `of_columns` and `of_rows` what squares are multiplied by. All are contiguous.
+        `raw` are their bytes; `of_columns` and `of_rows` what squares are multiplied by. All are contiguous. Raises
+        `ValueError` where there are fewer bytes or factors.
         """
+        weighted = ((of_columns, by_column), (of_rows, by_row))
+        if raw.size < by_row.size * by_column.size * SIZES[code] or any(
+            factors is not None and factors.size < sums.size for factors, sums in weighted
+        ):
+            raise ValueError("rows are not within their bytes")
         given = [None if each is None else each.ctypes.data for each in (of_columns, of_rows)]
         scratch = np.empty_like(by_column)
         self._squares(

@@ -83,3 +83,13 @@ def test_a_matrix_is_read_once_under_whatever_alignment() -> None:
     assert 0 < before < whole
     assert 0 <= norms < 4 * 72 * 20  # vectors, of each reading their own
     assert all(np.array_equal(sums, own.by_name(some)[key]) for key, sums in first.items())
+
+
+def test_rows_that_are_not_within_their_bytes_are_refused() -> None:
+    library = sizes.native()
+    if library is None:
+        pytest.skip("no C kernels here")
+    raw = encode(np.ones((3, 4)), DType.F32)
+    for short, gains in ((raw[:-1], None), (raw, np.ones(3))):
+        with pytest.raises(ValueError, match="not within"):
+            library.squares(short, DType.F32.code, gains, None, np.empty(3), np.zeros(4))
