@@ -1,8 +1,8 @@
 """The fast ways to the bytes of local shards: maps of cached files, direct reads past the cache. Only for `LocalFiles`.
 
-A file that is in the page cache is read piece by piece by kernels that can, into memory that their processor's cache
-holds; for all others it is mapped, and its pages are given back behind the reader. Any other file is read past the cache
-(O_DIRECT), or by plain positioned reads where that is refused.
+A file that is in the page cache is read piece by piece by kernels that can, into memory that the processor's cache
+holds; for all others it is mapped, and its pages are given back behind the reader. Any other file is read past the page
+cache (O_DIRECT), or by plain positioned reads where that is refused.
 
 A file that is cut short during the run is an error in words, with one gap that no user program can close: pages of a
 map that vanish between the check at the start of a block and the arithmetic on it end the process with SIGBUS
