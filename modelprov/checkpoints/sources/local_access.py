@@ -34,7 +34,7 @@ from modelprov.errors import TruncatedShardError
 Opened = TypeVar("Opened")
 CACHED = 0.9  # above this share of cached pages the system holds a file
 HELD = "held"
-"""The way of reading in the place of "auto" where the system holds every file of a pass: each is read piece by piece."""
+"""The way of reading in the place of "auto" where the system holds every file: each is read piece by piece."""
 
 
 @dataclass(frozen=True, slots=True)
