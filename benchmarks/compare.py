@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -239,14 +240,14 @@ def bench_small(folder: Path, size: int, threads: int, repeats: int) -> Result:
     return found | {"tensors": family.tensors, "us_per_tensor": round(extra, 1), "open_and_align_s": round(opening, 2)}
 
 
-def whole_command(family: BigFamily) -> Result:
+def whole_command(family: BigFamily, threads: int) -> Result:
     """Wall seconds and peak memory (MB, of which anonymous) of the command in a process of its own."""
     script = (
         "import sys, re, threading, time\n"
         "from modelprov.jobs.compare import run\nfrom modelprov.forensics.compare import Options\n"
         "def resident():\n"
         "    return int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024\n"
-        "base = resident()\n"
+        "base, options = resident(), Options(threads=int(sys.argv.pop(1)))\n"
         "peak = [0]\n"
         "def watch():\n"
         "    while True:\n"
@@ -255,18 +256,42 @@ def whole_command(family: BigFamily) -> Result:
         "        time.sleep(0.02)\n"
         "threading.Thread(target=watch, daemon=True).start()\n"
         "start = time.perf_counter()\n"
-        "report = run(sys.argv[1:], [], Options(), 'benchmark')\n"
+        "report = run(sys.argv[1:], [], options, 'benchmark')\n"
         "peak_rss = resident()\n"
         "seconds = round(time.perf_counter() - start, 2)\n"
         "print(report.verdict.class_, seconds, round(peak_rss), round(peak[0]), round(base))\n"
     )
     where = [str(one) for one in (family.suspect, family.parent, family.base)]
-    out = subprocess.run([sys.executable, "-c", script, *where], capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-c", script, str(threads), *where]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     verdict, seconds, rss, anonymous, base = out.split()[-5:]
     return {
         "verdict": verdict, "seconds": float(seconds), "peak_rss_mb": int(rss), "peak_anonymous_mb": int(anonymous),
-        "imports_mb": int(base),
+        "imports_mb": int(base), "threads": threads, "memory_mb": MEMORY >> 20,
     }  # fmt: skip
+
+
+def in_parts(family: BigFamily, scratch: Path, parts: int = 2) -> Result:
+    """Processor seconds of `compare`, of each part of it and of adding these, and whether the findings are the same."""
+    where = [str(one) for one in (family.suspect, family.parent, family.base)]
+    files = [str(scratch / f"{number}.mpsums") for number in range(1, parts + 1)]
+    spent, found = [], []
+
+    def run(*command: str) -> None:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "modelprov", *command], stdout=subprocess.DEVNULL, check=False)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 2))
+
+    run("compare", *where, "--json", str(scratch / "whole.json"))
+    for number, file in enumerate(files, 1):
+        run("compare", *where, "--part", f"{number}/{parts}", "--output", file)
+    run("add", *files, "--json", str(scratch / "added.json"))
+    for name in ("whole", "added"):
+        report = json.loads((scratch / f"{name}.json").read_text())
+        found.append({part: report[part] for part in ("verdict", "mixing", "layers", "tensors")})
+    whole, *of_parts, added = spent
+    return {"whole_cpu_s": whole, "parts_cpu_s": of_parts, "add_cpu_s": added, "same": found[0] == found[1]}
 
 
 def main() -> None:
@@ -291,11 +316,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.scratch, prefix="modelprov-bench-") as scratch:
         family = write_big_family(Path(scratch) / "big", size)
         results |= bench_files(family, options.threads, options.repeats)
-        results["command"] = whole_command(family)
+        results["command"] = whole_command(family, options.threads)
+        results["command, 16 threads"] = whole_command(family, 16)
+        results["in two parts"] = in_parts(family, Path(scratch))
         results["small tensors"] = bench_small(Path(scratch) / "small", size, options.threads, options.repeats)
     if not options.skip_large:
         with tempfile.TemporaryDirectory(dir=options.scratch, prefix="modelprov-bench-") as scratch:
-            results["command, 3 times the size"] = whole_command(write_big_family(Path(scratch), 3 * size))
+            results["command, 3 times the size"] = whole_command(
+                write_big_family(Path(scratch), 3 * size), options.threads
+            )
     for name, value in results.items():
         if isinstance(value, dict):
             print(name)

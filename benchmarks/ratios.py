@@ -87,6 +87,25 @@ def of_compare(result: Result) -> Iterator[Ratio]:
         yield Ratio(about, f"{small['tensors']:,} small tensors: pass", small["pass"]["share"], ceiling)
         each = small["us_per_tensor"]
         yield Ratio(about, "each small tensor of three", each, "none", SMALL_TENSOR, at_least=False, unit=" µs")
+    yield from _memory(result)
+    parts = result.get("in two parts")
+    if parts:
+        told = f"the whole at once: {parts['whole_cpu_s']:.1f} s of a processor"
+        one, done = max(parts["parts_cpu_s"]), sum(parts["parts_cpu_s"]) + parts["add_cpu_s"]
+        yield Ratio("In parts", "the longer of two parts", one / parts["whole_cpu_s"], told, None, at_least=False)
+        yield Ratio("In parts", "both, and adding them", done / parts["whole_cpu_s"], told, None, at_least=False)
+        same = "1: the findings of both ways are equal"
+        yield Ratio("In parts", "as at once, in every finding", float(parts["same"]), same, 1.0)
+
+
+def _memory(result: Result) -> Iterator[Ratio]:
+    """Memory of whole commands that is their own, as a share of what `--memory` and their imports allow."""
+    for name, row in result.items():
+        if isinstance(row, Mapping) and "memory_mb" in row:
+            allowed = row["imports_mb"] + row["memory_mb"]
+            told = f"imports and --memory: {allowed} MB"
+            about = f"{name}: memory of its own, {row['threads']} threads"
+            yield Ratio("Memory", about, row["peak_anonymous_mb"] / allowed, told, 1.0, at_least=False)
 
 
 def of_fixed_costs(result: Result) -> Iterator[Ratio]:

@@ -15,16 +15,12 @@ import numpy.typing as npt
 from modelprov.checkpoints.plan import GAP, GAP_HELD, Plan, byte_ranges
 from modelprov.checkpoints.sources.interface import Access, Bytes, Range, Source, Stored, View
 from modelprov.checkpoints.sources.local import LocalFiles
-from modelprov.checkpoints.sources.local_access import LocalAccess
+from modelprov.checkpoints.sources.local_access import HELD, LocalAccess
 from modelprov.checkpoints.sources.page_cache import ALIGNMENT, aligned_buffer
 from modelprov.checkpoints.types import Checkpoint
 
 WORD = 4  # bytes; plain loops read float32 from no other places
 MAX_OPEN_FILES = 32  # maps, and as many direct descriptors; some systems allow a process 256 files in all
-
-
-HELD = "held"
-"""The way of reading in the place of "auto" where the system holds every file: each is read piece by piece."""
 
 
 def way_of_reading(checkpoints: Sequence[Checkpoint], method: str) -> str:

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.plan import plan_pass
-from modelprov.checkpoints.reading import HELD, way_of_reading
+from modelprov.checkpoints.reading import way_of_reading
 from modelprov.checkpoints.sources import local_access
+from modelprov.checkpoints.sources.local_access import HELD
 from modelprov.checkpoints.types import Alignment, Checkpoint
 from modelprov.demo.family import ALPHA, TINY, members
 from modelprov.demo.weights import split_experts

@@ -1,6 +1,7 @@
 """The fast ways to the bytes of local shards: maps of cached files, direct reads past the cache. Only for `LocalFiles`.
 
-A file that is in the page cache is mapped, and its pages are given back behind the reader. Any other is read past the
+A file that is in the page cache is read piece by piece by kernels that can, into memory that the processor's cache
+holds; for all others it is mapped, and its pages are given back behind the reader. Any other file is read past the page
 cache (O_DIRECT), or by plain positioned reads where that is refused.
 
 A file that is cut short during the run is an error in words, with one gap that no user program can close: pages of a
@@ -31,7 +32,9 @@ from modelprov.checkpoints.sources.positioned import read_at
 from modelprov.errors import TruncatedShardError
 
 Opened = TypeVar("Opened")
-CACHED = 0.9  # above this share of cached pages a file is mapped
+CACHED = 0.9  # above this share of cached pages the system holds a file
+HELD = "held"
+"""The way of reading in the place of "auto" where the system holds every file: each is read piece by piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ class Direct:
 class LocalAccess:
     """`Access` to local files; of maps and of direct descriptors the last `room` are kept of each.
 
-    `method` is auto, map, direct or buffered: which of the ways may be taken; or held: the system holds every file.
+    `method` is auto, map, direct or buffered: which of the ways may be taken; or `HELD`.
     """
 
     def __init__(self, source: LocalFiles, method: str, room: int) -> None:
@@ -122,7 +125,7 @@ class LocalAccess:
 
     def stored(self, shard: int) -> CachedFile | None:
         """The shard, where the system holds it and a map is not asked for."""
-        here = self._method == "held" or (self._method != "map" and self.mapped(shard) is not None)
+        here = self._method == HELD or (self._method != "map" and self.mapped(shard) is not None)
         return CachedFile(self._source, shard) if here else None
 
     def held(self, shards: Iterable[int]) -> bool:

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.plan import Plan
-from modelprov.checkpoints.reading import HELD, Reader, Sources
+from modelprov.checkpoints.reading import Reader, Sources
+from modelprov.checkpoints.sources.local_access import HELD
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.engines.local import InOrder, run_tasks
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segments

@@ -27,7 +27,7 @@ GPU_THREADS, GPU_BLOCK = 12, 21 << 20  # three checkpoints' blocks fill a slab
 
 START = 1.0
 """Seconds of the processor that starting a GPU takes, its libraries included; `benchmarks/results/gpu.json`."""
-THREAD_RATE, MOST = 2e9, 40e9
+THREAD_RATE, MOST = 4e9, 60e9
 """Bytes a second that a thread of the processor, and all of them, add at best: what is done within `START` is not
 worth a GPU, whatever that can do."""
 
