@@ -39,11 +39,13 @@ DOES_NOT_SHOW = (
 def tell(found: Verified) -> Document:
     """The answer, then where it differs, then what fits better, then what was compared."""
     good = found.reproduced
+    unfinished = found.equal == found.elements and found.coverage < 1
+    answer = "Reproduced" if good else "Not all compared" if unfinished else "Not reproduced"
     return Document(
         title=f"{found.suspect.label} by {found.recipe_file}",
-        headline="Reproduced" if good else "Not reproduced",
+        headline=answer,
         summary=summary(found),
-        answer="REPRODUCED" if good else "NOT REPRODUCED",
+        answer=answer.upper(),
         colours=HOLDS if good else FAILS,
         notes=found.cautions,
         blocks=(*_absent(found.absent), *_where(found), *_compared(found)),
