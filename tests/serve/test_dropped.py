@@ -16,7 +16,7 @@ from modelprov.reports.comparison.as_json import render_json
 from modelprov.reports.saving import rendered
 from modelprov.reports.schemas import KINDS as SCHEMAS
 from modelprov.serve import dropped as dropping
-from modelprov.serve.app import MOST_KEPT
+from modelprov.serve.app import BACK, MOST_KEPT
 from tests.reports import atlases, samples, short_answers
 from tests.reports.test_pages_case import checked, probed, scored, weights
 from tests.reports.test_schemas import IDENTIFIED
@@ -52,9 +52,9 @@ def test_a_report_of_every_command_that_writes_one_is_read() -> None:
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-def test_a_report_alone_is_the_page_that_its_command_writes(opened: Open, kind: str) -> None:
+def test_a_report_alone_is_the_page_that_its_command_writes_with_a_way_back(opened: Open, kind: str) -> None:
     page = opened()
-    assert dropped(page, **{kind: TEXTS[kind]}) == rendered("html", MADE[kind]())
+    assert dropped(page, **{kind: TEXTS[kind]}).replace(BACK, "", 1) == rendered("html", MADE[kind]())
     path = re.findall(r'href="(/reports/[^"]+/json)"', page.client.get("/").text)[0]
     assert page.client.get(path).text == TEXTS[kind]
 
@@ -85,7 +85,7 @@ def test_a_report_that_stands_alone_or_contradicts_itself_is_refused_in_words(op
     assert "is a report of atlas, which stands alone" in dropped(page, a=TEXTS["compare"], b=TEXTS["atlas"])
     drawn = json.loads(TEXTS["atlas"])
     drawn["families"][0]["members"][1]["tie"]["members"] = ["nobody"]
-    assert "the parts of the report do not fit each other" in dropped(page, a=json.dumps(drawn))
+    assert "The parts of the report do not fit each other" in dropped(page, a=json.dumps(drawn))
     claimed = json.loads(TEXTS["verify"]) | {"equal": 10**6}
     assert "it counts more equal elements than it compared" in dropped(page, a=json.dumps(claimed))
 
