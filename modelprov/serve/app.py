@@ -206,7 +206,7 @@ def _templates() -> Environment:
         trim_blocks=True, lstrip_blocks=True, finalize=_safe,
     )  # fmt: skip
     made.filters["size"] = size
-    made.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
+    made.filters["sentence"] = lambda text: text[:1].upper() + text[1:]  # of a stage, which begins with no name
     made.filters["duration"] = lambda seconds: duration(int(seconds)).replace(".0 s", " s")
     return made
 

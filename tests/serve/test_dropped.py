@@ -85,7 +85,7 @@ def test_a_report_that_stands_alone_or_contradicts_itself_is_refused_in_words(op
     assert "is a report of atlas, which stands alone" in dropped(page, a=TEXTS["compare"], b=TEXTS["atlas"])
     drawn = json.loads(TEXTS["atlas"])
     drawn["families"][0]["members"][1]["tie"]["members"] = ["nobody"]
-    assert "The parts of the report do not fit each other" in dropped(page, a=json.dumps(drawn))
+    assert "the parts of the report do not fit each other" in dropped(page, a=json.dumps(drawn))
     claimed = json.loads(TEXTS["verify"]) | {"equal": 10**6}
     assert "it counts more equal elements than it compared" in dropped(page, a=json.dumps(claimed))
 
