@@ -17,6 +17,7 @@ from modelprov.cli import app
 from modelprov.cli.compared import exit_code
 from modelprov.forensics import thresholds
 from modelprov.forensics.results import VerdictClass
+from tests.verdict_rules import rules
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -172,12 +173,7 @@ def test_the_tables_of_the_disguises_are_those_of_their_results():
 
 def test_the_rules_in_the_method_are_those_of_the_verdict():
     written = {row[1].strip("`") for row in table_after(text_of(ROOT / "docs" / "method.md"), "The verdict")}
-    judging = ROOT / "modelprov" / "forensics" / "judging"
-    source = "".join(
-        text_of(judging / name).split("\ndef ", 1)[1]
-        for name in ("verdict.py", "relatives.py", "mixtures.py", "of_blocks.py")
-    )
-    assert written == set(re.findall(r'(?:inconclusive\(|Decision\(VerdictClass\.\w+,|return)\s*"([a-z-]+)"', source))
+    assert written == rules()
 
 
 def test_the_arithmetics_in_the_method_are_those_of_the_code():

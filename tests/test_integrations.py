@@ -113,6 +113,30 @@ def test_the_action_installs_every_dependency_in_the_tested_version() -> None:
     assert {re.sub(r"[-_.]+", "-", re.split(r"[>=<;\[ ]", one)[0]).lower() for one in wanted} <= names
 
 
+@needs_tools
+@pytest.mark.parametrize(
+    ("source", "repository"),
+    [
+        ("/home/runner/work/_actions/who/modelprov/feature/branch", "https://git.example/who/modelprov"),
+        ("/home/runner/work/model/model", ""),
+    ],
+)
+def test_the_action_tells_the_build_its_repository_to_which_findings_then_link(
+    tmp_path: Path, source: str, repository: str
+) -> None:
+    """`hatch_build.py` writes the address into the package, and `helpUri` begins with it (tests/check)."""
+    step = loaded(ROOT / "action.yml")["runs"]["steps"][1]
+    recorder = tmp_path / "python"
+    recorder.write_text('#!/bin/bash\necho "$MODELPROV_REPOSITORY|${!#}"\n')
+    recorder.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = run(
+        ["bash", "-eo", "pipefail", "-c", step["run"]], tmp_path,
+        PATH=path, SOURCE=source, VERSION="", GITHUB_SERVER_URL="https://git.example",
+    )  # fmt: skip
+    assert done.stdout == f"{repository}|{source}\n", done.stderr
+
+
 def test_the_sample_fails_for_its_reasons_and_the_action_keeps_exit_code_summary_sarif_and_outputs(
     sample: Path,
 ) -> None:

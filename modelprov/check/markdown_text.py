@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -59,9 +60,15 @@ class Sentence:
 
 def parse(body: str) -> list[Token]:
     """The block tokens of a Markdown text; inline content is left as written."""
+    return _parser().parse(body)
+
+
+@cache
+def _parser() -> MarkdownIt:
+    """What reads Markdown, made once: it compiles its patterns of links, which takes longer than a card."""
     markdown = MarkdownIt("commonmark").enable("table")
     markdown.core.ruler.disable("inline")
-    return markdown.parse(body)
+    return markdown
 
 
 def blocks(tokens: Sequence[Token], first_line: int) -> Iterator[Block]:

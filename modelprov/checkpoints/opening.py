@@ -139,7 +139,8 @@ def _opened(home: Home, name: str | None, label: str, location: str, notes: list
         folder=home.folder,
         files=home,
     )
-    LOG.info("opened %s: %d tensors in %d files at %s", label, len(tensors), len(headers), opened.location)
+    files = "1 file" if len(headers) == 1 else f"{len(headers):,} files"
+    LOG.info("opened %s: %d tensors in %s at %s", label, len(tensors), files, opened.location)
     opened = with_scaled(opened)
     if not opened.refused:
         return opened

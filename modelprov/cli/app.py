@@ -149,8 +149,8 @@ app = typer.Typer(
 
     Then: [bold]modelprov compare SUSPECT PARENT BASE[/]""",
     epilog="Exit codes: 0 nothing found, 1 findings (a copy or merge), 2 bad usage or input, 3 could not judge. "
-    "Every option can be given as a variable (MODELPROV_COMPARE_THREADS=2) or as a default in modelprov.toml, here or "
-    "where MODELPROV_CONFIG says.",
+    "Every option can be given as a variable (MODELPROV_COMPARE_THREADS=2; of all commands, MODELPROV_THREADS=2) or "
+    "as a default in modelprov.toml, here or where MODELPROV_CONFIG says.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

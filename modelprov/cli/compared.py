@@ -21,8 +21,8 @@ def publish(report: Report, outputs: Outputs, save_alignment: Path | None, *, qu
     """Publish the report, say what became of the alignment, and leave with the verdict's exit code."""
     outputs.publish(report, quiet=quiet)
     if save_alignment is not None and not quiet:
-        undone = report.coordinates is not None and report.coordinates.undone
-        say(f"wrote {save_alignment}" if undone else f"nothing was undone: {save_alignment} was not written")
+        paired = report.coordinates is not None and report.coordinates.paired
+        say(f"wrote {save_alignment}" if paired else f"nothing was undone: {save_alignment} was not written")
     raise typer.Exit(exit_code(report.verdict.class_))
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from modelprov.check.settings_file import DEFAULTS, FILE, MAX_BYTES, TABLES
 from modelprov.checkpoints.files import read_small_file
-from modelprov.cli.given import nearest, options
 from modelprov.cli.terminal import say
+from modelprov.cli.variables import nearest, options
 from modelprov.errors import UsageError
 from modelprov.foreign.shown import shortened
 

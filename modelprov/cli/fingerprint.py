@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelprov.cli.options import fingerprint as options
 from modelprov.cli.options import shared
-from modelprov.cli.terminal import say, terminal
+from modelprov.cli.terminal import terminal
 
 
 def fingerprint(
@@ -30,4 +30,4 @@ def fingerprint(
         made = job(checkpoint, output, size=size, seed=seed, name=name, progress=bar)
     if not quiet:
         for line in made.said():
-            say(line)
+            terminal(error=True).print(line)

@@ -6,27 +6,25 @@ command that a report holds, so that nothing which shaped a verdict stays unseen
 
 from __future__ import annotations
 
-import difflib
 import inspect
-import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 import typer
-from typer.core import TyperCommand, TyperOption
+from typer.core import TyperCommand
 
 from modelprov.cli.terminal import say
+from modelprov.cli.variables import name_variables, options, without_meaning
 from modelprov.cli.verbose import option as verbose_option
 from modelprov.errors import UsageError
 
 if TYPE_CHECKING:
     from typer._click import Context
 
-PREFIX = "MODELPROV"
 ELSEWHERE = {"ENVIRONMENT": "the environment", "DEFAULT_MAP": "the file of defaults"}
 
 ParserError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
@@ -56,10 +54,7 @@ class GivenCommand(TyperCommand):
     def make_context(self, info_name: str | None, args: list[str], parent: Context | None = None, **extra: Any) -> Any:
         """Name the variables of this command, refuse those that no option has, and read the words."""
         path = [*_path(parent), info_name or ""]
-        named = {variable(path, name): each for name, each in options(self).items()}
-        _refuse_unknown(path, named)
-        for name, each in named.items():
-            each.envvar, each.show_envvar = name, False
+        name_variables(self, path)
         try:
             return super().make_context(info_name, args, parent, **extra)
         except ParserError as error:
@@ -76,37 +71,19 @@ class GivenCommand(TyperCommand):
         """Run the command, having said what it was not given by whoever typed it."""
         found = dict(_given_elsewhere(self, ctx))
         _added.set(tuple(word for words, _ in found.values() for word in words))
-        if found and not ctx.params.get("quiet"):
+        quiet = ctx.params.get("quiet")
+        for said in [] if quiet else without_meaning(self, lambda: _every_command(ctx)):
+            say(said)
+        if found and not quiet:
             sources = " and ".join(dict.fromkeys(ELSEWHERE[source] for _, source in found.values()))
             say(f"from {sources}: {shlex.join(_added.get())}")
         return super().invoke(ctx)
 
 
-def options(command: Any) -> dict[str, TyperOption]:
-    """The options of a command by the longest of their names, without dashes in front: `sample-size`."""
-    return {
-        max(each.opts, key=len).lstrip("-"): each
-        for each in command.params
-        if isinstance(each, TyperOption) and each.name != "help"
-    }
-
-
-def variable(path: Sequence[str], name: str) -> str:
-    """The environment variable of an option: MODELPROV_COMPARE_SAMPLE_SIZE, MODELPROV_LIBRARY_ADD_NAME."""
-    return "_".join((PREFIX, *path, name)).replace("-", "_").upper()
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """What may have been meant, as advice."""
-    near = difflib.get_close_matches(name, known, 1, 0.5)
-    return f"Did you mean {near[0]}?" if near else f"There are {', '.join(sorted(known))}."
-
-
-def _refuse_unknown(path: Sequence[str], known: Mapping[str, object]) -> None:
-    start = variable(path, "")
-    for name in os.environ:
-        if name.startswith(start) and name not in known:
-            raise UsageError(f"the variable {name} is of no option of {' '.join(path)}", nearest(name, list(known)))
+def _every_command(ctx: Context) -> dict[str, Any]:
+    """The commands of the program by name, all imported."""
+    program: Any = ctx.find_root().command
+    return {name: program.get_command(ctx, name) for name in program.list_commands(ctx)}
 
 
 def _path(ctx: Context | None) -> list[str]:

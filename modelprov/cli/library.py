@@ -39,7 +39,7 @@ def add(
         made = job(checkpoint, folder, name=name, size=size, progress=bar)
     if not quiet:
         for line in made.said():
-            say(line)
+            terminal(error=True).print(line)
 
 
 @library.command("list", cls=GivenCommand)

@@ -9,8 +9,9 @@ from rich.text import Text
 
 from modelprov.cli.progress import Bar, CountBar
 from modelprov.cli.terminal import terminal
+from modelprov.reports.rendering.commands import in_lines
 
-WIDTH = 76
+WIDTH = 80
 
 
 class Terminal:
@@ -25,15 +26,8 @@ class Terminal:
 
     def command(self, words: Sequence[str]) -> None:
         """Print a command in lines that fit and can be pasted."""
-        lines = ["$"]
-        for word in words:
-            if len(lines[-1]) + len(word) < WIDTH:
-                lines[-1] += f" {word}"
-            else:
-                lines[-1] += " \\"
-                lines.append(f"    {word}")
         self._console.print("")
-        for line in lines:
+        for line in in_lines(words, WIDTH, "$ "):
             self._console.print(Text(line, style="bold"), soft_wrap=True)
 
     def verdict(self, model: str, verdict: str) -> None:

@@ -80,7 +80,7 @@ def scouted(
         plan = closer(alignment, plan, elements, seed)
     if before is not None:
         before(alignment, plan)
-    progress.stage("scouting: precision and candidate recipes, from a sample")
+    progress.stage("taking a first look, at a sample: formats of numbers, possible recipes")
     sample, fits = _scout(alignment, strata, plan, seed)
     recipes = _recipe_plan(fits, strata, len(checkpoints) - 1)
     precision = None if sample is None else suspect_formats(sample, strata.of_tensor, alignment)

@@ -188,8 +188,8 @@ class Coordinates(Frozen):
     `frame` is how residual dimensions belong together, `given_by` what says so: embeddings, or units of layers that
     were not tested. `embedding_cosine` is the mean cosine of the embeddings of the same tokens in it; embeddings decide
     nothing. `tokens` says how rows of the vocabulary were paired. `undone` are sentences; none where all is at its
-    place or nothing is related; `left` says which matrices stay apart all the same. `exact` says whether undoing kept
-    every bit, `null` what chance is.
+    place or nothing is related; `left` says which matrices stay apart all the same, `renamed` how many tensors were
+    paired with one of another name. `exact` says whether undoing kept every bit, `null` what chance is.
     """
 
     parent: str
@@ -201,8 +201,14 @@ class Coordinates(Frozen):
     layers: tuple[LayerPair, ...] = ()
     undone: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    renamed: int = 0
     exact: bool = True
     null: str
+
+    @property
+    def paired(self) -> bool:
+        """Whether the numbers were measured between tensors that the test paired, not those of the same place."""
+        return bool(self.undone or self.renamed)
 
 
 class History(Frozen):

@@ -175,8 +175,9 @@ def run(
         )
 
     comparison = compared(job, [*suspect_and_parents, *beside], options, reach, progress)
-    if save_alignment is not None and comparison.realignment is not None and comparison.coordinates is not None:
-        parent = next(each for each in suspect_and_parents if each.label == comparison.coordinates.parent)
+    told = comparison.coordinates
+    if save_alignment is not None and comparison.realignment is not None and told is not None and told.paired:
+        parent = next(each for each in suspect_and_parents if each.label == told.parent)
         content = alignment_bytes(comparison.realignment, suspect_and_parents[0].location, parent.location)
         write_atomically(save_alignment, content)
     progress.stage("assembling the report")

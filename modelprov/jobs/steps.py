@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _OPENED = ("opening checkpoints", "loading")
-_MEASURED = ("aligning tensors", "scouting", "reading ")
+_MEASURED = ("aligning tensors", "taking a first look", "reading ")
 _TAKEN = ("opening the checkpoint", "reading headers", "reading blocks", "measuring rows and columns")
 
 
 STEPS: Mapping[str, tuple[str, ...]] = {
     "compare": (*_OPENED, *_MEASURED, "judging", "assembling the report"),
-    "add": (*_OPENED, "aligning tensors", "scouting", "judging", "assembling the report"),
+    "add": (*_OPENED, "aligning tensors", "taking a first look", "judging", "assembling the report"),
     "recheck": ("comparing anew", *_MEASURED, "judging"),
     "compare_part": (*_OPENED, *_MEASURED, "writing the sums"),
     "check": ("opening checkpoints", "sample of ", "holding the claims"),

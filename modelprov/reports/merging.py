@@ -8,7 +8,7 @@ from pathlib import Path
 from modelprov.foreign.shown import clean
 from modelprov.merge.planned import MergePlan
 from modelprov.merge.writing import Written
-from modelprov.reports.numbers import plural
+from modelprov.reports.numbers import plural, size
 
 
 def said(plan: MergePlan, written: Written | None, out: Path, seconds: float) -> Iterator[str]:
@@ -24,13 +24,13 @@ def said(plan: MergePlan, written: Written | None, out: Path, seconds: float) ->
     if written.remade:
         kept += f"; {written.remade} of an unfinished run were not those of this merge and were made anew"
     shards = plural(len(written.files), "shard")
-    yield f"wrote {clean(str(out))}: {shards}, {plan.bytes / 1e9:,.3f} GB in {seconds:,.1f} s{kept}"
+    yield f"wrote {clean(str(out))}: {shards}, {size(plan.bytes)} in {seconds:,.1f} s{kept}"
 
 
 def _summary(plan: MergePlan, notes: Iterable[str]) -> Iterator[str]:
     merged = sum(tensor.copy is None for tensor in plan.tensors)
     yield (
         f"{plan.method.name} of {len(plan.checkpoints)} models in {plan.arithmetic}: {merged:,} tensors merged, "
-        f"{len(plan.tensors) - merged:,} copied, {plan.bytes / 1e9:,.3f} GB"
+        f"{len(plan.tensors) - merged:,} copied, {size(plan.bytes)}"
     )
     yield from (clean(f"note: {note}") for note in notes)

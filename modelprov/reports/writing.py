@@ -34,9 +34,9 @@ def _failure(place: str, error: OSError) -> UnreadableFileError:
 
 
 def refuse_weights(path: Path) -> None:
-    """A report never takes the place of weights."""
+    """What is written here never takes the place of weights."""
     if path.name.endswith(WEIGHTS):
-        raise UsageError(f"{path} has the name of a weights file", "Give the report another name.")
+        raise UsageError(f"{path} has the name of a weights file", f"Choose a name that does not end in {path.suffix}.")
 
 
 def write_atomically(path: str | os.PathLike[str], text: str | bytes) -> None:

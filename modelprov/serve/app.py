@@ -33,6 +33,8 @@ PARENTS = 3
 MOST_FIELDS = 12
 MOST_KEPT = 16
 REFRESH = "2"  # seconds
+BACK = '<nav class="masthead" aria-label="This page"><a href="/">Back to the forms and other reports</a></nav>'
+"""Above a report, which knows nothing of where it is shown; the page of its run leads to it, and never away."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Site:
         """Both forms, and the reports that are there."""
         return self._page(
             "home", models=self._places.listed(), reports=list(reversed(self._reports.items())), run=self.runs.last,
-            settings=self._settings, kinds=list(KINDS), parents=PARENTS,
+            settings=self._settings, kinds=list(KINDS), parents=PARENTS, most_kept=MOST_KEPT,
         )  # fmt: skip
 
     def style(self) -> Response:
@@ -111,10 +113,9 @@ class Site:
         return answer
 
     def report(self, number: str) -> Response:
-        """A report as its page, which may do nothing."""
-        return HTMLResponse(
-            self._kept(number).page.encode(errors="backslashreplace"), headers={"Content-Security-Policy": REPORT}
-        )
+        """A report as its page, which may do nothing but lead back."""
+        page = self._kept(number).page.replace("<body>", f"<body>{BACK}", 1)
+        return HTMLResponse(page.encode(errors="backslashreplace"), headers={"Content-Security-Policy": REPORT})
 
     def report_json(self, number: str) -> Response:
         """A report as its file."""
@@ -130,12 +131,14 @@ class Site:
         suspect, controls = _words(form, "suspect"), _words(form, "control")
         parents = _words(form, "parent")
         if len(suspect) != 1 or not parents:
-            raise UsageError("a comparison needs a suspect and at least one parent", "Choose them, the base last.")
+            raise UsageError(
+                "a comparison needs a model in question and a possible parent", "Choose them, the common base last."
+            )
         names = [*suspect, *parents]
         asked = Asked(await run_in_threadpool(self._located, names), await run_in_threadpool(self._located, controls),
                       sample="sample" in form)  # fmt: skip
         if len(asked.models) < len(names) or asked.models.keys() & asked.controls.keys():
-            raise UsageError("the same checkpoint is given twice", "Name every checkpoint once.")
+            raise UsageError("the same model is named twice", "Name every model once, the control too.")
         await run_in_threadpool(self.runs.start, asked)
         return RedirectResponse("/run", 303)
 
@@ -203,6 +206,7 @@ def _templates() -> Environment:
         trim_blocks=True, lstrip_blocks=True, finalize=_safe,
     )  # fmt: skip
     made.filters["size"] = size
+    made.filters["sentence"] = lambda text: text[:1].upper() + text[1:]  # of a stage, which begins with no name
     made.filters["duration"] = lambda seconds: duration(int(seconds)).replace(".0 s", " s")
     return made
 

@@ -65,7 +65,7 @@ def _kind(file: Dropped) -> str:
     if kind not in KINDS:
         raise UsageError(
             f"{quoted(file.name)} is no report that is read here",
-            f"Give what --json of {', '.join(KINDS)} wrote.",
+            f"Give a report in JSON of {', '.join(KINDS[:-1])} or {KINDS[-1]}, as the option --json writes it.",
         )
     return kind
 

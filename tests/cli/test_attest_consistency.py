@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,13 +10,11 @@ from typing import Any
 
 import pytest
 
-import modelprov.forensics.judging.mixtures
-import modelprov.forensics.judging.relatives
-import modelprov.forensics.judging.verdict
 from modelprov.forensics.results import VerdictClass
 from modelprov.reports.comparison.as_json import load_report
 from modelprov.reports.evidence.attestation_consistency import RULES, contradictions
 from tests.cli.conftest import Command
+from tests.verdict_rules import classes
 
 WRITTEN: dict[tuple[str, ...], str] = {}
 
@@ -148,14 +145,5 @@ def test_what_was_edited_in_one_place_is_named(written: Any, name: str) -> None:
 
 
 def test_the_rules_of_each_class_are_those_of_the_verdict() -> None:
-    judging = modelprov.forensics.judging
-    rooms = (judging.verdict, judging.relatives, judging.mixtures)
-    source = "".join(Path(room.__file__).read_text(encoding="utf-8") for room in rooms)
-    known = {(VerdictClass[one], rule) for one, rule in re.findall(r'VerdictClass\.([A-Z_]+), "([a-z-]+)"', source)}
-    known |= {
-        (VerdictClass.MERGE, rule)
-        for rule in re.findall(r'return "(reproduced)"|"(exact-to-rounding)"', source)
-        for rule in rule
-        if rule
-    }
+    known = {(VerdictClass[one], rule) for one, rule in classes() if one != "INCONCLUSIVE"}
     assert known == {(one, rule) for one, rules in RULES.items() for rule in rules}

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from modelprov.cli.app import loaded
+from modelprov.cli.app import COMMANDS, loaded
 from modelprov.cli.defaults import VARIABLE
-from modelprov.cli.given import options, variable
 from modelprov.cli.options import completion
+from modelprov.cli.variables import OF_NO_OPTION, options, variable
 from tests.cli.conftest import MAIN, Command, program
 
 
@@ -100,8 +100,53 @@ def test_a_variable_that_no_option_has_is_refused(modelprov: Command, monkeypatc
     assert (said.code, "Did you mean MODELPROV_COMPARE_THREADS?" in said.err) == (2, True)
 
 
+def test_a_variable_without_a_command_is_of_every_command_that_has_the_option(
+    compare: Command, modelprov: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELPROV_SEED", "9")
+    monkeypatch.setenv("MODELPROV_THREADS", "3")
+    monkeypatch.setenv("MODELPROV_COMPARE_THREADS", "2")
+    said = compare("rio", "nex", "qwen", "--format", "json")
+    found = json.loads(said.out)
+    assert (found["settings"]["threads"], found["settings"]["seed"]) == (2, 9)
+    assert said.err == "from the environment: --threads 2 --seed 9\n"
+    assert found["command"].endswith("--threads 2 --seed 9")
+    assert modelprov("inspect", "no-such-model").err.startswith("error: nothing is at 'no-such-model'")
+
+
+def test_a_variable_that_means_nothing_is_named_and_others_are_not(
+    modelprov: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert VARIABLE in OF_NO_OPTION
+    for name in (
+        "MODELPROV_SEDE",
+        "MODELPROV_COMPRE_SEED",
+        "MODELPROV_SEED",
+        "MODELPROV_PROBE_SEED",
+        *OF_NO_OPTION - {VARIABLE},
+    ):
+        monkeypatch.setenv(name, "1")
+    assert modelprov("inspect", "no-such-model").err.splitlines()[:2] == [
+        "the variable MODELPROV_COMPRE_SEED means nothing and was ignored; did you mean MODELPROV_COMPARE_SEED?",
+        "the variable MODELPROV_SEDE means nothing and was ignored; did you mean MODELPROV_SEED?",
+    ]
+    assert "means nothing" not in modelprov("compare", "a", "b", "--quiet").err
+
+
+def test_no_variable_has_two_meanings() -> None:
+    """A shared one is neither what the program reads elsewhere, nor one of a command's own."""
+    paths = [([name], loaded(name)) for name in COMMANDS]
+    inner = [([*at, name], each) for at, group in paths for name, each in getattr(group, "commands", {}).items()]
+    named = [(at, name) for at, each in [*paths, *inner] for name in options(each)]
+    shared = {variable([], name) for _, name in named}
+    assert "MODELPROV_SEED" in shared
+    assert not shared & (OF_NO_OPTION | {variable(at, name) for at, name in named})
+    assert not [name for name in shared for at, _ in named if name.startswith(variable(at, ""))]
+
+
 def test_variables_are_named_after_options_as_they_are_typed() -> None:
     assert variable(["compare"], "sample-size") == "MODELPROV_COMPARE_SAMPLE_SIZE"
+    assert variable([], "sample-size") == "MODELPROV_SAMPLE_SIZE"
     assert variable(["library", "add"], "name") == "MODELPROV_LIBRARY_ADD_NAME"
     assert {"json", "open", "library", "verbose"} <= set(options(loaded("identify")))
 

@@ -72,7 +72,7 @@ def test_a_page_has_every_shard_and_whole_digests_where_a_terminal_has_the_first
 
 def test_in_brief_a_verification_says_where_it_differs_what_fits_and_what_it_cannot_say() -> None:
     said = on_terminal(answers.verified(), brief=True)
-    for words in ("75.0000 %", "50.0000 % equal", "element 7 of", "bf16-stepwise", "every element of 4 tensors",
+    for words in ("75.0000 %", "50.0000 % equal", "element 7 of", "bf16-stepwise", "every weight of 4 tensors",
                   "What this does not show"):  # fmt: skip
         assert words in said
     assert "Layers" not in said

@@ -39,7 +39,7 @@ def test_progress_is_shown_and_a_second_run_refused_until_the_first_is_stopped(
     until(lambda: "Step 5 of 7, after" in page.client.get("/run").text)
     shown = page.client.get("/run")
     assert shown.headers["refresh"] == "2"
-    assert "reading &lt;b&gt;weights&lt;/b&gt;: 0 %" in shown.text
+    assert "Reading &lt;b&gt;weights&lt;/b&gt;: 0 %" in shown.text
     assert "refresh" not in page.client.get("/run?still=1").headers
     assert "one at a time" in page.client.get("/").text
     assert page.post("/run", ASKED).status_code == 409

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float32, Float64
 
+NUMBERS = re.compile(r"\d+")
 Int64 = npt.NDArray[np.int64]
 
 
@@ -78,8 +80,17 @@ class Realignment:
     @property
     def idle(self) -> bool:
         """Whether every tensor is seen as it is stored, under its own name."""
-        still = all(axis.idle for axis in self.used().values()) and not any(tensor.norms for tensor in self.tensors)
-        return still and all(tensor.name == tensor.parent for tensor in self.tensors)
+        return self.names_alone and all(tensor.name == tensor.parent for tensor in self.tensors)
+
+    @property
+    def renamed(self) -> tuple[PairedTensor, ...]:
+        """The tensors whose counterpart has another name, whatever the numbers of layers and experts."""
+        return tuple(each for each in self.tensors if NUMBERS.sub("", each.name) != NUMBERS.sub("", each.parent))
+
+    @property
+    def names_alone(self) -> bool:
+        """Whether every tensor is seen as it is stored, under whatever name."""
+        return all(axis.idle for axis in self.used().values()) and not any(tensor.norms for tensor in self.tensors)
 
     def used(self) -> dict[str, Axis]:
         """The axes that tensors have."""

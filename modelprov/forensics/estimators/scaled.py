@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.checkpoints.types import MIN_MATRIX_SIDE
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.thresholds import PART_ELEMENTS, SCALED_MOVED, SCALED_ROUNDED
 
-FEWEST = 16
 TURNS = 6
 """Of rows and columns; where rounding is all that is left two do nearly as well."""
 
@@ -71,10 +71,11 @@ def by_rows_and_columns(suspect: Float64, parent: Float64, widths: Float64) -> t
     """What the best factor for each row and each column of a parent's matrix leaves, and what is off without any.
 
     Root mean squares over that of rounding alone, of rows [n, m] with the suspect's cells' `widths`; least squares of
-    one side and the other in turn. None where fewer than `FEWEST` rows or columns were read, which factors would fit.
+    one side and the other in turn. None where fewer than `MIN_MATRIX_SIDE` rows or columns were read, which
+    factors would fit.
     """
     known = np.isfinite(widths) & (widths > 0)
-    if min(suspect.shape) < FEWEST or not known.any():
+    if min(suspect.shape) < MIN_MATRIX_SIDE or not known.any():
         return None
     weights = np.where(known, np.sqrt(12) / np.where(known, widths, 1), 0)
     own, theirs = suspect * weights, parent * weights

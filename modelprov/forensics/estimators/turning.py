@@ -8,9 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float64
+from modelprov.checkpoints.types import MIN_MATRIX_SIDE
 from modelprov.forensics.thresholds import ROW_STAYED
-
-FEWEST = 16
 
 
 def products_moved(suspect: Float64, parent: Float64) -> float | None:
@@ -19,11 +18,11 @@ def products_moved(suspect: Float64, parent: Float64) -> float | None:
     About 1 where the change has nothing to do with the rows, 0 where all rows were turned; with D = S - P it is
     |SS' - PP'| over the square root of 2 times |PD'|. Rows that were drawn anew or put elsewhere, as new tokens are,
     are left out: of few among many dimensions all stand at right angles, before and after. None where nothing else
-    changed, or of fewer than `FEWEST` rows, whose products may stay by chance.
+    changed, or of fewer than `MIN_MATRIX_SIDE` rows, whose products may stay by chance.
     """
     stayed = np.linalg.norm(suspect - parent, axis=1) <= ROW_STAYED * np.linalg.norm(parent, axis=1)
     suspect, parent = suspect[stayed], parent[stayed]
-    if len(parent) < FEWEST:
+    if len(parent) < MIN_MATRIX_SIDE:
         return None
     usual = float(np.sqrt(2) * np.linalg.norm(parent @ (suspect - parent).T))
     return float(np.linalg.norm(suspect @ suspect.T - parent @ parent.T)) / usual if usual > 0 else None

@@ -83,6 +83,7 @@ def coordinates(found: Found, labels: Sequence[str]) -> Coordinates:
         undone=facts.undone,
         exact=facts.exact,
         left=() if found.undone else (NOT_UNDONE,),
+        renamed=len(found.realignment.renamed) if found.realignment else 0,
         null=NULL,
     )
 

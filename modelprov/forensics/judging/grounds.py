@@ -17,11 +17,12 @@ from modelprov.shares import floor_percent, wilson
 def units(paired: PairedUnits, labels: Sequence[str]) -> Evidence:
     """What the test of units found."""
     return Evidence(
-        measure=f"units that gates and ups, each paired alone, put at the same place in {labels[paired.parent]} "
+        measure=f"MLP units that two kinds of matrices (gate and up), each paired alone, put at the same place in "
+        f"{labels[paired.parent]} "
         f"({paired.kin} of {paired.layers} layers related)",
         value=f"{paired.agreeing:,} of {paired.units:,}",
         uncertainty=f"chance at most {max(paired.chance, 1e-300):.1g} in the related layers" if paired.kin else None,
-        null=f"{paired.expected:.2g} by chance (Poisson)",
+        null=f"{paired.expected:.2g} by chance",
     )
 
 

@@ -135,7 +135,7 @@ FITTING: Final = MappingProxyType({
     ),
     "unrelated": (
         History(history="{suspect} was trained on its own", settled_by=LOGS),
-        History(history="{suspect} was trained on what {parents} answers (distillation)",
+        History(history="{suspect} was trained on answers of {parents} (distillation)",
                 settled_by="the training data; what it says about itself may hint at it"),
         History(history="it was related, and was trained until nothing was left at its place", settled_by=LOGS),
         History(history="it is related to a model that was not named", settled_by=NAMED),
@@ -189,9 +189,9 @@ FITTING: Final = MappingProxyType({
                 settled_by=DATES),
     ),
     "other-child": (
-        History(history="the argument in the middle is the mixture, of {suspect} among others",
+        History(history="the model in the middle is the mixture, of {suspect} among others",
                 settled_by="a comparison with that one as the suspect; " + RECIPE),
-        History(history="the argument in the middle is a stage of the training of an end", settled_by=LOGS),
+        History(history="the model in the middle is a stage of the training of an end", settled_by=LOGS),
     ),
     "extrapolated": (
         History(history="{suspect} was merged from {parents}", settled_by=RECIPE),

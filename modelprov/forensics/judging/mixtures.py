@@ -93,7 +93,7 @@ def among_parents(facts: Facts) -> Decision:
     others = [one for one in facts.between if one.child and 0 in (one.first, one.second)]
     exact_interior = (facts.exact or (facts.bit_equal or 0) >= REPRODUCED) and facts.interior
     if facts.other_exact is not None and not exact_interior:
-        return inconclusive("other-child", "another argument is an exact mixture of the rest", facts.other_exact)
+        return inconclusive("other-child", "another of the models is an exact mixture of the rest", facts.other_exact)
     exact = exact_rule(facts)
     carried_on = facts.extrapolated if facts.short or exact != "reproduced" else None
     if exact == "exact-to-rounding" and not (facts.short or facts.interior):
@@ -136,7 +136,7 @@ def among_parents(facts: Facts) -> Decision:
     if traced(facts):
         return Decision(VerdictClass.ON_LINE, "traced")
     if others and not own:
-        return inconclusive("other-child", "another argument lies between the rest", others[0].child)
+        return inconclusive("other-child", "another of the models lies between the rest", others[0].child)
     return _by_weights(facts, facts.weights)
 
 

@@ -8,6 +8,30 @@ from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.roles import Between
 
+OPEN = "The weights do not settle where {suspect} comes from: {reason}."
+OF_RULES = {
+    "extrapolated": "{suspect} is on a line with {parents}, but whether it was merged from {parent} or {parent} made "
+    "from it, the weights do not settle: {reason}.",
+    "coordinates-open": "{suspect} is perhaps {parent}, or a descendant, in other coordinates: {reason}. That is no "
+    "finding and no all-clear.",
+    "layers-elsewhere": "{suspect} has layers that are perhaps {parent}'s, or a relative's, under other numbers: "
+    "{reason}. That is no finding and no all-clear; comparing the models themselves settles it.",
+    "matrices-elsewhere": "{suspect} has matrices that are perhaps {parent}'s, or a relative's: {reason}. That is no "
+    "finding and no all-clear.",
+    "beneath-rounding": "{parent} rounds to {suspect}, number by number, but was perhaps made from it: {reason}. That "
+    "is no copy and no all-clear.{alone}",
+    "rounded": "By its matrices, {suspect} is {parent}, rounded: {reason}. Which of them was made from which is open; "
+    "that is no all-clear.{alone}",
+    "scaled": "By its matrices, {suspect} is {parent}, times a factor, rounded: {reason}. Which of them was made from "
+    "which is open; that is no all-clear.{alone}",
+    "near-copy": "By its matrices, {suspect} is {parent} but for changes of the size of rounding: {reason}. That is no "
+    "all-clear.{alone}",
+    "points-elsewhere": "{suspect} is near {parent}, and {reason}. Which of them was made from which is open.",
+    "near-a-mixture": "{suspect} is near {parent}, and {reason}. That is no all-clear: compare {parent} with the "
+    "others first, and {suspect} with these alone.",
+}
+"""What is said where a rule leaves a question open about one parent."""
+
 
 def left_unsettled(decision: Decision, facts: Facts, labels: Sequence[str], alone: str) -> str:
     """Of what is not settled: which question is open."""
@@ -19,51 +43,13 @@ def left_unsettled(decision: Decision, facts: Facts, labels: Sequence[str], alon
             f"{middle or f'{parent} lies between {rest}'}: {suspect} is not the mixture here. "
             "Compare again with the one in the middle first."
         )
-    if decision.rule == "extrapolated" and decision.parent:
-        return (
-            f"{suspect} is on a line with {' and '.join(labels[1:])}, but whether it was merged from {parent} or "
-            f"{parent} made from it, the weights do not settle: {decision.reason}."
-        )
-    if decision.rule == "coordinates-open" and decision.parent:
-        return (
-            f"{suspect} is perhaps {parent}, or a descendant, in other coordinates: {decision.reason}. That is no "
-            "finding and no all-clear."
-        )
-    if decision.rule == "layers-elsewhere" and decision.parent:
-        return (
-            f"{suspect} has layers that are perhaps {parent}'s, or a relative's, under other numbers: "
-            f"{decision.reason}. That is no finding and no all-clear; comparing the models themselves settles it."
-        )
-    if decision.rule == "matrices-elsewhere" and decision.parent:
-        return (
-            f"{suspect} has matrices that are perhaps {parent}'s, or a relative's: {decision.reason}. That is no "
-            "finding and no all-clear."
-        )
-    if decision.rule == "beneath-rounding" and decision.parent:
-        return (
-            f"{parent} rounds to {suspect}, number by number, but was perhaps made from it: {decision.reason}. That is "
-            f"no copy and no all-clear.{alone}"
-        )
-    if decision.rule in ("rounded", "scaled") and decision.parent:
-        times = "times a factor, " if decision.rule == "scaled" else ""
-        open_ = f"Which of them was made from which is open; that is no all-clear.{alone}"
-        return f"By its matrices, {suspect} is {parent}, {times}rounded: {decision.reason}. {open_}"
-    if decision.rule == "near-copy" and decision.parent:
-        return (
-            f"By its matrices, {suspect} is {parent} but for changes of the size of rounding: {decision.reason}. That "
-            f"is no all-clear.{alone}"
-        )
-    if decision.rule == "points-elsewhere" and decision.parent:
-        return f"{suspect} is near {parent}, and {decision.reason}. Which of them was made from which is open."
-    if decision.rule == "near-a-mixture" and decision.parent:
-        return (
-            f"{suspect} is near {parent}, and {decision.reason}. That is no all-clear: compare {parent} with the "
-            f"others first, and {suspect} with these alone."
-        )
     if decision.rule == "two-directions" and decision.parent and facts.weights:
-        near = labels[1 + max(range(len(facts.weights)), key=lambda number: (facts.weights or ())[number])]
+        near = labels[1 + facts.weights.index(max(facts.weights))]
         return f"{suspect} is near {near} and has the direction of {parent} in it too: {decision.reason}."
-    return f"The weights do not settle where {suspect} comes from: {decision.reason}."
+    said = OF_RULES.get(decision.rule, OPEN) if decision.parent else OPEN
+    return said.format(
+        suspect=suspect, parent=parent, parents=" and ".join(labels[1:]), reason=decision.reason, alone=alone
+    )
 
 
 def roles(middle: Sequence[Between], labels: Sequence[str]) -> str | None:

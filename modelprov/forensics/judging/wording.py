@@ -188,7 +188,7 @@ def _made_from(facts: Facts, labels: Sequence[str]) -> str:
         return ""
     return (
         f" {labels[facts.made_from]} has no part in it: to its own rounding it is {labels[0]} carried on beyond another"
-        " argument, as a file made from it is."
+        " model, as a file made from it is."
     )
 
 

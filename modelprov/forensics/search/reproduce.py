@@ -23,11 +23,11 @@ from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.preparing import prepare_kernels
 from modelprov.forensics.sampling.scout import plan_sample, stratify
 from modelprov.forensics.search.coordinates.looking import of_originals, views
+from modelprov.forensics.search.renamed import both_hold_others, by_numbers, in_words
 from modelprov.forensics.sums.kernels.choose import pick_device
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
 from modelprov.forensics.sums.moments import NONFINITE
 from modelprov.forensics.sums.sweep import block_bytes, sweep
-from modelprov.forensics.thresholds import HALF
 from modelprov.machine import processors
 from modelprov.progress import Progress
 from modelprov.records import AnyFloat, Frozen
@@ -120,13 +120,17 @@ def reproduce(
     """Compare every element; when some differ, try the `candidates` (other checkpoints on paper) on a sample.
 
     With a `realignment` all but the suspect are seen in its coordinates; nothing is reproduced through one that loses
-    bits, and what it has no counterpart of counts as not compared.
+    bits, and what it has no counterpart of counts as not compared. Without, one is looked for where names
+    pair not all matrices.
 
     Raises `CouldNotJudgeError` where nothing can be compared, and what reading raises.
     """
     refuse_packed(suspect, "verified bit for bit")
     progress.stage("aligning tensors")
     suspect, expected = models = in_common_layout((suspect, expected))
+    given = realignment is not None
+    if realignment is None:
+        realignment = by_numbers(models, limits.seed, progress)
     alignment = _aligned(*(models if realignment is None else views(models, realignment)))
     whole = alignment if realignment is None else of_originals(alignment, models, realignment)
     device = pick_device("cpu")
@@ -160,7 +164,7 @@ def reproduce(
         absent=_absent(whole),
         as_claimed=claimed,
         alternatives=alternatives,
-        cautions=_cautions(suspect, alignment, undone=realignment is not None),
+        cautions=_cautions(suspect, alignment, None if given else realignment),
     )
 
 
@@ -268,15 +272,18 @@ def _parts(
     return tuple(parts if order else sorted(parts, key=lambda part: int(part.name.split()[-1])))
 
 
-def _cautions(suspect: Checkpoint, alignment: Alignment, *, undone: bool) -> tuple[str, ...]:
+def _cautions(suspect: Checkpoint, alignment: Alignment, renamed: Realignment | None) -> tuple[str, ...]:
+    """What was not read, and what was paired by something else than its name."""
     guessed = [tensor.name for tensor in alignment.tensors if tensor.guessed]
     told = (
         [f"{len(guessed):,} tensors were paired by layer and shape, not by name, e.g. {guessed[0]}"] if guessed else []
     )
-    if not undone and alignment.decisive_share() < HALF:
+    told += in_words(renamed) if renamed else []
+    if both_hold_others(alignment):
         told.append(
-            f"most matrices have other names or shapes than the recipe's; `compare` may pair them by their numbers: "
-            f"give what it writes with {called('save_alignment')} as {called('alignment')}"
+            "matrices have other names or shapes than the recipe's, and their numbers do not pair them as they stand; "
+            f"`compare` may do so in another order: give what it writes with {called('save_alignment')} as "
+            f"{called('alignment')}"
         )
     return (*suspect.notes, *alignment.notes, *told)
 

@@ -23,6 +23,7 @@ DOES_NOT_SHOW = (
     "Whether unverifiable claims are true: they leave no trace in files.",
     "That licence findings are legal advice: they repeat a small table of terms.",
 )
+UNCONTROLLED = "none was run (--control): how a model that nobody suspects would fare is not known"
 
 
 def counted(report: CheckReport) -> tuple[Finding, ...]:
@@ -125,14 +126,20 @@ def claims_table(report: CheckReport) -> Table:
 
 
 def counts(report: CheckReport) -> tuple[Fact, ...]:
-    """How many claims came to what, which rules lacked evidence, and what the weights said."""
+    """How many claims came to what, which rules lacked evidence (a required one: why), and what the weights said."""
     stood = [(sum(one.status == status for one in report.claims), status) for status in STATUSES]
-    lacking = ", ".join(f"{one.rule} {one.name}" + (" (required)" if one.required else "") for one in report.not_judged)
+    lacking = ", ".join(f"{one.rule} {one.name}" for one in report.not_judged if not one.required)
     weights = "compared with nothing" if report.lineage is None else report.lineage.verdict
     return facts(
         ("Claims", ", ".join(f"{n.count(many)} {status}" for many, status in stood if many) or "none could be read"),
+        *(
+            ("Required, not judged", f"{one.rule} {one.name}: {one.reason}")
+            for one in report.not_judged
+            if one.required
+        ),
         ("Not judged", f"{lacking}: that is no pass" if lacking else ""),
         ("Weights", weights),
+        ("Controls", "" if report.lineage is None or report.lineage.controls else UNCONTROLLED),
     )
 
 

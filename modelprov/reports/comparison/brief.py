@@ -14,7 +14,7 @@ from modelprov.reports.document import Block, Bullets, Heading, Text
 MOST_MEASURES, MOST_HISTORIES, MOST_REASONS = 3, 4, 3
 ASIDE = re.compile(r" \([^()]*\)")
 OF_A_MIX = ("bits reproduced", "changed elements", "share of rounding cells", "agreement")
-OF_KINSHIP = ("correlation of raw weights", "units that gates and ups", "sorted sizes of rows", "heads of attention")
+OF_KINSHIP = ("correlation of raw weights", "MLP units that", "sorted sizes of rows", "heads of attention")
 LEADING: dict[VerdictClass, tuple[str, ...]] = {
     VerdictClass.MERGE: OF_A_MIX,
     VerdictClass.ON_LINE: ("straightness", "share of rounding cells", "agreement"),

@@ -74,6 +74,11 @@ def _left(found: Coordinates) -> tuple[Block, ...]:
 def _said(found: Coordinates) -> str:
     if not found.related:
         return f"The units of the layers looked at do not agree with those of {found.parent} beyond chance."
+    if found.renamed and not found.undone:
+        return (
+            f"The units agree with those of {found.parent}, under other names: {n.plural(found.renamed, 'tensor')} "
+            "were paired by their numbers and compared so; nothing else had to be undone."
+        )
     if not found.undone:
         return f"The units agree with those of {found.parent}; nothing had to be undone, or undoing it told no more."
     kept = "no bit was lost" if found.exact else "what is compared is rounded anew, and nothing is called exact"

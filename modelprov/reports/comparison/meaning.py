@@ -12,8 +12,6 @@ from modelprov.reports.comparison import words
 from modelprov.reports.comparison.report import Report
 from modelprov.reports.comparison.tables import parents
 
-RELATED = frozenset(VerdictClass) - {VerdictClass.UNRELATED, VerdictClass.INCONCLUSIVE}
-
 
 def meaning(report: Report) -> str:
     """What this kind of verdict means, and what the numbers of these models add to it; it says nothing against them."""
@@ -43,7 +41,8 @@ def _measured(report: Report) -> Iterator[str]:
 def notes(report: Report) -> tuple[str, ...]:
     """What a reader must know beside the verdict: why it is open, roles, sampling, what was not tested."""
     verdict = report.verdict
-    said = [n.clean(text) for text in (verdict.reason, verdict.roles) if text and text not in verdict.summary]
+    told = (("The reason: ", verdict.reason), ("", verdict.roles))
+    said = [f"{before}{n.clean(text)}." for before, text in told if text and text not in verdict.summary]
     if verdict.formerly:
         said.append(words.FORMERLY.get(verdict.formerly, words.RENAMED).format(former=n.clean(verdict.formerly)))
     if report.beyond is not None and (report.beyond.lattice or report.beyond.rank is not None):
@@ -71,6 +70,6 @@ def untested(report: Report) -> tuple[str, ...]:
     if len(parents(report)) == 1 and words.MERGE_UNTESTED not in report.verdict.summary:
         said.append(words.ONE_PARENT)
     controlled = any(item.kind == "checkpoint" for item in report.verdict.controls)
-    if report.verdict.class_ in RELATED and not controlled:
+    if not controlled:
         said.append(words.NO_CONTROL)
     return tuple(said)

@@ -40,6 +40,7 @@ def tell(found: Inspection) -> Document:
         notes=found.warnings,
         blocks=(
             Facts(_facts(found)),
+            *_digests(found),
             *_parts(found),
             Heading("Formats"),
             Grid(_formats(found)),
@@ -50,6 +51,7 @@ def tell(found: Inspection) -> Document:
         ),
         brief=(
             Facts(facts(*_facts(found), ("formats", _in_words(found)))),
+            *_digests(found),
             *_parts(found),
             *(Text(f"warning: {warning}") for warning in found.warnings),
         ),
@@ -88,9 +90,13 @@ def _facts(found: Inspection) -> tuple[Fact, ...]:
         ("quantised how", _said(found.quantised_how)),
         ("quantised by", _said((found.quantised_by,) if found.quantised_by else ())),
         ("made from", _said(found.made_from)),
-        ("manifest digest", found.digest),
-        ("weights digest", found.weights_digest or "not computed (--digest reads every byte)"),
     )
+
+
+def _digests(found: Inspection) -> tuple[Block, ...]:
+    """Apart from the other facts: beside longer names they would not fit a line of 80 characters."""
+    weights = found.weights_digest or "not computed (--digest reads every byte)"
+    return Heading("Digests (SHA-256)"), Facts(facts(("manifest", found.digest), ("weights", weights)))
 
 
 def _said(texts: tuple[str, ...]) -> str:

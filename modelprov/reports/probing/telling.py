@@ -157,6 +157,6 @@ def _run(report: ProbeReport, readers: Sequence[Fact] = w.READERS, terms: Sequen
         Heading("Models and run"),
         Grid(t.models_table(report), looks="codes"),
         Facts(w.settings_facts(report)),
-        Code(n.clean(report.command), wrap=True),
+        Code(n.clean(report.command), "sh", wrap=True),
         Facts(w.environment_facts(report)),
     ]

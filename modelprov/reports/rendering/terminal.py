@@ -31,6 +31,7 @@ from modelprov.reports.document import (
     opening,
 )
 from modelprov.reports.rendering import strips
+from modelprov.reports.rendering.commands import folded
 from modelprov.reports.shown_in import seen_in
 from modelprov.reports.trees import Tree
 
@@ -115,8 +116,8 @@ class _Writer:
             case Bullets(items):
                 for item in items:
                     self.bullet(item)
-            case Code(text):
-                self.code(text)
+            case Code(text, language):
+                self.code(text, language)
             case Figures(items):
                 self.figures(items)
             case Strip():
@@ -138,9 +139,11 @@ class _Writer:
         grid.add_row(self.text("•" if not self.plain else "*"), self.text(text))
         self.show(grid, indent=2)
 
-    def code(self, text: str) -> None:
-        """The first lines of a text that stands word for word."""
+    def code(self, text: str, language: str) -> None:
+        """The first lines of a text that stands word for word; a command can be copied however long it is."""
         lines = n.clean(text, keep="\n").splitlines()
+        if language == "sh":
+            lines = [part for line in lines for part in folded(line, self.width - 6)]
         for line in lines[:_MOST_CODE]:
             self.show(self.text(line, "italic"), indent=6)
         if len(lines) > _MOST_CODE:

@@ -39,11 +39,13 @@ DOES_NOT_SHOW = (
 def tell(found: Verified) -> Document:
     """The answer, then where it differs, then what fits better, then what was compared."""
     good = found.reproduced
+    unfinished = found.equal == found.elements and found.coverage < 1
+    answer = "Reproduced" if good else "Not all compared" if unfinished else "Not reproduced"
     return Document(
         title=f"{found.suspect.label} by {found.recipe_file}",
-        headline="Reproduced" if good else "Not reproduced",
+        headline=answer,
         summary=summary(found),
-        answer="REPRODUCED" if good else "NOT REPRODUCED",
+        answer=answer.upper(),
         colours=HOLDS if good else FAILS,
         notes=found.cautions,
         blocks=(*_absent(found.absent), *_where(found), *_compared(found)),
@@ -63,7 +65,7 @@ def _brief(found: Verified) -> tuple[Block, ...]:
         ("differs", _most_different(found)),
         ("for example", _first_difference(found)),
         ("arithmetic", _outcome(found)),
-        ("rests on", f"every element of {n.plural(found.tensors, 'tensor')}, held against {models}"),
+        ("rests on", f"every weight of {n.plural(found.tensors, 'tensor')}, held against {models}"),
     )
     return (
         *(Text(line) for line in _absences(found.absent)),
@@ -90,7 +92,7 @@ def _first_difference(found: Verified) -> str:
 def summary(found: Verified) -> str:
     """How many elements are equal, and how much of the suspect that is."""
     said = (
-        f"{found.equal:,} of {found.elements:,} elements of {found.suspect.label} "
+        f"{found.equal:,} of {found.elements:,} weights of {found.suspect.label} "
         f"({percent(found.equal, found.elements)}) hold the bits that {found.recipe_file} makes in "
         f"{found.arithmetic}; {found.whole:,} of {found.tensors:,} tensors are equal to the last bit."
     )
@@ -111,7 +113,7 @@ def _absent(absent: tuple[Absent, ...]) -> tuple[Block, ...]:
     """What is not in both; a line each on a terminal."""
     columns = (
         Column("Of", "of", numeric=False), Column("Why", "why", numeric=False), Column("Tensors", "tensors"),
-        Column("Elements", "elements"), Column("For example", "e.g.", numeric=False),
+        Column("Weights", "weights"), Column("For example", "e.g.", numeric=False),
     )  # fmt: skip
     rows = [(f"the {each.of}", each.reason, n.count(each.tensors), n.count(each.elements), each.examples[0])
             for each in absent]  # fmt: skip
@@ -123,7 +125,7 @@ def _absent(absent: tuple[Absent, ...]) -> tuple[Block, ...]:
 
 def _absences(absent: tuple[Absent, ...]) -> list[str]:
     return [
-        f"not compared: {n.plural(each.tensors, 'tensor')} of the {each.of} ({each.elements:,} elements): "
+        f"not compared: {n.plural(each.tensors, 'tensor')} of the {each.of} ({each.elements:,} weights): "
         f"{each.reason}, e.g. {each.examples[0]}"
         for each in absent
     ]
@@ -146,7 +148,7 @@ def _where(found: Verified) -> tuple[Block, ...]:
 
 
 def _parts(kind: str, parts: tuple[Part, ...]) -> Table:
-    columns = Column(kind, kind.lower(), numeric=False), Column("Elements", "elements"), Column("Equal", "equal")
+    columns = Column(kind, kind.lower(), numeric=False), Column("Weights", "weights"), Column("Equal", "equal")
     differing = [part for part in parts if part.equal < part.elements]
     shown = differing[:ROWS]
     rows = [(part.name, n.count(part.elements), percent(part.equal, part.elements)) for part in shown]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import typer
 
 import modelprov
 from modelprov.checkpoints.layouts.alignment_file import KEY, alignment_bytes, read_alignment
 from modelprov.checkpoints.layouts.realigned import parent_view
 from modelprov.checkpoints.layouts.realignment import Axis, PairedTensor, Realignment
+from modelprov.cli.compared import publish
+from modelprov.cli.outputs import Outputs
 from modelprov.demo.writing import Weights
 from modelprov.errors import CouldNotJudgeError, InvalidCheckpointError, UsageError
 from modelprov.forensics.search.coordinates.kinship import kinship
@@ -119,6 +123,23 @@ def test_an_alignment_that_loses_bits_reproduces_nothing(tmp_path: Path) -> None
     file.write_bytes(alignment_bytes(realignment("residual rotated", ROUNDED), str(s), str(a)))
     recipe.write_text(f"merge_method: passthrough\nmodels:\n- model: {a}\ndtype: bfloat16\n")
     assert not modelprov.verify(s, recipe, alignment=file).reproduced
+
+
+def test_names_alone_are_undone_too_and_said_to_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`undone` are sentences on coordinates, of which names are none."""
+    words = {"self_attn": "attn", "q_proj": "query", "gate_proj": "w1", "down_proj": "w2"}
+    first = family().first
+    renamed = {re.sub("|".join(words), lambda found: words[found[0]], name): held for name, held in first.items()}
+    s, a = folder(tmp_path / "s", renamed), folder(tmp_path / "a", first)
+    report = modelprov.compare(s, a, save_alignment=tmp_path / "s.alignment", threads=1)
+    assert (tmp_path / "s.alignment").is_file()
+    assert report.verdict.class_ == "copy"
+    assert report.coordinates is not None
+    assert (report.coordinates.undone, report.coordinates.renamed > 0) == ((), True)
+    assert f"under other names: {report.coordinates.renamed} tensors were paired" in report.rendered("markdown")
+    with pytest.raises(typer.Exit):
+        publish(report, Outputs({}), tmp_path / "s.alignment", quiet=False)
+    assert capsys.readouterr().err.endswith(f"wrote {tmp_path / 's.alignment'}\n")
 
 
 def test_an_alignment_takes_no_name_of_weights(tmp_path: Path) -> None:

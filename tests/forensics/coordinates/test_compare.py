@@ -108,7 +108,7 @@ def test_a_stranger_stays_unrelated_and_is_told_how_many_units_agree(style: int)
     assert found.findings.verdict.class_ is VerdictClass.UNRELATED
     assert found.coordinates is not None
     assert not found.coordinates.related
-    assert any("units that gates and ups" in item.measure for item in found.findings.verdict.rests_on)
+    assert any("MLP units that" in item.measure for item in found.findings.verdict.rests_on)
 
 
 def test_units_that_agree_take_back_an_all_clear_even_where_nothing_was_undone() -> None:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from modelprov.forensics.judging import mixtures, of_blocks, relatives, verdict
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.histories import FITTING, histories
 from modelprov.forensics.judging.verdict import decide
 from modelprov.forensics.results import VerdictClass
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, TRAINED
+from tests.verdict_rules import rules
 
 LABELS = ("S", "A", "B")
 
 
 def test_every_rule_has_histories_and_every_list_belongs_to_a_rule() -> None:
-    rooms = (verdict, relatives, mixtures, of_blocks)
-    source = "".join(Path(room.__file__).read_text(encoding="utf-8").split("\ndef ", 1)[1] for room in rooms)
-    rules = set(re.findall(r'(?:inconclusive\(|Decision\(VerdictClass\.\w+,|return)\s*"([a-z-]+)"', source))
-    assert set(FITTING) == rules | {"method", "picked"}  # these come from the search for methods
+    assert set(FITTING) == rules()
     for rule, fitting in FITTING.items():
         assert len(fitting) > 1 or rule == "no-evidence", rule
         assert len({one.history for one in fitting}) == len(fitting)

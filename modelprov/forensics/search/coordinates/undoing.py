@@ -22,6 +22,7 @@ from modelprov.forensics.search.coordinates.frame import Frame
 from modelprov.forensics.search.coordinates.kinship import Kinship, LayerTest, test_layers
 from modelprov.forensics.search.coordinates.layers import proposed
 from modelprov.forensics.search.coordinates.matrices import Matrices
+from modelprov.forensics.search.coordinates.namesakes import namesakes
 from modelprov.forensics.search.coordinates.tokens import tokens_alike
 from modelprov.forensics.search.coordinates.units import Part, alike_in_rows, parts
 
@@ -74,12 +75,13 @@ def _outside(work: _Work) -> None:
     """Embeddings, head and last norm."""
     own, theirs = work.own.decoder, work.theirs.decoder
     work.tensors.append(PairedTensor(own.embeddings.name, theirs.embeddings.name, VOCABULARY, RESIDUAL))
-    head, other = own.head, theirs.head
+    head, other, done = own.head, theirs.head, None
     if head is not None and other is not None and head.name in own.places:
         _with_norm(work, [(head, other, VOCABULARY)])
+        done = head.norm
     for place in own.in_layer(None):
         counterpart = theirs.places.get(place.name)
-        if counterpart is None or place.kind in ("embeddings", "head") or place.name in (head.norm if head else None,):
+        if counterpart is None or place.kind in ("embeddings", "head") or place.name == done:
             continue
         if place.kind == "norm" or (place.shape == counterpart.shape and place.rows is None):
             _vector(work, place, counterpart)
@@ -99,7 +101,7 @@ def _layer(work: _Work, layer: int, there: int) -> None:
     for mine, other in pairs:
         _units(work, (layer, mine), (there, other), add, paired)
     _router(work, layer, there, pairs, add)
-    for place, counterpart in _others(work, layer, there, paired):
+    for place, counterpart in namesakes(work.own.decoder, work.theirs.decoder, layer, there, paired):
         if len(place.shape) == 2 and place.norm and place.columns and place.shape == counterpart.shape:
             add(place, counterpart, None)
     done = {norm for (norm, _) in by_norm}
@@ -242,21 +244,9 @@ def _gains(work: _Work, own_norm: str, their_norm: str, readers: list[_Reader]) 
     return by if scales.opposite(norm, -np.median(seen, axis=0)) else None
 
 
-def _others(work: _Work, layer: int, there: int, paired: set[str]) -> list[tuple[Place, Place]]:
-    """What is not paired yet of a layer, norms and parts of kinds that are not known, with what has the same name."""
-    found = []
-    for place in work.own.decoder.in_layer(layer):
-        if place.name in paired or place.kind not in ("norm", "other") or place.expert is not None:
-            continue
-        counterpart = work.theirs.decoder.places.get(place.name.replace(f".{layer}.", f".{there}.", 1))
-        if counterpart is not None and len(counterpart.shape) == len(place.shape):
-            found.append((place, counterpart))
-    return found
-
-
 def _rest(work: _Work, layer: int, there: int, paired: set[str], norms: set[str | None]) -> None:
     """What is left of a layer: norms that nothing folds, biases, and parts of kinds that are not known."""
-    for place, counterpart in _others(work, layer, there, paired):
+    for place, counterpart in namesakes(work.own.decoder, work.theirs.decoder, layer, there, paired):
         if place.name not in norms:
             _vector(work, place, counterpart)
 
