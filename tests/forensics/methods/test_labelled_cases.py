@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.lineage import merged  # noqa: F401  (fills the list of sorts)
 from benchmarks.lineage.sorts import Identity, made
-from modelprov.forensics.thresholds import REPRODUCED
+from modelprov.forensics.thresholds import CENTRED, REPRODUCED
 from tests.forensics.methods.making import search
 
 
@@ -24,3 +24,11 @@ def test_its_method_is_found_with_all_its_bits(sort: str, number: int) -> None:
     assert found.made.method == sort
     assert found.bits.share >= REPRODUCED
     assert found.whole == found.tensors
+
+
+def test_a_cell_moved_everywhere_is_not_taken_for_what_a_cell_moved_alone_does() -> None:
+    """Of parents a few steps apart it turns the whole tensor, so that no element seemed to hang on a parent."""
+    found = search(*made(Identity("model_stock", 4)).models)
+    assert found is not None
+    assert found.made.method == "model_stock"
+    assert all(middle.told and middle.share < CENTRED for middle in found.middles)
