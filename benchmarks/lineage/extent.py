@@ -15,13 +15,13 @@ from benchmarks.lineage.sorts import SORTS, Identity, cases
 
 
 def extent(size: str, asked: Collection[Identity]) -> dict[str, Any]:
-    """Cases and sorts asked, of how many; how many sorts as a whole, and the fewest of any other; groups as a whole."""
+    """Cases and sorts asked, of how many; whole sorts, the fewest of any other; whole groups; those asked of each."""
     whole, own = Counter(case.sort for case in cases(size)), Counter(case.sort for case in asked)
     left = [own[name] for name, count in whole.items() if own[name] < count]
     return {
         "cases": own.total(), "of": whole.total(), "sorts": len(own), "of sorts": len(whole),
         "whole": len(whole) - len(left), "fewest": min(left, default=0),
-        "groups": dict(Counter(SORTS[case.sort].group for case in cases(size))),
+        "groups": dict(Counter(SORTS[case.sort].group for case in cases(size))), "asked": dict(sorted(own.items())),
     }  # fmt: skip
 
 

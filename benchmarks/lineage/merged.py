@@ -18,7 +18,8 @@ from modelprov.demo.writing import Weights
 from modelprov.recipes.arithmetics import Arithmetic
 from tests.generated import Rng, apply, cast, change, combine, distance, layer_of, merge
 
-LINEAR = frozenset({"linear"})
+LINEAR = frozenset({"linear", "task_arithmetic"})
+"""A weighted sum by either name: with a base, or a parent in its place, the one is the other."""
 FORMS = ("Q8_0", "Q4_0", "FP8 row", "int8 bitsandbytes", "NF4", "GPTQ")
 """How files are packed; those that `tests.packing.FORMS` or `tests.gguf_files` name are used."""
 CORRECTED = "GPTQ"
@@ -109,6 +110,7 @@ def _parts(rng: Rng, count: int) -> list[float]:
     return [round(0.1 + float(part) / 100, 2) for part in np.diff([0, *cuts, left])]
 
 
+SLERP_AT = 0.4
 METHODS: dict[str, tuple[dict[str, object], dict[str, object], bool]] = {
     "task_arithmetic": ({"weight": [0.8, 0.7]}, {}, True),
     "ties": ({"weight": [0.6, 0.4], "density": 0.5}, {}, True),
@@ -120,7 +122,7 @@ METHODS: dict[str, tuple[dict[str, object], dict[str, object], bool]] = {
     "breadcrumbs_ties": ({"weight": [0.6, 0.4], "density": 0.7}, {}, True),
     "sce": ({}, {"select_topk": 0.5}, True),
     "model_stock": ({}, {}, True),
-    "slerp": ({}, {"t": 0.4}, False),
+    "slerp": ({}, {"t": SLERP_AT}, False),
     "nuslerp": ({"weight": [0.6, 0.4]}, {}, False),
     "multislerp": ({"weight": [0.6, 0.4]}, {}, False),
     "karcher": ({}, {}, False),
@@ -137,6 +139,17 @@ ALSO = {
 }  # fmt: skip
 """Names that are as right: a linear combination is one; of random masks only the kind is asked; of two models NuSLERP
 is SLERP, in 99.9 to 100 % of the bits."""
+PERHAPS = {"slerp": "linear", "karcher": "multislerp"}
+"""Names that are as right where they give the same bits: SLERP of nearly parallel tensors is a line, by its definition,
+and of two models with one weight the means of an arc are one point."""
+AS_GOOD = 0.9999
+"""Of the matrices' bits."""
+
+
+def same_bits(suspect: Weights, other: Weights) -> float:
+    """Share of the matrices' numbers that are the same."""
+    equal = [(values == other[name][0]).ravel() for name, (values, _) in suspect.items() if values.ndim == 2]
+    return float(np.concatenate(equal).mean())
 
 
 def _by_method(rng: Rng, _: int, name: str) -> Made:
@@ -147,9 +160,13 @@ def _by_method(rng: Rng, _: int, name: str) -> Made:
         second = apply(base, combine([(0.6, difference(first, base)), (0.8, part)]))
     models, around = ([second], first) if name in AROUND_THE_FIRST else ([first, second], base if based else None)
     suspect = merged(name, models, around, rng, dict(each), dict(options))
-    label = Label(
-        True, MERGE, None, frozenset({name, *ALSO.get(name, ())}), False, "suspect", {**each, **options}, merged=True
-    )
+    names = {name, *ALSO.get(name, ())}
+    if other := PERHAPS.get(name):
+        second_share = SLERP_AT if name == "slerp" else 0.5
+        weighted = merged(other, [first, second], None, rng, {"weight": [1 - second_share, second_share]})
+        if same_bits(suspect, weighted) >= AS_GOOD:
+            names.add(other)
+    label = Label(True, MERGE, None, frozenset(names), False, "suspect", {**each, **options}, merged=True)
     if name in PICKED:
         label = replace(label, relation=OPEN, trained=None, direction=OPEN, settled_by="an older copy of the parents")
     return Made((suspect, first, second, base), label, name)

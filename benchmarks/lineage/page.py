@@ -181,26 +181,35 @@ def groups(found: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def causes(found: dict[str, Any]) -> str:
-    """Of a large set no line for each case but one for each reason: how many cases, of which sorts."""
-    by: dict[tuple[str, str], list[str]] = {}
-    for each in found["open"]:
-        missed = ", ".join(f"{name} {out}" for name, out in each["missed"].items())
-        by.setdefault((missed, each["why"]), []).append(each["case"].rpartition(" ")[0])
-    lines = ["| missed | why | cases | of sorts |", "| :--- | :--- | ---: | :--- |"]
-    for (missed, why), sorts in sorted(by.items(), key=lambda item: -len(item[1])):
-        lines.append(f"| {missed} | {why} | {len(sorts)} | {', '.join(sorted(set(sorts)))} |")
+def remaining(found: dict[str, Any]) -> str:
+    """Of a large set a line for each sort and reason, not for each case: how many of those asked, what would help."""
+    by: dict[tuple[str, str, str, str], int] = Counter(
+        (each["case"].rpartition(" ")[0], _missed(each), each["why"], each["settled_by"]) for each in found["open"]
+    )
+    most: Counter[str] = Counter()
+    for (name, *_), count in by.items():
+        most[name] += count
+    lines = [
+        "| sort | cases | of | missed | why | what would settle it |", "| :--- | ---: | ---: | :--- | :--- | :--- |"
+    ]  # fmt: skip
+    for (name, *told_), count in sorted(by.items(), key=lambda item: (-most[item[0][0]], item[0][0], -item[1])):
+        lines.append(f"| {name} | {count} | {found['extent']['asked'][name]} | " + " | ".join(told_) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _missed(each: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {out}" for name, out in each["missed"].items()) + (
+        f"; **{', '.join(each['false'])}**" if each["false"] else ""
+    )
 
 
 def analysis(found: dict[str, Any]) -> str:
     """A line for each case of ours that is not right in all."""
     lines = ["| case | missed | why | what would settle it |", "| :--- | :--- | :--- | :--- |"]
-    for each in found["open"]:
-        missed = ", ".join(f"{name} {out}" for name, out in each["missed"].items()) + (
-            f"; **{', '.join(each['false'])}**" if each["false"] else ""
-        )
-        lines.append(f"| {each['case']} | {missed} | {each['why']} | {each['settled_by']} |".replace("\n", " "))
+    lines += [
+        f"| {each['case']} | {_missed(each)} | {each['why']} | {each['settled_by']} |".replace("\n", " ")
+        for each in found["open"]
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -212,7 +221,7 @@ TABLES = {
     "large": {
         "large questions": lambda found: questions(found["tools"][OURS], TITLES),
         "large groups": lambda found: groups_of(found["tools"][OURS], found["extent"]["groups"]),
-        "large causes": causes,
+        "large remaining": remaining,
     },
 }  # fmt: skip
 

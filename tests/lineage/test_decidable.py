@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.lineage.decidable import mixed, of
+from benchmarks.lineage.decidable import in_parts, mixed, of, rounded_mixture
 from benchmarks.lineage.labels import COPY, KIN, NOTHING, OPEN, RELATION, Label, Made
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
@@ -13,6 +13,7 @@ from tests.generated import Size, apply, change, model
 
 RNG = np.random.default_rng(5)
 BASE = model(RNG, Size(2, 32, 32, 64), DType.F32)
+EMBEDDINGS, QUERIES = "model.embed_tokens.weight", "model.layers.1.self_attn.q_proj.weight"
 FIRST, SECOND, OTHER = (apply(BASE, change(BASE, RNG, 1e-3)) for _ in range(3))
 
 
@@ -24,11 +25,23 @@ def in_turn(first: Weights, second: Weights) -> Weights:
     return {name: (first if number % 2 else second)[name] for number, name in enumerate(first)}
 
 
+def scaled(of: Weights, factor: float) -> Weights:
+    return {name: (np.float32(factor) * values, dtype) for name, (values, dtype) in of.items()}
+
+
 @pytest.mark.parametrize(
     ("suspect", "doubted"),
     [
         (OTHER, False),
-        (between(FIRST, BASE, 0.05), False),
+        (between(FIRST, BASE, 0.05), True),  # nothing but rounding beside it
+        (apply(between(FIRST, BASE, 0.05), change(BASE, RNG, 2e-4)), False),
+        (scaled(FIRST, 0.98), True),
+        (apply(scaled(FIRST, 0.98), change(BASE, RNG, 2e-4)), False),
+        (OTHER | {QUERIES: FIRST[QUERIES]}, True),
+        (OTHER | {QUERIES: BASE[QUERIES]}, False),  # as whoever froze them leaves them: the rest is near the base too
+        (apply(FIRST, change(BASE, RNG, 1e-3, only=lambda name: "embed" not in name)), False),
+        (BASE | {EMBEDDINGS: FIRST[EMBEDDINGS]}, True),  # as the first of two stages
+        (apply(FIRST, change(BASE, RNG, 1e-6, 0.0, 0.0)), True),  # less than a step of bf16
         (between(FIRST, BASE, 0.3), True),
         (between(FIRST, BASE, 1.3), True),
         (between(OTHER, between(FIRST, SECOND, 0.5), 0.5), True),
@@ -47,6 +60,19 @@ def test_a_relation_is_doubted_where_a_merge_would_leave_such_files(suspect: Wei
     )
 
 
+@pytest.mark.parametrize(
+    ("suspect", "parts"),
+    [
+        (BASE | {EMBEDDINGS: FIRST[EMBEDDINGS]}, True),
+        (BASE | {EMBEDDINGS: OTHER[EMBEDDINGS]}, False),
+        (FIRST, False),
+        (OTHER | {EMBEDDINGS: FIRST[EMBEDDINGS], QUERIES: BASE[QUERIES]}, False),
+    ],
+)
+def test_parts_are_those_of_several_parents_and_hardly_any_its_own(suspect: Weights, parts: bool) -> None:
+    assert in_parts((suspect, FIRST, SECOND, BASE), list(BASE)) == parts
+
+
 def test_the_error_of_a_share_says_nothing_against_the_bits_of_a_copy() -> None:
     far = Made((apply(BASE, change(BASE, RNG, 0.02)), FIRST, SECOND, BASE), Label(True, COPY | KIN))
     assert of(far).label.doubted == NOTHING
@@ -61,9 +87,9 @@ def test_a_mixture_that_least_squares_underrates_is_seen_by_its_rounding(share: 
         apply(base, {name: (scale * 3e-5 * values).astype(np.float32) for name, values in drawn.items()})
         for scale in (1.0, share)
     )
-    made = Made((part, whole, base), Label(True, KIN))
-    assert not mixed(made.models, list(base))
-    assert of(made).label.doubted == (RELATION if doubted else NOTHING)
+    models = (part, whole, base)
+    assert not mixed(models, list(base))
+    assert rounded_mixture(models, list(base)) is doubted
 
 
 @pytest.mark.parametrize(

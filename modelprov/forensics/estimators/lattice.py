@@ -21,6 +21,7 @@ INTEGERS = {"int8": 127, "int4": 7}
 SHORT = {"FP8 (E4M3)": (3, 448.0, -6), "FP8 (E5M2)": (2, 57344.0, -14)}
 """Mantissa bits, the largest number, the smallest normal exponent."""
 BLOCKS = (None, 128, 64, 32)
+SMALLEST = 16  # values side by side that share a scale in any of these, and most often in others
 LOOK = 64  # rows of a first look
 FEW = 4  # of them, in which weights that were not rounded miss already more than a lattice may in all
 GLIMPSE = 256  # values, to see which scales are worth a look
@@ -42,6 +43,19 @@ class Lattice:
     def share_within(self, values: Float64) -> float:
         """Share of other values, of the same shape, that would be rounded to the same numbers; 0 if none are known."""
         return float(((self.lower <= values) & (values <= self.upper)).mean()) if self.known else 0.0
+
+
+def share_in_order(rounded: Float64, values: Float64) -> float:
+    """Share of neighbours, among the `values` of a group in order, whose `rounded` numbers, [rows, columns], fall not.
+
+    Rounding to the nearest number keeps order, and gives equal values equal numbers, whatever the scale of a group is.
+    """
+    of_values, of_rounded = (
+        np.pad(each, ((0, 0), (0, -each.shape[1] % SMALLEST)), mode="edge") for each in (values, rounded)
+    )
+    groups, numbers = (each.reshape(-1, SMALLEST) for each in (of_values, of_rounded))
+    order = np.lexsort((-numbers, groups), axis=-1)
+    return float((np.diff(np.take_along_axis(numbers, order, axis=-1), axis=-1) >= 0).mean())
 
 
 def find_lattice(values: Float64, mantissa_bits: int) -> Lattice | None:

@@ -13,12 +13,12 @@ import numpy as np
 from modelprov.checkpoints.formats.dtypes import DType, Float64, round_to
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.types import Alignment, Checkpoint, Component
-from modelprov.forensics.estimators.lattice import Lattice, find_lattice
+from modelprov.forensics.estimators.lattice import Lattice, find_lattice, share_in_order
 from modelprov.forensics.estimators.residual import Residual, rank_of, residual
 from modelprov.forensics.estimators.scaled import by_rows_and_columns
 from modelprov.forensics.estimators.turning import products_moved
 from modelprov.forensics.sampling.matrices import BUDGET, Matrix, Rows, choose_rows, read_matrices
-from modelprov.forensics.thresholds import LIKE_NOISE, LOW_RANK_ROWS, SCALED_ROUNDED, TURNED
+from modelprov.forensics.thresholds import LIKE_NOISE, LOW_RANK_ROWS, SAME_STEPS, SCALED_ROUNDED, TURNED
 from modelprov.recipes.tensor_groups import kind_of
 
 BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
@@ -28,6 +28,7 @@ AT_ONCE = 2
 """Matrices that are measured at once; each takes a hundred megabytes or two."""
 FACTORED, LOOK = 128, 64
 """Rows of a matrix that factors are fitted to, and those whose products with one another are looked at."""
+SHORT = (DType.BF16, DType.F16)
 TURNS = 2
 """Of the kinds of matrices in which few numbers are looked for, before all others are spared the search."""
 
@@ -121,19 +122,38 @@ def _left(matrix: Matrix, searched: bool, factors: bool, turning: bool) -> Left:
     own = lattice is None or matrix.bounds is not None
     widths = matrix.widths if own or lattice is None else lattice.upper - lattice.lower
     found = residual(matrix.values, widths)
-    mixtures = (*matrix.values[1:], matrix.values[0] - found.left)
     rows = matrix.values.shape[1]
     ranked = found.changed and tensor.component not in BY_TOKEN and rows >= min(tensor.shape[0], LOW_RANK_ROWS)
     return Left(
         kind_of(tensor.name), tensor.layer, found.beyond, found.distance, found.changed,
         rank_of(found) if ranked else None, ranked,
         None if lattice is None else lattice.name,
-        () if lattice is None else tuple(map(lattice.share_within, mixtures)),
+        () if lattice is None else _within(lattice, matrix.values, matrix.values[0] - found.left),
         () if lattice is None else _in_steps(matrix.values, widths),
         tuple(np.array_equal(matrix.values[0], parent) for parent in matrix.values[1:]),
         _factored(matrix.values[:, :FACTORED], widths[:FACTORED]) if factors and lattice is None else (),
         tuple(products_moved(matrix.values[0][:LOOK], parent[:LOOK]) for parent in matrix.values[1:] if turning),
     )  # fmt: skip
+
+
+def _within(lattice: Lattice, values: Float64, mixture: Float64) -> tuple[float, ...]:
+    """The share of each parent's values, and of the mixture's, that would be rounded to the suspect's, `values[0]`.
+
+    Cells are as wide as the scale is uncertain. Whoever rounds one model to 8 bits and to 4 leaves numbers that agree
+    to within that, and yet the one was not made from the other: of numbers that are few themselves the order tells.
+    """
+    suspect, *parents = values
+    shares = list(map(lattice.share_within, (*parents, mixture)))
+    for number, parent in enumerate(parents):
+        if shares[number] >= SAME_STEPS and np.unique(parent).size > np.unique(suspect).size and _are_few(parent):
+            shares[number] = min(shares[number], share_in_order(suspect, parent))
+    return tuple(shares)
+
+
+def _are_few(values: Float64) -> bool:
+    """Whether a parent's values [rows, columns] were rounded to few numbers, in whatever format they are."""
+    shown = next((dtype for dtype in SHORT if _all_of(values, dtype)), DType.F32)
+    return find_lattice(values, shown.mantissa_bits) is not None
 
 
 def _factored(values: Float64, widths: Float64) -> tuple[tuple[float, float], ...]:
@@ -155,15 +175,14 @@ def _lattice(matrix: Matrix, searched: bool) -> Lattice | None:
         return Lattice(matrix.packing, lower, upper)
     if not searched:
         return None
-    shown = next((dtype for dtype in (DType.BF16, DType.F16) if _are_of(matrix, dtype)), matrix.format)
-    return find_lattice(matrix.values[0], shown.mantissa_bits)
+    own = matrix.values[0]
+    shown = next((dtype for dtype in SHORT if matrix.format is dtype or _all_of(own, dtype)), matrix.format)
+    return find_lattice(own, shown.mantissa_bits)
 
 
-def _are_of(matrix: Matrix, dtype: DType) -> bool:
-    """Whether all of the suspect's values are numbers of a format; a few of most others show that they are not."""
-    return matrix.format is dtype or all(
-        bool((round_to(rows, dtype) == rows).all()) for rows in (matrix.values[0][:1], matrix.values[0])
-    )
+def _all_of(values: Float64, dtype: DType) -> bool:
+    """Whether all values are numbers of a format; a few of most others show that they are not."""
+    return all(bool((round_to(rows, dtype) == rows).all()) for rows in (values[:1], values))
 
 
 def _like(alignment: Alignment, other: Checkpoint, chosen: list[Rows]) -> Like:

@@ -13,11 +13,11 @@ from modelprov.forensics.estimators import interval, likelihood
 from modelprov.forensics.estimators.interval import ElementIntervals, IntervalFit
 from modelprov.forensics.estimators.likelihood import Likelihood
 from modelprov.forensics.estimators.simplest_number import simplest_number
-from modelprov.forensics.sampling.sample import Sample, drawn
+from modelprov.forensics.sampling.sample import FLOAT32_ERROR, Sample, drawn, widened_cell
 from modelprov.forensics.search.recipes import TRIED, Scored, Scorer, arithmetics_of, keep_best, round_weights, tied
 from modelprov.forensics.search.same_bits import settle
 from modelprov.forensics.search.weighted_sum import WeightedSum
-from modelprov.forensics.thresholds import COVERED, INFORMATIVE, MOST_PIECES, REPRODUCED
+from modelprov.forensics.thresholds import COVERED, INFORMATIVE, MOST_PIECES, REPRODUCED, WITHIN_CELLS
 from modelprov.recipes.arithmetics import Arithmetic
 
 LIKELIHOOD_ELEMENTS = 60_000
@@ -152,7 +152,10 @@ def _exact_one(peak: IntervalFit, intervals: ElementIntervals, strata: int) -> E
 
 
 def _exact_many(sample: Sample, stratum: npt.NDArray[np.int64], strata: int) -> tuple[Exact | None, float | None]:
-    """Several parents beside the reference: one polytope; strata taken whole from one parent are set aside first."""
+    """Several parents beside the reference: one polytope; strata taken whole from one parent are set aside first.
+
+    Where none serves all the rest, one that serves nearly all cells of half the elements: others were changed since.
+    """
     from modelprov.forensics.estimators import polytope
 
     k = len(sample.parents)
@@ -163,20 +166,40 @@ def _exact_many(sample: Sample, stratum: npt.NDArray[np.int64], strata: int) -> 
         taken = same & ~whole & (counts > 0)
         weights[taken, parent] = 1.0
         whole |= taken
+    explained = np.ones(strata, bool)
     rest = sample.take(~whole[stratum]) if whole.any() else sample
-    differs = (rest.deltas != 0).any(axis=0) if rest.elements else np.zeros(0, bool)
-    if int(differs.sum()) < INFORMATIVE:
+    if _telling(rest) < INFORMATIVE:
         return None, None
     fit = polytope.fit(subsample(rest, 100_000, 0))
+    covering = fit.coverage
+    if not fit.feasible and fit.centre is not None:
+        explained = whole | (_covered(sample, stratum, strata, fit.centre) >= WITHIN_CELLS)
+        rest = sample.take((explained & ~whole)[stratum])
+        if 2 * counts[explained].sum() < counts.sum() or _telling(rest) < INFORMATIVE:
+            return None, covering
+        fit = polytope.fit(subsample(rest, 100_000, 0))
     if not fit.feasible or fit.centre is None or fit.low is None or fit.high is None:
-        return None, fit.coverage
+        return None, covering
     pairs = list(zip(fit.low, fit.high, fit.centre, strict=True))
     free = [c if a is None or b is None else _natural(a, b) for a, b, c in pairs]
     low = np.array([-np.inf if a is None else a for a, _, _ in pairs])
     high = np.array([np.inf if b is None else b for _, b, _ in pairs])
     weights[~whole] = _with_rest(np.array([free]))[0]
     low, high = (np.where(whole[:, None], weights[:, :-1], one) for one in (low, high))
-    return Exact(weights, low, high, int(differs.sum()), np.ones(strata, bool)), fit.coverage
+    return Exact(weights, low, high, _telling(rest), explained), covering
+
+
+def _telling(sample: Sample) -> int:
+    """Elements in which the parents differ."""
+    return int((sample.deltas != 0).any(axis=0).sum())
+
+
+def _covered(sample: Sample, stratum: npt.NDArray[np.int64], strata: int, centre: tuple[float, ...]) -> Float64:
+    """Share of the elements of each stratum whose cell holds a mixture of the deltas, float64 [strata]."""
+    lower, upper = widened_cell(sample, FLOAT32_ERROR)
+    mixture = sample.parents[-1] + np.array(centre) @ sample.deltas
+    inside = (lower <= mixture) & (mixture <= upper)
+    return np.bincount(stratum, inside, strata) / np.maximum(np.bincount(stratum, minlength=strata), 1)
 
 
 def _natural(low: float, high: float) -> float:

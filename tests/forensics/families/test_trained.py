@@ -76,6 +76,19 @@ def test_a_merge_of_which_one_layer_was_trained_is_exact_in_the_rest() -> None:
     assert named(found) == ("merge", "partly-exact")
 
 
+def test_a_merge_with_an_adapter_is_exact_in_the_rest_beside_a_base_that_has_no_part_in_it() -> None:
+    """Of several parents one weighting is looked for in the tensors that have one; siblings have it in none."""
+    first, second, base = family()
+    rng = np.random.default_rng(3)
+    merged = merge([first, second], (0.766, 0.234))
+    adapter = change(base, rng, 1e-4, 1.0, 0.0, only=lambda name: "self_attn" in name)
+    found = judge(apply(merged, adapter), first, second, base)
+    assert named(found) == ("merge", "partly-exact"), found.verdict.summary
+    assert [each.alpha for each in found.mixing.coefficients] == pytest.approx([0.766, 0.234])
+    sibling = apply(base, combine([(0.5, change(base, rng, 3e-4)), (1.0, adapter)]))
+    assert str(judge(sibling, first, second, base).verdict.class_) == "same-origin"
+
+
 def test_one_small_tensor_trained_after_a_merge_is_not_hidden_by_all_the_others() -> None:
     parent, _, base = family()
     merged = merge([parent, base], WEIGHTS)

@@ -12,7 +12,7 @@ from modelprov.forensics.estimators.lattice import Lattice, find_lattice
 from modelprov.forensics.results import Verdict
 from modelprov.forensics.search.beyond import TURNS
 from modelprov.recipes.tensor_groups import kind_of
-from tests.generated import Size, apply, change, model
+from tests.generated import Size, apply, change, model, quantised
 from tests.memory import Silence, checkpoint
 from tests.unpacking import unpacked
 
@@ -70,6 +70,15 @@ def test_few_numbers_are_looked_for_in_two_matrices_of_each_kind_and_in_all_only
     looked.clear()
     judged(unpacked(SIBLING, "NF4"), PARENT)
     assert len(looked) == sum(values.ndim == 2 for values, _ in PARENT.values()) > spared
+
+
+def test_four_bits_are_a_rounded_parent_of_eight_bits_only_if_they_were_made_from_it() -> None:
+    """Of a model that was rounded to 8 bits and to 4, the numbers agree to within what is known of the scale."""
+    row = max(values.shape[-1] for values, _ in PARENT.values()) + 1
+    in_eight = quantised(PARENT, 8, row)
+    beside, after = (judged(quantised(each, 4, row), in_eight, BASE) for each in (PARENT, in_eight))
+    assert str(beside.class_) == "inconclusive"
+    assert (beside.rule == "rounded", after.rule) == (False, "rounded")
 
 
 @pytest.mark.parametrize("form", ["NF4", "AWQ folded"])

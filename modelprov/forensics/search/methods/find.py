@@ -87,12 +87,12 @@ def find(wholes: Wholes, given: Iterable[int] = ()) -> FoundMethod | None:
     if not looks:
         return None
     first = min(looks, key=lambda look: (look.differ.sum() < 1000, look.row in known, look.elements))
-    kept: dict[str, tuple[float, Made]] = {}  # the best arithmetic of each
+    kept: dict[str, list[tuple[float, Made]]] = {}  # the arithmetics of each
     for made in _proposed(wholes, looks, first):
         if bits(made, first).share >= FIRST and (share := total(made, looks).share) >= SECOND:
-            kept[made.key] = max(kept.get(made.key, (0.0, made)), (share, made), key=lambda item: item[0])
-    ranked = sorted(kept.values(), key=lambda item: -item[0])
-    counted = [_counted(made, wholes) for _, made in ranked[:COUNTED]]
+            kept.setdefault(made.key, []).append((share, made))
+    ranked = sorted(kept.values(), key=lambda own: -max(share for share, _ in own))
+    counted = [_of_arithmetics(own, wholes) for own in ranked[:COUNTED]]
     if not counted:
         return _of_chance(wholes, first)
     counted.sort(key=_standing)
@@ -197,6 +197,20 @@ def _looks(wholes: Wholes, known: frozenset[int] = frozenset()) -> list[Whole]:
         layers.add(whole.layer)
     ordered.sort(key=lambda item: item[:3])
     return [whole for *_, whole in ordered[:LOOKS]]
+
+
+def _of_arithmetics(own: Sequence[tuple[float, Made]], wholes: Wholes) -> FoundMethod:
+    """The best of a merge's arithmetics, counted: of those that the first tensors cannot tell apart, all if need be."""
+    best = max(share for share, _ in own)
+    found: FoundMethod | None = None
+    for made in (made for share, made in own if share == best):
+        again = _counted(made, wholes)
+        if found is None or again.bits.equal > found.bits.equal:
+            found = again
+        if not found.bits.missed:
+            break
+    assert found is not None
+    return found
 
 
 def _counted(made: Made, wholes: Wholes) -> FoundMethod:

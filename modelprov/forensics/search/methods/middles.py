@@ -19,10 +19,11 @@ from modelprov.forensics.search.methods.masked import unmasked
 from modelprov.forensics.search.methods.remake import Made
 from modelprov.forensics.search.methods.subsets import Mask
 from modelprov.forensics.search.methods.whole import Whole
-from modelprov.forensics.thresholds import CENTRED_ELEMENTS, FAR
+from modelprov.forensics.thresholds import CENTRED_ELEMENTS, FAR, HALF
 
 ELEMENTS = 200_000  # that are enough
 LEAST_WEIGHT = 0.02  # of the parent in an element, for its place in the cell to hang on the parent
+ALONE, TURNS = 7, 3  # every so manieth element is moved alone, and so often those beside them
 SMOOTH = 0.1  # of a weight, that it may differ by between a cell up and a cell down
 Lines = Callable[[Whole, int], Line | None]
 Places = npt.NDArray[np.int64]
@@ -102,18 +103,36 @@ def _counted(lines: Sequence[Line]) -> int:
 
 
 def _line(made: Made, whole: Whole, parent: int) -> Line | None:
-    """The elements that hang on a parent, by computing them with it as it is, a cell up and a cell down."""
+    """The elements that hang on a parent, by computing them with it as it is, a cell up and a cell down.
+
+    All at once, and unless most then hang on it, a few alone: where a cell is as large as what training changed, moving
+    all moves the angle or the ranks of the tensor as well, and with these every element.
+    """
     read = _read(whole, made.dtype or whole.formats[_parents(made)[-1]])
     low, high = rounding_cell(read.parents[parent].astype(np.float64), read.formats[parent])
     lower, upper = whole.cell
-    steps = np.maximum(1, np.round((upper - lower) / (high - low)))
+    cells = np.maximum(1, np.round((upper - lower) / (high - low))) * (high - low)
     exact = made.unrounded(read)
     if exact is None:
         return None
+    places = np.arange(whole.elements)
+    weight = np.zeros(whole.elements)
+    for moved in (places >= 0, *(places % ALONE == turn for turn in range(TURNS))):
+        found = _weight(made, read, parent, exact, np.where(moved, cells, 0.0))
+        if found is None:
+            return None
+        weight = np.where(moved & (found != 0), found, weight)
+        if np.count_nonzero(weight) >= HALF * weight.size:
+            break
+    return _far(read, parent, _parents(made), places, exact, weight)
+
+
+def _weight(made: Made, read: Whole, parent: int, exact: Float64, cells: Float64) -> Float64 | None:
+    """The parent's weight in each element that is moved by so much, up and down; 0 where the two ways differ."""
     weights = []
-    for way in (steps, -steps):
+    for way in (cells, -cells):
         moved = read.parents.copy()
-        moved[parent] = read.parents[parent] + way * (high - low)
+        moved[parent] = read.parents[parent] + way
         beside = made.unrounded(replace(read, parents=moved))
         if beside is None:
             return None
@@ -121,8 +140,7 @@ def _line(made: Made, whole: Whole, parent: int) -> Line | None:
         with np.errstate(divide="ignore", invalid="ignore"):
             weights.append(np.where(by != 0, (beside - exact) / by, 0.0))
     # next to a threshold of the method the parent has another part on either side, and no weight
-    weight = np.where(np.abs(weights[0] - weights[1]) <= SMOOTH * np.abs(weights[0]), weights[0], 0.0)
-    return _far(read, parent, _parents(made), np.arange(whole.elements), exact, weight)
+    return np.where(np.abs(weights[0] - weights[1]) <= SMOOTH * np.abs(weights[0]), weights[0], 0.0)
 
 
 def _read(whole: Whole, dtype: DType) -> Whole:

@@ -134,10 +134,11 @@ def _of_breadcrumbs(looks: Sequence[Whole], base: int, models: tuple[int, ...]) 
     """Weights: by the elements that only one of the models changed, and by those that all did."""
     vectors = Vectors.of(looks, base, models)
     found = [vectors.factor(place) for place in range(len(models))]
-    alone = tuple(one.typed for one in found if one is not None)
+    known = [one for one in found if one is not None]
+    alone = tuple(one.typed for one in known)
     if len(alone) == len(models) and taken(vectors, np.array(alone)).explained >= EXPLAINED:
         yield alone
-        yield tuple(round(weight, 2) for weight in alone)  # where rounding at every step moves what is allowed
+        yield tuple(round(one.value, 2) for one in known)  # where rounding at every step moves what is allowed
     for ranks in RANKS:
         weights = _middling(looks, base, models, ranks)
         if weights is not None and taken(vectors, np.array(weights)).explained >= EXPLAINED:
