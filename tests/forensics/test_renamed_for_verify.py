@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.checkpoints.types import Checkpoint
+from modelprov.checkpoints.types import Checkpoint, RefusedTensor
 from modelprov.demo.writing import Weights
 from modelprov.forensics.search.reproduce import Limits, Verification, reproduce
 from tests.generated import Size, model
@@ -75,3 +76,12 @@ def test_strangers_under_other_names_are_not_paired() -> None:
     found = reproduced(checkpoint("S", renamed(models[0])), checkpoint("R", models[1]))
     assert not found.reproduced
     assert "paired by their numbers" not in " ".join(found.cautions)
+
+
+def test_what_cannot_be_compared_counts_under_other_names_too() -> None:
+    expected = model(np.random.default_rng(1), Size(3, 32, 64, 160))
+    table = RefusedTensor("model.layers.0.table", "I64", (4000,), 0, 0, 32_000)
+    suspect = replace(checkpoint("S", renamed(expected)), refused={table.name: table})
+    found = reproduced(suspect, checkpoint("R", expected))
+    assert (found.reproduced, found.bit_equal, found.coverage < 1) == (False, 1.0, True)
+    assert [each.reason for each in found.absent] == ["stored as I64, which cannot be compared"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.layouts.components import component_of
 from modelprov.checkpoints.layouts.decoder import Decoder, decoder_of
 from modelprov.checkpoints.layouts.realigned import parent_view, suspect_view
@@ -93,11 +94,14 @@ def _view(checkpoint: Checkpoint, decoder: Decoder | None, realignment: Realignm
 
 
 def of_originals(aligned: Alignment, checkpoints: Sequence[Checkpoint], realignment: Realignment) -> Alignment:
-    """The alignment of views as one of the checkpoints themselves: what no view holds is not compared, and why."""
+    """The alignment of views as one of the checkpoints themselves: what no view holds is not compared, and why.
+
+    A format that cannot be compared, and a second tensor of one name, are among it: views take neither.
+    """
     decoder = decoder_of(checkpoints[0])
     seen = {tensor.name: tensor.count for tensor in aligned.tensors}
     folded = {tensor.norms[0] for tensor in realignment.tensors if tensor.norms}
-    left = []
+    left = list(align(checkpoints[:1]).unaligned)
     for place in decoder.places.values() if decoder else ():
         missing = place.view.count - seen.get(place.name, 0)
         if missing:
