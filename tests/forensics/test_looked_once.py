@@ -31,7 +31,7 @@ def test_a_larger_sample_of_strangers_does_not_ask_whole_tensors_again() -> None
         found = compare(models, options, heard, looked=looked)
     anew = compare(models, options, Silence())
     assert [sum(text.startswith(search) for text in heard.stages) for search in SEARCHES] == [1, 1]
-    assert sum(text.startswith("scouting") for text in heard.stages) == 2
+    assert sum(text.startswith("taking a first look") for text in heard.stages) == 2
     assert found.findings.verdict == anew.findings.verdict
     assert found.findings.verdict.class_ == "unrelated"
     assert found.coordinates == anew.coordinates
