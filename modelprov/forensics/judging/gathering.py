@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.forensics.estimators.precision import Precision, precisions, short
+from modelprov.forensics.estimators.scaled import mostly_scaled
 from modelprov.forensics.judging.evidence import Evidence
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.held_bits import bit_equal
@@ -137,6 +138,7 @@ def _guarded(of: Evidence, facts: Facts, rows: Int64) -> Facts:
         centred=_named(parents, middle.result()),
         made_from=back,
         short=judged is None or short(judged.sample),
+        mostly_scaled=None if judged is None or any(of.packed) else mostly_scaled(judged.sample),
         precision=_precision(of),
         packed=of.packed,
         falls_back=_falls_back(judged, best, facts, of),

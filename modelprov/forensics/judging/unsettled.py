@@ -8,6 +8,9 @@ from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.roles import Between
 
+ALTERED = {"rounded": "rounded", "scaled": "times a factor, rounded", "pruned": "with numbers set to zero"}
+"""By rule: what a suspect's matrices are of a parent's."""
+
 
 def left_unsettled(decision: Decision, facts: Facts, labels: Sequence[str], alone: str) -> str:
     """Of what is not settled: which question is open."""
@@ -44,10 +47,9 @@ def left_unsettled(decision: Decision, facts: Facts, labels: Sequence[str], alon
             f"{parent} rounds to {suspect}, number by number, but was perhaps made from it: {decision.reason}. That is "
             f"no copy and no all-clear.{alone}"
         )
-    if decision.rule in ("rounded", "scaled") and decision.parent:
-        times = "times a factor, " if decision.rule == "scaled" else ""
+    if decision.rule in ALTERED and decision.parent:
         open_ = f"Which of them was made from which is open; that is no all-clear.{alone}"
-        return f"By its matrices, {suspect} is {parent}, {times}rounded: {decision.reason}. {open_}"
+        return f"By its matrices, {suspect} is {parent}, {ALTERED[decision.rule]}: {decision.reason}. {open_}"
     if decision.rule == "near-copy" and decision.parent:
         return (
             f"By its matrices, {suspect} is {parent} but for changes of the size of rounding: {decision.reason}. That "
