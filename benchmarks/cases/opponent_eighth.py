@@ -1,10 +1,11 @@
-"""What an eighth opposing expert tried: trainings of few numbers, decay of some tensors, pruned copies."""
+"""What an eighth opposing expert tried: trainings of few numbers, decay of some tensors, zeros, offsets, profiles."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.cases.decoders import Decoder, decoder_family
+from benchmarks.cases.coordinates import WRITES
+from benchmarks.cases.decoders import Decoder, decoder_family, normal, styled
 from benchmarks.cases.kinds import ACCUSATIONS, Case, kind
 from benchmarks.cases.making import log_uniform
 from modelprov.checkpoints.formats.dtypes import DType, Float64, store
@@ -83,3 +84,37 @@ def copy_that_was_pruned(rng: Rng) -> Case:
         for name, (values, dtype) in parent.items()
     }
     return Case((suspect, parent, base)[: 3 if rng.random() < 0.5 else 2], f"{way} {share:.2f}")
+
+
+@kind(40, "positive", "inconclusive", never=frozenset({"unrelated", "same-origin", "merge", "on-line"}))
+def copy_with_offsets(rng: Rng) -> Case:
+    """A number added to each row that reads through LayerNorm, and to each column that writes: it computes the same."""
+    parent, base = decoder_family(rng, Decoder.draw(rng), 1)
+    size = log_uniform(rng, 0.1, 30)
+
+    def moved(name: str, values: Float32) -> Float32:
+        along = (1, values.shape[1]) if name.endswith(WRITES) else (len(values), 1)
+        return values + np.float32(size * values.std()) * rng.standard_normal(along, dtype=np.float32)
+
+    suspect = {
+        name: _stored(moved(name, values), dtype) if values.ndim == 2 else (values, dtype)
+        for name, (values, dtype) in parent.items()
+    }
+    return Case((suspect, parent, base)[: 3 if rng.random() < 0.5 else 2], f"{size:.2g}")
+
+
+@kind(40, "negative", "unrelated", "inconclusive", never=ACCUSATIONS | {"same-origin", "on-line"})
+def strangers_with_one_profile(rng: Rng) -> Case:
+    """Weights that are not negative, each column of its own size: the sizes are the design's, all else is drawn."""
+    shape, dtype = Decoder.draw(rng), DType.BF16
+    profile = np.exp(float(rng.uniform(0.5, 2)) * rng.standard_normal(shape.hidden))
+
+    def stranger() -> Weights:
+        return {
+            name: _stored(np.abs(values) * (profile if values.shape[1] == shape.hidden else profile[:, None]), dtype)
+            if values.ndim == 2
+            else (values, dtype)
+            for name, (values, _) in styled(shape, dtype, rng, normal).items()
+        }
+
+    return Case((stranger(), stranger()))

@@ -188,9 +188,14 @@ def times_factors(parent: int, reason: str) -> Decision:
     return inconclusive("scaled", reason, parent)
 
 
-def perhaps_turned(parent: int, reason: str) -> Decision:
-    """What rows decide that keep their products, as after a small rotation (`beyond.py` says when)."""
+def other_coordinates_open(parent: int, reason: str) -> Decision:
+    """What rows decide that kept their products, or differ by numbers that a model undoes (`beyond.py` says when)."""
     return inconclusive("coordinates-open", reason, parent)
+
+
+def of_one_design(parent: int, reason: str) -> Decision:
+    """What a profile of rows and columns decides, where it is all that is shared (`beyond.py` says when)."""
+    return inconclusive("weak-kinship", reason, parent)
 
 
 def pointing_elsewhere(parent: int, reason: str) -> Decision:
