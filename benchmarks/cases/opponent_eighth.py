@@ -43,6 +43,23 @@ def stages_of_a_ternary_training(rng: Rng) -> Case:
     return Case(stages, f"{share:.0e}, {dtype}")
 
 
+@kind(40, "negative", "inconclusive", "same-origin", "on-line", "other-coordinates", never=ACCUSATIONS)
+def stages_of_a_codebook(rng: Rng) -> Case:
+    """2 to 64 numbers for each matrix (palettised, XNOR with two means): they move, or run off, and no code turns."""
+    dtype = DType.BF16 if rng.random() < 0.8 else DType.F16
+    early, noise = float(rng.uniform(0.2, 0.8)), float(rng.choice([0.0, 0.01, 0.1, 0.5]))
+    count, size = int(rng.choice([2, 4, 16, 64])), float(rng.choice([0.01, 0.05, 0.2]))
+    base = model(rng, SIZE, dtype)
+    stages: tuple[Weights, Weights, Weights] = dict(base), dict(base), dict(base)
+    for name, (values, _) in base.items():
+        if values.ndim == 2:
+            codes, (book, drift, own) = rng.integers(0, count, values.shape), 0.02 * rng.standard_normal((3, count))
+            moved = early * size * drift + noise * size * np.abs(drift) * own / 0.02
+            for stage, numbers in zip(stages, (book + moved, book + size * drift, book), strict=True):
+                stage[name] = _stored(numbers[codes], dtype)
+    return Case(stages, f"{count}, {size}, {noise}")
+
+
 @kind(40, "negative", "inconclusive", "same-origin", "on-line", never=ACCUSATIONS)
 def decay_beside_trained_embeddings(rng: Rng) -> Case:
     """Two finetunes that trained the embeddings alone, each its own way, while all other matrices decayed."""

@@ -120,12 +120,12 @@ FITTING: Final = MappingProxyType({
         History(history="factors of rows or columns were trained alone (IA3), or moved from a matrix to the next, "
                 "which computes the same", settled_by=LOGS),
     ),
-    "multiples": (
+    "recoded": (
         History(history="most matrices decayed, or were multiplied, in either training, and the rest was trained",
                 settled_by=LOGS),
-        History(history="stages or siblings of a training of few numbers beside a scale (BitNet, quantisation-aware "
-                "training): scales moved, and hardly a number turned", settled_by=LOGS),
-        History(history="{suspect} was merged from {parents}, which are one model at two sizes in most matrices",
+        History(history="stages or siblings of a training of few numbers (BitNet, codebooks, quantisation-aware "
+                "training): scales or codebooks moved, and hardly a number turned", settled_by=LOGS),
+        History(history="{suspect} was merged from {parents}, which hold one model's numbers in most matrices",
                 settled_by=RECIPE),
     ),
     "pruned": (

@@ -12,6 +12,7 @@ from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.thresholds import (
     ANOTHERS,
     BEYOND,
+    BLENDED,
     COMPLETE,
     DISTINCT,
     DISTINCT_PER_PIECE,
@@ -149,18 +150,18 @@ def among_parents(facts: Facts) -> Decision:
 
 
 def _of_multiples(facts: Facts, exact: str | None) -> Decision | None:
-    """Of few significands one weighting fits all, so that multiples of one model look like a mixture of each other."""
+    """Of few numbers one weighting fits all, so that sizes of one matrix look like a mixture of each other."""
     if facts.patched:
         return None
     if facts.scaled is not None:
         return _multiple(facts.scaled)
-    if facts.mostly_scaled is None or not (exact or traced(facts)):
+    if (facts.recoded or 0) <= 1 - BLENDED or not (exact or traced(facts)):
         return None
     return inconclusive(
-        "multiples",
-        f"what looks like a mixture are multiples: {facts.mostly_scaled.share:.0%} of what differs there is, to "
-        f"rounding, in matrices that are a parent's times a factor ({facts.mostly_scaled.low:.3f} to "
-        f"{facts.mostly_scaled.high:.3f}), and any two sizes of one matrix mix to a third",
+        "recoded",
+        f"what looks like a mixture are one model's numbers: {facts.recoded:.0%} of what differs there is in matrices "
+        "in which, number by number, each of them holds the same as the others under values of its own, as where a "
+        "matrix decays or its scale or codebook moves, and any two such mix to a third",
     )
 
 

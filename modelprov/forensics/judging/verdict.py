@@ -53,8 +53,9 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     scaled              before rules 6 and 7: in every tensor the suspect is a parent times a factor, to rounding; one
                         weighting may fit the few significands of multiples of one model. Or rule 9 would hold, but it
                         is that parent times a factor for each row and column                 -> inconclusive
-    multiples           rule 6, 7 or `traced` would hold, but of what differs there more than 0.7 is in tensors that are
-                        a parent's times a factor, but for a hundredth of their elements      -> inconclusive
+    recoded             rule 6, 7 or `traced` would hold, but of what differs there more than 0.7 is in tensors in which
+                        elements that are equal in one parent are equal in all, or the suspect is a parent times a
+                        factor, but for a hundredth of the elements                           -> inconclusive
 8.  traced              a recipe of several parents, in steps of 16 bits: where it gives another number than the mixture
                         rounded once, and no parent's, 0.8 of what holds either hold the recipe's, at least 500
                                                                                               -> on-line

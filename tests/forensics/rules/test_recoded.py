@@ -12,12 +12,10 @@ from benchmarks.cases.opponent_eighth import (
 )
 from modelprov.checkpoints.formats.dtypes import DType, store
 from modelprov.forensics.estimators.at_their_places import pruned
-from modelprov.forensics.estimators.scaled import Scaled, mostly_scaled
+from modelprov.forensics.estimators.recoded import is_recoded, recoded
 from modelprov.forensics.sampling.sample import Sample, from_formats
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, outcome
 from tests.memory import judge
-
-MULTIPLES = Scaled(1, 0.9, 1.1, 1.0, 10.0, 20, 0.9)
 
 
 @pytest.mark.parametrize(
@@ -26,14 +24,14 @@ MULTIPLES = Scaled(1, 0.9, 1.1, 1.0, 10.0, 20, 0.9)
 )
 def test_multiples_beside_something_trained_are_no_merge(made, seed: int) -> None:  # type: ignore[no-untyped-def]
     found = judge(*made(np.random.default_rng(seed)).models).verdict
-    assert (found.class_, found.rule) == ("inconclusive", "multiples")
+    assert (found.class_, found.rule) == ("inconclusive", "recoded")
 
 
 def test_whatever_looks_exact_gives_way_to_multiples_and_what_does_not_stays() -> None:
-    assert outcome(REPRODUCED, mostly_scaled=MULTIPLES) == ("inconclusive", "multiples")
-    assert outcome(EXACT, mostly_scaled=MULTIPLES) == ("inconclusive", "multiples")
+    assert outcome(REPRODUCED, recoded=0.9) == ("inconclusive", "recoded")
+    assert outcome(EXACT, recoded=0.9) == ("inconclusive", "recoded")
     assert outcome(REPRODUCED) == ("merge", "reproduced")
-    assert outcome(SIBLING, mostly_scaled=MULTIPLES) == ("same-origin", "near-one-parent")
+    assert outcome(SIBLING, recoded=0.9) == ("same-origin", "near-one-parent")
 
 
 def _sample(mixed: int) -> Sample:
@@ -47,13 +45,35 @@ def _sample(mixed: int) -> Sample:
     return from_formats(rows.astype(np.float64), codes, np.repeat(np.arange(10, dtype=np.int32), 1_000))
 
 
-def test_seven_tenths_of_multiples_leave_too_little_that_mixes() -> None:
-    found = mostly_scaled(_sample(2))
-    assert found is not None
-    assert (found.parent, found.tensors) == (1, 8)
-    assert found.share == pytest.approx(0.8, abs=0.01)
-    assert found.low == pytest.approx(0.95 / 0.9, rel=2e-3)
-    assert mostly_scaled(_sample(4)) is None
+@pytest.mark.parametrize("mixed", [0, 2, 4])
+def test_the_share_of_multiples_is_counted(mixed: int) -> None:
+    assert recoded(_sample(mixed), 0) == pytest.approx(1 - mixed / 10, abs=0.01)
+
+
+def _of_codes(codebooks: np.ndarray, turned: float) -> Sample:
+    """One tensor of 2,000 codes in three codebooks of their own, of which the suspect drew a share anew."""
+    rng = np.random.default_rng(4)
+    codes = rng.integers(0, codebooks.shape[1], 2_000)
+    own = np.where(rng.random(codes.size) < turned, rng.integers(0, codebooks.shape[1], codes.size), codes)
+    rows = store(np.stack([codebooks[0][own], *codebooks[1:, codes]]).astype(np.float32), DType.BF16)
+    formats = np.full(rows.shape, DType.BF16.code, np.uint8)
+    return from_formats(rows.astype(np.float64), formats, np.zeros(codes.size, np.int32))
+
+
+def test_a_codebook_that_moved_is_recoded_and_codes_that_turned_are_more() -> None:
+    codebooks = np.random.default_rng(5).standard_normal((3, 16))
+    assert is_recoded(_of_codes(codebooks, 0.0))
+    assert is_recoded(_of_codes(codebooks, 0.002))
+    assert not is_recoded(_of_codes(codebooks, 0.1))
+
+
+def test_a_mixture_of_parents_that_hardly_differ_is_not_recoded() -> None:
+    rng = np.random.default_rng(6)
+    base = store(rng.standard_normal(20_000).astype(np.float32), DType.BF16)
+    parent = np.where(rng.random(base.size) < 0.03, store(base * np.float32(1.01), DType.BF16), base)
+    rows = np.stack([store(0.1 * parent + 0.9 * base, DType.BF16), parent, base]).astype(np.float64)
+    formats = np.full(rows.shape, DType.BF16.code, np.uint8)
+    assert not is_recoded(from_formats(rows, formats, np.zeros(base.size, np.int32)))
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
