@@ -173,7 +173,7 @@ FITTING: Final = MappingProxyType({
                 settled_by="the program and the settings of that conversion; the files from before it"),
     ),
     "coordinates-open": (
-        History(history="{parent}, or a relative, reordered, rotated or rescaled inside",
+        History(history="{parent}, or a relative, reordered, rotated, rescaled or shifted inside",
                 settled_by="undoing it, and comparing weight by weight"),
         History(history="{suspect} was trained from {parent}, or it from {suspect}, by rotations alone (OFT)",
                 settled_by=LOGS),
