@@ -46,14 +46,18 @@ def is_recoded(tensor: Sample) -> bool:
 
 
 def _says_all(tensor: Sample, parent: int) -> bool:
-    """Whether elements that are equal in a parent are equal in all, but for a hundredth; at least `TIES` are."""
+    """Whether elements that are equal in a parent are equal in all, but for a hundredth; at least `TIES` are.
+
+    Of values at which the parents differ somewhere: where they differ nowhere nothing is told.
+    """
     rows = np.stack([tensor.parents[parent], tensor.suspect, *tensor.parents])
     rows = rows[:, np.lexsort(rows[::-1])]
     new = np.append(True, (rows[:, 1:] != rows[:, :-1]).any(axis=0))
     alike = np.diff(np.append(np.flatnonzero(new), new.size))  # elements that are equal in all
     first = np.flatnonzero(np.append(True, rows[0, 1:] != rows[0, :-1])[new])
     equal, most = np.add.reduceat(alike, first), np.maximum.reduceat(alike, first)
-    repeated = equal > 1
+    differ = np.add.reduceat((rows[2:] != rows[2]).any(axis=0)[new], first) > 0
+    repeated = (equal > 1) & differ
     return bool(equal[repeated].sum() >= TIES and most[repeated].sum() >= (1 - MISSED) * equal[repeated].sum())
 
 

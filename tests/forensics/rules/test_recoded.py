@@ -67,10 +67,11 @@ def test_a_codebook_that_moved_is_recoded_and_codes_that_turned_are_more() -> No
     assert not is_recoded(_of_codes(codebooks, 0.1))
 
 
-def test_a_mixture_of_parents_that_hardly_differ_is_not_recoded() -> None:
+@pytest.mark.parametrize("share", [0.003, 0.03])
+def test_a_mixture_of_parents_that_hardly_differ_is_not_recoded(share: float) -> None:
     rng = np.random.default_rng(6)
     base = store(rng.standard_normal(20_000).astype(np.float32), DType.BF16)
-    parent = np.where(rng.random(base.size) < 0.03, store(base * np.float32(1.01), DType.BF16), base)
+    parent = np.where(rng.random(base.size) < share, store(base * np.float32(1.01), DType.BF16), base)
     rows = np.stack([store(0.1 * parent + 0.9 * base, DType.BF16), parent, base]).astype(np.float64)
     formats = np.full(rows.shape, DType.BF16.code, np.uint8)
     assert not is_recoded(from_formats(rows, formats, np.zeros(base.size, np.int32)))
