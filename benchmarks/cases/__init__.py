@@ -23,6 +23,7 @@ from benchmarks.cases import (  # noqa: I001  (the order of the table)
     opponent_fifth,
     opponent_sixth,
     opponent_seventh,
+    opponent_eighth,
     limits,
 )
 
@@ -40,6 +41,7 @@ __all__ = [
     "methods",
     "opponent",
     "opponent_again",
+    "opponent_eighth",
     "opponent_fifth",
     "opponent_fourth",
     "opponent_seventh",

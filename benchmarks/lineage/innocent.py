@@ -66,6 +66,7 @@ LATER = {
     "opponent-fifth",
     "opponent-sixth",
     "opponent-seventh",
+    "opponent-eighth",
 }
 """Kinds, and themes of kinds, that came after version 1 of the set: the next version takes them in."""
 

@@ -87,7 +87,8 @@ class Beyond(Frozen):
     are the first such parent's. `factored` names the parents whose values, times a factor for each row and each column,
     differ from the suspect's by no more than rounding in every matrix read, and by clearly more without factors.
     `turned` names those of whom the embeddings, or most matrices that changed, keep the products of their rows, as a
-    rotation leaves them.
+    rotation leaves them. `offset` names those that a number for each row and each column makes the suspect of, and
+    `profiled` those with whom most matrices share hardly more than the means of rows and columns.
     """
 
     relative: float | None = None
@@ -106,6 +107,8 @@ class Beyond(Frozen):
     mixture_same_steps: bool = False
     factored: tuple[str, ...] = ()
     turned: tuple[str, ...] = ()
+    offset: tuple[str, ...] = ()
+    profiled: tuple[str, ...] = ()
     likenesses: tuple[Likeness, ...] = ()
     named: tuple[str, ...] = ()
     words: str | None = None

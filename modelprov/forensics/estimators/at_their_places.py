@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.sampling.sample import Sample
-from modelprov.forensics.thresholds import CENTRED_ELEMENTS, DISTINCT
+from modelprov.forensics.thresholds import CENTRED_ELEMENTS, DISTINCT, MISSED, MISSED_FEW
 
 Int64 = npt.NDArray[np.int64]
 PLACES = 32  # bits of a place in the sample
@@ -98,6 +98,19 @@ def change_by_size(sample: Sample, parent: int) -> tuple[float, float] | None:
 
     small, large = moved(SMALL), moved(LARGE)
     return (small / large, large) if large else None
+
+
+def pruned(sample: Sample, parent: int) -> float | None:
+    """The share of a parent's numbers in whose place the suspect holds zeros, where it has the others' bits; else None.
+
+    Up to a hundredth as many others may differ. Training moves numbers, and leaves none of them at zero.
+    """
+    theirs = sample.parents[parent]
+    differ = sample.suspect != theirs
+    zeros = int(np.count_nonzero(differ & (sample.suspect == 0)))
+    if zeros < MISSED_FEW or np.count_nonzero(differ) - zeros > MISSED * zeros:
+        return None
+    return zeros / int(np.count_nonzero(theirs))
 
 
 def _sides(values: Float64, group: npt.NDArray[np.int32]) -> npt.NDArray[np.int8]:

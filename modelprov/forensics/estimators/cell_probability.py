@@ -49,12 +49,13 @@ def cell_terms(centre: Float64, width: Float64) -> CellTerms:
         scaled = 0.5 * (scaled_tail(-high[far] * _ROOT_HALF) - scaled_tail(-low[far] * _ROOT_HALF) * decay)
         at_high[far], at_low[far] = _DENSITY / scaled, _DENSITY * decay / scaled
         log_probability[far] = np.log(scaled) - 0.5 * high[far] ** 2
-    pull = at_high - at_low
-    mean = (at_high + at_low) / 2
-    first, second = high * at_high, low * at_low
-    by_mm = np.minimum(-(first - second) - pull**2, 0.0)
-    by_mw = -(first + second) / 2 - pull * mean
-    by_ww = -(first - second) / 4 - mean**2
+    with np.errstate(invalid="ignore"):  # of narrow cells, as above
+        pull = at_high - at_low
+        mean = (at_high + at_low) / 2
+        first, second = high * at_high, low * at_low
+        by_mm = np.minimum(-(first - second) - pull**2, 0.0)
+        by_mw = -(first + second) / 2 - pull * mean
+        by_ww = -(first - second) / 4 - mean**2
     at = np.flatnonzero(narrow)
     if at.size:
         log_probability[at] = np.log(width[at] * _DENSITY) - 0.5 * mirrored[at] ** 2

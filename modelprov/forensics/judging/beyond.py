@@ -14,10 +14,16 @@ from typing import TYPE_CHECKING, TypedDict
 
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.few_bits import NEAR
-from modelprov.forensics.judging.verdict import perhaps_turned, pointing_elsewhere, times_factors
+from modelprov.forensics.judging.verdict import (
+    of_one_design,
+    other_coordinates_open,
+    pointing_elsewhere,
+    times_factors,
+)
 from modelprov.forensics.results import Beyond, LayerShare, Likeness
 from modelprov.forensics.thresholds import (
     HALF,
+    KIN,
     LIKE,
     LIKE_OTHERS,
     LIKE_TENSORS,
@@ -59,7 +65,12 @@ def describe_beyond(
     )
     named, rounded = _named(likenesses), _rounded(matrices, parents)
     steps = _steps_in_words(rounded, len(matrices), parents)
-    places = {"factored": _factored(matrices, parents), "turned": _turned(matrices, parents)}
+    places = {
+        "factored": _factored(matrices, parents),
+        "turned": _turned(matrices, parents),
+        "offset": _offset(matrices, parents),
+        "profiled": _profiled(matrices, parents),
+    }
     if len(changed) < LIKE_TENSORS and not named:
         section = Beyond(matrices=len(matrices), changed=len(changed), likenesses=likenesses, reason=FEW)
         return section.model_copy(update={**rounded, **places, "words": steps or None})
@@ -101,11 +112,24 @@ def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str])
             f"{beyond.matrices} matrices read, and clearly more without",
         )
     if decision.rule in NEAR and decision.parent and labels[decision.parent] in beyond.turned:
-        return perhaps_turned(
+        return other_coordinates_open(
             decision.parent,
             "at their places the weights are near that model's, but the products of rows with one another, of the "
             f"embeddings or of most of {beyond.matrices} matrices read, moved by less than half of what such a change "
             "moves them by: a rotation leaves them, and training does not (but orthogonal finetuning, OFT)",
+        )
+    if decision.rule in NEAR and decision.parent and labels[decision.parent] in beyond.offset:
+        return other_coordinates_open(
+            decision.parent,
+            "with a number added to each row and each column it leaves no more than rounding does, in each of "
+            f"{beyond.matrices} matrices read, and clearly more without: LayerNorm, and softmax behind a head, take "
+            "off what is so added",
+        )
+    if decision.rule in NEAR and decision.parent and labels[decision.parent] in beyond.profiled:
+        return of_one_design(
+            decision.parent,
+            f"at their places the weights correlate, but without the means of rows and columns at less than {KIN} in "
+            f"most of {beyond.matrices} matrices read: what they share is a profile, as models of one design may",
         )
     if decision.rule in NEAR and beyond.named and decision.parent:
         return pointing_elsewhere(decision.parent, _pointing(beyond, f"what it has beyond {labels[decision.parent]}"))
@@ -162,6 +186,30 @@ def _factored(matrices: Sequence[measured.Left], parents: Sequence[str]) -> tupl
     for number, label in enumerate(parents):
         left, moved = zip(*(one.factored[number] for one in matrices), strict=True)
         if max(left) <= SCALED_ROUNDED and math.sqrt(sum(each**2 for each in moved) / len(moved)) >= SCALED_MOVED:
+            found.append(label)
+    return tuple(found)
+
+
+def _offset(matrices: Sequence[measured.Left], parents: Sequence[str]) -> tuple[str, ...]:
+    """The parents that numbers for rows and columns make the suspect of, to rounding, and nothing less does."""
+    if not matrices or any(len(one.means) < len(parents) for one in matrices):
+        return ()
+    found = []
+    for number, label in enumerate(parents):
+        own = [one.means[number] for one in matrices]
+        moved = math.sqrt(sum(each.moved**2 for each in own) / len(own))
+        if max(each.left for each in own) <= SCALED_ROUNDED and moved >= SCALED_MOVED:
+            found.append(label)
+    return tuple(found)
+
+
+def _profiled(matrices: Sequence[measured.Left], parents: Sequence[str]) -> tuple[str, ...]:
+    """The parents with whom most matrices share hardly more than the means of their rows and columns."""
+    found = []
+    for number, label in enumerate(parents):
+        known = [one.means[number].correlation for one in matrices if len(one.means) == len(parents)]
+        told = [value for value in known if value is not None]
+        if len(told) >= LIKE_TENSORS and median(told) < KIN:
             found.append(label)
     return tuple(found)
 

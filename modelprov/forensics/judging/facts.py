@@ -115,9 +115,11 @@ class Facts:
     bit is its, where that is not so of every parent; `follows` a parent and a component that is mostly that parent's,
     though another is the heaviest over all (`components.py`). `may_differ`: of a sample, the share of all weights that
     may differ from a parent's, with 95 % confidence, though nothing that was read does (`sampling/closer.py`).
-    `scaled`: a parent that the suspect is a multiple of, to rounding (`estimators/scaled.py`). Of a suspect near one
-    parent, `rounded_twice` whether it is that one in both 16-bit formats, one after the other, and `near_mixture`
-    whether that one is by itself an exact mixture of two others.
+    `scaled`: a parent that the suspect is a multiple of, to rounding (`estimators/scaled.py`). `recoded`: if a recipe
+    or its trace would decide, the share of what differs that is in tensors in which all arguments hold one's numbers
+    under values of their own (`estimators/recoded.py`). Of a suspect near one parent, `rounded_twice` whether it
+    is that one in both 16-bit formats, one after the other, `pruned` the share of its numbers that were set to zero
+    where nothing else was changed, and `near_mixture` whether that one is by itself an exact mixture of two others.
     """
 
     elements: int
@@ -188,5 +190,7 @@ class Facts:
     follows: tuple[int, str] | None = None
     may_differ: float = 0.0
     scaled: Scaled | None = None
+    recoded: float | None = None
     rounded_twice: bool = False
+    pruned: float | None = None
     near_mixture: bool = False

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.forensics.estimators.precision import Precision, precisions, short
+from modelprov.forensics.estimators.recoded import recoded
 from modelprov.forensics.judging.evidence import Evidence
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.held_bits import bit_equal
-from modelprov.forensics.judging.mixtures import exact_rule
+from modelprov.forensics.judging.mixtures import exact_rule, traced
 from modelprov.forensics.judging.placing import placed
 from modelprov.forensics.judging.rows import Table, agreement, betweenness
 from modelprov.forensics.judging.sides import sides
@@ -137,6 +138,9 @@ def _guarded(of: Evidence, facts: Facts, rows: Int64) -> Facts:
         centred=_named(parents, middle.result()),
         made_from=back,
         short=judged is None or short(judged.sample),
+        recoded=recoded(judged.sample, of.seed)
+        if judged is not None and (exact_rule(facts) or traced(facts))
+        else None,
         precision=_precision(of),
         packed=of.packed,
         falls_back=_falls_back(judged, best, facts, of),

@@ -94,6 +94,8 @@ FITTING: Final = MappingProxyType({
         History(history="{parent}, with a share of a model that was not named", settled_by=NAMED),
         History(history="{parent} in fewer bits, or with parts removed, and unpacked again",
                 settled_by="the packed file; or how few different values a row of a matrix has"),
+        History(history="both began as the same numbers, of one seed or one formula, and were trained apart",
+                settled_by="the seed and the code of both"),
     ),
     "points-elsewhere": (
         History(history="{suspect} was made from {parent} and the model that it points to, or a relative of that",
@@ -117,6 +119,19 @@ FITTING: Final = MappingProxyType({
                 settled_by=RECIPE),
         History(history="factors of rows or columns were trained alone (IA3), or moved from a matrix to the next, "
                 "which computes the same", settled_by=LOGS),
+    ),
+    "recoded": (
+        History(history="most matrices decayed, or were multiplied, in either training, and the rest was trained",
+                settled_by=LOGS),
+        History(history="stages or siblings of a training of few numbers (BitNet, codebooks, quantisation-aware "
+                "training): scales or codebooks moved, and hardly a number turned", settled_by=LOGS),
+        History(history="{suspect} was merged from {parents}, which hold one model's numbers in most matrices",
+                settled_by=RECIPE),
+    ),
+    "pruned": (
+        History(history="{suspect} was copied from {parent}, and pruned", settled_by=DATES),
+        History(history="{parent} was made from {suspect} by training nothing but what is zero there", settled_by=LOGS),
+        History(history="both were made so from a third model", settled_by=NAMED),
     ),
     "quantised": (
         History(history="a merge of {parents}, quantised, or with a quantised parent",
@@ -158,7 +173,7 @@ FITTING: Final = MappingProxyType({
                 settled_by="the program and the settings of that conversion; the files from before it"),
     ),
     "coordinates-open": (
-        History(history="{parent}, or a relative, reordered, rotated or rescaled inside",
+        History(history="{parent}, or a relative, reordered, rotated, rescaled or shifted inside",
                 settled_by="undoing it, and comparing weight by weight"),
         History(history="{suspect} was trained from {parent}, or it from {suspect}, by rotations alone (OFT)",
                 settled_by=LOGS),

@@ -12,6 +12,7 @@ from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.thresholds import (
     ANOTHERS,
     BEYOND,
+    BLENDED,
     COMPLETE,
     DISTINCT,
     DISTINCT_PER_PIECE,
@@ -40,13 +41,20 @@ PARTS = (
 
 
 def near(facts: Facts, parent: int) -> Decision:
-    """Near one parent: of the same origin, unless all that differs is a factor, or of the size and kind of rounding.
+    """Near one parent: of the same origin, unless all that differs is a factor, zeros, or of the size of rounding.
 
     Nor where it holds another parent's numbers far oftener: a share of a change that is enlarged as much is, on the
     mean, the whole change.
     """
     if facts.scaled is not None:
         return _multiple(facts.scaled)
+    if facts.pruned is not None:
+        return inconclusive(
+            "pruned",
+            f"{facts.pruned:.1%} of that model's numbers are zeros in it, and all others, to the bit, as they were: "
+            "training moves numbers and leaves none of them at zero",
+            parent,
+        )
     others = [share for number, share in enumerate(facts.equal, 1) if number != parent]
     if others and max(others) - facts.equal[parent - 1] > ANOTHERS:
         return inconclusive(
@@ -121,8 +129,9 @@ def among_parents(facts: Facts) -> Decision:
         )
     if exact == "exact-to-rounding" and not facts.short:
         exact = None  # Float32 hardly rounds: an adapter between two other scales of it fits too. Only bits tell.
-    if facts.scaled is not None and not facts.patched:
-        return _multiple(facts.scaled)  # a mixture of multiples too: of few significands one weighting fits all
+    multiples = _of_multiples(facts, exact)
+    if multiples is not None:
+        return multiples
     if facts.patched or (exact and not facts.blends):
         return inconclusive("whole-parts", PARTS)
     if exact and facts.explained < HALF:
@@ -138,6 +147,22 @@ def among_parents(facts: Facts) -> Decision:
     if others and not own:
         return inconclusive("other-child", "another of the models lies between the rest", others[0].child)
     return _by_weights(facts, facts.weights)
+
+
+def _of_multiples(facts: Facts, exact: str | None) -> Decision | None:
+    """Of few numbers one weighting fits all, so that sizes of one matrix look like a mixture of each other."""
+    if facts.patched:
+        return None
+    if facts.scaled is not None:
+        return _multiple(facts.scaled)
+    if (facts.recoded or 0) <= 1 - BLENDED or not (exact or traced(facts)):
+        return None
+    return inconclusive(
+        "recoded",
+        f"what looks like a mixture are one model's numbers: {facts.recoded:.0%} of what differs there is in matrices "
+        "in which, number by number, each of them holds the same as the others under values of its own, as where a "
+        "matrix decays or its scale or codebook moves, and any two such mix to a third",
+    )
 
 
 def _multiple(scaled: Scaled) -> Decision:

@@ -29,6 +29,7 @@ LATER = frozenset(
     {
         "no-evidence", "unrelated", "coordinates-open", "layers-elsewhere", "matrices-elsewhere", "other-coordinates",
         "weak-kinship", "other-child", "extrapolated", "ties", "whole-parts", "partial",
+        "scaled", "recoded",
     }
 )  # fmt: skip
 """Rules after which no method is looked for: no kin, or what speaks against a line speaks against every method."""

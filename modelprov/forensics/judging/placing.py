@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.forensics.estimators import interval
-from modelprov.forensics.estimators.at_their_places import change_by_size, equal_beyond_chance, quadrants
+from modelprov.forensics.estimators.at_their_places import change_by_size, equal_beyond_chance, pruned, quadrants
 from modelprov.forensics.estimators.likelihood import Likelihood
 from modelprov.forensics.estimators.precision import rounded_twice
 from modelprov.forensics.estimators.scaled import Scaled, scaled
@@ -80,6 +80,7 @@ class _AtPlaces(TypedDict, total=False):
     proportional: tuple[float, float] | None
     scaled: Scaled | None
     rounded_twice: bool
+    pruned: float | None
     near_mixture: bool
 
 
@@ -101,6 +102,7 @@ def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: 
             parent = shares.index(max(shares))
             measured["proportional"] = change_by_size(of.sample, parent)
             measured["rounded_twice"] = rounded_twice(of.sample) == parent + 1
+            measured["pruned"] = pruned(some, parent)
             measured["near_mixture"] = _is_mixture(some, parent)
         return measured
     return {

@@ -53,6 +53,9 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     scaled              before rules 6 and 7: in every tensor the suspect is a parent times a factor, to rounding; one
                         weighting may fit the few significands of multiples of one model. Or rule 9 would hold, but it
                         is that parent times a factor for each row and column                 -> inconclusive
+    recoded             rule 6, 7 or `traced` would hold, but of what differs there more than 0.7 is in tensors in which
+                        elements that are equal in one parent are equal in all, or the suspect is a parent times a
+                        factor, but for a hundredth of the elements                           -> inconclusive
 8.  traced              a recipe of several parents, in steps of 16 bits: where it gives another number than the mixture
                         rounded once, and no parent's, 0.8 of what holds either hold the recipe's, at least 500
                                                                                               -> on-line
@@ -64,6 +67,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
 9.  near-one-parent     one parent has 0.9 to 1.5 of the weight, known to 0.05                -> same-origin
     near-copy           the same, but all that differs is of the size of rounding, and follows the weights' own size
                         as rounding, scaling and noise do                                     -> inconclusive
+    pruned              the same, but all that differs are zeros in place of that parent's numbers
+                                                                                              -> inconclusive
     near-a-mixture      the same, but that parent is an exact mixture of two others           -> inconclusive
     thinned             the same, but it holds another parent's numbers far oftener; or it looks as random masks leave
                         it, and its bits are not a known program's (`named_method.py`)        -> inconclusive
@@ -184,9 +189,14 @@ def times_factors(parent: int, reason: str) -> Decision:
     return inconclusive("scaled", reason, parent)
 
 
-def perhaps_turned(parent: int, reason: str) -> Decision:
-    """What rows decide that keep their products, as after a small rotation (`beyond.py` says when)."""
+def other_coordinates_open(parent: int, reason: str) -> Decision:
+    """What rows decide that kept their products, or differ by numbers that a model undoes (`beyond.py` says when)."""
     return inconclusive("coordinates-open", reason, parent)
+
+
+def of_one_design(parent: int, reason: str) -> Decision:
+    """What a profile of rows and columns decides, where it is all that is shared (`beyond.py` says when)."""
+    return inconclusive("weak-kinship", reason, parent)
 
 
 def pointing_elsewhere(parent: int, reason: str) -> Decision:

@@ -13,6 +13,7 @@ import numpy as np
 from modelprov.checkpoints.formats.dtypes import DType, Float64, round_to
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.types import Alignment, Checkpoint, Component
+from modelprov.forensics.estimators.beside_means import BesideMeans, beside_means
 from modelprov.forensics.estimators.lattice import Lattice, find_lattice, share_in_order
 from modelprov.forensics.estimators.residual import Residual, rank_of, residual
 from modelprov.forensics.estimators.scaled import by_rows_and_columns
@@ -27,7 +28,7 @@ ENDS = (-np.inf, np.inf)
 AT_ONCE = 2
 """Matrices that are measured at once; each takes a hundred megabytes or two."""
 FACTORED, LOOK = 128, 64
-"""Rows of a matrix that factors are fitted to, and those whose products with one another are looked at."""
+"""Rows of a matrix that factors and means are fitted to, and those whose products with one another are looked at."""
 SHORT = (DType.BF16, DType.F16)
 TURNS = 2
 """Of the kinds of matrices in which few numbers are looked for, before all others are spared the search."""
@@ -43,7 +44,8 @@ class Left:
     far each parent's values are from the suspect's, root mean squares over the cells' width. `same`: whether the values
     are each parent's as they stand. `factored` by parent: what factors for its rows and columns leave, and what is off
     without them, in rounding's own size; empty where it was not looked for. `products` by parent: how far those of rows
-    with one another moved (`estimators/turning.py`), None where nothing did or it was not looked for.
+    with one another moved (`estimators/turning.py`), None where nothing did or it was not looked for. `means` by
+    parent: what they share beside the means of rows and columns; empty where too few rows were read.
     """
 
     kind: str
@@ -59,6 +61,7 @@ class Left:
     same: tuple[bool, ...] = ()
     factored: tuple[tuple[float, float], ...] = ()
     products: tuple[float | None, ...] = ()
+    means: tuple[BesideMeans, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ def _left(matrix: Matrix, searched: bool, factors: bool, turning: bool) -> Left:
         tuple(np.array_equal(matrix.values[0], parent) for parent in matrix.values[1:]),
         _factored(matrix.values[:, :FACTORED], widths[:FACTORED]) if factors and lattice is None else (),
         tuple(products_moved(matrix.values[0][:LOOK], parent[:LOOK]) for parent in matrix.values[1:] if turning),
+        _beside_means(matrix.values[:, :FACTORED], widths[:FACTORED]),
     )  # fmt: skip
 
 
@@ -159,6 +163,12 @@ def _are_few(values: Float64) -> bool:
 def _factored(values: Float64, widths: Float64) -> tuple[tuple[float, float], ...]:
     """What factors for rows and columns leave of each parent of `values` [1 + k, rows, columns]; empty if too few."""
     found = [by_rows_and_columns(values[0], parent, widths) for parent in values[1:]]
+    return tuple(each for each in found if each is not None)
+
+
+def _beside_means(values: Float64, widths: Float64) -> tuple[BesideMeans, ...]:
+    """What the suspect shares with each parent of `values` [1 + k, rows, columns]; empty if there are too few."""
+    found = [beside_means(values[0], parent, widths) for parent in values[1:]]
     return tuple(each for each in found if each is not None)
 
 

@@ -175,3 +175,9 @@ def test_huge_and_tiny_units_are_no_obstacle():
     for scale in (2.0**100, 2.0**-80):
         result = fit(from_values(sample.suspect * scale, sample.parents * scale, DType.BF16))
         assert result.sigma / scale == pytest.approx(fit(sample).sigma, rel=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+def test_cells_too_narrow_for_a_difference_are_computed_without_a_warning():
+    terms = cell_terms(np.array([1.0]), np.array([1e-18]))
+    assert terms.log_probability[0] == pytest.approx(np.log(1e-18) + norm.logpdf(1.0))

@@ -10,6 +10,7 @@ from modelprov.checkpoints.layouts.alignment import align
 from modelprov.demo.writing import Weights
 from modelprov.forensics.search.methods import graded
 from modelprov.forensics.search.methods.find import _looks, find
+from modelprov.forensics.search.methods.gradients import setting
 from modelprov.forensics.search.methods.remake import Made
 from modelprov.forensics.search.methods.whole import Wholes
 from modelprov.recipes.gradients import resolve
@@ -69,3 +70,7 @@ def test_what_is_not_given_yet_is_looked_at_first_and_where_all_is_given_nothing
     assert _looks(wholes, known)[0].row == left
     again = Wholes(align(made), 0, 512 << 20, on_bytes=lambda _: pytest.fail("read"))
     assert find(again, again.decisive) is None
+
+
+def test_no_tensor_that_says_anything_allows_no_setting() -> None:
+    assert setting([]) is None

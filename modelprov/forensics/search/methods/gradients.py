@@ -29,10 +29,12 @@ class Allowed:
 
 
 def setting(allowed: Sequence[Allowed]) -> Any:
-    """The simplest setting that lies in every interval; None where there is none.
+    """The simplest setting that lies in every interval; None where there is none, or no tensor says anything.
 
     One value; else one gradient; else those by filter, as in recipes of slerp.
     """
+    if not allowed:
+        return None
     whole = _value_or_gradient(allowed)
     if whole is not None:
         return whole
