@@ -24,7 +24,7 @@ class BesideMeans:
 
 
 def beside_means(suspect: Float64, parent: Float64, widths: Float64) -> BesideMeans | None:
-    """Measured in rows [n, m] with the suspect's cells' `widths`; None where fewer than `MIN_MATRIX_SIDE` rows or columns.
+    """Measured in rows [n, m] with the suspect's cells' `widths`; None of fewer rows or columns than `MIN_MATRIX_SIDE`.
 
     LayerNorm takes the mean off what it reads: a number added to each row of what reads from it, or to each column of
     what writes to it, changes nothing that the model computes. And two matrices whose columns have one profile of
