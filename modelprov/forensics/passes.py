@@ -122,7 +122,8 @@ def summed(
     if sampled:
         progress.stage("reading a sample", found.scout.bytes)
         return run(found.scout), found.scout.bytes
-    method = way_of_reading(checkpoints, method)
+    if device.by_pieces is not None:
+        method = way_of_reading(checkpoints, method)
     size, piece = block_bytes(memory, here, len(checkpoints), device, method), piece_bytes(memory, len(checkpoints))
     away = None
     if engine == "ray":
