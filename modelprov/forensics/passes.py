@@ -122,15 +122,15 @@ def summed(
     if sampled:
         progress.stage("reading a sample", found.scout.bytes)
         return run(found.scout), found.scout.bytes
-    if device.by_pieces is not None:
-        method = way_of_reading(checkpoints, method)
-    size, piece = block_bytes(memory, here, len(checkpoints), device, method), piece_bytes(memory, len(checkpoints))
-    away = None
+    away, piece = None, piece_bytes(memory, len(checkpoints))
     if engine == "ray":
         from modelprov.forensics.sums.on_cluster import THREADS, Work, can_be_sent, sweep_on_cluster
 
         work = Work(found.alignment, found.recipes, found.precision, piece, memory, threads or THREADS, method, wanted)
         away = work if can_be_sent(work) else None
+    if away is None and device.by_pieces is not None:
+        method = way_of_reading(checkpoints, method)
+    size = block_bytes(memory, here, len(checkpoints), device, method)
 
     def read(only: Int64 | None, total: Moments | None = None, on_sums: Complete | None = None) -> Moments:
         plan = plan_pass(found.alignment, size, piece, only)
