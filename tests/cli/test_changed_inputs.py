@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 
 from modelprov.checkpoints import opening
 from modelprov.checkpoints.types import Checkpoint
-from modelprov.forensics.sums.kernels.cpu import cpu_kernel
-from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
-from modelprov.forensics.sums.moments import Moments
 from modelprov.jobs import asked
 from modelprov.merge import virtual
 from tests.cli.conftest import Command, Outcome
+from tests.kernels import PROCESSOR, Real, processor_with
 
 
 @pytest.fixture
@@ -89,7 +87,7 @@ def test_merge_publishes_nothing_of_another_model(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("reading", ["map", "direct", "buffered"])
+@pytest.mark.parametrize("reading", ["map", "direct", "buffered", "auto"])
 @pytest.mark.parametrize("name", ["rio", "nex", "qwen"])
 def test_a_model_that_is_written_to_while_it_is_compared_has_no_verdict(
     compare: Command, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, reading: str
@@ -97,14 +95,14 @@ def test_a_model_that_is_written_to_while_it_is_compared_has_no_verdict(
     folder = tmp_path / name
     shutil.copytree(models / name, folder)
 
-    def meanwhile(buffers: Sequence[np.ndarray], segments: Segments, recipes: RecipePlan) -> Moments:
-        rows = cpu_kernel(buffers, segments, recipes)
+    def meanwhile(real: Real, *given: Any) -> Any:
+        rows = real(*given)
         with min(folder.glob("*.safetensors")).open("r+b") as file:
             file.seek(-1, os.SEEK_END)
             file.write(b"\1")
         return rows
 
-    monkeypatch.setattr("modelprov.forensics.sums.kernels.choose.cpu_kernel", meanwhile)
+    monkeypatch.setattr(PROCESSOR, processor_with(meanwhile))
     arguments = [folder if one == name else one for one in ("rio", "nex", "qwen")]
     refused(compare(*arguments, "--json", "report.json", "--reading", reading), folder)
     assert not (tmp_path / "report.json").exists()

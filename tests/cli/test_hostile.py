@@ -8,18 +8,17 @@ import pickle
 import shutil
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType, encode
-from modelprov.forensics.sums.kernels.cpu import cpu_kernel
-from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
-from modelprov.forensics.sums.moments import Moments
 from tests.cli.conftest import Command, Outcome
 from tests.factories import layout_header, write_checkpoint, write_index, write_raw
+from tests.kernels import PROCESSOR, Real, processor_with
 
 MANY = 100_000 if os.environ.get("MODELPROV_SLOW") else 10_000
 
@@ -328,13 +327,13 @@ def test_a_shard_cut_short_during_the_run_is_refused_in_words(
 ) -> None:
     shutil.copytree(models / "nex", tmp_path / "nex")
 
-    def cut(buffers: Sequence[np.ndarray], segments: Segments, recipes: RecipePlan) -> Moments:
-        rows = cpu_kernel(buffers, segments, recipes)
+    def cut(real: Real, *given: Any) -> Any:
+        rows = real(*given)
         for path in shards(tmp_path / "nex"):
             os.truncate(path, 4096)
         return rows
 
-    monkeypatch.setattr("modelprov.forensics.sums.kernels.choose.cpu_kernel", cut)
+    monkeypatch.setattr(PROCESSOR, processor_with(cut))
     said = compare(
         "rio",
         tmp_path / "nex",

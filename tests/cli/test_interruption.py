@@ -13,12 +13,12 @@ from tests.cli.conftest import MAIN, program
 SLOW_KERNEL = """
 import time
 from modelprov.forensics.sums.kernels import choose
-real = choose.cpu_kernel
-def slow(*arguments):
+from tests.kernels import processor_with
+def slow(real, *arguments):
     print("reading", flush=True)
     time.sleep(0.3)
     return real(*arguments)
-choose.cpu_kernel = slow
+choose.processor = processor_with(slow)
 """
 
 SLOW_SCOUT = """
@@ -113,11 +113,11 @@ def test_ctrl_c_while_a_merge_looks_at_a_large_tensor_stops_it_and_leaves_no_out
 VANISHING = """
 import os, sys
 from modelprov.forensics.sums.kernels import choose
-real = choose.cpu_kernel
-def cut(*arguments):
+from tests.kernels import processor_with
+def cut(real, *arguments):
     os.truncate(os.environ["VICTIM"], 0)
     return real(*arguments)
-choose.cpu_kernel = cut
+choose.processor = processor_with(cut)
 """
 
 

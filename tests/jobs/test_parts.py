@@ -22,7 +22,6 @@ from modelprov.errors import (
     OtherRunError,
     UsageError,
 )
-from modelprov.forensics.sums.kernels.cpu import cpu_kernel
 from modelprov.forensics.sums.ledger import Ledger
 from modelprov.jobs import kept
 from modelprov.jobs.add import add
@@ -31,6 +30,7 @@ from modelprov.jobs.compare_part import compare_part
 from modelprov.reports.comparison.as_json import render_json
 from modelprov.reports.comparison.report import Report
 from tests.jobs.test_compare import Watching
+from tests.kernels import PROCESSOR, Real, processor_with
 
 SMALL: dict[str, Any] = {"device": "cpu", "threads": 1, "memory": 1}
 """The smallest blocks, of 64 KiB: many to a run."""
@@ -81,7 +81,7 @@ def test_adding_reads_samples_and_no_more(parts: list[Path], monkeypatch: pytest
     def never(*_: object) -> None:
         raise AssertionError("the weights were read once more")
 
-    monkeypatch.setattr("modelprov.forensics.sums.kernels.choose.cpu_kernel", never)
+    monkeypatch.setattr(PROCESSOR, processor_with(never))
     add(*parts)
 
 
@@ -146,11 +146,11 @@ class Stopping:
     def __init__(self, after: int = 0) -> None:
         self.after, self.blocks = after, 0
 
-    def __call__(self, *given: Any) -> Any:
+    def __call__(self, real: Real, *given: Any) -> Any:
         self.blocks += 1
         if self.blocks == self.after:
             raise InterruptedRunError("stopped")
-        return cpu_kernel(*given)
+        return real(*given)
 
 
 Stop = Callable[[int], Stopping]
@@ -160,7 +160,7 @@ Stop = Callable[[int], Stopping]
 def stop(monkeypatch: pytest.MonkeyPatch) -> Stop:
     def after(blocks: int) -> Stopping:
         kernel = Stopping(blocks)
-        monkeypatch.setattr("modelprov.forensics.sums.kernels.choose.cpu_kernel", kernel)
+        monkeypatch.setattr(PROCESSOR, processor_with(kernel))
         return kernel
 
     return after
@@ -220,13 +220,13 @@ def test_a_file_that_changes_during_the_run_leaves_nothing_to_go_on_from(
     shutil.copytree(models / "nex", folder)
     monkeypatch.setattr(kept, "Ledger", partial(Ledger, every=0.0))
 
-    def meanwhile(*given: Any) -> Any:
+    def meanwhile(real: Real, *given: Any) -> Any:
         (shard := min(folder.glob("*.safetensors"))).rename(tmp_path / "away")
         shutil.copy(tmp_path / "away", shard)
-        return cpu_kernel(*given)
+        return real(*given)
 
     with monkeypatch.context() as then:
-        then.setattr("modelprov.forensics.sums.kernels.choose.cpu_kernel", meanwhile)
+        then.setattr(PROCESSOR, processor_with(meanwhile))
         with pytest.raises(ChangedFileError):
             compare(folder, models / "qwen", resume=state, **SMALL)
     if state.exists():
