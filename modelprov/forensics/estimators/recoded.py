@@ -72,7 +72,8 @@ def _times(tensor: Sample, parent: int) -> bool:
         return False
     size = width[known] / np.sqrt(12)
     suspect, theirs = tensor.suspect[known] / size, tensor.parents[parent][known] / size
-    factor = float(np.median(suspect / theirs))
+    quotients = suspect / theirs
+    factor = float(np.partition(quotients, quotients.size // 2)[quotients.size // 2])  # np.median loads numpy.ma
     for _ in range(REFITS):
         kept = _left(suspect, theirs, factor) <= 2 * HALF_A_CELL
         if not kept.any():
