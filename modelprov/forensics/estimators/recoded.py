@@ -13,8 +13,9 @@ from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.thresholds import MISSED, PART_ELEMENTS, SCALED_MOVED, TIES
 
-LOOKED = 32
-"""Tensors at most, drawn by the seed."""
+LOOKED, NONE_YET = 32, 8
+"""Tensors at most, drawn by the seed; and after how many without one that is recoded no more are asked. Where seven in
+ten elements lie in such tensors, a draw in proportion to elements misses them all once in ten thousand times."""
 HALF_A_CELL = float(np.sqrt(3))
 """In standard deviations of rounding: the most that one rounding moves a number by."""
 REFITS = 3
@@ -32,11 +33,17 @@ def recoded(sample: Sample, seed: int) -> float | None:
         differ[np.bincount(sample.group, sample.suspect != parent) == 0] = 0
     differ[np.bincount(sample.group) < PART_ELEMENTS] = 0
     asked = np.flatnonzero(differ)
+    rng = np.random.default_rng(seed)
     if asked.size > LOOKED:
-        asked = np.random.default_rng(seed).choice(asked, LOOKED, replace=False)
+        asked = rng.choice(asked, LOOKED, replace=False)
     if not asked.size:
         return None
-    found = [is_recoded(sample.take(sample.group == tensor)) for tensor in asked.tolist()]
+    asked = asked[np.argsort(rng.exponential(size=asked.size) / differ[asked])]  # those of many elements sooner
+    found = np.zeros(asked.size, bool)
+    for place, tensor in enumerate(asked.tolist()):
+        if place == NONE_YET and not found.any():
+            return 0.0
+        found[place] = is_recoded(sample.take(sample.group == tensor))
     return float(differ[asked[found]].sum() / differ[asked].sum())
 
 
