@@ -129,7 +129,7 @@ def test_pages_that_vanish_under_the_arithmetic_end_the_run_loudly_and_without_a
     victim = tmp_path / "model.safetensors"
     victim.write_bytes(sorted((models / "nex").glob("*.safetensors"))[0].read_bytes())
     running = program(
-        VANISHING + MAIN, "compare", victim, models / "qwen", "--device", "cpu", "--reading", "map",
+        VANISHING + MAIN, "compare", victim, models / "qwen", "--device", "cpu", "--reading", "map", "--threads", "1",
         "--json", tmp_path / "r.json", VICTIM=str(victim),
     )  # fmt: skip
     _, err = running.communicate(timeout=60)
