@@ -27,6 +27,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does, before numpy
 
@@ -241,13 +242,18 @@ def bench_small(folder: Path, size: int, threads: int, repeats: int) -> Result:
 
 
 def whole_command(family: BigFamily, threads: int) -> Result:
-    """Wall seconds and peak memory (MB, of which anonymous) of the command in a process of its own."""
+    """Wall seconds and peak memory (MB, of which anonymous) of the command, and what it has without its buffers."""
+    found = _in_a_process(family, threads, sample=False)
+    return found | {"by_sample_mb": _in_a_process(family, threads, sample=True)["peak_anonymous_mb"]}
+
+
+def _in_a_process(family: BigFamily, threads: int, *, sample: bool) -> dict[str, Any]:
     script = (
         "import sys, re, threading, time\n"
         "from modelprov.jobs.compare import run\nfrom modelprov.forensics.compare import Options\n"
         "def resident():\n"
         "    return int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024\n"
-        "base, options = resident(), Options(threads=int(sys.argv.pop(1)))\n"
+        "base, options = resident(), Options(threads=int(sys.argv.pop(1)), sample=sys.argv.pop(1) == 'True')\n"
         "peak = [0]\n"
         "def watch():\n"
         "    while True:\n"
@@ -262,7 +268,7 @@ def whole_command(family: BigFamily, threads: int) -> Result:
         "print(report.verdict.class_, seconds, round(peak_rss), round(peak[0]), round(base))\n"
     )
     where = [str(one) for one in (family.suspect, family.parent, family.base)]
-    command = [sys.executable, "-c", script, str(threads), *where]
+    command = [sys.executable, "-c", script, str(threads), str(sample), *where]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     verdict, seconds, rss, anonymous, base = out.split()[-5:]
     return {

@@ -99,11 +99,11 @@ def of_compare(result: Result) -> Iterator[Ratio]:
 
 
 def _memory(result: Result) -> Iterator[Ratio]:
-    """Memory of whole commands that is their own, as a share of what `--memory` and their imports allow."""
+    """Memory of whole commands that is their own, as a share of `--memory` beside what a run by sample has."""
     for name, row in result.items():
         if isinstance(row, Mapping) and "memory_mb" in row:
-            allowed = row["imports_mb"] + row["memory_mb"]
-            told = f"imports and --memory: {allowed} MB"
+            allowed = row["by_sample_mb"] + row["memory_mb"]
+            told = f"a run by sample and --memory: {allowed} MB"
             about = f"{name}: memory of its own, {row['threads']} threads"
             yield Ratio("Memory", about, row["peak_anonymous_mb"] / allowed, told, 1.0, at_least=False)
 

@@ -73,7 +73,7 @@ def test_the_clock_has_the_target_of_the_command_and_reporting_is_assembling_and
 
 
 def test_memory_is_held_against_what_was_allowed_and_parts_against_the_whole() -> None:
-    row = {"peak_anonymous_mb": 300, "imports_mb": 88, "memory_mb": 512, "threads": 16}
+    row = {"peak_anonymous_mb": 300, "by_sample_mb": 88, "memory_mb": 512, "threads": 16}
     parts = {"whole_cpu_s": 10.0, "parts_cpu_s": [6.0, 5.0], "add_cpu_s": 1.5, "same": False}
     found = {
         ratio.name: (ratio.value, ratio.met) for ratio in ratios.of_compare({"command": row, "in two parts": parts})

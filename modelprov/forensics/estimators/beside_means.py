@@ -9,6 +9,9 @@ import numpy as np
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.checkpoints.types import MIN_MATRIX_SIDE
 
+Means = tuple[Float64, Float64]
+"""Of a matrix' rows, and of its columns."""
+
 
 @dataclass(frozen=True, slots=True)
 class BesideMeans:
@@ -34,16 +37,26 @@ def beside_means(suspect: Float64, parent: Float64, widths: Float64) -> BesideMe
     if min(suspect.shape) < MIN_MATRIX_SIDE or not known.any():
         return None
     rounding = float(np.sqrt(np.square(widths[known]).sum() / 12))
-    own, theirs = _centred(suspect), _centred(parent)
-    size = float(np.linalg.norm(own) * np.linalg.norm(theirs))
+    own, theirs = _means(suspect), _means(parent)
+    change, moved_means = suspect - parent, (own[0] - theirs[0], own[1] - theirs[1])
+    size = np.sqrt(max(_product(suspect, own, suspect, own) * _product(parent, theirs, parent, theirs), 0.0))
+    if known.all():  # from means alone: an array of what is left beside them takes longer to make
+        left, moved = _product(change, moved_means, change, moved_means), float(np.vdot(change, change))
+    else:
+        beside = change - moved_means[0][:, None] - moved_means[1] + moved_means[0].mean()
+        left, moved = (float(np.square(each[known]).sum()) for each in (beside, change))
     return BesideMeans(
-        float(np.vdot(own, theirs)) / size if size > 0 else None,
-        float(np.linalg.norm((own - theirs)[known])) / rounding,
-        float(np.linalg.norm((suspect - parent)[known])) / rounding,
-    )
+        _product(suspect, own, parent, theirs) / size if size > 0 else None,
+        float(np.sqrt(max(left, 0.0))) / rounding, float(np.sqrt(moved)) / rounding,
+    )  # fmt: skip
 
 
-def _centred(rows: Float64) -> Float64:
-    """Without the means of rows and columns."""
-    centred: Float64 = rows - rows.mean(axis=1, keepdims=True) - rows.mean(axis=0) + rows.mean()
-    return centred
+def _means(matrix: Float64) -> Means:
+    return matrix.mean(axis=1), matrix.mean(axis=0)
+
+
+def _product(first: Float64, of_first: Means, second: Float64, of_second: Means) -> float:
+    """<first, second>, both without the means of their rows and columns."""
+    rows, columns = first.shape
+    shared = columns * np.vdot(of_first[0], of_second[0]) + rows * np.vdot(of_first[1], of_second[1])
+    return float(np.vdot(first, second) - shared + first.size * of_first[0].mean() * of_second[0].mean())
