@@ -36,6 +36,11 @@ BY_RULE: dict[str, tuple[str, str]] = {
         "the recipe, or a parent that was dated by others",
     ),
     "rounded": ("a parent's numbers, rounded by a quantiser; who came first is open", "the unpacked file"),
+    "pruned": ("a parent's numbers, some of them zeros; who came first is open", "dates of the files"),
+    "recoded": (
+        "each matrix holds a parent's numbers under values of its own, of which any two mix to a third",
+        "a checkpoint between, or a log",
+    ),
     "other-child": ("another argument is an exact mixture of the suspect and the rest", "dates of the files"),
     "whole-parts": (
         "each part is, bit for bit, one parent's or another's: training in stages leaves that too",

@@ -17,15 +17,15 @@ SAMPLE = 128 << 10
 """Bytes of each model that `sample` reads: a quarter of the models here, as 16 MB are a small part of real ones."""
 KIN_ALL_THE_SAME = frozenset(
     {"rounded", "two-directions", "shared-direction", "extrapolated", "picked", "ties", "whole-parts", "near-copy",
-     "beneath-rounding", "other-child", "quantised"}
+     "beneath-rounding", "other-child", "quantised", "pruned", "recoded"}
 )  # fmt: skip
 """Rules of open verdicts that are reached only by models whose weights correlate: the act is open, kinship is not."""
 PARTIAL, UNRELATED = "partial", "would be called unrelated"
 """The rule of too little that could be compared, and what it says of it where that is no kin: else it is a part that
 both have, or have from one place."""
 SAID = {"copy": "copy", "merge": "merge", "same-origin": "same-origin", "unrelated": "stranger", UNDONE: UNDONE}
-ROUNDED = "rounded"
-"""The rule of a verdict that says "S is P1, rounded": that is a copy of P1, whoever came first."""
+ALTERED_COPY = frozenset({"rounded", "pruned"})
+"""Rules of verdicts that say "S is P1, rounded", or "with numbers set to zero": a copy of P1, whoever came first."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _fingerprint(path: Path, to: Path) -> Path:
 def answer_of(report: Report) -> Answer:
     """The verdict in the set's words: what it leaves open stays open, and a place on a line is a share."""
     verdict, class_ = report.verdict, str(report.verdict.class_)
-    relation = "copy" if verdict.rule == ROUNDED else SAID.get(class_)
+    relation = "copy" if verdict.rule in ALTERED_COPY else SAID.get(class_)
     related = None if class_ == "inconclusive" else class_ != "unrelated"
     if verdict.rule in KIN_ALL_THE_SAME or (verdict.rule == PARTIAL and UNRELATED not in verdict.summary):
         related = True
