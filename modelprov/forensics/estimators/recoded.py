@@ -71,6 +71,8 @@ def _says_all(tensor: Sample, parent: int) -> bool:
 def _times(tensor: Sample, parent: int) -> bool:
     """Whether a factor leaves half a cell, but for a hundredth, and half of what is off without it at most.
 
+    And of most elements that differ: a hundredth that differs from a copy is no multiple.
+
     Least squares, begun with the median of the quotients, which the few numbers that are no multiples do not move.
     """
     width = tensor.upper - tensor.lower
@@ -88,7 +90,8 @@ def _times(tensor: Sample, parent: int) -> bool:
         factor = float(np.vdot(suspect[kept], theirs[kept]) / np.vdot(theirs[kept], theirs[kept]))
     left = _left(suspect, theirs, factor)
     inside = left <= 2 * HALF_A_CELL
-    if inside.mean() < 1 - MISSED:
+    apart = suspect != theirs
+    if inside.mean() < 1 - MISSED or 2 * np.count_nonzero(inside & apart) <= np.count_nonzero(apart):
         return False
     rest = float(np.sqrt(np.mean(left[inside] ** 2)))
     moved = float(np.sqrt(np.mean((suspect - theirs) ** 2)))

@@ -50,6 +50,17 @@ def test_the_share_of_multiples_is_counted(mixed: int) -> None:
     assert recoded(_sample(mixed), 0) == pytest.approx(1 - mixed / 10, abs=0.01)
 
 
+@pytest.mark.parametrize("dtype", [DType.F32, DType.BF16])
+def test_a_hundredth_that_differs_from_a_copy_is_no_multiple(dtype: DType) -> None:
+    rng = np.random.default_rng(5)
+    base, other = rng.standard_normal((2, 16_384)).astype(np.float32)
+    last = np.arange(base.size) >= base.size - 128
+    rows = np.stack([np.where(last, other, base), np.where(last, 0.5 * other, base), base]).astype(np.float32)
+    codes = np.full(rows.shape, dtype.code, np.uint8)
+    sample = from_formats(store(rows, dtype).astype(np.float64), codes, np.zeros(base.size, np.int32))
+    assert not is_recoded(sample)
+
+
 def _of_codes(codebooks: np.ndarray, turned: float) -> Sample:
     """One tensor of 2,000 codes in three codebooks of their own, of which the suspect drew a share anew."""
     rng = np.random.default_rng(4)
