@@ -96,6 +96,29 @@ def test_a_file_that_ends_before_is_said_by_its_own_words(tmp_path: Path) -> Non
         cpu_by_pieces(files, case.segments, case.recipes)
 
 
+def test_a_disk_that_refuses_is_said_by_the_sources_own_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder's descriptor answers every read with an error, as a broken disk does."""
+    case = example(COUNTS, FORMATS["three bf16"], [])
+    files = written(case, tmp_path, 0)
+    refused = OSError("the disk refuses")
+
+    @contextmanager
+    def of_the_folder(self: File) -> Iterator[int | None]:
+        descriptor = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def refuse(*_: object) -> None:
+        raise refused
+
+    monkeypatch.setattr(File, "descriptor", of_the_folder)
+    monkeypatch.setattr(File, "read_into", refuse)
+    with pytest.raises(OSError, match="the disk refuses"):
+        cpu_by_pieces(files, case.segments, case.recipes)
+
+
 def test_bytes_are_copied_from_where_they_lie(tmp_path: Path) -> None:
     raw = np.arange(100, dtype=np.uint8)
     (tmp_path / "raw").write_bytes(raw.tobytes())
