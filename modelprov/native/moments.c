@@ -135,9 +135,9 @@ static int segment(const Work *work, int64_t s, int64_t columns, int64_t row, Sc
     }
     const int64_t at_once = held_at_once(work, s);
     for (int64_t first = 0; first < work->count[s]; first += RUN) {
-        const int64_t rest = work->count[s] - first;
-        if (first % at_once == 0 && !bring(work, s, first, rest < at_once ? rest : at_once, scratch)) return 0;
-        const int64_t m = rest < RUN ? rest : RUN;
+        const int64_t left = work->count[s] - first;
+        if (first % at_once == 0 && !bring(work, s, first, left < at_once ? left : at_once, scratch)) return 0;
+        const int64_t m = left < RUN ? left : RUN;
         memset(scratch->part, 0, (size_t)row * sizeof *scratch->part);
         memset(scratch->run, 0, (size_t)columns * sizeof *scratch->run);
         (words ? words_run : plain_run)(work, s, first, m, scratch);

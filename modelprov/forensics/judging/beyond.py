@@ -105,35 +105,42 @@ def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str])
         return decision
     if decision.rule in ("shared-direction", "two-directions") and beyond.named:
         return replace(decision, reason=f"{decision.reason}; {_pointing(beyond, 'what is left beyond the parents')}")
-    if decision.rule in NEAR and decision.parent and labels[decision.parent] in beyond.factored:
+    if decision.rule in NEAR and decision.parent:
+        return _near(decision.parent, labels[decision.parent], beyond) or decision
+    return decision
+
+
+def _near(parent: int, label: str, beyond: Beyond) -> Decision | None:
+    """What is said of a suspect near one parent in the place of kinship, or None."""
+    if label in beyond.factored:
         return times_factors(
-            decision.parent,
+            parent,
             "with a factor for each row and each column it leaves no more than rounding does, in each of "
             f"{beyond.matrices} matrices read, and clearly more without",
         )
-    if decision.rule in NEAR and decision.parent and labels[decision.parent] in beyond.turned:
+    if label in beyond.turned:
         return other_coordinates_open(
-            decision.parent,
+            parent,
             "at their places the weights are near that model's, but the products of rows with one another, of the "
             f"embeddings or of most of {beyond.matrices} matrices read, moved by less than half of what such a change "
             "moves them by: a rotation leaves them, and training does not (but orthogonal finetuning, OFT)",
         )
-    if decision.rule in NEAR and decision.parent and labels[decision.parent] in beyond.offset:
+    if label in beyond.offset:
         return other_coordinates_open(
-            decision.parent,
+            parent,
             "with a number added to each row and each column it leaves no more than rounding does, in each of "
             f"{beyond.matrices} matrices read, and clearly more without: LayerNorm, and softmax behind a head, take "
             "off what is so added",
         )
-    if decision.rule in NEAR and decision.parent and labels[decision.parent] in beyond.profiled:
+    if label in beyond.profiled:
         return of_one_design(
-            decision.parent,
+            parent,
             f"at their places the weights correlate, but without the means of rows and columns at less than {KIN} in "
             f"most of {beyond.matrices} matrices read: what they share is a profile, as models of one design may",
         )
-    if decision.rule in NEAR and beyond.named and decision.parent:
-        return pointing_elsewhere(decision.parent, _pointing(beyond, f"what it has beyond {labels[decision.parent]}"))
-    return decision
+    if beyond.named:
+        return pointing_elsewhere(parent, _pointing(beyond, f"what it has beyond {label}"))
+    return None
 
 
 def _pointing(beyond: Beyond, rest: str) -> str:

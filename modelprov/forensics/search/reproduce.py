@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.called import called
-from modelprov.checkpoints.formats.dtypes import DType, decode, round_to
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.layouts.common_layout import in_common_layout
 from modelprov.checkpoints.layouts.quantised import refuse_packed
@@ -23,6 +22,7 @@ from modelprov.errors import CouldNotJudgeError
 from modelprov.forensics.preparing import prepare_kernels
 from modelprov.forensics.sampling.scout import plan_sample, stratify
 from modelprov.forensics.search.coordinates.looking import of_originals, views
+from modelprov.forensics.search.element_by_element import chunks
 from modelprov.forensics.search.renamed import both_hold_others, by_numbers, in_words
 from modelprov.forensics.sums.kernels.choose import pick_device
 from modelprov.forensics.sums.kernels.interface import Device, RecipePlan
@@ -33,7 +33,6 @@ from modelprov.progress import Progress
 from modelprov.records import AnyFloat, Frozen
 
 SHOWN = 5
-CHUNK = 1 << 18
 Int64 = npt.NDArray[np.int64]
 Candidates = Callable[[], Iterable[tuple[str, Checkpoint]]]
 
@@ -191,37 +190,15 @@ def _counts(
     equal = np.array([moments[row].equal(0, 1) for row in range(tensors)], np.int64)
     if progress is not None:
         for row in np.flatnonzero(moments.counts[:, NONFINITE]).tolist():
-            equal[row] = elements[row] - sum(differing for differing, *_ in _chunks(alignment, row))
+            equal[row] = elements[row] - sum(differing for differing, *_ in chunks(alignment, row))
     return elements, equal
-
-
-def _chunks(alignment: Alignment, row: int) -> Iterable[tuple[int, int, float, float]]:
-    """For each chunk of a tensor: differing elements, the first of them (-1: none), found and expected value."""
-    tensor = alignment.tensors[row]
-    dtype = tensor.views[0].ref.dtype
-    for first in range(0, tensor.count, CHUNK):
-        count = min(CHUNK, tensor.count - first)
-        raw = []
-        for checkpoint, view in zip(alignment.checkpoints, tensor.views, strict=True):
-            held = np.empty(count * view.ref.dtype.size, np.uint8)
-            start = view.start + first * view.ref.dtype.size
-            checkpoint.source.read_into(view.ref.shard, start, held.data)
-            raw.append(held)
-        one, other = decode(raw[0], dtype), decode(raw[1], tensor.views[1].ref.dtype)
-        if tensor.views[1].ref.dtype is dtype:
-            words = {2: np.uint16, 4: np.uint32, 8: np.uint64}[dtype.size]
-            differ = raw[0].view(words) != raw[1].view(words)
-        else:
-            differ = one != round_to(other, DType(dtype))
-        at = int(np.argmax(differ)) if differ.any() else -1
-        yield int(differ.sum()), first + at if at >= 0 else -1, float(one[at]), float(other[at])
 
 
 def _differences(alignment: Alignment, elements: Int64, equal: Int64) -> tuple[Difference, ...]:
     """The first tensors, in file order, that are not as expected."""
     found = []
     for row in np.flatnonzero(elements != equal)[:SHOWN].tolist():
-        for differing, first, one, other in _chunks(alignment, row):
+        for differing, first, one, other in chunks(alignment, row):
             if differing:
                 found.append(
                     Difference(
