@@ -11,8 +11,9 @@ from benchmarks.cases.opponent_seventh import (
     copy_in_both_formats_of_16_bits,
     finetune_with_new_tokens,
 )
+from modelprov.checkpoints.formats.dtypes import DType
 from tests.forensics.rules.facts import SIBLING, outcome
-from tests.generated import Size, apply, change, merge, model
+from tests.generated import Size, apply, cast, change, merge, model, sparse
 from tests.memory import judge
 
 
@@ -37,6 +38,18 @@ def test_a_copy_that_was_rounded_twice_is_rounded(seed: int) -> None:
     found = judge(*copy_in_both_formats_of_16_bits(np.random.default_rng(seed)).models)
     assert found.verdict.rule in ("rounded", "identical")
     assert re.search("S is (a copy of )?P1", found.verdict.summary)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_finetune_of_few_numbers_is_not_rounded(seed: int) -> None:
+    """F16 loses digits of a few numbers, training moved a few others: of all numbers both are next to nothing."""
+    rng = np.random.default_rng(seed)
+    base = model(rng, Size(hidden=64, width=128))
+    parent = cast(apply(base, change(base, rng, 1e-3)), DType.BF16)
+    moved = apply(parent, sparse(change(parent, rng, 3e-3), rng, 8e-5))
+    moved["model.embed_tokens.weight"][0][0, :4] += np.float32(0.01)  # as many as no copy differs by
+    found = judge(cast(moved, DType.F16), parent, cast(base, DType.BF16)).verdict
+    assert (found.class_, found.rule) == ("same-origin", "near-one-parent")
 
 
 def test_new_tokens_are_no_rotation() -> None:
