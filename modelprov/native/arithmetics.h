@@ -65,23 +65,17 @@ static void reference_plus_deltas(const Merge *of, int fused, int64_t code, floa
 }
 
 static void weighted_double(const Merge *of, int64_t code, float *restrict out, int64_t m) {
-    for (int64_t i = 0; i < m; i++) {
-        double total = 0;
+    enum { AT_A_TIME = 256 }; /* totals that the nearest cache holds */
+    double total[AT_A_TIME];
+    for (int64_t first = 0; first < m; first += AT_A_TIME) {
+        const int64_t count = m - first < AT_A_TIME ? m - first : AT_A_TIME;
+        for (int64_t i = 0; i < count; i++) total[i] = 0;
         for (int64_t step = 0; step < of->k; step++) {
-            const int64_t j = of->order[step];
-            total += (double)row_of(of, j)[i] * of->weights[j];
+            const float *restrict row = row_of(of, of->order[step]) + first;
+            const double weight = of->weights[of->order[step]];
+            for (int64_t i = 0; i < count; i++) total[i] += (double)row[i] * weight;
         }
-        out[i] = code == F32 ? (float)total : store(to_odd(total), code);
-    }
-}
-
-/* The usual case of the same, in a form that vectorises. */
-static void weighted_double_of_two(const Merge *of, int64_t code, float *restrict out, int64_t m) {
-    const float *restrict first = row_of(of, of->order[0]), *restrict second = row_of(of, of->order[1]);
-    const double a = of->weights[of->order[0]], b = of->weights[of->order[1]];
-    for (int64_t i = 0; i < m; i++) {
-        double total = (0.0 + (double)first[i] * a) + (double)second[i] * b;
-        out[i] = code == F32 ? (float)total : to_odd(total);
+        for (int64_t i = 0; i < count; i++) out[first + i] = code == F32 ? (float)total[i] : to_odd(total[i]);
     }
     round_all(out, m, code);
 }
@@ -173,10 +167,7 @@ static void evaluate(int64_t arithmetic, const Merge *of, int64_t code, float *o
     case FLOAT32: case FLOAT32_FUSED: weighted_sum(of, arithmetic == FLOAT32_FUSED, code, out, m); break;
     case FLOAT32_DELTA: case FLOAT32_DELTA_FUSED:
         reference_plus_deltas(of, arithmetic == FLOAT32_DELTA_FUSED, code, out, m); break;
-    case FLOAT64:
-        if (of->k == 2) weighted_double_of_two(of, code, out, m);
-        else weighted_double(of, code, out, m);
-        break;
+    case FLOAT64: weighted_double(of, code, out, m); break;
     case STEPWISE: case STEPWISE_UNNORMALISED: stepwise(of, arithmetic == STEPWISE, code, out, m); break;
     case STEPWISE_DELTA: stepwise_delta(of, code, out, m); break;
     case FLOAT32_LERP: interpolated(of, code, out, m); break;

@@ -9,6 +9,8 @@
 
 enum { STEP = 32, LINE = 64, AHEAD = 4 * GROUP }; /* elements; bytes of a cache line; bytes to look ahead */
 enum { MOST_RECIPES = 8 };             /* a pass tries, `RECIPES` of moments.py */
+enum { MOST = 6, MOST_COLUMNS = (MOST + 1) * (MOST + 2) / 2 - 1, MOST_COUNTED = MOST * (MOST - 1) / 2 + 3 };
+/* checkpoints that go by the word, their sums, and what of them is counted */
 
 /* Loops that fill all registers are no part of what calls them, or some of theirs are kept in memory. */
 #define APART __attribute__((noinline))
@@ -89,8 +91,8 @@ static inline void put(const Floats *sums, int columns, double *part) {
 /* What a run adds up in float64 and counts in 16 bits, lane by lane; the lanes are added when the run is over, since
  * doing so for every chunk takes as long as half of its elements. */
 typedef struct {
-    double sums[9 * LANES];
-    Shorts counted[5], recipes[MOST_RECIPES];
+    double sums[MOST_COLUMNS * LANES];
+    Shorts counted[MOST_COUNTED], recipes[MOST_RECIPES];
 } Lanes;
 
 static inline void keep(const Floats *sums, int columns, double *lanes) {
@@ -163,12 +165,21 @@ static inline Halves rounded(Floats even, Floats odd) {
     return upper + (average(lower, (upper & 1) + 0x7FFE) >> 15);
 }
 
-/* A recipe of parent and reference, the first of them: float32 products, each rounded; or the second one fused. */
-enum { EACH_ROUNDED, REFERENCE_FUSED, PARENT_FUSED };
+/* A weighted sum of parents: float32 products added in an order, each rounded, or all but the first one fused. */
 typedef struct {
-    float parent, reference;
-    int how;
+    float weights[MOST - 1]; /* by parent, in the order of adding */
+    int parents[MOST - 1], fused;
 } Tried;
+
+/* The same of parent and reference: which product is fused. */
+enum { EACH_ROUNDED, REFERENCE_FUSED, PARENT_FUSED };
+
+static inline int how_of(const Tried *tried) {
+    if (!tried->fused) return EACH_ROUNDED;
+    return tried->parents[0] == 0 ? REFERENCE_FUSED : PARENT_FUSED;
+}
+
+static inline float weight_of(const Tried *tried, int parent) { return tried->weights[tried->parents[0] != parent]; }
 
 static inline Floats merged(Floats p, Floats r, Floats parent, Floats reference, int how) {
     if (how == EACH_ROUNDED) return p * parent + r * reference;
@@ -180,8 +191,8 @@ static inline Halves merged_words(Words p, Words r, Floats parent, Floats refere
     return rounded(first, merged(odd(p), odd(r), parent, reference, how));
 }
 
-/* Equality and betweenness of a group, counted in lanes: suspect and parent, suspect and reference, parents, all, and
- * between; then where the suspect equals a recipe, unless `how` is below zero. A lane holds 32,767 and a run gives it
+/* Equality and betweenness of a group, counted in lanes: suspect and parent, suspect and reference, parents; all, parents,
+ * and between; then where the suspect equals a recipe, unless `how` is below zero. A lane holds 32,767 and a run gives it
  * 4,096 at most.
  *
  * The order of bf16, with -0 just below +0, is that of their bits as int16, turned around where both are negative.
@@ -189,9 +200,9 @@ static inline Halves merged_words(Words p, Words r, Floats parent, Floats refere
 static inline __attribute__((always_inline)) void counts(
     const uint8_t *a, const uint8_t *p, const uint8_t *r, Shorts *counted, const Tried *tried, int how, Shorts *same
 ) {
-    Shorts sp = counted[0], sr = counted[1], pr = counted[2], everywhere = counted[3], between = counted[4];
+    Shorts sp = counted[0], sr = counted[1], pr = counted[2], everywhere = counted[3], between = counted[5];
     Shorts recipe = how < 0 ? sp : *same;
-    const Floats parent = NONE + (how < 0 ? 0 : tried->parent), reference = NONE + (how < 0 ? 0 : tried->reference);
+    const Floats parent = NONE + (how < 0 ? 0 : weight_of(tried, 0)), reference = NONE + (how < 0 ? 0 : weight_of(tried, 1));
     for (int64_t line = 0; line < 2 * GROUP; line += LINE) {
         prefetch(r + line);
         if (how >= 0) prefetch(p + line);
@@ -213,7 +224,8 @@ static inline __attribute__((always_inline)) void counts(
     counted[1] = sr;
     counted[2] = pr;
     counted[3] = everywhere;
-    counted[4] = between;
+    counted[4] = pr; /* the parents are that pair */
+    counted[5] = between;
     if (how >= 0) *same = recipe;
 }
 
@@ -222,8 +234,8 @@ static APART void counts_of_three(
     const uint8_t *a, const uint8_t *p, const uint8_t *r, Shorts *counted, const Tried *tried, Shorts *same
 ) {
     if (tried == NULL) counts(a, p, r, counted, tried, -1, same);
-    else if (tried->how == EACH_ROUNDED) counts(a, p, r, counted, tried, EACH_ROUNDED, same);
-    else if (tried->how == REFERENCE_FUSED) counts(a, p, r, counted, tried, REFERENCE_FUSED, same);
+    else if (how_of(tried) == EACH_ROUNDED) counts(a, p, r, counted, tried, EACH_ROUNDED, same);
+    else if (how_of(tried) == REFERENCE_FUSED) counts(a, p, r, counted, tried, REFERENCE_FUSED, same);
     else counts(a, p, r, counted, tried, PARENT_FUSED, same);
 }
 
@@ -231,7 +243,7 @@ static APART void counts_of_three(
 static inline __attribute__((always_inline)) void equal_to(
     const uint8_t *a, const uint8_t *p, const uint8_t *r, const Tried *tried, int how, Shorts *same
 ) {
-    const Floats parent = NONE + tried->parent, reference = NONE + tried->reference;
+    const Floats parent = NONE + weight_of(tried, 0), reference = NONE + weight_of(tried, 1);
     Shorts total = *same;
     for (int64_t i = 0; i < 2 * GROUP; i += VECTOR) {
         const Halves merged = merged_words(words_at(p + i), words_at(r + i), parent, reference, how);
@@ -243,8 +255,8 @@ static inline __attribute__((always_inline)) void equal_to(
 static APART void recipe_of_three(
     const uint8_t *a, const uint8_t *p, const uint8_t *r, const Tried *tried, Shorts *same
 ) {
-    if (tried->how == EACH_ROUNDED) equal_to(a, p, r, tried, EACH_ROUNDED, same);
-    else if (tried->how == REFERENCE_FUSED) equal_to(a, p, r, tried, REFERENCE_FUSED, same);
+    if (how_of(tried) == EACH_ROUNDED) equal_to(a, p, r, tried, EACH_ROUNDED, same);
+    else if (how_of(tried) == REFERENCE_FUSED) equal_to(a, p, r, tried, REFERENCE_FUSED, same);
     else equal_to(a, p, r, tried, PARENT_FUSED, same);
 }
 
@@ -260,21 +272,17 @@ static void counts_of_two(const uint8_t *a, const uint8_t *r, Shorts *counted) {
 
 /* The lanes of a run of n checkpoints added to its sums and its counts (columns of `moments.py`). */
 static void add_lanes(const Lanes *lanes, int64_t n, double *part, int64_t *counts) {
-    for (int column = 0; column < (n == 3 ? 9 : 5); column++)
+    const int64_t columns = (n + 1) * (n + 2) / 2 - 1, equals = n * (n - 1) / 2;
+    for (int64_t column = 0; column < columns; column++)
         for (int lane = 0; lane < LANES; lane++) part[column] += lanes->sums[column * LANES + lane];
-    const int64_t first = lanes_counted(lanes->counted[0]);
-    counts[6] += first;
+    for (int64_t pair = 0; pair < equals; pair++) counts[6 + pair] += lanes_counted(lanes->counted[pair]);
     if (n == 2) {
-        counts[3] += first;
-        counts[5] += first;
+        const int64_t same = lanes_counted(lanes->counted[0]);
+        counts[3] += same;
+        counts[5] += same;
         return;
     }
-    const int64_t parents = lanes_counted(lanes->counted[2]);
-    counts[3] += lanes_counted(lanes->counted[3]);
-    counts[4] += parents;
-    counts[5] += lanes_counted(lanes->counted[4]);
-    counts[7] += lanes_counted(lanes->counted[1]);
-    counts[8] += parents;
+    for (int64_t at = 0; at < 3; at++) counts[3 + at] += lanes_counted(lanes->counted[equals + at]);
 }
 
 #endif

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from modelprov.native.functions import Native
     from modelprov.native.merge_loops import Keys
 
-EXPECTED = "931f5b1d271dc655925f2ea29fb7f7e934ac3a3a337747843fc1339faad2b85f"
+EXPECTED = "1bd9ca38b7fcec13643167babbb2986cc36d26c7872a3bbd96494f7896c68fab"
 COUNT = 4203  # a run of 4,096 elements and a part of another, whose length is that of no vector
 INFINITE = 4150
 BF16, F16, F32 = range(3)
@@ -28,8 +28,10 @@ SHIFTS = {BF16: 16, F16: 13, F32: 0}
 """Lowest bits of a float32 that numbers of a format do not use."""
 KEPT = {BF16: 0x80FF0000, F16: 0x80FFE000, F32: 0x80FFFFFF}
 """Bits of a float32 between 0.0078 and 0.0313, of either sign, that a format holds."""
-SEGMENTS = ((BF16,) * 3, (F16,) * 3, (F32,) * 3, (BF16,) * 2, (BF16, F32, F16, BF16), (F16, F32))
-WEIGHTS = {1: (1.0,), 2: (0.565, 0.435), 3: (0.5, 0.25, 0.25)}
+SEGMENTS = (
+    *((BF16,) * n for n in (3, 2, 4, 5, 6)), (F16,) * 3, (F32,) * 3, (BF16, F32, F16, BF16), (F16, F32),
+)  # fmt: skip
+WEIGHTS = {1: (1.0,), 2: (0.565, 0.435), 3: (0.5, 0.25, 0.25), 4: (0.25,) * 4, 5: (0.2,) * 5}
 
 
 def _words(salt: int) -> npt.NDArray[np.uint32]:

@@ -74,6 +74,18 @@ static inline Halves average(Halves a, Halves b) {
 #endif
 }
 
+/* The lesser, and the greater, of each pair of numbers. */
+#if VECTOR == 64
+static inline Shorts lesser(Shorts a, Shorts b) { return (Shorts)_mm512_min_epi16((__m512i)a, (__m512i)b); }
+static inline Shorts greater(Shorts a, Shorts b) { return (Shorts)_mm512_max_epi16((__m512i)a, (__m512i)b); }
+#elif VECTOR == 32
+static inline Shorts lesser(Shorts a, Shorts b) { return (Shorts)_mm256_min_epi16((__m256i)a, (__m256i)b); }
+static inline Shorts greater(Shorts a, Shorts b) { return (Shorts)_mm256_max_epi16((__m256i)a, (__m256i)b); }
+#else
+static inline Shorts lesser(Shorts a, Shorts b) { return (Shorts)vminq_s16((int16x8_t)a, (int16x8_t)b); }
+static inline Shorts greater(Shorts a, Shorts b) { return (Shorts)vmaxq_s16((int16x8_t)a, (int16x8_t)b); }
+#endif
+
 /* Of each word the lower half of `low`, and the upper half of `high`. */
 static inline Halves halves_of(Words low, Words high) {
 #if VECTOR == 64

@@ -18,7 +18,7 @@ from modelprov.forensics.sums.kernels.reference import reference_kernel
 from modelprov.forensics.sums.kernels.self_check import Example, example, quick_example
 from modelprov.forensics.sums.moments import layout
 from modelprov.native import native, why_not
-from modelprov.recipes.arithmetics import OF_TWO, Arithmetic
+from modelprov.recipes.arithmetics import OF_TWO, Arithmetic, evaluate
 
 pytest.importorskip("torch")
 from tests.forensics.kernels.oracle import expected, gram_error, jackknife_error, named_counts, on
@@ -70,7 +70,7 @@ def agree(kernel: Kernel, case: Example) -> None:
 
 
 @KERNELS
-@pytest.mark.parametrize("n", [2, 3, 4])
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 6, 7])
 @pytest.mark.parametrize("dtype", [BF16, F16, F32])
 @pytest.mark.parametrize("count", [1, 2, 4095, 4096, 12_289])
 def test_counts_and_sums_are_those_of_the_definition(
@@ -212,6 +212,29 @@ def test_a_recipe_counts_the_elements_it_reproduces(k: int) -> None:
             assert kernel(case.buffers, case.segments, plan)[0].recipe(0) == count
 
 
+@WITH_C
+@pytest.mark.parametrize("n", [4, 5, 6])
+@pytest.mark.parametrize("arithmetic", [Arithmetic.FLOAT32, Arithmetic.FLOAT32_FUSED])
+def test_recipes_of_several_parents_are_counted_by_the_word_as_the_reference_counts_them(
+    n: int, arithmetic: Arithmetic
+) -> None:
+    """Weights so large that what is fused rounds to other numbers, in another order than the parents'."""
+    rng = np.random.default_rng(n)
+    row = rng.normal(0, 1, 150_001).astype(np.float32).view(np.uint32) & np.uint32(0xFFFF0000)
+    parents = np.stack([row + (rng.integers(0, 2, row.size).astype(np.uint32) << 16) for _ in range(n - 1)])
+    parents = parents.view(np.float32)
+    weights, order = np.array([8.3, -7.8, 0.25, 0.125, 0.125][: n - 1]), np.arange(n - 1)[::-1]
+    weights[-1] += 1 - weights.sum()
+    made = [np.empty(row.size, np.float32) for _ in ALL[:2]]
+    for each, out in zip((arithmetic, 1 - arithmetic), made, strict=True):
+        evaluate(each, parents, weights, order, BF16.code, out)
+    assert (made[0] != made[1]).any()
+    assert np.float32(weights[order].astype(np.float32).cumsum(dtype=np.float32)[-1]) == 1  # else it goes no words
+    plan = RecipePlan(np.array([arithmetic]), order[None], weights[None, None])
+    case = on([each.astype(np.float64) for each in (made[0], *parents)], [BF16] * n, plan)
+    assert c_kernel(case.buffers, case.segments, plan)[0].recipe(0) == row.size
+
+
 @BOTH
 def test_products_halfway_between_two_numbers_go_to_the_even_one_whichever_parent_comes_first(kernel: Kernel) -> None:
     torch = pytest.importorskip("torch")
@@ -330,14 +353,14 @@ def test_one_compiled_kernel_serves_every_number_of_checkpoints_and_every_layout
 
 
 @WITH_C
-@pytest.mark.parametrize("n", [2, 3, 4])
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 6])
 def test_what_memory_holds_behind_a_segment_changes_nothing(n: int) -> None:
     """The last elements, fewer than a vector, are taken with what is not theirs."""
     for count in (1, 31, 33, 4095):
         case = example([count], [[BF16]] * n, ALL[:2])
         longer = [
             np.concatenate([buffer, np.full(64, fill, np.uint8)])
-            for buffer, fill in zip(case.buffers, (0, 0x7F, 0xFF, 1), strict=False)
+            for buffer, fill in zip(case.buffers, (0, 0x7F, 0xFF, 1, 2, 3), strict=False)
         ]
         apart = c_kernel(longer, case.segments, case.recipes)
         alone = c_kernel(case.buffers, case.segments, case.recipes)
