@@ -3,8 +3,8 @@
 Run: `python benchmarks/kernel.py [--checkpoints 3] [--megabytes 128] [--repeats 7] [--json FILE]`. Checkpoints of that
 size in bf16 as arrays, at equal and at different places in their pages; one thread and all of them; without recipes,
 with one that rounds each product and one that is fused. Reading and kernels take turns. Each piece of 4 MiB (a pass
-takes 8) is timed by itself, and the time that a fifth of the pieces stay below counts: a piece takes less than a turn of
-the scheduler, so that work of others seldom falls into it. Nothing here asserts a time.
+takes 8) is timed by itself, and the time that a fifth of the pieces stay below counts: a piece takes less than a turn
+of the scheduler, so that work of others seldom falls into it. Nothing here asserts a time.
 """
 
 from __future__ import annotations
