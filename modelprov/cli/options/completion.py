@@ -50,8 +50,6 @@ def join_what_bash_parted() -> None:
     if not os.environ.get(ASKED, "").endswith("_bash"):
         return
     words, at = os.environ.get("COMP_WORDS", "").split("\n"), int(os.environ.get("COMP_CWORD", "0"))
-    parted = [
-        number for number in range(1, at) if words[number : number + 1] == ["="] and words[number - 1][:2] == "--"
-    ]
-    kept = [word for number, word in enumerate(words) if number not in parted]
-    os.environ.update(COMP_WORDS="\n".join(kept), COMP_CWORD=str(at - len(parted)))
+    before = [word for last, word in pairwise(["", *words[:at]]) if word != "=" or not last.startswith("--")]
+    os.environ["COMP_WORDS"] = "\n".join([*before, *words[at:]])
+    os.environ["COMP_CWORD"] = str(at - len(words[:at]) + len(before))
