@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from modelprov.cli.app import app, prepare_help
 from modelprov.cli.closed_pipe import leave_quietly
+from modelprov.cli.options.completion import ASKED, join_what_bash_parted
 from modelprov.cli.process import collect_seldom
 from modelprov.cli.terminal import terminal
 from modelprov.errors import CouldNotJudgeError, InterruptedRunError, ModelprovError, UnreadableFileError
@@ -38,6 +39,8 @@ def _run() -> NoReturn:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     _prepare_process()
     collect_seldom()
+    if ASKED in os.environ:
+        join_what_bash_parted()
     if len(sys.argv) == 1 or not {"-h", "--help"}.isdisjoint(sys.argv):
         prepare_help()
     try:

@@ -71,10 +71,28 @@ def make(settings: Settings) -> FastAPI:
         ("/reports", site.drop, "POST"),
     ):
         app.add_api_route(path, page, methods=[method], response_model=None)
-    app.add_exception_handler(UsageError, site.refused)
+    app.add_exception_handler(OldPageError, site.refused)
     app.add_exception_handler(HTTPException, site.refused)
     app.add_middleware(Gate, allowed=hosts(settings.host, settings.port), limit=settings.upload_limit)
     return app
+
+
+class OldPageError(UsageError):
+    """A form without the token of this server: it was open before the server was started."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What was filled into the form of a comparison, to be there again after a refusal."""
+
+    suspect: str = ""
+    parents: tuple[str, ...] = ()
+    control: str = ""
+    sample: bool = False
+
+
+STATUS: dict[type[UsageError], int] = {BusyError: 409, OldPageError: 403}
+"""Of answers to refused forms; 400 otherwise."""
 
 
 class Site:
@@ -90,10 +108,16 @@ class Site:
         )  # fmt: skip
 
     def home(self) -> Response:
-        """Both forms, and the reports that are there."""
+        """Both forms, and the reports that are there; what came to nothing can be changed and asked again."""
+        run = self.runs.last
+        return self._home(Filled() if run is None or run.ended is None or run.report else _asked_again(run.asked))
+
+    def _home(self, filled: Filled, refused: str = "", error: UsageError | None = None) -> Response:
+        """`error` is why the form `refused` (run or reports) was not taken."""
         return self._page(
-            "home", models=self._places.listed(), reports=list(reversed(self._reports.items())), run=self.runs.last,
-            settings=self._settings, kinds=list(KINDS), parents=PARENTS, most_kept=MOST_KEPT,
+            "home", 200 if error is None else STATUS.get(type(error), 400), models=self._places.listed(),
+            reports=list(reversed(self._reports.items())), run=self.runs.last, settings=self._settings,
+            kinds=list(KINDS), parents=PARENTS, most_kept=MOST_KEPT, filled=filled, refused=refused, error=error,
         )  # fmt: skip
 
     def style(self) -> Response:
@@ -126,51 +150,57 @@ class Site:
         return Response(json, media_type="application/json", headers=named)
 
     async def start(self, request: Request) -> Response:
-        """Begin a comparison."""
-        form = await self._form(request)
-        suspect, controls = _words(form, "suspect"), _words(form, "control")
-        parents = _words(form, "parent")
-        if len(suspect) != 1 or not parents:
+        """Begin a comparison; where it is refused, what was filled in stays."""
+        form = await _fields(request)
+        filled = _filled(form)
+        try:
+            self._check(form)
+            await run_in_threadpool(self._start, filled)
+        except UsageError as error:
+            return await run_in_threadpool(self._home, filled, "run", error)
+        return RedirectResponse("/run", 303)
+
+    def _start(self, filled: Filled) -> None:
+        if not filled.suspect or not filled.parents:
             raise UsageError(
                 "a comparison needs a model in question and a possible parent", "Choose them, the common base last."
             )
-        names = [*suspect, *parents]
-        asked = Asked(await run_in_threadpool(self._located, names), await run_in_threadpool(self._located, controls),
-                      sample="sample" in form)  # fmt: skip
+        names, controls = [filled.suspect, *filled.parents], [filled.control] if filled.control else []
+        asked = Asked(self._located(names), self._located(controls), filled.sample)
         if len(asked.models) < len(names) or asked.models.keys() & asked.controls.keys():
             raise UsageError("the same model is named twice", "Name every model once, the control too.")
-        await run_in_threadpool(self.runs.start, asked)
-        return RedirectResponse("/run", 303)
+        self.runs.start(asked)
 
     async def stop(self, request: Request) -> Response:
         """End the run."""
-        await self._form(request)
+        self._check(await _fields(request))
         await run_in_threadpool(self.runs.stop)
         return RedirectResponse("/run", 303)
 
     async def drop(self, request: Request) -> Response:
         """Read reports, and show them."""
-        form = await self._form(request)
+        form = await _fields(request)
         given = [each for each in form.getlist("report") if isinstance(each, UploadFile)]
         dropped = [Dropped(each.filename or "a file", await each.read()) for each in given if each.filename]
-        number = self._keep(await run_in_threadpool(shown, dropped))
+        try:
+            self._check(form)
+            number = self._keep(await run_in_threadpool(shown, dropped))
+        except UsageError as error:
+            return await run_in_threadpool(self._home, Filled(), "reports", error)
         return RedirectResponse(f"/reports/{number}", 303)
 
     async def refused(self, _: Request, error: Exception) -> Response:
-        """What went wrong, in words."""
+        """What went wrong, in words, where it belongs to no form."""
         if isinstance(error, HTTPException):
-            return self._page("refused", error.status_code, message=str(error.detail), advice="")
-        assert isinstance(error, UsageError)
-        status = 409 if isinstance(error, BusyError) else 400
-        return self._page("refused", status, message=error.message, advice=error.advice)
+            return self._page("refused", error.status_code, message=str(error.detail))
+        assert isinstance(error, OldPageError)
+        return self._page("refused", STATUS[OldPageError], message=error.message)
 
-    async def _form(self, request: Request) -> FormData:
-        """The fields of a form of ours, with files of at most one of each kind."""
-        form = await request.form(max_files=len(KINDS), max_fields=MOST_FIELDS, max_part_size=1 << 12)
+    def _check(self, form: FormData) -> None:
+        """Raises `OldPageError` for a form that is not of a page of ours."""
         token = form.get("token")
         if not isinstance(token, str) or not secrets.compare_digest(token.encode(), self._token.encode()):
-            raise HTTPException(403, "The page is older than the server. Open it anew.")
-        return form
+            raise OldPageError("the page is older than the server", "It is new now: send the form once more.")
 
     def _located(self, names: list[str]) -> dict[str, str]:
         return {name: self._places.located(name) for name in names}
@@ -193,9 +223,24 @@ class Site:
         return HTMLResponse(page, status)
 
 
-def _words(form: FormData, field: str) -> list[str]:
-    """What was filled in under this name."""
-    return [each.strip() for each in form.getlist(field) if isinstance(each, str) and each.strip()]
+async def _fields(request: Request) -> FormData:
+    """The fields of a form, with files of at most one of each kind."""
+    return await request.form(max_files=len(KINDS), max_fields=MOST_FIELDS, max_part_size=1 << 12)
+
+
+def _filled(form: FormData) -> Filled:
+    """What was filled in; a second model in question or control is not in our form."""
+
+    def words(field: str) -> list[str]:
+        return [each.strip() for each in form.getlist(field) if isinstance(each, str) and each.strip()]
+
+    suspect, control = ["", *words("suspect")][-1], ["", *words("control")][-1]
+    return Filled(suspect, tuple(words("parent")), control, "sample" in form)
+
+
+def _asked_again(asked: Asked) -> Filled:
+    suspect, *parents = asked.models
+    return Filled(suspect, tuple(parents), "".join(asked.controls), asked.sample)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import signal
@@ -21,10 +22,14 @@ Fault = Callable[["Calls"], None]
 
 @dataclass
 class Calls:
-    """The calls of the system that a job makes, counted by kind; the `at`-th of one kind is met by the fault."""
+    """The calls of the system that a job makes, counted by kind; the `at`-th of one kind is met by the fault.
+
+    `below` counts those that are made where Python sees nothing of them.
+    """
 
     at: int
     seen: int = 0
+    below: Callable[[], int] | None = None
 
     def met(self) -> bool:
         """Whether this call is the one."""
@@ -108,6 +113,16 @@ def full_disk(size: int) -> Fault:
     return install
 
 
+def below_python(fault: str) -> Fault:
+    """Reads of weights by C fail as `reads.c` says, which has to be loaded before the C library (`below.py`)."""
+
+    def install(calls: Calls) -> None:
+        calls.below = ctypes.CDLL(None).reads_seen
+        os.environ.update(READ_FAULT=fault, READ_FAULT_AT=str(calls.at))
+
+    return install
+
+
 def in_a_fork(job: Callable[[], object], fault: Fault | None = None, at: int = 1) -> End:
     """How a job ended in a process of its own."""
     return ended(begun(job, fault, at))
@@ -132,7 +147,7 @@ def begun(job: Callable[[], object], fault: Fault | None = None, at: int = 1) ->
         told = traceback.format_exc()
     finally:
         with contextlib.suppress(BaseException):
-            os.write(out, f"{calls.seen} {told}".encode()[:60_000])
+            os.write(out, f"{calls.seen if calls.below is None else calls.below()} {told}".encode()[:60_000])
         os._exit(status)
 
 

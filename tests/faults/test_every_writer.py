@@ -10,25 +10,14 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from modelprov.checkpoints.digests import weights_digest
-from modelprov.checkpoints.inspection import inspect_checkpoint
-from modelprov.checkpoints.library_folder import path_in, read_library
-from modelprov.checkpoints.opening import open_checkpoint
-from modelprov.forensics.sums.sums_file import read_sums
-from modelprov.jobs import library
-from modelprov.jobs.compare import compare
-from modelprov.jobs.compare_part import compare_part
-from modelprov.jobs.fingerprint import fingerprint
-from modelprov.jobs.merge import merge
-from modelprov.jobs.recorded import parse_report
 from tests.faults import injecting as faults
 from tests.faults.injecting import FINE, SAID, Fault, in_a_fork
+from tests.faults.jobs import JOBS
 
 EVERY = os.environ.get("MODELPROV_FAULTS") == "every"
 MOST, SPREAD = 200, 100
@@ -38,74 +27,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@dataclass(frozen=True)
-class Job:
-    """A job into a folder; `made` says what of it lies there, None where nothing does, and raises for half of one."""
-
-    run: Callable[[Path, Path], object]
-    made: Callable[[Path], object]
-
-
-def _merge(models: Path, out: Path) -> None:
-    merge({models / "nex": 0.6, models / "qwen": 0.4}, out / "made", threads=1)
-
-
-def _merged(out: Path) -> object:
-    return weights_digest(open_checkpoint(str(out / "made"))) if (out / "made").exists() else None
-
-
-def _compare(models: Path, out: Path) -> None:
-    report = compare(models / "rio", models / "nex", models / "qwen", device="cpu", threads=1)
-    report.save(out / "report.json")
-
-
-def _compared(out: Path) -> object:
-    if not (out / "report.json").exists():
-        return None
-    report = parse_report((out / "report.json").read_bytes(), "report.json")
-    return report.verdict.class_, report.verdict.share, report.overall
-
-
-def _fingerprint(models: Path, out: Path) -> None:
-    fingerprint(models / "rio", out / "rio.mpf")
-
-
-def _fingerprinted(out: Path) -> object:
-    return inspect_checkpoint(open_checkpoint(str(out / "rio.mpf"))).digest if (out / "rio.mpf").exists() else None
-
-
-def _library(models: Path, out: Path) -> None:
-    library.add(models / "rio", out / "known")
-    library.add(models / "nex", out / "known")
-
-
-def _listed(out: Path) -> object:
-    if not (out / "known" / "library.json").exists():
-        return None
-    entries = read_library(out / "known").entries
-    for entry in entries:
-        open_checkpoint(str(path_in(out / "known", entry)))
-    return tuple(entry.sha256 for entry in entries)
-
-
-def _part(models: Path, out: Path) -> None:
-    compare_part(models / "rio", models / "nex", models / "qwen", part="1/2", output=out / "p.mpsums", device="cpu",
-                 threads=1)  # fmt: skip
-
-
-def _summed(out: Path) -> object:
-    if not (out / "p.mpsums").exists():
-        return None
-    return [each.moments.sums.tobytes() for each in read_sums(out / "p.mpsums").passes]
-
-
-JOBS = {
-    "merge": Job(_merge, _merged),
-    "compare": Job(_compare, _compared),
-    "fingerprint": Job(_fingerprint, _fingerprinted),
-    "library": Job(_library, _listed),
-    "part": Job(_part, _summed),
-}
 TRIED = JOBS if EVERY else ("merge", "fingerprint", "library")
 """`compare` and its parts take seconds each, and write as fingerprints are written."""
 FAULTS: dict[str, Fault] = {
@@ -149,8 +70,8 @@ def test_a_fault_at_any_call_leaves_whole_files_or_none_and_the_next_run_goes_on
 ) -> None:  # fmt: skip
     (tmp_path / "counted").mkdir()
     calls = in_a_fork(partial(JOBS[name].run, models, tmp_path / "counted"), FAULTS[fault], at=0).calls
-    record_testsuite_property(f"{name}, {fault}: calls made, and met", f"{calls}, {len(_met(calls))}")
-    for at in _met(calls):
+    record_testsuite_property(f"{name}, {fault}: calls made, and met", f"{calls}, {len(met(calls))}")
+    for at in met(calls):
         out = tmp_path / str(at)
         out.mkdir()
         end = in_a_fork(partial(JOBS[name].run, models, out), FAULTS[fault], at)
@@ -186,7 +107,7 @@ def test_two_runs_in_one_place_end_in_one_whole_result(
     assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".part") or ".merging" in path.name]
 
 
-def _met(calls: int) -> list[int]:
+def met(calls: int) -> list[int]:
     """Which of so many calls of a kind the fault meets; the one after the last too, which must do no harm."""
     if not EVERY:
         return [1, 4]

@@ -96,6 +96,20 @@ def test_three_models_are_named_and_the_report_comes(browser: chromium.Browser, 
     assert browser.value("location.pathname") == "/"
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_refused_form_is_still_filled_in_and_says_why(browser: chromium.Browser, address: str, width: int) -> None:
+    browser.load(address, width)
+    browser.value(FILL_IN.replace("form.control.value = 'sibling'", "form.control.value = 'nex'"))
+    end, alert = time.monotonic() + 20, "document.querySelector('#compare [role=alert]')"
+    while "named twice" not in browser.value(f"{alert}?.textContent ?? ''"):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    named = "[...document.querySelectorAll('#compare select')].map(each => each.value)"
+    assert browser.value(named) == [NAME, "nex", "qwen", "", "nex"]
+    assert browser.value(f"(box => 0 <= box.top && box.bottom <= innerHeight)({alert}.getBoundingClientRect())")
+    assert fits(browser)
+
+
 def test_another_page_in_the_same_browser_starts_nothing(
     browser: chromium.Browser, address: str, tmp_path: Path
 ) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import typer
 
+ASKED = "_MODELPROV_COMPLETE"
+"""Set by a shell that asks what could be typed."""
 Offer = Callable[[str], list[str]]
 
 
@@ -39,3 +43,13 @@ def entries(context: typer.Context, incomplete: str) -> list[str]:
         return among([entry.name for entry in read_library(Path(folder)).entries])(incomplete) if folder else []
     except (ModelprovError, OSError):
         return []
+
+
+def join_what_bash_parted() -> None:
+    """Make `--device = c`, as which bash hands on `--device=c`, two words: an option and its value begun."""
+    if not os.environ.get(ASKED, "").endswith("_bash"):
+        return
+    words, at = os.environ.get("COMP_WORDS", "").split("\n"), int(os.environ.get("COMP_CWORD", "0"))
+    before = [word for last, word in pairwise(["", *words[:at]]) if word != "=" or not last.startswith("--")]
+    os.environ["COMP_WORDS"] = "\n".join([*before, *words[at:]])
+    os.environ["COMP_CWORD"] = str(at - len(words[:at]) + len(before))

@@ -26,6 +26,7 @@ LOOK = 64  # rows of a first look
 FEW = 4  # of them, in which weights that were not rounded miss already more than a lattice may in all
 GLIMPSE = 256  # values, to see which scales are worth a look
 QUOTIENTS = 32  # values side by side whose ends give the size of a step where quotients of columns show few numbers
+UNDONE = "few numbers once factors or the order of columns are undone"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,7 @@ def _few_numbers(values: Float64, mantissa_bits: int) -> Lattice | None:
     width = few_in_groups(values, mantissa_bits)
     if width is None and not one_quotient(values, mantissa_bits):
         return None
-    name = f"few numbers in each {width} values" if width else "few numbers, but for factors or the order of columns"
+    name = f"few numbers in each {width} values" if width else UNDONE
     groups = in_groups(values, width or QUOTIENTS)
     groups = values if groups is None else groups
     step = (groups.max(axis=1, keepdims=True) - groups.min(axis=1, keepdims=True)) / (15 if width else 7)

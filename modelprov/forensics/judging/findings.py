@@ -18,6 +18,7 @@ from modelprov.forensics.judging.evidence import Evidence
 from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.few_bits import in_few_bits
 from modelprov.forensics.judging.gathering import explained_rows, gather, whole_rows
+from modelprov.forensics.judging.mixtures import beyond_zeros
 from modelprov.forensics.judging.named_method import (
     claim,
     decision_of,
@@ -164,7 +165,7 @@ def collect(
         verdict = told_open(verdict, found_method, decision, table.labels)
     return Findings(
         verdict, facts, held(decision, facts), mix, remade, after, method,
-        *_rows(table, parts if kin else {}, reproduced, kin), tensors, beyond,
+        *_rows(table, parts if kin else {}, reproduced, kin), tensors, beyond_zeros(beyond, decision),
     )  # fmt: skip
 
 

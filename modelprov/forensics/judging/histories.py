@@ -121,16 +121,16 @@ FITTING: Final = MappingProxyType({
                 "which computes the same", settled_by=LOGS),
     ),
     "recoded": (
-        History(history="most matrices decayed, or were multiplied, in either training, and the rest was trained",
-                settled_by=LOGS),
+        History(history="in both trainings most matrices only shrank (weight decay) or were multiplied, and the "
+                "rest was trained", settled_by=LOGS),
         History(history="stages or siblings of a training of few numbers (BitNet, codebooks, quantisation-aware "
-                "training): scales or codebooks moved, and hardly a number turned", settled_by=LOGS),
-        History(history="{suspect} was merged from {parents}, which hold one model's numbers in most matrices",
+                "training): scales or codebooks moved, and hardly a number took another code", settled_by=LOGS),
+        History(history="{suspect} was merged from {parents}, which have one pattern in most matrices",
                 settled_by=RECIPE),
     ),
     "pruned": (
         History(history="{suspect} was copied from {parent}, and pruned", settled_by=DATES),
-        History(history="{parent} was made from {suspect} by training nothing but what is zero there", settled_by=LOGS),
+        History(history="{parent} was made from {suspect} by training only what is zero there", settled_by=LOGS),
         History(history="both were made so from a third model", settled_by=NAMED),
     ),
     "quantised": (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from modelprov.forensics.estimators.scaled import Scaled
 from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.facts import Facts
-from modelprov.forensics.results import VerdictClass
+from modelprov.forensics.results import Beyond, VerdictClass
 from modelprov.forensics.thresholds import (
     ANOTHERS,
     BEYOND,
@@ -39,6 +39,8 @@ PARTS = (
     "training in stages, of which one left those parts as they were"
 )
 
+ZEROS = f"What differs are the numbers that were set to zero, and at most {MISSED:.0%} as many others."
+
 
 def near(facts: Facts, parent: int) -> Decision:
     """Near one parent: of the same origin, unless all that differs is a factor, zeros, or of the size of rounding.
@@ -51,8 +53,8 @@ def near(facts: Facts, parent: int) -> Decision:
     if facts.pruned is not None:
         return inconclusive(
             "pruned",
-            f"{facts.pruned:.1%} of that model's numbers are zeros in it, and all others, to the bit, as they were: "
-            "training moves numbers and leaves none of them at zero",
+            f"{facts.pruned:.1%} of that model's numbers are zero in it, and the others are the same to the bit (but "
+            f"for at most {MISSED:.0%} as many), where training would have moved them and set none to zero",
             parent,
         )
     others = [share for number, share in enumerate(facts.equal, 1) if number != parent]
@@ -149,6 +151,11 @@ def among_parents(facts: Facts) -> Decision:
     return _by_weights(facts, facts.weights)
 
 
+def beyond_zeros(beyond: Beyond | None, decision: Decision) -> Beyond | None:
+    """What is beyond a parent, in words that know that a copy of it was pruned."""
+    return beyond.model_copy(update={"words": ZEROS}) if beyond and decision.rule == "pruned" else beyond
+
+
 def _of_multiples(facts: Facts, exact: str | None) -> Decision | None:
     """Of few numbers one weighting fits all, so that sizes of one matrix look like a mixture of each other."""
     if facts.patched:
@@ -159,9 +166,10 @@ def _of_multiples(facts: Facts, exact: str | None) -> Decision | None:
         return None
     return inconclusive(
         "recoded",
-        f"what looks like a mixture are one model's numbers: {facts.recoded:.0%} of what differs there is in matrices "
-        "in which, number by number, each of them holds the same as the others under values of its own, as where a "
-        "matrix decays or its scale or codebook moves, and any two such mix to a third",
+        f"it looks like a mixture and need not be one. {facts.recoded:.0%} of what differs is in matrices that have "
+        "one pattern in all of these models, number by number, and only other values for it in each, as where a matrix "
+        "shrinks (weight decay) or its scale or codebook moves in training; such models look like mixtures of one "
+        "another",
     )
 
 

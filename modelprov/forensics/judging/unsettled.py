@@ -22,8 +22,8 @@ OF_RULES = {
     "is no copy and no all-clear.{alone}",
     "rounded": "By its matrices, {suspect} is {parent}, rounded: {reason}. Which of them was made from which is open; "
     "that is no all-clear.{alone}",
-    "pruned": "By its matrices, {suspect} is {parent}, with numbers set to zero: {reason}. Which of them was made from "
-    "which is open; that is no all-clear.{alone}",
+    "pruned": "By its matrices, {suspect} is {parent}, with numbers set to zero (pruned): {reason}. Which of them was "
+    "made from which is open; that is no all-clear.{alone}",
     "scaled": "By its matrices, {suspect} is {parent}, times a factor, rounded: {reason}. Which of them was made from "
     "which is open; that is no all-clear.{alone}",
     "near-copy": "By its matrices, {suspect} is {parent} but for changes of the size of rounding: {reason}. That is no "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,9 +13,12 @@ from benchmarks.cases.opponent_eighth import (
     stages_of_a_ternary_training,
 )
 from modelprov.checkpoints.formats.dtypes import DType, store
+from modelprov.demo.writing import as_stored, fill_checkpoint
 from modelprov.forensics.estimators.at_their_places import pruned
 from modelprov.forensics.estimators.recoded import is_recoded, recoded
+from modelprov.forensics.judging.mixtures import ZEROS
 from modelprov.forensics.sampling.sample import Sample, from_formats
+from modelprov.jobs.compare import compare
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, outcome
 from tests.memory import judge
 
@@ -93,7 +98,17 @@ def test_a_copy_with_zeros_is_told_so(seed: int) -> None:
     suspect, parent = copy_that_was_pruned(np.random.default_rng(seed)).models[:2]
     found = judge(suspect, parent).verdict
     assert (found.class_, found.rule) == ("inconclusive", "pruned")
-    assert found.summary.startswith("By its matrices, S is P1, with numbers set to zero: ")
+    assert found.summary.startswith("By its matrices, S is P1, with numbers set to zero (pruned): ")
+
+
+def test_the_zeros_of_a_copy_are_no_unknown_thing_beyond_its_parent(tmp_path: Path) -> None:
+    models = copy_that_was_pruned(np.random.default_rng(2)).models
+    for label, weights in zip(("S", "P1"), models, strict=True):
+        fill_checkpoint(tmp_path / label, as_stored(weights), {}, 1)
+    report = compare(tmp_path / "S", tmp_path / "P1", device="cpu")
+    assert report.verdict.rule == "pruned"
+    assert report.beyond is not None
+    assert report.beyond.words == ZEROS
 
 
 def test_zeros_beside_training_are_no_pruned_copy() -> None:
