@@ -128,6 +128,29 @@ FITTING: Final = MappingProxyType({
         History(history="{suspect} was merged from {parents}, which hold one model's numbers in most matrices",
                 settled_by=RECIPE),
     ),
+    "sparsified": (
+        History(history="{suspect} was copied from {parent}, and pruned with corrections (SparseGPT)",
+                settled_by=DATES),
+        History(history="{suspect} was pruned from {parent}, and trained", settled_by=LOGS),
+        History(history="{suspect} was trained from {parent} with a penalty or a mask that leaves zeros",
+                settled_by=LOGS),
+        History(history="both were made from a third model", settled_by=NAMED),
+    ),
+    "projected": (
+        History(history="{suspect} was copied from {parent}, and its matrices were brought to a lower rank (SVD)",
+                settled_by=DATES),
+        History(history="{suspect} is {parent} with a direction taken out (abliteration), or less what an adapter "
+                "began with (PiSSA, MiLoRA)", settled_by=DATES),
+        History(history="{parent} was made from {suspect}, with something in directions that it had none in",
+                settled_by=DATES),
+    ),
+    "layers-mixed": (
+        History(history="{suspect} was copied from {parent}, and its layers were mixed with those beside them",
+                settled_by=DATES),
+        History(history="{suspect} was trained from {parent} with a penalty that draws layers together",
+                settled_by=LOGS),
+        History(history="both were made so from a third model", settled_by=NAMED),
+    ),
     "pruned": (
         History(history="{suspect} was copied from {parent}, and pruned", settled_by=DATES),
         History(history="{parent} was made from {suspect} by training nothing but what is zero there", settled_by=LOGS),
