@@ -42,6 +42,7 @@ BY_RULE: dict[str, tuple[str, str]] = {
         "dates of the files",
     ),
     "layers-mixed": ("what differs is a parent's own next layers", "dates of the files"),
+    "proportional": ("all that differs follows the weights' own size, as factors leave it", "the models themselves"),
     "sparsified": (
         "zeros where a parent has numbers, and other numbers moved: trained after pruning, or corrected for it",
         "the log of that training",

@@ -18,7 +18,7 @@ SAMPLE = 128 << 10
 KIN_ALL_THE_SAME = frozenset(
     {"rounded", "two-directions", "shared-direction", "extrapolated", "picked", "ties", "whole-parts", "near-copy",
      "beneath-rounding", "other-child", "quantised", "pruned", "recoded", "projected", "layers-mixed",
-     "sparsified"}
+     "sparsified", "proportional"}
 )  # fmt: skip
 """Rules of open verdicts that are reached only by models whose weights correlate: the act is open, kinship is not."""
 PARTIAL, UNRELATED = "partial", "would be called unrelated"

@@ -21,6 +21,8 @@ ten elements lie in such tensors, a draw in proportion to elements misses them a
 HALF_A_CELL = float(np.sqrt(3))
 """In standard deviations of rounding: the most that one rounding moves a number by."""
 REFITS = 3
+ENOUGH = 1 << 14
+"""Elements of a tensor, whose values repeat often enough in 16 bits."""
 FALLING = 0.25
 """Of neighbours; changes far larger than the distance between these put half of them the other way round."""
 Int64 = npt.NDArray[np.int64]
@@ -84,7 +86,8 @@ def _says_all(tensor: Sample, parent: int) -> bool:
 
 
 def _follows(suspect: Float64, parent: Float64, seed: int) -> bool:
-    """Whether a suspect's values are a function of a parent's."""
+    """Whether a suspect's values are a function of a parent's, by the first `ENOUGH` of them."""
+    suspect, parent = suspect[:ENOUGH], parent[:ENOUGH]
     return _is_function(suspect, parent) or _keeps_order(suspect, parent, seed)
 
 

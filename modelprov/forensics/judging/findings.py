@@ -153,7 +153,7 @@ def collect(
         )
     beyond = looks.left() if looks.left is not None and kin and not _is_explained(decision) else None
     decision = in_few_bits(decision, facts, beyond, table.labels)
-    decision = in_view_of_values(in_view_of(decision, beyond, table.labels), sample, seed)
+    decision = in_view_of_values(in_view_of(decision, beyond, table.labels), facts, sample, seed)
     verdict = wording.verdict(
         decision, facts, mix, remade, after, table.labels, tuple(_control(label, found) for label, found in controls)
     )

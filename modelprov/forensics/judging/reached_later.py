@@ -41,6 +41,11 @@ def zeros_beside(parent: int, reason: str) -> Decision:
     return inconclusive("sparsified", reason, parent)
 
 
+def in_proportion(parent: int, reason: str) -> Decision:
+    """What changes decide that follow the weights' own size (`altered.py` says when)."""
+    return inconclusive("proportional", reason, parent)
+
+
 def directions_out(parent: int, reason: str) -> Decision:
     """What a projection decides, where it is all that was changed (`beyond.py` says when)."""
     return inconclusive("projected", reason, parent)

@@ -28,6 +28,8 @@ OF_RULES = {
     "from which is open; that is no all-clear.{alone}",
     "recoded": "By its matrices, {suspect} holds {parent}'s numbers under values of its own: {reason}. Which of them "
     "was made from which is open; that is no all-clear.{alone}",
+    "proportional": "{suspect} is near {parent}, and differs from it in proportion: {reason}. Which of them was made "
+    "from which is open; that is no all-clear.{alone}",
     "projected": "By its matrices, {suspect} is {parent}, with directions taken out of some of them: {reason}. Which "
     "of them was made from which is open; that is no all-clear.{alone}",
     "layers-mixed": "{suspect} is near {parent}, and has its layers with their neighbours mixed in: {reason}. Which "

@@ -77,6 +77,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                                                                                               -> inconclusive
     sparsified          the same, but a hundredth or more of that parent's numbers are zeros, and others moved
                         (`altered.py`)                                                        -> inconclusive
+    proportional        the same, but all that differs follows the weights' own size (`altered.py`)
+                                                                                              -> inconclusive
     near-a-mixture      the same, but that parent is an exact mixture of two others           -> inconclusive
     thinned             the same, but it holds another parent's numbers far oftener; or it looks as random masks leave
                         it, and its bits are not a known program's (`named_method.py`)        -> inconclusive

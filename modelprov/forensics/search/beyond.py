@@ -23,6 +23,7 @@ from modelprov.forensics.sampling.matrices import BUDGET, Matrix, Rows, choose_r
 from modelprov.forensics.search.next_layers import shares_of_next
 from modelprov.forensics.search.whole_columns import columns_projected
 from modelprov.forensics.thresholds import (
+    HALF,
     LIKE_NOISE,
     LOW_RANK_ROWS,
     LOW_RANK_TENSORS,
@@ -204,12 +205,17 @@ def _projected(values: Float64, widths: Float64) -> tuple[bool | None, ...]:
     """Whether the suspect is each parent of `values` [1 + k, rows, columns] with directions taken out, or its change.
 
     The change is what a model has beyond the reference: an adapter that was extracted from a finetune, merged again,
-    is the reference with a projection of that finetune's change.
+    is the reference with a projection of that finetune's change, of half its sum of squares at least: to be little more
+    than the reference is to be at right angles to whatever the finetune has.
     """
-    reference = values[-1]
-    found = [is_projected(values[0], parent, widths) for parent in values[1:]]
-    changes = [is_projected(values[0] - reference, parent - reference, widths) for parent in values[1:-1]]
-    return (*(bool(change) or whole for whole, change in zip(found, changes, strict=False)), found[-1])
+    whole = [is_projected(values[0], parent, widths) for parent in values[1:]]
+    own = values[0] - values[-1]
+    changes = [parent - values[-1] for parent in values[1:]]
+    most = [bool(np.vdot(own, own) >= HALF * np.vdot(change, change) > 0) for change in changes]
+    return tuple(
+        (large and bool(is_projected(own, change, widths))) or projected
+        for large, change, projected in zip(most, changes, whole, strict=True)
+    )
 
 
 def _in_steps(values: Float64, widths: Float64) -> tuple[float, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,11 +19,14 @@ from benchmarks.cases.opponent_ninth import (
 )
 from modelprov.checkpoints.formats.dtypes import DType, Float64, rounding_cells, store
 from modelprov.checkpoints.layouts.alignment import align
+from modelprov.demo.writing import as_stored, fill_checkpoint
 from modelprov.forensics.estimators.at_their_places import emptied
 from modelprov.forensics.estimators.projection import is_projected
 from modelprov.forensics.estimators.recoded import recoded_alone
 from modelprov.forensics.sampling.sample import Sample, from_formats
 from modelprov.forensics.search.next_layers import shares_of_next
+from modelprov.jobs.compare import compare
+from modelprov.jobs.fingerprint import fingerprint
 from tests.generated import Rng, apply, change
 from tests.memory import checkpoint, judge
 
@@ -56,6 +60,32 @@ def test_a_finetune_is_no_processed_copy(low_rank: float, size: float) -> None:
     assert found.verdict.class_ == "same-origin"
     assert found.beyond is not None
     assert (found.beyond.projected, found.beyond.layered) == ((), ())
+
+
+def test_what_is_little_more_than_the_reference_is_no_projection_of_a_finetunes_change() -> None:
+    rng = np.random.default_rng(13)
+    parent, base = decoder_family(rng, Decoder(), 1, low=1e-3)
+    found = judge(apply(base, change(base, rng, 3e-6, 0.0, 0.0)), parent, base)
+    assert found.beyond is not None
+    assert found.beyond.projected == ()
+
+
+def test_a_fingerprint_shows_gains_that_were_taken_into_matrices(tmp_path: Path) -> None:
+    rng = np.random.default_rng(14)
+    parent = decoder_family(rng, Decoder(layers=4, hidden=128, heads=16, groups=16), 1, DType.BF16)[0]
+    gains = (1 + 0.1 * rng.standard_normal(128)).astype(np.float32)
+    reads = ("q_proj.weight", "k_proj.weight", "v_proj.weight", "gate_proj.weight", "up_proj.weight")
+    suspect = {
+        name: (store(values * gains, dtype) if name.endswith(reads) else values, dtype)
+        for name, (values, dtype) in parent.items()
+    }
+    trained = apply(parent, change(parent, rng, 1e-3, 0.5, 0.0))
+    for name, weights in (("S", suspect), ("T", trained), ("P", parent)):
+        fill_checkpoint(tmp_path / name, as_stored(weights), {}, 1)
+        fingerprint(tmp_path / name, tmp_path / f"{name}.mpf")
+    for name, class_, rule in (("S", "inconclusive", "proportional"), ("T", "same-origin", "near-one-parent")):
+        found = compare(tmp_path / f"{name}.mpf", tmp_path / "P.mpf", device="cpu", threads=1).verdict
+        assert (found.class_, found.rule) == (class_, rule)
 
 
 def _projected(suspect: Float64, parent: Float64) -> bool | None:
