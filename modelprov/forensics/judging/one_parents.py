@@ -84,9 +84,9 @@ def one_parents_matrices(parent: int, labels: Sequence[str], beyond: Beyond) -> 
         less = "" if len(labels) == 2 else f", or its change from {labels[-1]},"
         return directions_out(
             list(labels).index(beyond.projected[0]),
-            f"that model's matrices{less} in rows of {beyond.matrices} read, have directions that it lacks, where it "
-            "differs, and what it has stands at right angles to them, to rounding: so does the nearest matrix of a "
-            "lower rank (SVD), and what was trained does not",
+            f"where it differs, of {beyond.matrices} matrices read, that model{less} has directions that it lacks, at "
+            "right angles, to rounding, to all that it has there: the nearest matrix of a lower rank (SVD) leaves "
+            "that, and training does not",
         )
     if label in beyond.layered:
         return layers_mixed(
