@@ -24,6 +24,7 @@ from benchmarks.cases import (  # noqa: I001  (the order of the table)
     opponent_sixth,
     opponent_seventh,
     opponent_eighth,
+    opponent_ninth,
     limits,
 )
 
@@ -44,6 +45,7 @@ __all__ = [
     "opponent_eighth",
     "opponent_fifth",
     "opponent_fourth",
+    "opponent_ninth",
     "opponent_seventh",
     "opponent_sixth",
     "opponent_third",

@@ -67,6 +67,7 @@ LATER = {
     "opponent-sixth",
     "opponent-seventh",
     "opponent-eighth",
+    "opponent-ninth",
 }
 """Kinds, and themes of kinds, that came after version 1 of the set: the next version takes them in."""
 

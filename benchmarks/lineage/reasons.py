@@ -37,6 +37,16 @@ BY_RULE: dict[str, tuple[str, str]] = {
     ),
     "rounded": ("a parent's numbers, rounded by a quantiser; who came first is open", "the unpacked file"),
     "pruned": ("a parent's numbers, some of them zeros; who came first is open", "dates of the files"),
+    "projected": (
+        "a parent's matrices, or its change, with directions taken out; who came first is open",
+        "dates of the files",
+    ),
+    "layers-mixed": ("what differs is a parent's own next layers", "dates of the files"),
+    "proportional": ("all that differs follows the weights' own size, as factors leave it", "the models themselves"),
+    "sparsified": (
+        "zeros where a parent has numbers, and other numbers moved: trained after pruning, or corrected for it",
+        "the log of that training",
+    ),
     "recoded": (
         "each matrix holds a parent's numbers under values of its own, of which any two mix to a third",
         "a checkpoint between, or a log",

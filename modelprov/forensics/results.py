@@ -88,7 +88,9 @@ class Beyond(Frozen):
     differ from the suspect's by no more than rounding in every matrix read, and by clearly more without factors.
     `turned` names those of whom the embeddings, or most matrices that changed, keep the products of their rows, as a
     rotation leaves them. `offset` names those that a number for each row and each column makes the suspect of, and
-    `profiled` those with whom most matrices share hardly more than the means of rows and columns.
+    `profiled` those with whom most matrices share hardly more than the means of rows and columns. `projected` names
+    those of whom what changed is a projection, as of a lower rank, and `layered` those whose next layers account for
+    half of what differs.
     """
 
     relative: float | None = None
@@ -109,6 +111,8 @@ class Beyond(Frozen):
     turned: tuple[str, ...] = ()
     offset: tuple[str, ...] = ()
     profiled: tuple[str, ...] = ()
+    projected: tuple[str, ...] = ()
+    layered: tuple[str, ...] = ()
     likenesses: tuple[Likeness, ...] = ()
     named: tuple[str, ...] = ()
     words: str | None = None

@@ -17,7 +17,8 @@ SAMPLE = 128 << 10
 """Bytes of each model that `sample` reads: a quarter of the models here, as 16 MB are a small part of real ones."""
 KIN_ALL_THE_SAME = frozenset(
     {"rounded", "two-directions", "shared-direction", "extrapolated", "picked", "ties", "whole-parts", "near-copy",
-     "beneath-rounding", "other-child", "quantised", "pruned", "recoded"}
+     "beneath-rounding", "other-child", "quantised", "pruned", "recoded", "projected", "layers-mixed",
+     "sparsified", "proportional"}
 )  # fmt: skip
 """Rules of open verdicts that are reached only by models whose weights correlate: the act is open, kinship is not."""
 PARTIAL, UNRELATED = "partial", "would be called unrelated"

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.sampling.sample import Sample
-from modelprov.forensics.thresholds import CENTRED_ELEMENTS, DISTINCT, MISSED, MISSED_FEW
+from modelprov.forensics.thresholds import CENTRED_ELEMENTS, DISTINCT, HALF, MISSED, MISSED_FEW
 
 Int64 = npt.NDArray[np.int64]
 PLACES = 32  # bits of a place in the sample
@@ -111,6 +111,21 @@ def pruned(sample: Sample, parent: int) -> float | None:
     if zeros < MISSED_FEW or np.count_nonzero(differ) - zeros > MISSED * zeros:
         return None
     return zeros / int(np.count_nonzero(theirs))
+
+
+def emptied(sample: Sample, parent: int) -> float | None:
+    """The share of a parent's numbers in whose place the suspect holds zeros, whatever became of the others; else None.
+
+    Asked of tensors with a hundredth of such zeros or more, which have to hold half of the elements that differ.
+    """
+    theirs = sample.parents[parent]
+    zeros = np.bincount(sample.group, (theirs != 0) & (sample.suspect == 0))
+    numbers = np.bincount(sample.group, theirs != 0)
+    differ = np.bincount(sample.group, sample.suspect != theirs)
+    found = zeros >= np.maximum(MISSED * numbers, 1)
+    if not found.any() or differ[found].sum() < HALF * differ.sum():
+        return None
+    return float(zeros[found].sum() / numbers[found].sum())
 
 
 def _sides(values: Float64, group: npt.NDArray[np.int32]) -> npt.NDArray[np.int8]:

@@ -6,6 +6,8 @@ number, all hold theirs. Any such two mix to a third in a handful of values, how
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,7 +21,11 @@ ten elements lie in such tensors, a draw in proportion to elements misses them a
 HALF_A_CELL = float(np.sqrt(3))
 """In standard deviations of rounding: the most that one rounding moves a number by."""
 REFITS = 3
-Places = npt.NDArray[np.intp]
+ENOUGH = 1 << 14
+"""Elements of a tensor, whose values repeat often enough in 16 bits."""
+FALLING = 0.25
+"""Of neighbours; changes far larger than the distance between these put half of them the other way round."""
+Int64 = npt.NDArray[np.int64]
 
 
 def recoded(sample: Sample, seed: int) -> float | None:
@@ -31,6 +37,17 @@ def recoded(sample: Sample, seed: int) -> float | None:
     differ = np.bincount(sample.group, telling)
     for parent in sample.parents:
         differ[np.bincount(sample.group, sample.suspect != parent) == 0] = 0
+    return _share(sample, differ, seed, is_recoded)
+
+
+def recoded_alone(sample: Sample, parent: int, seed: int) -> float | None:
+    """Of the elements that differ from parent number `parent`, 0 to k - 1, the share in tensors that recode its own."""
+    differ = np.bincount(sample.group, sample.suspect != sample.parents[parent])
+    return _share(sample, differ, seed, lambda tensor: _follows(tensor.suspect, tensor.parents[parent], seed))
+
+
+def _share(sample: Sample, differ: Int64, seed: int, is_so: Callable[[Sample], bool]) -> float | None:
+    """Of the elements that `differ` by tensor, those in tensors of which something is so; None where none do."""
     differ[np.bincount(sample.group) < PART_ELEMENTS] = 0
     asked = np.flatnonzero(differ)
     rng = np.random.default_rng(seed)
@@ -43,7 +60,7 @@ def recoded(sample: Sample, seed: int) -> float | None:
     for place, tensor in enumerate(asked.tolist()):
         if place == NONE_YET and not found.any():
             return 0.0
-        found[place] = is_recoded(sample.take(sample.group == tensor))
+        found[place] = is_so(sample.take(sample.group == tensor))
     return float(differ[asked[found]].sum() / differ[asked].sum())
 
 
@@ -66,6 +83,44 @@ def _says_all(tensor: Sample, parent: int) -> bool:
     differ = np.add.reduceat((rows[2:] != rows[2]).any(axis=0)[new], first) > 0
     repeated = (equal > 1) & differ
     return bool(equal[repeated].sum() >= TIES and most[repeated].sum() >= (1 - MISSED) * equal[repeated].sum())
+
+
+def _follows(suspect: Float64, parent: Float64, seed: int) -> bool:
+    """Whether a suspect's values are a function of a parent's, by the first `ENOUGH` of them."""
+    suspect, parent = suspect[:ENOUGH], parent[:ENOUGH]
+    return _is_function(suspect, parent) or _keeps_order(suspect, parent, seed)
+
+
+def _keeps_order(suspect: Float64, parent: Float64, seed: int) -> bool:
+    """Whether the suspect's values rise with the parent's, but for a hundredth, where such changes elsewhere would not.
+
+    The same changes in another order have to put a quarter of the neighbours the other way round: those of less than
+    the neighbours' distance leave every order.
+    """
+    order = np.argsort(parent, kind="stable")
+    change = suspect - parent
+    falls = np.diff(suspect[order]) < 0
+    if falls.mean() > MISSED:
+        return False
+    elsewhere = parent + np.random.default_rng(seed).permutation(change)
+    return bool((np.diff(elsewhere[order]) < 0).mean() >= FALLING)
+
+
+def _is_function(suspect: Float64, parent: Float64) -> bool:
+    """Whether elements that are equal in a parent have one other value in the suspect, but for a hundredth.
+
+    Of at least `TIES` elements whose value repeats and which do not all stay as they were. Where training moved a few
+    of those that were equal, the others stayed.
+    """
+    order = np.lexsort((suspect, parent))
+    suspect, parent = suspect[order], parent[order]
+    of_value = np.flatnonzero(np.diff(parent, prepend=np.nan) != 0)
+    runs = np.flatnonzero((np.diff(parent, prepend=np.nan) != 0) | (np.diff(suspect, prepend=np.nan) != 0))
+    other = np.where(suspect[runs] != parent[runs], np.diff(np.append(runs, parent.size)), 0)
+    most = np.maximum.reduceat(other, np.searchsorted(runs, of_value))
+    equal = np.diff(np.append(of_value, parent.size))
+    told = (equal > 1) & (most > 0)
+    return bool(equal[told].sum() >= TIES and most[told].sum() >= (1 - MISSED) * equal[told].sum())
 
 
 def _times(tensor: Sample, parent: int) -> bool:

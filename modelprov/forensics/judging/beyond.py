@@ -14,25 +14,17 @@ from typing import TYPE_CHECKING, TypedDict
 
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.few_bits import NEAR
-from modelprov.forensics.judging.verdict import (
-    of_one_design,
-    other_coordinates_open,
-    pointing_elsewhere,
-    times_factors,
-)
+from modelprov.forensics.judging.one_parents import alterations, one_parents_matrices
+from modelprov.forensics.judging.reached_later import pointing_elsewhere
 from modelprov.forensics.results import Beyond, LayerShare, Likeness
 from modelprov.forensics.thresholds import (
     HALF,
-    KIN,
     LIKE,
     LIKE_OTHERS,
     LIKE_TENSORS,
     LOW_RANK_TENSORS,
     MIXED_STEPS,
     SAME_STEPS,
-    SCALED_MOVED,
-    SCALED_ROUNDED,
-    TURNED,
     WITHIN_STEPS,
 )
 
@@ -65,15 +57,10 @@ def describe_beyond(
     )
     named, rounded = _named(likenesses), _rounded(matrices, parents)
     steps = _steps_in_words(rounded, len(matrices), parents)
-    places = {
-        "factored": _factored(matrices, parents),
-        "turned": _turned(matrices, parents),
-        "offset": _offset(matrices, parents),
-        "profiled": _profiled(matrices, parents),
-    }
+    altered = alterations(found, parents)
     if len(changed) < LIKE_TENSORS and not named:
         section = Beyond(matrices=len(matrices), changed=len(changed), likenesses=likenesses, reason=FEW)
-        return section.model_copy(update={**rounded, **places, "words": steps or None})
+        return section.model_copy(update={**rounded, **altered, "words": steps or None})
     ranked = [one for one in changed if one.ranked]
     ranks = [one.rank for one in ranked if one.rank is not None]
     low = len(ranked) >= LIKE_TENSORS and len(ranks) >= LOW_RANK_TENSORS * len(ranked)
@@ -93,7 +80,7 @@ def describe_beyond(
         named=named,
     )
     words = _words(section, len({one.kind for one in matrices}), parents)
-    return section.model_copy(update={**rounded, **places, "words": f"{steps} {words}".strip()})
+    return section.model_copy(update={**rounded, **altered, "words": f"{steps} {words}".strip()})
 
 
 def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str]) -> Decision:
@@ -106,41 +93,12 @@ def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str])
     if decision.rule in ("shared-direction", "two-directions") and beyond.named:
         return replace(decision, reason=f"{decision.reason}; {_pointing(beyond, 'what is left beyond the parents')}")
     if decision.rule in NEAR and decision.parent:
-        return _near(decision.parent, labels[decision.parent], beyond) or decision
+        near = one_parents_matrices(decision.parent, labels, beyond)
+        if near is None and beyond.named:
+            said = _pointing(beyond, f"what it has beyond {labels[decision.parent]}")
+            return pointing_elsewhere(decision.parent, said)
+        return near or decision
     return decision
-
-
-def _near(parent: int, label: str, beyond: Beyond) -> Decision | None:
-    """What is said of a suspect near one parent in the place of kinship, or None."""
-    if label in beyond.factored:
-        return times_factors(
-            parent,
-            "with a factor for each row and each column it leaves no more than rounding does, in each of "
-            f"{beyond.matrices} matrices read, and clearly more without",
-        )
-    if label in beyond.turned:
-        return other_coordinates_open(
-            parent,
-            "at their places the weights are near that model's, but the products of rows with one another, of the "
-            f"embeddings or of most of {beyond.matrices} matrices read, moved by less than half of what such a change "
-            "moves them by: a rotation leaves them, and training does not (but orthogonal finetuning, OFT)",
-        )
-    if label in beyond.offset:
-        return other_coordinates_open(
-            parent,
-            "with a number added to each row and each column it leaves no more than rounding does, in each of "
-            f"{beyond.matrices} matrices read, and clearly more without: LayerNorm, and softmax behind a head, take "
-            "off what is so added",
-        )
-    if label in beyond.profiled:
-        return of_one_design(
-            parent,
-            f"at their places the weights correlate, but without the means of rows and columns at less than {KIN} in "
-            f"most of {beyond.matrices} matrices read: what they share is a profile, as models of one design may",
-        )
-    if beyond.named:
-        return pointing_elsewhere(parent, _pointing(beyond, f"what it has beyond {label}"))
-    return None
 
 
 def _pointing(beyond: Beyond, rest: str) -> str:
@@ -183,57 +141,6 @@ def _rounded(matrices: Sequence[measured.Left], parents: Sequence[str]) -> _Roun
         "as_stored": max(sum(one.same[list(parents).index(label)] for one in kept) for label in same or parents),
         "mixture_same_steps": mixture >= MIXED_STEPS and len(parents) > 1 and not same,
     }
-
-
-def _factored(matrices: Sequence[measured.Left], parents: Sequence[str]) -> tuple[str, ...]:
-    """The parents of which factors for rows and columns make every matrix, to rounding, and nothing less does."""
-    if not matrices or any(len(one.factored) < len(parents) for one in matrices):
-        return ()
-    found = []
-    for number, label in enumerate(parents):
-        left, moved = zip(*(one.factored[number] for one in matrices), strict=True)
-        if max(left) <= SCALED_ROUNDED and math.sqrt(sum(each**2 for each in moved) / len(moved)) >= SCALED_MOVED:
-            found.append(label)
-    return tuple(found)
-
-
-def _offset(matrices: Sequence[measured.Left], parents: Sequence[str]) -> tuple[str, ...]:
-    """The parents that numbers for rows and columns make the suspect of, to rounding, and nothing less does."""
-    if not matrices or any(len(one.means) < len(parents) for one in matrices):
-        return ()
-    found = []
-    for number, label in enumerate(parents):
-        own = [one.means[number] for one in matrices]
-        moved = math.sqrt(sum(each.moved**2 for each in own) / len(own))
-        if max(each.left for each in own) <= SCALED_ROUNDED and moved >= SCALED_MOVED:
-            found.append(label)
-    return tuple(found)
-
-
-def _profiled(matrices: Sequence[measured.Left], parents: Sequence[str]) -> tuple[str, ...]:
-    """The parents with whom most matrices share hardly more than the means of their rows and columns."""
-    found = []
-    for number, label in enumerate(parents):
-        known = [one.means[number].correlation for one in matrices if len(one.means) == len(parents)]
-        told = [value for value in known if value is not None]
-        if len(told) >= LIKE_TENSORS and median(told) < KIN:
-            found.append(label)
-    return tuple(found)
-
-
-def _turned(matrices: Sequence[measured.Left], parents: Sequence[str]) -> tuple[str, ...]:
-    """The parents of whom embeddings, or half of the matrices that changed, keep the products of their rows.
-
-    Embeddings are read through no norm, whose gains go into other matrices before these are rotated.
-    """
-    found = []
-    for number, label in enumerate(parents):
-        known = [(one.layer, one.products[number]) for one in matrices if one.products]
-        kept = [(layer, moved <= TURNED) for layer, moved in known if moved is not None]
-        most = sum(same for _, same in kept) >= max(LIKE_TENSORS, HALF * len(kept))
-        if len(known) == len(matrices) and (most or any(same for layer, same in kept if layer is None)):
-            found.append(label)
-    return tuple(found)
 
 
 def _steps_in_words(rounded: _Rounded, matrices: int, parents: Sequence[str]) -> str:

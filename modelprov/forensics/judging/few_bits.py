@@ -13,7 +13,7 @@ from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.types import Packing
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
-from modelprov.forensics.judging.verdict import of_packed_numbers, parent_rounded
+from modelprov.forensics.judging.reached_later import of_packed_numbers, parent_rounded
 from modelprov.forensics.results import Beyond, VerdictClass
 from modelprov.forensics.thresholds import NEARLY_ALL
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from modelprov.checkpoints.plan import Int64
 from modelprov.checkpoints.types import AlignedTensor, Packing
 from modelprov.forensics.judging import rows, stacked, wording
+from modelprov.forensics.judging.altered import in_view_of_values
 from modelprov.forensics.judging.beyond import in_view_of
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.evidence import Evidence
@@ -140,8 +141,8 @@ def collect(
     reproduced = facts.bit_equal is not None and facts.bit_equal >= REPRODUCED and facts.explained == 1
     kin = akin(facts)
     tensors = rows.measure_each(table, mixed=kin)
-    decision = decision_of(decision, found_method)
-    decision = _check_controls(in_view_of_packing(decision, facts, table.labels), facts, tensors, controls)
+    decision = in_view_of_packing(decision_of(decision, found_method), facts, table.labels)
+    decision = _check_controls(decision, facts, tensors, controls)
     mix, remade, after = Mixing(reason=NOT_KIN), Reproduction(reason=NOT_KIN), AfterMerge(reason=NOT_KIN)
     best = fits.candidates[slots[0]] if fits and slots and (facts.bit_equal or 0) >= REPRODUCED else None
     if kin:
@@ -151,9 +152,9 @@ def collect(
         after = after_merge(
             total, fits, reproduced or method is not None, facts.trace if decision.rule == "traced" else None
         )
-    whole = decision.class_ in EXPLAINED and decision.rule != "partly-exact"
-    beyond = looks.left() if looks.left is not None and kin and not whole else None
-    decision = in_view_of(in_few_bits(decision, facts, beyond, table.labels), beyond, table.labels)
+    beyond = looks.left() if looks.left is not None and kin and not _is_explained(decision) else None
+    decision = in_few_bits(decision, facts, beyond, table.labels)
+    decision = in_view_of_values(in_view_of(decision, beyond, table.labels), facts, sample, seed)
     verdict = wording.verdict(
         decision, facts, mix, remade, after, table.labels, tuple(_control(label, found) for label, found in controls)
     )
@@ -167,6 +168,11 @@ def collect(
         verdict, facts, held(decision, facts), mix, remade, after, method,
         *_rows(table, parts if kin else {}, reproduced, kin), tensors, beyond_zeros(beyond, decision),
     )  # fmt: skip
+
+
+def _is_explained(decision: Decision) -> bool:
+    """Whether the class leaves nothing beyond the parents to look at."""
+    return decision.class_ in EXPLAINED and decision.rule != "partly-exact"
 
 
 def _given(decision: Decision, table: Table, explained: Int64) -> Int64:

@@ -128,6 +128,31 @@ FITTING: Final = MappingProxyType({
         History(history="{suspect} was merged from {parents}, which have one pattern in most matrices",
                 settled_by=RECIPE),
     ),
+    "proportional": (
+        History(history="{suspect} was copied from {parent}, and factors moved between its matrices, which computes "
+                "the same", settled_by="the models themselves, where fingerprints were compared"),
+        History(history="factors of rows or columns were trained alone (IA3), or changes that multiply",
+                settled_by=LOGS),
+        History(history="{suspect} is {parent}, or a relative, with noise that follows its weights", settled_by=DATES),
+    ),
+    "sparsified": (
+        History(history="{suspect} is {parent}, pruned with corrections (SparseGPT)", settled_by=DATES),
+        History(history="{suspect} was pruned from {parent}, and trained", settled_by=LOGS),
+        History(history="it was trained from {parent} with a penalty that leaves zeros", settled_by=LOGS),
+        History(history="both were made from a third model", settled_by=NAMED),
+    ),
+    "projected": (
+        History(history="{suspect} was copied from {parent}, and its matrices were brought to a lower rank (SVD)",
+                settled_by=DATES),
+        History(history="{suspect} is {parent} with a direction taken out (abliteration)", settled_by=DATES),
+        History(history="{parent} was made from {suspect}, with something in directions that it had none in",
+                settled_by=DATES),
+    ),
+    "layers-mixed": (
+        History(history="{suspect} is {parent}, with layers mixed with those beside them", settled_by=DATES),
+        History(history="it was trained from {parent} with a penalty that draws layers together", settled_by=LOGS),
+        History(history="both were made so from a third model", settled_by=NAMED),
+    ),
     "pruned": (
         History(history="{suspect} was copied from {parent}, and pruned", settled_by=DATES),
         History(history="{parent} was made from {suspect} by training only what is zero there", settled_by=LOGS),

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.found_recipe import formats
+from modelprov.forensics.judging.reached_later import by_method
 from modelprov.forensics.judging.rows import Table
-from modelprov.forensics.judging.verdict import by_method
 from modelprov.forensics.mixing import NamedMethod
 from modelprov.forensics.results import Evidence, Verdict, VerdictClass
 from modelprov.forensics.thresholds import CENTRED, DISTINCT, MISSED, REPRODUCED, SHUFFLED, SURVIVORS

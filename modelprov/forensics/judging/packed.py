@@ -15,7 +15,7 @@ from modelprov.checkpoints.types import Checkpoint, Packing, is_decisive
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.few_bits import UNBOUNDED, beside_finer
-from modelprov.forensics.judging.verdict import made_from_it, of_packed_numbers
+from modelprov.forensics.judging.reached_later import made_from_it, of_packed_numbers
 from modelprov.forensics.mixing import LeastSquares, Mixing
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.sampling.sample import Sample

@@ -24,6 +24,16 @@ OF_RULES = {
     "that is no all-clear.{alone}",
     "pruned": "By its matrices, {suspect} is {parent}, with numbers set to zero (pruned): {reason}. Which of them was "
     "made from which is open; that is no all-clear.{alone}",
+    "sparsified": "{suspect} is near {parent}, and has zeros where that has numbers: {reason}. Which of them was made "
+    "from which is open; that is no all-clear.{alone}",
+    "recoded": "By its matrices, {suspect} holds {parent}'s numbers under values of its own: {reason}. Which of them "
+    "was made from which is open; that is no all-clear.{alone}",
+    "proportional": "{suspect} is near {parent}, and differs from it in proportion: {reason}. Which of them was made "
+    "from which is open; that is no all-clear.{alone}",
+    "projected": "By its matrices, {suspect} is {parent}, with directions taken out of some of them: {reason}. Which "
+    "of them was made from which is open; that is no all-clear.{alone}",
+    "layers-mixed": "{suspect} is near {parent}, and has its layers with their neighbours mixed in: {reason}. Which "
+    "of them was made from which is open; that is no all-clear.{alone}",
     "scaled": "By its matrices, {suspect} is {parent}, times a factor, rounded: {reason}. Which of them was made from "
     "which is open; that is no all-clear.{alone}",
     "near-copy": "By its matrices, {suspect} is {parent} but for changes of the size of rounding: {reason}. That is no "

@@ -55,7 +55,9 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         is that parent times a factor for each row and column                 -> inconclusive
     recoded             rule 6, 7 or `traced` would hold, but of what differs there more than 0.7 is in tensors in which
                         elements that are equal in one parent are equal in all, or the suspect is a parent times a
-                        factor, but for a hundredth of the elements                           -> inconclusive
+                        factor, but for a hundredth of the elements; or rule 9 would hold, but the numbers of
+                        such tensors are another value for each of that parent's (`altered.py`)
+                                                                                              -> inconclusive
 8.  traced              a recipe of several parents, in steps of 16 bits: where it gives another number than the mixture
                         rounded once, and no parent's, 0.8 of what holds either hold the recipe's, at least 500
                                                                                               -> on-line
@@ -68,6 +70,14 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     near-copy           the same, but all that differs is of the size of rounding, and follows the weights' own size
                         as rounding, scaling and noise do                                     -> inconclusive
     pruned              the same, but all that differs are zeros in place of that parent's numbers
+                                                                                              -> inconclusive
+    projected           the same, but what changed is that parent's with directions taken out (`one_parents.py`)
+                                                                                              -> inconclusive
+    layers-mixed        the same, but half of what differs is that parent's next layers (`one_parents.py`)
+                                                                                              -> inconclusive
+    sparsified          the same, but a hundredth or more of that parent's numbers are zeros, and others moved
+                        (`altered.py`)                                                        -> inconclusive
+    proportional        the same, but all that differs follows the weights' own size (`altered.py`)
                                                                                               -> inconclusive
     near-a-mixture      the same, but that parent is an exact mixture of two others           -> inconclusive
     thinned             the same, but it holds another parent's numbers far oftener; or it looks as random masks leave
@@ -116,6 +126,7 @@ from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.facts import Facts, PairedUnits, Stacked
 from modelprov.forensics.judging.mixtures import PARTS, among_parents, near
 from modelprov.forensics.judging.of_blocks import of_blocks
+from modelprov.forensics.judging.reached_later import by_method
 from modelprov.forensics.judging.relatives import by_design, partly_kin, strangers, units_in_words
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.thresholds import (
@@ -162,46 +173,6 @@ def _enough(decision: Decision, facts: Facts) -> bool:
     if decision.class_ is VerdictClass.UNRELATED and facts.compared_decisive * facts.finite < NEARLY_ALL:
         return False
     return facts.compared_decisive * held(decision, facts) >= HALF
-
-
-def by_method() -> Decision:
-    """What a merge method that gives the bits decides (`named_method.py` says when one does)."""
-    return Decision(VerdictClass.MERGE, "method")
-
-
-def parent_rounded(parent: int, reason: str) -> Decision:
-    """What the suspect's few numbers decide, where they are the parent's, rounded (`few_bits.py` says when)."""
-    return inconclusive("rounded", reason, parent)
-
-
-def of_packed_numbers(reason: str, parent: int | None = None) -> Decision:
-    """What remains where rounded numbers do not carry the class (`few_bits.py` and `packed.py` say when)."""
-    return inconclusive("quantised", reason, parent)
-
-
-def made_from_it(parent: int, reason: str) -> Decision:
-    """What a parent decides that may have been made from a quantised suspect (`packed.py` says when)."""
-    return inconclusive("extrapolated", reason, parent)
-
-
-def times_factors(parent: int, reason: str) -> Decision:
-    """What factors of rows and columns decide, where they are all that was changed (`beyond.py` says when)."""
-    return inconclusive("scaled", reason, parent)
-
-
-def other_coordinates_open(parent: int, reason: str) -> Decision:
-    """What rows decide that kept their products, or differ by numbers that a model undoes (`beyond.py` says when)."""
-    return inconclusive("coordinates-open", reason, parent)
-
-
-def of_one_design(parent: int, reason: str) -> Decision:
-    """What a profile of rows and columns decides, where it is all that is shared (`beyond.py` says when)."""
-    return inconclusive("weak-kinship", reason, parent)
-
-
-def pointing_elsewhere(parent: int, reason: str) -> Decision:
-    """What a candidate decides that stands out in what a parent leaves (`beyond.py` says when)."""
-    return inconclusive("points-elsewhere", reason, parent)
 
 
 def held(decision: Decision, facts: Facts) -> float:

@@ -15,11 +15,22 @@ from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.types import Alignment, Checkpoint, Component
 from modelprov.forensics.estimators.beside_means import BesideMeans, beside_means
 from modelprov.forensics.estimators.lattice import Lattice, find_lattice, share_in_order
+from modelprov.forensics.estimators.projection import is_projected
 from modelprov.forensics.estimators.residual import Residual, rank_of, residual
 from modelprov.forensics.estimators.scaled import by_rows_and_columns
 from modelprov.forensics.estimators.turning import products_moved
 from modelprov.forensics.sampling.matrices import BUDGET, Matrix, Rows, choose_rows, read_matrices
-from modelprov.forensics.thresholds import LIKE_NOISE, LOW_RANK_ROWS, SAME_STEPS, SCALED_ROUNDED, TURNED
+from modelprov.forensics.search.next_layers import shares_of_next
+from modelprov.forensics.search.whole_columns import columns_projected
+from modelprov.forensics.thresholds import (
+    HALF,
+    LIKE_NOISE,
+    LOW_RANK_ROWS,
+    LOW_RANK_TENSORS,
+    SAME_STEPS,
+    SCALED_ROUNDED,
+    TURNED,
+)
 from modelprov.recipes.tensor_groups import kind_of
 
 BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
@@ -28,8 +39,10 @@ ENDS = (-np.inf, np.inf)
 AT_ONCE = 2
 """Matrices that are measured at once; each takes a hundred megabytes or two."""
 FACTORED, LOOK = 128, 64
-"""Rows of a matrix that factors and means are fitted to, and those whose products with one another are looked at."""
+"""Rows of a matrix that factors and means are fitted to, and those whose products are looked at."""
 SHORT = (DType.BF16, DType.F16)
+DIRECTIONS = 4
+"""Of a change, up to which whole columns are read: adapters have more, of ablated directions there are few."""
 TURNS = 2
 """Of the kinds of matrices in which few numbers are looked for, before all others are spared the search."""
 
@@ -45,7 +58,8 @@ class Left:
     are each parent's as they stand. `factored` by parent: what factors for its rows and columns leave, and what is off
     without them, in rounding's own size; empty where it was not looked for. `products` by parent: how far those of rows
     with one another moved (`estimators/turning.py`), None where nothing did or it was not looked for. `means` by
-    parent: what they share beside the means of rows and columns; empty where too few rows were read.
+    parent: what they share beside the means of rows and columns; empty where too few rows were read. `projected` by
+    parent: whether it is that one with directions taken out (`estimators/projection.py`), None where that is not told.
     """
 
     kind: str
@@ -62,6 +76,7 @@ class Left:
     factored: tuple[tuple[float, float], ...] = ()
     products: tuple[float | None, ...] = ()
     means: tuple[BesideMeans, ...] = ()
+    projected: tuple[bool | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +90,17 @@ class Like:
 
 @dataclass(frozen=True, eq=False)
 class Beyond:
-    """All of it: matrix by matrix, and by the label of every other model."""
+    """All of it: matrix by matrix, and by the label of every other model.
+
+    `next_layers`: how much of what differs from each parent its own next layers account for (`next_layers.py`).
+    `columns`: of some matrices that few directions changed, whether they are each parent's with directions taken out of
+    what they write (`whole_columns.py`).
+    """
 
     matrices: tuple[Left, ...]
     likes: Mapping[str, Like]
+    next_layers: tuple[tuple[float | None, ...], ...] = ()
+    columns: tuple[tuple[bool | None, ...], ...] = ()
 
 
 def measure_beyond(
@@ -97,9 +119,11 @@ def measure_beyond(
     first = TURNS * len({kind_of(rows.name) for rows in chosen})
     found: list[Left] = []
     waiting: deque[Future[Left]] = deque()
+    names: list[str] = []
     searched = turning = True
     with ThreadPoolExecutor(at_once) as pool:
         for number, matrix in enumerate(read_matrices(alignment, chosen)):
+            names.append(matrix.tensor.name)
             while len(waiting) == at_once or (waiting and number == first):
                 found.append(waiting.popleft().result())
             searched = searched and (number != first or any(each.lattice for each in found))
@@ -107,7 +131,11 @@ def measure_beyond(
             turning = turning and (number != first or any(_is_turned(each) for each in found))
             waiting.append(pool.submit(_left, matrix, searched, factors, turning))
         found += [each.result() for each in waiting]
-    return Beyond(tuple(found), {other.label: _like(alignment, other, chosen) for other in others})
+    beside = shares_of_next(alignment, seed, budget) if any(each.changed for each in found) else ()
+    few = [name for name, each in zip(names, found, strict=True) if each.rank is not None and each.rank <= DIRECTIONS]
+    ranked = sum(each.ranked for each in found)
+    columns = columns_projected(alignment, few, budget) if len(few) >= LOW_RANK_TENSORS * ranked else ()
+    return Beyond(tuple(found), {other.label: _like(alignment, other, chosen) for other in others}, beside, columns)
 
 
 def _is_turned(left: Left) -> bool:
@@ -137,6 +165,7 @@ def _left(matrix: Matrix, searched: bool, factors: bool, turning: bool) -> Left:
         _factored(matrix.values[:, :FACTORED], widths[:FACTORED]) if factors and lattice is None else (),
         tuple(products_moved(matrix.values[0][:LOOK], parent[:LOOK]) for parent in matrix.values[1:] if turning),
         _beside_means(matrix.values[:, :FACTORED], widths[:FACTORED]),
+        _projected(matrix.values[:, :LOOK], widths[:LOOK]),
     )  # fmt: skip
 
 
@@ -170,6 +199,23 @@ def _beside_means(values: Float64, widths: Float64) -> tuple[BesideMeans, ...]:
     """What the suspect shares with each parent of `values` [1 + k, rows, columns]; empty if there are too few."""
     found = [beside_means(values[0], parent, widths) for parent in values[1:]]
     return tuple(each for each in found if each is not None)
+
+
+def _projected(values: Float64, widths: Float64) -> tuple[bool | None, ...]:
+    """Whether the suspect is each parent of `values` [1 + k, rows, columns] with directions taken out, or its change.
+
+    The change is what a model has beyond the reference: an adapter that was extracted from a finetune, merged again,
+    is the reference with a projection of that finetune's change, of half its sum of squares at least: to be little more
+    than the reference is to be at right angles to whatever the finetune has.
+    """
+    whole = [is_projected(values[0], parent, widths) for parent in values[1:]]
+    own = values[0] - values[-1]
+    changes = [parent - values[-1] for parent in values[1:]]
+    most = [bool(np.vdot(own, own) >= HALF * np.vdot(change, change) > 0) for change in changes]
+    return tuple(
+        (large and bool(is_projected(own, change, widths))) or projected
+        for large, change, projected in zip(most, changes, whole, strict=True)
+    )
 
 
 def _in_steps(values: Float64, widths: Float64) -> tuple[float, ...]:

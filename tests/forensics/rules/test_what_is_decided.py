@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from modelprov.forensics.judging.verdict import by_method
+from modelprov.forensics.judging.reached_later import by_method
 from modelprov.forensics.results import VerdictClass
 from tests.forensics.rules.facts import EXACT, outcome
 

@@ -1,0 +1,152 @@
+"""A copy that was processed is no finetune, and a finetune no processed copy: the ninth opposing expert's cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.cases.decoders import Decoder, decoder_family
+from benchmarks.cases.kinds import Case
+from benchmarks.cases.opponent_ninth import (
+    copy_of_a_lower_rank,
+    copy_that_was_pruned_and_corrected,
+    copy_under_other_values,
+    copy_with_layers_mixed,
+    copy_without_a_direction,
+)
+from modelprov.checkpoints.formats.dtypes import DType, Float64, rounding_cells, store
+from modelprov.checkpoints.layouts.alignment import align
+from modelprov.demo.writing import as_stored, fill_checkpoint
+from modelprov.forensics.estimators.at_their_places import emptied
+from modelprov.forensics.estimators.projection import is_projected
+from modelprov.forensics.estimators.recoded import recoded_alone
+from modelprov.forensics.sampling.sample import Sample, from_formats
+from modelprov.forensics.search.next_layers import shares_of_next
+from modelprov.jobs.compare import compare
+from modelprov.jobs.fingerprint import fingerprint
+from tests.generated import Rng, apply, change
+from tests.memory import checkpoint, judge
+
+SIDE = 64
+
+
+@pytest.mark.parametrize(
+    ("made", "rule", "said"),
+    [
+        (copy_of_a_lower_rank, "projected", "is P1, with directions taken out of some of them: where it differs, of "),
+        (copy_without_a_direction, "projected", "is P1, with directions taken out of some of them"),
+        (copy_with_layers_mixed, "layers-mixed", "S is near P1, and has its layers with their neighbours mixed in: "),
+        (copy_that_was_pruned_and_corrected, "sparsified", "S is near P1, and has zeros where that has numbers: "),
+        (copy_under_other_values, "recoded", "By its matrices, S holds P1's numbers under values of its own: "),
+    ],
+)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_processed_copy_is_told_so(made: Callable[[Rng], Case], rule: str, said: str, seed: int) -> None:
+    found = judge(*made(np.random.default_rng(seed)).models[:2]).verdict
+    assert (found.class_, found.rule) == ("inconclusive", rule)
+    assert said in found.summary
+    assert found.histories
+
+
+@pytest.mark.parametrize(("low_rank", "size"), [(0.0, 1e-3), (1.0, 1e-3), (0.5, 1e-4), (0.95, 3e-3)])
+def test_a_finetune_is_no_processed_copy(low_rank: float, size: float) -> None:
+    rng = np.random.default_rng(7)
+    base = decoder_family(rng, Decoder(layers=4), 1)[-1]
+    suspect = apply(base, change(base, rng, size, low_rank, 0.5))
+    found = judge(suspect, base)
+    assert found.verdict.class_ == "same-origin"
+    assert found.beyond is not None
+    assert (found.beyond.projected, found.beyond.layered) == ((), ())
+
+
+def test_what_is_little_more_than_the_reference_is_no_projection_of_a_finetunes_change() -> None:
+    rng = np.random.default_rng(13)
+    parent, base = decoder_family(rng, Decoder(), 1, low=1e-3)
+    found = judge(apply(base, change(base, rng, 3e-6, 0.0, 0.0)), parent, base)
+    assert found.beyond is not None
+    assert found.beyond.projected == ()
+
+
+def test_a_fingerprint_shows_gains_that_were_taken_into_matrices(tmp_path: Path) -> None:
+    rng = np.random.default_rng(14)
+    parent = decoder_family(rng, Decoder(layers=4, hidden=128, heads=16, groups=16), 1, DType.BF16)[0]
+    gains = (1 + 0.1 * rng.standard_normal(128)).astype(np.float32)
+    reads = ("q_proj.weight", "k_proj.weight", "v_proj.weight", "gate_proj.weight", "up_proj.weight")
+    suspect = {
+        name: (store(values * gains, dtype) if name.endswith(reads) else values, dtype)
+        for name, (values, dtype) in parent.items()
+    }
+    trained = apply(parent, change(parent, rng, 1e-3, 0.5, 0.0))
+    for name, weights in (("S", suspect), ("T", trained), ("P", parent)):
+        fill_checkpoint(tmp_path / name, as_stored(weights), {}, 1)
+        fingerprint(tmp_path / name, tmp_path / f"{name}.mpf")
+    for name, class_, rule in (("S", "inconclusive", "proportional"), ("T", "same-origin", "near-one-parent")):
+        found = compare(tmp_path / f"{name}.mpf", tmp_path / "P.mpf", device="cpu", threads=1).verdict
+        assert (found.class_, found.rule) == (class_, rule)
+
+
+def _projected(suspect: Float64, parent: Float64) -> bool | None:
+    """Of both as bf16 stores them."""
+    own, theirs = (store(each.astype(np.float32), DType.BF16).astype(np.float64) for each in (suspect, parent))
+    lower, upper = rounding_cells(own.ravel(), np.full(own.size, DType.BF16.code, np.uint8))
+    return is_projected(own, theirs, (upper - lower).reshape(own.shape))
+
+
+def test_what_is_taken_out_stands_at_right_angles_and_what_is_trained_there_does_not() -> None:
+    rng = np.random.default_rng(8)
+    parent = store(0.02 * rng.standard_normal((SIDE, 96)).astype(np.float32), DType.BF16).astype(np.float64)
+    left, sizes, right = np.linalg.svd(parent, full_matrices=False)
+    lower = (left[:, :50] * sizes[:50]) @ right[:50]
+    assert _projected(lower, parent) is True
+    assert _projected(lower + 1e-3 * rng.standard_normal(parent.shape), parent) is False
+    smallest = 1e-2 * rng.standard_normal((SIDE, 14)) @ right[50:]  # as adapters that begin there (MiLoRA)
+    assert _projected(parent + smallest, parent) is False
+    assert _projected(np.sign(parent) * np.abs(parent).mean(), parent) is False
+    assert _projected(parent, lower) is None
+    assert _projected((left[:, :63] * sizes[:63]) @ right[:63], parent) in (None, True)
+    assert _projected(parent * (1 + 1e-4 * rng.standard_normal(parent.shape)), parent) is None
+
+
+def test_layers_beside_explain_nothing_of_a_training_and_all_of_a_mixture() -> None:
+    rng = np.random.default_rng(9)
+    mixed, parent = copy_with_layers_mixed(rng).models[:2]
+    trained = apply(parent, change(parent, rng, 1e-3, 0.5, 0.5))
+    for suspect, low, high in ((mixed, 0.9, 1.0), (trained, 0.0, 0.05)):
+        found = shares_of_next(align([checkpoint("S", suspect), checkpoint("P1", parent)]), 0)
+        told = [share for (share,) in found if share is not None]
+        assert len(told) >= 4
+        assert low <= min(told) <= np.median(told) <= high
+
+
+def _sample(suspect: Float64, parent: Float64, dtype: DType = DType.BF16) -> Sample:
+    """Four tensors."""
+    rows = np.stack([store(each.astype(np.float32), dtype) for each in (suspect, parent)]).astype(np.float64)
+    formats = np.full(rows.shape, dtype.code, np.uint8)
+    return from_formats(rows, formats, np.repeat(np.arange(4, dtype=np.int32), parent.size // 4))
+
+
+@pytest.mark.parametrize("dtype", [DType.BF16, DType.F32])
+def test_a_value_for_each_is_one_and_a_change_for_each_is_none(dtype: DType) -> None:
+    rng = np.random.default_rng(10)
+    parent = store((0.02 * rng.standard_normal(16_000)).astype(np.float32), dtype).astype(np.float64)
+    assert recoded_alone(_sample(np.tanh(9 * parent) / 8.8, parent, dtype), 0, 0) == 1
+    for share in (0.002, 0.1, 1.0):
+        moved = np.where(rng.random(parent.size) < share, 1e-3 * rng.standard_normal(parent.size), 0)
+        assert recoded_alone(_sample(parent + moved, parent, dtype), 0, 0) == 0
+    assert recoded_alone(_sample(parent + 1e-9 * rng.standard_normal(parent.size), parent, DType.F32), 0, 0) == 0
+    assert recoded_alone(_sample(parent, parent, dtype), 0, 0) is None
+
+
+def test_zeros_are_counted_where_numbers_were() -> None:
+    rng = np.random.default_rng(11)
+    parent = 0.02 * rng.standard_normal(16_000)
+    trained = parent + 1e-3 * rng.standard_normal(parent.size)
+    assert emptied(_sample(trained, parent), 0) is None
+    assert emptied(_sample(np.where(np.arange(parent.size) % 5, trained, 0), parent), 0) == pytest.approx(0.2)
+    in_one = np.where((np.arange(parent.size) % 5 == 0) & (np.arange(parent.size) < 4_000), 0, trained)
+    assert emptied(_sample(in_one, parent), 0) is None
+    padded = np.where(np.arange(parent.size) % 5, parent, 0)
+    assert emptied(_sample(np.where(padded == 0, 0, trained), padded), 0) is None
