@@ -204,6 +204,6 @@ def _recipe_plan(fits: Fits | None, strata: Strata, parents: int) -> RecipePlan:
     recipes = [candidate.recipe for candidate in fits.candidates[: tied(fits.candidates)]]
     return RecipePlan(
         np.array([int(recipe.arithmetic) for recipe in recipes], np.int64),
-        np.array([recipe.order for recipe in recipes], np.int64),
+        np.stack([recipe.steps for recipe in recipes]),
         np.stack([recipe.weights[strata.of_tensor] for recipe in recipes]),
     )

@@ -1,7 +1,8 @@
 /* The exact arithmetics of known merging programs in C; the same bits as `recipes/arithmetics_compiled.py`, its oracle.
  *
  * Compiled without contraction and without fast-math: a product and a sum are fused where `fmaf` says so, nowhere else.
- * `parents` float32 [k, stride] (the reference last), `weights` double [k], `order` int64 [k], `out` float32 [m]. */
+ * `parents` float32 [k, stride] (the reference last), `weights` double [k], `order` int64 [k], `out` float32 [m]. A recipe
+ * that leaves parents out has an order of those it takes, and -1 behind; the last of them is its reference. */
 #ifndef MODELPROV_ARITHMETICS_H
 #define MODELPROV_ARITHMETICS_H
 
@@ -20,6 +21,19 @@ typedef struct {
 } Merge;
 
 static inline const float *row_of(const Merge *of, int64_t j) { return of->parents + j * of->stride; }
+
+/* The same of the parents that it takes. */
+static inline Merge taken_of(const Merge *of) {
+    Merge taken = *of;
+    for (taken.k = 0; taken.k < of->k && of->order[taken.k] >= 0;) taken.k++;
+    return taken;
+}
+
+static inline int64_t last_of(const Merge *of) {
+    int64_t last = of->order[0];
+    for (int64_t step = 1; step < of->k; step++) last = of->order[step] > last ? of->order[step] : last;
+    return last;
+}
 
 static inline float total_of(const double *weights, const int64_t *order, int64_t k) {
     float total = 0;
@@ -45,7 +59,7 @@ static void weighted_sum(const Merge *of, int fused, int64_t code, float *restri
 }
 
 static void reference_plus_deltas(const Merge *of, int fused, int64_t code, float *restrict out, int64_t m) {
-    const int64_t last = of->k - 1;
+    const int64_t last = last_of(of);
     const float *restrict reference = row_of(of, last);
     const int single = fused && of->k == 2;
     for (int64_t i = 0; i < m; i++) out[i] = single ? reference[i] : 0.0f;
@@ -98,7 +112,7 @@ static void stepwise(const Merge *of, int normalise, int64_t code, float *restri
 }
 
 static void stepwise_delta(const Merge *of, int64_t code, float *restrict out, int64_t m) {
-    const int64_t last = of->k - 1;
+    const int64_t last = last_of(of);
     const float *restrict reference = row_of(of, last);
     for (int64_t i = 0; i < m; i++) out[i] = 0;
     for (int64_t step = 0; step < of->k; step++) {
@@ -114,8 +128,9 @@ static void stepwise_delta(const Merge *of, int64_t code, float *restrict out, i
 }
 
 static void interpolated(const Merge *of, int64_t code, float *restrict out, int64_t m) {
-    const float *restrict first = row_of(of, 0), *restrict second = row_of(of, 1);
-    float weight = (float)of->weights[0];
+    const int64_t last = last_of(of), other = of->order[of->order[0] == last];
+    const float *restrict first = row_of(of, other), *restrict second = row_of(of, last);
+    float weight = (float)of->weights[other];
     const int near_first = !(weight < 0.5f);
     const float *restrict base = near_first ? first : second;
     if (near_first) weight = -(1.0f - weight);
@@ -139,7 +154,7 @@ static void torch_sum(const Merge *of, int alpha, int64_t code, float *restrict 
 }
 
 static void torch_delta(const Merge *of, int64_t code, float *restrict out, int64_t m) {
-    const int64_t last = of->k - 1;
+    const int64_t last = last_of(of);
     const float *restrict reference = row_of(of, last);
     for (int64_t i = 0; i < m; i++) out[i] = reference[i];
     for (int64_t step = 0; step < of->k; step++) {
@@ -162,7 +177,8 @@ static void torch_lerp(const Merge *of, int64_t code, float *restrict out, int64
     round_all(out, m, code);
 }
 
-static void evaluate(int64_t arithmetic, const Merge *of, int64_t code, float *out, int64_t m) {
+static void evaluate(int64_t arithmetic, const Merge *given, int64_t code, float *out, int64_t m) {
+    const Merge taken = taken_of(given), *of = &taken;
     switch (arithmetic) {
     case FLOAT32: case FLOAT32_FUSED: weighted_sum(of, arithmetic == FLOAT32_FUSED, code, out, m); break;
     case FLOAT32_DELTA: case FLOAT32_DELTA_FUSED:

@@ -130,7 +130,7 @@ static int segment(const Work *work, int64_t s, int64_t columns, int64_t row, Sc
     const int words = n <= MOST && one_format && work->rounded_to[s] == BF16;
     for (int64_t k = 0; k < work->recipes; k++) {
         const Merge merge = merge_of(work, s, k, scratch->values);
-        scratch->in_words[k] = words && n >= 3 && work->arithmetic[k] <= FLOAT32_FUSED
+        scratch->in_words[k] = words && n >= 3 && merge.k == n - 1 && work->arithmetic[k] <= FLOAT32_FUSED
                                && total_of(merge.weights, merge.order, merge.k) == 1.0f;
     }
     const int64_t at_once = held_at_once(work, s);

@@ -29,7 +29,7 @@ int64_t EXPORT(count_equal)(
 
 /* Elements held against the bits of a weighted sum of which one weight is moved; `moved` is room for k weights. */
 typedef struct {
-    int64_t arithmetic, k, stride, code, m, spare, parent;
+    int64_t arithmetic, k, stride, code, m, spare, parent, reference;
     const float *parents;
     const double *weights;
     const int64_t *order;
@@ -37,11 +37,11 @@ typedef struct {
     double *moved;
 } Search;
 
-/* Whether no more than `spare` elements have other bits with the weight moved `by` so much, the last taking the rest. */
+/* Whether no more than `spare` elements have other bits with the weight moved `by` so much, the reference taking the rest. */
 static int holds(const Search *of, double by) {
-    const double twelve_digits = 1e12, last = of->weights[of->k - 1], own = of->weights[of->parent];
+    const double twelve_digits = 1e12, last = of->weights[of->reference], own = of->weights[of->parent];
     const double rest = last + own - (own + by);
-    of->moved[of->k - 1] = (rint(rest * twelve_digits) + 0.0) / twelve_digits; /* + 0.0: no negative zero */
+    of->moved[of->reference] = (rint(rest * twelve_digits) + 0.0) / twelve_digits; /* + 0.0: no negative zero */
     of->moved[of->parent] = own + by;
     return EXPORT(count_equal)(of->arithmetic, of->parents, of->k, of->stride, of->moved, of->order, of->code,
                                of->suspect, of->m, of->spare) >= 0;
@@ -55,7 +55,10 @@ double EXPORT(reach)(
     int64_t code, const uint32_t *suspect, int64_t m, int64_t spare, int64_t parent, double sign, double start,
     double limit, int64_t halvings, double *moved
 ) {
-    const Search of = {arithmetic, k, stride, code, m, spare, parent, parents, weights, order, suspect, moved};
+    const Merge given = {parents, stride, k, weights, order}, taken = taken_of(&given);
+    const Search of = {
+        arithmetic, k, stride, code, m, spare, parent, last_of(&taken), parents, weights, order, suspect, moved,
+    };
     memcpy(moved, weights, (size_t)k * sizeof *moved);
     if (holds(&of, sign * limit)) return limit;
     double inside = 0, outside = limit;

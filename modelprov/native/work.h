@@ -41,10 +41,11 @@ static const uint8_t *element(const Work *work, const Scratch *scratch, int64_t 
 
 static Merge merge_of(const Work *work, int64_t s, int64_t k, const float *values) {
     const int64_t parents = work->n - 1;
-    return (Merge){
+    const Merge given = {
         values + RUN, RUN, parents,
         work->weights + (k * work->tensors + work->tensor[s]) * parents, work->order + k * parents,
     };
+    return taken_of(&given);
 }
 
 #endif

@@ -128,7 +128,8 @@ def evaluate(
     """Fill `out` float32 [m] with the merge of `parents` float32 [k, m] as `arithmetic` computes and stores it.
 
     The reference is the last of the parents; `weights` float64 [k] belong to them, `order` int64 [k] is the order in
-    which the program adds, `dtype` the code of a format within float32. Non-finite parents give undefined values.
+    which the program adds, `dtype` the code of a format within float32. Of a recipe that leaves parents out `order` has
+    those that it takes, then -1, and the last of them is the reference. Non-finite parents give undefined values.
     """
     library = native()
     if library is None or not (out.flags.c_contiguous and out.dtype == np.float32):

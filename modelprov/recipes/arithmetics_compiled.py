@@ -26,6 +26,24 @@ def fma32(_context: Any, _a: Any, _b: Any, _c: Any) -> Any:
 
 
 @njit(nogil=True, _nrt=False)
+def _taken(order):
+    """How many parents a recipe takes: behind them stands -1."""
+    taken = 0
+    while taken < len(order) and order[taken] >= 0:
+        taken += 1
+    return taken
+
+
+@njit(nogil=True, _nrt=False)
+def _last(order):
+    """The reference: the last of the parents that a recipe takes."""
+    last = order[0]
+    for j in order:
+        last = max(last, j)
+    return last
+
+
+@njit(nogil=True, _nrt=False)
 def _weighted_sum(parents, weights, order, fused, dtype, out):
     total = np.float32(0)
     for j in order:
@@ -50,9 +68,9 @@ def _weighted_sum(parents, weights, order, fused, dtype, out):
 
 @njit(nogil=True, _nrt=False)
 def _reference_plus_deltas(parents, weights, order, fused, dtype, out):
-    last = len(parents) - 1
+    last = _last(order)
     reference = parents[last]
-    single = len(parents) == 2
+    single = len(order) == 2
     out[:] = 0
     for j in order:
         if j == last:
@@ -130,7 +148,7 @@ def _stepwise(parents, weights, order, normalise, dtype, out):
 
 @njit(nogil=True, _nrt=False)
 def _stepwise_delta(parents, weights, order, dtype, out):
-    last = len(parents) - 1
+    last = _last(order)
     reference = parents[last]
     out[:] = 0
     for j in order:
@@ -146,14 +164,17 @@ def _stepwise_delta(parents, weights, order, dtype, out):
 
 
 @njit(nogil=True, _nrt=False)
-def _lerp(parents, weights, dtype, out):
-    near_parent = not np.float32(weights[0]) < np.float32(0.5)
-    base = parents[0] if near_parent else parents[1]
-    weight = np.float32(weights[0])
+def _lerp(parents, weights, order, dtype, out):
+    last = _last(order)
+    other = order[1] if order[0] == last else order[0]
+    first, second = parents[other], parents[last]
+    weight = np.float32(weights[other])
+    near_parent = not weight < np.float32(0.5)
+    base = first if near_parent else second
     if near_parent:
         weight = -np.float32(np.float32(1) - weight)
     for i in range(len(out)):
-        out[i] = base[i] + np.float32(weight * np.float32(parents[0, i] - parents[1, i]))
+        out[i] = base[i] + np.float32(weight * np.float32(first[i] - second[i]))
     round_all(out, dtype)
 
 
@@ -176,7 +197,7 @@ def _torch_sum(parents, weights, order, alpha, dtype, out):
 
 @njit(nogil=True, _nrt=False)
 def _torch_delta(parents, weights, order, dtype, out):
-    last = len(parents) - 1
+    last = _last(order)
     reference = parents[last]
     for i in range(len(out)):
         out[i] = reference[i]
@@ -209,6 +230,7 @@ def evaluate(arithmetic, parents, weights, order, dtype, out):
     `weights` float64 [k], `order` int64 [k], `dtype` the code of a format within float32. Non-finite parents give
     undefined values.
     """
+    order = order[: _taken(order)]
     if arithmetic == 0 or arithmetic == 1:
         _weighted_sum(parents, weights, order, arithmetic == 1, dtype, out)
     elif arithmetic == 2 or arithmetic == 3:
@@ -220,7 +242,7 @@ def evaluate(arithmetic, parents, weights, order, dtype, out):
     elif arithmetic == 7:
         _stepwise_delta(parents, weights, order, dtype, out)
     elif arithmetic == 8:
-        _lerp(parents, weights, dtype, out)
+        _lerp(parents, weights, order, dtype, out)
     elif arithmetic == 9 or arithmetic == 11:
         _torch_sum(parents, weights, order, arithmetic == 11, dtype, out)
     elif arithmetic == 10:

@@ -24,11 +24,11 @@ def found_recipe(found: WeightedSum, best: CandidateRecipe, table: Table, locati
     where = dict(zip(labels, locations, strict=True))
     weights = best.groups[0].weights
     stored_as, out_dtype = formats(table)
+    ordered = [labels[parent] for parent in found.order]
     groups = tuple(
-        Group(tensors=group.tensors, weights={where[label]: weight for label, weight in group.weights.items()})
+        Group(tensors=group.tensors, weights={where[label]: group.weights[label] for label in ordered})
         for group in best.groups
     )
-    ordered = [labels[parent] for parent in found.order]
     return Recipe(
         merge_method="linear",
         models=tuple(SourceModel(model=where[label], parameters={"weight": weights[label]}) for label in ordered),
@@ -38,7 +38,7 @@ def found_recipe(found: WeightedSum, best: CandidateRecipe, table: Table, locati
         modelprov=Extension(
             arithmetic=best.arithmetic,
             bit_equal=best.bit_equal,
-            reference=where[labels[-1]],
+            reference=where[labels[max(found.order)]],
             stored_as=stored_as,
             groups=groups if len(groups) > 1 else (),
         ),

@@ -68,5 +68,5 @@ def _computed(recipe: WeightedSum, weights: Float64, parents: Float64, code: int
     """What the recipe stores, float64 [n], of `parents` float64 [k, n]."""
     out = np.empty(parents.shape[1], np.float32)
     single = np.ascontiguousarray(parents, np.float32)
-    evaluate(int(recipe.arithmetic), single, weights, np.array(recipe.order, np.int64), code, out)
+    evaluate(int(recipe.arithmetic), single, weights, recipe.steps, code, out)
     return out.astype(np.float64)

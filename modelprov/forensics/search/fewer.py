@@ -19,7 +19,6 @@ from modelprov.forensics.search.recipes import Scored, Scorer
 from modelprov.forensics.search.same_bits import settle
 from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.forensics.thresholds import MISSED_CELLS, REPRODUCED, WITHIN_CELLS
-from modelprov.recipes.arithmetics import OF_TWO, Arithmetic
 
 LOOK = 20_000  # elements of a first look
 FITTED = 3  # sets of parents that are fitted
@@ -42,18 +41,19 @@ def fewer(fits: Fits, strata: int, seed: int) -> Iterator[Scored]:
     Their weights are those of all parents, 0 for the others, for so many `strata`. At last two parents are tried whose
     weights differ from part to part, as gradients and filters make them: of all together only one weighting is fitted.
     """
-    k, scorer = len(fits.sample.parents), Scorer(fits.sample, fits.stratum)
+    k = len(fits.sample.parents)
     look = subsample(replace(fits.sample, group=fits.stratum.astype(np.int32)), LOOK, seed)
     sizes = range(2, k if k <= 2 * SIZES else SIZES + 1)
     sets = [parents for size in sizes for parents in combinations(range(k), size)]
     near = [parents for parents in sets if _near(_sample(look, parents))][:FITTED]
     in_pieces = [parents for parents in sets if len(parents) == 2 and _near_in_pieces(_sample(look, parents))]
     for parents in (*near, *[pair for pair in in_pieces if pair not in near][:FITTED]):
-        for found in fit_sample(_sample(fits.sample, parents), fits.stratum, strata, seed).candidates[:1]:
-            recipe = _padded(found.recipe, parents, k)
-            share = scorer.share(recipe)
+        own = _sample(fits.sample, parents)
+        for found in fit_sample(own, fits.stratum, strata, seed).candidates[:1]:
+            scorer = Scorer(own, fits.stratum)
+            share = scorer.share(found.recipe)
             if share >= REPRODUCED:
-                yield settle(Scored(recipe, share, scorer.elements), scorer, seed)
+                yield _padded(settle(Scored(found.recipe, share, scorer.elements), scorer, seed), parents, k)
 
 
 def _sample(sample: Sample, parents: Sequence[int]) -> Sample:
@@ -81,10 +81,22 @@ def _met(sample: Sample, mixture: Float64) -> bool:
     return bool((missed <= MISSED_CELLS * (sample.upper - sample.lower)).mean() >= WITHIN_CELLS)
 
 
-def _padded(recipe: WeightedSum, parents: Sequence[int], k: int) -> WeightedSum:
-    """The same of k parents, of which the others have no weight; an interpolation of two is computed as their sum."""
-    weights = np.zeros((len(recipe.weights), k))
-    weights[:, list(parents)] = recipe.weights
-    rest = [parent for parent in range(k) if parent not in parents]
-    arithmetic = Arithmetic.FLOAT32 if recipe.arithmetic in OF_TWO else recipe.arithmetic
-    return WeightedSum(arithmetic, (*(parents[place] for place in recipe.order), *rest), weights)
+def _padded(found: Scored, parents: Sequence[int], k: int) -> Scored:
+    """The same of k parents, of which the others have no weight, and no part in what the program computes."""
+    recipe, chosen = found.recipe, list(parents)
+
+    def wider(values: Float64, others: float) -> Float64:
+        made = np.full((len(values), k), others)
+        made[:, chosen[: values.shape[1]]] = values
+        return made
+
+    order = tuple(parents[place] for place in recipe.order)
+    padded = WeightedSum(recipe.arithmetic, order, wider(recipe.weights, 0.0))
+    if found.low is None or found.high is None:
+        return replace(found, recipe=padded)
+    first, last = recipe.weights[:, :-1], recipe.weights[:, -1:]
+    low, high = (
+        wider(np.hstack([ends, last + (first - other).sum(axis=1, keepdims=True)]), 0.0)[:, :-1]
+        for ends, other in ((found.low, found.high), (found.high, found.low))
+    )  # the reference has what the others leave it
+    return replace(found, recipe=padded, low=low, high=high)

@@ -146,7 +146,7 @@ class Scorer(Bits):
 
     def _equal(self, recipe: WeightedSum) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
         """The stratum of each element, and whether its bits come out, part by part."""
-        order = np.array(recipe.order, np.int64)
+        order = recipe.steps
         rows, which = distinct(recipe.weights)
         for code, parents, suspect, stratum in self._parts:
             row = stratum if len(rows) == 1 else which[stratum]

@@ -47,7 +47,7 @@ def settle(scored: Scored, scorer: Scorer, seed: int) -> Scored:
         free = range(given.shape[1] - 1)
         for parent in free:
             simplest = simplest_number(*own.bounds(row, parent))
-            moved = row if simplest is None else _moved(row, parent, simplest.value)
+            moved = row if simplest is None else _moved(row, parent, simplest.value, own.reference)
             if own.gives_as_much(moved):
                 row = moved
         weights[piece] = row
@@ -65,6 +65,8 @@ def bounds_in(settled: Scored, part: Bits, stratum: int) -> tuple[float, float] 
     if settled.low is None or settled.high is None:
         return None
     weights = settled.recipe.weights[stratum]
+    if 0 not in settled.recipe.order:
+        return 0.0, 0.0
     own = _Piece(settled.recipe, part, part)
     own.gives_as_much(weights)
     found = []
@@ -95,7 +97,8 @@ class _Piece:
 
     def __init__(self, recipe: WeightedSum, whole: Bits, few: Bits) -> None:
         self.whole, self.few = whole, few
-        self.arithmetic, self.order = int(recipe.arithmetic), np.array(recipe.order, np.int64)
+        self.arithmetic, self.order = int(recipe.arithmetic), recipe.steps
+        self.reference = max(recipe.order)
         self.least: dict[bool, int] = {}
 
     def gives_as_much(self, weights: Float64, *, look: bool = False) -> bool:
@@ -126,15 +129,19 @@ class _Piece:
             )
         own = float(weights[parent])
         return reach(
-            lambda distance: self.gives_as_much(_moved(weights, parent, own + sign * distance), look=look), start, limit
+            lambda distance: self.gives_as_much(
+                _moved(weights, parent, own + sign * distance, self.reference), look=look
+            ),
+            start,
+            limit,
         )
 
 
-def _moved(weights: Float64, parent: int, value: float) -> Float64:
+def _moved(weights: Float64, parent: int, value: float, reference: int) -> Float64:
     """The weights float64 [k] with one coefficient changed, the reference taking the rest."""
     moved = weights.copy()
-    rest = float(weights[-1]) + float(weights[parent]) - value
-    moved[-1] = round(rest * ROUNDED) / ROUNDED  # as np.round does, in a tenth of its time
+    rest = float(weights[reference]) + float(weights[parent]) - value
+    moved[reference] = round(rest * ROUNDED) / ROUNDED  # as np.round does, in a tenth of its time
     moved[parent] = value
     return moved
 

@@ -28,12 +28,19 @@ def distinct(weights: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64],
 class WeightedSum:
     """Weights of the k parents for every stratum, float64 [strata, k], the reference last, and how they are combined.
 
-    `order` is the order in which the program adds the parents (it matters to the last bit of fused arithmetic).
+    `order` is the order in which the program adds the parents (it matters to the last bit of fused arithmetic), without
+    those that it leaves out: the last of the others is then what differences are taken from.
     """
 
     arithmetic: Arithmetic
     order: tuple[int, ...]
     weights: npt.NDArray[np.float64]
+
+    @property
+    def steps(self) -> npt.NDArray[np.int64]:
+        """The order of all k parents, int64 [k], -1 behind it for those that are left out."""
+        missing = self.weights.shape[1] - len(self.order)
+        return np.array([*self.order, *[-1] * missing], np.int64)
 
     @property
     def pieces(self) -> int:

@@ -175,6 +175,25 @@ def test_fast_and_slow_kernels_agree_on_every_arithmetic(kernel: Kernel, n: int,
 
 
 @BOTH
+@pytest.mark.parametrize("n", [4, 5])
+@pytest.mark.parametrize("dtype", [BF16, F16, F32])
+def test_fast_and_slow_kernels_agree_on_recipes_of_two_parents_among_several(
+    kernel: Kernel, n: int, dtype: DType
+) -> None:
+    for part in (ALL[:5], ALL[5:9], ALL[9:]):
+        agree(kernel, example([4096, 1, 5001], [[dtype] * 3] * n, part, nonfinite=0.001, taken=2, seed=n))
+
+
+@pytest.mark.parametrize("arithmetic", ALL)
+def test_a_recipe_of_two_parents_gives_the_bits_that_it_gives_of_these_alone(arithmetic: Arithmetic) -> None:
+    rows = np.stack(family(4, 3000, seed=4)).astype(np.float32)
+    weights, made, alone = np.array([0.4, 7.0, 0.6, np.nan]), *np.empty((2, 3000), np.float32)
+    evaluate(arithmetic, rows, weights, np.array([0, 2, -1, -1]), BF16.code, made)
+    evaluate(arithmetic, rows[[0, 2]].copy(), weights[[0, 2]], np.array([0, 1]), BF16.code, alone)
+    assert made.view(np.uint32).tolist() == alone.view(np.uint32).tolist()
+
+
+@BOTH
 @pytest.mark.parametrize(
     ("dtype", "scale"),
     [(F16, 1e-6), (F16, 1e4), *((dtype, scale) for dtype in (BF16, F32) for scale in (1e-40, 1e-20, 1e-6, 1e25))],

@@ -52,6 +52,8 @@ EXAMPLES: dict[str, Example] = {
     "torch's, f16, three parents": example(COUNTS, uniform(4, F16), [*TORCH, *TORCH], seed=3),
     "torch's, bf16, three parents": example(COUNTS, uniform(4, BF16), [*TORCH, *TORCH], nonfinite=0.01),
     "four bf16 checkpoints": example(COUNTS, uniform(4, BF16), ALL[:8]),
+    "two of three parents": example(COUNTS, uniform(4, BF16), ALL[:8], taken=2),
+    "two of three parents, torch's and lerp": example(COUNTS, uniform(4, F32), ALL[8:], taken=2, seed=1),
     "four f32 checkpoints": example(COUNTS, uniform(4, F32), ALL[:8], seed=3),
     "two checkpoints, mixed formats": example(COUNTS, mixed(2), [Arithmetic.FLOAT32_FUSED], nonfinite=0.01),
     "three checkpoints, mixed formats": example(COUNTS, mixed(3), ALL[:8], nonfinite=0.01),

@@ -166,25 +166,24 @@ class Batch:
 def recipe_scalars(recipes: RecipePlan) -> Scalars:
     """Weights by parent and, last, their sum as each arithmetic rounds them for a suspect of each precision.
 
-    Float32 numbers except for FLOAT64.
+    Float32 numbers except for FLOAT64. Of a recipe that leaves parents out those of the others, in their order.
     """
     count, tensors, parents = recipes.weights.shape
     table = np.zeros((len(WITHIN_FLOAT32), tensors, count, max(SCALARS, parents + 1)))
     for dtype in WITHIN_FLOAT32:
         for r in range(count):
-            arithmetic = recipes.arithmetic[r]
+            arithmetic, order = recipes.arithmetic[r], recipes.order[r][recipes.order[r] >= 0]
             weights = recipes.weights[r]
             if arithmetic != Arithmetic.FLOAT64:
                 weights = weights.astype(np.float32).astype(np.float64)
             if arithmetic in STEPWISE:
                 weights = round_to(weights, dtype)
             elif arithmetic == Arithmetic.TORCH_ALPHA:
-                later = recipes.order[r, 1:]
-                weights[:, later] = round_to(weights[:, later], dtype)
+                weights[:, order[1:]] = round_to(weights[:, order[1:]], dtype)
             total = np.zeros(tensors, np.float32)
-            for j in recipes.order[r]:
+            for j in order:
                 total = total + weights[:, j].astype(np.float32)
-            table[dtype.code, :, r, :parents] = weights
+            table[dtype.code, :, r, : len(order)] = weights[:, np.sort(order)]
             table[dtype.code, :, r, -1] = round_to(total.astype(np.float64), dtype) if arithmetic in STEPWISE else total
     return table
 

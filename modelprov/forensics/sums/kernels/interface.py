@@ -18,7 +18,8 @@ class RecipePlan:
     """Candidate recipes to count: arithmetic and order a recipe, weights a recipe and tensor.
 
     `arithmetic` int64 [r] (`arithmetics.Arithmetic`), `order` int64 [r, k], `weights` float64 [r, t, k]
-    over the t canonical tensors; at most 8 recipes, k = n - 1 parents with the reference last.
+    over the t canonical tensors; at most 8 recipes, k = n - 1 parents with the reference last. An order may end in -1,
+    for parents that the recipe leaves out.
     """
 
     arithmetic: npt.NDArray[np.int64]

@@ -135,7 +135,8 @@ def _normalised(weights, order):
     """Whether the program would divide by a sum of weights other than 1."""
     total = np.float32(0)
     for j in order:
-        total = np.float32(total + np.float32(weights[j]))
+        if j >= 0:
+            total = np.float32(total + np.float32(weights[j]))
     return total != np.float32(1)
 
 

@@ -34,13 +34,14 @@ def example(
     *,
     scale: float = 0.02,
     nonfinite: float = 0.0,
+    taken: int | None = None,
     seed: int = SEED,
 ) -> Example:
     """Segments of `counts` elements, in checkpoint i and segment s stored as `formats[i][s]`.
 
     The suspect is a merge of the others: a third each is made by the recipes in turn, the rest differs by noise. A
     share `nonfinite` of the elements is NaN or infinite in some checkpoint. Every second segment begins at an odd
-    byte. The last of the recipes has weights that do not add to 1.
+    byte. The last of the recipes has weights that do not add to 1. A recipe takes so many of the parents as `taken`.
     """
     generator = np.random.default_rng(seed)
     n = len(formats)
@@ -48,6 +49,8 @@ def example(
     if len(arithmetics):
         weights[-1] *= 1.25
     order = np.stack([generator.permutation(n - 1) for _ in arithmetics] or [np.zeros(n - 1, np.int64)])
+    if taken is not None:
+        order[:, taken:] = -1
     recipes = RecipePlan(np.array(arithmetics, np.int64), order[: len(arithmetics)].astype(np.int64), weights)
     parts: list[list[npt.NDArray[np.uint8]]] = [[] for _ in range(n)]
     start = np.zeros((n, len(counts)), np.int64)

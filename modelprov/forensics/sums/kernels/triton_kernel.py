@@ -230,7 +230,7 @@ class Program:
 def constants(n: int, launch: Launch, recipes: RecipePlan) -> dict[str, Any]:
     """What `run_rows` is compiled for."""
     arithmetics = sum(int(a) << (4 * k) for k, a in enumerate(recipes.arithmetic))
-    orders = sum(int(j) << (6 * k + 2 * i) for k, order in enumerate(recipes.order) for i, j in enumerate(order))
+    orders = sum((int(j) & 3) << (6 * k + 2 * i) for k, order in enumerate(recipes.order) for i, j in enumerate(order))
     return {
         "N": n, "FORMATS": launch.formats, "PRECISION": launch.precision, "RECIPES": len(recipes.arithmetic),
         "ARITHMETICS": arithmetics, "ORDERS": orders, "EMULATE_FMA": INTERPRETED, "SIZE": BLOCK, "WIDTH": COLUMNS,

@@ -200,8 +200,23 @@ def evaluate(first, second, reference, scalars, ARITHMETIC: tl.constexpr, ORDER:
     """The merge of N - 1 parents float32 [m] as `ARITHMETIC` computes and stores it, float32 [m].
 
     `scalars` points at float64 weights by parent and, fourth, their sum (`gpu_batches.recipe_scalars`); ORDER has
-    2 bits a step.
+    2 bits a step. Of three parents it may take two: the third step is then 3, and the weights are theirs.
     """
+    if N > 3 and ((ORDER >> 4) & 3) == 3:
+        start = _parent(first, second, reference, ORDER & 3, N)
+        end = _parent(first, second, reference, (ORDER >> 2) & 3, N)
+        if (ORDER & 3) < ((ORDER >> 2) & 3):
+            value = _of_all(start, end, end, scalars, ARITHMETIC, 4, 3, FORMAT, EMULATE)
+        else:
+            value = _of_all(end, start, start, scalars, ARITHMETIC, 1, 3, FORMAT, EMULATE)
+    else:
+        value = _of_all(first, second, reference, scalars, ARITHMETIC, ORDER, N, FORMAT, EMULATE)
+    return value
+
+
+@triton.jit
+def _of_all(first, second, reference, scalars, ARITHMETIC: tl.constexpr, ORDER: tl.constexpr, N: tl.constexpr,
+            FORMAT: tl.constexpr, EMULATE: tl.constexpr):  # fmt: skip
     if ARITHMETIC < 2:
         value = _weighted_sum(first, second, reference, scalars, ARITHMETIC == 1, ORDER, N, EMULATE)
     elif ARITHMETIC < 4:

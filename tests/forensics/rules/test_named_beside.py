@@ -1,0 +1,34 @@
+"""A merge of two parents is found where a third model that has no part in it is named last."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.recipes.arithmetics import Arithmetic
+from tests.generated import Size, apply, cast, change, merge, model
+from tests.memory import judge
+
+OF_DIFFERENCES = [
+    (Arithmetic.FLOAT32_DELTA, DType.F32), (Arithmetic.FLOAT32_DELTA_FUSED, DType.F32),
+    (Arithmetic.FLOAT32_LERP, DType.F32), (Arithmetic.TORCH_LERP, DType.F32),
+    (Arithmetic.STEPWISE_DELTA, DType.BF16), (Arithmetic.TORCH_DELTA, DType.BF16),
+]  # fmt: skip
+"""Programs that compute from one parent on, in formats that tell them from others."""
+
+
+@pytest.mark.parametrize(("arithmetic", "stored"), OF_DIFFERENCES)
+def test_a_merge_by_differences_is_found_beside_its_parents_base(arithmetic: Arithmetic, stored: DType) -> None:
+    rng = np.random.default_rng(int(arithmetic))
+    base = cast(model(rng, Size(hidden=64, width=64)), stored)
+    first, second = (cast(apply(base, change(base, rng, 1e-3)), stored) for _ in range(2))
+    suspect = merge([first, second], [0.37, 0.63], arithmetic)
+    found = judge(suspect, first, second, base)
+    assert (found.verdict.class_, found.verdict.rule) == ("merge", "reproduced")
+    assert found.verdict.summary.startswith("S is 0.37 × P1 + 0.63 × P2")
+    reproduction = found.reproduction
+    assert (reproduction.bit_equal, reproduction.groups[0].weights) == (1.0, {"P1": 0.37, "P2": 0.63, "P3": 0.0})
+    assert reproduction.yaml is not None
+    assert "P3" not in reproduction.yaml
+    assert "reference: P2" in reproduction.yaml
