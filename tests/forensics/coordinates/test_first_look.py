@@ -39,12 +39,14 @@ def of_every_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", DISGUISES)
 def test_no_disguise_is_ruled_out(name: str) -> None:
-    assert kin_of(made(name, DISGUISES, family().first), family().base).related
+    found = kin_of(made(name, DISGUISES, family().first), family().base)
+    assert (found.related, found.given_by) == (True, "embeddings")
 
 
 @pytest.mark.parametrize("name", OF_EXPERTS)
 def test_nor_is_one_of_experts(name: str) -> None:
-    assert kin_of(made(name, OF_EXPERTS, family(True).first), family(True).base).related
+    found = kin_of(made(name, OF_EXPERTS, family(True).first), family(True).base)
+    assert (found.related, found.given_by) == (True, "embeddings")
 
 
 def _wide(children: int = 1) -> list[Weights]:
