@@ -7,6 +7,8 @@ beside it stands how often the same machine could have imported numpy in that ti
 * `--help`, and importing what `compare` needs;
 * the command `compare`, all of it with its start, its pass and its end, on a merge, a finetune and two strangers:
   processor seconds, and the least wall time, which says something on an idle machine only;
+* the same on two strangers of realistic proportions with embeddings, once each, as a multiple of what touching every
+  byte of both takes: nothing but a look at every unit tells them apart;
 * its stages, in a process that is not the command's, on 32 layers of seven matrices, as a dense model of 7B parameters
   has them, of small tensors: nearly all but reading is there; and on a parent of the merge against their base, where
   nothing but whole matrices tells what is left;
@@ -32,6 +34,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from families import BigFamily, write_big_family
+from strangers import Proportions, write_stranger
 
 from modelprov.machine import processors
 
@@ -60,6 +63,11 @@ with tempfile.TemporaryDirectory() as folder:
 stages.stage("the end")
 """
 """A process of its own tells after each stage what it took."""
+TOUCH = """
+import sys, numpy
+for file in sys.argv[1:]:
+    numpy.memmap(file, "u8", "r", shape=(__import__("os").path.getsize(file) // 8,)).max()
+"""
 PASS = ("reading every weight", "reading a sample")
 Figures = dict[str, dict[str, float]]
 
@@ -97,6 +105,15 @@ def of_command(repeats: int, *models: Path) -> dict[str, float]:
         wall.append(time.perf_counter() - start)
         numpy.append(yardstick())
     return figure(seconds, numpy) | {"least_cpu_s": round(min(seconds), 3), "least_wall_s": round(min(wall), 3)}
+
+
+def of_strangers(repeats: int, folder: Path) -> dict[str, float]:
+    """The command on two strangers with embeddings, and touching every byte of their files in a process alone."""
+    models = [write_stranger(folder / name, Proportions(), seed) for seed, name in enumerate(("suspect", "parent"))]
+    found = of_command(repeats, *models)
+    files = [str(file) for model in models for file in model.glob("*.safetensors")]
+    touched = statistics.median(processor_seconds("-c", TOUCH, *files)[0] - yardstick() for _ in range(repeats))
+    return found | {"touching_cpu_s": round(touched, 3), "touching": round(found["cpu_s"] / touched, 1)}
 
 
 def figure(seconds: list[float], numpy: list[float]) -> dict[str, float]:
@@ -150,6 +167,7 @@ def main() -> None:
         results["the command, dense"] = of_command(options.repeats, dense.suspect, dense.parent, dense.base)
         results["the command, finetune"] = of_command(options.repeats, dense.parent, dense.base)
         results["the command, strangers"] = of_command(options.repeats, dense.parent, other.base)
+        results["the command, strangers with embeddings"] = of_strangers(options.repeats, Path(scratch) / "strangers")
         results["dense, 224 tensors"] = stages(options.repeats, dense, "full")
         results["finetune, 224 tensors"] = stages(options.repeats, dense, "full", finetune=True)
         if options.tensors:

@@ -19,6 +19,8 @@ NO_SLOWER = 0.95
 MERGEKIT_TIMES = 10.0
 """How much less of a processor than mergekit a merge with large tensors is to take."""
 HELP_SECONDS, BESIDE_SECONDS, FIRST_SECONDS, SMALL_TENSOR = 0.25, 0.7, 3.0, 30.0
+STRANGERS_TIMES = 100.0
+"""How much more of a processor two strangers with embeddings are to take than touching their bytes."""
 TOGETHER = {"assembling and writing the report": ("assembling the report", "writing the report")}
 MANY_SECONDS = {"aligning tensors": 1.0, "judging": 2.0, "assembling and writing the report": 1.0}
 
@@ -122,7 +124,10 @@ def of_fixed_costs(result: Result) -> Iterator[Ratio]:
     for title, rows in result.items():
         if not isinstance(rows, Mapping):
             continue
-        if "least_wall_s" in rows:
+        if "touching" in rows:
+            against = f"touching every byte of both: {rows['touching_cpu_s']} s of a processor"
+            yield Ratio(about, title, rows["touching"], against, STRANGERS_TIMES, at_least=False, unit=" times")
+        elif "least_wall_s" in rows:
             against = "none: the least of some runs, a pass over 60 MB of each model in it"
             name = f"{title}: from Enter to verdict, on the clock"
             yield Ratio(about, name, rows["least_wall_s"], against, BESIDE_SECONDS, at_least=False, unit=" s")

@@ -60,11 +60,13 @@ def test_the_clock_has_the_target_of_the_command_and_reporting_is_assembling_and
     many = {"assembling the report": row, "writing the report": row, "judging": row}
     result = {
         "yardstick_cpu_s": 0.1, "the command, dense": row | {"least_wall_s": 0.8}, "95,000 tensors, sampled": many,
+        "the command, strangers with embeddings": row | {"least_wall_s": 3, "touching_cpu_s": 0.01, "touching": 60.0},
         "dense, 224 tensors": {"all, less the pass": row}, "first run": {"all, less the pass": row},
     }  # fmt: skip
     found = {ratio.name: (ratio.value, ratio.target) for ratio in ratios.of_fixed_costs(result)}
     assert found == {
         "the command, dense: from Enter to verdict, on the clock": (0.8, 0.7),
+        "the command, strangers with embeddings": (60.0, 100.0),
         "95,000 tensors, sampled: judging": (0.6, 2.0),
         "95,000 tensors, sampled: assembling and writing the report": (1.2, 1.0),
         "dense, 224 tensors: all, less the pass": (0.6, None),

@@ -31,6 +31,7 @@ ALIKE = 8  # rows in which columns that are equal are the same column
 ROWS, LEAST_ROWS = 64, 48  # whose quotients are looked at
 PAIRS, PROBES, OTHERS = 16, 2, 2048  # of columns side by side; columns that are held against so many others
 MATES = 8  # columns that share a probe's scale
+GLIMPSE = 256  # values that mostly show that numbers are many
 SIGNIFICANDS = 128  # of bf16, through which most weights came, in whatever format they are stored
 SMALLEST = {10: 2.0**-14}  # F16's smallest normal number by its mantissa bits: below it numbers are coarse anyway
 
@@ -66,7 +67,7 @@ def _few(groups: Float64, mantissa_bits: int) -> bool:
         for quarter in (1, 3)
     )
     tells = (known >= SIGNIFICANDS_LEAST) & (high >= SIGNIFICANDS_SPREAD * low)
-    if known[tells].sum() < max(STEPS, groups.size / 4) or np.unique(sizes[tells]).size <= STEPS_DISTINCT:
+    if known[tells].sum() < max(STEPS, groups.size / 4) or not _more_than(STEPS_DISTINCT, sizes[tells]):
         return False
     significands = np.sort(np.frexp(sizes[tells])[0], axis=1)
     different = np.count_nonzero(np.diff(significands, axis=1), axis=1) + (zeros[tells] == 0)
@@ -82,7 +83,7 @@ def one_quotient(values: Float64, mantissa_bits: int) -> bool:
     So do nearly all that stand side by side, or each of a few probes with some of all. Their quotients then are those
     of small whole numbers, and one significand, that of a power of two, stands out.
     """
-    rows = np.unique(values[:: max(1, len(values) // ROWS)][:ROWS], axis=0)
+    rows = _different_rows(values[:: max(1, len(values) // ROWS)][:ROWS])
     columns = rows.shape[1]
     if len(rows) < LEAST_ROWS or columns < 2 * PAIRS:
         return False
@@ -97,6 +98,19 @@ def one_quotient(values: Float64, mantissa_bits: int) -> bool:
         np.count_nonzero(_stands_out(others - sizes[0][:, [probe]], width, (0.5,))) >= MATES
         for probe in np.linspace(0, PAIRS - 1, PROBES).astype(int)
     )
+
+
+def _more_than(count: int, values: Float64) -> bool:
+    """Whether there are more than so many different values, which the first few hundred mostly show without a sort."""
+    return any(np.unique(some).size > count for some in (values.ravel()[:GLIMPSE], values))
+
+
+def _different_rows(values: Float64) -> Float64:
+    """Every row once, in the order of the first of each."""
+    seen: dict[bytes, int] = {}
+    for place, row in enumerate(values + 0.0):  # 0 and -0 are one number
+        seen.setdefault(row.tobytes(), place)
+    return values[list(seen.values())]
 
 
 def _logarithms(values: Float64, smallest: float) -> Float64:

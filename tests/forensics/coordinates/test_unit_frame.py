@@ -9,8 +9,9 @@ from benchmarks.cases import coordinates, structure
 from benchmarks.cases.coordinates import EMBEDDINGS, HEAD
 from modelprov.demo.writing import Weights
 from modelprov.forensics.results import VerdictClass
-from modelprov.forensics.search.coordinates.matrices import Matrices
-from modelprov.forensics.search.coordinates.unit_frame import layers_alike, unit_frame
+from modelprov.forensics.search.coordinates.matrices import Matrices, transposed
+from modelprov.forensics.search.coordinates.unit_frame import _agreement, layers_alike, unit_frame
+from modelprov.forensics.thresholds import UNITS_TURNED
 from tests.forensics.coordinates.family import KEEPING_BITS, MIXTURE, ROUNDED, SHAPE, decoder, family, kin_of, made
 from tests.forensics.coordinates.test_compare import seen
 from tests.forensics.coordinates.test_undoing import share_of_equal_bits, undone, views
@@ -71,6 +72,24 @@ def test_noise_as_large_as_the_weights_leaves_what_units_are_to_attention() -> N
 def test_units_of_strangers_give_no_frame(seed: int) -> None:
     own, theirs = (Matrices(decoder("M", family(seed=20 + seed).stranger)), Matrices(decoder("P", family().base)))
     assert unit_frame(own, theirs, [(0, 0), (2, 2)]) is None
+
+
+def test_where_norms_weigh_a_few_dimensions_most_strangers_agree_no_more_than_by_chance() -> None:
+    """Their units all lie along those dimensions: far from vectors of anywhere, and not from one another's."""
+    rng = np.random.default_rng(13)
+    gains = np.where(np.arange(64) < 4, 10, 1)
+    sides = [(rng.standard_normal((2, 500, 64)) * gains).astype(np.float32) for _ in range(2)]
+    alike = [float(np.abs((a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).mean())
+             for a, b in sides]  # fmt: skip
+    assert min(alike) > 3 * np.sqrt(2 / np.pi / 64)
+    assert abs(_agreement([(a, b) for a, b in sides])) < UNITS_TURNED
+    assert _agreement([(a, a + b) for a, b in sides]) > 10 * UNITS_TURNED
+
+
+def test_a_copy_the_other_way_round_is_the_transpose() -> None:
+    values = np.arange(300 * 130, dtype=np.float32).reshape(300, 130)
+    assert np.array_equal(transposed(values), values.T)
+    assert transposed(values).flags.c_contiguous
 
 
 def test_where_fewer_than_two_layers_are_common_nothing_gives_a_frame() -> None:

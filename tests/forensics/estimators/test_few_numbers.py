@@ -7,7 +7,12 @@ import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType, store
 from modelprov.forensics.estimators.code_tables import UNEVEN, find_table
-from modelprov.forensics.estimators.few_significands import few_in_groups, one_quotient
+from modelprov.forensics.estimators.few_significands import (
+    _different_rows,
+    _more_than,
+    few_in_groups,
+    one_quotient,
+)
 from modelprov.forensics.estimators.lattice import find_lattice
 from tests.unpacking import OWN, uneven
 
@@ -93,3 +98,14 @@ def test_weights_of_bf16_in_float32_of_which_some_were_changed_have_many_numbers
     held = stored(rng.standard_normal((128, 256)) * 0.02, DType.BF16)
     held[rng.random(held.shape) < 0.01] *= 1.0001
     assert find_lattice(stored(held, DType.F32), DType.F32.mantissa_bits) is None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_different_rows_and_values_are_those_that_a_sort_gives(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(-1, 2, (int(rng.integers(0, 40)), 3)) * rng.choice([1.0, -1.0])  # among them 0 and -0
+    found = _different_rows(rows)
+    assert np.array_equal(np.unique(found, axis=0), np.unique(rows, axis=0))
+    assert len(found) == len(np.unique(rows, axis=0))
+    values = np.sort(rng.integers(0, 12, int(rng.integers(1, 2000)))).astype(np.float64)
+    assert _more_than(6, values) == (np.unique(values).size > 6)

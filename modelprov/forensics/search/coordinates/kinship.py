@@ -18,6 +18,7 @@ import numpy as np
 from modelprov.checkpoints.formats.dtypes import Float32
 from modelprov.checkpoints.layouts.decoder import Decoder
 from modelprov.checkpoints.layouts.tokens import SharedTokens, shared_tokens
+from modelprov.forensics.search.coordinates.first_look import Counts, ruled_out, tokens_wanted
 from modelprov.forensics.search.coordinates.frame import Frame, find_frame, same, told_by
 from modelprov.forensics.search.coordinates.layers import proposed
 from modelprov.forensics.search.coordinates.matrices import Matrices
@@ -28,6 +29,9 @@ from modelprov.forensics.thresholds import HALF, UNITS_AGREE, UNITS_CHANCE
 
 FAR_TOKENS, RUN = 1_024, 32
 """Of checkpoints elsewhere: tokens that are looked at first, in runs of neighbours, each of which is one request."""
+
+Embeddings = tuple[Float32, Float32]
+"""The parent's and the suspect's of the same tokens."""
 
 
 @dataclass(frozen=True)
@@ -104,21 +108,45 @@ def kinship(
     own, theirs = Matrices(suspect, on_bytes), Matrices(parent, on_bytes)
     rows = (suspect.embeddings.shape[0], parent.embeddings.shape[0])
     tokens = shared_tokens(suspect.checkpoint, parent.checkpoint, rows)
-    embeddings, frames = _seen(own, theirs, tokens, seed, depth)
     chosen = _spread(suspect.layers, depth.layers)
-    best: Kinship | None = None
-    tried = 0
-    for number, frame in enumerate(frames):
-        found = _tested(own, theirs, tokens, frame, chosen, seed, tried, depth, moved=not number)
-        tried = found.tried
-        if best is None or found.score > best.score:
-            best = found
-        if best.related:
-            return best
-    told = _by_units(own, theirs, tokens, chosen, seed, tried, depth)
+    looked = None if depth.far else _ruled_out(own, theirs, tokens, chosen, seed, depth)
+    embeddings, best = looked or _by_embeddings(own, theirs, tokens, chosen, seed, depth)
+    if best.related:
+        return best
+    told = _by_units(own, theirs, tokens, chosen, seed, best.tried, depth)
     if told is not None and told.related:
         return replace(told, frame=told_by(told.frame, *embeddings), given_by="units")
-    return best if best is not None and best.tests else None
+    return best if best.tests else None
+
+
+def _ruled_out(
+    own: Matrices, theirs: Matrices, tokens: SharedTokens, chosen: Sequence[int], seed: int, depth: Depth
+) -> tuple[Embeddings, Kinship] | None:
+    """What a first look at wide models saw, where it rules out that embeddings give a frame of kin; else None."""
+    wanted = tokens_wanted(tokens.first.size, own.decoder.hidden, theirs.decoder.hidden)
+    if wanted is None:
+        return None
+    embeddings = _embeddings(own, theirs, tokens, seed, min(wanted, depth.tokens), 1)
+    found = ruled_out(own, theirs, embeddings, chosen, seed, depth.experts)
+    if found is None:
+        return None
+    tests = _judged(found.counts, found.tried)
+    return embeddings, Kinship(found.frame, tokens, tests, found.tried, {t.layer: t.parent_layer for t in tests})
+
+
+def _by_embeddings(
+    own: Matrices, theirs: Matrices, tokens: SharedTokens, chosen: Sequence[int], seed: int, depth: Depth
+) -> tuple[Embeddings, Kinship]:
+    """The test in the frames that the embeddings leave: the first that shows kin, else that in which most agrees."""
+    embeddings, frames = _seen(own, theirs, tokens, seed, depth)
+    best: Kinship | None = None
+    for number, frame in enumerate(frames):
+        found = _tested(own, theirs, tokens, frame, chosen, seed, best.tried if best else 0, depth, moved=not number)
+        best = found if best is None or found.score > best.score else replace(best, tried=found.tried)
+        if best.related:
+            break
+    assert best is not None
+    return embeddings, best
 
 
 def _tested(
@@ -181,12 +209,9 @@ def _judged(tests: Counts, tried: int) -> tuple[LayerTest, ...]:
     )
 
 
-Counts = dict[tuple[int, int], tuple[int, int, float]]
-
-
 def _seen(
     own: Matrices, theirs: Matrices, tokens: SharedTokens, seed: int, depth: Depth
-) -> tuple[tuple[Float32, Float32], list[Frame]]:
+) -> tuple[Embeddings, list[Frame]]:
     """The parent's and the suspect's embeddings of the same tokens, and the frames to try.
 
     A rotation is not told by fewer tokens than dimensions: of models elsewhere more are read only where it may be one.
@@ -200,9 +225,7 @@ def _seen(
     return embeddings, frames
 
 
-def _embeddings(
-    own: Matrices, theirs: Matrices, tokens: SharedTokens, seed: int, most: int, run: int
-) -> tuple[Float32, Float32]:
+def _embeddings(own: Matrices, theirs: Matrices, tokens: SharedTokens, seed: int, most: int, run: int) -> Embeddings:
     """The parent's and the suspect's embeddings of the same tokens, some of many, in runs of neighbours."""
     chosen = np.arange(tokens.first.size)
     if chosen.size > most:

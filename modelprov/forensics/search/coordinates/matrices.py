@@ -15,6 +15,18 @@ Int64 = npt.NDArray[np.int64]
 MOST = 2 << 20
 """Bytes of neighbouring rows that are decoded at once."""
 
+TILE = 128
+
+
+def transposed(values: Float32) -> Float32:
+    """A copy the other way round, a tile at a time, which takes half of what numpy takes at once."""
+    found = np.empty(values.shape[::-1], np.float32)
+    for row in range(0, values.shape[0], TILE):
+        for column in range(0, values.shape[1], TILE):
+            tile = values[row : row + TILE, column : column + TILE]
+            found[column : column + TILE, row : row + TILE] = tile.T
+    return found
+
 
 @dataclass(frozen=True)
 class Matrices:
@@ -30,7 +42,7 @@ class Matrices:
         Raises what reading raises.
         """
         values = self.rows(place, np.arange(place.shape[0])).reshape(place.shape)
-        return np.ascontiguousarray(values.T) if place.flipped else values
+        return transposed(values) if place.flipped else values
 
     def rows(self, place: Place, chosen: Int64) -> Float32:
         """Some rows of a tensor in any order, [n, width]; neighbours are read together."""
@@ -63,4 +75,6 @@ class Matrices:
     def folded(self, place: Place) -> Float32:
         """A matrix with the gains of the norm before it multiplied into its columns: what survives moving them."""
         values, gains = self.read(place), self.gains(place.norm)
-        return values if gains is None else values * gains
+        if gains is not None:
+            values *= gains  # its own memory: what is read is kept nowhere
+        return values

@@ -9,12 +9,13 @@ means anything, MLPs that were not looked at here must tell.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations_with_replacement
 
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float32, Float64
 from modelprov.forensics.search.coordinates.frame import Frame, find_frame
-from modelprov.forensics.search.coordinates.matrices import Matrices
+from modelprov.forensics.search.coordinates.matrices import Matrices, transposed
 from modelprov.forensics.search.coordinates.pairing import BLOCK, Int64, nearest, unit_rows
 from modelprov.forensics.thresholds import UNITS_TURNED
 
@@ -24,7 +25,15 @@ WORK = 1 << 33
 """Units times dimensions squared up to which units are held against all others of their layer; thrice that is done."""
 SEARCHED = 1 << 30
 """Weights of the gates of all layers up to which a layer is looked for under other numbers."""
+WIDE, FEW = 256, 4
+"""Dimensions from which so many matrices, or half of what the work allows, show whether units give a frame at all: with
+noise of the weights' own size ups agreed by 3 standard errors and more in four models, where 1.5 are asked for."""
+LOOKED_AT, A_PART = 1_024, 0.25
+"""Units of a layer that is looked for, and the share of them that must be near ones of the suspect."""
+FEW_ROWS = 32
 ROUNDS = 3
+OTHERS = 4
+"""Units of the other model that each is held against, beside the one that it is paired with."""
 HEADS = ("q", "k", "v", "o")
 Unit = tuple[Float32, ...]
 """Gates, ups and downs of the same units, a row each; without gates, ups and downs. The first have a sign."""
@@ -39,18 +48,44 @@ def unit_frame(own: Matrices, theirs: Matrices, layers: Sequence[tuple[int, int]
             pairs.append((first, second))
     if not pairs:
         return None
-    known = _around(own, theirs, layers, pairs)
-    alike = [(pair, _alike(*map(_standing, pair, known))[:2]) for pair in pairs]
-    signed = [(unit_rows(second[0][b]), unit_rows(first[0][a])) for (first, second), (a, b) in alike]
-    frame = find_frame(*(np.concatenate(side) for side in zip(*signed, strict=True)))
-    others = np.concatenate([_cosines(first[1][a], frame.turned(second[1][b])) for (first, second), (a, b) in alike])
-    by_chance = np.sqrt(2 / np.pi / own.decoder.hidden)
-    if not others.size or (np.abs(others).mean() / by_chance - 1) * np.sqrt(others.size) < UNITS_TURNED:
-        return None
+    most = min(map(_most, pairs[0]))
+    frame = None
+    for count in dict.fromkeys((_few(pairs[0][0], most), most)):  # strangers are told by few
+        frame = _first_frame(pairs, _around(own, theirs, layers, pairs, count))
+        if frame is None:
+            return None
+    assert frame is not None
     for _ in range(ROUNDS):
         rows = list(_rows(pairs, frame, own.decoder.hidden))
         frame = find_frame(*(np.concatenate(side) for side in zip(*rows, strict=True)))
     return frame
+
+
+def _first_frame(
+    pairs: Sequence[tuple[Unit, Unit]], around: tuple[Sequence[Float32], Sequence[Float32]]
+) -> Frame | None:
+    """The frame of the gates of units that are each other's nearest, if their ups agree in it."""
+    alike = [(pair, _alike(*map(_standing, pair, around))) for pair in pairs]
+    signed = [(unit_rows(second[0][b]), unit_rows(first[0][a])) for (first, second), (a, b) in alike]
+    frame = find_frame(*(np.concatenate(side) for side in zip(*signed, strict=True)), roughly=True)
+    ups = [(first[1][a], frame.turned(second[1][b])) for (first, second), (a, b) in alike]
+    return frame if _agreement(ups) >= UNITS_TURNED else None
+
+
+def _agreement(sides: Sequence[tuple[Float32, Float32]]) -> float:
+    """By how many standard errors rows of both sides agree more than those of other units do.
+
+    Of others, not of vectors from anywhere: where norms weigh few dimensions most, any two units agree.
+    """
+    paired, others = [np.zeros(0)], [np.zeros(0)]
+    for first, second in sides:
+        own, theirs = unit_rows(first), unit_rows(second)
+        paired.append(np.abs(np.einsum("ij,ij->i", own, theirs)))
+        others += [np.abs(np.einsum("ij,ij->i", own, np.roll(theirs, by, axis=0))) for by in range(1, OTHERS + 1)]
+    found, by_chance = np.concatenate(paired), np.concatenate(others)
+    if not found.size:
+        return 0.0
+    return float((found.mean() / max(float(by_chance.mean()), 1e-30) - 1) * np.sqrt(found.size))
 
 
 def layers_alike(own: Matrices, theirs: Matrices, layers: Sequence[int]) -> list[tuple[int, int]]:
@@ -61,19 +96,18 @@ def layers_alike(own: Matrices, theirs: Matrices, layers: Sequence[int]) -> list
     known = [(layer, units) for layer in layers if (units := _units(own, layer)) is not None]
     if not known or known[0][1][0].size * len(theirs.decoder.layers) > SEARCHED:
         return []
-    whole = len(known[0][1]) == 2  # without gates, lengths and angles are too few
-    standing = [(layer, _standing(units, _directions(units) if whole else ())) for layer, units in known]
-    best: dict[int, tuple[float, int]] = {}
+    standing = [(layer, _standing(units, _within(units))) for layer, units in known]
+    found: dict[int, dict[int, float]] = {layer: {} for layer, _ in standing}
     for there in theirs.decoder.layers:
         units = _units(theirs, there)
         if units is None or len(units) != len(known[0][1]):
             continue
-        second = _standing(units, _directions(units) if whole else ())
+        count = len(units[0])
+        some = np.linspace(0, count - 1, min(count, LOOKED_AT)).round().astype(np.int64)
+        second = _standing(units, _within(units), some)
         for layer, first in standing:
-            distance = float(np.median(_alike(first, second)[2]))
-            if layer not in best or distance < best[layer][0]:
-                best[layer] = distance, there
-    return [(layer, there) for layer, (_, there) in best.items()]
+            found[layer][there] = float(np.quantile(_nearest(second, first)[1], A_PART))
+    return [(layer, min(distances, key=distances.__getitem__)) for layer, distances in found.items() if distances]
 
 
 def _units(model: Matrices, layer: int) -> Unit | None:
@@ -91,86 +125,124 @@ def _units(model: Matrices, layer: int) -> Unit | None:
             return None
         if up.shape == down.shape[::-1] and (gate is None or gate.shape == up.shape):
             gates = () if gate is None else (model.folded(gate),)
-            found.append((*gates, model.folded(up), model.read(down).T))
+            found.append((*gates, model.folded(up), transposed(model.read(down))))
     if not found or len({len(unit) for unit in found}) > 1:
         return None
-    return tuple(np.concatenate(sides) for sides in zip(*found, strict=True))
+    return found[0] if len(found) == 1 else tuple(np.concatenate(sides) for sides in zip(*found, strict=True))
 
 
-def _alike(first: Float64, second: Float64) -> tuple[Int64, Int64, Float64]:
-    """Units that are each other's nearest in what `_standing` says, and how far they are apart."""
-    to, apart = np.zeros(len(first), np.int64), np.zeros(len(first))
-    back, least = np.full(len(second), -1, np.int64), np.full(len(second), np.inf)
-    for start in range(0, len(first), BLOCK):
-        some = np.arange(start, min(start + BLOCK, len(first)))
-        squares = (
-            np.square(first[some]).sum(axis=1)[:, None] - 2 * (first[some] @ second.T) + np.square(second).sum(axis=1)
-        )
-        to[some] = squares.argmin(axis=1)
-        apart[some] = np.sqrt(np.maximum(squares[np.arange(len(some)), to[some]], 0))
-        closest = squares.argmin(axis=0)
-        found = squares[closest, np.arange(len(second))]
-        back = np.where(found < least, some[closest], back)
-        least = np.minimum(found, least)
+def _alike(first: Float32, second: Float32) -> tuple[Int64, Int64]:
+    """Units that are each other's nearest in what `_standing` says."""
+    to, back = _nearest(first, second)[0], _nearest(second, first)[0]
     own = np.flatnonzero(back[to] == np.arange(to.size))
-    return own, to[own], apart[own]
+    return own, to[own]
 
 
-def _standing(units: Unit, around: Sequence[Float32]) -> Float64:
-    """What no rotation changes of each unit, [n, measures], in deviations from the model's own mean.
+def _nearest(first: Float32, second: Float32) -> tuple[Int64, Float32]:
+    """For each row of the first table the nearest of the second, and how far it is."""
+    to, apart = np.zeros(len(first), np.int64), np.zeros(len(first), np.float32)
+    sizes = np.square(second).sum(axis=1)
+    for start in range(0, len(first), BLOCK):
+        some = slice(start, start + BLOCK)
+        squares = sizes - 2 * (first[some] @ second.T)
+        to[some] = squares.argmin(axis=1)
+        apart[some] = np.take_along_axis(squares, to[some, None], axis=1)[:, 0]
+    return to, np.sqrt(np.maximum(apart + np.square(first).sum(axis=1), 0))
 
-    Lengths and angles of its vectors, and how much of each lies where the rows of the matrices `around` it do, [m, d]
-    each, as many of them as the work allows. A unit's up and down may be scaled against each other and both negated.
+
+def _standing(units: Unit, grams: Sequence[Float32], some: Int64 | None = None) -> Float32:
+    """What no rotation changes of each unit, or of some, [n, measures], in deviations from the model's own mean.
+
+    Lengths and angles of its vectors, and how much of each lies where the rows of other matrices do, whose `grams`
+    [d, d] these are. A unit's up and down may be scaled against each other and both negated.
     """
-    sizes = [np.maximum(np.linalg.norm(values.astype(np.float64), axis=1), 1e-30) for values in units]
-    *gates, ups, downs = units
-    columns = [np.log(sizes[-2] * sizes[-1]), _cosines(ups, downs)]
-    if gates:
-        columns += [np.log(sizes[0]), np.abs(_cosines(gates[0], ups)), np.abs(_cosines(gates[0], downs))]
-    work = ups.shape[0] * ups.shape[1] ** 2
-    if work <= WORK:
-        directions = _directions(units)
-        for own in around[: len(units) * WORK // work]:
-            gram = own.T @ own
-            columns += [((values @ gram) * values).sum(axis=1, dtype=np.float64) for values in directions]
-    table = np.stack(columns, axis=1)
+    products = _products(units)
+    sizes = np.maximum(np.sqrt(np.diagonal(products, axis1=1, axis2=2)), 1e-30)
+    cosines = products / (sizes[:, :, None] * sizes[:, None])
+    columns = [np.log(sizes[:, -2] * sizes[:, -1]), cosines[:, -2, -1]]
+    if len(units) > 2:
+        columns += [np.log(sizes[:, 0]), np.abs(cosines[:, 0, 1]), np.abs(cosines[:, 0, 2])]
+    seen = _deviations(np.stack(columns, axis=1))
+    chosen = units if some is None else tuple(values[some] for values in units)
+    directions = [unit_rows(values) for values in chosen] if grams else []
+    held = [np.einsum("ij,ij->i", values @ gram, values) for gram in grams for values in directions]
+    seen = seen if some is None else seen[some]
+    return np.hstack([seen, _deviations(np.stack(held, axis=1).astype(np.float64))]) if held else seen
+
+
+def _products(units: Unit) -> Float64:
+    """Of the vectors of each unit with one another, [n, kinds, kinds]; a few rows at a time, which a cache holds."""
+    found = np.empty((len(units[0]), len(units), len(units)))
+    for start in range(0, len(found), FEW_ROWS):
+        some = slice(start, start + FEW_ROWS)
+        for one, other in combinations_with_replacement(range(len(units)), 2):
+            product = np.einsum("ij,ij->i", units[one][some], units[other][some])
+            found[some, one, other] = found[some, other, one] = product
+    return found
+
+
+def _deviations(table: Float64) -> Float32:
+    """Every column less its mean, over its standard deviation."""
     spread = table.std(axis=0)
-    return np.asarray((table - table.mean(axis=0)) / np.where(spread > 0, spread, 1), np.float64)
+    return np.asarray((table - table.mean(axis=0)) / np.where(spread > 0, spread, 1), np.float32)
 
 
-def _directions(units: Unit) -> list[Float32]:
-    """The vectors of all units, each of length 1."""
-    return [unit_rows(values) for values in units]
+def _within(units: Unit) -> list[Float32]:
+    """Grams of a layer's own units, where no layers are paired yet: of gates alone in wide models.
+
+    Nothing without gates, where lengths and angles are too few to begin with, or where it is too much work.
+    """
+    most = _most(units)
+    kinds = units[: 1 if units[0].shape[1] >= WIDE else len(units)]
+    return [_gram(values) for values in kinds] if len(units) > 2 and most else []
+
+
+def _most(units: Unit) -> int:
+    """How many matrices the work allows units to be held against."""
+    rows, hidden = units[0].shape
+    work = rows * hidden**2
+    return len(units) * WORK // work if work <= WORK else 0
+
+
+def _few(units: Unit, most: int) -> int:
+    """How many of them show whether it is worth the others."""
+    return most if units[0].shape[1] < WIDE else min(FEW, most // 2)
+
+
+def _gram(rows: Float32) -> Float32:
+    """The Gram matrix [d, d] of vectors of length 1."""
+    directions = unit_rows(rows)
+    return directions.T @ directions
 
 
 def _around(
-    own: Matrices, theirs: Matrices, layers: Sequence[tuple[int, int]], pairs: Sequence[tuple[Unit, Unit]]
+    own: Matrices,
+    theirs: Matrices,
+    layers: Sequence[tuple[int, int]],
+    pairs: Sequence[tuple[Unit, Unit]],
+    most: int,
 ) -> tuple[list[Float32], list[Float32]]:
-    """What units are held against, of the suspect and of the parent: the units of all these layers, then the heads.
+    """Grams of what units are held against, of the suspect and of the parent: all these layers' units, then the heads.
 
-    Layers that kept their numbers are held against the attention of every layer. It hangs on none of the MLPs that are
-    tested afterwards, and where noise covers what units are to each other, there are many more of its rows.
+    So many at `most`. Layers that kept their numbers are held against the attention of every layer. It hangs
+    on none of the MLPs that are tested afterwards, and where noise covers what units are to each other, there are many
+    more of its rows.
     """
     found: tuple[list[Float32], list[Float32]] = ([], [])
     for pair in pairs:
-        for side, units in zip(found, pair, strict=True):
-            side.extend(_directions(units))
+        for values in list(zip(*pair, strict=True))[: most - len(found[0])]:
+            for side, rows in zip(found, values, strict=True):
+                side.append(_gram(rows))
     still = all(first == second for first, second in layers)
     there = [(layer, layer) for layer in own.decoder.layers if layer in theirs.decoder.layers] if still else layers
-    count, hidden = pairs[0][0][0].shape
-    most = len(pairs[0][0]) * WORK // (count * hidden**2)
     for numbers in there:
         for kind in HEADS:
             places = [model.decoder.of(layer, kind) for model, layer in zip((own, theirs), numbers, strict=True)]
             if len(found[0]) < most and all(place is not None for place in places):
                 for side, model, place in zip(found, (own, theirs), places, strict=True):
                     assert place is not None
-                    side.append(unit_rows(model.read(place).T if kind == "o" else model.folded(place)))
+                    side.append(_gram(model.read(place).T if kind == "o" else model.folded(place)))
     return found
-
-
-def _cosines(first: Float32, second: Float32) -> Float64:
-    return np.asarray((unit_rows(first) * unit_rows(second)).sum(axis=1, dtype=np.float64))
 
 
 def _rows(pairs: Sequence[tuple[Unit, Unit]], frame: Frame, hidden: int) -> Iterator[tuple[Float32, Float32]]:

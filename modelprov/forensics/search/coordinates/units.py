@@ -41,11 +41,11 @@ def paired_units(
     own: Matrices, theirs: Matrices, frame: Frame, mine: tuple[int, Part], other: tuple[int, Part], seed: int
 ) -> tuple[int, int, float]:
     """How many of the units of two MLPs are paired alike by two kinds of their weights, of how many, and by chance."""
-    sides = _sides(own, theirs, frame, mine, other)
-    if len(sides) < 2 or not alike_in_rows(sides):
+    seen = sides(own, theirs, frame, mine, other)
+    if len(seen) < 2 or not alike_in_rows(seen):
         return 0, 0, 0.0
-    mine_read, theirs_read, signs = zip(*sides[:2], strict=True)
-    del sides  # tens of MB each: let go of as soon as what is paired of them is there
+    mine_read, theirs_read, signs = zip(*seen, strict=True)
+    del seen  # tens of MB each: let go of as soon as what is paired of them is there
     own_rows = units_apart(*mine_read)
     del mine_read
     their_rows = units_apart(*theirs_read)
@@ -63,22 +63,23 @@ def paired_units(
     return agreeing, units, units / max(rows.size, of, 1)
 
 
-def alike_in_rows(sides: Sequence[Side]) -> bool:
+def alike_in_rows(seen: Sequence[Side]) -> bool:
     """Whether all matrices of either model speak of equally many units, as those of one MLP do."""
-    return len({(first.shape[0], second.shape[0]) for first, second, _ in sides}) == 1
+    return len({(first.shape[0], second.shape[0]) for first, second, _ in seen}) == 1
 
 
-def _sides(
-    own: Matrices, theirs: Matrices, frame: Frame, mine: tuple[int, Part], other: tuple[int, Part]
+def sides(
+    own: Matrices, theirs: Matrices, frame: Frame | None, mine: tuple[int, Part], other: tuple[int, Part]
 ) -> list[Side]:
-    """(suspect's rows, parent's rows in the frame, signed) of gates, ups and downs, a row for each unit."""
+    """(suspect's rows, parent's rows in the frame or as they are, signed) of two kinds of gates, ups and downs."""
     found: list[Side] = []
     for kind in ("gate", "up", "down"):
         first, second = own.decoder.of(mine[0], kind, *mine[1]), theirs.decoder.of(other[0], kind, *other[1])
         if first is None or second is None or len(found) == 2:
             continue
         if kind == "down":
-            found.append((own.read(first).T, frame.turned(theirs.read(second).T), False))
+            seen = own.read(first).T, theirs.read(second).T
         else:
-            found.append((own.folded(first), frame.turned(theirs.folded(second)), kind == "gate"))
+            seen = own.folded(first), theirs.folded(second)
+        found.append((seen[0], seen[1] if frame is None else frame.turned(seen[1]), kind == "gate"))
     return found
