@@ -63,6 +63,16 @@ def test_without_candidates_it_is_3_and_says_what_to_do(check: Check) -> None:
     assert "--candidates" in done.out
 
 
+def test_a_folder_that_has_the_name_in_the_card_is_said_to_be_taken_for_it(
+    check: Check, rio: Path, models: Path
+) -> None:
+    (rio / "README.md").write_text(ONE.replace("org/qwen", "qwen"))
+    shutil.copytree(models / "qwen", rio.parent / "qwen")
+    said = "the card's qwen is taken to be the folder ./qwen; if it is another: --candidates qwen=PATH"
+    assert said in " ".join(check("-c", f"org/nex={models / 'nex'}", candidates=False).err.split())
+    assert said not in " ".join(check("-c", f"qwen={models / 'qwen'}", candidates=False).err.split())
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
