@@ -84,6 +84,7 @@ def test_a_folder_that_has_the_name_in_the_card_is_said_to_be_taken_for_it(
         (("--baseline", "nowhere.json"), "nowhere.json"),
         (("--update-baseline", "because"), "which file"),
         (("--update-baseline", " ", "--baseline", "b.json"), "Say why"),
+        (("--baseline", "b.json", "--update-baseline", "--quiet"), "Say why"),
         (("--update-baseline", "x", "--baseline", "b.json", "--expires", "2020-01-01"), "has passed"),
         (("--update-baseline", "x", "--baseline", "b.json", "--expires", "soon"), "is no day"),
         (("--json", "no/such/folder/c.json"), "no/such/folder"),
@@ -137,7 +138,9 @@ def test_an_explicit_empty_list_of_required_rules_relaxes_the_default(check: Che
 
 def test_an_accepted_finding_no_longer_fails_and_stays_in_sight(check: Check) -> None:
     accept = ("--baseline", "accepted.json")
-    assert check(*accept, "--update-baseline", "Agreed on Friday").code == 1
+    said = check(*accept, "--update-baseline", "Agreed on Friday")
+    assert said.code == 1
+    assert "accepted in accepted.json, counted no more from the next run on: 1 finding" in " ".join(said.err.split())
     done = check(*accept)
     assert done.code == 0
     assert "Agreed on Friday" in " ".join(done.out.split())
