@@ -144,6 +144,9 @@ def main() -> int:
     for ratio in ratios:
         if ratio.met is False:
             print(f"missed: {ratio.about}: {ratio.name}: {ratio.value:.3g}{ratio.unit}, {ratio.wanted}")
+    if any(ratio.met is False for ratio in ratios):
+        mode = f", {told['Mode']}" if given.quick else ""
+        print(f"(a busy machine misses some; load at the start: {told['Load at the start']}{mode})")
     return int(any(why.startswith("failed") for _, why in skipped))
 
 

@@ -145,9 +145,9 @@ def updated(
     """A baseline that accepts all of `findings` (as they were before `apply`).
 
     Entries that still hold keep their reason and day; new, ended and outgrown ones get `reason` and `expires`; entries
-    without a finding are dropped. Raises `UsageError` for an empty reason or a day that has passed.
+    without a finding are dropped. Raises `UsageError` for no reason, an option in its place, or a day that has passed.
     """
-    if not reason.strip():
+    if not reason.strip() or reason.startswith("--"):
         raise UsageError("a finding is accepted only with a reason", "Say why.")
     if expires is not None and expires < today:
         raise UsageError(f"{expires} has passed", "Give a day to come, or none.")

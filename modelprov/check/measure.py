@@ -95,7 +95,7 @@ def measure(location: str, claims: Claims, request: Request, progress: Progress,
         missing |= dict.fromkeys(("lineage", "recipe", "config", "tokenizer", "files"), error.message)
     if expected is not None and model is None:
         missing["digest"] = "the weights cannot be read"
-    candidates, opened = open_candidates(folder, claims, request.candidates, missing, location)
+    candidates, opened = open_candidates(folder, claims, request.candidates, missing, location, progress)
     controls = open_controls(request.controls, [one.label for one in candidates])
     ancestry = Ancestry(None, {})
     remade = Remade()

@@ -152,7 +152,7 @@ class Reader:
             runs = byte_ranges(self._plan, block, checkpoint, GAP_HELD)
         buffer, start = self._read(checkpoint, block, runs)
         if in_words and (start % WORD).any():  # shards whose data begin at an odd byte
-            return _in_words(buffer, start, self._plan.sizes[checkpoint, block])
+            return moved_to_words(buffer, start, self._plan.sizes[checkpoint, block])
         return buffer, start
 
     def _read(self, checkpoint: int, block: slice, runs: list[Range]) -> tuple[Bytes, npt.NDArray[np.int64]]:
@@ -172,12 +172,21 @@ class Reader:
         return buffer, starts + (np.array(places) - begins)[run]
 
 
-def _in_words(
-    buffer: Bytes, start: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
+def moved_to_words(
+    source: Bytes | Stored, start: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
 ) -> tuple[Bytes, npt.NDArray[np.int64]]:
-    """A copy of the segments, each from a multiple of 8 on."""
-    moved = np.concatenate([[0], np.cumsum(-(-sizes // 8) * 8)])
-    copy = np.empty(int(moved[-1]), np.uint8)
-    for source, target, size in zip(start.tolist(), moved.tolist(), sizes.tolist(), strict=False):
-        copy[target : target + size] = buffer[source : source + size]
-    return copy, moved[:-1]
+    """A copy of segments [s] in memory, and where each starts in it, int64 [s], at a multiple of 16.
+
+    Raises as reading does.
+    """
+    room = -(-sizes // 16) * 16
+    moved = np.cumsum(room) - room
+    out = np.empty(int(room.sum()), np.uint8)
+    pieces = zip(start.tolist(), moved.tolist(), sizes.tolist(), strict=True)
+    if isinstance(source, np.ndarray):
+        for begin, place, size in pieces:
+            out[place : place + size] = source[begin : begin + size]
+    else:
+        for begin, place, size in pieces:
+            source.read_into(begin, out.data[place : place + size])
+    return out, moved

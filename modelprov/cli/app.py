@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 import typer.main
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from modelprov import __version__
 from modelprov.called import spelt
@@ -52,6 +52,9 @@ FUNCTIONS: Final = {"eval": "evaluate"}
 
 BREAK: Final = re.compile(r"\n(?! |modelprov |Example)")
 """An end of a line that is none of the sentence's."""
+
+KIND_OF_VALUE: Final = getattr(TyperOption, "display_type_rich", None)
+"""How newer typer names the kind of an option's value in help."""
 
 
 class Commands(TyperGroup):
@@ -123,8 +126,13 @@ def option_called(argument: str) -> str:
 def prepare_help() -> None:
     """Load typer's help without the Markdown parser and the code highlighter that it names and we never use.
 
-    They are half of its cost. Whoever imports them afterwards gets the real ones.
+    They are half of its cost. Whoever imports them afterwards gets the real ones. A flag shows no kind of value, as if
+    it took one.
     """
+    if KIND_OF_VALUE is not None:
+        TyperOption.display_type_rich = lambda option, ctx: (  # type: ignore[assignment]
+            None if option.is_flag or option.count else KIND_OF_VALUE(option, ctx)
+        )
     unused = {"rich.markdown": "Markdown", "rich.traceback": "Traceback"}
     standing_in = {name: ModuleType(name) for name in unused if name not in sys.modules}
     for name, module in standing_in.items():

@@ -35,6 +35,7 @@ def check(
     """
     from modelprov.cli.progress import Bar
     from modelprov.jobs.check import check as job
+    from modelprov.reports.numbers import plural
 
     files = {"json": json_file, "markdown": markdown, "html": html, "sarif": sarif, "junit": junit}
     outputs = asked(files, form=form, open_it=open_it, tables=tables)
@@ -47,7 +48,8 @@ def check(
     outputs.write(found.rendered)
     if update_baseline is not None:
         to, count = found.accept()
-        say(f"accepted {count} findings in {to}; they count no more from the next run on")
+        accepted = f"accepted in {to}, counted no more from the next run on: {plural(count, 'finding')}"
+        say(accepted if count else f"there was no finding to accept: {to} holds none")
     if write_card:
         diff = found.card_diff()
         say_exact(diff) if diff else say("The weights settle no change of the front matter.")

@@ -82,7 +82,9 @@ def _refuse_incomplete(named: list[str], held: Mapping[str, Sums]) -> None:
     if missing:
         words = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
         raise IncompletePartsError(
-            f"{len(missing)} of {first.of} parts are missing: {words}",
+            f"part {words} of {first.of} is missing"
+            if len(missing) == 1
+            else f"{len(missing)} of {first.of} parts are missing: {words}",
             "Give the files of all parts, or make these.",
         )
 

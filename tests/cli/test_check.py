@@ -63,6 +63,16 @@ def test_without_candidates_it_is_3_and_says_what_to_do(check: Check) -> None:
     assert "--candidates" in done.out
 
 
+def test_a_folder_that_has_the_name_in_the_card_is_said_to_be_taken_for_it(
+    check: Check, rio: Path, models: Path
+) -> None:
+    (rio / "README.md").write_text(ONE.replace("org/qwen", "qwen"))
+    shutil.copytree(models / "qwen", rio.parent / "qwen")
+    said = "the card's qwen is taken to be the folder ./qwen; if it is another: --candidates qwen=PATH"
+    assert said in " ".join(check("-c", f"org/nex={models / 'nex'}", candidates=False).err.split())
+    assert said not in " ".join(check("-c", f"qwen={models / 'qwen'}", candidates=False).err.split())
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -74,6 +84,7 @@ def test_without_candidates_it_is_3_and_says_what_to_do(check: Check) -> None:
         (("--baseline", "nowhere.json"), "nowhere.json"),
         (("--update-baseline", "because"), "which file"),
         (("--update-baseline", " ", "--baseline", "b.json"), "Say why"),
+        (("--baseline", "b.json", "--update-baseline", "--quiet"), "Say why"),
         (("--update-baseline", "x", "--baseline", "b.json", "--expires", "2020-01-01"), "has passed"),
         (("--update-baseline", "x", "--baseline", "b.json", "--expires", "soon"), "is no day"),
         (("--json", "no/such/folder/c.json"), "no/such/folder"),
@@ -127,7 +138,9 @@ def test_an_explicit_empty_list_of_required_rules_relaxes_the_default(check: Che
 
 def test_an_accepted_finding_no_longer_fails_and_stays_in_sight(check: Check) -> None:
     accept = ("--baseline", "accepted.json")
-    assert check(*accept, "--update-baseline", "Agreed on Friday").code == 1
+    said = check(*accept, "--update-baseline", "Agreed on Friday")
+    assert said.code == 1
+    assert "accepted in accepted.json, counted no more from the next run on: 1 finding" in " ".join(said.err.split())
     done = check(*accept)
     assert done.code == 0
     assert "Agreed on Friday" in " ".join(done.out.split())

@@ -50,6 +50,12 @@ def test_help_shows_every_word_and_every_default(
             assert "default:" in said, parameter.name
 
 
+def test_a_flag_is_shown_without_a_value(modelprov: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERMINAL_WIDTH", "80")
+    for words in ([], ["compare"], ["library", "add"]):
+        assert not re.search("--(quiet|verbose|help|full|install-completion).*<", modelprov(*words, "--help").out)
+
+
 @pytest.mark.parametrize("words", [words for words, _ in EVERY], ids=" ".join)
 def test_no_line_of_help_ends_before_its_width_asks_for_it(
     words: tuple[str, ...], modelprov: Command, monkeypatch: pytest.MonkeyPatch

@@ -23,7 +23,7 @@ def test_parts_end_in_files_and_add_in_the_report_with_its_exit_code(
     assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
     assert '"class": "same-origin"' in (tmp_path / "report.json").read_text()
     missing = modelprov("add", "2.mpsums", "--json", "other.json")
-    assert (missing.code, "1 of 2 parts are missing: 1" in missing.err) == (2, True)
+    assert (missing.code, "part 1 of 2 is missing" in missing.err) == (2, True)
     assert not (tmp_path / "other.json").exists()
 
 

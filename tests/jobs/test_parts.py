@@ -88,7 +88,7 @@ def test_adding_reads_samples_and_no_more(parts: list[Path], monkeypatch: pytest
 @pytest.mark.parametrize(
     ("given", "error", "says"),
     [
-        ((0, 1), IncompletePartsError, "1 of 3 parts are missing: 3"),
+        ((0, 1), IncompletePartsError, "part 3 of 3 is missing"),
         ((2,), IncompletePartsError, "2 of 3 parts are missing: 1, 2"),
         ((0, 1, 1), IncompletePartsError, "part 2/3 is given twice"),
         ((), UsageError, "needs the parts"),

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 
+from modelprov.called import called
 from modelprov.check.interface import ITSELF, Candidate, Claims
 from modelprov.check.read_claims import CARD, MAX_CARD, read_claims
 from modelprov.checkpoints.labels import unique_labels
@@ -18,16 +19,23 @@ from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.checkpoints.remote.locations import canonical
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.errors import CheckpointNotFoundError, ModelprovError, UsageError
+from modelprov.progress import SILENT, Progress, tell
 
 CACHE_PREFIX = "models--"
 
 
 def open_candidates(
-    folder: Path, claims: Claims, given: Sequence[str], missing: dict[str, str], model: str = ""
+    folder: Path,
+    claims: Claims,
+    given: Sequence[str],
+    missing: dict[str, str],
+    model: str = "",
+    progress: Progress = SILENT,
 ) -> tuple[list[Candidate], list[tuple[Candidate, Checkpoint]]]:
     """Every declared base model and every model that the user named; `missing` says by label what is not opened.
 
-    `model` is the location of the model, whose files beside the weights are in `folder`.
+    `model` is the location of the model, whose files beside the weights are in `folder`. `progress` hears which folder
+    was taken for a model in the card because it has its name: it may be another's.
 
     Raises `UsageError` for a candidate that the user named and that is not there, or for one name of two places.
     """
@@ -44,6 +52,9 @@ def open_candidates(
             missing[label] = why
             candidates.append(Candidate(name, label, None, declared))
             continue
+        if declared and place == name and Path(name).is_dir():
+            elsewhere = called("candidates", f"{name}=PATH")
+            tell(progress, f"the card's {name} is taken to be the folder ./{name}; if it is another: {elsewhere}")
         card = _card(checkpoint)
         licence = card.license.value if card.license is not None else None
         scores = tuple(one for one in card.scores if one.model is None)

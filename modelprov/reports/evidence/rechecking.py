@@ -116,7 +116,7 @@ def _claims(report: Report) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     recipe = f"{made.recipe} in {made.arithmetic}" if made.recipe else made.reason or "none"
     yield "recipe", recipe, _of("reproduction", "recipe arithmetic programs groups yaml reason")
     equal = (
-        "not measured" if made.bit_equal is None else f"{share(made.bit_equal, 4)} of {count(made.elements)} elements"
+        "not measured" if made.bit_equal is None else f"{share(made.bit_equal, 4)} of {count(made.elements)} weights"
     )
     yield "bits reproduced", equal, _of("reproduction", "bit_equal elements candidates")
     yield "method", report.method.words if report.method else "none", ("method",)
@@ -130,7 +130,7 @@ def _claims(report: Report) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     yield "after the merge", added, ("after_merge",)
     beyond = report.beyond.words or report.beyond.reason if report.beyond else None
     yield "beyond the parents", beyond or "not asked for", ("beyond",)
-    yield "whole model", f"{count(report.overall.elements)} elements", ("overall",)
+    yield "whole model", f"{count(report.overall.elements)} weights", ("overall",)
     for key in _ROWS:
         yield key, plural(len(getattr(report, key)), "row"), (key,)
     yield "controls", plural(len(verdict.controls), "control"), ("verdict.controls",)

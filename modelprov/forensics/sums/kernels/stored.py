@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import SIZES
-from modelprov.checkpoints.reading import WORD
+from modelprov.checkpoints.reading import WORD, moved_to_words
 from modelprov.checkpoints.sources.interface import Stored
 from modelprov.forensics.sums.kernels.interface import Kernel, RecipePlan, Segments
 from modelprov.forensics.sums.moments import Moments
@@ -52,10 +52,5 @@ def read_first(kernel: Kernel, buffers: Sequence[Bytes | Stored], segments: Segm
     if len(here) == len(buffers) and not (segments.start % WORD).any():
         return kernel(here, segments, recipes)
     sizes = segments.count * SIZES[segments.dtype]
-    room = -(-sizes // 16) * 16
-    start = np.cumsum(room, axis=1) - room
-    read = [np.zeros(total, np.uint8) for total in room.sum(axis=1).tolist()]
-    for i, buffer in enumerate(buffers):
-        for source, place, size in zip(segments.start[i].tolist(), start[i].tolist(), sizes[i].tolist(), strict=True):
-            copy(buffer, source, read[i][place : place + size])
-    return kernel(read, replace(segments, start=start), recipes)
+    read, start = zip(*map(moved_to_words, buffers, segments.start, sizes), strict=True)
+    return kernel(read, replace(segments, start=np.stack(start)), recipes)
