@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.forensics.search.methods import arcs, graded, means, summed, swaps, voted
+from modelprov.forensics.search.methods import arcs, graded, means, summed, swaps, voted, voted_by_layer
 from modelprov.forensics.search.methods.middles import Middle, of_masks, of_method
 from modelprov.forensics.search.methods.random_masks import thinned
 from modelprov.forensics.search.methods.remake import Bits, Made, bits, by_threads, total
@@ -171,6 +171,7 @@ def _proposed(wholes: Wholes, looks: Sequence[Whole], first: Whole) -> Iterator[
     yield from swaps.arcee_fusion(looks)
     thin, few = [look.thinned(THIN) for look in looks], first.thinned(THIN)
     yield from voted.ties(thin, few)
+    yield from voted_by_layer.ties(lambda: _loaded(wholes, wholes.decisive), thin)
     yield from voted.breadcrumbs(thin, few)
     yield from voted.sce(few)
 
