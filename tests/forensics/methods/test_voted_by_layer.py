@@ -37,12 +37,19 @@ def test_settings_by_layer_give_every_bit(weights: list[Any], densities: list[An
     first, second, base = family(DType.BF16, hidden=96)
     suspect = merged("ties", [first, second], base, each={"weight": weights, "density": densities})
     found, wholes = proposed(suspect, first, second, base)
-    best = max(found, key=lambda made: total(made, wholes).share)
-    assert total(best, wholes).missed == 0
+    best = next(made for made in found if total(made, wholes).missed == 0)
     assert (best.models, best.base) == ((0, 1), 2)
     plain = [each for each in (*weights, *densities) if not (isinstance(each, list) and isinstance(each[0], dict))]
     told = [own[name] for name in ("weight", "density") for own in best.each]
     assert [value for value in told if not (isinstance(value, list) and isinstance(value[0], dict))] == plain
+
+
+def test_a_density_by_layer_of_one_model_alone_is_found() -> None:
+    first, second, base = family(DType.BF16, hidden=96)
+    suspect = merged("ties", [first], base, each={"weight": [1.0], "density": [[0.3, 0.7]]})
+    found, wholes = proposed(suspect, first, second, base)
+    best = next(made for made in found if total(made, wholes).missed == 0)
+    assert [own["density"] for own in best.each] == [[0.3, 0.7]]
 
 
 def test_nothing_is_proposed_where_one_setting_holds_for_all_layers_or_no_merge_made_the_suspect() -> None:

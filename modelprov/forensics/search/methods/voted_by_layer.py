@@ -16,6 +16,7 @@ from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.search.methods import voted
 from modelprov.forensics.search.methods.gradients import FILTERS, Allowed, setting
 from modelprov.forensics.search.methods.remake import VARIANTS, Made, bits, total
+from modelprov.forensics.search.methods.subsets import Factor
 from modelprov.forensics.search.methods.whole import THIN, Whole
 
 LIKELY, SAME = 0.95, 0.999  # share of a tensor's bits by its own settings; of all, by which nothing differs
@@ -98,8 +99,11 @@ def _weightings(found: Sequence[tuple[Whole, Made]], start: Made) -> Iterator[tu
             yield tuple(given)
         return
     shares = weights / weights.sum(axis=1, keepdims=True)
-    if np.ptp(shares, axis=0).max() <= 2 * OFF:
-        yield tuple(own["weight"] for own in start.each)
+    if np.ptp(shares, axis=0).max() <= 3 * OFF:
+        usual = np.median(shares, axis=0)
+        ratios = [Factor(own, own - OFF, own + OFF) for own in (usual[0] / (usual[0] + usual[1:])).tolist()]
+        typed = voted.typed(ratios) if ratios else []
+        yield from [tuple(own["weight"] for own in start.each), *typed][:KEPT]
         return
     tried: list[tuple[tuple[int, bool], tuple[Any, ...]]] = []
     for fixed in models:
