@@ -70,7 +70,7 @@ class Extension(Frozen):
     `missing` what to do with a tensor that not every model has: copy it where only the base (or first model) has it
     (the default), copy it from whoever has it, drop it, or stop; `vocabulary` what to do where vocabularies have
     different numbers of rows: stop (the default), leave the rows out that not every model has, or keep them all;
-    `threads` those of the preset's program (2), which show in long sums in 16 bits.
+    `threads` those of the preset's program (2), which show in long sums.
     """
 
     arithmetic: str | None = None

@@ -74,8 +74,8 @@ class Inputs:
     global ones; both complete (defaults filled in). `arithmetic` is one of `ARITHMETICS`; `dtype` the format that the
     recipe computes in (`dtype:`, else the stored one), `out_dtype` the one to store (None, but not of linear: none, the
     values come as float64 before that rounding). `held` is a format that holds all values exactly, None where none is
-    known. `rng` is for random methods only. `threads` are those of the presets' program: in 16 bits each one's part of
-    a long sum is rounded.
+    known. `rng` is for random methods only. `threads` are those of the presets' program: each one's part of a long
+    sum is rounded.
     """
 
     tensors: list[Float32]

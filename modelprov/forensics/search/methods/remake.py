@@ -28,7 +28,7 @@ VARIANTS: tuple[Variant, ...] = (
 formula itself in float32, rounded once, as a few lines of anyone's code compute it."""
 THREAD_COUNTS = (1, 4, 8, 16, 32, 6, 12, 24, 64, 3, 10, 14, 20, 28, 48, 96, 128)
 """Threads of programs that are tried where the two of `THREADS` do not give the bits, likelier ones first."""
-NEAR, NEAREST = 0.05, 4  # share of a tensor's bits, if a factor is a step of 16 bits off; and how many merges are tried
+NEAR, NEAREST = 0.05, 4  # share of a tensor's bits, if a factor is a step off; and how many merges are tried
 ALL: tuple[Variant, ...] = (*VARIANTS, ("float64", DType.F32))
 
 
@@ -128,14 +128,13 @@ def bits(made: Made, whole: Whole) -> Bits:
 def by_threads(proposed: Iterable[Made], look: Whole, longest: int) -> Iterator[Made]:
     """All, and those that come nearest to a tensor's bits by programs with more threads than `THREADS`, or fewer.
 
-    In 16 bits each thread rounds its part of a long sum; of no tensor longer than `longest` each may be the same.
+    Each rounds its part of a long sum to the format that is computed in; where no tensor is long all sums are the same.
     """
     near: list[tuple[float, Made]] = []
     parts = {len(shares(longest, threads)): threads for threads in (*reversed(THREAD_COUNTS), THREADS)}
     for made in proposed:
         yield made
-        stepwise = made.dtype is None and made.arithmetic == PRESETS[-1] and look.stored is not DType.F32
-        if stepwise and len(parts) > 1:
+        if len(parts) > 1 and made.dtype is None and made.arithmetic == PRESETS[-1]:
             near.append((bits(made, look).share, made))
     for share, made in sorted(near, key=lambda item: -item[0])[:NEAREST]:
         if share >= NEAR:
