@@ -183,7 +183,7 @@ static void torch_delta_sum(const Merge *of, int64_t code, float *restrict out, 
 /* Weights in multiples of the largest, sums rounded to `steps`, then divided by the sum of the multiples. */
 static void mean(const Merge *of, int64_t steps, int64_t code, float *restrict out, int64_t m) {
     double unit = 0;
-    for (int64_t j = 0; j < of->k; j++) unit = fmax(unit, fabs(of->weights[j]));
+    for (int64_t step = 0; step < of->k; step++) unit = fmax(unit, fabs(of->weights[of->order[step]]));
     if (unit == 0) unit = 1;
     float total = 0;
     for (int64_t i = 0; i < m; i++) out[i] = 0;

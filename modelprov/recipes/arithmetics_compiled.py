@@ -218,8 +218,8 @@ def _torch_delta_sum(parents, weights, order, dtype, out):
 @njit(nogil=True, _nrt=False)
 def _mean(parents, weights, order, steps, dtype, out):
     unit = 0.0
-    for weight in weights:
-        unit = max(unit, abs(weight))
+    for j in order:
+        unit = max(unit, abs(weights[j]))
     if unit == 0:
         unit = 1.0
     total = np.float32(0)
