@@ -16,8 +16,9 @@ from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.demo.writing import Weights
 from modelprov.forensics.judging.named_method import in_words
 from modelprov.forensics.search.methods.remake import Made
+from modelprov.recipes.arithmetics import Arithmetic
 from tests.forensics.methods.making import LAYERS, merged
-from tests.generated import Rng, Size, apply, change, layer_of, model
+from tests.generated import Rng, Size, apply, change, layer_of, merge, model
 
 THREE = ("multislerp", "karcher", "model_stock", "ties", "sce")  # of which some are made of three models
 PARTS = ("self_attn", "mlp")
@@ -40,10 +41,10 @@ class Case:
     words: str = ""
 
 
-def family(rng: Rng, children: int) -> list[Weights]:
+def family(rng: Rng, children: int, hidden: int = 48) -> list[Weights]:
     """Finetunes of one base, and the base."""
     dtype = DType.BF16 if rng.random() < 0.7 else DType.F32
-    base = model(rng, Size(LAYERS, 48, 96, 200), dtype)
+    base = model(rng, Size(LAYERS, hidden, 96, 200), dtype)
     size = float(10 ** rng.uniform(np.log10(4e-4), np.log10(2e-3)))
     return [*(apply(base, change(base, rng, size)) for _ in range(children)), base]
 
@@ -68,6 +69,44 @@ def _stack(rng: Rng) -> Case:
     return Case((made | outside, *children, base), "passthrough", layers=layers)
 
 
+def _by_place(rng: Rng, by_layer: bool) -> Case:
+    """TIES with a density by layer or a weight by part, as in mergekit's examples."""
+    *children, base = family(rng, 2, hidden=96)
+    low, high = float(rng.choice([0.2, 0.3])), float(rng.choice([0.6, 0.7, 0.8]))
+    parts = [{"filter": "self_attn", "value": low}, {"filter": "mlp", "value": high}, {"value": low}]
+    weights: list[Any] = [0.6, 0.4] if by_layer else [parts, 0.4]
+    densities: list[Any] = [[low, high], 0.5] if by_layer else [0.5, 0.5]
+    each = {"weight": weights, "density": densities}
+    own = tuple({key: values[place] for key, values in each.items()} for place in range(2))
+    words = in_words(Made("ties", (0, 1), 2, own), ["P1", "P2", "P3"])
+    return Case((merged("ties", children, base, each=each), *children, base), "ties", each=each, words=words)
+
+
+BY_HAND = (
+    Arithmetic.TORCH_SUM, Arithmetic.TORCH_DELTA, Arithmetic.TORCH_ALPHA_FROM_ZERO, Arithmetic.TORCH_DELTA_ALPHA,
+)  # fmt: skip
+
+
+def _by_hand(rng: Rng) -> Case:
+    """A few lines of torch: a mean of three, or two with a weight on no grid."""
+    children = family(rng, 3)
+    if rng.random() < 0.4:
+        weights, arithmetic = (1 / 3,) * 3, Arithmetic.TORCH_MEAN
+    else:
+        first = float(rng.choice([1 / 7, 1 / 3, 0.6173, 0.618034, 0.37]))
+        weights, arithmetic = (first, 1 - first), BY_HAND[int(rng.integers(len(BY_HAND)))]
+    parents = children[: len(weights)]
+    return Case((merge(parents, weights, arithmetic), *parents), "linear", weights)
+
+
+ALONE: dict[str, Callable[[Rng], Case]] = {
+    "passthrough": _stack,
+    "linear by hand": _by_hand,
+    "ties by layer": lambda rng: _by_place(rng, True),
+    "ties by part": lambda rng: _by_place(rng, False),
+}
+
+
 def _weights(rng: Rng, count: int) -> list[float]:
     if rng.random() < 0.5 or count > 2:
         return [round(float(rng.uniform(0.3, 1.0)), 1) for _ in range(count)]
@@ -77,8 +116,8 @@ def _weights(rng: Rng, count: int) -> list[float]:
 
 def case_of(method: str, rng: Rng) -> Case:
     """A merge by this method; words after its name say of what kind."""
-    if method == "passthrough":
-        return _stack(rng)
+    if method in ALONE:
+        return ALONE[method](rng)
     three = method in THREE and rng.random() < 0.3
     *children, base = family(rng, 6 if "six" in method else 3 if three else 2)
     arithmetic, computed = [("mergekit-0.1.5", None), ("mergekit-0.1.4", None), ("mergekit-0.1.4", DType.F32)][
@@ -175,9 +214,10 @@ def _merge_trained(rng: Rng) -> Case:
 
 
 METHODS = (
-    "task_arithmetic", "task_arithmetic of six", "slerp", "slerp by layer", "slerp by part", "nuslerp", "karcher",
-    "multislerp", "model_stock", "nearswap", "arcee_fusion", "passthrough", "sce", "ties", "breadcrumbs",
-    "breadcrumbs_ties", "dare_linear", "dare_ties", "della", "della_linear",
+    "linear by hand", "task_arithmetic", "task_arithmetic of six", "slerp", "slerp by layer", "slerp by part",
+    "nuslerp", "karcher", "multislerp", "model_stock", "nearswap", "arcee_fusion", "passthrough", "sce", "ties",
+    "ties by layer", "ties by part", "breadcrumbs", "breadcrumbs_ties", "dare_linear", "dare_ties", "della",
+    "della_linear",
 )  # fmt: skip
 NEGATIVES: dict[str, Callable[[Rng], Case]] = {
     "a sibling": sibling, "a child of one": child, "a noisy copy": noisy, "picked elements": picked,

@@ -41,6 +41,7 @@ RESULTS, METHOD = ROOT / "benchmarks" / "results" / "methods.json", ROOT / "docs
 SEED = 20261129
 OPTIONS = Options(threads=1, device="cpu", sample_elements=1 << 15)
 NEAR = 0.03  # how far estimates of random methods may be off
+SUMS = ("task_arithmetic", "linear")  # weighted sums
 RANDOM = ("dare_linear", "dare_ties", "della", "della_linear")
 DIVIDED = ("ties", "della", "nuslerp", "multislerp")  # by the sum of the weights: their ratio counts
 COUNTS = ("named", "whole", "merge", "made")
@@ -51,7 +52,7 @@ HEAD += f"| :--- |{' ---: |' * (1 + len(COUNTS))}\n"
 
 def named(case: Case, found: Findings) -> bool:
     """Whether the method is named, or among those that give as much."""
-    if case.method == "task_arithmetic":  # a weighted sum, of which the recipe is the name
+    if case.method in SUMS:  # of which the recipe is the name
         return found.verdict.rule == "reproduced"
     own = found.method
     lines = () if own is None else (own.words, *own.alternatives)
@@ -61,14 +62,14 @@ def named(case: Case, found: Findings) -> bool:
 def right(case: Case, found: Findings) -> bool:
     """Whether it is named with its parameters, or what has these is among those that give as much."""
     own = found.method
-    if case.method == "task_arithmetic":
+    if case.method in SUMS:
         return found.verdict.rule == "reproduced" and _weighted(case, found)
     if own is None:
         return False
     if case.layers:
         told = (f"{first}-{stop - 1} of P{parent + 1}" for parent, first, stop in case.layers)
         return own.words == f"passthrough of layers {', '.join(told)}"
-    return case.words in own.alternatives or _same_settings(case, own)
+    return case.words in (own.words, *own.alternatives) or _same_settings(case, own)
 
 
 def _weighted(case: Case, found: Findings) -> bool:
@@ -86,6 +87,8 @@ def _same_settings(case: Case, found: NamedMethod) -> bool:
     for name, values in (case.each or {}).items():
         given = [parameters.get(name) for parameters in found.parameters.values()]
         if len(given) != len(values) or None in given:
+            return False
+        if any(isinstance(value, list) for value in (*given, *values)):  # by layer: the words are compared
             return False
         told, true = np.array(given, float), np.array(values)
         if name == "weight" and case.method in DIVIDED:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.recipes.arithmetics import DESCRIPTIONS, OF_TWO, Arithmetic, evaluate
+from modelprov.recipes.arithmetics import DESCRIPTIONS, MEANS, OF_TWO, Arithmetic, evaluate, in_units
 
 Float32 = npt.NDArray[np.float32]
 BF16, F16, F32, _ = DType
@@ -83,13 +83,29 @@ def exactly(  # noqa: PLR0912
         if abs(weight) < Fraction(1, 2):
             return store(single(start + weight * single(end - start)))
         return store(single(end + single(weight - 1) * single(end - start)))
-    if arithmetic is Arithmetic.TORCH_DELTA:
-        total = values[last]
+    coarse = [store(weight) for weight in weights]
+    if arithmetic in (Arithmetic.TORCH_DELTA, Arithmetic.TORCH_DELTA_SUM, Arithmetic.TORCH_DELTA_ALPHA):
+        apart = arithmetic is Arithmetic.TORCH_DELTA_SUM
+        total = Fraction(0) if apart else values[last]
         for j in order:
             if j != last:
-                total = store(single(total + store(single(store(single(values[j] - values[last])) * weights[j]))))
+                delta = store(single(values[j] - values[last]))
+                if arithmetic is Arithmetic.TORCH_DELTA_ALPHA:
+                    total = store(single(total + delta * coarse[j]))
+                else:
+                    total = store(single(total + store(single(delta * weights[j]))))
+        return store(single(values[last] + total)) if apart else total
+    if arithmetic in MEANS:
+        step = store if arithmetic is Arithmetic.TORCH_MEAN else single
+        ratios = [single(Fraction(weight / max(given))) for weight in given]
+        whole = Fraction(0)
+        for j in order:
+            total, whole = step(single(total + step(single(values[j] * ratios[j])))), single(whole + ratios[j])
+        return store(single(total / whole))
+    if arithmetic is Arithmetic.TORCH_ALPHA_FROM_ZERO:
+        for j in order:
+            total = store(single(total + values[j] * coarse[j]))
         return total
-    coarse = [store(weight) for weight in weights]
     if arithmetic in (Arithmetic.TORCH_SUM, Arithmetic.TORCH_ALPHA):
         total = store(single(values[order[0]] * weights[order[0]]))
         for j in order[1:]:
@@ -219,6 +235,19 @@ def by_hand(arithmetic: Arithmetic, tensors: Any, weights: list[float]) -> Any:
         for tensor, factor in zip(tensors[:-1], weights[:-1], strict=True):
             total = total + factor * (tensor - base)
         return total
+    if arithmetic is Arithmetic.TORCH_DELTA_ALPHA:
+        total = base = tensors[-1]
+        for tensor, factor in zip(tensors[:-1], weights[:-1], strict=True):
+            total = total.add(tensor - base, alpha=factor)
+        return total
+    if arithmetic is Arithmetic.TORCH_DELTA_SUM:
+        deltas = [factor * (one - tensors[-1]) for one, factor in zip(tensors[:-1], weights[:-1], strict=True)]
+        return tensors[-1] + sum(deltas)
+    if arithmetic is Arithmetic.TORCH_ALPHA_FROM_ZERO:
+        total = torch.zeros_like(first)
+        for tensor, factor in zip(tensors, weights, strict=True):
+            total.add_(tensor, alpha=factor)
+        return total
     total = weight * first
     for tensor, factor in zip(others, rest, strict=True):
         alpha = arithmetic is Arithmetic.TORCH_ALPHA
@@ -229,8 +258,12 @@ def by_hand(arithmetic: Arithmetic, tensors: Any, weights: list[float]) -> Any:
 @pytest.mark.parametrize("dtype", STORED)
 @pytest.mark.parametrize("weights", [*WEIGHTS.values(), [0.3, 0.7], [0.9, 0.1], [0.7, 0.2, 0.1]], ids=str)
 @pytest.mark.parametrize(
-    "arithmetic", [Arithmetic.TORCH_SUM, Arithmetic.TORCH_DELTA, Arithmetic.TORCH_ALPHA, Arithmetic.TORCH_LERP]
-)
+    "arithmetic",
+    [
+        Arithmetic.TORCH_SUM, Arithmetic.TORCH_DELTA, Arithmetic.TORCH_ALPHA, Arithmetic.TORCH_LERP,
+        Arithmetic.TORCH_ALPHA_FROM_ZERO, Arithmetic.TORCH_DELTA_ALPHA, Arithmetic.TORCH_DELTA_SUM,
+    ],
+)  # fmt: skip
 def test_a_merge_written_by_hand_in_torch_has_the_bits_of_its_arithmetic(
     arithmetic: Arithmetic, weights: list[float], dtype: DType
 ) -> None:
@@ -243,6 +276,26 @@ def test_a_merge_written_by_hand_in_torch_has_the_bits_of_its_arithmetic(
     right = by_hand(arithmetic, [torch.from_numpy(row.copy()).to(kind) for row in parents], weights)
     assert right.dtype is kind
     np.testing.assert_array_equal(merged(arithmetic, parents, weights, dtype), right.float().numpy())
+
+
+@pytest.mark.parametrize("dtype", STORED)
+@pytest.mark.parametrize("k", [2, 3, 5])
+def test_a_mean_in_torch_has_the_bits_of_its_arithmetic(k: int, dtype: DType) -> None:
+    torch = pytest.importorskip("torch")
+    kind = {BF16: torch.bfloat16, F16: torch.float16, F32: torch.float32}[dtype]
+    parents = parents_in(dtype, k, 1 << 14, seed=5)
+    tensors = [torch.from_numpy(row.copy()).to(kind) for row in parents]
+    for weights in ([1 / k] * k, [1.0] * k):
+        stepwise = merged(Arithmetic.TORCH_MEAN, parents, weights, dtype)
+        np.testing.assert_array_equal(stepwise, (sum(tensors) / k).float().numpy())
+        once = merged(Arithmetic.FLOAT32_MEAN, parents, weights, dtype)
+        single = (sum(tensor.float() for tensor in tensors) / k).to(kind)
+        np.testing.assert_array_equal(once, single.float().numpy())
+
+
+def test_units_of_weights_are_multiples_of_the_largest() -> None:
+    found = in_units(np.array([[0.0, 0.25, -0.5], [0.2, 0.2, 0.0], [0.0, 0.0, 0.0]]))
+    np.testing.assert_array_equal(found, [[0, 0.5, -1], [1, 1, 0], [0, 0, 0]])
 
 
 def test_fusing_changes_some_bits_and_the_c_library_agrees_which() -> None:

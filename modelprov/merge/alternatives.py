@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from modelprov.checkpoints.types import Checkpoint
 from modelprov.merge.checking import arithmetic_of, method_of
 from modelprov.merge.virtual import in_memory
-from modelprov.recipes.arithmetics import DESCRIPTIONS, OF_TWO, UNDIVIDED, Arithmetic
+from modelprov.recipes.arithmetics import DESCRIPTIONS, MEANS, OF_TWO, UNDIVIDED, Arithmetic
 from modelprov.recipes.methods import ARITHMETICS
 from modelprov.recipes.methods.interface import PRESETS
 from modelprov.recipes.recipe import Recipe
@@ -45,7 +45,9 @@ def alternatives(recipe: Recipe, opened: Mapping[str, Checkpoint]) -> Iterator[t
 
 
 def _with(recipe: Recipe, arithmetic: str, models: tuple[object, ...]) -> Recipe:
-    undivided = arithmetic in [DESCRIPTIONS[key].name for key in UNDIVIDED]
-    parameters = {**recipe.parameters, "normalize": False} if undivided else recipe.parameters
+    parameters = dict(recipe.parameters)
+    for arithmetics, normalize in ((UNDIVIDED, False), (MEANS, True)):
+        if arithmetic in [DESCRIPTIONS[key].name for key in arithmetics]:
+            parameters["normalize"] = normalize
     extension = recipe.modelprov.model_copy(update={"arithmetic": arithmetic})
     return recipe.model_copy(update={"modelprov": extension, "models": models, "parameters": parameters})

@@ -25,7 +25,7 @@ from modelprov.merge.fused import any_nonfinite
 from modelprov.merge.planned import MergePlan, Piece, Planned
 from modelprov.merge.weighted_sums import WeightedSums, arithmetic_of
 from modelprov.native import for_merging
-from modelprov.recipes.methods.interface import Inputs, MergeBlock, Whole
+from modelprov.recipes.methods.interface import THREADS, Inputs, MergeBlock, Whole
 from modelprov.recipes.methods.reused import Reused
 
 READ = 1 << 18  # elements of each model that are read at a time: small enough to stay in the processor's cache
@@ -219,6 +219,7 @@ class Computer:
             out_dtype=DType(tensor.format),
             held=stored.pop() if len(stored) == 1 else None,
             rng=np.random.default_rng(np.frombuffer(seed, np.uint32)) if self.plan.method.random else None,
+            threads=self.plan.recipe.modelprov.threads or THREADS,
         )
 
     def _load(self, tensor: Planned, piece: Piece, number: int, first: int, out: npt.NDArray[np.float32]) -> None:

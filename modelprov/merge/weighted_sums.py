@@ -23,6 +23,8 @@ WITH_REFERENCE = (
     Arithmetic.FLOAT32_DELTA_FUSED,
     Arithmetic.STEPWISE_DELTA,
     Arithmetic.TORCH_DELTA,
+    Arithmetic.TORCH_DELTA_ALPHA,
+    Arithmetic.TORCH_DELTA_SUM,
 )
 UNNORMALISED = (*WITH_REFERENCE, *UNDIVIDED, *OF_TWO)
 

@@ -10,7 +10,8 @@
 
 enum {
     FLOAT32, FLOAT32_FUSED, FLOAT32_DELTA, FLOAT32_DELTA_FUSED, FLOAT64, STEPWISE, STEPWISE_UNNORMALISED,
-    STEPWISE_DELTA, FLOAT32_LERP, TORCH_SUM, TORCH_DELTA, TORCH_ALPHA, TORCH_LERP
+    STEPWISE_DELTA, FLOAT32_LERP, TORCH_SUM, TORCH_DELTA, TORCH_ALPHA, TORCH_LERP, TORCH_ALPHA_FROM_ZERO,
+    TORCH_DELTA_ALPHA, TORCH_DELTA_SUM, FLOAT32_MEAN, TORCH_MEAN
 };
 
 typedef struct {
@@ -138,14 +139,16 @@ static void interpolated(const Merge *of, int64_t code, float *restrict out, int
     round_all(out, m, code);
 }
 
-static void torch_sum(const Merge *of, int alpha, int64_t code, float *restrict out, int64_t m) {
+static void torch_sum(const Merge *of, int alpha, int from_zero, int64_t code, float *restrict out, int64_t m) {
     for (int64_t step = 0; step < of->k; step++) {
         const float *restrict row = row_of(of, of->order[step]);
         float weight = (float)of->weights[of->order[step]];
-        if (step == 0)
+        if (alpha && (step || from_zero)) weight = store(weight, code);
+        if (step == 0 && from_zero)
+            for (int64_t i = 0; i < m; i++) out[i] = row[i] * weight + 0.0f;
+        else if (step == 0)
             for (int64_t i = 0; i < m; i++) out[i] = row[i] * weight;
         else if (alpha) {
-            weight = store(weight, code);
             for (int64_t i = 0; i < m; i++) out[i] = fmaf(row[i], weight, out[i]);
         } else
             for (int64_t i = 0; i < m; i++) out[i] = out[i] + store(row[i] * weight, code);
@@ -153,10 +156,27 @@ static void torch_sum(const Merge *of, int alpha, int64_t code, float *restrict 
     }
 }
 
-static void torch_delta(const Merge *of, int64_t code, float *restrict out, int64_t m) {
+static void torch_delta(const Merge *of, int alpha, int64_t code, float *restrict out, int64_t m) {
     const int64_t last = last_of(of);
     const float *restrict reference = row_of(of, last);
     for (int64_t i = 0; i < m; i++) out[i] = reference[i];
+    for (int64_t step = 0; step < of->k; step++) {
+        const int64_t j = of->order[step];
+        if (j == last) continue;
+        const float *restrict row = row_of(of, j);
+        const float weight = alpha ? store((float)of->weights[j], code) : (float)of->weights[j];
+        if (alpha)
+            for (int64_t i = 0; i < m; i++) out[i] = fmaf(store(row[i] - reference[i], code), weight, out[i]);
+        else
+            for (int64_t i = 0; i < m; i++) out[i] = out[i] + store(store(row[i] - reference[i], code) * weight, code);
+        round_all(out, m, code);
+    }
+}
+
+static void torch_delta_sum(const Merge *of, int64_t code, float *restrict out, int64_t m) {
+    const int64_t last = last_of(of);
+    const float *restrict reference = row_of(of, last);
+    for (int64_t i = 0; i < m; i++) out[i] = 0;
     for (int64_t step = 0; step < of->k; step++) {
         const int64_t j = of->order[step];
         if (j == last) continue;
@@ -165,6 +185,26 @@ static void torch_delta(const Merge *of, int64_t code, float *restrict out, int6
         for (int64_t i = 0; i < m; i++) out[i] = out[i] + store(store(row[i] - reference[i], code) * weight, code);
         round_all(out, m, code);
     }
+    for (int64_t i = 0; i < m; i++) out[i] = reference[i] + out[i];
+    round_all(out, m, code);
+}
+
+/* Weights in multiples of the largest, sums rounded to `steps`, then divided by the sum of the multiples. */
+static void mean(const Merge *of, int64_t steps, int64_t code, float *restrict out, int64_t m) {
+    double unit = 0;
+    for (int64_t step = 0; step < of->k; step++) unit = fmax(unit, fabs(of->weights[of->order[step]]));
+    if (unit == 0) unit = 1;
+    float total = 0;
+    for (int64_t i = 0; i < m; i++) out[i] = 0;
+    for (int64_t step = 0; step < of->k; step++) {
+        const float *restrict row = row_of(of, of->order[step]);
+        const float weight = (float)(of->weights[of->order[step]] / unit);
+        total = total + weight;
+        for (int64_t i = 0; i < m; i++) out[i] = out[i] + store(row[i] * weight, steps);
+        round_all(out, m, steps);
+    }
+    for (int64_t i = 0; i < m; i++) out[i] = out[i] / total;
+    round_all(out, m, code);
 }
 
 static void torch_lerp(const Merge *of, int64_t code, float *restrict out, int64_t m) {
@@ -187,8 +227,11 @@ static void evaluate(int64_t arithmetic, const Merge *given, int64_t code, float
     case STEPWISE: case STEPWISE_UNNORMALISED: stepwise(of, arithmetic == STEPWISE, code, out, m); break;
     case STEPWISE_DELTA: stepwise_delta(of, code, out, m); break;
     case FLOAT32_LERP: interpolated(of, code, out, m); break;
-    case TORCH_SUM: case TORCH_ALPHA: torch_sum(of, arithmetic == TORCH_ALPHA, code, out, m); break;
-    case TORCH_DELTA: torch_delta(of, code, out, m); break;
+    case TORCH_SUM: case TORCH_ALPHA: case TORCH_ALPHA_FROM_ZERO:
+        torch_sum(of, arithmetic != TORCH_SUM, arithmetic == TORCH_ALPHA_FROM_ZERO, code, out, m); break;
+    case TORCH_DELTA: case TORCH_DELTA_ALPHA: torch_delta(of, arithmetic == TORCH_DELTA_ALPHA, code, out, m); break;
+    case TORCH_DELTA_SUM: torch_delta_sum(of, code, out, m); break;
+    case FLOAT32_MEAN: case TORCH_MEAN: mean(of, arithmetic == TORCH_MEAN ? code : F32, code, out, m); break;
     default: torch_lerp(of, code, out, m);
     }
 }

@@ -34,6 +34,11 @@ class Arithmetic(IntEnum):
     TORCH_DELTA = 10
     TORCH_ALPHA = 11
     TORCH_LERP = 12
+    TORCH_ALPHA_FROM_ZERO = 13
+    TORCH_DELTA_ALPHA = 14
+    TORCH_DELTA_SUM = 15
+    FLOAT32_MEAN = 16
+    TORCH_MEAN = 17
 
 
 @dataclass(frozen=True)
@@ -104,15 +109,55 @@ DESCRIPTIONS = {
     Arithmetic.TORCH_LERP: Description(
         "torch-lerp", "interpolation from the nearer end by one fma in float32", True, "torch.lerp"
     ),
+    Arithmetic.TORCH_ALPHA_FROM_ZERO: Description(
+        "torch-alpha-from-zero",
+        "acc = fma(tensor, weight, acc) from 0, each rounded to the format, all weights too",
+        True,
+        "zeros.add_(a, alpha=w).add_(b, alpha=v) of torch tensors",
+    ),
+    Arithmetic.TORCH_DELTA_ALPHA: Description(
+        "torch-delta-alpha",
+        "acc = fma(difference, weight, acc) from the reference, each rounded to the format, weights too",
+        False,
+        "b.add(a - b, alpha=w) of torch tensors",
+    ),
+    Arithmetic.TORCH_DELTA_SUM: Description(
+        "torch-delta-sum",
+        "differences, products and their sum rounded to the format, then the reference added",
+        False,
+        "b + (w * (a - b) + v * (c - b)) of torch tensors",
+    ),
+    Arithmetic.FLOAT32_MEAN: Description(
+        "float32-mean",
+        "float32 with weights in multiples of the largest: tensors of equal weight are added, then divided",
+        False,
+        "torch.stack([a, b, c]).mean(0), mergekit's linear merge of equal weights with dtype float32",
+    ),
+    Arithmetic.TORCH_MEAN: Description(
+        "torch-mean", "the same, each sum rounded to the format", False, "(a + b + c) / 3 of torch tensors"
+    ),
 }
 STEPWISE = (Arithmetic.STEPWISE, Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.STEPWISE_DELTA)
 """Those that round their weights, as every step, to the format."""
-EVERY_STEP = (*STEPWISE, Arithmetic.TORCH_SUM, Arithmetic.TORCH_DELTA, Arithmetic.TORCH_ALPHA)
+EVERY_STEP = (
+    *STEPWISE, Arithmetic.TORCH_SUM, Arithmetic.TORCH_DELTA, Arithmetic.TORCH_ALPHA, Arithmetic.TORCH_ALPHA_FROM_ZERO,
+    Arithmetic.TORCH_DELTA_ALPHA, Arithmetic.TORCH_DELTA_SUM, Arithmetic.TORCH_MEAN,
+)  # fmt: skip
 """Those that round every step to the format."""
-UNDIVIDED = (Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.TORCH_SUM, Arithmetic.TORCH_ALPHA)
+UNDIVIDED = (
+    Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.TORCH_SUM, Arithmetic.TORCH_ALPHA, Arithmetic.TORCH_ALPHA_FROM_ZERO,
+)  # fmt: skip
 """Sums that are not divided by that of the weights."""
 OF_TWO = (Arithmetic.FLOAT32_LERP, Arithmetic.TORCH_LERP)
 """Those that two parents have and more do not."""
+MEANS = (Arithmetic.FLOAT32_MEAN, Arithmetic.TORCH_MEAN)
+"""Those that add before they multiply, where weights are equal; of other weights nobody writes them."""
+
+
+def in_units(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Weights [..., k] in multiples of the largest, as the `MEANS` take them."""
+    largest = np.abs(weights).max(axis=-1, keepdims=True)
+    return np.asarray(weights / np.where(largest == 0, 1.0, largest), np.float64)
 
 
 def programs_of(name: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic
 
-from modelprov.checkpoints.formats.compiled import BF16, F16, round_all, store, to_bf16, to_bf16_once, to_f16
+from modelprov.checkpoints.formats.compiled import BF16, F16, F32, round_all, store, to_bf16, to_bf16_once, to_f16
 
 
 @intrinsic
@@ -179,14 +179,18 @@ def _lerp(parents, weights, order, dtype, out):
 
 
 @njit(nogil=True, _nrt=False)
-def _torch_sum(parents, weights, order, alpha, dtype, out):
+def _torch_sum(parents, weights, order, alpha, from_zero, dtype, out):
     for step in range(len(order)):
         row, weight = parents[order[step]], np.float32(weights[order[step]])
+        if alpha and (step or from_zero):
+            weight = store(weight, dtype)
         if step == 0:
             for i in range(len(out)):
                 out[i] = row[i] * weight
+            if from_zero:
+                for i in range(len(out)):
+                    out[i] = out[i] + np.float32(0)
         elif alpha:
-            weight = store(weight, dtype)
             for i in range(len(out)):
                 out[i] = fma32(row[i], weight, out[i])
         else:
@@ -196,7 +200,7 @@ def _torch_sum(parents, weights, order, alpha, dtype, out):
 
 
 @njit(nogil=True, _nrt=False)
-def _torch_delta(parents, weights, order, dtype, out):
+def _torch_delta(parents, weights, order, alpha, dtype, out):
     last = _last(order)
     reference = parents[last]
     for i in range(len(out)):
@@ -204,10 +208,52 @@ def _torch_delta(parents, weights, order, dtype, out):
     for j in order:
         if j != last:
             row, weight = parents[j], np.float32(weights[j])
+            if alpha:
+                weight = store(weight, dtype)
+                for i in range(len(out)):
+                    out[i] = fma32(store(np.float32(row[i] - reference[i]), dtype), weight, out[i])
+            else:
+                for i in range(len(out)):
+                    delta = store(np.float32(row[i] - reference[i]), dtype)
+                    out[i] = out[i] + store(np.float32(delta * weight), dtype)
+            round_all(out, dtype)
+
+
+@njit(nogil=True, _nrt=False)
+def _torch_delta_sum(parents, weights, order, dtype, out):
+    last = _last(order)
+    reference = parents[last]
+    out[:] = 0
+    for j in order:
+        if j != last:
+            row, weight = parents[j], np.float32(weights[j])
             for i in range(len(out)):
                 delta = store(np.float32(row[i] - reference[i]), dtype)
                 out[i] = out[i] + store(np.float32(delta * weight), dtype)
             round_all(out, dtype)
+    for i in range(len(out)):
+        out[i] = reference[i] + out[i]
+    round_all(out, dtype)
+
+
+@njit(nogil=True, _nrt=False)
+def _mean(parents, weights, order, steps, dtype, out):
+    unit = 0.0
+    for j in order:
+        unit = max(unit, abs(weights[j]))
+    if unit == 0:
+        unit = 1.0
+    total = np.float32(0)
+    out[:] = 0
+    for j in order:
+        row, ratio = parents[j], np.float32(weights[j] / unit)
+        total = np.float32(total + ratio)
+        for i in range(len(out)):
+            out[i] = out[i] + store(np.float32(row[i] * ratio), steps)
+        round_all(out, steps)
+    for i in range(len(out)):
+        out[i] = out[i] / total
+    round_all(out, dtype)
 
 
 @njit(nogil=True, _nrt=False)
@@ -243,9 +289,13 @@ def evaluate(arithmetic, parents, weights, order, dtype, out):
         _stepwise_delta(parents, weights, order, dtype, out)
     elif arithmetic == 8:
         _lerp(parents, weights, order, dtype, out)
-    elif arithmetic == 9 or arithmetic == 11:
-        _torch_sum(parents, weights, order, arithmetic == 11, dtype, out)
-    elif arithmetic == 10:
-        _torch_delta(parents, weights, order, dtype, out)
-    else:
+    elif arithmetic == 9 or arithmetic == 11 or arithmetic == 13:
+        _torch_sum(parents, weights, order, arithmetic != 9, arithmetic == 13, dtype, out)
+    elif arithmetic == 10 or arithmetic == 14:
+        _torch_delta(parents, weights, order, arithmetic == 14, dtype, out)
+    elif arithmetic == 12:
         _torch_lerp(parents, weights, order, dtype, out)
+    elif arithmetic == 15:
+        _torch_delta_sum(parents, weights, order, dtype, out)
+    else:
+        _mean(parents, weights, order, dtype if arithmetic == 17 else F32, dtype, out)

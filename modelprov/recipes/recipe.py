@@ -69,7 +69,8 @@ class Extension(Frozen):
     of tensors (canonical name without numbers) that `out_dtype` is not true of; `groups` weights that differ by tensor;
     `missing` what to do with a tensor that not every model has: copy it where only the base (or first model) has it
     (the default), copy it from whoever has it, drop it, or stop; `vocabulary` what to do where vocabularies have
-    different numbers of rows: stop (the default), leave the rows out that not every model has, or keep them all.
+    different numbers of rows: stop (the default), leave the rows out that not every model has, or keep them all;
+    `threads` those of the preset's program (2), which show in long sums.
     """
 
     arithmetic: str | None = None
@@ -80,6 +81,7 @@ class Extension(Frozen):
     missing: Literal["base", "copy", "drop", "error"] = "base"
     vocabulary: Literal["error", "crop", "pad"] = "error"
     seed: int = Field(default=0, ge=0, lt=1 << 63, strict=True)
+    threads: int | None = Field(default=None, ge=1, le=1024, strict=True)
 
 
 class Recipe(Frozen):

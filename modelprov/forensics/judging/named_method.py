@@ -142,6 +142,7 @@ def _value(value: Any) -> str:
 def _recipe(found: FoundMethod, table: Table, locations: Sequence[str]) -> Recipe:
     """What `merge` and `verify` take; methods of two models name the base among them, as mergekit wants it."""
     from modelprov.recipes.methods import METHODS
+    from modelprov.recipes.methods.interface import THREADS
 
     made = found.made
     sources = [
@@ -159,7 +160,10 @@ def _recipe(found: FoundMethod, table: Table, locations: Sequence[str]) -> Recip
         dtype=None if made.dtype is None else made.dtype.torch_name,
         out_dtype=out_dtype,
         modelprov=Extension(
-            arithmetic=made.arithmetic, bit_equal=found.bits.equal / found.bits.elements, stored_as=stored_as
+            arithmetic=made.arithmetic,
+            bit_equal=found.bits.equal / found.bits.elements,
+            stored_as=stored_as,
+            threads=None if made.threads == THREADS else made.threads,
         ),
     )
 

@@ -14,14 +14,17 @@ from modelprov.forensics.estimators.interval import ElementIntervals, IntervalFi
 from modelprov.forensics.estimators.likelihood import Likelihood
 from modelprov.forensics.estimators.simplest_number import simplest_number
 from modelprov.forensics.sampling.sample import FLOAT32_ERROR, Sample, drawn, widened_cell
-from modelprov.forensics.search.recipes import TRIED, Scored, Scorer, arithmetics_of, keep_best, round_weights, tied
+from modelprov.forensics.search.recipes import TRIED, Scored, Scorer, keep_best, tied
 from modelprov.forensics.search.same_bits import settle
 from modelprov.forensics.search.weighted_sum import WeightedSum
+from modelprov.forensics.search.weightings import arithmetics_of, counted, refined, round_weights
 from modelprov.forensics.thresholds import COVERED, INFORMATIVE, MOST_PIECES, REPRODUCED, WITHIN_CELLS
-from modelprov.recipes.arithmetics import Arithmetic
+from modelprov.recipes.arithmetics import EVERY_STEP, Arithmetic
 
 LIKELIHOOD_ELEMENTS = 60_000
 NULL_ELEMENTS = 200_000
+GLANCED, GLANCED_AT = 1 << 12, 64  # elements on which the grid of weights is thinned, and to how many
+PROMISING, REFINED = 0.6, 6  # share of the bits from which weights off the grid are looked for, in how many arithmetics
 Float64 = npt.NDArray[np.float64]
 
 
@@ -237,13 +240,27 @@ def _candidates(
             found.sort(key=lambda one: -one.share)
     if (not found or found[0].share < REPRODUCED) and (ml := likely.result()).alphas is not None:
         near = _with_rest(np.array([ml.alphas]))[0]
-        first_look = scorer.smaller(TRIED, seed).scored(round_weights(near, strata))
+        few = scorer.few(TRIED, seed)
+        glanced = counted(round_weights(near, strata), scorer.few(GLANCED, seed))
+        first_look = counted([scored.recipe for scored in glanced[:GLANCED_AT]], few)
         found += scorer.scored(one.recipe for one in first_look[:4])
         if exact is None:
             found += scorer.scored(arithmetics_of(np.tile(_round(near, ml), (strata, 1))))
+        if max(scored.share for scored in found) < REPRODUCED:
+            found += scorer.scored(refined(scored, few).recipe for scored in _promising([*first_look, *found]))
     best = keep_best(found)
     swept = tied(best)
     return [*(settle(one, scorer, seed) for one in best[:swept]), *best[swept:]]
+
+
+def _promising(found: list[Scored]) -> list[Scored]:
+    """Of each arithmetic that rounds every step the best, where that gives so many bits that a weight may be near."""
+    best: dict[Arithmetic, Scored] = {}
+    for scored in found:
+        arithmetic = scored.recipe.arithmetic
+        if arithmetic in EVERY_STEP and scored.share >= PROMISING and scored.recipe.pieces == 1:
+            best[arithmetic] = max(best.get(arithmetic, scored), scored, key=lambda own: own.share)
+    return sorted(best.values(), key=lambda own: -own.share)[:REFINED]
 
 
 def _round(near: Float64, ml: Likelihood) -> Float64:

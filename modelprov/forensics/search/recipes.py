@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import permutations, product
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +20,9 @@ from modelprov.forensics.search.weighted_sum import WeightedSum, distinct
 from modelprov.forensics.thresholds import TIED
 from modelprov.native import native
 from modelprov.native.functions import SameBits
-from modelprov.recipes.arithmetics import DESCRIPTIONS, EVERY_STEP, OF_TWO, Arithmetic, evaluate
+from modelprov.recipes.arithmetics import evaluate
 
 TRIED = 40_000  # sampled elements for the grid over weights
-TYPED = (*(number / 20 for number in range(1, 20)), 0.333, 0.667, 1 / 3, 2 / 3)  # weights that people type
-SLIGHTEST = 0.05  # weight that rounding may give to a parent that has none
 GLANCE = 1 << 10  # elements that exclude most weights, where so many times as many are there:
 MANY_GLANCES = 16
 KEPT = 3  # recipes that are reported, runners-up included
@@ -194,77 +191,6 @@ def _count(
     out = np.empty(len(suspect), np.float32)
     evaluate(arithmetic, parents, weights, order, code, out)
     return int(np.count_nonzero(out.view(np.uint32) == suspect))
-
-
-def arithmetics_of(weights: Float64) -> list[WeightedSum]:
-    """List every arithmetic, and order of the parents where that shows, for `weights` float64 [strata, k]."""
-    k = weights.shape[1]
-    return [
-        WeightedSum(arithmetic, order, weights)
-        for arithmetic in DESCRIPTIONS
-        if k == 2 or arithmetic not in OF_TWO
-        for order in _orders(arithmetic, k)
-    ]
-
-
-def _orders(arithmetic: Arithmetic, k: int) -> list[tuple[int, ...]]:
-    """Orders of k parents in which an arithmetic may give different bits, the natural one first; of many parents two.
-
-    A sum of two rounded numbers has none; the reference of differences is not added.
-    """
-    natural = tuple(range(k))
-    of_many = (Arithmetic.FLOAT32, Arithmetic.TORCH_SUM, Arithmetic.TORCH_DELTA)
-    if not (DESCRIPTIONS[arithmetic].ordered or (k > 2 and arithmetic in of_many)):
-        return [natural]
-    orders = list(permutations(natural)) if k <= 3 else [natural, natural[::-1]]
-    if k == 3 and arithmetic is Arithmetic.TORCH_SUM:
-        return [order for order in orders if order[0] < order[1]]
-    if k == 3 and arithmetic is Arithmetic.TORCH_DELTA:
-        return [order for order in orders if order[-1] == k - 1]
-    return orders
-
-
-def round_weights(near: Float64, strata: int) -> list[WeightedSum]:
-    """List round weights near `near` float64 [k] in arithmetics that round every step, which hides the exact weight.
-
-    Parents of almost no weight are tried with none: a base that is named beside what was merged. Of two that are left:
-    what people type (twentieths, thirds), all multiples of 0.001 within 0.02 and of 0.01 within 0.1. Of three: those
-    of 0.01 within 0.04. Of more: each coefficient rounded to two digits.
-    """
-    choices: dict[tuple[float, ...], None] = {}
-    for left in {tuple(np.flatnonzero(np.abs(near) > slight).tolist()) for slight in (0.0, SLIGHTEST)}:
-        if len(left) < 2:
-            continue
-        total = near[list(left)].sum()
-        if total == 0:  # as of a difference: nothing that adds up to one
-            continue
-        for values in _round_values(near[list(left)] / total):
-            weights = np.zeros(len(near))
-            weights[list(left)] = values
-            choices[tuple(weights.tolist())] = None
-    return [
-        WeightedSum(arithmetic, order, np.tile(weights, (strata, 1)))
-        for weights in choices
-        for arithmetic in EVERY_STEP
-        for order in _orders(arithmetic, len(near))
-    ]
-
-
-def _round_values(near: Float64) -> Iterator[Float64]:
-    """Round weights near `near` float64 [2 or more], which add to 1."""
-    if len(near) == 2:
-        alpha = float(near[0])
-        fine = np.round(alpha, 3) + np.arange(-20, 21) / 1000
-        coarse = np.round(alpha, 2) + np.arange(-10, 11) / 100
-        values = sorted(set(np.round([*fine, *coarse, *TYPED], 6).tolist()))
-        free = np.array([[value] for value in values if 0 < value < 1])
-    elif len(near) == 3:
-        around = np.arange(-4, 5) / 100
-        free = np.round(near[:-1], 2) + np.array(list(product(around, around)))
-    else:
-        free = np.round(near[None, :-1], 2)
-    for row in np.round(free, 6):
-        yield np.append(row, round(1 - float(row.sum()), 6))
 
 
 def keep_best(found: list[Scored]) -> list[Scored]:

@@ -22,6 +22,7 @@ from modelprov.forensics.thresholds import HALF, REPRODUCED
 FIRST_LOOK = 1 << 16  # sampled elements on which the set is bracketed
 SMALLEST, LARGEST = 1e-10, 0.5  # distances from the recipe's weight
 HALVINGS = 10  # of the last doubling: the ends are known to a thousandth of their distance
+ALIKE = 0.01  # weights of several parents that are a mean's, if a mean gives the same bits
 ROUNDED = 1e12  # of the reference's weight, which is one minus the others as decimals are: twelve digits
 
 
@@ -45,7 +46,11 @@ def settle(scored: Scored, scorer: Scorer, seed: int) -> Scored:
         whole = scorer.of_strata(piece & explained)
         own = _Piece(scored.recipe, whole, whole.few(FIRST_LOOK, seed))
         free = range(given.shape[1] - 1)
-        for parent in free:
+        own.gives_as_much(row)
+        mean = np.where(row != 0, 1 / np.count_nonzero(row), 0.0)
+        alike = len(row) > 2 and bool(np.abs(row - mean).max() < ALIKE and own.gives_as_much(mean))
+        row = mean if alike else row
+        for parent in () if alike else free:
             simplest = simplest_number(*own.bounds(row, parent))
             moved = row if simplest is None else _moved(row, parent, simplest.value, own.reference)
             if own.gives_as_much(moved):

@@ -8,7 +8,7 @@ import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.errors import UsageError
-from modelprov.recipes.methods.interface import ARITHMETICS, PRESETS, Inputs
+from modelprov.recipes.methods.interface import ARITHMETICS, PRESETS, THREADS, Inputs
 from modelprov.recipes.methods.introsort import ProgramSteps
 from modelprov.recipes.methods.steps import FLOAT32, FLOAT64, Steps
 from modelprov.recipes.methods.torch_steps import TorchSteps
@@ -27,7 +27,9 @@ def steps_of(inputs: Inputs) -> Steps:
         return FLOAT32
     if inputs.arithmetic == "bf16-stepwise" and inputs.dtype not in (DType.BF16, DType.F16):
         return Steps(np.float32, DType.BF16)
-    return program_steps(inputs.dtype) if inputs.arithmetic in PRESETS else Steps(np.float32, inputs.dtype)
+    if inputs.arithmetic in PRESETS:
+        return program_steps(inputs.dtype, inputs.threads)
+    return Steps(np.float32, inputs.dtype)
 
 
 def torch_installed() -> bool:
@@ -35,8 +37,11 @@ def torch_installed() -> bool:
     return find_spec("torch") is not None
 
 
-def program_steps(dtype: DType) -> Steps:
-    """The steps of mergekit's presets in a format: torch's own where it is installed, else as near as numpy comes."""
+def program_steps(dtype: DType, threads: int = THREADS) -> Steps:
+    """The steps of mergekit's presets in a format, on so many threads.
+
+    They are torch's own where it is installed, else as near as numpy comes.
+    """
     if torch_installed():
-        return TorchSteps(np.float32, dtype)
+        return TorchSteps(np.float32, dtype, threads=threads)
     return ProgramSteps(np.float32, dtype, lanes=True)

@@ -24,6 +24,8 @@ Value = float | bool | int | str | None
 PRESETS = ("mergekit-0.1.4", "mergekit-0.1.5")
 EXPLICIT = ("float32", "float32-fused", "float64", "bf16-stepwise")
 ARITHMETICS = PRESETS + EXPLICIT
+THREADS = 2
+"""Threads of the presets' program, where a recipe does not say how many added up a long sum."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class Inputs:
     global ones; both complete (defaults filled in). `arithmetic` is one of `ARITHMETICS`; `dtype` the format that the
     recipe computes in (`dtype:`, else the stored one), `out_dtype` the one to store (None, but not of linear: none, the
     values come as float64 before that rounding). `held` is a format that holds all values exactly, None where none is
-    known. `rng` is for random methods only.
+    known. `rng` is for random methods only. `threads` are those of the presets' program: each one's part of a long
+    sum is rounded.
     """
 
     tensors: list[Float32]
@@ -85,6 +88,7 @@ class Inputs:
     out_dtype: DType | None = DType.BF16
     rng: np.random.Generator | None = None
     held: DType | None = None
+    threads: int = THREADS
 
 
 def _nothing(_models: Sequence[Mapping[str, Any]], _options: Mapping[str, Any]) -> str:

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import DType
+from modelprov.recipes.methods.interface import THREADS
 from modelprov.recipes.methods.introsort import ProgramSteps, between, sorter
 from modelprov.recipes.methods.steps import Mask, Real
 
-SPLIT_SUM = 1 << 15  # elements above which two threads halve the sum of a whole tensor, as measured with torch 2.13
+SPLIT_SUM = 1 << 15  # elements of a whole tensor's sum for each of which torch 2.13 takes a thread more, as measured
 SPLIT_DOT = (
     1 << 13
 )  # elements from which they halve the dot product of two float32 vectors, which another library computes
@@ -34,13 +35,18 @@ SCALARS = 64
 
 @dataclass(frozen=True)
 class TorchSteps(ProgramSteps):
-    """`Steps` in float32 or a 16-bit format, with the bits of torch on two threads of an x86 processor."""
+    """`Steps` in float32 or a 16-bit format, with the bits of torch on so many threads of an x86 processor.
+
+    Dot products of float32 vectors are those of two threads: another library shares them out.
+    """
+
+    threads: int = THREADS
 
     def dot(self, a: Real, b: Real, across: bool = False, halved: bool = True) -> Real:
         """Sum over the last axis of the rounded products, in the order of the program's layout and threads."""
         with _one_thread():
             products = self._there(a, across) * self._there(b, across)
-            return self._back(_sum(products) if halved else products.sum(-1, keepdim=True))
+            return self._back(_sum(products, self.threads) if halved else products.sum(-1, keepdim=True))
 
     def vector_dot(self, a: Real, b: Real) -> Real:
         """The dot product of two flat vectors."""
@@ -55,7 +61,7 @@ class TorchSteps(ProgramSteps):
     def sum(self, values: Real) -> Real:
         """Sum of a flat tensor [1]."""
         with _one_thread():
-            return self._back(_sum(self._there(values)))
+            return self._back(_sum(self._there(values), self.threads))
 
     def mean(self, values: Real) -> Real:
         """Mean of a flat tensor [1], as one row among several, which threads do not halve."""
@@ -138,13 +144,22 @@ class TorchSteps(ProgramSteps):
         return found
 
 
-def _sum(tensor: Any) -> Any:
-    """Sums along the last axis [rows, 1] or [1]; one row alone is what two threads share."""
+def shares(count: int, threads: int) -> list[int]:
+    """How many of a flat tensor's elements each of torch's threads adds up, in order; what each finds is rounded."""
+    parts = min(threads, -(-count // SPLIT_SUM)) if count > SPLIT_SUM else 1
+    longest = -(-count // max(parts, 1))
+    return [min(longest, count - start) for start in range(0, count, longest)] if count else [0]
+
+
+def _sum(tensor: Any, threads: int) -> Any:
+    """Sums along the last axis [rows, 1] or [1]; one row alone is what threads share."""
     rows = tensor.reshape(1, -1) if tensor.ndim == 1 else tensor
-    if len(rows) == 1 and rows.shape[-1] > SPLIT_SUM:
-        half = -(-rows.shape[-1] // 2)
-        total = rows[0, :half].sum() + rows[0, half:].sum()
-        return total.reshape((1,) * tensor.ndim)
+    parts = shares(rows.shape[-1], threads) if len(rows) == 1 else []
+    if len(parts) > 1:
+        import torch
+
+        found = torch.stack([part.sum() for part in rows[0].split(parts)])
+        return found.sum().reshape((1,) * tensor.ndim)
     return tensor.sum(-1, keepdim=True)
 
 

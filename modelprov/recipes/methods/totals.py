@@ -19,7 +19,7 @@ from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.native import for_merging, native
 from modelprov.recipes.methods.interface import Float32
 from modelprov.recipes.methods.steps import Real, Steps
-from modelprov.recipes.methods.torch_steps import SPLIT_SUM, TorchSteps
+from modelprov.recipes.methods.torch_steps import TorchSteps, shares
 
 TRIED = ("2.13.",)
 """Versions of torch, of the wheels of its makers, that add as is written here; a test tries the one that is here."""
@@ -50,7 +50,8 @@ def total(step: Steps, count: int, *, halved: bool = True) -> Total:
     """The bits of `step.dot` of a flat tensor of `count` elements, of rounded products that are added one by one."""
     if not isinstance(step, TorchSteps):
         return _Double(step, root=False)
-    return _Halves(step, count) if halved and count > SPLIT_SUM else _Cascade(step, count)
+    parts = shares(count, step.threads) if halved else [count]
+    return _Shares(step, parts) if len(parts) > 1 else _Cascade(step, count)
 
 
 def reproducible(step: Steps) -> bool:
@@ -235,19 +236,23 @@ class _Cascade:
         return self._step(np.array([self.unrounded()], np.float32))
 
 
-class _Halves:
-    """Two cascades, of either half: how two threads of torch share one long sum."""
+class _Shares:
+    """A cascade for each of the parts, of so many elements, and one of their rounded sums: how threads share a sum."""
 
-    def __init__(self, step: Steps, count: int) -> None:
-        self._step, self._first, self._seen = step, -(-count // 2), 0
-        self._halves = _Cascade(step, self._first), _Cascade(step, count - self._first)
+    def __init__(self, step: Steps, parts: Sequence[int]) -> None:
+        self._step, self._left = step, list(parts)
+        self._parts = [_Cascade(step, count) for count in parts]
+        self._at = 0
 
     def add(self, values: Real) -> None:
-        cut = min(max(self._first - self._seen, 0), len(values))
-        self._halves[0].add(values[:cut])
-        self._halves[1].add(values[cut:])
-        self._seen += len(values)
+        while len(values):
+            cut = min(self._left[self._at], len(values))
+            self._parts[self._at].add(values[:cut])
+            self._left[self._at] -= cut
+            self._at += self._left[self._at] == 0
+            values = values[cut:]
 
     def result(self) -> Real:
-        first, second = (half.result() for half in self._halves)
-        return self._step(first + second)
+        last = _Cascade(self._step, len(self._parts))
+        last.add(np.concatenate([part.result() for part in self._parts]))
+        return last.result()

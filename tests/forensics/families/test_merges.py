@@ -7,14 +7,14 @@ import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.forensics.compare import Options
-from modelprov.recipes.arithmetics import Arithmetic
+from modelprov.recipes.arithmetics import MEANS, Arithmetic
 from tests.forensics.families.family import WEIGHTS, family, named
 from tests.generated import Size, apply, change, layer_of, merge, model
 from tests.memory import judge, run
 
 
 @pytest.mark.parametrize("dtype", [DType.BF16, DType.F16, DType.F32])
-@pytest.mark.parametrize("arithmetic", list(Arithmetic))
+@pytest.mark.parametrize("arithmetic", [arithmetic for arithmetic in Arithmetic if arithmetic not in MEANS])
 def test_an_exact_merge_is_reproduced_to_the_last_bit_in_every_arithmetic(arithmetic: Arithmetic, dtype: DType) -> None:
     parent, _, base = family(dtype)
     everything = Options(threads=1, device="cpu", sample_elements=1 << 19)  # so that the sample settles every tie
@@ -35,6 +35,12 @@ def test_an_exact_merge_is_reproduced_to_the_last_bit_in_every_arithmetic(arithm
         (Arithmetic.TORCH_SUM, "torch-sum", "w * a + v * b of torch tensors"),
         (Arithmetic.TORCH_DELTA, "torch-delta", "b + w * (a - b) of torch tensors"),
         (Arithmetic.TORCH_ALPHA, "torch-alpha", "a.mul(w).add(b, alpha=v) of torch tensors"),
+        (
+            Arithmetic.TORCH_ALPHA_FROM_ZERO,
+            "torch-alpha-from-zero",
+            "zeros.add_(a, alpha=w).add_(b, alpha=v) of torch tensors",
+        ),
+        (Arithmetic.TORCH_DELTA_ALPHA, "torch-delta-alpha", "b.add(a - b, alpha=w) of torch tensors"),
     ],
 )
 def test_coarse_arithmetic_is_named_and_not_taken_for_training(arithmetic: Arithmetic, name: str, program: str) -> None:
@@ -45,6 +51,34 @@ def test_coarse_arithmetic_is_named_and_not_taken_for_training(arithmetic: Arith
     assert name in found.reproduction.arithmetic
     assert found.reproduction.programs == program
     assert f"as {program}, among others" in found.verdict.summary
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "name"), [(Arithmetic.TORCH_MEAN, "torch-mean"), (Arithmetic.FLOAT32_MEAN, "float32-mean")]
+)
+def test_a_mean_of_three_is_reproduced(arithmetic: Arithmetic, name: str) -> None:
+    parents = family()
+    found = judge(merge(parents, [1 / 3] * 3, arithmetic), *parents)
+    assert named(found) == ("merge", "reproduced")
+    assert found.reproduction.arithmetic == name
+    assert found.reproduction.bit_equal == 1
+    assert set(found.reproduction.groups[0].weights.values()) == {1 / 3}
+
+
+@pytest.mark.parametrize("weight", [1 / 7, 0.6173, 2**-0.5])
+def test_a_weight_off_every_grid_is_found_where_every_step_is_rounded(weight: float) -> None:
+    parent, _, base = family()
+    found = judge(merge([parent, base], [weight, 1 - weight], Arithmetic.TORCH_SUM), parent, base)
+    assert named(found) == ("merge", "reproduced")
+    assert found.reproduction.bit_equal == 1
+    assert found.reproduction.groups[0].weights["P1"] == pytest.approx(weight, abs=1e-4)
+
+
+def test_task_vectors_that_are_added_before_the_base_are_reproduced() -> None:
+    parents = family()
+    found = judge(merge(parents, [0.7, 0.5, -0.2], Arithmetic.TORCH_DELTA_SUM), *parents)
+    assert named(found) == ("merge", "reproduced")
+    assert found.reproduction.arithmetic == "torch-delta-sum"
 
 
 def test_a_merge_with_a_ratio_for_each_layer_is_a_merge_in_pieces() -> None:

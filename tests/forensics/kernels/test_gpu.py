@@ -22,7 +22,7 @@ from modelprov.forensics.sums.kernels.interface import Device, RecipePlan, Segme
 from modelprov.forensics.sums.kernels.interpreted import Interpreted
 from modelprov.forensics.sums.kernels.reference import reference_kernel
 from modelprov.forensics.sums.kernels.self_check import Example, disagreement, example, quick_example
-from modelprov.recipes.arithmetics import Arithmetic
+from modelprov.recipes.arithmetics import MEANS, Arithmetic
 from tests.forensics.kernels.acted_driver import ActedDriver
 
 BF16, F16, F32, F64 = DType
@@ -30,6 +30,7 @@ SMALL = Limits(capacity=4 << 20, runs=4, group=2)  # so that a few thousand elem
 COUNTS = [4096, 1, 9001, 64, 130]
 ALL = list(Arithmetic)
 TORCH = [Arithmetic.TORCH_SUM, Arithmetic.TORCH_DELTA, Arithmetic.TORCH_ALPHA]
+LATER = [Arithmetic.TORCH_ALPHA_FROM_ZERO, Arithmetic.TORCH_DELTA_ALPHA, Arithmetic.TORCH_DELTA_SUM, *MEANS]
 
 
 def uniform(n: int, dtype: DType, segments: int = len(COUNTS)) -> list[list[DType]]:
@@ -51,9 +52,13 @@ EXAMPLES: dict[str, Example] = {
     "torch's, bf16": example(COUNTS, uniform(3, BF16), [*TORCH, Arithmetic.TORCH_LERP], nonfinite=0.01),
     "torch's, f16, three parents": example(COUNTS, uniform(4, F16), [*TORCH, *TORCH], seed=3),
     "torch's, bf16, three parents": example(COUNTS, uniform(4, BF16), [*TORCH, *TORCH], nonfinite=0.01),
+    "means and other sums of torch, bf16": example(COUNTS, uniform(4, BF16), LATER, nonfinite=0.01),
+    "means and other sums of torch, f16": example(COUNTS, uniform(3, F16), LATER),
+    "means and other sums of torch, f32": example(COUNTS, uniform(4, F32), LATER, nonfinite=0.01),
     "four bf16 checkpoints": example(COUNTS, uniform(4, BF16), ALL[:8]),
     "two of three parents": example(COUNTS, uniform(4, BF16), ALL[:8], taken=2),
-    "two of three parents, torch's and lerp": example(COUNTS, uniform(4, F32), ALL[8:], taken=2, seed=1),
+    "two of three parents, torch's and lerp": example(COUNTS, uniform(4, F32), ALL[8:16], taken=2, seed=1),
+    "two of three parents, means": example(COUNTS, uniform(4, BF16), ALL[13:], taken=2, seed=2),
     "four f32 checkpoints": example(COUNTS, uniform(4, F32), ALL[:8], seed=3),
     "two checkpoints, mixed formats": example(COUNTS, mixed(2), [Arithmetic.FLOAT32_FUSED], nonfinite=0.01),
     "three checkpoints, mixed formats": example(COUNTS, mixed(3), ALL[:8], nonfinite=0.01),

@@ -16,6 +16,7 @@ from modelprov.forensics.search.methods.random_masks import Thinned, thinned
 from modelprov.forensics.search.methods.whole import Wholes
 from modelprov.recipes.gradients import resolve
 from modelprov.recipes.methods import METHODS, Inputs
+from modelprov.recipes.methods.interface import THREADS
 from tests.generated import Size, apply, change, layer_of, model
 from tests.memory import checkpoint
 
@@ -35,7 +36,7 @@ def family(
 def merged(
     method: str, models: list[Weights], base: Weights | None = None, *,
     each: dict[str, list[Any]] | None = None, options: dict[str, Any] | None = None,
-    arithmetic: str = "mergekit-0.1.5", dtype: DType | None = None, seed: int = 0,
+    arithmetic: str = "mergekit-0.1.5", dtype: DType | None = None, seed: int = 0, threads: int = THREADS,
 ) -> Weights:  # fmt: skip
     """What the method makes of these models; `each` lists a value (or gradient) for each, `options` may be so too."""
     known, rng = METHODS[method], np.random.default_rng(seed)
@@ -59,6 +60,7 @@ def merged(
                 dtype=dtype or stored,
                 out_dtype=stored,
                 rng=np.random.default_rng(rng.integers(1 << 32)),
+                threads=threads,
             )
         )  # fmt: skip
         made[name] = np.asarray(out, np.float32).reshape(values.shape), stored

@@ -35,6 +35,19 @@ def test_a_method_without_weights_is_named(
     assert found.bits.equal == found.bits.elements
 
 
+@pytest.mark.parametrize("method", ["model_stock", "nuslerp"])
+def test_a_merge_by_a_program_with_another_number_of_threads_is_named_with_it(method: str) -> None:
+    pytest.importorskip("torch")
+    first, second, base = family(hidden=192)  # 36,864 weights a matrix: two threads would halve the sum
+    each, based = ({}, base) if method == "model_stock" else ({"weight": [0.7, 0.3]}, None)
+    suspect, usual = (merged(method, [first, second], based, each=each, threads=threads) for threads in (1, 2))
+    assert any((suspect[name][0] != usual[name][0]).any() for name in suspect)
+    found = search(suspect, first, second, base)
+    assert found is not None
+    assert (found.made.method, found.made.threads) == (method, 1)
+    assert found.bits.equal == found.bits.elements
+
+
 @pytest.mark.parametrize("method", ["karcher", "model_stock", "sce"])
 def test_the_formula_itself_in_float32_is_tried_beside_what_programs_do(method: str) -> None:
     first, second, base = family(DType.F32)

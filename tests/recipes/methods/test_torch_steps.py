@@ -12,6 +12,7 @@ from modelprov.merge.checking import without_torch
 from modelprov.recipes.methods import METHODS
 from modelprov.recipes.methods.choosing import program_steps
 from modelprov.recipes.methods.torch_steps import TorchSteps
+from modelprov.recipes.methods.totals import reproducible, total
 
 torch = pytest.importorskip("torch")
 LENGTHS = (7, 8191, 8192, 8193, 32768, 32769, 100_001)
@@ -38,6 +39,21 @@ def test_sums_products_and_lengths_have_the_bits_of_torch_on_two_threads(length:
         found = [step.dot(a, b), step.sum(a), step.vector_dot(a, b), step.norm(a), step.mean(a)]
         assert [float(one[0]) for one in found] == [float(one) for one in expected]
         assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("threads", [1, 3, 8, 16])
+@pytest.mark.parametrize("length", [32_768, 32_769, 100_003, 400_000])
+def test_long_sums_in_16_bits_have_the_bits_of_torch_on_as_many_threads(length: int, threads: int) -> None:
+    values = round_bf16(np.random.default_rng(length).standard_normal(length).astype(np.float32) + np.float32(0.3))
+    torch.set_num_threads(threads)
+    expected = float(torch.from_numpy(values).to(torch.bfloat16).sum())
+    step = TorchSteps(np.float32, DType.BF16, threads=threads)
+    assert float(step.sum(values)[0]) == expected
+    if reproducible(step):
+        growing = total(step, length)
+        for part in np.split(values, [777, 20_000]):
+            growing.add(part)
+        assert float(growing.result()[0]) == expected
 
 
 def test_masks_keep_as_many_as_asked_and_none_smaller_than_what_they_leave() -> None:

@@ -13,10 +13,10 @@ from itertools import product
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.forensics.search.methods import arcs, graded, means, summed, swaps, voted
+from modelprov.forensics.search.methods import arcs, graded, means, summed, swaps, voted, voted_by_layer
 from modelprov.forensics.search.methods.middles import Middle, of_masks, of_method
 from modelprov.forensics.search.methods.random_masks import thinned
-from modelprov.forensics.search.methods.remake import Bits, Made, bits, total
+from modelprov.forensics.search.methods.remake import Bits, Made, bits, by_threads, total
 from modelprov.forensics.search.methods.survivors import Remade
 from modelprov.forensics.search.methods.whole import THIN, Whole, Wholes
 from modelprov.forensics.thresholds import MISSED, MISSED_FEW, REPRODUCED
@@ -162,14 +162,16 @@ def _proposed(wholes: Wholes, looks: Sequence[Whole], first: Whole) -> Iterator[
     yield from graded.graded(lambda: _loaded(wholes, wholes.rows), looks)
     yield from summed.summed(lambda: _loaded(wholes, wholes.rows), looks)
     yield from arcs.slerp(lambda: _loaded(wholes, wholes.rows), looks)
-    yield from arcs.nuslerp(looks)
+    longest = max(map(wholes.count, wholes.decisive))
+    yield from by_threads(arcs.nuslerp(looks), first, longest)
     yield from means.karcher(looks)
-    yield from means.model_stock(looks)
+    yield from by_threads(means.model_stock(looks), first, longest)
     yield from means.multislerp(looks)
     yield from swaps.nearswap(looks)
     yield from swaps.arcee_fusion(looks)
     thin, few = [look.thinned(THIN) for look in looks], first.thinned(THIN)
     yield from voted.ties(thin, few)
+    yield from voted_by_layer.ties(lambda: _loaded(wholes, wholes.decisive), thin)
     yield from voted.breadcrumbs(thin, few)
     yield from voted.sce(few)
 

@@ -5,8 +5,8 @@ Every formula is that of `recipes/methods`, which `merge` uses as well. Looks fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ from modelprov.errors import ModelprovError
 from modelprov.forensics.search.methods.whole import Float32, Whole
 from modelprov.recipes.gradients import resolve
 from modelprov.recipes.methods import METHODS, Inputs
+from modelprov.recipes.methods.interface import PRESETS, THREADS
 from modelprov.recipes.methods.steps import Real
+from modelprov.recipes.methods.torch_steps import shares
 
 Variant = tuple[str, DType | None]
 VARIANTS: tuple[Variant, ...] = (
@@ -24,6 +26,9 @@ VARIANTS: tuple[Variant, ...] = (
 )  # fmt: skip
 """Arithmetic, and the format that is computed in (None: the stored one): what programs in use do, and at last the
 formula itself in float32, rounded once, as a few lines of anyone's code compute it."""
+THREAD_COUNTS = (1, 4, 8, 16, 32, 6, 12, 24, 64, 3, 10, 14, 20, 28, 48, 96, 128)
+"""Threads of programs that are tried where the two of `THREADS` do not give the bits, likelier ones first."""
+NEAR, NEAREST = 0.05, 4  # share of a tensor's bits, if a factor is a step off; and how many merges are tried
 ALL: tuple[Variant, ...] = (*VARIANTS, ("float64", DType.F32))
 
 
@@ -32,7 +37,7 @@ class Made:
     """A merge of parents 0 ... k - 1 by `method`: `models` in the recipe's order, without the `base`.
 
     `each` holds one dictionary of settings a model, `options` the global ones, as a recipe writes them: values,
-    gradients, filters. What is not set has the method's default.
+    gradients, filters. What is not set has the method's default. `threads` are those of the program (`Inputs`).
     """
 
     method: str
@@ -42,6 +47,7 @@ class Made:
     options: Mapping[str, Any] = field(default_factory=dict)
     arithmetic: str = "mergekit-0.1.5"
     dtype: DType | None = None
+    threads: int = THREADS
 
     @property
     def key(self) -> str:
@@ -73,6 +79,7 @@ class Made:
             arithmetic=arithmetic,
             dtype=self.dtype or stored,
             out_dtype=out,
+            threads=self.threads,
         )
         try:
             with np.errstate(all="ignore"):
@@ -116,6 +123,22 @@ def bits(made: Made, whole: Whole) -> Bits:
     found = made.of(whole)
     equal = 0 if found is None else int((found.view(np.uint32) == whole.suspect.view(np.uint32)).sum())
     return Bits(whole.elements, equal, int(whole.differ.sum()))
+
+
+def by_threads(proposed: Iterable[Made], look: Whole, longest: int) -> Iterator[Made]:
+    """All, and those that come nearest to a tensor's bits by programs with more threads than `THREADS`, or fewer.
+
+    Each rounds its part of a long sum to the format that is computed in; where no tensor is long all sums are the same.
+    """
+    near: list[tuple[float, Made]] = []
+    parts = {len(shares(longest, threads)): threads for threads in (*reversed(THREAD_COUNTS), THREADS)}
+    for made in proposed:
+        yield made
+        if len(parts) > 1 and made.dtype is None and made.arithmetic == PRESETS[-1]:
+            near.append((bits(made, look).share, made))
+    for share, made in sorted(near, key=lambda item: -item[0])[:NEAREST]:
+        if share >= NEAR:
+            yield from (replace(made, threads=threads) for threads in reversed(parts.values()) if threads != THREADS)
 
 
 def total(made: Made, wholes: Iterable[Whole]) -> Bits:

@@ -6,7 +6,7 @@ are then found by the bits, which rise towards the true ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -43,9 +43,14 @@ def roles(look: Whole) -> Iterator[tuple[int, tuple[int, ...]]]:
                     yield base, models
 
 
-def ties(looks: Sequence[Whole], first: Whole) -> Iterator[Made]:
-    """TIES: the largest elements of each task vector, by vote, divided by the weights that took part or not."""
-    for base, models in roles(first):
+def ties(
+    looks: Sequence[Whole], first: Whole, among: Iterable[tuple[int, tuple[int, ...]]] | None = None
+) -> Iterator[Made]:
+    """TIES: the largest elements of each task vector, by vote, divided by the weights that took part or not.
+
+    Of all `roles`, or `among` those given.
+    """
+    for base, models in roles(first) if among is None else among:
         vectors = Vectors.of(looks, base, models)
         found = [vectors.factor(place) for place in range(len(models))]
         if any(one is None for one in found):

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.dtypes import SIZES, WITHIN_FLOAT32, round_to
 from modelprov.forensics.sums.kernels.interface import RecipePlan, Segments
 from modelprov.forensics.sums.moments import BLOCK
-from modelprov.recipes.arithmetics import STEPWISE, Arithmetic
+from modelprov.recipes.arithmetics import MEANS, STEPWISE, Arithmetic, in_units
 
 Int64 = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -173,10 +173,13 @@ def recipe_scalars(recipes: RecipePlan) -> Scalars:
     for dtype in WITHIN_FLOAT32:
         for r in range(count):
             arithmetic, order = recipes.arithmetic[r], recipes.order[r][recipes.order[r] >= 0]
-            weights = recipes.weights[r]
+            weights = np.zeros((tensors, parents))
+            weights[:, order] = recipes.weights[r][:, order]
+            if arithmetic in MEANS:
+                weights = in_units(weights)
             if arithmetic != Arithmetic.FLOAT64:
                 weights = weights.astype(np.float32).astype(np.float64)
-            if arithmetic in STEPWISE:
+            if arithmetic in (*STEPWISE, Arithmetic.TORCH_ALPHA_FROM_ZERO, Arithmetic.TORCH_DELTA_ALPHA):
                 weights = round_to(weights, dtype)
             elif arithmetic == Arithmetic.TORCH_ALPHA:
                 weights[:, order[1:]] = round_to(weights[:, order[1:]], dtype)

@@ -86,7 +86,7 @@ def run_rows(  # noqa: PLR0915
     """Write one row of `out` float64 [runs, WIDTH] for each of the runs from `first_run` on, a program each.
 
     `run_piece` int32 [runs], `pieces` int64 [pieces, N + 2] (first run, elements, starts in 16 bytes), `scalars`
-    float64 [pieces, RECIPES, 4]; FORMATS, ARITHMETICS and ORDERS pack 2, 4 and 3 x 2 bits an entry, lowest first.
+    float64 [pieces, RECIPES, 4]; FORMATS, ARITHMETICS and ORDERS pack 2, 5 and 3 x 2 bits an entry, lowest first.
     PRECISION is the code of the format that the suspect's numbers were rounded to.
     """
     run = first_run.to(tl.int64) + tl.program_id(0)
@@ -186,7 +186,7 @@ def run_rows(  # noqa: PLR0915
 
     for k in tl.static_range(RECIPES):
         merged = evaluate(
-            first, second, reference, scalars + (piece * RECIPES + k) * 4, (ARITHMETICS >> (4 * k)) & 15,
+            first, second, reference, scalars + (piece * RECIPES + k) * 4, (ARITHMETICS >> (5 * k)) & 31,
             ORDERS >> (6 * k), N, PRECISION, EMULATE_FMA,
         )  # fmt: skip
         _put(row, 32 + k, tl.sum((valid & (merged.to(tl.int32, bitcast=True) == s)).to(tl.int32)))
@@ -229,7 +229,7 @@ class Program:
 
 def constants(n: int, launch: Launch, recipes: RecipePlan) -> dict[str, Any]:
     """What `run_rows` is compiled for."""
-    arithmetics = sum(int(a) << (4 * k) for k, a in enumerate(recipes.arithmetic))
+    arithmetics = sum(int(a) << (5 * k) for k, a in enumerate(recipes.arithmetic))
     orders = sum((int(j) & 3) << (6 * k + 2 * i) for k, order in enumerate(recipes.order) for i, j in enumerate(order))
     return {
         "N": n, "FORMATS": launch.formats, "PRECISION": launch.precision, "RECIPES": len(recipes.arithmetic),

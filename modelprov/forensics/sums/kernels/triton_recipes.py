@@ -174,14 +174,39 @@ def _torch_sum(first, second, reference, scalars, ALPHA: tl.constexpr, ORDER: tl
 
 
 @triton.jit
-def _torch_delta(first, second, reference, scalars, ORDER: tl.constexpr, N: tl.constexpr, FORMAT: tl.constexpr):
+def _torch_delta(first, second, reference, scalars, ALPHA: tl.constexpr, ORDER: tl.constexpr, N: tl.constexpr,
+                 FORMAT: tl.constexpr, EMULATE: tl.constexpr):  # fmt: skip
     value = reference
     for step in tl.static_range(0, N - 1):
         if ((ORDER >> (2 * step)) & 3) != N - 2:
             delta = store(_parent(first, second, reference, (ORDER >> (2 * step)) & 3, N) - reference, FORMAT)
             weight = tl.load(scalars + ((ORDER >> (2 * step)) & 3)).to(tl.float32)
-            value = store(value + store(delta * weight, FORMAT), FORMAT)
+            if ALPHA:
+                value = store(_fma(delta, tl.zeros_like(delta) + weight, value, EMULATE), FORMAT)
+            else:
+                value = store(value + store(delta * weight, FORMAT), FORMAT)
     return value
+
+
+@triton.jit
+def _torch_delta_sum(first, second, reference, scalars, ORDER: tl.constexpr, N: tl.constexpr, FORMAT: tl.constexpr):
+    total = tl.zeros_like(reference)
+    for step in tl.static_range(0, N - 1):
+        if ((ORDER >> (2 * step)) & 3) != N - 2:
+            delta = store(_parent(first, second, reference, (ORDER >> (2 * step)) & 3, N) - reference, FORMAT)
+            weight = tl.load(scalars + ((ORDER >> (2 * step)) & 3)).to(tl.float32)
+            total = store(total + store(delta * weight, FORMAT), FORMAT)
+    return reference + total
+
+
+@triton.jit
+def _mean(first, second, reference, scalars, ORDER: tl.constexpr, N: tl.constexpr, STEPS: tl.constexpr):
+    value = tl.zeros_like(reference)
+    for step in tl.static_range(0, N - 1):
+        row = _parent(first, second, reference, (ORDER >> (2 * step)) & 3, N)
+        weight = tl.load(scalars + ((ORDER >> (2 * step)) & 3)).to(tl.float32)
+        value = store(value + store(row * weight, STEPS), STEPS)
+    return _divide(value, tl.load(scalars + 3).to(tl.float32))
 
 
 @triton.jit
@@ -229,10 +254,16 @@ def _of_all(first, second, reference, scalars, ARITHMETIC: tl.constexpr, ORDER: 
         value = _stepwise_delta(first, second, reference, scalars, ORDER, N, FORMAT)
     elif ARITHMETIC == 8:
         value = _lerp(first, second, reference, scalars, N)
-    elif ARITHMETIC == 10:
-        value = _torch_delta(first, second, reference, scalars, ORDER, N, FORMAT)
+    elif ARITHMETIC == 10 or ARITHMETIC == 14:
+        value = _torch_delta(first, second, reference, scalars, ARITHMETIC == 14, ORDER, N, FORMAT, EMULATE)
     elif ARITHMETIC == 12:
         value = _torch_lerp(first, second, reference, scalars, ORDER, N, EMULATE)
+    elif ARITHMETIC == 15:
+        value = _torch_delta_sum(first, second, reference, scalars, ORDER, N, FORMAT)
+    elif ARITHMETIC > 15:
+        value = _mean(first, second, reference, scalars, ORDER, N, FORMAT if ARITHMETIC == 17 else 2)
     else:
-        value = _torch_sum(first, second, reference, scalars, ARITHMETIC == 11, ORDER, N, FORMAT, EMULATE)
+        value = _torch_sum(first, second, reference, scalars, ARITHMETIC != 9, ORDER, N, FORMAT, EMULATE)
+        if ARITHMETIC == 13:  # begun as 0: no negative zero
+            value = value + 0.0
     return store(value, FORMAT)
