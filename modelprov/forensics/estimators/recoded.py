@@ -41,9 +41,18 @@ def recoded(sample: Sample, seed: int) -> float | None:
 
 
 def recoded_alone(sample: Sample, parent: int, seed: int) -> float | None:
-    """Of the elements that differ from parent number `parent`, 0 to k - 1, the share in tensors that recode its own."""
-    differ = np.bincount(sample.group, sample.suspect != sample.parents[parent])
-    return _share(sample, differ, seed, lambda tensor: _follows(tensor.suspect, tensor.parents[parent], seed))
+    """Of the elements that differ from parent number `parent`, 0 to k - 1, the share in tensors that recode its own.
+
+    By more than rounding: that alone keeps every order.
+    """
+    differ = np.bincount(sample.group, sample.suspect != _rounded(sample, parent))
+    return _share(sample, differ, seed, lambda tensor: _follows(tensor.suspect, _rounded(tensor, parent), seed))
+
+
+def _rounded(sample: Sample, parent: int) -> Float64:
+    """A parent's numbers, the suspect's in their place where they lie in its rounding cells."""
+    theirs = sample.parents[parent]
+    return np.where((sample.lower <= theirs) & (theirs <= sample.upper), sample.suspect, theirs)
 
 
 def _share(sample: Sample, differ: Int64, seed: int, is_so: Callable[[Sample], bool]) -> float | None:

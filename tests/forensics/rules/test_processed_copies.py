@@ -27,7 +27,7 @@ from modelprov.forensics.sampling.sample import Sample, from_formats
 from modelprov.forensics.search.next_layers import shares_of_next
 from modelprov.jobs.compare import compare
 from modelprov.jobs.fingerprint import fingerprint
-from tests.generated import Rng, apply, change
+from tests.generated import Rng, apply, cast, change, sparse
 from tests.memory import checkpoint, judge
 
 SIDE = 64
@@ -49,6 +49,15 @@ def test_a_processed_copy_is_told_so(made: Callable[[Rng], Case], rule: str, sai
     assert (found.class_, found.rule) == ("inconclusive", rule)
     assert said in found.summary
     assert found.histories
+
+
+def test_a_finetune_of_few_numbers_in_a_coarser_format_is_no_processed_copy() -> None:
+    """Rounding keeps the order of all numbers, and moves more of them than such a training does."""
+    rng = np.random.default_rng(3)
+    base = decoder_family(rng, Decoder(layers=4), 1, DType.F32)[-1]
+    moved = apply(base, sparse(change(base, rng, 1e-3), rng, 2e-3))
+    found = judge(cast(moved, DType.BF16), base).verdict
+    assert (found.class_, found.rule) == ("same-origin", "near-one-parent")
 
 
 @pytest.mark.parametrize(("low_rank", "size"), [(0.0, 1e-3), (1.0, 1e-3), (0.5, 1e-4), (0.95, 3e-3)])
