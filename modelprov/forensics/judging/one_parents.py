@@ -84,9 +84,9 @@ def one_parents_matrices(parent: int, labels: Sequence[str], beyond: Beyond) -> 
         less = "" if len(labels) == 2 else f", or its change from {labels[-1]},"
         return directions_out(
             list(labels).index(beyond.projected[0]),
-            f"where it differs, of {beyond.matrices} matrices read, that model{less} has directions that it lacks, at "
-            "right angles, to rounding, to all that it has there: the nearest matrix of a lower rank (SVD) leaves "
-            "that, and training does not",
+            f"in those that differ, of {beyond.matrices} matrices read, what is missing of that model{less} stands at "
+            "right angles, to rounding, to all that is left. Lowering a matrix' rank (SVD) or taking a direction out "
+            "does that, and training does not",
         )
     if label in beyond.layered:
         return layers_mixed(

@@ -36,7 +36,11 @@ SIDE = 64
 @pytest.mark.parametrize(
     ("made", "rule", "said"),
     [
-        (copy_of_a_lower_rank, "projected", "is P1, with directions taken out of some of them: where it differs, of "),
+        (
+            copy_of_a_lower_rank,
+            "projected",
+            "is P1, with directions taken out of some of them: in those that differ, of ",
+        ),
         (copy_without_a_direction, "projected", "is P1, with directions taken out of some of them"),
         (copy_with_layers_mixed, "layers-mixed", "S is near P1, and has its layers with their neighbours mixed in: "),
         (copy_that_was_pruned_and_corrected, "sparsified", "S is near P1, and has zeros where that has numbers: "),
