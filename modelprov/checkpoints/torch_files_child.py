@@ -149,7 +149,7 @@ def answered(path: str) -> dict[str, Any]:
         return {"refused": str(error)}
     except pickle.UnpicklingError as error:
         wanted = re.search(r"(?:GLOBAL|unsupported class|global:?) ([\w.]+\.[\w.]+)", str(error))
-        more = f"asks for {wanted[1]}" if wanted else "asks for more than tensors and plain data"
+        more = f"asks for {wanted[1]:.100}" if wanted else "asks for more than tensors and plain data"
         return {"refused": f"its pickle {more}, which is never given (torch.load, weights_only)", "code": True}
     except (Exception, MemoryError, RecursionError) as error:
         return {"refused": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:500]}

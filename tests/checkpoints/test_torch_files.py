@@ -83,6 +83,17 @@ def test_code_in_a_file_of_torch_never_runs_and_is_named(tmp_path: Path) -> None
     assert not made.exists()
 
 
+def test_a_name_in_a_pickle_may_be_long_and_the_message_is_not(tmp_path: Path) -> None:
+    torch.save(weights(), tmp_path / "whole.bin")
+    with zipfile.ZipFile(tmp_path / "whole.bin") as whole, zipfile.ZipFile(tmp_path / "pytorch_model.bin", "w") as to:
+        for name in whole.namelist():
+            long = b"\x80\x02c" + b"m." * 2000 + b"m\nn\n."
+            to.writestr(name, long if name.endswith("data.pkl") else whole.read(name))
+    with pytest.raises(UnsupportedFormatError, match=r"asks for m\.m\.") as caught:
+        open_checkpoint(str(tmp_path))
+    assert len(str(caught.value)) < 500
+
+
 def test_without_torch_the_advice_is_to_install_it_or_to_convert(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
