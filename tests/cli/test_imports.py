@@ -89,7 +89,7 @@ def test_without_a_gpu_auto_never_imports_torch_either(models: Path) -> None:
     assert "torch" not in err
 
 
-OURS, MODULES = 270, 716
+OURS, MODULES = 280, 716
 """Modules of ours, and all, that a comparison may load: 211 and 671 for a merge when this was written, 266 of ours for
 a stranger."""
 NOT_FOR_A_VERDICT = (

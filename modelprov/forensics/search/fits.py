@@ -247,7 +247,8 @@ def _candidates(
         if exact is None:
             found += scorer.scored(arithmetics_of(np.tile(_round(near, ml), (strata, 1))))
         if max(scored.share for scored in found) < REPRODUCED:
-            found += scorer.scored(refined(scored, few).recipe for scored in _promising([*first_look, *found]))
+            peaks = scorer.scored(refined(scored, few).recipe for scored in _promising([*first_look, *found]))
+            found += [peak for peak in peaks if peak.share >= REPRODUCED]  # one that falls short hides where ties are
     best = keep_best(found)
     swept = tied(best)
     return [*(settle(one, scorer, seed) for one in best[:swept]), *best[swept:]]
