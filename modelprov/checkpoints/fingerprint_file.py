@@ -161,7 +161,7 @@ def _manifest(metadata: Mapping[str, str], parts: Mapping[str, bytes], place: st
     if metadata.get("sha256") != own:
         raise InvalidFingerprintError(f"{place} is not what was written: its digest is another one", AGAIN)
     try:
-        return Manifest.model_validate(parse_json(said, unique=True, finite=True))
+        return Manifest.model_validate(parse_json(said, unique=True, finite=True, stored=True))
     except (JsonError, ValidationError) as error:
         raise InvalidFingerprintError(f"{place} does not say what it holds", AGAIN) from error
 

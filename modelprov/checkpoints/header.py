@@ -130,8 +130,8 @@ def _parse(text: bytes, place: str) -> tuple[Entries, dict[str, str]]:
         written = as_written(decoded)
         if written is not None:
             with suppress(JsonError):  # then the fault is said of the whole text
-                return written[0], _metadata(parse_json(written[1], unique=True, finite=True), place)
-        entries = dict(parse_json(decoded, unique=True, finite=True))
+                return written[0], _metadata(parse_json(written[1], unique=True, finite=True, stored=True), place)
+        entries = dict(parse_json(decoded, unique=True, finite=True, stored=True))
     except UnicodeDecodeError as error:
         refuse(place, f"the header is not UTF-8 ({error.reason} at byte {error.start})")
     except JsonError as error:

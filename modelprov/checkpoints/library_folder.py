@@ -82,7 +82,7 @@ def read_library(folder: Path) -> Library:
 def parse_library(content: bytes, place: str) -> Library:
     """The index that these bytes are; `place` is where they come from. Raises `InvalidLibraryError`."""
     try:
-        told = parse_json(content.decode("utf-8"), unique=True, finite=True)
+        told = parse_json(content.decode("utf-8"), unique=True, finite=True, stored=True)
         if isinstance(told, dict) and told.get("kind") == KIND and told.get("version") not in (None, VERSION):
             raise InvalidLibraryError(
                 f"{place} is of version {told['version']!r:.20}; this modelprov reads version {VERSION}", AGAIN

@@ -31,11 +31,11 @@ class JsonError(ValueError):
         self.line = line
 
 
-def parse_json(text: str | bytes, *, unique: bool = False, finite: bool = False) -> Any:
+def parse_json(text: str | bytes, *, unique: bool = False, finite: bool = False, stored: bool = False) -> Any:
     """The value of a JSON text; bytes are UTF-8, -16 or -32, with or without a mark.
 
-    `unique` refuses a key that is given twice in one object, `finite` NaN, infinities and numbers beyond float64.
-    Raises `JsonError`.
+    `unique` refuses a key that is given twice in one object, `finite` NaN, infinities and numbers beyond float64,
+    `stored` text that no file can hold: half of a pair of surrogates. Raises `JsonError`.
     """
     try:
         decoded = text if isinstance(text, str) else text.decode(json.detect_encoding(text))
@@ -57,6 +57,8 @@ def parse_json(text: str | bytes, *, unique: bool = False, finite: bool = False)
         raise JsonError(shortened(str(error), 80)) from error
     if not _within(value, MAX_DEPTH):
         raise JsonError("it is nested too deeply")
+    if stored and ("\\ud" in decoded or "\\uD" in decoded) and not _encodes(value):
+        raise JsonError("it holds half of a character (a lone surrogate)")
     return value
 
 
@@ -67,6 +69,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise JsonError(f"the name {quoted(twice)} appears twice")
     return made
+
+
+def _encodes(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _whole(digits: str) -> int:

@@ -54,6 +54,14 @@ def test_numbers_that_are_not_finite_are_refused_where_they_must_not_be(text: st
         parse_json(text, finite=True)
 
 
+@pytest.mark.parametrize("text", [r'{"\ud800": 1}', r'["a\uDC00b"]', r'{"a": {"b": "\udfff\ud800"}}'])
+def test_half_a_character_is_refused_where_a_file_must_hold_it(text: str) -> None:
+    with pytest.raises(JsonError, match="half of a character"):
+        parse_json(text, stored=True)
+    parse_json(text)
+    assert parse_json(r'["\ud83d\ude00", "\\ud800"]', stored=True) == ["😀", r"\ud800"]
+
+
 def test_json_of_others_is_read_by_no_other_reader() -> None:
     package = Path(modelprov.__file__).parent
     bare = {

@@ -95,7 +95,7 @@ def _told(metadata: dict[str, str], path: Path) -> dict[str, Any]:
     if KEY not in metadata:
         _refuse(path, f"its metadata has no {KEY}")
     try:
-        told = parse_json(metadata[KEY], unique=True, finite=True)
+        told = parse_json(metadata[KEY], unique=True, finite=True, stored=True)
     except JsonError as error:
         _refuse(path, f"{KEY} is not JSON ({error})")
     if not isinstance(told, dict) or told.get("version") != VERSION:

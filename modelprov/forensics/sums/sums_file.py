@@ -104,7 +104,7 @@ def _told(text: str, path: Path) -> dict[str, Any]:
     if not text:
         _refuse(path, f"its metadata has no {KEY}")
     try:
-        told = parse_json(text, unique=True, finite=True)
+        told = parse_json(text, unique=True, finite=True, stored=True)
     except JsonError as error:
         _refuse(path, f"{KEY} is not JSON ({error})")
     if not isinstance(told, dict) or told.get("version") != VERSION:
