@@ -112,7 +112,8 @@ static void stepwise(const Merge *of, int normalise, int64_t code, float *restri
     }
 }
 
-static void stepwise_delta(const Merge *of, int64_t code, float *restrict out, int64_t m) {
+/* The reference and a sum of differences: in torch weights are float32 numbers, and each sum is rounded. */
+static void rounded_deltas(const Merge *of, int torch, int64_t code, float *restrict out, int64_t m) {
     const int64_t last = last_of(of);
     const float *restrict reference = row_of(of, last);
     for (int64_t i = 0; i < m; i++) out[i] = 0;
@@ -120,8 +121,9 @@ static void stepwise_delta(const Merge *of, int64_t code, float *restrict out, i
         const int64_t j = of->order[step];
         if (j == last) continue;
         const float *restrict row = row_of(of, j);
-        const float weight = store((float)of->weights[j], code);
+        const float weight = torch ? (float)of->weights[j] : store((float)of->weights[j], code);
         for (int64_t i = 0; i < m; i++) out[i] = out[i] + store(store(row[i] - reference[i], code) * weight, code);
+        if (torch) round_all(out, m, code);
     }
     round_all(out, m, code);
     for (int64_t i = 0; i < m; i++) out[i] = reference[i] + out[i];
@@ -173,22 +175,6 @@ static void torch_delta(const Merge *of, int alpha, int64_t code, float *restric
     }
 }
 
-static void torch_delta_sum(const Merge *of, int64_t code, float *restrict out, int64_t m) {
-    const int64_t last = last_of(of);
-    const float *restrict reference = row_of(of, last);
-    for (int64_t i = 0; i < m; i++) out[i] = 0;
-    for (int64_t step = 0; step < of->k; step++) {
-        const int64_t j = of->order[step];
-        if (j == last) continue;
-        const float *restrict row = row_of(of, j);
-        const float weight = (float)of->weights[j];
-        for (int64_t i = 0; i < m; i++) out[i] = out[i] + store(store(row[i] - reference[i], code) * weight, code);
-        round_all(out, m, code);
-    }
-    for (int64_t i = 0; i < m; i++) out[i] = reference[i] + out[i];
-    round_all(out, m, code);
-}
-
 /* Weights in multiples of the largest, sums rounded to `steps`, then divided by the sum of the multiples. */
 static void mean(const Merge *of, int64_t steps, int64_t code, float *restrict out, int64_t m) {
     double unit = 0;
@@ -225,12 +211,12 @@ static void evaluate(int64_t arithmetic, const Merge *given, int64_t code, float
         reference_plus_deltas(of, arithmetic == FLOAT32_DELTA_FUSED, code, out, m); break;
     case FLOAT64: weighted_double(of, code, out, m); break;
     case STEPWISE: case STEPWISE_UNNORMALISED: stepwise(of, arithmetic == STEPWISE, code, out, m); break;
-    case STEPWISE_DELTA: stepwise_delta(of, code, out, m); break;
+    case STEPWISE_DELTA: case TORCH_DELTA_SUM:
+        rounded_deltas(of, arithmetic == TORCH_DELTA_SUM, code, out, m); break;
     case FLOAT32_LERP: interpolated(of, code, out, m); break;
     case TORCH_SUM: case TORCH_ALPHA: case TORCH_ALPHA_FROM_ZERO:
         torch_sum(of, arithmetic != TORCH_SUM, arithmetic == TORCH_ALPHA_FROM_ZERO, code, out, m); break;
     case TORCH_DELTA: case TORCH_DELTA_ALPHA: torch_delta(of, arithmetic == TORCH_DELTA_ALPHA, code, out, m); break;
-    case TORCH_DELTA_SUM: torch_delta_sum(of, code, out, m); break;
     case FLOAT32_MEAN: case TORCH_MEAN: mean(of, arithmetic == TORCH_MEAN ? code : F32, code, out, m); break;
     default: torch_lerp(of, code, out, m);
     }

@@ -12,6 +12,10 @@ enum { MOST_RECIPES = 8 };             /* a pass tries, `RECIPES` of moments.py 
 enum { MOST = 6, MOST_COLUMNS = (MOST + 1) * (MOST + 2) / 2 - 1, MOST_COUNTED = MOST * (MOST - 1) / 2 + 3 };
 /* checkpoints that go by the word, their sums, and what of them is counted */
 
+static inline int64_t pairs(int64_t n) { return n * (n - 1) / 2; }
+
+static inline int64_t gram_columns(int64_t n) { return (n + 1) * (n + 2) / 2 - 1; }
+
 /* Loops that fill all registers are no part of what calls them, or some of theirs are kept in memory. */
 #define APART __attribute__((noinline))
 
@@ -272,7 +276,7 @@ static void counts_of_two(const uint8_t *a, const uint8_t *r, Shorts *counted) {
 
 /* The lanes of a run of n checkpoints added to its sums and its counts (columns of `moments.py`). */
 static void add_lanes(const Lanes *lanes, int64_t n, double *part, int64_t *counts) {
-    const int64_t columns = (n + 1) * (n + 2) / 2 - 1, equals = n * (n - 1) / 2;
+    const int64_t columns = gram_columns(n), equals = pairs(n);
     for (int64_t column = 0; column < columns; column++)
         for (int lane = 0; lane < LANES; lane++) part[column] += lanes->sums[column * LANES + lane];
     for (int64_t pair = 0; pair < equals; pair++) counts[6 + pair] += lanes_counted(lanes->counted[pair]);

@@ -8,7 +8,7 @@
 static inline __attribute__((always_inline)) void sums_of_several(
     const uint8_t *const *at, const int n, double *lanes
 ) {
-    const int columns = (n + 1) * (n + 2) / 2 - 1;
+    const int columns = (int)gram_columns(n);
     Floats sums[PARTS * MOST_COLUMNS];
     for (int column = 0; column < PARTS * columns; column++) sums[column] = NONE;
     for (int64_t line = 0; line < 2 * CHUNK; line += LINE) {
@@ -37,7 +37,7 @@ static inline __attribute__((always_inline)) void sums_of_several(
 static inline __attribute__((always_inline)) void counts_of_several(
     const uint8_t *const *at, const int n, Shorts *counted
 ) {
-    const int equals = n * (n - 1) / 2;
+    const int equals = (int)pairs(n);
     Shorts kept[MOST_COUNTED];
     for (int column = 0; column < equals + 3; column++) kept[column] = counted[column];
     for (int64_t line = 0; line < 2 * GROUP; line += LINE) {

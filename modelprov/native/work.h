@@ -28,10 +28,6 @@ typedef struct {
     int64_t begins;
 } Scratch;
 
-static int64_t pairs(int64_t n) { return n * (n - 1) / 2; }
-
-static int64_t gram_columns(int64_t n) { return (n + 1) * (n + 2) / 2 - 1; }
-
 /* Where element `first` of segment s of checkpoint i lies. */
 static const uint8_t *element(const Work *work, const Scratch *scratch, int64_t i, int64_t s, int64_t first) {
     const int64_t at = i * work->segments + s, size = size_of(work->dtype[at]);

@@ -147,16 +147,21 @@ def _stepwise(parents, weights, order, normalise, dtype, out):
 
 
 @njit(nogil=True, _nrt=False)
-def _stepwise_delta(parents, weights, order, dtype, out):
+def _rounded_deltas(parents, weights, order, torch, dtype, out):
+    """The reference and a sum of differences: in torch weights are float32 numbers, and each sum is rounded."""
     last = _last(order)
     reference = parents[last]
     out[:] = 0
     for j in order:
         if j != last:
-            row, weight = parents[j], store(np.float32(weights[j]), dtype)
+            row, weight = parents[j], np.float32(weights[j])
+            if not torch:
+                weight = store(weight, dtype)
             for i in range(len(out)):
                 delta = store(np.float32(row[i] - reference[i]), dtype)
                 out[i] = out[i] + store(np.float32(delta * weight), dtype)
+            if torch:
+                round_all(out, dtype)
     round_all(out, dtype)
     for i in range(len(out)):
         out[i] = reference[i] + out[i]
@@ -220,23 +225,6 @@ def _torch_delta(parents, weights, order, alpha, dtype, out):
 
 
 @njit(nogil=True, _nrt=False)
-def _torch_delta_sum(parents, weights, order, dtype, out):
-    last = _last(order)
-    reference = parents[last]
-    out[:] = 0
-    for j in order:
-        if j != last:
-            row, weight = parents[j], np.float32(weights[j])
-            for i in range(len(out)):
-                delta = store(np.float32(row[i] - reference[i]), dtype)
-                out[i] = out[i] + store(np.float32(delta * weight), dtype)
-            round_all(out, dtype)
-    for i in range(len(out)):
-        out[i] = reference[i] + out[i]
-    round_all(out, dtype)
-
-
-@njit(nogil=True, _nrt=False)
 def _mean(parents, weights, order, steps, dtype, out):
     unit = 0.0
     for j in order:
@@ -285,8 +273,8 @@ def evaluate(arithmetic, parents, weights, order, dtype, out):
         _double(parents, weights, order, dtype, out)
     elif arithmetic == 5 or arithmetic == 6:
         _stepwise(parents, weights, order, arithmetic == 5, dtype, out)
-    elif arithmetic == 7:
-        _stepwise_delta(parents, weights, order, dtype, out)
+    elif arithmetic == 7 or arithmetic == 15:
+        _rounded_deltas(parents, weights, order, arithmetic == 15, dtype, out)
     elif arithmetic == 8:
         _lerp(parents, weights, order, dtype, out)
     elif arithmetic == 9 or arithmetic == 11 or arithmetic == 13:
@@ -295,7 +283,5 @@ def evaluate(arithmetic, parents, weights, order, dtype, out):
         _torch_delta(parents, weights, order, arithmetic == 14, dtype, out)
     elif arithmetic == 12:
         _torch_lerp(parents, weights, order, dtype, out)
-    elif arithmetic == 15:
-        _torch_delta_sum(parents, weights, order, dtype, out)
     else:
         _mean(parents, weights, order, dtype if arithmetic == 17 else F32, dtype, out)

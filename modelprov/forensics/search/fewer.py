@@ -15,8 +15,7 @@ import numpy as np
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.fits import Fits, fit_sample, subsample
-from modelprov.forensics.search.recipes import Scored, Scorer
-from modelprov.forensics.search.same_bits import settle
+from modelprov.forensics.search.recipes import Scored
 from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.forensics.thresholds import MISSED_CELLS, REPRODUCED, WITHIN_CELLS
 
@@ -48,12 +47,9 @@ def fewer(fits: Fits, strata: int, seed: int) -> Iterator[Scored]:
     near = [parents for parents in sets if _near(_sample(look, parents))][:FITTED]
     in_pieces = [parents for parents in sets if len(parents) == 2 and _near_in_pieces(_sample(look, parents))]
     for parents in (*near, *[pair for pair in in_pieces if pair not in near][:FITTED]):
-        own = _sample(fits.sample, parents)
-        for found in fit_sample(own, fits.stratum, strata, seed).candidates[:1]:
-            scorer = Scorer(own, fits.stratum)
-            share = scorer.share(found.recipe)
-            if share >= REPRODUCED:
-                yield _padded(settle(Scored(found.recipe, share, scorer.elements), scorer, seed), parents, k)
+        for found in fit_sample(_sample(fits.sample, parents), fits.stratum, strata, seed).candidates[:1]:
+            if found.share >= REPRODUCED:
+                yield _padded(found, parents, k)
 
 
 def _sample(sample: Sample, parents: Sequence[int]) -> Sample:
@@ -83,20 +79,20 @@ def _met(sample: Sample, mixture: Float64) -> bool:
 
 def _padded(found: Scored, parents: Sequence[int], k: int) -> Scored:
     """The same of k parents, of which the others have no weight, and no part in what the program computes."""
-    recipe, chosen = found.recipe, list(parents)
+    recipe = found.recipe
 
-    def wider(values: Float64, others: float) -> Float64:
-        made = np.full((len(values), k), others)
-        made[:, chosen[: values.shape[1]]] = values
+    def wider(values: Float64) -> Float64:
+        made = np.zeros((len(values), k))
+        made[:, list(parents)] = values
         return made
 
     order = tuple(parents[place] for place in recipe.order)
-    padded = WeightedSum(recipe.arithmetic, order, wider(recipe.weights, 0.0))
+    padded = WeightedSum(recipe.arithmetic, order, wider(recipe.weights))
     if found.low is None or found.high is None:
         return replace(found, recipe=padded)
     first, last = recipe.weights[:, :-1], recipe.weights[:, -1:]
     low, high = (
-        wider(np.hstack([ends, last + (first - other).sum(axis=1, keepdims=True)]), 0.0)[:, :-1]
+        wider(np.hstack([ends, last + (first - other).sum(axis=1, keepdims=True)]))[:, :-1]
         for ends, other in ((found.low, found.high), (found.high, found.low))
     )  # the reference has what the others leave it
     return replace(found, recipe=padded, low=low, high=high)

@@ -116,7 +116,7 @@ def counted(recipes: Sequence[WeightedSum], bits: Bits) -> list[Scored]:
 
 
 def _given(recipe: WeightedSum, bits: Bits) -> int:
-    return bits.count(int(recipe.arithmetic), np.array(recipe.order, np.int64), recipe.weights[0])
+    return bits.count(int(recipe.arithmetic), recipe.steps, recipe.weights[0])
 
 
 def refined(scored: Scored, bits: Bits) -> Scored:
@@ -125,7 +125,7 @@ def refined(scored: Scored, bits: Bits) -> Scored:
     What rounds every product tells a weight by how many bits come out, as a peak: from a point on its slope one
     coefficient after another goes up, another taking the rest, in steps that are halved.
     """
-    recipe, order = scored.recipe, np.array(scored.recipe.order, np.int64)
+    recipe, order = scored.recipe, scored.recipe.steps
     weights = recipe.weights[0]
     taken = np.flatnonzero(weights).tolist()
     best = bits.count(int(recipe.arithmetic), order, weights)

@@ -139,13 +139,16 @@ def _stepwise(first, second, reference, scalars, NORMALISE: tl.constexpr, ORDER:
 
 
 @triton.jit
-def _stepwise_delta(first, second, reference, scalars, ORDER: tl.constexpr, N: tl.constexpr, FORMAT: tl.constexpr):
+def _rounded_deltas(first, second, reference, scalars, TORCH: tl.constexpr, ORDER: tl.constexpr, N: tl.constexpr,
+                    FORMAT: tl.constexpr):  # fmt: skip
     total = tl.zeros_like(reference)
     for step in tl.static_range(0, N - 1):
         if ((ORDER >> (2 * step)) & 3) != N - 2:
             delta = store(_parent(first, second, reference, (ORDER >> (2 * step)) & 3, N) - reference, FORMAT)
             weight = tl.load(scalars + ((ORDER >> (2 * step)) & 3)).to(tl.float32)
             total = total + store(delta * weight, FORMAT)
+            if TORCH:
+                total = store(total, FORMAT)
     return reference + store(total, FORMAT)
 
 
@@ -186,17 +189,6 @@ def _torch_delta(first, second, reference, scalars, ALPHA: tl.constexpr, ORDER: 
             else:
                 value = store(value + store(delta * weight, FORMAT), FORMAT)
     return value
-
-
-@triton.jit
-def _torch_delta_sum(first, second, reference, scalars, ORDER: tl.constexpr, N: tl.constexpr, FORMAT: tl.constexpr):
-    total = tl.zeros_like(reference)
-    for step in tl.static_range(0, N - 1):
-        if ((ORDER >> (2 * step)) & 3) != N - 2:
-            delta = store(_parent(first, second, reference, (ORDER >> (2 * step)) & 3, N) - reference, FORMAT)
-            weight = tl.load(scalars + ((ORDER >> (2 * step)) & 3)).to(tl.float32)
-            total = store(total + store(delta * weight, FORMAT), FORMAT)
-    return reference + total
 
 
 @triton.jit
@@ -250,16 +242,14 @@ def _of_all(first, second, reference, scalars, ARITHMETIC: tl.constexpr, ORDER: 
         value = _store_double(_double(first, second, reference, scalars, ORDER, N), FORMAT)
     elif ARITHMETIC < 7:
         value = _stepwise(first, second, reference, scalars, ARITHMETIC == 5, ORDER, N, FORMAT)
-    elif ARITHMETIC == 7:
-        value = _stepwise_delta(first, second, reference, scalars, ORDER, N, FORMAT)
+    elif ARITHMETIC == 7 or ARITHMETIC == 15:
+        value = _rounded_deltas(first, second, reference, scalars, ARITHMETIC == 15, ORDER, N, FORMAT)
     elif ARITHMETIC == 8:
         value = _lerp(first, second, reference, scalars, N)
     elif ARITHMETIC == 10 or ARITHMETIC == 14:
         value = _torch_delta(first, second, reference, scalars, ARITHMETIC == 14, ORDER, N, FORMAT, EMULATE)
     elif ARITHMETIC == 12:
         value = _torch_lerp(first, second, reference, scalars, ORDER, N, EMULATE)
-    elif ARITHMETIC == 15:
-        value = _torch_delta_sum(first, second, reference, scalars, ORDER, N, FORMAT)
     elif ARITHMETIC > 15:
         value = _mean(first, second, reference, scalars, ORDER, N, FORMAT if ARITHMETIC == 17 else 2)
     else:
