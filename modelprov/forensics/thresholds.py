@@ -133,10 +133,11 @@ LIKE_OTHERS = 0.5  # of that, what all others may reach
 LIKE_NOISE = 0.5  # of what rounding leaves: less beyond it is too little to be like anything
 LIKE_TENSORS = 3  # matrices without which a likeness or a rank says nothing of the model
 # Numbers of a quantised copy.
-STEPS, STEPS_SHARE = (
+STEPS, STEPS_OF_ENDS, STEPS_SHARE = (
     200,
+    100,
     0.995,
-)  # values of a matrix that tell, and the share that are numbers of the lattice; by chance 0.2
+)  # values of a matrix that tell, fewer where no scale is looked for, and the share that are numbers; by chance 0.2
 STEPS_DISTINCT = 6  # different numbers among them
 SAME_STEPS = 0.9999  # of a parent's values that are rounded to the suspect's numbers; a copy has all
 MIXED_STEPS = 0.99  # the same of a mixture, whose weights are fitted

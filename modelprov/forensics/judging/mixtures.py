@@ -50,10 +50,10 @@ def near(facts: Facts, parent: int) -> Decision:
     """
     if facts.scaled is not None:
         return _multiple(facts.scaled)
-    if facts.pruned is not None:
+    if facts.pruned is not None and facts.pruned[0] == parent:
         return inconclusive(
             "pruned",
-            f"{facts.pruned:.1%} of that model's numbers are zero in it, and the others are the same to the bit (but "
+            f"{facts.pruned[1]:.1%} of that model's numbers are zero in it, and the others are the same to the bit (but "
             f"for at most {MISSED:.0%} as many), where training would have moved them and set none to zero",
             parent,
         )
@@ -211,6 +211,8 @@ def exact_rule(facts: Facts) -> str | None:
 
 def _by_weights(facts: Facts, weights: tuple[float, ...] | None) -> Decision:
     """Rules 8 to 10: nothing is exact."""
+    if facts.pruned is not None:  # the bits that are left name the parent, however little the parents' weights tell
+        return near(facts, facts.pruned[0])
     if weights is None:
         return inconclusive("shared-direction", "the parents cannot be told apart")
     heaviest = max(range(len(weights)), key=lambda parent: weights[parent])

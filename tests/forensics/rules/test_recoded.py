@@ -120,4 +120,4 @@ def test_zeros_beside_training_are_no_pruned_copy() -> None:
     assert pruned(from_formats(rows, codes, sample.group), 0) == pytest.approx(0.2)
     rows[0, 1:200:5] *= 2
     assert pruned(from_formats(rows, codes, sample.group), 0) is None
-    assert outcome(SIBLING, pruned=0.2) == ("inconclusive", "pruned")
+    assert outcome(SIBLING, pruned=(1, 0.2)) == ("inconclusive", "pruned")
