@@ -53,8 +53,8 @@ def near(facts: Facts, parent: int) -> Decision:
     if facts.pruned is not None and facts.pruned[0] == parent:
         return inconclusive(
             "pruned",
-            f"{facts.pruned[1]:.1%} of that model's numbers are zero in it, and the others are the same to the bit (but "
-            f"for at most {MISSED:.0%} as many), where training would have moved them and set none to zero",
+            f"{facts.pruned[1]:.1%} of that model's numbers are zero in it, and the others are the same to the bit "
+            f"(but for at most {MISSED:.0%} as many), where training would have moved them and set none to zero",
             parent,
         )
     others = [share for number, share in enumerate(facts.equal, 1) if number != parent]

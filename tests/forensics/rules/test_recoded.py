@@ -20,6 +20,8 @@ from modelprov.forensics.judging.mixtures import ZEROS
 from modelprov.forensics.sampling.sample import Sample, from_formats
 from modelprov.jobs.compare import compare
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, outcome
+from tests.generated import Size, apply, cast, change, model, sparse
+from tests.generated import pruned as zeroed
 from tests.memory import judge
 
 
@@ -109,6 +111,17 @@ def test_the_zeros_of_a_copy_are_no_unknown_thing_beyond_its_parent(tmp_path: Pa
     assert report.verdict.rule == "pruned"
     assert report.beyond is not None
     assert report.beyond.words == ZEROS
+
+
+def test_zeros_name_the_parent_however_little_tells_the_parents_apart() -> None:
+    """The parents differ by the last bit of a few numbers, so that no weight of either is known."""
+    rng = np.random.default_rng(3)
+    parent = cast(model(rng, Size(hidden=64, width=64)), DType.BF16)
+    base = cast(apply(parent, sparse(change(parent, rng, 5e-5), rng, 0.02)), DType.BF16)
+    for models, near in (((parent, base), 1), ((base, parent), 2)):
+        found = judge(zeroed(parent, 0.3), *models).verdict
+        assert (found.class_, found.rule) == ("inconclusive", "pruned")
+        assert found.summary.startswith(f"By its matrices, S is P{near}, with numbers set to zero")
 
 
 def test_zeros_beside_training_are_no_pruned_copy() -> None:
