@@ -8,7 +8,7 @@ from __future__ import annotations
 from modelprov.forensics.estimators.scaled import Scaled
 from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.facts import Facts
-from modelprov.forensics.results import Beyond, VerdictClass
+from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.thresholds import (
     ANOTHERS,
     BEYOND,
@@ -38,8 +38,6 @@ PARTS = (
     "each of its parts is, bit for bit, that of one parent or of another: parts put together look so, and so does "
     "training in stages, of which one left those parts as they were"
 )
-
-ZEROS = f"What differs are the numbers that were set to zero, and at most {MISSED:.0%} as many others."
 
 
 def near(facts: Facts, parent: int) -> Decision:
@@ -149,11 +147,6 @@ def among_parents(facts: Facts) -> Decision:
     if others and not own:
         return inconclusive("other-child", "another of the models lies between the rest", others[0].child)
     return _by_weights(facts, facts.weights)
-
-
-def beyond_zeros(beyond: Beyond | None, decision: Decision) -> Beyond | None:
-    """What is beyond a parent, in words that know that a copy of it was pruned."""
-    return beyond.model_copy(update={"words": ZEROS}) if beyond and decision.rule == "pruned" else beyond
 
 
 def _of_multiples(facts: Facts, exact: str | None) -> Decision | None:

@@ -16,7 +16,7 @@ from modelprov.checkpoints.formats.dtypes import DType, store
 from modelprov.demo.writing import as_stored, fill_checkpoint
 from modelprov.forensics.estimators.at_their_places import pruned
 from modelprov.forensics.estimators.recoded import is_recoded, recoded
-from modelprov.forensics.judging.mixtures import ZEROS
+from modelprov.forensics.judging.beyond import ZEROS
 from modelprov.forensics.sampling.sample import Sample, from_formats
 from modelprov.jobs.compare import compare
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, outcome
