@@ -48,7 +48,7 @@ class WeightedSum:
         return len(distinct(self.weights)[0])
 
     def arithmetic_name(self, labels: tuple[str, ...]) -> str:
-        """Name of the arithmetic, with the order of the parents, or what differences are of, where that is not plain."""
+        """Name of the arithmetic, with the order of the parents or what differences are of, where that is not plain."""
         description = DESCRIPTIONS[self.arithmetic]
         if description.ordered:
             return f"{description.name} ({' then '.join(labels[parent] for parent in self.order)})"
