@@ -45,9 +45,9 @@ def alterations(found: measured.Beyond, parents: Sequence[str]) -> Alterations:
     """Of every alteration the parents that it makes the suspect's matrices of; their labels."""
     matrices = found.matrices
     return {
-        "factored": _factored(matrices, parents),
+        "factored": _to_rounding([one.factored for one in matrices], parents),
         "turned": _turned(matrices, parents),
-        "offset": _offset(matrices, parents),
+        "offset": _to_rounding([one.offset for one in matrices], parents),
         "profiled": _profiled(matrices, parents),
         "projected": _projected(found, parents),
         "layered": _layered(found.next_layers, parents),
@@ -103,27 +103,17 @@ def one_parents_matrices(parent: int, labels: Sequence[str], beyond: Beyond) -> 
     return None
 
 
-def _factored(matrices: Sequence[measured.Left], parents: Sequence[str]) -> tuple[str, ...]:
-    """The parents of which factors for rows and columns make every matrix, to rounding, and nothing less does."""
-    if not matrices or any(len(one.factored) < len(parents) for one in matrices):
+def _to_rounding(measured: Sequence[Sequence[tuple[float, float]]], parents: Sequence[str]) -> tuple[str, ...]:
+    """The parents of which an alteration makes every matrix, to rounding, and nothing less does.
+
+    `measured` by matrix and parent: what the alteration leaves, and what is off without it.
+    """
+    if not measured or any(len(matrix) < len(parents) for matrix in measured):
         return ()
     found = []
     for number, label in enumerate(parents):
-        left, moved = zip(*(one.factored[number] for one in matrices), strict=True)
+        left, moved = zip(*(matrix[number] for matrix in measured), strict=True)
         if max(left) <= SCALED_ROUNDED and math.sqrt(sum(each**2 for each in moved) / len(moved)) >= SCALED_MOVED:
-            found.append(label)
-    return tuple(found)
-
-
-def _offset(matrices: Sequence[measured.Left], parents: Sequence[str]) -> tuple[str, ...]:
-    """The parents that numbers for rows and columns make the suspect of, to rounding, and nothing less does."""
-    if not matrices or any(len(one.means) < len(parents) for one in matrices):
-        return ()
-    found = []
-    for number, label in enumerate(parents):
-        own = [one.means[number] for one in matrices]
-        moved = math.sqrt(sum(each.moved**2 for each in own) / len(own))
-        if max(each.left for each in own) <= SCALED_ROUNDED and moved >= SCALED_MOVED:
             found.append(label)
     return tuple(found)
 
@@ -132,7 +122,7 @@ def _profiled(matrices: Sequence[measured.Left], parents: Sequence[str]) -> tupl
     """The parents with whom most matrices share hardly more than the means of their rows and columns."""
     found = []
     for number, label in enumerate(parents):
-        known = [one.means[number].correlation for one in matrices if len(one.means) == len(parents)]
+        known = [one.correlations[number] for one in matrices if one.correlations]
         told = [value for value in known if value is not None]
         if len(told) >= LIKE_TENSORS and median(told) < KIN:
             found.append(label)
