@@ -39,33 +39,72 @@ Unit = tuple[Float32, ...]
 """Gates, ups and downs of the same units, a row each; without gates, ups and downs. The first have a sign."""
 
 
-def unit_frame(own: Matrices, theirs: Matrices, layers: Sequence[tuple[int, int]]) -> Frame | None:
-    """The frame that the units of these pairs of layers (suspect's, parent's) give; None where they give none."""
-    pairs = []
+Numbers = tuple[int, int]
+"""Of a pair of layers, the suspect's and the parent's."""
+Known = dict[tuple[object, ...], Float32]
+"""What `_standing` says of one model's layer, by the side, the layer, and the matrices that units were held against."""
+
+
+def unit_frame(own: Matrices, theirs: Matrices, layers: Sequence[Numbers], known: Known | None = None) -> Frame | None:
+    """The frame that the units of these pairs of layers give; None where they give none.
+
+    What is `known` of layers that were paired otherwise before is not worked out again, and added to.
+    """
+    known = {} if known is None else known
+    pairs: dict[Numbers, tuple[Unit, Unit]] = {}
     for layer, there in layers:
         first, second = _units(own, layer), _units(theirs, there)
         if first is not None and second is not None and len(first) == len(second):
-            pairs.append((first, second))
+            pairs[layer, there] = first, second
     if not pairs:
         return None
-    most = min(map(_most, pairs[0]))
+    units = next(iter(pairs.values()))
+    most = min(map(_most, units))
     frame = None
-    for count in dict.fromkeys((_few(pairs[0][0], most), most)):  # strangers are told by few
-        frame = _first_frame(pairs, _around(own, theirs, layers, pairs, count))
+    for count in dict.fromkeys((_few(units[0], most), most)):  # strangers are told by few
+        against = _around(own, theirs, layers, pairs, count)
+        sides = [_side(number, model, pairs, against, known) for number, model in enumerate((own, theirs))]
+        frame = _first_frame(list(pairs.values()), list(zip(*sides, strict=True)))
         if frame is None:
             return None
     assert frame is not None
     for _ in range(ROUNDS):
-        rows = list(_rows(pairs, frame, own.decoder.hidden))
+        rows = list(_rows(list(pairs.values()), frame, own.decoder.hidden))
         frame = find_frame(*(np.concatenate(side) for side in zip(*rows, strict=True)))
     return frame
 
 
-def _first_frame(
-    pairs: Sequence[tuple[Unit, Unit]], around: tuple[Sequence[Float32], Sequence[Float32]]
-) -> Frame | None:
+def _side(
+    side: int,
+    model: Matrices,
+    pairs: dict[Numbers, tuple[Unit, Unit]],
+    against: Sequence[tuple[Numbers, int | str]],
+    known: Known,
+) -> list[Float32]:
+    """What `_standing` says of one side's units of every pair, held `against` that side's matrices."""
+    places = tuple((numbers[side], kind) for numbers, kind in against)
+    keys = {numbers: (side, numbers[side], *places) for numbers in pairs}
+    left = [numbers for numbers, key in keys.items() if key not in known]
+    if left:
+        grams = [_gram(_vectors(side, model, pairs, numbers, kind)) for numbers, kind in against]
+        known.update({keys[numbers]: _standing(pairs[numbers][side], grams) for numbers in left})
+    return [known[key] for key in keys.values()]
+
+
+def _vectors(
+    side: int, model: Matrices, pairs: dict[Numbers, tuple[Unit, Unit]], numbers: Numbers, kind: int | str
+) -> Float32:
+    """The rows of a kind: gates, ups and downs by number, heads of attention by name."""
+    if isinstance(kind, int):
+        return pairs[numbers][side][kind]
+    place = model.decoder.of(numbers[side], kind)
+    assert place is not None
+    return model.read(place).T if kind == "o" else model.folded(place)
+
+
+def _first_frame(pairs: Sequence[tuple[Unit, Unit]], standing: Sequence[tuple[Float32, Float32]]) -> Frame | None:
     """The frame of the gates of units that are each other's nearest, if their ups agree in it."""
-    alike = [(pair, _alike(*map(_standing, pair, around))) for pair in pairs]
+    alike = [(pair, _alike(*said)) for pair, said in zip(pairs, standing, strict=True)]
     signed = [(unit_rows(second[0][b]), unit_rows(first[0][a])) for (first, second), (a, b) in alike]
     frame = find_frame(*(np.concatenate(side) for side in zip(*signed, strict=True)), roughly=True)
     ups = [(first[1][a], frame.turned(second[1][b])) for (first, second), (a, b) in alike]
@@ -218,31 +257,27 @@ def _gram(rows: Float32) -> Float32:
 def _around(
     own: Matrices,
     theirs: Matrices,
-    layers: Sequence[tuple[int, int]],
-    pairs: Sequence[tuple[Unit, Unit]],
+    layers: Sequence[Numbers],
+    pairs: dict[Numbers, tuple[Unit, Unit]],
     most: int,
-) -> tuple[list[Float32], list[Float32]]:
-    """Grams of what units are held against, of the suspect and of the parent: all these layers' units, then the heads.
+) -> list[tuple[Numbers, int | str]]:
+    """What units are held against, by layers and kind: all these layers' units, then the heads of attention.
 
     So many at `most`. Layers that kept their numbers are held against the attention of every layer. It hangs
     on none of the MLPs that are tested afterwards, and where noise covers what units are to each other, there are many
     more of its rows.
     """
-    found: tuple[list[Float32], list[Float32]] = ([], [])
-    for pair in pairs:
-        for values in list(zip(*pair, strict=True))[: most - len(found[0])]:
-            for side, rows in zip(found, values, strict=True):
-                side.append(_gram(rows))
+    found: list[tuple[Numbers, int | str]] = [
+        (numbers, kind) for numbers, (units, _) in pairs.items() for kind in range(len(units))
+    ]
     still = all(first == second for first, second in layers)
     there = [(layer, layer) for layer in own.decoder.layers if layer in theirs.decoder.layers] if still else layers
     for numbers in there:
         for kind in HEADS:
             places = [model.decoder.of(layer, kind) for model, layer in zip((own, theirs), numbers, strict=True)]
-            if len(found[0]) < most and all(place is not None for place in places):
-                for side, model, place in zip(found, (own, theirs), places, strict=True):
-                    assert place is not None
-                    side.append(_gram(model.read(place).T if kind == "o" else model.folded(place)))
-    return found
+            if all(place is not None for place in places):
+                found.append((numbers, kind))
+    return found[:most]
 
 
 def _rows(pairs: Sequence[tuple[Unit, Unit]], frame: Frame, hidden: int) -> Iterator[tuple[Float32, Float32]]:
