@@ -138,7 +138,10 @@ def _fit(groups: Float64, table: Table, error: float) -> tuple[Bool, Bool, Float
 
 
 def _numbers(groups: Float64, scale: Float64, table: Table, error: float) -> tuple[Bool, Bool, Float64]:
-    """The same for a scale, or for several of them at once, [scales, groups, 1]."""
+    """With these scales, or several sets of them at once, [sets, groups, 1]: which values are numbers of the table.
+
+    And which of them tell, and the numbers nearest to all.
+    """
     numbers = np.divide(groups, scale, out=np.zeros(np.broadcast_shapes(groups.shape, scale.shape)), where=scale > 0)
     nearest = table.nearest(numbers)
     sizes = error * np.abs(numbers)

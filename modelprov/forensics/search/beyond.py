@@ -97,7 +97,7 @@ class Open:
         self.found: list[Left] = []
         self._few = self._turned = False
         self._factored = self._offset = True
-        self._akin, self._trained = [0] * parents, [0] * parents
+        self._akin, self._whole = [0] * parents, [0] * parents  # matrices that speak against a profile, a projection
 
     def hear(self, left: Left) -> None:
         """Take note of the next matrix."""
@@ -110,7 +110,7 @@ class Open:
         for parent, correlation in enumerate(left.correlations):
             self._akin[parent] += correlation is not None and correlation >= KIN
         for parent, projected in enumerate(left.projected):
-            self._trained[parent] += projected is False
+            self._whole[parent] += projected is False
 
     def asked(self) -> Asked:
         """What to ask of the next matrix."""
@@ -121,7 +121,7 @@ class Open:
             offset=self._offset,
             correlations=min(self._akin) <= HALF * self.matrices,
             products=early or self._turned,
-            projected=min(self._trained) <= HALF * self.matrices,
+            projected=min(self._whole) <= HALF * self.matrices,
         )
 
 
