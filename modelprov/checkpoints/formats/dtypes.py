@@ -81,20 +81,28 @@ def present(codes: npt.NDArray[np.integer]) -> list[int]:
     return [least] if least == most else np.flatnonzero(np.bincount(codes.ravel())).tolist()
 
 
-def decode(raw: Bytes, dtype: DType) -> Float64:
-    """Stored little-endian bytes as float64, exactly. `raw` is uint8 of any length that is whole elements."""
+def decode(raw: Bytes, dtype: DType, out: Float64 | None = None) -> Float64:
+    """Stored little-endian bytes as float64, exactly, in `out` if that is given, contiguous and of their number.
+
+    `raw` is uint8 of any length that is whole elements. Raises `ValueError` where it is not, or `out` is of another.
+    """
     library = native()
     if library is not None and raw.size % dtype.size == 0:
-        out = np.empty(raw.size // dtype.size)
-        library.widen(np.ascontiguousarray(raw), dtype.code, out)
-        return out
+        found = np.empty(raw.size // dtype.size) if out is None else out
+        if found.size * dtype.size != raw.size:
+            raise ValueError(f"{raw.size} bytes are not {found.size} elements of {dtype.name}")
+        library.widen(np.ascontiguousarray(raw), dtype.code, found)
+        return found
     data = np.ascontiguousarray(raw).tobytes()
     if dtype is DType.BF16:
         values = (np.frombuffer(data, "<u2").astype(np.uint32) << np.uint32(16)).view(np.float32)
     else:
         values = np.frombuffer(data, _NUMPY[dtype])
     with np.errstate(invalid="ignore"):  # a signalling NaN is still a NaN
-        return values.astype(np.float64)
+        if out is None:
+            return values.astype(np.float64)
+        out[:] = values
+    return out
 
 
 def decode_single(raw: Bytes, dtype: DType, out: Float32) -> None:

@@ -83,21 +83,26 @@ def change_by_size(sample: Sample, parent: int) -> tuple[float, float] | None:
     not change. None where too few did to tell.
     """
     theirs = np.abs(sample.parents[parent])
-    order, first, counts = _sorted_by_tensor(theirs, sample.group)
-    rank = (np.arange(len(order)) - np.repeat(first, counts)) / np.repeat(counts, counts)
     inside = (sample.lower <= sample.parents[parent]) & (sample.parents[parent] <= sample.upper)
-    change = np.where(inside, 0.0, np.abs(sample.suspect - sample.parents[parent]))[order]
-    size = theirs[order]
+    change = np.where(inside, 0.0, np.abs(sample.suspect - sample.parents[parent]))
     if int(np.count_nonzero(change)) < DISTINCT:
         return None
+    order, first, counts = _sorted_by_tensor(theirs, sample.group)
 
     def moved(between: tuple[float, float]) -> float:
-        chosen = (rank >= between[0]) & (rank < between[1])
-        total = float(size[chosen].sum())
+        chosen = order[_between(first, counts, between)]
+        total = float(theirs[chosen].sum())
         return float(change[chosen].sum()) / total if total else 0.0
 
     small, large = moved(SMALL), moved(LARGE)
     return (small / large, large) if large else None
+
+
+def _between(first: Int64, counts: Int64, quantiles: tuple[float, float]) -> Int64:
+    """Places, in order, whose rank among the `counts` places from `first` on, over that count, is between these."""
+    low, high = (np.ceil(quantile * counts).astype(np.int64) for quantile in quantiles)
+    ends = np.cumsum(high - low)
+    return np.asarray(np.arange(int(ends[-1])) + np.repeat(first + high - ends, high - low), np.int64)
 
 
 def pruned(sample: Sample, parent: int) -> float | None:
@@ -119,7 +124,10 @@ def emptied(sample: Sample, parent: int) -> float | None:
     Asked of tensors with a hundredth of such zeros or more, which have to hold half of the elements that differ.
     """
     theirs = sample.parents[parent]
-    zeros = np.bincount(sample.group, (theirs != 0) & (sample.suspect == 0))
+    gone = (sample.suspect == 0) & (theirs != 0)
+    if not gone.any():
+        return None
+    zeros = np.bincount(sample.group, gone)
     numbers = np.bincount(sample.group, theirs != 0)
     differ = np.bincount(sample.group, sample.suspect != theirs)
     found = zeros >= np.maximum(MISSED * numbers, 1)

@@ -19,6 +19,7 @@ from modelprov.forensics.thresholds import NEARLY_ALL, STEPS, STEPS_DISTINCT, ST
 Bool = npt.NDArray[np.bool_]
 CLEAR = 0.1  # of a step: numbers that storing moved by more tell nothing
 LOOKS = (1 << 11, 1 << 16)  # values of a glimpse and of a look, before all of them
+FEW = 1 << 8  # of the glimpse, in which weights that were not rounded miss already more than a table may in all of it
 
 
 def in_groups(values: Float64, width: int | None) -> Float64 | None:
@@ -100,7 +101,10 @@ def find_table(values: Float64, error: float, tables: Sequence[Table]) -> tuple[
             groups = in_groups(values, width)
             if groups is None or (width is not None and width >= values.shape[1] and table.even):
                 continue
-            some = (groups[: 1 + look // groups.shape[1]] for look in LOOKS)
+            glimpse, few = (groups[: 1 + look // groups.shape[1]] for look in (LOOKS[0], FEW))
+            if _least_missed(few, table, error) > (1 - STEPS_SHARE) * glimpse.size:
+                continue
+            some = (glimpse, groups[: 1 + LOOKS[1] // groups.shape[1]])
             if not all(_holds(table, *_fit(each, table, error)[:3]) for each in some):
                 continue
             on, tells, nearest, scale = _fit(groups, table, error)
@@ -123,11 +127,7 @@ def _fit(groups: Float64, table: Table, error: float) -> tuple[Bool, Bool, Float
     """
     best: tuple[Bool, Bool, Float64, Float64] | None = None
     for scale in table.scales(groups):
-        numbers = np.divide(groups, scale, out=np.zeros_like(groups), where=scale > 0)
-        nearest = table.nearest(numbers)
-        far = np.abs(numbers - nearest)
-        tells = (groups != 0) & (error * np.abs(numbers) < (CLEAR if table.even else np.inf))
-        on = tells & (far <= error * np.abs(numbers) + 1e-9)
+        on, tells, nearest = _numbers(groups, scale, table, error)
         if best is None:
             best = on, tells, nearest, np.asarray(scale)
             continue
@@ -135,6 +135,24 @@ def _fit(groups: Float64, table: Table, error: float) -> tuple[Bool, Bool, Float
         best = tuple(np.where(more, new, old) for new, old in zip((on, tells, nearest, scale), best, strict=True))  # type: ignore[assignment]
     assert best is not None
     return best
+
+
+def _numbers(groups: Float64, scale: Float64, table: Table, error: float) -> tuple[Bool, Bool, Float64]:
+    """With these scales, or several sets of them at once, [sets, groups, 1]: which values are numbers of the table.
+
+    And which of them tell, and the numbers nearest to all.
+    """
+    numbers = np.divide(groups, scale, out=np.zeros(np.broadcast_shapes(groups.shape, scale.shape)), where=scale > 0)
+    nearest = table.nearest(numbers)
+    sizes = error * np.abs(numbers)
+    tells = (groups != 0) & (sizes < (CLEAR if table.even else np.inf))
+    return tells & (np.abs(numbers - nearest) <= sizes + 1e-9), tells, nearest
+
+
+def _least_missed(groups: Float64, table: Table, error: float) -> int:
+    """How many values at least are no numbers of the table, whichever scale each group has."""
+    on, tells, _ = _numbers(groups, np.stack(table.scales(groups)), table, error)
+    return int((tells & ~on).sum(axis=2).min(axis=0).sum())
 
 
 def _points(on: Bool, tells: Bool) -> npt.NDArray[np.int64]:

@@ -33,6 +33,7 @@ PAIRS, PROBES, OTHERS = 16, 2, 2048  # of columns side by side; columns that are
 MATES = 8  # columns that share a probe's scale
 GLIMPSE = 256  # values that mostly show that numbers are many
 SIGNIFICANDS = 128  # of bf16, through which most weights came, in whatever format they are stored
+PARTS = 64  # of a circle, at most
 SMALLEST = {10: 2.0**-14}  # F16's smallest normal number by its mantissa bits: below it numbers are coarse anyway
 
 
@@ -125,6 +126,29 @@ def _stands_out(quotients: Float64, width: float, turns: Sequence[float] = (0.0,
     Quotients within a narrow range are those of columns that are alike, of one direction, or of numbers near 1.
     """
     many = int(QUOTIENT_SHARE * len(quotients))
+    found = np.zeros(quotients.shape[1], bool)
+    close = np.flatnonzero(_may_stand_out(quotients, width, many))
+    if close.size:
+        found[close] = _do_stand_out(quotients[:, close], width, many, turns)
+    return found
+
+
+def _may_stand_out(quotients: Float64, width: float, many: int) -> npt.NDArray[np.bool_]:
+    """The columns of which two neighbouring parts of the circle, each wider than `width`, hold more than `many`.
+
+    All that stand out are among these, and hardly any of weights: counting takes a fifth of what a sort does.
+    """
+    parts, columns = max(1, min(PARTS, int(1 / (1.001 * width)))), quotients.shape[1]
+    unknown = np.isnan(quotients)
+    turned = np.where(unknown, 0.0, quotients - np.floor(quotients))  # a fifth of the remainder's time
+    part = np.where(unknown, parts, np.minimum(turned * parts, parts - 1)).astype(np.int64)
+    place = part * columns + np.arange(columns)
+    counts = np.bincount(place.ravel(), minlength=(parts + 1) * columns).reshape(-1, columns)[:parts]
+    return np.asarray((counts + np.roll(counts, 1, axis=0)).max(axis=0) > many)
+
+
+def _do_stand_out(quotients: Float64, width: float, many: int, turns: Sequence[float]) -> npt.NDArray[np.bool_]:
+    """The same of columns where that is likely, exactly."""
     ordered = np.sort(quotients, axis=0)  # what is not known comes last
     known = np.count_nonzero(np.isfinite(ordered), axis=0)
     low, high = (np.take_along_axis(ordered, (known * quarter // 4)[None], axis=0)[0] for quarter in (1, 3))

@@ -6,11 +6,16 @@ all that is left, in every row. What was trained stands at right angles to nothi
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.checkpoints.types import MIN_MATRIX_SIDE
 from modelprov.forensics.thresholds import PROJECTED, SCALED_MOVED, SCALED_ROUNDED
+
+CLEARLY = 1 + 1e-9
+"""Further than sums of squares are off."""
 
 
 def is_projected(suspect: Float64, parent: Float64, widths: Float64) -> bool | None:
@@ -25,15 +30,27 @@ def is_projected(suspect: Float64, parent: Float64, widths: Float64) -> bool | N
     known = np.isfinite(widths).all()
     if not known or min(int(np.count_nonzero(moved)), suspect.shape[1]) < MIN_MATRIX_SIDE:
         return None
-    suspect, parent, change, widths = suspect[moved], parent[moved], change[moved], widths[moved]
-    rounding = np.square(widths) / 12
-    noise = _others(np.square(suspect) @ rounding.T) + _others(rounding @ np.square(change).T)
-    theirs = _others(np.square(parent @ change.T))
+    if not moved.all():
+        suspect, change, widths = suspect[moved], change[moved], widths[moved]
+    noise = _of_others(np.square(suspect) + np.square(change), np.square(widths) / 12)
+    products = suspect @ change.T
+    ours = _squares_of_others(products)
+    # Those of P are the same less the change's own, whose sizes bound them: most training is told by these.
+    size, own = float(np.vdot(change, change)), math.sqrt(ours)
+    least, most = max(0.0, own - size) ** 2, (own + size) ** 2
+    if least > CLEARLY * SCALED_MOVED**2 * noise and ours > CLEARLY * (SCALED_ROUNDED**2 * noise + PROJECTED**2 * most):
+        return False
+    theirs = _squares_of_others(products - change @ change.T)
     if theirs <= SCALED_MOVED**2 * noise:
         return None
-    return _others(np.square(suspect @ change.T)) <= SCALED_ROUNDED**2 * noise + PROJECTED**2 * theirs
+    return ours <= SCALED_ROUNDED**2 * noise + PROJECTED**2 * theirs
 
 
-def _others(squares: Float64) -> float:
-    """The sum of squares [n, n] of all pairs of rows but those of a row with itself."""
-    return float(squares.sum() - np.trace(squares))
+def _of_others(first: Float64, second: Float64) -> float:
+    """The sum of the products of rows [n, m] of the one with all rows of the other but that in the same place."""
+    return float(first.sum(axis=0) @ second.sum(axis=0) - np.vdot(first, second))
+
+
+def _squares_of_others(products: Float64) -> float:
+    """The sum of squares of products [n, n] of all pairs of rows but those of a row with itself."""
+    return max(float(np.vdot(products, products) - np.square(products.diagonal()).sum()), 0.0)

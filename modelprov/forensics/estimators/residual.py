@@ -55,9 +55,11 @@ def residual(values: Float64, widths: Float64) -> Residual:
     reference = values[-1]
     deltas = (values[1:-1] - reference).reshape(len(values) - 2, reference.size)
     left = (values[0] - reference).ravel()
-    basis = np.linalg.qr(deltas.T)[0].T if len(deltas) and deltas.any() else np.zeros((0, left.size))
-    basis = basis if np.isfinite(basis).all() else np.nan_to_num(basis)
-    left = left - (basis @ left) @ basis
+    basis = np.zeros((0, left.size))
+    if len(deltas) and deltas.any():
+        basis = np.linalg.qr(deltas.T)[0].T
+        basis = basis if np.isfinite(basis).all() else np.nan_to_num(basis)
+        left = left - (basis @ left) @ basis
     distance = float(np.square(deltas).sum() / len(deltas)) if len(deltas) else float(reference.var() * reference.size)
     noise = float(np.square(widths).sum() / 12)
     return Residual(left.reshape(reference.shape), float(left @ left), noise, distance, basis)

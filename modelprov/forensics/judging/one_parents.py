@@ -124,13 +124,12 @@ def _turned(found: measured.Beyond, parent: int) -> bool:
 
 def _offset(found: measured.Beyond, parent: int) -> bool:
     """Whether numbers for rows and columns make every matrix of that parent's, to rounding, and nothing less does."""
-    means = [each.means[parent] if each.means else None for each in found.matrices]
-    return _to_rounding([None if own is None else (own.left, own.moved) for own in means])
+    return _to_rounding([each.offset[parent] if each.offset else None for each in found.matrices])
 
 
 def _profiled(found: measured.Beyond, parent: int) -> bool:
     """Whether most matrices share hardly more with that parent's than the means of their rows and columns."""
-    known = [each.means[parent].correlation for each in found.matrices if each.means]
+    known = [each.correlations[parent] for each in found.matrices if each.correlations]
     told = [correlation for correlation in known if correlation is not None]
     return len(told) >= LIKE_TENSORS and median(told) < KIN
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from modelprov.checkpoints.formats.dtypes import FORMATS, DType, Float64, rounding_cells
+from modelprov.checkpoints.formats.dtypes import FORMATS, DType, Float64, rounding_cell
 from modelprov.checkpoints.layouts.decoded import cells_at
 from modelprov.checkpoints.plan import plan_segments
+from modelprov.checkpoints.remote.source import is_far
 from modelprov.checkpoints.types import AlignedTensor, Alignment, Checkpoint
 from modelprov.forensics.sampling.segments import decoded
 from modelprov.recipes.tensor_groups import kind_of
@@ -23,6 +23,7 @@ from modelprov.recipes.tensor_groups import kind_of
 ROWS = 512
 LARGEST = 1 << 21  # elements of one matrix that are read
 BUDGET = 1 << 26  # elements of each checkpoint that are read
+BLOCK, BLOCK_FAR = 2 << 20, 8 << 20  # bytes that are read at once, few for the cache's sake, and over a network
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +92,24 @@ def read_matrices(alignment: Alignment, chosen: list[Rows]) -> Iterator[Matrix]:
         ],
         np.int64,
     ).reshape(-1, 3)
-    plan = plan_segments(alignment, columns[:, 0], columns[:, 1], columns[:, 2], 8 << 20)
+    size = BLOCK_FAR if any(is_far(checkpoint.source) for checkpoint in alignment.checkpoints) else BLOCK
+    plan = plan_segments(alignment, columns[:, 0], columns[:, 1], columns[:, 2], size)
     for position, values in decoded(alignment.checkpoints, plan):
         tensor = alignment.tensors[int(plan.tensor[position])]
-        matrix = _matrix(tensor, np.stack(values), plan.dtype[:, position])
+        matrix = _matrix(tensor, values, FORMATS[int(plan.dtype[0, position])])
         place = (int(plan.shard[0, position]), int(plan.start[0, position]), int(plan.count[position]))
         yield _packed(matrix, alignment.checkpoints[0], place)
     for checkpoint in alignment.checkpoints:
         checkpoint.source.check_unchanged()
 
 
-def _matrix(tensor: AlignedTensor, values: Float64, codes: npt.NDArray[np.int64]) -> Matrix:
-    kept = np.isfinite(values).all(axis=0)
-    values = values if kept.all() else np.where(kept, values, 0.0)
-    lower, upper = rounding_cells(values[0], np.full(values.shape[1], codes[0], np.uint8))
+def _matrix(tensor: AlignedTensor, values: Float64, stored: DType) -> Matrix:
+    finite = np.isfinite(values)
+    if not finite.all():
+        values = np.where(finite.all(axis=0), values, 0.0)
+    lower, upper = rounding_cell(values[0], stored)
     shaped = values.reshape(len(values), -1, tensor.shape[1])
-    widths = np.subtract(upper, lower, out=upper).reshape(shaped.shape[1:])
-    return Matrix(tensor, shaped, widths, FORMATS[int(codes[0])])
+    return Matrix(tensor, shaped, np.subtract(upper, lower, out=upper).reshape(shaped.shape[1:]), stored)
 
 
 def _packed(matrix: Matrix, suspect: Checkpoint, place: tuple[int, int, int]) -> Matrix:

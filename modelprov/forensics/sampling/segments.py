@@ -14,17 +14,18 @@ from modelprov.checkpoints.types import Checkpoint
 
 def decoded(
     checkpoints: Sequence[Checkpoint], plan: Plan, on_bytes: Callable[[int], None] | None = None
-) -> Iterator[tuple[int, list[Float64]]]:
-    """Each segment's number in the plan, in order, and its values in every checkpoint, float64 [n] each.
+) -> Iterator[tuple[int, Float64]]:
+    """Each segment's number in the plan, in order, and its values in every checkpoint, float64 [checkpoints, n].
 
     `on_bytes` hears of every block when its segments were taken. Raises what reading raises.
     """
     for span, loaded in _blocks(checkpoints, plan):
         for position in range(span.start, span.stop):
-            count, values = int(plan.count[position]), []
-            starts = loaded.start[:, position - span.start].tolist()
-            for buffer, start, code in zip(loaded.buffers, starts, plan.dtype[:, position], strict=True):
-                values.append(decode(buffer[start : start + count * FORMATS[code].size], FORMATS[code]))
+            count = int(plan.count[position])
+            values = np.empty((len(checkpoints), count))
+            starts, codes = loaded.start[:, position - span.start].tolist(), plan.dtype[:, position].tolist()
+            for row, buffer, start, code in zip(values, loaded.buffers, starts, codes, strict=True):
+                decode(buffer[start : start + count * FORMATS[code].size], FORMATS[code], row)
             yield position, values
         if on_bytes is not None:
             on_bytes(int(plan.sizes[:, span].sum()))

@@ -153,6 +153,19 @@ def test_nothing_encodes_to_nothing(dtype: DType) -> None:
     assert len(decode(np.zeros(0, np.uint8), dtype)) == 0
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_decoding_into_a_given_row_gives_the_same_and_fills_no_row_of_another_length(
+    alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if alone:
+        numpy_alone(monkeypatch)
+    raw, rows = encode(np.linspace(-3, 3, 50), DType.BF16), np.zeros((2, 50))
+    decode(raw, DType.BF16, rows[1])
+    assert np.array_equal(rows, [np.zeros(50), decode(raw, DType.BF16)])
+    with pytest.raises(ValueError, match=r"elements|broadcast"):
+        decode(raw, DType.BF16, rows[1, :-1])
+
+
 def numpy_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelprov.checkpoints.formats.dtypes.native", lambda: None)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from benchmarks.cases import coordinates, structure
 from benchmarks.cases.coordinates import EMBEDDINGS, HEAD
+from modelprov.checkpoints.formats.dtypes import Float32
 from modelprov.demo.writing import Weights
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.search.coordinates.matrices import Matrices, transposed
-from modelprov.forensics.search.coordinates.unit_frame import _agreement, layers_alike, unit_frame
+from modelprov.forensics.search.coordinates.unit_frame import Known, _agreement, layers_alike, unit_frame
+from modelprov.forensics.search.coordinates.unit_standing import Unit, _quadratic, gram_of, standing_of
 from modelprov.forensics.thresholds import UNITS_TURNED
 from tests.forensics.coordinates.family import KEEPING_BITS, MIXTURE, ROUNDED, SHAPE, decoder, family, kin_of, made
 from tests.forensics.coordinates.test_compare import seen
@@ -72,6 +76,40 @@ def test_noise_as_large_as_the_weights_leaves_what_units_are_to_attention() -> N
 def test_units_of_strangers_give_no_frame(seed: int) -> None:
     own, theirs = (Matrices(decoder("M", family(seed=20 + seed).stranger)), Matrices(decoder("P", family().base)))
     assert unit_frame(own, theirs, [(0, 0), (2, 2)]) is None
+
+
+def test_what_is_known_of_the_suspects_units_serves_for_other_layers_of_the_parent_with_the_same_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arrays = structure.layers_taken(structure.arrays_of(noisy(0.0)), (2, 3, 1, 0))
+    suspect = structure.stored(arrays, family().first)
+    own, theirs = (Matrices(decoder("M", model)) for model in (suspect, family().base))
+    known: Known = {}
+    unit_frame(own, theirs, [(0, 1), (2, 3)], known)
+    asked: list[int] = []
+
+    def counted(units: Unit, grams: Sequence[Float32]) -> Float32:
+        asked.append(len(units))
+        return standing_of(units, grams)
+
+    monkeypatch.setattr("modelprov.forensics.search.coordinates.unit_frame.standing_of", counted)
+    again = unit_frame(own, theirs, [(0, 2), (2, 1)], known)
+    spared = len(asked)
+    anew = unit_frame(own, theirs, [(0, 2), (2, 1)])
+    assert again is not None
+    assert anew is not None
+    assert again.basis is not None
+    assert np.array_equal(again.basis, anew.basis)  # type: ignore[arg-type]
+    assert len(asked) - spared > spared
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (700, 300), (512, 256), (30, 600)])
+def test_half_of_a_symmetric_form_gives_the_same(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(14)
+    rows = rng.standard_normal(shape).astype(np.float32)
+    gram = gram_of(rng.standard_normal((40, shape[1])).astype(np.float32))
+    exact = np.einsum("ij,jk,ik->i", rows.astype(np.float64), gram.astype(np.float64), rows.astype(np.float64))
+    assert np.allclose(_quadratic(rows, gram), exact, rtol=1e-4, atol=1e-5)
 
 
 def test_where_norms_weigh_a_few_dimensions_most_strangers_agree_no_more_than_by_chance() -> None:

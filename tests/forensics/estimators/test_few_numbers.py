@@ -9,11 +9,15 @@ from modelprov.checkpoints.formats.dtypes import DType, store
 from modelprov.forensics.estimators.code_tables import UNEVEN, find_table
 from modelprov.forensics.estimators.few_significands import (
     _different_rows,
+    _do_stand_out,
+    _may_stand_out,
     _more_than,
+    _stands_out,
     few_in_groups,
     one_quotient,
 )
 from modelprov.forensics.estimators.lattice import find_lattice
+from modelprov.forensics.thresholds import QUOTIENT_SHARE
 from tests.unpacking import OWN, uneven
 
 RNG = np.random.default_rng(1128)
@@ -109,3 +113,29 @@ def test_different_rows_and_values_are_those_that_a_sort_gives(seed: int) -> Non
     assert len(found) == len(np.unique(rows, axis=0))
     values = np.sort(rng.integers(0, 12, int(rng.integers(1, 2000)))).astype(np.float64)
     assert _more_than(6, values) == (np.unique(values).size > 6)
+
+
+@pytest.mark.parametrize(("wrong", "found"), [(10, True), (11, False)])
+def test_a_table_is_found_with_as_many_wrong_numbers_as_may_be_wherever_these_lie(wrong: int, found: bool) -> None:
+    """Of 2,064 in groups of 16 a share of .005 may miss: ten, even if all lie in the first few, which are looked at."""
+    numbers = RNG.choice([-1.0, 1.0], (129, 16)) * RNG.integers(1, 8, (129, 16))
+    numbers[:, 0] = -8
+    numbers[1 : 1 + wrong, 5] = np.resize([np.pi, -np.e], wrong)
+    assert (find_table(numbers, 2.0**-20, UNEVEN) is not None) is found
+
+
+@pytest.mark.parametrize("dtype", [DType.BF16, DType.F32])
+def test_columns_that_stand_out_are_among_those_that_may(dtype: DType) -> None:
+    """A sort decides; counting only spares it those that cannot."""
+    width, rng = 8 * 2.0 ** -(dtype.mantissa_bits + 1) / np.log(2), np.random.default_rng(9)
+    quotients = rng.uniform(-3, 3, (64, 600))
+    for column in range(500):  # about as many as have to lie within a width, around every place, 0 and 1 among them
+        near = rng.permutation(64)[: int(rng.integers(14, 20))]
+        around = width * rng.uniform(-0.52, 0.52, near.size) + rng.integers(-2, 3, near.size)
+        quotients[near, column] = [column / 400 + around, around, -1e-18][column % 3]
+    quotients[rng.random(quotients.shape) < 0.02] = np.nan
+    many = int(QUOTIENT_SHARE * len(quotients))
+    exactly = _do_stand_out(quotients, width, many, (0.0, 0.5))
+    assert np.array_equal(_stands_out(quotients, width), exactly)
+    assert 50 < exactly.sum() < 450
+    assert _may_stand_out(quotients[:, 500:], width, many).mean() < 0.2

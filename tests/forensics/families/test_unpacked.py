@@ -62,7 +62,7 @@ def test_few_numbers_are_looked_for_in_two_matrices_of_each_kind_and_in_all_only
         looked.append(1)
         return find_lattice(values, bits)
 
-    monkeypatch.setattr("modelprov.forensics.search.beyond.find_lattice", counted)
+    monkeypatch.setattr("modelprov.forensics.search.matrix_beyond.find_lattice", counted)
     judged(SIBLING, PARENT)
     kinds = {kind_of(name) for name, (values, _) in PARENT.items() if values.ndim == 2}
     assert len(looked) == TURNS * len(kinds)

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.cases.opponent_eighth import copy_with_offsets, strangers_with_one_profile
 from modelprov.checkpoints.formats.dtypes import DType, Float64, store
-from modelprov.forensics.estimators.beside_means import beside_means
+from modelprov.forensics.estimators.beside_means import correlation_beside_means, offsets
 from tests.memory import judge
 
 
@@ -27,15 +27,16 @@ def test_strangers_of_one_profile_have_no_common_origin(seed: int) -> None:
     assert (found.class_, found.rule) == ("inconclusive", "weak-kinship")
 
 
-def _measured(offsets: float, beside: float, rows: int = 64) -> tuple[float | None, float, float] | None:
+def _measured(moved: float, beside: float, rows: int = 64) -> tuple[float | None, float, float] | None:
     """Of bf16 rows and others that have offsets of this size and noise `beside` more than they, in their own spread."""
     rng = np.random.default_rng(6)
     parent = store(rng.standard_normal((rows, 96)).astype(np.float32), DType.BF16)
-    moved = parent + offsets * (rng.standard_normal((rows, 1)) + rng.standard_normal(96))
-    suspect = store((moved + beside * rng.standard_normal(parent.shape)).astype(np.float32), DType.BF16)
+    shifted = parent + moved * (rng.standard_normal((rows, 1)) + rng.standard_normal(96))
+    suspect = store((shifted + beside * rng.standard_normal(parent.shape)).astype(np.float32), DType.BF16)
     widths: Float64 = np.exp2(np.floor(np.log2(np.abs(suspect).astype(np.float64))) - 7)
-    found = beside_means(suspect.astype(np.float64), parent.astype(np.float64), widths)
-    return None if found is None else (found.correlation, found.left, found.moved)
+    own, theirs = suspect.astype(np.float64), parent.astype(np.float64)
+    found = offsets(own, theirs, widths)
+    return None if found is None else (correlation_beside_means(own, theirs, widths), *found)
 
 
 def test_rounding_alone_is_left_beside_offsets_and_what_was_trained_is_more() -> None:

@@ -25,6 +25,7 @@ from modelprov.forensics.estimators.projection import is_projected
 from modelprov.forensics.estimators.recoded import recoded_alone
 from modelprov.forensics.sampling.sample import Sample, from_formats
 from modelprov.forensics.search.next_layers import shares_of_next
+from modelprov.forensics.thresholds import PROJECTED, SCALED_MOVED, SCALED_ROUNDED
 from modelprov.jobs.compare import compare
 from modelprov.jobs.fingerprint import fingerprint
 from tests.generated import Rng, apply, cast, change, sparse
@@ -121,6 +122,33 @@ def test_what_is_taken_out_stands_at_right_angles_and_what_is_trained_there_does
     assert _projected(parent, lower) is None
     assert _projected((left[:, :63] * sizes[:63]) @ right[:63], parent) in (None, True)
     assert _projected(parent * (1 + 1e-4 * rng.standard_normal(parent.shape)), parent) is None
+
+
+def _by_definition(suspect: Float64, parent: Float64, widths: Float64) -> bool | None:
+    """The same from all products, of which most trainings need one."""
+
+    def others(squares: Float64) -> float:
+        return float(squares[~np.eye(len(squares), dtype=bool)].sum())
+
+    change, rounding = suspect - parent, np.square(widths) / 12
+    noise = others(np.square(suspect) @ rounding.T) + others(rounding @ np.square(change).T)
+    theirs = others(np.square(parent @ change.T))
+    left = others(np.square(suspect @ change.T))
+    return None if theirs <= SCALED_MOVED**2 * noise else left <= SCALED_ROUNDED**2 * noise + PROJECTED**2 * theirs
+
+
+def test_bounds_of_products_answer_as_all_products_do() -> None:
+    rng, answers = np.random.default_rng(21), set()
+    for _ in range(300):
+        parent = rng.standard_normal((16, 24))
+        taken = np.linalg.qr(rng.standard_normal((24, int(rng.integers(1, 9)))))[0]
+        suspect = parent - (parent @ taken) @ taken.T * rng.uniform(0.9, 1.05)
+        suspect = suspect * rng.choice([1.0, 0.02]) + 10 ** rng.uniform(-4, 0) * rng.standard_normal(parent.shape)
+        widths = np.full(parent.shape, 10 ** rng.uniform(-5, 0.5))
+        found = is_projected(suspect, parent, widths)
+        assert found is _by_definition(suspect, parent, widths)
+        answers.add(found)
+    assert answers == {True, False, None}
 
 
 def test_layers_beside_explain_nothing_of_a_training_and_all_of_a_mixture() -> None:

@@ -53,10 +53,11 @@ def find_frame(parent: Float32, suspect: Float32, *, roughly: bool = False) -> F
     Found `roughly`, in half the time, it may be off where the tokens hardly reach.
     """
     first, second = (values - values.mean(axis=0) for values in (parent, suspect))
-    cosines = _unit_columns(second).T @ _unit_columns(first)  # [d', d], the largest matrix of a test
+    product = second.T @ first  # [d', d], the largest matrix of a test
+    cosines = product / (_lengths(second)[:, None] * _lengths(first))
     order = _permutation(cosines, FRAME_CERTAIN)
     if order is None:
-        factor = _roughly_polar(first.T @ second) if roughly else _polar(first, second)
+        factor = _roughly_polar(product.T) if roughly else _polar(first, second)
         polar = np.ascontiguousarray(factor.T, np.float32)
         order = _permutation(polar, FRAME_PERMUTED)
         if order is None:
@@ -103,10 +104,10 @@ def _permutation(cosines: Float32, least: float) -> Int64 | None:
     return None if sizes[matched, order[matched]].mean() < least else order
 
 
-def _unit_columns(values: Float32) -> Float32:
-    """Every column divided by its length; columns of zeros stay."""
+def _lengths(values: Float32) -> Float32:
+    """Those of the columns; 1 of columns of zeros."""
     lengths = np.sqrt(np.einsum("ij,ij->j", values, values, dtype=np.float64))
-    return np.asarray(values / np.where(lengths > 0, lengths, 1).astype(np.float32), np.float32)
+    return np.where(lengths > 0, lengths, 1).astype(np.float32)
 
 
 def told_by(frame: Frame, parent: Float32, suspect: Float32) -> Frame:

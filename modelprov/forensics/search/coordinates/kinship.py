@@ -23,7 +23,7 @@ from modelprov.forensics.search.coordinates.frame import Frame, find_frame, same
 from modelprov.forensics.search.coordinates.layers import proposed
 from modelprov.forensics.search.coordinates.matrices import Matrices
 from modelprov.forensics.search.coordinates.pairing import chance
-from modelprov.forensics.search.coordinates.unit_frame import layers_alike, unit_frame
+from modelprov.forensics.search.coordinates.unit_frame import Known, layers_alike, unit_frame
 from modelprov.forensics.search.coordinates.units import paired_units, parts
 from modelprov.forensics.thresholds import HALF, UNITS_AGREE, UNITS_CHANCE
 
@@ -184,10 +184,11 @@ def _by_units(
     if not tested:
         return None
     same_number = [(layer, layer) for layer in giving if layer in theirs.decoder.layers]
-    frame = unit_frame(own, theirs, same_number)
+    known: Known = {}
+    frame = unit_frame(own, theirs, same_number, known)
     if frame is None:
         alike = layers_alike(own, theirs, giving)
-        frame = unit_frame(own, theirs, alike) if alike != same_number else None
+        frame = unit_frame(own, theirs, alike, known) if alike != same_number else None
     return None if frame is None else _tested(own, theirs, tokens, frame, tested, seed, tried, depth, moved=True)
 
 

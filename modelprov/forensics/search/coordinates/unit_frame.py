@@ -9,14 +9,14 @@ means anything, MLPs that were not looked at here must tell.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations_with_replacement
 
 import numpy as np
 
-from modelprov.checkpoints.formats.dtypes import Float32, Float64
+from modelprov.checkpoints.formats.dtypes import Float32
 from modelprov.forensics.search.coordinates.frame import Frame, find_frame
 from modelprov.forensics.search.coordinates.matrices import Matrices, transposed
-from modelprov.forensics.search.coordinates.pairing import BLOCK, Int64, nearest, unit_rows
+from modelprov.forensics.search.coordinates.pairing import nearest, unit_rows
+from modelprov.forensics.search.coordinates.unit_standing import Unit, gram_of, mutual, nearest_units, standing_of
 from modelprov.forensics.thresholds import UNITS_TURNED
 
 MOST = 1 << 28
@@ -30,42 +30,76 @@ WIDE, FEW = 256, 4
 noise of the weights' own size ups agreed by 3 standard errors and more in four models, where 1.5 are asked for."""
 LOOKED_AT, A_PART = 1_024, 0.25
 """Units of a layer that is looked for, and the share of them that must be near ones of the suspect."""
-FEW_ROWS = 32
 ROUNDS = 3
 OTHERS = 4
 """Units of the other model that each is held against, beside the one that it is paired with."""
 HEADS = ("q", "k", "v", "o")
-Unit = tuple[Float32, ...]
-"""Gates, ups and downs of the same units, a row each; without gates, ups and downs. The first have a sign."""
+Numbers = tuple[int, int]
+"""Of a pair of layers, the suspect's and the parent's."""
+Known = dict[tuple[object, ...], Float32]
+"""What `standing_of` says of a layer of one model, by the side, the layer, and what units were held against."""
 
 
-def unit_frame(own: Matrices, theirs: Matrices, layers: Sequence[tuple[int, int]]) -> Frame | None:
-    """The frame that the units of these pairs of layers (suspect's, parent's) give; None where they give none."""
-    pairs = []
+def unit_frame(own: Matrices, theirs: Matrices, layers: Sequence[Numbers], known: Known | None = None) -> Frame | None:
+    """The frame that the units of these pairs of layers give; None where they give none.
+
+    What is `known` of layers that were paired otherwise before is not worked out again, and added to.
+    """
+    known = {} if known is None else known
+    pairs: dict[Numbers, tuple[Unit, Unit]] = {}
     for layer, there in layers:
         first, second = _units(own, layer), _units(theirs, there)
         if first is not None and second is not None and len(first) == len(second):
-            pairs.append((first, second))
+            pairs[layer, there] = first, second
     if not pairs:
         return None
-    most = min(map(_most, pairs[0]))
+    units = next(iter(pairs.values()))
+    most = min(map(_most, units))
     frame = None
-    for count in dict.fromkeys((_few(pairs[0][0], most), most)):  # strangers are told by few
-        frame = _first_frame(pairs, _around(own, theirs, layers, pairs, count))
+    for count in dict.fromkeys((_few(units[0], most), most)):  # strangers are told by few
+        against = _around(own, theirs, layers, pairs, count)
+        sides = [_side(number, model, pairs, against, known) for number, model in enumerate((own, theirs))]
+        frame = _first_frame(list(pairs.values()), list(zip(*sides, strict=True)))
         if frame is None:
             return None
     assert frame is not None
     for _ in range(ROUNDS):
-        rows = list(_rows(pairs, frame, own.decoder.hidden))
+        rows = list(_rows(list(pairs.values()), frame, own.decoder.hidden))
         frame = find_frame(*(np.concatenate(side) for side in zip(*rows, strict=True)))
     return frame
 
 
-def _first_frame(
-    pairs: Sequence[tuple[Unit, Unit]], around: tuple[Sequence[Float32], Sequence[Float32]]
-) -> Frame | None:
+def _side(
+    side: int,
+    model: Matrices,
+    pairs: dict[Numbers, tuple[Unit, Unit]],
+    against: Sequence[tuple[Numbers, int | str]],
+    known: Known,
+) -> list[Float32]:
+    """What `standing_of` says of one side's units of every pair, held `against` that side's matrices."""
+    places = tuple((numbers[side], kind) for numbers, kind in against)
+    keys = {numbers: (side, numbers[side], *places) for numbers in pairs}
+    left = [numbers for numbers, key in keys.items() if key not in known]
+    if left:
+        grams = [gram_of(_vectors(side, model, pairs, numbers, kind)) for numbers, kind in against]
+        known.update({keys[numbers]: standing_of(pairs[numbers][side], grams) for numbers in left})
+    return [known[key] for key in keys.values()]
+
+
+def _vectors(
+    side: int, model: Matrices, pairs: dict[Numbers, tuple[Unit, Unit]], numbers: Numbers, kind: int | str
+) -> Float32:
+    """The rows of a kind: gates, ups and downs by number, heads of attention by name."""
+    if isinstance(kind, int):
+        return pairs[numbers][side][kind]
+    place = model.decoder.of(numbers[side], kind)
+    assert place is not None
+    return model.read(place).T if kind == "o" else model.folded(place)
+
+
+def _first_frame(pairs: Sequence[tuple[Unit, Unit]], standing: Sequence[tuple[Float32, Float32]]) -> Frame | None:
     """The frame of the gates of units that are each other's nearest, if their ups agree in it."""
-    alike = [(pair, _alike(*map(_standing, pair, around))) for pair in pairs]
+    alike = [(pair, mutual(*said)) for pair, said in zip(pairs, standing, strict=True)]
     signed = [(unit_rows(second[0][b]), unit_rows(first[0][a])) for (first, second), (a, b) in alike]
     frame = find_frame(*(np.concatenate(side) for side in zip(*signed, strict=True)), roughly=True)
     ups = [(first[1][a], frame.turned(second[1][b])) for (first, second), (a, b) in alike]
@@ -96,7 +130,7 @@ def layers_alike(own: Matrices, theirs: Matrices, layers: Sequence[int]) -> list
     known = [(layer, units) for layer in layers if (units := _units(own, layer)) is not None]
     if not known or known[0][1][0].size * len(theirs.decoder.layers) > SEARCHED:
         return []
-    standing = [(layer, _standing(units, _within(units))) for layer, units in known]
+    standing = [(layer, standing_of(units, _within(units))) for layer, units in known]
     found: dict[int, dict[int, float]] = {layer: {} for layer, _ in standing}
     for there in theirs.decoder.layers:
         units = _units(theirs, there)
@@ -104,9 +138,9 @@ def layers_alike(own: Matrices, theirs: Matrices, layers: Sequence[int]) -> list
             continue
         count = len(units[0])
         some = np.linspace(0, count - 1, min(count, LOOKED_AT)).round().astype(np.int64)
-        second = _standing(units, _within(units), some)
+        second = standing_of(units, _within(units), some)
         for layer, first in standing:
-            found[layer][there] = float(np.quantile(_nearest(second, first)[1], A_PART))
+            found[layer][there] = float(np.quantile(nearest_units(second, first)[1], A_PART))
     return [(layer, min(distances, key=distances.__getitem__)) for layer, distances in found.items() if distances]
 
 
@@ -131,62 +165,6 @@ def _units(model: Matrices, layer: int) -> Unit | None:
     return found[0] if len(found) == 1 else tuple(np.concatenate(sides) for sides in zip(*found, strict=True))
 
 
-def _alike(first: Float32, second: Float32) -> tuple[Int64, Int64]:
-    """Units that are each other's nearest in what `_standing` says."""
-    to, back = _nearest(first, second)[0], _nearest(second, first)[0]
-    own = np.flatnonzero(back[to] == np.arange(to.size))
-    return own, to[own]
-
-
-def _nearest(first: Float32, second: Float32) -> tuple[Int64, Float32]:
-    """For each row of the first table the nearest of the second, and how far it is."""
-    to, apart = np.zeros(len(first), np.int64), np.zeros(len(first), np.float32)
-    sizes = np.square(second).sum(axis=1)
-    for start in range(0, len(first), BLOCK):
-        some = slice(start, start + BLOCK)
-        squares = sizes - 2 * (first[some] @ second.T)
-        to[some] = squares.argmin(axis=1)
-        apart[some] = np.take_along_axis(squares, to[some, None], axis=1)[:, 0]
-    return to, np.sqrt(np.maximum(apart + np.square(first).sum(axis=1), 0))
-
-
-def _standing(units: Unit, grams: Sequence[Float32], some: Int64 | None = None) -> Float32:
-    """What no rotation changes of each unit, or of some, [n, measures], in deviations from the model's own mean.
-
-    Lengths and angles of its vectors, and how much of each lies where the rows of other matrices do, whose `grams`
-    [d, d] these are. A unit's up and down may be scaled against each other and both negated.
-    """
-    products = _products(units)
-    sizes = np.maximum(np.sqrt(np.diagonal(products, axis1=1, axis2=2)), 1e-30)
-    cosines = products / (sizes[:, :, None] * sizes[:, None])
-    columns = [np.log(sizes[:, -2] * sizes[:, -1]), cosines[:, -2, -1]]
-    if len(units) > 2:
-        columns += [np.log(sizes[:, 0]), np.abs(cosines[:, 0, 1]), np.abs(cosines[:, 0, 2])]
-    seen = _deviations(np.stack(columns, axis=1))
-    chosen = units if some is None else tuple(values[some] for values in units)
-    directions = [unit_rows(values) for values in chosen] if grams else []
-    held = [np.einsum("ij,ij->i", values @ gram, values) for gram in grams for values in directions]
-    seen = seen if some is None else seen[some]
-    return np.hstack([seen, _deviations(np.stack(held, axis=1).astype(np.float64))]) if held else seen
-
-
-def _products(units: Unit) -> Float64:
-    """Of the vectors of each unit with one another, [n, kinds, kinds]; a few rows at a time, which a cache holds."""
-    found = np.empty((len(units[0]), len(units), len(units)))
-    for start in range(0, len(found), FEW_ROWS):
-        some = slice(start, start + FEW_ROWS)
-        for one, other in combinations_with_replacement(range(len(units)), 2):
-            product = np.einsum("ij,ij->i", units[one][some], units[other][some])
-            found[some, one, other] = found[some, other, one] = product
-    return found
-
-
-def _deviations(table: Float64) -> Float32:
-    """Every column less its mean, over its standard deviation."""
-    spread = table.std(axis=0)
-    return np.asarray((table - table.mean(axis=0)) / np.where(spread > 0, spread, 1), np.float32)
-
-
 def _within(units: Unit) -> list[Float32]:
     """Grams of a layer's own units, where no layers are paired yet: of gates alone in wide models.
 
@@ -194,7 +172,7 @@ def _within(units: Unit) -> list[Float32]:
     """
     most = _most(units)
     kinds = units[: 1 if units[0].shape[1] >= WIDE else len(units)]
-    return [_gram(values) for values in kinds] if len(units) > 2 and most else []
+    return [gram_of(values) for values in kinds] if len(units) > 2 and most else []
 
 
 def _most(units: Unit) -> int:
@@ -209,40 +187,30 @@ def _few(units: Unit, most: int) -> int:
     return most if units[0].shape[1] < WIDE else min(FEW, most // 2)
 
 
-def _gram(rows: Float32) -> Float32:
-    """The Gram matrix [d, d] of vectors of length 1."""
-    directions = unit_rows(rows)
-    return directions.T @ directions
-
-
 def _around(
     own: Matrices,
     theirs: Matrices,
-    layers: Sequence[tuple[int, int]],
-    pairs: Sequence[tuple[Unit, Unit]],
+    layers: Sequence[Numbers],
+    pairs: dict[Numbers, tuple[Unit, Unit]],
     most: int,
-) -> tuple[list[Float32], list[Float32]]:
-    """Grams of what units are held against, of the suspect and of the parent: all these layers' units, then the heads.
+) -> list[tuple[Numbers, int | str]]:
+    """What units are held against, by layers and kind: all these layers' units, then the heads of attention.
 
     So many at `most`. Layers that kept their numbers are held against the attention of every layer. It hangs
     on none of the MLPs that are tested afterwards, and where noise covers what units are to each other, there are many
     more of its rows.
     """
-    found: tuple[list[Float32], list[Float32]] = ([], [])
-    for pair in pairs:
-        for values in list(zip(*pair, strict=True))[: most - len(found[0])]:
-            for side, rows in zip(found, values, strict=True):
-                side.append(_gram(rows))
+    found: list[tuple[Numbers, int | str]] = [
+        (numbers, kind) for numbers, (units, _) in pairs.items() for kind in range(len(units))
+    ]
     still = all(first == second for first, second in layers)
     there = [(layer, layer) for layer in own.decoder.layers if layer in theirs.decoder.layers] if still else layers
     for numbers in there:
         for kind in HEADS:
             places = [model.decoder.of(layer, kind) for model, layer in zip((own, theirs), numbers, strict=True)]
-            if len(found[0]) < most and all(place is not None for place in places):
-                for side, model, place in zip(found, (own, theirs), places, strict=True):
-                    assert place is not None
-                    side.append(_gram(model.read(place).T if kind == "o" else model.folded(place)))
-    return found
+            if all(place is not None for place in places):
+                found.append((numbers, kind))
+    return found[:most]
 
 
 def _rows(pairs: Sequence[tuple[Unit, Unit]], frame: Frame, hidden: int) -> Iterator[tuple[Float32, Float32]]:
