@@ -202,6 +202,9 @@ def undone(realignment: Realignment) -> tuple[str, ...]:
     folded = len({tensor.norms for tensor in realignment.tensors if tensor.norms})
     if folded:
         said.append(f"{folded} norms folded into what reads them, in both models")
+    if realignment.one_plus is not None:
+        read_as = zip(("suspect", "parent"), realignment.one_plus, strict=True)
+        said += [f"norms of the {whose} read as multiplying by 1 + weight" for whose, plus in read_as if plus]
     if VOCABULARY in used and not np.array_equal(used[VOCABULARY].own, used[VOCABULARY].theirs):
         said.append(f"{used[VOCABULARY].own.size:,} tokens in other rows")
     return tuple(text for text in said if text)

@@ -142,9 +142,11 @@ FITTING: Final = MappingProxyType({
         History(history="both were made from a third model", settled_by=NAMED),
     ),
     "projected": (
-        History(history="{suspect} was copied from {parent}, and its matrices were brought to a lower rank (SVD)",
+        History(history="{suspect} was copied from {parent}, and its matrices were brought to a lower rank (SVD), or "
+                        "their singular values edited", settled_by=DATES),
+        History(history="{suspect} is {parent} with a direction taken out or weakened (abliteration)",
                 settled_by=DATES),
-        History(history="{suspect} is {parent} with a direction taken out (abliteration)", settled_by=DATES),
+        History(history="of {parent} nothing but singular values was trained (SVF)", settled_by=LOGS),
         History(history="{parent} was made from {suspect}, with something in directions that it had none in",
                 settled_by=DATES),
     ),

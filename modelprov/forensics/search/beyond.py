@@ -15,7 +15,7 @@ from modelprov.checkpoints.layouts.alignment import align
 from modelprov.checkpoints.types import Alignment, Checkpoint, Component
 from modelprov.forensics.estimators.beside_means import BesideMeans, beside_means
 from modelprov.forensics.estimators.lattice import Lattice, find_lattice, share_in_order
-from modelprov.forensics.estimators.projection import is_projected
+from modelprov.forensics.estimators.projection import is_projected, is_stretched
 from modelprov.forensics.estimators.residual import Residual, rank_of, residual
 from modelprov.forensics.estimators.scaled import by_rows_and_columns
 from modelprov.forensics.estimators.turning import products_moved
@@ -59,7 +59,8 @@ class Left:
     without them, in rounding's own size; empty where it was not looked for. `products` by parent: how far those of rows
     with one another moved (`estimators/turning.py`), None where nothing did or it was not looked for. `means` by
     parent: what they share beside the means of rows and columns; empty where too few rows were read. `projected` by
-    parent: whether it is that one with directions taken out (`estimators/projection.py`), None where that is not told.
+    parent: whether it is that one with directions taken out or of another size (`estimators/projection.py`), None where
+    that is not told.
     """
 
     kind: str
@@ -93,8 +94,8 @@ class Beyond:
     """All of it: matrix by matrix, and by the label of every other model.
 
     `next_layers`: how much of what differs from each parent its own next layers account for (`next_layers.py`).
-    `columns`: of some matrices that few directions changed, whether they are each parent's with directions taken out of
-    what they write (`whole_columns.py`).
+    `columns`: of some matrices that few directions changed, whether they are each parent's with directions of what
+    they write taken out or of another size (`whole_columns.py`).
     """
 
     matrices: tuple[Left, ...]
@@ -202,13 +203,14 @@ def _beside_means(values: Float64, widths: Float64) -> tuple[BesideMeans, ...]:
 
 
 def _projected(values: Float64, widths: Float64) -> tuple[bool | None, ...]:
-    """Whether the suspect is each parent of `values` [1 + k, rows, columns] with directions taken out, or its change.
+    """Whether the suspect is each parent of `values` [1 + k, rows, columns], stretched, or a projection of its change.
 
     The change is what a model has beyond the reference: an adapter that was extracted from a finetune, merged again,
     is the reference with a projection of that finetune's change, of half its sum of squares at least: to be little more
-    than the reference is to be at right angles to whatever the finetune has.
+    than the reference is to be at right angles to whatever the finetune has. Of a change stretching says nothing: on
+    one task two trainings go the same directions at speeds of their own.
     """
-    whole = [is_projected(values[0], parent, widths) for parent in values[1:]]
+    whole = [is_stretched(values[0], parent, widths) for parent in values[1:]]
     own = values[0] - values[-1]
     changes = [parent - values[-1] for parent in values[1:]]
     most = [bool(np.vdot(own, own) >= HALF * np.vdot(change, change) > 0) for change in changes]

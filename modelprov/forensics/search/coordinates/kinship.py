@@ -9,7 +9,7 @@ exact, and a share of the units is asked for beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -76,7 +76,8 @@ class Kinship:
     """What the test found of a suspect and one parent: the frame, and the layers that were looked at.
 
     `tried` pairs of layers and frames are in every chance. `layers` gives each of the suspect's layers the parent's
-    that it was paired with. `given_by` says what the frame is from.
+    that it was paired with. `given_by` says what the frame is from, `read_as` how both models were read where that is
+    not as their configs and names say.
     """
 
     frame: Frame
@@ -85,6 +86,7 @@ class Kinship:
     tried: int
     layers: dict[int, int]
     given_by: Literal["embeddings", "units"] = "embeddings"
+    read_as: tuple[Decoder, Decoder] | None = None
 
     @property
     def related(self) -> bool:
@@ -105,22 +107,53 @@ def kinship(
 
     `depth` says how much is read. Raises what reading raises.
     """
+    best = found = _as_read(suspect, parent, seed, on_bytes, depth, 0)
+    for read_as in () if depth.far else _other_readings(suspect, parent):
+        if best.related and best.given_by == "embeddings":
+            break
+        found = _as_read(*read_as, seed, on_bytes, depth, found.tried)
+        if found.related and not (best.related and found.given_by == "units"):  # a norm of the wrong sign turns units
+            best = replace(found, read_as=read_as)
+    return best if best.tests else None
+
+
+def _other_readings(suspect: Decoder, parent: Decoder) -> Iterator[tuple[Decoder, Decoder]]:
+    """The suspect's norms the other way, its gates and ups exchanged; the parent's norms, where no config tells them.
+
+    What a suspect's config says, and its names, are its maker's words.
+    """
+    gated = any(place.kind == "gate" for place in suspect.places.values())
+    theirs = (parent.one_plus,) if parent.told else (parent.one_plus, not parent.one_plus)
+    for swapped in (False, True) if gated else (False,):
+        for other in theirs:
+            for plus in (suspect.one_plus, not suspect.one_plus):
+                if swapped or (plus, other) != (suspect.one_plus, parent.one_plus):
+                    yield (
+                        suspect.read_as(one_plus=plus, swapped=swapped),
+                        parent.read_as(one_plus=other, swapped=False),
+                    )
+
+
+def _as_read(
+    suspect: Decoder, parent: Decoder, seed: int, on_bytes: Callable[[int], None], depth: Depth, tried: int
+) -> Kinship:
+    """The test of two models as they are read; `tried` are the pairs of layers and frames of the readings before."""
     own, theirs = Matrices(suspect, on_bytes), Matrices(parent, on_bytes)
     rows = (suspect.embeddings.shape[0], parent.embeddings.shape[0])
     tokens = shared_tokens(suspect.checkpoint, parent.checkpoint, rows)
     chosen = _spread(suspect.layers, depth.layers)
-    looked = None if depth.far else _ruled_out(own, theirs, tokens, chosen, seed, depth)
-    embeddings, best = looked or _by_embeddings(own, theirs, tokens, chosen, seed, depth)
+    looked = None if depth.far else _ruled_out(own, theirs, tokens, chosen, seed, depth, tried)
+    embeddings, best = looked or _by_embeddings(own, theirs, tokens, chosen, seed, depth, tried)
     if best.related:
         return best
     told = _by_units(own, theirs, tokens, chosen, seed, best.tried, depth)
     if told is not None and told.related:
         return replace(told, frame=told_by(told.frame, *embeddings), given_by="units")
-    return best if best.tests else None
+    return best
 
 
 def _ruled_out(
-    own: Matrices, theirs: Matrices, tokens: SharedTokens, chosen: Sequence[int], seed: int, depth: Depth
+    own: Matrices, theirs: Matrices, tokens: SharedTokens, chosen: Sequence[int], seed: int, depth: Depth, tried: int
 ) -> tuple[Embeddings, Kinship] | None:
     """What a first look at wide models saw, where it rules out that embeddings give a frame of kin; else None."""
     wanted = tokens_wanted(tokens.first.size, own.decoder.hidden, theirs.decoder.hidden)
@@ -130,18 +163,21 @@ def _ruled_out(
     found = ruled_out(own, theirs, embeddings, chosen, seed, depth.experts)
     if found is None:
         return None
-    tests = _judged(found.counts, found.tried)
-    return embeddings, Kinship(found.frame, tokens, tests, found.tried, {t.layer: t.parent_layer for t in tests})
+    tried += found.tried
+    tests = _judged(found.counts, tried)
+    return embeddings, Kinship(found.frame, tokens, tests, tried, {t.layer: t.parent_layer for t in tests})
 
 
 def _by_embeddings(
-    own: Matrices, theirs: Matrices, tokens: SharedTokens, chosen: Sequence[int], seed: int, depth: Depth
+    own: Matrices, theirs: Matrices, tokens: SharedTokens, chosen: Sequence[int], seed: int, depth: Depth, tried: int
 ) -> tuple[Embeddings, Kinship]:
     """The test in the frames that the embeddings leave: the first that shows kin, else that in which most agrees."""
     embeddings, frames = _seen(own, theirs, tokens, seed, depth)
     best: Kinship | None = None
     for number, frame in enumerate(frames):
-        found = _tested(own, theirs, tokens, frame, chosen, seed, best.tried if best else 0, depth, moved=not number)
+        found = _tested(
+            own, theirs, tokens, frame, chosen, seed, best.tried if best else tried, depth, moved=not number
+        )
         best = found if best is None or found.score > best.score else replace(best, tried=found.tried)
         if best.related:
             break

@@ -1,0 +1,50 @@
+"""What a suspect's config and names say is its maker's word: norms and gates are read another way too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.cases.kinds import Case
+from benchmarks.cases.opponent_tenth import (
+    copy_with_gains_less_one,
+    copy_with_names_exchanged,
+    strangers_with_gains_less_one,
+)
+from modelprov.checkpoints.layouts.alignment_file import alignment_bytes, read_alignment
+from modelprov.errors import InvalidCheckpointError
+from modelprov.forensics.judging.coordinates import undone
+from modelprov.forensics.search.coordinates.looking import look
+from tests.generated import Rng
+from tests.memory import checkpoint, judge
+
+
+@pytest.mark.parametrize("made", [copy_with_gains_less_one, copy_with_names_exchanged])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_another_convention_is_no_disguise(made: Callable[[Rng], Case], seed: int) -> None:
+    found = judge(*made(np.random.default_rng(seed)).models[:2]).verdict
+    assert found.class_ in ("copy", "other-coordinates")
+    assert found.parent == "P1"
+
+
+def test_strangers_stay_strangers_however_they_are_read() -> None:
+    assert judge(*strangers_with_gains_less_one(np.random.default_rng(0)).models).verdict.class_ == "unrelated"
+
+
+def test_how_norms_were_read_is_said_and_kept_in_the_file(tmp_path: Path) -> None:
+    suspect, parent = copy_with_gains_less_one(np.random.default_rng(3)).models[:2]
+    found = look([checkpoint("S", suspect), checkpoint("P1", parent)], 0)
+    assert found is not None
+    assert found.realignment is not None
+    assert found.realignment.one_plus == (True, False)
+    assert "norms of the suspect read as multiplying by 1 + weight" in undone(found.realignment)
+    file = tmp_path / "it.alignment"
+    file.write_bytes(alignment_bytes(found.realignment, "S", "P1"))
+    assert read_alignment(file).one_plus == (True, False)
+    file.write_bytes(alignment_bytes(replace(found.realignment, one_plus=(1, 0)), "S", "P1"))  # type: ignore[arg-type]
+    with pytest.raises(InvalidCheckpointError, match="one_plus"):
+        read_alignment(file)
