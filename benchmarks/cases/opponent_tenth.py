@@ -91,6 +91,29 @@ def copy_with_names_exchanged(rng: Rng) -> Case:
     return _beside(rng, suspect, parent, base, "attention too" if attention else "")
 
 
+@kind(40, "positive", "copy", never=CLEARED | {"other-coordinates"})
+def copy_with_a_few_exchanged(rng: Rng) -> Case:
+    """Two or three units of each MLP in each other's places, or dimensions of the residual stream: no bit is lost."""
+    shape = Decoder.draw(rng)
+    parent, base = decoder_family(rng, shape, 1)
+    arrays, few, units = arrays_of(parent), int(rng.integers(2, 4)), rng.random() < 0.6
+
+    def exchanged(size: int) -> list[int]:
+        order, chosen = np.arange(size), rng.choice(size, few, replace=False)
+        order[chosen] = np.roll(chosen, 1)
+        return order.tolist()
+
+    if not units:
+        arrays = coordinates.turned(arrays, np.eye(shape.hidden)[:, exchanged(shape.hidden)])
+    for layer in range(shape.layers if units else 0):
+        (place,), order = shape.places(layer), exchanged(shape.width)
+        arrays |= {
+            f"{place}.{part}_proj.weight": arrays[f"{place}.{part}_proj.weight"][order] for part in ("gate", "up")
+        }
+        arrays[f"{place}.down_proj.weight"] = arrays[f"{place}.down_proj.weight"][:, order]
+    return _beside(rng, stored(arrays, parent), parent, base, f"{few} {'units' if units else 'dimensions'}")
+
+
 @kind(40, "positive", "inconclusive", never=CLEARED)
 def copy_with_directions_stretched(rng: Rng) -> Case:
     """Singular values made smaller or larger, the last or the first ones or all; or a direction weakened in writes."""

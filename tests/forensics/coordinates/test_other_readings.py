@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.cases.kinds import Case
 from benchmarks.cases.opponent_tenth import (
+    copy_with_a_few_exchanged,
     copy_with_gains_less_one,
     copy_with_names_exchanged,
     strangers_with_gains_less_one,
@@ -18,6 +19,8 @@ from benchmarks.cases.opponent_tenth import (
 from modelprov.checkpoints.layouts.alignment_file import alignment_bytes, read_alignment
 from modelprov.errors import InvalidCheckpointError
 from modelprov.forensics.judging.coordinates import undone
+from modelprov.forensics.search.coordinates.attention import attention_axes
+from modelprov.forensics.search.coordinates.axes import paired_rows
 from modelprov.forensics.search.coordinates.looking import look
 from tests.generated import Rng
 from tests.memory import checkpoint, judge
@@ -29,6 +32,31 @@ def test_another_convention_is_no_disguise(made: Callable[[Rng], Case], seed: in
     found = judge(*made(np.random.default_rng(seed)).models[:2]).verdict
     assert found.class_ in ("copy", "other-coordinates")
     assert found.parent == "P1"
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_few_rows_in_each_others_places_are_no_disguise(seed: int) -> None:
+    case = copy_with_a_few_exchanged(np.random.default_rng(seed))
+    found = judge(*case.models).verdict
+    assert (found.class_, found.parent) == ("copy", "P1")
+    assert "in another basis" not in found.summary
+
+
+def test_rows_that_tell_all_leave_nothing_to_a_basis_inside_heads() -> None:
+    rng = np.random.default_rng(4)
+    sides = {kind: (rows, rows.copy()) for kind in "qkvo" for rows in [rng.standard_normal((32, 48), np.float32)]}
+    for axis in attention_axes(sides, 8).values():
+        assert axis.idle
+
+
+def test_what_is_exchanged_among_rows_that_stay_is_found_and_what_is_doubtful_stays() -> None:
+    rows = np.random.default_rng(5).standard_normal((200, 16)).astype(np.float32)
+    order = np.arange(200)
+    order[[3, 70]] = 70, 3
+    assert np.array_equal(paired_rows([(rows[order], rows, True)]).theirs, order)
+    one_lost = rows.copy()
+    one_lost[3] = rows[70]
+    assert np.array_equal(paired_rows([(one_lost, rows, True)]).theirs, np.arange(200))
 
 
 def test_strangers_stay_strangers_however_they_are_read() -> None:
