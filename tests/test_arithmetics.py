@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from modelprov.checkpoints.formats.dtypes import DType
-from modelprov.recipes.arithmetics import DESCRIPTIONS, MEANS, OF_TWO, Arithmetic, evaluate, in_units
+from modelprov.recipes.arithmetics import DESCRIPTIONS, MEANS, OF_DIFFERENCES, OF_TWO, Arithmetic, evaluate, in_units
 
 Float32 = npt.NDArray[np.float32]
 BF16, F16, F32, _ = DType
@@ -48,7 +48,7 @@ def exactly(  # noqa: PLR0912
     def store(value: Fraction) -> Fraction:
         return nearest(value, dtype)
 
-    last = len(values) - 1
+    last = order[-1]  # what differences are taken from
     weights = [single(Fraction(w)) for w in given]
     fused = arithmetic in (Arithmetic.FLOAT32_FUSED, Arithmetic.FLOAT32_DELTA_FUSED)
     total = Fraction(0)
@@ -61,8 +61,9 @@ def exactly(  # noqa: PLR0912
             whole = single(whole + weights[j])
         return store(single(total / whole))
     if arithmetic in (Arithmetic.FLOAT32_DELTA, Arithmetic.FLOAT32_DELTA_FUSED):
-        if fused and last == 1:
-            return store(single(values[1] + single(values[0] - values[1]) * weights[0]))
+        if fused and len(order) == 2:
+            first = order[0]
+            return store(single(values[last] + single(values[first] - values[last]) * weights[first]))
         for j in order:
             if j != last:
                 product = single(values[j] - values[last]) * weights[j]
@@ -73,10 +74,11 @@ def exactly(  # noqa: PLR0912
             total = nearest(total + nearest(values[j] * Fraction(given[j]), DType.F64), DType.F64)
         return store(total)
     if arithmetic is Arithmetic.FLOAT32_LERP:
-        delta = single(values[0] - values[1])
-        if weights[0] < Fraction(1, 2):
-            return store(single(values[1] + single(delta * weights[0])))
-        return store(single(values[0] - single(delta * single(1 - weights[0]))))
+        first, second = order
+        delta = single(values[first] - values[second])
+        if weights[first] < Fraction(1, 2):
+            return store(single(values[second] + single(delta * weights[first])))
+        return store(single(values[first] - single(delta * single(1 - weights[first]))))
     if arithmetic is Arithmetic.TORCH_LERP:
         start, end = (values[j] for j in order)
         weight = weights[order[1]]
@@ -321,7 +323,7 @@ def test_the_order_of_the_parents_shows_in_the_bits_where_the_description_says_s
     pytest.importorskip("torch")
     parents = parents_in(F32, 2, 5000)
     for arithmetic, description in DESCRIPTIONS.items():
-        if arithmetic not in OF_TWO:
+        if arithmetic not in (*OF_TWO, *OF_DIFFERENCES):  # these tell the reference by the order
             one = merged(arithmetic, parents, WEIGHTS[2], F32, (0, 1))
             other = merged(arithmetic, parents, WEIGHTS[2], F32, (1, 0))
             assert np.array_equal(one, other) is not description.ordered

@@ -26,9 +26,8 @@ def write(report: Path, out: Path, form: str, key: Path | None, weights: Sequenc
         return
     if report.suffix != FINGERPRINT:
         say(QUOTED)
-    if str(out) == "-":
-        return
-    say(f"wrote {out} ({form}, {'signed' if made.signed else 'not signed'})")
+    if str(out) != "-":
+        say(f"wrote {out} ({form}, {'signed' if made.signed else 'not signed'})")
     if made.loose:
         say(
             f"note: {clean(', '.join(made.loose))}: named by the digest of names, sizes and headers, which other "

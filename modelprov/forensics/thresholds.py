@@ -50,8 +50,8 @@ COMPLETE = 0.9999  # agreement and betweenness of an exact merge
 DISTINCT, DISTINCT_PER_PIECE = 500, 100
 MISSED, MISSED_FEW = 0.01, 10  # missed bits that make no exception of a tensor: a share of those that tell, or so few
 BLENDED = 0.3  # of what differs, in pieces that are mixtures by themselves; gradients from 0 to 1 leave half or more
-MISSED_CELLS = 1.5  # cells that a set of parents may miss the suspect by before it is fitted, in
-WITHIN_CELLS = 0.95  # of the elements
+MISSED_CELLS, MET = 1.5, 0.85  # cells that a set of parents may miss the suspect by, and in how much, to be fitted
+WITHIN_CELLS = 0.95  # of a tensor's elements, to be part of a merge that others are
 COVERED = 0.99999  # share of intervals that must hold one alpha before it is called exact to rounding
 INFORMATIVE = 500  # informative elements below which an interval carries nothing
 MOST_PIECES = 40
@@ -134,10 +134,11 @@ LIKE_OTHERS = 0.5  # of that, what all others may reach
 LIKE_NOISE = 0.5  # of what rounding leaves: less beyond it is too little to be like anything
 LIKE_TENSORS = 3  # matrices without which a likeness or a rank says nothing of the model
 # Numbers of a quantised copy.
-STEPS, STEPS_SHARE = (
+STEPS, STEPS_OF_ENDS, STEPS_SHARE = (
     200,
+    100,
     0.995,
-)  # values of a matrix that tell, and the share that are numbers of the lattice; by chance 0.2
+)  # values of a matrix that tell, fewer where no scale is looked for, and the share that are numbers; by chance 0.2
 STEPS_DISTINCT = 6  # different numbers among them
 SAME_STEPS = 0.9999  # of a parent's values that are rounded to the suspect's numbers; a copy has all
 MIXED_STEPS = 0.99  # the same of a mixture, whose weights are fitted

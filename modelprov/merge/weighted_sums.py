@@ -13,20 +13,12 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.dtypes import WITHIN_FLOAT32, DType
 from modelprov.merge.fused import Scratch, weighted
 from modelprov.merge.planned import MergePlan, Piece, Planned
-from modelprov.recipes.arithmetics import DESCRIPTIONS, OF_TWO, UNDIVIDED, Arithmetic
+from modelprov.recipes.arithmetics import DESCRIPTIONS, OF_DIFFERENCES, OF_TWO, UNDIVIDED, Arithmetic
 
 LARGE = 1 << 30  # bytes of a merge from which on a faster loop is worth the second that it takes to load
 Bytes = npt.NDArray[np.uint8]
 BY_NAME = {one.name: arithmetic for arithmetic, one in DESCRIPTIONS.items()}
-WITH_REFERENCE = (
-    Arithmetic.FLOAT32_DELTA,
-    Arithmetic.FLOAT32_DELTA_FUSED,
-    Arithmetic.STEPWISE_DELTA,
-    Arithmetic.TORCH_DELTA,
-    Arithmetic.TORCH_DELTA_ALPHA,
-    Arithmetic.TORCH_DELTA_SUM,
-)
-UNNORMALISED = (*WITH_REFERENCE, *UNDIVIDED, *OF_TWO)
+UNNORMALISED = (*OF_DIFFERENCES, *UNDIVIDED, *OF_TWO)
 
 
 class WeightedSums:
@@ -47,19 +39,15 @@ class WeightedSums:
         self, arithmetic: Arithmetic, tensor: Planned, piece: Piece, first: int, count: int, out: memoryview
     ) -> list[tuple[Bytes, DType]]:
         """Fill `out` with stored bytes of `count` elements of a piece from `first` on; what was read of each model."""
-        rows = list(range(len(piece.views)))
-        order = list(rows)
-        if arithmetic in WITH_REFERENCE:  # the compiled function takes the reference last, and adds in the given order
-            at = self._reference
-            rows = [row for row in rows if row != at] + [at]
-            order = [rows.index(row) for row in range(len(rows))]
-        formats = [piece.views[row].ref.dtype for row in rows]
-        weights = np.array([piece.settings.models[row]["weight"] for row in rows], np.float64)
-        raw, scratch = self._buffers(len(rows))
-        for place, row in enumerate(rows):
-            view = piece.views[row]
-            into = raw[place].data[: count * view.ref.dtype.size]
-            self._plan.read((piece.inputs or tensor.inputs)[row], view, first, into)
+        views, inputs = piece.views, piece.inputs or tensor.inputs
+        order = list(range(len(views)))
+        if arithmetic in OF_DIFFERENCES:
+            order.append(order.pop(self._reference))
+        formats = [view.ref.dtype for view in views]
+        weights = np.array([piece.settings.models[row]["weight"] for row in range(len(views))], np.float64)
+        raw, scratch = self._buffers(len(views))
+        for row, view in enumerate(views):
+            self._plan.read(inputs[row], view, first, raw[row].data[: count * view.ref.dtype.size])
         target = np.frombuffer(out, np.uint8)
         direct = target.ctypes.data % 8 == 0
         filled = target if direct else np.empty(len(target), np.uint8)
@@ -67,7 +55,6 @@ class WeightedSums:
             int(arithmetic), raw, formats, weights, np.array(order, np.int64), DType(tensor.format), scratch,
             filled, large=self._large,
         )  # fmt: skip
-        views = [piece.views[row] for row in rows]
         held = [(raw[n, : count * view.ref.dtype.size], view.ref.dtype) for n, view in enumerate(views)]
         if not direct:
             target[:] = filled

@@ -30,11 +30,8 @@ static inline Merge taken_of(const Merge *of) {
     return taken;
 }
 
-static inline int64_t last_of(const Merge *of) {
-    int64_t last = of->order[0];
-    for (int64_t step = 1; step < of->k; step++) last = of->order[step] > last ? of->order[step] : last;
-    return last;
-}
+/* What differences are taken from: the last in the order. */
+static inline const float *reference_of(const Merge *of) { return row_of(of, of->order[of->k - 1]); }
 
 static inline float total_of(const double *weights, const int64_t *order, int64_t k) {
     float total = 0;
@@ -60,13 +57,11 @@ static void weighted_sum(const Merge *of, int fused, int64_t code, float *restri
 }
 
 static void reference_plus_deltas(const Merge *of, int fused, int64_t code, float *restrict out, int64_t m) {
-    const int64_t last = last_of(of);
-    const float *restrict reference = row_of(of, last);
+    const float *restrict reference = reference_of(of);
     const int single = fused && of->k == 2;
     for (int64_t i = 0; i < m; i++) out[i] = single ? reference[i] : 0.0f;
-    for (int64_t step = 0; step < of->k; step++) {
+    for (int64_t step = 0; step < of->k - 1; step++) {
         const int64_t j = of->order[step];
-        if (j == last) continue;
         const float *restrict row = row_of(of, j);
         const float weight = (float)of->weights[j];
         if (fused)
@@ -114,12 +109,10 @@ static void stepwise(const Merge *of, int normalise, int64_t code, float *restri
 
 /* The reference and a sum of differences: in torch weights are float32 numbers, and each sum is rounded. */
 static void rounded_deltas(const Merge *of, int torch, int64_t code, float *restrict out, int64_t m) {
-    const int64_t last = last_of(of);
-    const float *restrict reference = row_of(of, last);
+    const float *restrict reference = reference_of(of);
     for (int64_t i = 0; i < m; i++) out[i] = 0;
-    for (int64_t step = 0; step < of->k; step++) {
+    for (int64_t step = 0; step < of->k - 1; step++) {
         const int64_t j = of->order[step];
-        if (j == last) continue;
         const float *restrict row = row_of(of, j);
         const float weight = torch ? (float)of->weights[j] : store((float)of->weights[j], code);
         for (int64_t i = 0; i < m; i++) out[i] = out[i] + store(store(row[i] - reference[i], code) * weight, code);
@@ -131,9 +124,8 @@ static void rounded_deltas(const Merge *of, int torch, int64_t code, float *rest
 }
 
 static void interpolated(const Merge *of, int64_t code, float *restrict out, int64_t m) {
-    const int64_t last = last_of(of), other = of->order[of->order[0] == last];
-    const float *restrict first = row_of(of, other), *restrict second = row_of(of, last);
-    float weight = (float)of->weights[other];
+    const float *restrict first = row_of(of, of->order[0]), *restrict second = row_of(of, of->order[1]);
+    float weight = (float)of->weights[of->order[0]];
     const int near_first = !(weight < 0.5f);
     const float *restrict base = near_first ? first : second;
     if (near_first) weight = -(1.0f - weight);
@@ -159,12 +151,10 @@ static void torch_sum(const Merge *of, int alpha, int from_zero, int64_t code, f
 }
 
 static void torch_delta(const Merge *of, int alpha, int64_t code, float *restrict out, int64_t m) {
-    const int64_t last = last_of(of);
-    const float *restrict reference = row_of(of, last);
+    const float *restrict reference = reference_of(of);
     for (int64_t i = 0; i < m; i++) out[i] = reference[i];
-    for (int64_t step = 0; step < of->k; step++) {
+    for (int64_t step = 0; step < of->k - 1; step++) {
         const int64_t j = of->order[step];
-        if (j == last) continue;
         const float *restrict row = row_of(of, j);
         const float weight = alpha ? store((float)of->weights[j], code) : (float)of->weights[j];
         if (alpha)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from modelprov.native.functions import Native
     from modelprov.native.merge_loops import Keys
 
-EXPECTED = "f34e4128683fe855c6a9879aa00907dc1253cbf2a32d0ec326084af47e8f3259"
+EXPECTED = "2323e53cb8cb89c15ddadf0c68cea759d186eb835cfc02ce0698db0fdc995304"
 COUNT = 4203  # a run of 4,096 elements and a part of another, whose length is that of no vector
 INFINITE = 4150
 BF16, F16, F32 = range(3)

@@ -37,6 +37,13 @@ typedef struct {
     double *moved;
 } Search;
 
+/* The parent, of those that a recipe takes, that has what the weights of the others leave. */
+static inline int64_t highest_of(const Merge *of) {
+    int64_t highest = of->order[0];
+    for (int64_t step = 1; step < of->k; step++) highest = of->order[step] > highest ? of->order[step] : highest;
+    return highest;
+}
+
 /* Whether no more than `spare` elements have other bits with the weight moved `by` so much, the reference taking the rest. */
 static int holds(const Search *of, double by) {
     const double twelve_digits = 1e12, last = of->weights[of->reference], own = of->weights[of->parent];
@@ -57,7 +64,7 @@ double EXPORT(reach)(
 ) {
     const Merge given = {parents, stride, k, weights, order}, taken = taken_of(&given);
     const Search of = {
-        arithmetic, k, stride, code, m, spare, parent, last_of(&taken), parents, weights, order, suspect, moved,
+        arithmetic, k, stride, code, m, spare, parent, highest_of(&taken), parents, weights, order, suspect, moved,
     };
     memcpy(moved, weights, (size_t)k * sizeof *moved);
     if (holds(&of, sign * limit)) return limit;

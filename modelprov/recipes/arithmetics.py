@@ -148,6 +148,11 @@ UNDIVIDED = (
     Arithmetic.STEPWISE_UNNORMALISED, Arithmetic.TORCH_SUM, Arithmetic.TORCH_ALPHA, Arithmetic.TORCH_ALPHA_FROM_ZERO,
 )  # fmt: skip
 """Sums that are not divided by that of the weights."""
+OF_DIFFERENCES = (
+    Arithmetic.FLOAT32_DELTA, Arithmetic.FLOAT32_DELTA_FUSED, Arithmetic.STEPWISE_DELTA, Arithmetic.TORCH_DELTA,
+    Arithmetic.TORCH_DELTA_ALPHA, Arithmetic.TORCH_DELTA_SUM,
+)  # fmt: skip
+"""A reference and what others differ from it by: it comes last in the order."""
 OF_TWO = (Arithmetic.FLOAT32_LERP, Arithmetic.TORCH_LERP)
 """Those that two parents have and more do not."""
 MEANS = (Arithmetic.FLOAT32_MEAN, Arithmetic.TORCH_MEAN)
@@ -172,9 +177,9 @@ def evaluate(
 ) -> None:  # fmt: skip
     """Fill `out` float32 [m] with the merge of `parents` float32 [k, m] as `arithmetic` computes and stores it.
 
-    The reference is the last of the parents; `weights` float64 [k] belong to them, `order` int64 [k] is the order in
-    which the program adds, `dtype` the code of a format within float32. Of a recipe that leaves parents out `order` has
-    those that it takes, then -1, and the last of them is the reference. Non-finite parents give undefined values.
+    `weights` float64 [k] belong to the parents, `order` int64 [k] is the order in which the program adds, and its last
+    the reference, of which differences are taken; `dtype` is the code of a format within float32. Of a recipe that
+    leaves parents out `order` has those that it takes, then -1. Non-finite parents give undefined values.
     """
     library = native()
     if library is None or not (out.flags.c_contiguous and out.dtype == np.float32):

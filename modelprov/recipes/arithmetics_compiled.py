@@ -35,15 +35,6 @@ def _taken(order):
 
 
 @njit(nogil=True, _nrt=False)
-def _last(order):
-    """The reference: the last of the parents that a recipe takes."""
-    last = order[0]
-    for j in order:
-        last = max(last, j)
-    return last
-
-
-@njit(nogil=True, _nrt=False)
 def _weighted_sum(parents, weights, order, fused, dtype, out):
     total = np.float32(0)
     for j in order:
@@ -68,13 +59,10 @@ def _weighted_sum(parents, weights, order, fused, dtype, out):
 
 @njit(nogil=True, _nrt=False)
 def _reference_plus_deltas(parents, weights, order, fused, dtype, out):
-    last = _last(order)
-    reference = parents[last]
+    reference = parents[order[-1]]
     single = len(order) == 2
     out[:] = 0
-    for j in order:
-        if j == last:
-            continue
+    for j in order[:-1]:
         row, weight = parents[j], np.float32(weights[j])
         if fused and single:
             for i in range(len(out)):
@@ -149,19 +137,17 @@ def _stepwise(parents, weights, order, normalise, dtype, out):
 @njit(nogil=True, _nrt=False)
 def _rounded_deltas(parents, weights, order, torch, dtype, out):
     """The reference and a sum of differences: in torch weights are float32 numbers, and each sum is rounded."""
-    last = _last(order)
-    reference = parents[last]
+    reference = parents[order[-1]]
     out[:] = 0
-    for j in order:
-        if j != last:
-            row, weight = parents[j], np.float32(weights[j])
-            if not torch:
-                weight = store(weight, dtype)
-            for i in range(len(out)):
-                delta = store(np.float32(row[i] - reference[i]), dtype)
-                out[i] = out[i] + store(np.float32(delta * weight), dtype)
-            if torch:
-                round_all(out, dtype)
+    for j in order[:-1]:
+        row, weight = parents[j], np.float32(weights[j])
+        if not torch:
+            weight = store(weight, dtype)
+        for i in range(len(out)):
+            delta = store(np.float32(row[i] - reference[i]), dtype)
+            out[i] = out[i] + store(np.float32(delta * weight), dtype)
+        if torch:
+            round_all(out, dtype)
     round_all(out, dtype)
     for i in range(len(out)):
         out[i] = reference[i] + out[i]
@@ -170,10 +156,8 @@ def _rounded_deltas(parents, weights, order, torch, dtype, out):
 
 @njit(nogil=True, _nrt=False)
 def _lerp(parents, weights, order, dtype, out):
-    last = _last(order)
-    other = order[1] if order[0] == last else order[0]
-    first, second = parents[other], parents[last]
-    weight = np.float32(weights[other])
+    first, second = parents[order[0]], parents[order[1]]
+    weight = np.float32(weights[order[0]])
     near_parent = not weight < np.float32(0.5)
     base = first if near_parent else second
     if near_parent:
@@ -206,22 +190,20 @@ def _torch_sum(parents, weights, order, alpha, from_zero, dtype, out):
 
 @njit(nogil=True, _nrt=False)
 def _torch_delta(parents, weights, order, alpha, dtype, out):
-    last = _last(order)
-    reference = parents[last]
+    reference = parents[order[-1]]
     for i in range(len(out)):
         out[i] = reference[i]
-    for j in order:
-        if j != last:
-            row, weight = parents[j], np.float32(weights[j])
-            if alpha:
-                weight = store(weight, dtype)
-                for i in range(len(out)):
-                    out[i] = fma32(store(np.float32(row[i] - reference[i]), dtype), weight, out[i])
-            else:
-                for i in range(len(out)):
-                    delta = store(np.float32(row[i] - reference[i]), dtype)
-                    out[i] = out[i] + store(np.float32(delta * weight), dtype)
-            round_all(out, dtype)
+    for j in order[:-1]:
+        row, weight = parents[j], np.float32(weights[j])
+        if alpha:
+            weight = store(weight, dtype)
+            for i in range(len(out)):
+                out[i] = fma32(store(np.float32(row[i] - reference[i]), dtype), weight, out[i])
+        else:
+            for i in range(len(out)):
+                delta = store(np.float32(row[i] - reference[i]), dtype)
+                out[i] = out[i] + store(np.float32(delta * weight), dtype)
+        round_all(out, dtype)
 
 
 @njit(nogil=True, _nrt=False)

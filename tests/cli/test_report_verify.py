@@ -76,7 +76,7 @@ def test_a_number_that_was_edited_by_hand_is_named_with_what_it_should_be(writte
     report["mixing"]["low"] -= 1e-7
     said = verify(json.dumps(report))
     assert said.code == 1
-    assert said.out.startswith("1 OF 20 CLAIMS DO NOT HOLD")
+    assert said.out.startswith("1 OF 20 CLAIMS DOES NOT HOLD")
     assert f"mixing.low\n    recorded   {str(true - 1e-7)[:10]}" in said.out
     assert f"recomputed {str(true)[:10]}" in said.out
 
@@ -95,7 +95,7 @@ def test_another_seed_is_another_sample(written: Any, verify: Command) -> None:
     report["environment"]["seed"] = 4
     said = verify(json.dumps(report))
     assert said.code == 1
-    assert "CLAIMS DO NOT HOLD" in said.out
+    assert "CLAIMS DOES NOT HOLD" in said.out
 
 
 def test_weights_that_changed_are_seen_though_the_digest_of_headers_is_the_same(

@@ -113,3 +113,10 @@ def test_no_rule_of_ours_is_named_where_people_read(all_openings: list[tuple[str
 def test_a_headline_has_the_digits_of_the_sentence_below_it() -> None:
     found = told(VerdictClass.ON_LINE, "near-the-line", TRAINED, 0.0087, None, alone=False)
     assert "at 0.565" in beginning.headline(found)
+
+
+def test_bits_that_come_out_again_are_said_to_lie_in_no_cells(all_openings: list[tuple[str, str]]) -> None:
+    """Where every step was rounded they may lie far outside those of the mixture."""
+    said = [text for name, text in all_openings if name.startswith("merge reproduced")]
+    assert said
+    assert not any("to within rounding" in text for text in said)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.estimators.code_tables import CLEAR, FLOATS, UNEVEN, find_table, in_groups
 from modelprov.forensics.estimators.few_significands import few_in_groups, one_quotient
-from modelprov.forensics.thresholds import NEARLY_ALL, STEPS, STEPS_DISTINCT, STEPS_SHARE
+from modelprov.forensics.thresholds import NEARLY_ALL, STEPS_DISTINCT, STEPS_OF_ENDS, STEPS_SHARE
 
 INTEGERS = {"int8": 127, "int4": 7}
 SHORT = {"FP8 (E4M3)": (3, 448.0, -6), "FP8 (E5M2)": (2, 57344.0, -14)}
@@ -192,4 +192,4 @@ def _hopeless(on: npt.NDArray[np.bool_], elements: int) -> bool:
 
 def _enough(on: npt.NDArray[np.bool_], steps: Float64) -> bool:
     """Whether nearly all are on the lattice, and many, and on more than a few of its numbers."""
-    return on.size >= STEPS and float(on.mean()) >= STEPS_SHARE and np.unique(steps).size >= STEPS_DISTINCT
+    return on.size >= STEPS_OF_ENDS and float(on.mean()) >= STEPS_SHARE and np.unique(steps).size >= STEPS_DISTINCT

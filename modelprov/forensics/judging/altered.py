@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from modelprov.forensics.estimators.at_their_places import emptied
 from modelprov.forensics.estimators.recoded import recoded_alone
-from modelprov.forensics.judging.decision import Decision
+from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.facts import Facts
-from modelprov.forensics.judging.reached_later import in_proportion, values_of_its_own, zeros_beside
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.thresholds import BLENDED, PROPORTIONAL
 
@@ -22,23 +21,26 @@ def in_view_of_values(decision: Decision, facts: Facts, sample: Sample | None, s
         return decision
     share = recoded_alone(sample, decision.parent - 1, seed)
     if share is not None and share > 1 - BLENDED:
-        return values_of_its_own(
-            decision.parent,
+        return inconclusive(
+            "recoded",
             f"in matrices with {share:.0%} of what differs its values follow from that model's, equal ones to equal "
             "ones or in the same order: training moves each number its own way, and a codebook all of one code",
+            decision.parent,
         )
     zeros = emptied(sample, decision.parent - 1)
     if zeros is not None:
-        return zeros_beside(
-            decision.parent,
+        return inconclusive(
+            "sparsified",
             f"{zeros:.1%} of that model's numbers are zeros in it, in most of what differs: pruning leaves zeros, and "
             "training by itself none; whether it was then trained, or corrected for what was pruned, is not told",
+            decision.parent,
         )
     if facts.proportional is not None and facts.proportional[0] <= PROPORTIONAL:
-        return in_proportion(
-            decision.parent,
+        return inconclusive(
+            "proportional",
             f"its weights differ by {facts.proportional[1]:.1%} of their size on the mean, small ones no more than "
             "large ones: factors of rows and columns do so, as where gains of norms were taken into matrices, and "
             "training moves small weights as far as large ones",
+            decision.parent,
         )
     return decision

@@ -12,10 +12,9 @@ from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING, TypedDict
 
-from modelprov.forensics.judging.decision import Decision
+from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.few_bits import NEAR
 from modelprov.forensics.judging.one_parents import alterations, one_parents_matrices
-from modelprov.forensics.judging.reached_later import pointing_elsewhere
 from modelprov.forensics.results import Beyond, LayerShare, Likeness
 from modelprov.forensics.thresholds import (
     HALF,
@@ -23,6 +22,7 @@ from modelprov.forensics.thresholds import (
     LIKE_OTHERS,
     LIKE_TENSORS,
     LOW_RANK_TENSORS,
+    MISSED,
     MIXED_STEPS,
     SAME_STEPS,
     WITHIN_STEPS,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # whoever measured it has imported it
 
 HARDLY = "hardly more than rounding is left, or the model has nothing of its own"
 FEW = f"fewer than {LIKE_TENSORS} matrices differ from the best mixture by clearly more than rounding"
+ZEROS = f"What differs are the numbers that were set to zero, and at most {MISSED:.0%} as many others."
 MOST_KINDS = 4
 
 
@@ -96,9 +97,14 @@ def in_view_of(decision: Decision, beyond: Beyond | None, labels: Sequence[str])
         near = one_parents_matrices(decision.parent, labels, beyond)
         if near is None and beyond.named:
             said = _pointing(beyond, f"what it has beyond {labels[decision.parent]}")
-            return pointing_elsewhere(decision.parent, said)
+            return inconclusive("points-elsewhere", said, decision.parent)
         return near or decision
     return decision
+
+
+def beyond_zeros(beyond: Beyond | None, decision: Decision) -> Beyond | None:
+    """What is beyond a parent, in words that know that a copy of it was pruned."""
+    return beyond.model_copy(update={"words": ZEROS}) if beyond and decision.rule == "pruned" else beyond
 
 
 def _pointing(beyond: Beyond, rest: str) -> str:

@@ -117,9 +117,10 @@ class Facts:
     may differ from a parent's, with 95 % confidence, though nothing that was read does (`sampling/closer.py`).
     `scaled`: a parent that the suspect is a multiple of, to rounding (`estimators/scaled.py`). `recoded`: if a recipe
     or its trace would decide, the share of what differs that is in tensors in which all arguments hold one's numbers
-    under values of their own (`estimators/recoded.py`). Of a suspect near one parent, `rounded_twice` whether it
-    is that one in both 16-bit formats, one after the other, `pruned` the share of its numbers that were set to zero
-    where nothing else was changed, and `near_mixture` whether that one is by itself an exact mixture of two others.
+    under values of their own (`estimators/recoded.py`). `pruned`: a parent that the
+    suspect is to the bit but for numbers set to zero, and their share. Of a suspect near one parent, `rounded_twice`
+    whether it is that one in both 16-bit formats, one after the other, and `near_mixture` whether that one is by itself
+    an exact mixture of two others.
     """
 
     elements: int
@@ -192,5 +193,5 @@ class Facts:
     scaled: Scaled | None = None
     recoded: float | None = None
     rounded_twice: bool = False
-    pruned: float | None = None
+    pruned: tuple[int, float] | None = None
     near_mixture: bool = False

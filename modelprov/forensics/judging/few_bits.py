@@ -11,9 +11,8 @@ from collections.abc import Sequence
 
 from modelprov.checkpoints.formats.dtypes import DType
 from modelprov.checkpoints.types import Packing
-from modelprov.forensics.judging.decision import Decision
+from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.facts import Facts
-from modelprov.forensics.judging.reached_later import of_packed_numbers, parent_rounded
 from modelprov.forensics.results import Beyond, VerdictClass
 from modelprov.forensics.thresholds import NEARLY_ALL
 
@@ -38,13 +37,14 @@ def in_few_bits(decision: Decision, facts: Facts, beyond: Beyond | None, labels:
         return decision
     if beyond is not None and beyond.same_steps and _neither(beyond) == 0:
         rest = f", and {beyond.as_stored} others hold its numbers as they are" if beyond.as_stored else ""
-        return parent_rounded(
-            list(labels).index(beyond.same_steps[0]),
+        return inconclusive(
+            "rounded",
             f"in {beyond.lattice} those of {beyond.same_steps[0]} are the same in {beyond.lattice_matrices} of "
             f"{beyond.matrices} matrices read{rest}",
+            list(labels).index(beyond.same_steps[0]),
         )
     open_ = "" if hidden else _why_open(packing, beyond, labels, labels[decision.parent or 1])
-    return of_packed_numbers(open_, decision.parent or 1) if open_ else decision
+    return inconclusive("quantised", open_, decision.parent or 1) if open_ else decision
 
 
 def beside_finer(decision: Decision, facts: Facts, labels: Sequence[str]) -> Decision:
@@ -52,7 +52,8 @@ def beside_finer(decision: Decision, facts: Facts, labels: Sequence[str]) -> Dec
     finer = [each.shows in (DType.F32, DType.F64) for each in facts.precision[1:]]
     if not any(finer) or (facts.exact and not all(finer)):
         return decision
-    return of_packed_numbers(
+    return inconclusive(
+        "quantised",
         f"{labels[finer.index(True) + 1]} holds numbers of float32 precision, which can be made from the suspect "
         "so that it lies between them; only the bits that a quantiser took would tell",
         finer.index(True) + 1,

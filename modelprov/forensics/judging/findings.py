@@ -13,13 +13,12 @@ from modelprov.checkpoints.plan import Int64
 from modelprov.checkpoints.types import AlignedTensor, Packing
 from modelprov.forensics.judging import rows, stacked, wording
 from modelprov.forensics.judging.altered import in_view_of_values
-from modelprov.forensics.judging.beyond import in_view_of
+from modelprov.forensics.judging.beyond import beyond_zeros, in_view_of
 from modelprov.forensics.judging.decision import Decision
 from modelprov.forensics.judging.evidence import Evidence
 from modelprov.forensics.judging.facts import Facts, PairedUnits
 from modelprov.forensics.judging.few_bits import in_few_bits
 from modelprov.forensics.judging.gathering import explained_rows, gather, whole_rows
-from modelprov.forensics.judging.mixtures import beyond_zeros
 from modelprov.forensics.judging.named_method import (
     claim,
     decision_of,

@@ -38,7 +38,7 @@ def found_recipe(found: WeightedSum, best: CandidateRecipe, table: Table, locati
         modelprov=Extension(
             arithmetic=best.arithmetic,
             bit_equal=best.bit_equal,
-            reference=where[labels[max(found.order)]],
+            reference=where[ordered[-1]],
             stored_as=stored_as,
             groups=groups if len(groups) > 1 else (),
         ),

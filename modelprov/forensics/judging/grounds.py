@@ -91,10 +91,9 @@ def grounds(
                 measure=f"bits reproduced by {reproduction.recipe} in {reproduction.arithmetic}",
                 value=floor_percent(reproduction.bit_equal),
                 elements=reproduction.elements,
-                null=f"the next best recipe {floor_percent(reproduction.candidates[1].bit_equal)}"
-                if len(reproduction.candidates) > 1 else None,
+                null=_runner_up(reproduction),
             )
-        )  # fmt: skip
+        )
     for name, key, count in (
         ("agreement: equal where all parents are equal (1 for a pure merge)", "agreement", after.agreement_elements),
         ("betweenness: between the parents where they differ (1 for a pure merge)", "betweenness",
@@ -114,6 +113,15 @@ def grounds(
                 )
             )
     return found
+
+
+def _runner_up(reproduction: Reproduction) -> str | None:
+    """What the next best recipe gives, and whether it is the same one in another arithmetic."""
+    if len(reproduction.candidates) < 2:
+        return None
+    best, second = reproduction.candidates[:2]
+    name = f"the same in {second.arithmetic}" if second.groups == best.groups else "the next best recipe"
+    return f"{name} {floor_percent(second.bit_equal)}"
 
 
 def _elsewhere(facts: Facts, labels: Sequence[str]) -> Iterator[Evidence]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from modelprov.forensics.estimators.scaled import Scaled
 from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.facts import Facts
-from modelprov.forensics.results import Beyond, VerdictClass
+from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.thresholds import (
     ANOTHERS,
     BEYOND,
@@ -39,8 +39,6 @@ PARTS = (
     "training in stages, of which one left those parts as they were"
 )
 
-ZEROS = f"What differs are the numbers that were set to zero, and at most {MISSED:.0%} as many others."
-
 
 def near(facts: Facts, parent: int) -> Decision:
     """Near one parent: of the same origin, unless all that differs is a factor, zeros, or of the size of rounding.
@@ -50,11 +48,11 @@ def near(facts: Facts, parent: int) -> Decision:
     """
     if facts.scaled is not None:
         return _multiple(facts.scaled)
-    if facts.pruned is not None:
+    if facts.pruned is not None and facts.pruned[0] == parent:
         return inconclusive(
             "pruned",
-            f"{facts.pruned:.1%} of that model's numbers are zero in it, and the others are the same to the bit (but "
-            f"for at most {MISSED:.0%} as many), where training would have moved them and set none to zero",
+            f"{facts.pruned[1]:.1%} of that model's numbers are zero in it, and the others are the same to the bit "
+            f"(but for at most {MISSED:.0%} as many), where training would have moved them and set none to zero",
             parent,
         )
     others = [share for number, share in enumerate(facts.equal, 1) if number != parent]
@@ -151,11 +149,6 @@ def among_parents(facts: Facts) -> Decision:
     return _by_weights(facts, facts.weights)
 
 
-def beyond_zeros(beyond: Beyond | None, decision: Decision) -> Beyond | None:
-    """What is beyond a parent, in words that know that a copy of it was pruned."""
-    return beyond.model_copy(update={"words": ZEROS}) if beyond and decision.rule == "pruned" else beyond
-
-
 def _of_multiples(facts: Facts, exact: str | None) -> Decision | None:
     """Of few numbers one weighting fits all, so that sizes of one matrix look like a mixture of each other."""
     if facts.patched:
@@ -211,6 +204,8 @@ def exact_rule(facts: Facts) -> str | None:
 
 def _by_weights(facts: Facts, weights: tuple[float, ...] | None) -> Decision:
     """Rules 8 to 10: nothing is exact."""
+    if facts.pruned is not None:  # the bits that are left name the parent, however little the parents' weights tell
+        return near(facts, facts.pruned[0])
     if weights is None:
         return inconclusive("shared-direction", "the parents cannot be told apart")
     heaviest = max(range(len(weights)), key=lambda parent: weights[parent])

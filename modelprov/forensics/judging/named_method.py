@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.found_recipe import formats
-from modelprov.forensics.judging.reached_later import by_method
 from modelprov.forensics.judging.rows import Table
 from modelprov.forensics.mixing import NamedMethod
 from modelprov.forensics.results import Evidence, Verdict, VerdictClass
@@ -176,7 +175,7 @@ def decision_of(decision: Decision, found: FoundMethod | None) -> Decision:
     if found is None:
         return decision
     if claimed(found):
-        return _carried_on(found) or by_method()
+        return _carried_on(found) or Decision(VerdictClass.MERGE, "method")
     if found.by_chance is None or decision.class_ not in (VerdictClass.SAME_ORIGIN, VerdictClass.INCONCLUSIVE):
         return decision
     return inconclusive("thinned", _looks_thinned(found), decision.parent)

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, TypedDict
 
-from modelprov.forensics.judging.decision import Decision
-from modelprov.forensics.judging.reached_later import (
-    directions_out,
-    layers_mixed,
-    of_one_design,
-    other_coordinates_open,
-    times_factors,
-)
+from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.results import Beyond
 from modelprov.forensics.thresholds import (
     HALF,
@@ -43,14 +36,17 @@ class Alterations(TypedDict):
 
 def alterations(found: measured.Beyond, parents: Sequence[str]) -> Alterations:
     """Of every alteration the parents that it makes the suspect's matrices of; their labels."""
-    matrices = found.matrices
+
+    def of(altered: Callable[[measured.Beyond, int], bool]) -> tuple[str, ...]:
+        return tuple(label for number, label in enumerate(parents) if altered(found, number))
+
     return {
-        "factored": _factored(matrices, parents),
-        "turned": _turned(matrices, parents),
-        "offset": _offset(matrices, parents),
-        "profiled": _profiled(matrices, parents),
-        "projected": _projected(found, parents),
-        "layered": _layered(found.next_layers, parents),
+        "factored": of(_factored),
+        "turned": of(_turned),
+        "offset": of(_offset),
+        "profiled": of(_profiled),
+        "projected": of(_projected),
+        "layered": of(_layered),
     }
 
 
@@ -61,120 +57,111 @@ def one_parents_matrices(parent: int, labels: Sequence[str], beyond: Beyond) -> 
     """
     label = labels[parent]
     if label in beyond.factored:
-        return times_factors(
-            parent,
+        return inconclusive(
+            "scaled",
             "with a factor for each row and each column it leaves no more than rounding does, in each of "
             f"{beyond.matrices} matrices read, and clearly more without",
+            parent,
         )
     if label in beyond.turned:
-        return other_coordinates_open(
-            parent,
+        return inconclusive(
+            "coordinates-open",
             "at their places the weights are near that model's, but the products of rows with one another, of the "
             f"embeddings or of most of {beyond.matrices} matrices read, moved by less than half of what such a change "
             "moves them by: a rotation leaves them, and training does not (but orthogonal finetuning, OFT)",
+            parent,
         )
     if label in beyond.offset:
-        return other_coordinates_open(
-            parent,
+        return inconclusive(
+            "coordinates-open",
             "with a number added to each row and each column it leaves no more than rounding does, in each of "
             f"{beyond.matrices} matrices read, and clearly more without: LayerNorm, and softmax behind a head, take "
             "off what is so added",
+            parent,
         )
     if beyond.projected:
         less = "" if len(labels) == 2 else f", or its change from {labels[-1]},"
-        return directions_out(
-            list(labels).index(beyond.projected[0]),
+        return inconclusive(
+            "projected",
             f"in those that differ, of {beyond.matrices} matrices read, what was added to that model{less} or taken "
             "off is, to rounding, its own along a few or all of its directions. Lowering a matrix' rank or editing its "
             "singular values (SVD), or taking a direction out or weakening it, does that, and training does not (but "
             "of singular values alone, SVF)",
+            list(labels).index(beyond.projected[0]),
         )
     if label in beyond.layered:
-        return layers_mixed(
-            parent,
+        return inconclusive(
+            "layers-mixed",
             "of what differs, half or more is that model's own next layers, in most of the matrices read: a mixture "
             "of neighbouring layers leaves that, and training is like no other layer",
+            parent,
         )
     if label in beyond.profiled:
-        return of_one_design(
-            parent,
+        return inconclusive(
+            "weak-kinship",
             f"at their places the weights correlate, but without the means of rows and columns at less than {KIN} in "
             f"most of {beyond.matrices} matrices read: what they share is a profile, as models of one design may",
+            parent,
         )
     return None
 
 
-def _factored(matrices: Sequence[measured.Left], parents: Sequence[str]) -> tuple[str, ...]:
-    """The parents of which factors for rows and columns make every matrix, to rounding, and nothing less does."""
-    if not matrices or any(len(one.factored) < len(parents) for one in matrices):
-        return ()
-    found = []
-    for number, label in enumerate(parents):
-        left, moved = zip(*(one.factored[number] for one in matrices), strict=True)
-        if max(left) <= SCALED_ROUNDED and math.sqrt(sum(each**2 for each in moved) / len(moved)) >= SCALED_MOVED:
-            found.append(label)
-    return tuple(found)
+def _factored(found: measured.Beyond, parent: int) -> bool:
+    """Whether factors for rows and columns make every matrix of that parent's, to rounding, and nothing less does."""
+    return _to_rounding([each.factored[parent] if each.factored else None for each in found.matrices])
 
 
-def _offset(matrices: Sequence[measured.Left], parents: Sequence[str]) -> tuple[str, ...]:
-    """The parents that numbers for rows and columns make the suspect of, to rounding, and nothing less does."""
-    if not matrices or any(len(one.means) < len(parents) for one in matrices):
-        return ()
-    found = []
-    for number, label in enumerate(parents):
-        own = [one.means[number] for one in matrices]
-        moved = math.sqrt(sum(each.moved**2 for each in own) / len(own))
-        if max(each.left for each in own) <= SCALED_ROUNDED and moved >= SCALED_MOVED:
-            found.append(label)
-    return tuple(found)
-
-
-def _profiled(matrices: Sequence[measured.Left], parents: Sequence[str]) -> tuple[str, ...]:
-    """The parents with whom most matrices share hardly more than the means of their rows and columns."""
-    found = []
-    for number, label in enumerate(parents):
-        known = [one.means[number].correlation for one in matrices if len(one.means) == len(parents)]
-        told = [value for value in known if value is not None]
-        if len(told) >= LIKE_TENSORS and median(told) < KIN:
-            found.append(label)
-    return tuple(found)
-
-
-def _projected(found: measured.Beyond, parents: Sequence[str]) -> tuple[str, ...]:
-    """The parents of whom the matrices that changed are projections: all that tell, or most and `LIKE_TENSORS`.
-
-    Or all columns that were read, of what few directions changed.
-    """
-    named = []
-    for number, label in enumerate(parents):
-        rows = [one.projected[number] for one in found.matrices if one.projected and one.projected[number] is not None]
-        columns = [each[number] for each in found.columns if each[number] is not None]
-        most = any(rows) and (all(rows) or sum(map(bool, rows)) >= max(LIKE_TENSORS, HALF * len(rows)))
-        if most or (columns and all(columns)):
-            named.append(label)
-    return tuple(named)
-
-
-def _layered(shares: Sequence[Sequence[float | None]], parents: Sequence[str]) -> tuple[str, ...]:
-    """The parents whose next layers account for half of what differs in most of the matrices that tell."""
-    found = []
-    for number, label in enumerate(parents):
-        told = [share for share in (each[number] for each in shares) if share is not None]
-        if sum(share >= NEXT_LAYERS for share in told) >= max(LIKE_TENSORS, HALF * len(told)):
-            found.append(label)
-    return tuple(found)
-
-
-def _turned(matrices: Sequence[measured.Left], parents: Sequence[str]) -> tuple[str, ...]:
-    """The parents of whom embeddings, or half of the matrices that changed, keep the products of their rows.
+def _turned(found: measured.Beyond, parent: int) -> bool:
+    """Whether embeddings, or half of the matrices that changed, keep the products of that parent's rows.
 
     Embeddings are read through no norm, whose gains go into other matrices before these are rotated.
     """
-    found = []
-    for number, label in enumerate(parents):
-        known = [(one.layer, one.products[number]) for one in matrices if one.products]
-        kept = [(layer, moved <= TURNED) for layer, moved in known if moved is not None]
-        most = sum(same for _, same in kept) >= max(LIKE_TENSORS, HALF * len(kept))
-        if len(known) == len(matrices) and (most or any(same for layer, same in kept if layer is None)):
-            found.append(label)
-    return tuple(found)
+    if not all(each.products for each in found.matrices):
+        return False
+    moved = [(each.layer, each.products[parent]) for each in found.matrices]
+    kept = [(layer, share <= TURNED) for layer, share in moved if share is not None]
+    return _most([same for _, same in kept]) or any(same for layer, same in kept if layer is None)
+
+
+def _offset(found: measured.Beyond, parent: int) -> bool:
+    """Whether numbers for rows and columns make every matrix of that parent's, to rounding, and nothing less does."""
+    means = [each.means[parent] if each.means else None for each in found.matrices]
+    return _to_rounding([None if own is None else (own.left, own.moved) for own in means])
+
+
+def _profiled(found: measured.Beyond, parent: int) -> bool:
+    """Whether most matrices share hardly more with that parent's than the means of their rows and columns."""
+    known = [each.means[parent].correlation for each in found.matrices if each.means]
+    told = [correlation for correlation in known if correlation is not None]
+    return len(told) >= LIKE_TENSORS and median(told) < KIN
+
+
+def _projected(found: measured.Beyond, parent: int) -> bool:
+    """Whether the matrices that changed are projections of that parent's: all that tell, or most of them.
+
+    Or all columns that were read, of what few directions changed.
+    """
+    told = [each.projected[parent] for each in found.matrices if each.projected]
+    rows = [projected for projected in told if projected is not None]
+    columns = [each[parent] for each in found.columns if each[parent] is not None]
+    return (any(rows) and (all(rows) or _most(rows))) or (bool(columns) and all(columns))
+
+
+def _layered(found: measured.Beyond, parent: int) -> bool:
+    """Whether that parent's next layers account for half of what differs in most of the matrices that tell."""
+    told = [share for share in (each[parent] for each in found.next_layers) if share is not None]
+    return _most([share >= NEXT_LAYERS for share in told])
+
+
+def _most(told: Sequence[bool]) -> bool:
+    """Whether it is so in half of the matrices that tell, and in `LIKE_TENSORS` at least."""
+    return sum(told) >= max(LIKE_TENSORS, HALF * len(told))
+
+
+def _to_rounding(matrices: Sequence[tuple[float, float] | None]) -> bool:
+    """Whether rounding is all that is left in every matrix, and not all that moved: both of each in rounding's size."""
+    known = [each for each in matrices if each is not None]
+    if not known or len(known) < len(matrices):
+        return False
+    left, moved = zip(*known, strict=True)
+    return max(left) <= SCALED_ROUNDED and math.sqrt(sum(each**2 for each in moved) / len(moved)) >= SCALED_MOVED

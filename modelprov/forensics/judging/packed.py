@@ -12,10 +12,9 @@ from dataclasses import replace
 
 from modelprov.checkpoints.layouts.components import component_of
 from modelprov.checkpoints.types import Checkpoint, Packing, is_decisive
-from modelprov.forensics.judging.decision import Decision
+from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.few_bits import UNBOUNDED, beside_finer
-from modelprov.forensics.judging.reached_later import made_from_it, of_packed_numbers
 from modelprov.forensics.mixing import LeastSquares, Mixing
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.sampling.sample import Sample
@@ -88,13 +87,15 @@ def in_view_of_packing(decision: Decision, facts: Facts, labels: Sequence[str]) 
     if decision.rule == "near-one-parent" and (hidden := _blurred(facts, decision)):
         form = parents[hidden - 1]
         assert form is not None
-        return of_packed_numbers(
+        return inconclusive(
+            "quantised",
             f"{labels[hidden]} is quantised ({form.format}), and what its rounding added makes its share look smaller "
             "than it is: a small share beyond its error may be a large one",
             hidden,
         )
     if suspect is not None and decision.rule == "identical" and _but_for_single(facts, decision.parent or 1):
-        return of_packed_numbers(
+        return inconclusive(
+            "quantised",
             f"nearly all its numbers are those of {labels[decision.parent or 1]}, but for single ones: in so few bits "
             "those of a near relative are too",
             decision.parent or 1,
@@ -105,25 +106,30 @@ def in_view_of_packing(decision: Decision, facts: Facts, labels: Sequence[str]) 
     if number is not None:
         form = parents[number - 1]
         assert form is not None
-        return of_packed_numbers(
+        return inconclusive(
+            "quantised",
             f"{labels[number]} is quantised ({form.format}): what lies between parents is known only where they are",
             number,
         )
     assert suspect is not None
     if decision.class_ is VerdictClass.MERGE:
-        return of_packed_numbers(f"its bits are those that quantising to {suspect.format} left, and prove no recipe")
+        return inconclusive(
+            "quantised", f"its bits are those that quantising to {suspect.format} left, and prove no recipe"
+        )
     if not suspect.nearest:
-        return of_packed_numbers(f"in {suspect.format} {UNBOUNDED}")
+        return inconclusive("quantised", f"in {suspect.format} {UNBOUNDED}")
     if facts.weight_error is None or facts.weight_error > KNOWN:
         width = "not known" if facts.weight_error is None else f"known to ±{facts.weight_error:.2f} only"
-        return of_packed_numbers(
-            f"the steps of {suspect.format} are wide beside what differs between the parents: their shares are {width}"
+        return inconclusive(
+            "quantised",
+            f"the steps of {suspect.format} are wide beside what differs between the parents: their shares are {width}",
         )
     if facts.falls_back is not None:
-        return made_from_it(
-            facts.falls_back,
+        return inconclusive(
+            "extrapolated",
             "the mixture of the parents falls back upon numbers of 16 bits nearer than rounding a mixture puts it, as "
             f"where a parent was made from it before it was quantised to {suspect.format}",
+            facts.falls_back,
         )
     return beside_finer(decision, facts, labels)  # of numbers in 16 bits `before_quantising.py` asks their steps
 

@@ -80,7 +80,7 @@ class _AtPlaces(TypedDict, total=False):
     proportional: tuple[float, float] | None
     scaled: Scaled | None
     rounded_twice: bool
-    pruned: float | None
+    pruned: tuple[int, float] | None
     near_mixture: bool
 
 
@@ -97,18 +97,30 @@ def _at_their_places(of: Evidence, correlated: Sequence[float | None], weights: 
         shares = (1.0,) if len(parents) == 1 else weights or (0.0,)
         near = NEAR < max(shares) <= BEYOND
         some = subsample(of.sample, ROLES_ELEMENTS, 0)
-        measured: _AtPlaces = {"signs": quadrants(some, parents), "scaled": None if any(of.packed) else scaled(some)}
+        measured: _AtPlaces = {
+            "signs": quadrants(some, parents),
+            "scaled": None if any(of.packed) else scaled(some),
+            "pruned": _pruned(some, parents),
+        }
         if near:
             parent = shares.index(max(shares))
             measured["proportional"] = change_by_size(of.sample, parent)
             measured["rounded_twice"] = rounded_twice(of.sample) == parent + 1
-            measured["pruned"] = pruned(some, parent)
             measured["near_mixture"] = _is_mixture(some, parent)
         return measured
     return {
         "signs": quadrants(of.sample, parents),
         "beyond_chance": tuple(equal_beyond_chance(of.sample, parent) for parent in parents),
     }
+
+
+def _pruned(sample: Sample, parents: Sequence[int]) -> tuple[int, float] | None:
+    """The parent, 1 ... k, whose bits the suspect has but for zeros, and the share of these; of several the nearest."""
+    shares = {parent: share for parent in parents if (share := pruned(sample, parent)) is not None}
+    if not shares:
+        return None
+    nearest = max(shares, key=lambda parent: np.count_nonzero(sample.suspect == sample.parents[parent]))
+    return nearest + 1, shares[nearest]
 
 
 def _other_exact(total: Moments, fits: Fits | None) -> int | None:

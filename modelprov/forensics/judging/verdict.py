@@ -80,6 +80,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
     proportional        the same, but all that differs follows the weights' own size (`altered.py`)
                                                                                               -> inconclusive
     near-a-mixture      the same, but that parent is an exact mixture of two others           -> inconclusive
+    points-elsewhere    the same, but what it has beyond that parent is a candidate's (`beyond.py`)
+                                                                                              -> inconclusive
     thinned             the same, but it holds another parent's numbers far oftener; or it looks as random masks leave
                         it, and its bits are not a known program's (`named_method.py`)        -> inconclusive
     two-directions      the same, but a second one has at least 0.1, or three quarters of what differs from the first
@@ -126,7 +128,6 @@ from modelprov.forensics.judging.decision import Decision, inconclusive
 from modelprov.forensics.judging.facts import Facts, PairedUnits, Stacked
 from modelprov.forensics.judging.mixtures import PARTS, among_parents, near
 from modelprov.forensics.judging.of_blocks import of_blocks
-from modelprov.forensics.judging.reached_later import by_method
 from modelprov.forensics.judging.relatives import by_design, partly_kin, strangers, units_in_words
 from modelprov.forensics.results import VerdictClass
 from modelprov.forensics.thresholds import (
@@ -190,7 +191,7 @@ def _stacked(decision: Decision, stacked: Stacked) -> Decision:
     if decision.class_ is VerdictClass.COPY or decision.rule == "no-evidence":
         return decision
     if stacked.versions >= DISTINCT or (stacked.scaled and stacked.moved and len(stacked.parents) == 1):
-        return by_method()
+        return Decision(VerdictClass.MERGE, "method")
     return inconclusive("whole-parts", PARTS) if len(stacked.parents) > 1 else decision
 
 

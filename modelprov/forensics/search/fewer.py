@@ -17,7 +17,7 @@ from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.fits import Fits, fit_sample, subsample
 from modelprov.forensics.search.recipes import Scored
 from modelprov.forensics.search.weighted_sum import WeightedSum
-from modelprov.forensics.thresholds import MISSED_CELLS, REPRODUCED, WITHIN_CELLS
+from modelprov.forensics.thresholds import MET, MISSED_CELLS, REPRODUCED
 
 LOOK = 20_000  # elements of a first look
 FITTED = 3  # sets of parents that are fitted
@@ -74,7 +74,7 @@ def _near_in_pieces(sample: Sample) -> bool:
 def _met(sample: Sample, mixture: Float64) -> bool:
     """Whether most elements are within a step or two of a mixture of the deltas, float64 [n]."""
     missed = np.abs(sample.delta - mixture)
-    return bool((missed <= MISSED_CELLS * (sample.upper - sample.lower)).mean() >= WITHIN_CELLS)
+    return bool((missed <= MISSED_CELLS * (sample.upper - sample.lower)).mean() >= MET)
 
 
 def _padded(found: Scored, parents: Sequence[int], k: int) -> Scored:

@@ -45,19 +45,21 @@ def settle(scored: Scored, scorer: Scorer, seed: int) -> Scored:
             continue
         whole = scorer.of_strata(piece & explained)
         own = _Piece(scored.recipe, whole, whole.few(FIRST_LOOK, seed))
-        free = range(given.shape[1] - 1)
+        free = sorted(set(scored.recipe.order) - {own.rest})
         own.gives_as_much(row)
         mean = np.where(row != 0, 1 / np.count_nonzero(row), 0.0)
         alike = len(row) > 2 and bool(np.abs(row - mean).max() < ALIKE and own.gives_as_much(mean))
         row = mean if alike else row
         for parent in () if alike else free:
             simplest = simplest_number(*own.bounds(row, parent))
-            moved = row if simplest is None else _moved(row, parent, simplest.value, own.reference)
+            moved = row if simplest is None else _moved(row, parent, simplest.value, own.rest)
             if own.gives_as_much(moved):
                 row = moved
         weights[piece] = row
-        for parent in free:  # of the recipe as it is shown
-            low[piece, parent], high[piece, parent] = own.bounds(row, parent)
+        bounds = np.array([own.bounds(row, parent) for parent in free]).T  # of the recipe as it is shown
+        low[np.ix_(piece, free)], high[np.ix_(piece, free)] = bounds
+        if own.rest < given.shape[1] - 1:  # the last parent has no part: this one has what the others leave
+            high[piece, own.rest], low[piece, own.rest] = row[own.rest] + (row[free] - bounds).sum(axis=1)
     return replace(scored, recipe=replace(scored.recipe, weights=weights), low=low, high=high, explained=explained)
 
 
@@ -103,7 +105,7 @@ class _Piece:
     def __init__(self, recipe: WeightedSum, whole: Bits, few: Bits) -> None:
         self.whole, self.few = whole, few
         self.arithmetic, self.order = int(recipe.arithmetic), recipe.steps
-        self.reference = max(recipe.order)
+        self.rest = max(recipe.order)
         self.least: dict[bool, int] = {}
 
     def gives_as_much(self, weights: Float64, *, look: bool = False) -> bool:
@@ -134,19 +136,17 @@ class _Piece:
             )
         own = float(weights[parent])
         return reach(
-            lambda distance: self.gives_as_much(
-                _moved(weights, parent, own + sign * distance, self.reference), look=look
-            ),
+            lambda distance: self.gives_as_much(_moved(weights, parent, own + sign * distance, self.rest), look=look),
             start,
             limit,
         )
 
 
-def _moved(weights: Float64, parent: int, value: float, reference: int) -> Float64:
-    """The weights float64 [k] with one coefficient changed, the reference taking the rest."""
+def _moved(weights: Float64, parent: int, value: float, rest_to: int) -> Float64:
+    """The weights float64 [k] with one coefficient changed, another taking the rest."""
     moved = weights.copy()
-    rest = float(weights[reference]) + float(weights[parent]) - value
-    moved[reference] = round(rest * ROUNDED) / ROUNDED  # as np.round does, in a tenth of its time
+    rest = float(weights[rest_to]) + float(weights[parent]) - value
+    moved[rest_to] = round(rest * ROUNDED) / ROUNDED  # as np.round does, in a tenth of its time
     moved[parent] = value
     return moved
 

@@ -29,7 +29,7 @@ class WeightedSum:
     """Weights of the k parents for every stratum, float64 [strata, k], the reference last, and how they are combined.
 
     `order` is the order in which the program adds the parents (it matters to the last bit of fused arithmetic), without
-    those that it leaves out: the last of the others is then what differences are taken from.
+    those that it leaves out. Differences are taken from the last of them, which need not be the reference.
     """
 
     arithmetic: Arithmetic

@@ -14,7 +14,7 @@ import numpy as np
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.search.recipes import Bits, Scored
 from modelprov.forensics.search.weighted_sum import WeightedSum
-from modelprov.recipes.arithmetics import DESCRIPTIONS, EVERY_STEP, MEANS, OF_TWO, Arithmetic, in_units
+from modelprov.recipes.arithmetics import DESCRIPTIONS, EVERY_STEP, MEANS, OF_DIFFERENCES, OF_TWO, Arithmetic, in_units
 
 TYPED = (*(number / 20 for number in range(1, 20)), 0.333, 0.667, 1 / 3, 2 / 3)  # weights that people type
 SLIGHTEST = 0.05  # weight that rounding may give to a parent that has none
@@ -23,12 +23,11 @@ COARSEST, FINEST = 0.01, 1e-6  # of the grid over weights, and what is looked fo
 
 def arithmetics_of(weights: Float64) -> list[WeightedSum]:
     """List every arithmetic, and order of the parents where that shows, for `weights` float64 [strata, k]."""
-    k = weights.shape[1]
     return [
         WeightedSum(arithmetic, order, weights)
         for arithmetic in DESCRIPTIONS
         if _applies(arithmetic, weights)
-        for order in _orders(arithmetic, k)
+        for order in _orders(arithmetic, weights)
     ]
 
 
@@ -45,22 +44,25 @@ def _applies(arithmetic: Arithmetic, weights: Float64) -> bool:
     return True
 
 
-def _orders(arithmetic: Arithmetic, k: int) -> list[tuple[int, ...]]:
-    """Orders of k parents in which an arithmetic may give different bits, the natural one first; of many parents two.
+def _orders(arithmetic: Arithmetic, weights: Float64) -> list[tuple[int, ...]]:
+    """Orders of k parents of `weights` [..., k] in which an arithmetic may give other bits, the natural one first.
 
-    A sum of two rounded numbers has none; the reference of differences is not added.
+    A sum of two rounded numbers has none; of many parents two are tried. Of few any may be what differences are taken
+    from, since whoever asks may name the base first; one of no weight that is not has no part in them.
     """
-    natural = tuple(range(k))
-    sums = (Arithmetic.FLOAT32, Arithmetic.TORCH_SUM, *MEANS)
-    deltas = (Arithmetic.TORCH_DELTA, Arithmetic.TORCH_DELTA_ALPHA)
-    if not (DESCRIPTIONS[arithmetic].ordered or (k > 2 and arithmetic in (*sums, *deltas))):
+    natural, differences = tuple(range(weights.shape[-1])), arithmetic in OF_DIFFERENCES
+    in_turn = DESCRIPTIONS[arithmetic].ordered or arithmetic in (Arithmetic.TORCH_DELTA, Arithmetic.TORCH_DELTA_ALPHA)
+    summed = arithmetic in (Arithmetic.FLOAT32, Arithmetic.TORCH_SUM, *MEANS)
+    if len(natural) > 3:
+        backwards = (*natural[-2::-1], natural[-1]) if differences else natural[::-1]
+        return [natural, backwards] if in_turn or summed else [natural]
+    if not (in_turn or differences or (summed and len(natural) == 3)):
         return [natural]
-    orders = list(permutations(natural)) if k <= 3 else [natural, natural[::-1]]
-    if k == 3 and arithmetic in sums:
-        return [order for order in orders if order[0] < order[1]]
-    if k == 3 and arithmetic in deltas:
-        return [order for order in orders if order[-1] == k - 1]
-    return orders
+    orders = list(permutations(natural))
+    weighty = {parent for parent in natural if weights[..., parent].any()}
+    if differences and len(weighty) > 1:
+        orders = list(dict.fromkeys(tuple(j for j in each if j in {*weighty, each[-1]}) for each in orders))
+    return orders if in_turn else [order for order in orders if len(order) == 2 or order[0] < order[1]]
 
 
 def round_weights(near: Float64, strata: int) -> list[WeightedSum]:
@@ -86,7 +88,7 @@ def round_weights(near: Float64, strata: int) -> list[WeightedSum]:
         for weights in choices
         for arithmetic in EVERY_STEP
         if _applies(arithmetic, np.array(weights))
-        for order in _orders(arithmetic, len(near))
+        for order in _orders(arithmetic, np.array(weights))
     ]
 
 

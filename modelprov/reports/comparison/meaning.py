@@ -18,7 +18,9 @@ def meaning(report: Report) -> str:
     if report.method is not None and report.verdict.rule == "method":
         said = words.BY_METHOD if report.method.by_chance is None else words.BY_MASK
         return said.format(bits="the bits" if report.method.bit_equal == 1 else "nearly all bits")
-    return " ".join((words.VERDICTS[report.verdict.class_].meaning, *_measured(report)))
+    by_recipe = report.verdict.class_ is VerdictClass.MERGE and report.verdict.rule == "reproduced"
+    meant = words.BY_RECIPE if by_recipe else words.VERDICTS[report.verdict.class_].meaning
+    return " ".join((meant, *_measured(report)))
 
 
 def _measured(report: Report) -> Iterator[str]:

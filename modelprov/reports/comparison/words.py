@@ -20,6 +20,7 @@ class VerdictWords(NamedTuple):
     colours: Colours
 
 
+BY_RECIPE = "Whoever has the parents can compute that again, and needs no statistics for it. That is certain."
 BY_METHOD = (
     "Computed again from the parents, the method that is named here gives {bits} of the weights that were read whole. "
     "That is certain, and says nothing of who made which file."
@@ -41,7 +42,7 @@ VERDICTS: dict[VerdictClass, VerdictWords] = {
         "Merge",
         "{suspect} is a mix of {parents}",
         "The weights that the headline speaks of lie where mixing the parents by fixed weights puts them, to within "
-        "the rounding of the stored numbers. That is certain, and says nothing of who made which file.",
+        "rounding. That is certain, and says nothing of who made which file.",
         Colours("#1c4f8f", "#8fbcf2", "blue"),
     ),
     VerdictClass.ON_LINE: VerdictWords(

@@ -52,7 +52,8 @@ def render_json(found: Rechecked) -> str:
 def tell(found: Rechecked) -> Document:
     """The answer, every claim, the values that differ, and what was not checked."""
     failed = sum(not claim.holds for claim in found.found.claims)
-    head = "Every claim holds" if found.holds else f"{failed} of {len(found.found.claims)} claims do not hold"
+    failing = f"{failed} of {len(found.found.claims)} claims {'does' if failed == 1 else 'do'} not hold"
+    head = "Every claim holds" if found.holds else failing
     return Document(
         title=f"Report checked: {found.file}",
         headline=head,

@@ -78,3 +78,13 @@ def test_weights_that_were_not_rounded_are_told_by_few_of_their_rows(
         )
     assert find_lattice(many, bits) is None
     assert sum(seen) < many.size
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_few_numbers_with_a_known_scale_show_in_a_small_matrix_and_weights_do_not(seed: int) -> None:
+    weights = (np.random.default_rng(seed).standard_normal((32, 32)) * 0.02).astype(np.float32)
+    scale = np.abs(weights).max(axis=1, keepdims=True) / 127
+    found = find_lattice(store(np.round(weights / scale) * scale, DType.BF16).astype(np.float64), 7)
+    assert found is not None
+    assert found.name == "int8 with one scale for each row"
+    assert find_lattice(store(weights, DType.BF16).astype(np.float64), 7) is None

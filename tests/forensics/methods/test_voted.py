@@ -48,6 +48,19 @@ def test_thinned_task_vectors_are_named_with_weights_and_densities(
     assert found.bits.equal == found.bits.elements
 
 
+@pytest.mark.parametrize("base_at", [0, 1])
+def test_a_base_that_is_not_named_last_is_found(base_at: int) -> None:
+    """Of two thinned finetunes one may have more of its numbers in the suspect than their base."""
+    first, second, base = family(hidden=48)
+    suspect = merged("ties", [first, second], base, each={"weight": [0.6, 0.4], "density": [0.5, 0.5]})
+    named = [first, second]
+    named.insert(base_at, base)
+    found = search(suspect, *named)
+    assert found is not None
+    assert (found.made.method, found.made.base) == ("ties", base_at)
+    assert found.bits.equal == found.bits.elements
+
+
 def test_the_program_is_the_one_that_gives_the_small_tensors_too() -> None:
     """Where no outlier is to be dropped mergekit 0.1.4 keeps nothing: matrices are the same in both, norms are not."""
     first, second, base = family()

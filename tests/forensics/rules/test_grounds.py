@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from modelprov.forensics.estimators.precision import Precision
 from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.grounds import grounds
-from modelprov.forensics.mixing import Mixing, Reproduction
+from modelprov.forensics.mixing import CandidateRecipe, Mixing, RecipeGroup, Reproduction
 from modelprov.forensics.results import AfterMerge, Evidence
 from tests.forensics.rules.facts import EXACT
 
@@ -35,3 +37,19 @@ def test_the_parity_of_ties_is_said_with_its_interval_and_not_without_any_tie() 
     assert found.uncertainty.startswith("95 %: 0.45")
     assert row(EXACT, "parity") is None
     assert row(replace(EXACT, ties=400, ties_even=1.0, correlations=(0.0, 0.0)), "parity") is None
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [((0.6, 0.4), "the same in bf16-stepwise-unnormalised 100 %"), ((0.5, 0.5), "the next best recipe 100 %")],
+)
+def test_a_runner_up_that_is_as_good_is_told_from_the_same_in_another_arithmetic(
+    weights: tuple[float, ...], said: str
+) -> None:
+    tried = []
+    for arithmetic, shares in (("bf16-stepwise", (0.6, 0.4)), ("bf16-stepwise-unnormalised", weights)):
+        group = RecipeGroup(tensors="all tensors", weights=dict(zip(LABELS[1:], shares, strict=True)), elements=9)
+        tried.append(CandidateRecipe(description="", arithmetic=arithmetic, groups=(group,), bit_equal=1.0, elements=9))
+    made = Reproduction(recipe="", arithmetic="bf16-stepwise", bit_equal=1.0, elements=9, candidates=tuple(tried))
+    rows = grounds(EXACT, Mixing(), made, AfterMerge(), LABELS, ())
+    assert [row.null for row in rows if row.measure.startswith("bits reproduced")] == [said]

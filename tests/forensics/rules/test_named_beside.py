@@ -1,4 +1,4 @@
-"""A merge of two parents is found where a third model that has no part in it is named last."""
+"""A merge of two parents is found whichever is named first, and where a third has no part in it."""
 
 from __future__ import annotations
 
@@ -32,3 +32,21 @@ def test_a_merge_by_differences_is_found_beside_its_parents_base(arithmetic: Ari
     assert reproduction.yaml is not None
     assert "P3" not in reproduction.yaml
     assert "reference: P2" in reproduction.yaml
+
+
+@pytest.mark.parametrize(("arithmetic", "stored"), OF_DIFFERENCES)
+@pytest.mark.parametrize("beside", [False, True])
+def test_what_differences_are_taken_from_may_be_named_first(
+    arithmetic: Arithmetic, stored: DType, beside: bool
+) -> None:
+    rng = np.random.default_rng(int(arithmetic))
+    base = cast(model(rng, Size(hidden=64, width=64)), stored)
+    tune, other = (cast(apply(base, change(base, rng, 1e-3)), stored) for _ in range(2))
+    suspect = merge([tune, base], [0.37, 0.63], arithmetic)
+    found = judge(suspect, base, *([other] if beside else []), tune)
+    assert (found.verdict.class_, found.verdict.rule) == ("merge", "reproduced")
+    weights = found.reproduction.groups[0].weights
+    labels = ("P1", "P3" if beside else "P2")
+    assert [round(weights[label], 6) for label in labels] == [0.63, 0.37]
+    assert found.reproduction.bit_equal == 1.0
+    assert all(mixed.low is not None and mixed.high is not None for mixed in found.mixing.coefficients)

@@ -16,10 +16,12 @@ from modelprov.checkpoints.formats.dtypes import DType, store
 from modelprov.demo.writing import as_stored, fill_checkpoint
 from modelprov.forensics.estimators.at_their_places import pruned
 from modelprov.forensics.estimators.recoded import is_recoded, recoded
-from modelprov.forensics.judging.mixtures import ZEROS
+from modelprov.forensics.judging.beyond import ZEROS
 from modelprov.forensics.sampling.sample import Sample, from_formats
 from modelprov.jobs.compare import compare
 from tests.forensics.rules.facts import EXACT, REPRODUCED, SIBLING, outcome
+from tests.generated import Size, apply, cast, change, model, sparse
+from tests.generated import pruned as zeroed
 from tests.memory import judge
 
 
@@ -111,6 +113,17 @@ def test_the_zeros_of_a_copy_are_no_unknown_thing_beyond_its_parent(tmp_path: Pa
     assert report.beyond.words == ZEROS
 
 
+def test_zeros_name_the_parent_however_little_tells_the_parents_apart() -> None:
+    """The parents differ by the last bit of a few numbers, so that no weight of either is known."""
+    rng = np.random.default_rng(3)
+    parent = cast(model(rng, Size(hidden=64, width=64)), DType.BF16)
+    base = cast(apply(parent, sparse(change(parent, rng, 5e-5), rng, 0.02)), DType.BF16)
+    for models, near in (((parent, base), 1), ((base, parent), 2)):
+        found = judge(zeroed(parent, 0.3), *models).verdict
+        assert (found.class_, found.rule) == ("inconclusive", "pruned")
+        assert found.summary.startswith(f"By its matrices, S is P{near}, with numbers set to zero")
+
+
 def test_zeros_beside_training_are_no_pruned_copy() -> None:
     sample = _sample(0)
     parent = sample.parents[0]
@@ -120,4 +133,4 @@ def test_zeros_beside_training_are_no_pruned_copy() -> None:
     assert pruned(from_formats(rows, codes, sample.group), 0) == pytest.approx(0.2)
     rows[0, 1:200:5] *= 2
     assert pruned(from_formats(rows, codes, sample.group), 0) is None
-    assert outcome(SIBLING, pruned=0.2) == ("inconclusive", "pruned")
+    assert outcome(SIBLING, pruned=(1, 0.2)) == ("inconclusive", "pruned")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
-from modelprov.forensics.judging.reached_later import by_method
-from modelprov.forensics.results import VerdictClass
+import pytest
+
+from modelprov.forensics.judging import verdict
 from tests.forensics.rules.facts import EXACT, outcome
+from tests.verdict_rules import rules
 
 
-def test_a_named_method_is_a_merge_by_its_own_rule() -> None:
-    decision = by_method()
-    assert (decision.class_, decision.rule) == (VerdictClass.MERGE, "method")
+@pytest.mark.parametrize("rule", sorted(rules()))
+def test_every_rule_stands_in_the_list_of_all(rule: str) -> None:
+    assert verdict.__doc__ is not None
+    assert re.search(rf"(?<![\w-]){rule}(?![\w-])", verdict.__doc__)
 
 
 def test_ties_of_which_none_is_known_to_be_even_are_picked() -> None:

@@ -32,10 +32,13 @@ STEPS = (0.1, 0.05, 0.02, 0.01)
 
 
 def roles(look: Whole) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """(base, models): the reference as base, or whichever parent the suspect shares most numbers with."""
+    """(base, models): the reference as base, the parent in the middle of the others, or whom the suspect is most like.
+
+    A base may be named first, and of its finetunes one may have more of its numbers in the suspect than the base has.
+    """
     parents = range(len(look.parents))
-    same = [(int((look.parents[parent] == look.suspect).sum()), parent) for parent in parents]
-    for base in dict.fromkeys([parents[-1], max(same)[1]]):
+    same = [int((look.parents[parent] == look.suspect).sum()) for parent in parents]
+    for base in dict.fromkeys([parents[-1], look.middle, int(np.argmax(same))]):
         others = tuple(parent for parent in parents if parent != base)
         if len(others) <= MOST_MODELS:
             for size in range(1, len(others) + 1):

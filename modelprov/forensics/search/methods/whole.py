@@ -48,6 +48,11 @@ class Whole:
         return len(self.suspect)
 
     @cached_property
+    def middle(self) -> int:
+        """The parent, 0 to k - 1, that lies nearest to all others: of finetunes and their base the base."""
+        return int(np.argmin([((self.parents - own) ** 2).sum() for own in self.parents]))
+
+    @cached_property
     def differ(self) -> npt.NDArray[np.bool_]:
         """Bool [n]: where the parents do not all hold the same number."""
         found: npt.NDArray[np.bool_] = (self.parents != self.parents[-1]).any(axis=0)

@@ -95,22 +95,22 @@ def _weighted_sum(first, second, reference, scalars, FUSED: tl.constexpr, ORDER:
 @triton.jit
 def _reference_plus_deltas(first, second, reference, scalars, FUSED: tl.constexpr, ORDER: tl.constexpr,
                            N: tl.constexpr, EMULATE: tl.constexpr):  # fmt: skip
-    total = tl.zeros_like(reference)
-    for step in tl.static_range(0, N - 1):
-        if ((ORDER >> (2 * step)) & 3) != N - 2:
-            delta = _parent(first, second, reference, (ORDER >> (2 * step)) & 3, N) - reference
-            weight = tl.load(scalars + ((ORDER >> (2 * step)) & 3)).to(tl.float32)
-            if FUSED:
-                if N == 3:
-                    total = reference
-                total = _fma(delta, tl.zeros_like(delta) + weight, total, EMULATE)
-            else:
-                total = total + delta * weight
+    base = _parent(first, second, reference, (ORDER >> (2 * N - 4)) & 3, N)
+    total = tl.zeros_like(base)
+    for step in tl.static_range(0, N - 2):
+        delta = _parent(first, second, reference, (ORDER >> (2 * step)) & 3, N) - base
+        weight = tl.load(scalars + ((ORDER >> (2 * step)) & 3)).to(tl.float32)
+        if FUSED:
+            if N == 3:
+                total = base
+            total = _fma(delta, tl.zeros_like(delta) + weight, total, EMULATE)
+        else:
+            total = total + delta * weight
     if FUSED:
         if N != 3:
-            total = reference + total
+            total = base + total
     else:
-        total = reference + total
+        total = base + total
     return total
 
 
@@ -141,22 +141,22 @@ def _stepwise(first, second, reference, scalars, NORMALISE: tl.constexpr, ORDER:
 @triton.jit
 def _rounded_deltas(first, second, reference, scalars, TORCH: tl.constexpr, ORDER: tl.constexpr, N: tl.constexpr,
                     FORMAT: tl.constexpr):  # fmt: skip
-    total = tl.zeros_like(reference)
-    for step in tl.static_range(0, N - 1):
-        if ((ORDER >> (2 * step)) & 3) != N - 2:
-            delta = store(_parent(first, second, reference, (ORDER >> (2 * step)) & 3, N) - reference, FORMAT)
-            weight = tl.load(scalars + ((ORDER >> (2 * step)) & 3)).to(tl.float32)
-            total = total + store(delta * weight, FORMAT)
-            if TORCH:
-                total = store(total, FORMAT)
-    return reference + store(total, FORMAT)
+    base = _parent(first, second, reference, (ORDER >> (2 * N - 4)) & 3, N)
+    total = tl.zeros_like(base)
+    for step in tl.static_range(0, N - 2):
+        delta = store(_parent(first, second, reference, (ORDER >> (2 * step)) & 3, N) - base, FORMAT)
+        weight = tl.load(scalars + ((ORDER >> (2 * step)) & 3)).to(tl.float32)
+        total = total + store(delta * weight, FORMAT)
+        if TORCH:
+            total = store(total, FORMAT)
+    return base + store(total, FORMAT)
 
 
 @triton.jit
-def _lerp(first, second, reference, scalars, N: tl.constexpr):
-    start = _parent(first, second, reference, 0, N)
-    end = _parent(first, second, reference, 1, N)
-    weight = tl.load(scalars).to(tl.float32)
+def _lerp(first, second, reference, scalars, ORDER: tl.constexpr, N: tl.constexpr):
+    start = _parent(first, second, reference, ORDER & 3, N)
+    end = _parent(first, second, reference, (ORDER >> 2) & 3, N)
+    weight = tl.load(scalars + (ORDER & 3)).to(tl.float32)
     delta = start - end
     return tl.where(weight < 0.5, end + weight * delta, start - delta * (1.0 - weight))
 
@@ -179,15 +179,15 @@ def _torch_sum(first, second, reference, scalars, ALPHA: tl.constexpr, ORDER: tl
 @triton.jit
 def _torch_delta(first, second, reference, scalars, ALPHA: tl.constexpr, ORDER: tl.constexpr, N: tl.constexpr,
                  FORMAT: tl.constexpr, EMULATE: tl.constexpr):  # fmt: skip
-    value = reference
-    for step in tl.static_range(0, N - 1):
-        if ((ORDER >> (2 * step)) & 3) != N - 2:
-            delta = store(_parent(first, second, reference, (ORDER >> (2 * step)) & 3, N) - reference, FORMAT)
-            weight = tl.load(scalars + ((ORDER >> (2 * step)) & 3)).to(tl.float32)
-            if ALPHA:
-                value = store(_fma(delta, tl.zeros_like(delta) + weight, value, EMULATE), FORMAT)
-            else:
-                value = store(value + store(delta * weight, FORMAT), FORMAT)
+    base = _parent(first, second, reference, (ORDER >> (2 * N - 4)) & 3, N)
+    value = base
+    for step in tl.static_range(0, N - 2):
+        delta = store(_parent(first, second, reference, (ORDER >> (2 * step)) & 3, N) - base, FORMAT)
+        weight = tl.load(scalars + ((ORDER >> (2 * step)) & 3)).to(tl.float32)
+        if ALPHA:
+            value = store(_fma(delta, tl.zeros_like(delta) + weight, value, EMULATE), FORMAT)
+        else:
+            value = store(value + store(delta * weight, FORMAT), FORMAT)
     return value
 
 
@@ -245,7 +245,7 @@ def _of_all(first, second, reference, scalars, ARITHMETIC: tl.constexpr, ORDER: 
     elif ARITHMETIC == 7 or ARITHMETIC == 15:
         value = _rounded_deltas(first, second, reference, scalars, ARITHMETIC == 15, ORDER, N, FORMAT)
     elif ARITHMETIC == 8:
-        value = _lerp(first, second, reference, scalars, N)
+        value = _lerp(first, second, reference, scalars, ORDER, N)
     elif ARITHMETIC == 10 or ARITHMETIC == 14:
         value = _torch_delta(first, second, reference, scalars, ARITHMETIC == 14, ORDER, N, FORMAT, EMULATE)
     elif ARITHMETIC == 12:
