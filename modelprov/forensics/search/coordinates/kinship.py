@@ -9,7 +9,7 @@ exact, and a share of the units is asked for beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -22,6 +22,7 @@ from modelprov.forensics.search.coordinates.first_look import Counts, ruled_out,
 from modelprov.forensics.search.coordinates.frame import Frame, find_frame, same, told_by
 from modelprov.forensics.search.coordinates.layers import proposed
 from modelprov.forensics.search.coordinates.matrices import Matrices
+from modelprov.forensics.search.coordinates.other_readings import other_readings
 from modelprov.forensics.search.coordinates.pairing import chance
 from modelprov.forensics.search.coordinates.unit_frame import layers_alike, unit_frame
 from modelprov.forensics.search.coordinates.units import paired_units, parts
@@ -108,30 +109,13 @@ def kinship(
     `depth` says how much is read. Raises what reading raises.
     """
     best = found = _as_read(suspect, parent, seed, on_bytes, depth, 0)
-    for read_as in () if depth.far else _other_readings(suspect, parent):
+    for read_as in () if depth.far else other_readings(suspect, parent):
         if best.related and best.given_by == "embeddings":
             break
         found = _as_read(*read_as, seed, on_bytes, depth, found.tried)
         if found.related and not (best.related and found.given_by == "units"):  # a norm of the wrong sign turns units
             best = replace(found, read_as=read_as)
     return best if best.tests else None
-
-
-def _other_readings(suspect: Decoder, parent: Decoder) -> Iterator[tuple[Decoder, Decoder]]:
-    """The suspect's norms the other way, its gates and ups exchanged; the parent's norms, where no config tells them.
-
-    What a suspect's config says, and its names, are its maker's words.
-    """
-    gated = any(place.kind == "gate" for place in suspect.places.values())
-    theirs = (parent.one_plus,) if parent.told else (parent.one_plus, not parent.one_plus)
-    for swapped in (False, True) if gated else (False,):
-        for other in theirs:
-            for plus in (suspect.one_plus, not suspect.one_plus):
-                if swapped or (plus, other) != (suspect.one_plus, parent.one_plus):
-                    yield (
-                        suspect.read_as(one_plus=plus, swapped=swapped),
-                        parent.read_as(one_plus=other, swapped=False),
-                    )
 
 
 def _as_read(
