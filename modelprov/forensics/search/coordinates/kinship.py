@@ -108,32 +108,31 @@ def kinship(
 
     `depth` says how much is read. Raises what reading raises.
     """
-    best = found = _as_read(suspect, parent, seed, on_bytes, depth, 0)
+    embeddings, first = found = _as_read(suspect, parent, seed, on_bytes, depth, 0)
+    if first.related:
+        return first
     for read_as in () if depth.far else other_readings(suspect, parent):
-        if best.related and best.given_by == "embeddings":
-            break
-        found = _as_read(*read_as, seed, on_bytes, depth, found.tried)
-        if found.related and not (best.related and found.given_by == "units"):  # a norm of the wrong sign turns units
-            best = replace(found, read_as=read_as)
-    return best if best.tests else None
+        found = _as_read(*read_as, seed, on_bytes, depth, found[1].tried)
+        if found[1].related:
+            return replace(found[1], read_as=read_as)
+    own, theirs = Matrices(suspect, on_bytes), Matrices(parent, on_bytes)
+    chosen = _spread(suspect.layers, depth.layers)
+    told = _by_units(own, theirs, first.tokens, chosen, seed, found[1].tried, depth)
+    if told is not None and told.related:
+        return replace(told, frame=told_by(told.frame, *embeddings), given_by="units")
+    return first if first.tests else None
 
 
 def _as_read(
     suspect: Decoder, parent: Decoder, seed: int, on_bytes: Callable[[int], None], depth: Depth, tried: int
-) -> Kinship:
-    """The test of two models as they are read; `tried` are the pairs of layers and frames of the readings before."""
+) -> tuple[Embeddings, Kinship]:
+    """The test of two models, read so, in the frames of embeddings; `tried` are those of the readings before."""
     own, theirs = Matrices(suspect, on_bytes), Matrices(parent, on_bytes)
     rows = (suspect.embeddings.shape[0], parent.embeddings.shape[0])
     tokens = shared_tokens(suspect.checkpoint, parent.checkpoint, rows)
     chosen = _spread(suspect.layers, depth.layers)
     looked = None if depth.far else _ruled_out(own, theirs, tokens, chosen, seed, depth, tried)
-    embeddings, best = looked or _by_embeddings(own, theirs, tokens, chosen, seed, depth, tried)
-    if best.related:
-        return best
-    told = _by_units(own, theirs, tokens, chosen, seed, best.tried, depth)
-    if told is not None and told.related:
-        return replace(told, frame=told_by(told.frame, *embeddings), given_by="units")
-    return best
+    return looked or _by_embeddings(own, theirs, tokens, chosen, seed, depth, tried)
 
 
 def _ruled_out(
