@@ -221,7 +221,7 @@ def _line_summary(
 
 def _limits(decision: Decision, labels: Sequence[str]) -> tuple[str, ...]:
     limits = [WHO]
-    if decision.class_ in (VerdictClass.MERGE, VerdictClass.ON_LINE):
+    if decision.class_ in (VerdictClass.MERGE, VerdictClass.ON_LINE) and decision.rule != "method":
         limits.append(TASK_VECTOR.format(reference=labels[-1], parent=labels[1]))
     if decision.class_ is VerdictClass.ON_LINE:
         limits.append("that anything was merged, or what happened first: see the histories that fit")

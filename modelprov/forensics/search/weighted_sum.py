@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modelprov.recipes.arithmetics import DESCRIPTIONS, Arithmetic
+from modelprov.recipes.arithmetics import DESCRIPTIONS, OF_DIFFERENCES, Arithmetic
 
 
 def distinct(weights: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
@@ -48,8 +48,10 @@ class WeightedSum:
         return len(distinct(self.weights)[0])
 
     def arithmetic_name(self, labels: tuple[str, ...]) -> str:
-        """Name of the arithmetic, with the order of the parents where that shows in the bits."""
+        """Name of the arithmetic, with the order of the parents or what differences are of, where that is not plain."""
         description = DESCRIPTIONS[self.arithmetic]
-        if not description.ordered:
-            return description.name
-        return f"{description.name} ({' then '.join(labels[parent] for parent in self.order)})"
+        if description.ordered:
+            return f"{description.name} ({' then '.join(labels[parent] for parent in self.order)})"
+        if self.arithmetic in OF_DIFFERENCES and self.order[-1] != len(labels) - 1:
+            return f"{description.name} (from {labels[self.order[-1]]})"
+        return description.name

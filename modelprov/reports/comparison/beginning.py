@@ -74,7 +74,7 @@ def key_figures(report: Report) -> tuple[Figure, ...]:
     mixed = report.verdict.class_ in MIXED
     compared = _compared(report)
     found: list[Figure] = []
-    if mixed:
+    if mixed and report.verdict.rule != "method":  # whose parameters are no shares of a sum
         found.extend(_mix_figures(report))
     if report.verdict.class_ is VerdictClass.MERGE:  # near a line, rounding alone gives most bits
         found.append(_reproduced(report))
