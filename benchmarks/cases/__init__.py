@@ -25,6 +25,7 @@ from benchmarks.cases import (  # noqa: I001  (the order of the table)
     opponent_seventh,
     opponent_eighth,
     opponent_ninth,
+    opponent_tenth,
     limits,
 )
 
@@ -48,6 +49,7 @@ __all__ = [
     "opponent_ninth",
     "opponent_seventh",
     "opponent_sixth",
+    "opponent_tenth",
     "opponent_third",
     "precision",
     "reversals",

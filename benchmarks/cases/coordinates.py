@@ -36,19 +36,19 @@ def disguised(model: Weights, shape: Decoder, rng: Rng, steps: tuple[Step, ...],
 
 def permute_residual(arrays: Arrays, shape: Decoder, rng: Rng) -> Arrays:
     """The dimensions of the residual stream in another order."""
-    return _turned(arrays, np.eye(shape.hidden)[:, rng.permutation(shape.hidden)])
+    return turned(arrays, np.eye(shape.hidden)[:, rng.permutation(shape.hidden)])
 
 
 def permute_residual_with_signs(arrays: Arrays, shape: Decoder, rng: Rng) -> Arrays:
     """The same, half of them negated."""
     signs = rng.choice([-1.0, 1.0], shape.hidden)
-    return _turned(arrays, np.eye(shape.hidden)[:, rng.permutation(shape.hidden)] * signs)
+    return turned(arrays, np.eye(shape.hidden)[:, rng.permutation(shape.hidden)] * signs)
 
 
 def rotate_residual(arrays: Arrays, shape: Decoder, rng: Rng) -> Arrays:
     """A random orthogonal basis, after the norms' gains were folded into what reads them (a tied head is untied)."""
     q, r = np.linalg.qr(rng.standard_normal((shape.hidden, shape.hidden)))
-    return _turned(fold_norms(arrays, shape, rng), q * np.sign(np.diag(r)))
+    return turned(fold_norms(arrays, shape, rng), q * np.sign(np.diag(r)))
 
 
 def turn_a_little(arrays: Arrays, shape: Decoder, rng: Rng, size: float) -> Arrays:
@@ -56,7 +56,7 @@ def turn_a_little(arrays: Arrays, shape: Decoder, rng: Rng, size: float) -> Arra
     drawn = rng.standard_normal((shape.hidden, shape.hidden))
     skew = size * (drawn - drawn.T) / np.sqrt(8)
     basis = np.linalg.solve(np.eye(shape.hidden) - skew, np.eye(shape.hidden) + skew)
-    return _turned(fold_norms(arrays, shape, rng), basis)
+    return turned(fold_norms(arrays, shape, rng), basis)
 
 
 def permute_units(arrays: Arrays, shape: Decoder, rng: Rng) -> Arrays:
@@ -136,7 +136,7 @@ def _scaled(arrays: Arrays, shape: Decoder, factors: Callable[[int], Float64]) -
     return made
 
 
-def _turned(arrays: Arrays, basis: Float64) -> Arrays:
+def turned(arrays: Arrays, basis: Float64) -> Arrays:
     """The residual stream x as x @ basis: orthogonal, and a signed permutation unless all gains are 1."""
     made = {}
     if (np.count_nonzero(basis, axis=0) == 1).all():  # an order: kept to the sign of zeros, which a product loses

@@ -68,6 +68,7 @@ LATER = {
     "opponent-seventh",
     "opponent-eighth",
     "opponent-ninth",
+    "opponent-tenth",
 }
 """Kinds, and themes of kinds, that came after version 1 of the set: the next version takes them in."""
 

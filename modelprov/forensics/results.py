@@ -89,8 +89,8 @@ class Beyond(Frozen):
     `turned` names those of whom the embeddings, or most matrices that changed, keep the products of their rows, as a
     rotation leaves them. `offset` names those that a number for each row and each column makes the suspect of, and
     `profiled` those with whom most matrices share hardly more than the means of rows and columns. `projected` names
-    those of whom what changed is a projection, as of a lower rank, and `layered` those whose next layers account for
-    half of what differs.
+    those of whom what changed are the sizes of directions, as with a lower rank, and `layered` those whose next layers
+    account for half of what differs.
     """
 
     relative: float | None = None

@@ -2,8 +2,9 @@
 
 The metadata holds one text, `modelprov_alignment`, a JSON object: `version` 1; `suspect` and `parent`, the locations as
 they were named; `layers`, pairs (suspect's layer, parent's layer); `tensors`, rows of (suspect's name, parent's name,
-axis of the rows or null, axis of the columns or null, [suspect's norm, parent's norm] or null), by canonical names; and
-`axes`, their keys. Axis number i is stored as `i.own` and `i.theirs`, with `i.factors`, `i.basis` or `i.blocks` where
+axis of the rows or null, axis of the columns or null, [suspect's norm, parent's norm] or null), by canonical names;
+`axes`, their keys; and, where the configs do not say so, `one_plus`, whether norms of the suspect and of the parent
+multiply by 1 + weight. Axis number i is stored as `i.own` and `i.theirs`, with `i.factors`, `i.basis` or `i.blocks` if
 it has them. Entry j of an axis is entry own[j] of the suspect, and of the parent entry theirs[j] times factors[j].
 """
 
@@ -60,6 +61,8 @@ def alignment_bytes(realignment: Realignment, suspect: str, parent: str) -> byte
             [tensor.name, tensor.parent, tensor.rows, tensor.columns, tensor.norms] for tensor in realignment.tensors
         ],
     }
+    if realignment.one_plus is not None:
+        told["one_plus"] = realignment.one_plus
     head = header(stored, {KEY: json.dumps(told, separators=(",", ":"))})
     return head + b"".join(tensor.data for tensor in stored)
 
@@ -88,7 +91,10 @@ def read_alignment(path: Path) -> Realignment:
     pairs = _list(told, "layers", path)
     if any(not isinstance(pair, list) or [type(side) for side in pair] != [int, int] for pair in pairs):
         _refuse(path, "its layers are not pairs of numbers")
-    return Realignment(axes, tensors, dict(map(tuple, pairs)))
+    plus = told.get("one_plus")
+    if plus is not None and (not isinstance(plus, list) or [type(side) for side in plus] != [bool, bool]):
+        _refuse(path, "its one_plus is not a pair of true and false")
+    return Realignment(axes, tensors, dict(map(tuple, pairs)), None if plus is None else (plus[0], plus[1]))
 
 
 def _told(metadata: dict[str, str], path: Path) -> dict[str, Any]:

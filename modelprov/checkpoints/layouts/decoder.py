@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from modelprov.checkpoints.layouts.components import component_of
@@ -42,6 +42,7 @@ PLACE = re.compile(r"^(?P<block>.*\.(?:layers|h|blocks|block)\.\d+\.)(?P<rest>.*
 AXES = {"q": "queries", "k": "keys", "v": "values", "router": "experts"}
 ONE_PLUS = ("gemma", "qwen3_next", "qwen3_5")
 """Families whose norms multiply by 1 + weight, by the beginning of their model type."""
+SWAPPED = {"gate": "up", "up": "gate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,18 @@ class Decoder:
         if type(width) is int and width > 0:
             return width
         return self.hidden // heads if type(heads) is int and 0 < heads <= self.hidden else None
+
+    @property
+    def told(self) -> bool:
+        """Whether a config says of which family it is, and so what its norms multiply by."""
+        return bool(text_config(self.checkpoint.config).get("model_type"))
+
+    def read_as(self, *, one_plus: bool, swapped: bool) -> Decoder:
+        """The same tensors, norms read as multiplying by 1 + weight or not, gates and ups `swapped` or as named."""
+        places = self.places
+        if swapped:
+            places = {name: replace(place, kind=SWAPPED.get(place.kind, place.kind)) for name, place in places.items()}
+        return replace(self, places=places, one_plus=one_plus)
 
     @cached_property
     def layers(self) -> tuple[int, ...]:

@@ -66,11 +66,16 @@ class PairedTensor:
 
 @dataclass(frozen=True, eq=False)
 class Realignment:
-    """How a parent's tensors are put into the suspect's coordinates, and which layer of it each layer is."""
+    """How a parent's tensors are put into the suspect's coordinates, and which layer of it each layer is.
+
+    `one_plus`: whether the norms of the suspect, and of the parents, were read as multiplying by 1 + weight; None where
+    their configs say so.
+    """
 
     axes: Mapping[str, Axis]
     tensors: tuple[PairedTensor, ...]
     layers: Mapping[int, int] = field(default_factory=dict)
+    one_plus: tuple[bool, bool] | None = None
 
     @property
     def exact(self) -> bool:

@@ -18,7 +18,7 @@ from modelprov.forensics.judging.findings import Findings
 from modelprov.forensics.judging.grounds import units
 from modelprov.forensics.judging.verdict import decide, held
 from modelprov.forensics.results import Coordinates, LayerPair, Measures, VerdictClass
-from modelprov.forensics.thresholds import ALIKE, CLOSER, GAIN, KIN, MINIMUM_ELEMENTS
+from modelprov.forensics.thresholds import ALIKE, CLOSER, GAIN, HALF, KIN, MINIMUM_ELEMENTS
 from modelprov.recipes.tensor_groups import kind_of
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ NOT_UNDONE = (
     "the other coordinates were not undone, since that reads every matrix of both models, which are elsewhere: whether "
     "the weights are the parent's in them is open; comparing every weight undoes them"
 )
+BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
 KINDS = (
     ("units", "MLP units"), ("queries", "query dimensions"), ("keys", "key dimensions"), ("values", "value dimensions"),
     ("mixed", "attention outputs"), ("experts", "experts"),
@@ -159,7 +160,23 @@ def leaves_open(findings: Findings, alignment: Alignment) -> bool:
     lowest = min(
         (row.raw_correlation.get(label) or 0 for row in findings.tensors if row.decisive and row.elements), default=0.0
     )
-    return lowest < ALIKE or alignment.decisive_share() < 1 or any(_moved(row, label) for row in findings.tensors)
+    if lowest < ALIKE or alignment.decisive_share() < 1 or any(_moved(row, label) for row in findings.tensors):
+        return True
+    return any(_exchanged(row) for row in findings.tensors)
+
+
+def _exchanged(row: Measures) -> bool:
+    """Whether what is not a parent's bits in a matrix is as far from it as other numbers are: a few rows exchanged.
+
+    Rows of tokens are also begun anew, whoever adds tokens.
+    """
+    if not row.decisive or row.component in BY_TOKEN:
+        return False
+    return any(
+        0 < HALF * (1 - row.equal.get(label, 0)) <= 1 - correlation < 1 - ALIKE
+        for label, correlation in row.raw_correlation.items()
+        if correlation is not None
+    )
 
 
 def _moved(row: Measures, label: str) -> bool:
@@ -202,6 +219,9 @@ def undone(realignment: Realignment) -> tuple[str, ...]:
     folded = len({tensor.norms for tensor in realignment.tensors if tensor.norms})
     if folded:
         said.append(f"{folded} norms folded into what reads them, in both models")
+    if realignment.one_plus is not None:
+        read_as = zip(("suspect", "parent"), realignment.one_plus, strict=True)
+        said += [f"norms of the {whose} read as multiplying by 1 + weight" for whose, plus in read_as if plus]
     if VOCABULARY in used and not np.array_equal(used[VOCABULARY].own, used[VOCABULARY].theirs):
         said.append(f"{used[VOCABULARY].own.size:,} tokens in other rows")
     return tuple(text for text in said if text)

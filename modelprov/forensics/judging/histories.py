@@ -129,8 +129,10 @@ FITTING: Final[Mapping[str, tuple[tuple[str, str], ...]]] = MappingProxyType({
         ("both were made from a third model", NAMED),
     ),
     "projected": (
-        ("{suspect} was copied from {parent}, and its matrices were brought to a lower rank (SVD)", DATES),
-        ("{suspect} is {parent} with a direction taken out (abliteration)", DATES),
+        ("{suspect} was copied from {parent}, and its matrices were brought to a lower rank (SVD), or their singular "
+         "values edited", DATES),
+        ("{suspect} is {parent} with a direction taken out or weakened (abliteration)", DATES),
+        ("of {parent} nothing but singular values was trained (SVF)", LOGS),
         ("{parent} was made from {suspect}, with something in directions that it had none in", DATES),
     ),
     "layers-mixed": (

@@ -83,9 +83,10 @@ def one_parents_matrices(parent: int, labels: Sequence[str], beyond: Beyond) -> 
         less = "" if len(labels) == 2 else f", or its change from {labels[-1]},"
         return inconclusive(
             "projected",
-            f"in those that differ, of {beyond.matrices} matrices read, what is missing of that model{less} stands at "
-            "right angles, to rounding, to all that is left. Lowering a matrix' rank (SVD) or taking a direction out "
-            "does that, and training does not",
+            f"in those that differ, of {beyond.matrices} matrices read, what was added to that model{less} or taken "
+            "off is, to rounding, its own along a few or all of its directions. Lowering a matrix' rank or editing its "
+            "singular values (SVD), or taking a direction out or weakening it, does that, and training does not (but "
+            "of singular values alone, SVF)",
             list(labels).index(beyond.projected[0]),
         )
     if label in beyond.layered:

@@ -30,8 +30,8 @@ OF_RULES = {
     "was made from which is open; that is no all-clear.{alone}",
     "proportional": "{suspect} is near {parent}, and differs from it in proportion: {reason}. Which of them was made "
     "from which is open; that is no all-clear.{alone}",
-    "projected": "By its matrices, {suspect} is {parent}, with directions taken out of some of them: {reason}. Which "
-    "of them was made from which is open; that is no all-clear.{alone}",
+    "projected": "By its matrices, {suspect} is {parent}, with directions of some of them weakened, taken out "
+    "or made stronger: {reason}. Which of them was made from which is open; that is no all-clear.{alone}",
     "layers-mixed": "{suspect} is near {parent}, and has its layers with their neighbours mixed in: {reason}. Which "
     "of them was made from which is open; that is no all-clear.{alone}",
     "scaled": "By its matrices, {suspect} is {parent}, times a factor, rounded: {reason}. Which of them was made from "

@@ -71,8 +71,8 @@ generated families of `benchmarks/calibration.py`; `docs/method.md` says what ea
                         as rounding, scaling and noise do                                     -> inconclusive
     pruned              the same, but all that differs are zeros in place of that parent's numbers
                                                                                               -> inconclusive
-    projected           the same, but what changed is that parent's with directions taken out (`one_parents.py`)
-                                                                                              -> inconclusive
+    projected           the same, but what changed is that parent's with directions taken out or of another size
+                        (`one_parents.py`)                                                    -> inconclusive
     layers-mixed        the same, but half of what differs is that parent's next layers (`one_parents.py`)
                                                                                               -> inconclusive
     sparsified          the same, but a hundredth or more of that parent's numbers are zeros, and others moved

@@ -41,8 +41,8 @@ class Beyond:
     """All of it: matrix by matrix, and by the label of every other model.
 
     `next_layers`: how much of what differs from each parent its own next layers account for (`next_layers.py`).
-    `columns`: of some matrices that few directions changed, whether they are each parent's with directions taken out of
-    what they write (`whole_columns.py`).
+    `columns`: of some matrices that few directions changed, whether they are each parent's with directions of what
+    they write taken out or of another size (`whole_columns.py`).
     """
 
     matrices: tuple[Left, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -220,10 +221,12 @@ def _with_rest(free: Float64) -> Float64:
     return np.asarray(np.concatenate([free, np.round(rest, 12)], axis=1), np.float64)
 
 
-def _with_computed_rest(recipe: WeightedSum) -> WeightedSum:
-    """The same with the last weight as float64 computes 1 - 0.7: in float64 that decides where a mixture is a tie."""
-    rest = 1.0 - recipe.weights[:, :-1].sum(axis=1, keepdims=True)
-    return replace(recipe, weights=np.concatenate([recipe.weights[:, :-1], rest], axis=1))
+def _with_computed_rests(recipe: WeightedSum) -> Iterator[WeightedSum]:
+    """The same with one weight as float64 computes 1 - 0.7: in float64 that decides where a mixture is a tie."""
+    for parent in reversed(range(recipe.weights.shape[1])):
+        weights = recipe.weights.copy()
+        weights[:, parent] = 1.0 - np.delete(weights, parent, axis=1).sum(axis=1)
+        yield replace(recipe, weights=weights)
 
 
 def _candidates(
@@ -236,7 +239,7 @@ def _candidates(
     if exact is not None:
         found = scorer.scored(arithmetics_of(exact.weights))
         if found and found[0].share < REPRODUCED and found[0].recipe.arithmetic is Arithmetic.FLOAT64:
-            found = [*scorer.scored([_with_computed_rest(found[0].recipe)]), *found]
+            found = [*scorer.scored(_with_computed_rests(found[0].recipe)), *found]
             found.sort(key=lambda one: -one.share)
     if (not found or found[0].share < REPRODUCED) and (ml := likely.result()).alphas is not None:
         near = _with_rest(np.array([ml.alphas]))[0]

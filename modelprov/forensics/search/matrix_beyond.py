@@ -15,7 +15,7 @@ from modelprov.checkpoints.formats.dtypes import DType, Float64, round_to
 from modelprov.checkpoints.types import Component
 from modelprov.forensics.estimators.beside_means import correlation_beside_means, offsets
 from modelprov.forensics.estimators.lattice import Lattice, find_lattice, share_in_order
-from modelprov.forensics.estimators.projection import is_projected
+from modelprov.forensics.estimators.projection import is_projected, is_stretched
 from modelprov.forensics.estimators.residual import rank_of, residual
 from modelprov.forensics.estimators.scaled import by_rows_and_columns
 from modelprov.forensics.estimators.turning import products_moved
@@ -130,13 +130,14 @@ def _are_few(values: Float64) -> bool:
 
 
 def _projected(values: Float64, widths: Float64) -> tuple[bool | None, ...]:
-    """Whether the suspect is each parent of `values` [1 + k, rows, columns] with directions taken out, or its change.
+    """Whether the suspect is each parent of `values` [1 + k, rows, columns], stretched, or a projection of its change.
 
     The change is what a model has beyond the reference: an adapter that was extracted from a finetune, merged again,
     is the reference with a projection of that finetune's change, of half its sum of squares at least: to be little more
-    than the reference is to be at right angles to whatever the finetune has.
+    than the reference is to be at right angles to whatever the finetune has. Of a change stretching says nothing: on
+    one task two trainings go the same directions at speeds of their own.
     """
-    whole = [is_projected(values[0], parent, widths) for parent in values[1:]]
+    whole = [is_stretched(values[0], parent, widths) for parent in values[1:]]
     if len(whole) == 1:  # of the reference alone there is no change
         return tuple(whole)
     own = values[0] - values[-1]

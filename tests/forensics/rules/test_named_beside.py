@@ -50,3 +50,15 @@ def test_what_differences_are_taken_from_may_be_named_first(
     assert [round(weights[label], 6) for label in labels] == [0.63, 0.37]
     assert found.reproduction.bit_equal == 1.0
     assert all(mixed.low is not None and mixed.high is not None for mixed in found.mixing.coefficients)
+
+
+@pytest.mark.parametrize("base_first", [False, True])
+def test_a_weight_that_float64_computed_as_one_minus_the_other_may_be_either(base_first: bool) -> None:
+    """1 - 0.7 is not 0.3 in float64, which decides the ties of parents that are a few steps of F32 apart."""
+    rng = np.random.default_rng(4)
+    base = cast(model(rng, Size(hidden=64, width=64)), DType.F32)
+    tune = apply(base, change(base, rng, 1e-7))
+    suspect = merge([tune, base], [0.7, 1 - 0.7], Arithmetic.FLOAT64)
+    found = judge(suspect, *((base, tune) if base_first else (tune, base)))
+    assert (found.verdict.class_, found.verdict.rule) == ("merge", "reproduced")
+    assert found.reproduction.bit_equal == 1.0

@@ -17,11 +17,12 @@ from benchmarks.cases.opponent_ninth import (
     copy_with_layers_mixed,
     copy_without_a_direction,
 )
+from benchmarks.cases.opponent_tenth import copy_with_directions_stretched
 from modelprov.checkpoints.formats.dtypes import DType, Float64, rounding_cells, store
 from modelprov.checkpoints.layouts.alignment import align
 from modelprov.demo.writing import as_stored, fill_checkpoint
 from modelprov.forensics.estimators.at_their_places import emptied
-from modelprov.forensics.estimators.projection import is_projected
+from modelprov.forensics.estimators.projection import is_projected, is_stretched
 from modelprov.forensics.estimators.recoded import recoded_alone
 from modelprov.forensics.sampling.sample import Sample, from_formats
 from modelprov.forensics.search.next_layers import shares_of_next
@@ -40,9 +41,10 @@ SIDE = 64
         (
             copy_of_a_lower_rank,
             "projected",
-            "is P1, with directions taken out of some of them: in those that differ, of ",
+            "is P1, with directions of some of them weakened, taken out or made stronger: in those that differ, of ",
         ),
-        (copy_without_a_direction, "projected", "is P1, with directions taken out of some of them"),
+        (copy_without_a_direction, "projected", "is P1, with directions of some of them weakened, taken out"),
+        (copy_with_directions_stretched, "projected", "is P1, with directions"),
         (copy_with_layers_mixed, "layers-mixed", "S is near P1, and has its layers with their neighbours mixed in: "),
         (copy_that_was_pruned_and_corrected, "sparsified", "S is near P1, and has zeros where that has numbers: "),
         (copy_under_other_values, "recoded", "By its matrices, S holds P1's numbers under values of its own: "),
@@ -102,11 +104,13 @@ def test_a_fingerprint_shows_gains_that_were_taken_into_matrices(tmp_path: Path)
         assert (found.class_, found.rule) == (class_, rule)
 
 
-def _projected(suspect: Float64, parent: Float64) -> bool | None:
+def _projected(
+    suspect: Float64, parent: Float64, asked: Callable[[Float64, Float64, Float64], bool | None] = is_projected
+) -> bool | None:
     """Of both as bf16 stores them."""
     own, theirs = (store(each.astype(np.float32), DType.BF16).astype(np.float64) for each in (suspect, parent))
     lower, upper = rounding_cells(own.ravel(), np.full(own.size, DType.BF16.code, np.uint8))
-    return is_projected(own, theirs, (upper - lower).reshape(own.shape))
+    return asked(own, theirs, (upper - lower).reshape(own.shape))
 
 
 def test_what_is_taken_out_stands_at_right_angles_and_what_is_trained_there_does_not() -> None:
@@ -149,6 +153,25 @@ def test_bounds_of_products_answer_as_all_products_do() -> None:
         assert found is _by_definition(suspect, parent, widths)
         answers.add(found)
     assert answers == {True, False, None}
+
+
+def test_a_stretched_matrix_keeps_its_directions_and_a_trained_one_does_not() -> None:
+    rng = np.random.default_rng(15)
+    parent = store(0.02 * rng.standard_normal((SIDE, 96)).astype(np.float32), DType.BF16).astype(np.float64)
+    left, sizes, right = np.linalg.svd(parent, full_matrices=False)
+    direction = right.T @ rng.standard_normal(len(right))
+    direction /= np.linalg.norm(direction)
+    weaker = parent - 0.4 * np.outer(parent @ direction, direction)
+    for made in (weaker, (left * sizes**1.05) @ right, (left[:, :50] * sizes[:50]) @ right[:50]):
+        assert _projected(made, parent, is_stretched) is True
+    assert _projected(weaker + 1e-3 * rng.standard_normal(parent.shape), parent, is_stretched) is False
+    of_one = 0.1 * np.outer(rng.standard_normal(SIDE), direction)  # an adapter of rank 1
+    among_its_own = left[:, :8] @ rng.standard_normal((8, 8)) @ right[:8]  # begun at its largest directions (LoRA-XS)
+    scaled_rows = parent * np.exp(0.1 * rng.standard_normal((SIDE, 1)))
+    for made in (parent + of_one, parent + 0.1 * among_its_own, scaled_rows, np.sign(parent) * 0.016):
+        assert _projected(made, parent, is_stretched) is False
+    assert _projected(1.1 * parent, parent, is_stretched) is None
+    assert _projected(parent, weaker, is_stretched) is True
 
 
 def test_layers_beside_explain_nothing_of_a_training_and_all_of_a_mixture() -> None:

@@ -23,6 +23,8 @@ WIDTHS = (8, 16, 32, 64, 80, 96, 112, 128, 192, 256)
 """Widths of heads that are tried, the smallest first, where no config says how wide they are."""
 PLAINER = 1.5  # times the remainder of any basis, up to which an orthogonal one is taken
 SINGULAR = 1e4
+NOTHING = 1e-9
+"""Of the squares, that rows may leave and tell all the same: sums alone are rounded, and a basis would fit that."""
 Rows = tuple[Float32, Float32]
 """The suspect's rows, and the parent's in the residual frame."""
 
@@ -54,6 +56,8 @@ def explained(rows: Rows, axis: Axis) -> float:
 def _bases(shared: Rows, reader: Rows, head_width: int | None, told: float) -> tuple[Axis, Axis] | None:
     """Axes of the side that a group shares and of its reader, where bases of heads tell clearly more than rows do."""
     rows = [side.shape[0] for side in (*shared, *reader)]
+    if 1 - told <= NOTHING:
+        return None
     for width in (head_width,) if head_width else WIDTHS:
         if any(count % width for count in rows) or rows[2] % rows[0] or rows[3] % rows[1] or rows[0] > rows[1]:
             continue

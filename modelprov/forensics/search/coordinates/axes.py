@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from modelprov.checkpoints.formats.dtypes import Float32, Float64
 from modelprov.checkpoints.layouts.realignment import Axis
 from modelprov.forensics.search.coordinates.frame import Frame
 from modelprov.forensics.search.coordinates.pairing import nearest
 from modelprov.forensics.search.coordinates.scales import in_doublings
+from modelprov.forensics.thresholds import HALF
+
+Int64 = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 STAYS = 0.98
 """Share of the best score from which rows are left where they are."""
@@ -30,13 +35,22 @@ def paired_rows(sides: list[tuple[Float32, Float32, bool]]) -> Axis:
     if count == sides[0][1].shape[0]:
         stay = sum(_cosines(first, second, signed) for first, second, signed in sides)
         if float(np.sum(stay)) >= STAYS * float(score.sum()):
-            places = np.arange(count)
+            places = _exchanged(places, np.asarray(stay) < HALF * score)
     known = np.flatnonzero(places >= 0)
     chosen = places[known]
     free = [(first, second) for first, second, signed in sides if not signed]
     products = sum(((first[known] * second[chosen]).sum(axis=1) for first, second in free), np.zeros(known.size))
     signs = np.where(products < 0, -1.0, 1.0)
     return Axis(known, chosen, signs if (signs < 0).any() else None)
+
+
+def _exchanged(places: Int64, moved: Bools) -> Int64:
+    """All rows where they are, but for those that clearly `moved`, where these are exchanged among themselves."""
+    left = np.flatnonzero(moved)
+    kept = np.arange(places.size)
+    if np.array_equal(np.sort(places[left]), left):
+        kept[left] = places[left]
+    return kept
 
 
 def _cosines(first: Float32, second: Float32, signed: bool) -> Float64:

@@ -22,6 +22,7 @@ from modelprov.forensics.search.coordinates.first_look import Counts, ruled_out,
 from modelprov.forensics.search.coordinates.frame import Frame, find_frame, same, told_by
 from modelprov.forensics.search.coordinates.layers import proposed
 from modelprov.forensics.search.coordinates.matrices import Matrices
+from modelprov.forensics.search.coordinates.other_readings import other_readings
 from modelprov.forensics.search.coordinates.pairing import chance
 from modelprov.forensics.search.coordinates.unit_frame import Known, layers_alike, unit_frame
 from modelprov.forensics.search.coordinates.units import paired_units, parts
@@ -76,7 +77,8 @@ class Kinship:
     """What the test found of a suspect and one parent: the frame, and the layers that were looked at.
 
     `tried` pairs of layers and frames are in every chance. `layers` gives each of the suspect's layers the parent's
-    that it was paired with. `given_by` says what the frame is from.
+    that it was paired with. `given_by` says what the frame is from, `read_as` how both models were read where that is
+    not as their configs and names say.
     """
 
     frame: Frame
@@ -85,6 +87,7 @@ class Kinship:
     tried: int
     layers: dict[int, int]
     given_by: Literal["embeddings", "units"] = "embeddings"
+    read_as: tuple[Decoder, Decoder] | None = None
 
     @property
     def related(self) -> bool:
@@ -105,22 +108,35 @@ def kinship(
 
     `depth` says how much is read. Raises what reading raises.
     """
+    embeddings, first = found = _as_read(suspect, parent, seed, on_bytes, depth, 0)
+    if first.related:
+        return first
+    for read_as in () if depth.far else other_readings(suspect, parent):
+        found = _as_read(*read_as, seed, on_bytes, depth, found[1].tried)
+        if found[1].related:
+            return replace(found[1], read_as=read_as)
+    own, theirs = Matrices(suspect, on_bytes), Matrices(parent, on_bytes)
+    chosen = _spread(suspect.layers, depth.layers)
+    told = _by_units(own, theirs, first.tokens, chosen, seed, found[1].tried, depth)
+    if told is not None and told.related:
+        return replace(told, frame=told_by(told.frame, *embeddings), given_by="units")
+    return first if first.tests else None
+
+
+def _as_read(
+    suspect: Decoder, parent: Decoder, seed: int, on_bytes: Callable[[int], None], depth: Depth, tried: int
+) -> tuple[Embeddings, Kinship]:
+    """The test of two models, read so, in the frames of embeddings; `tried` are those of the readings before."""
     own, theirs = Matrices(suspect, on_bytes), Matrices(parent, on_bytes)
     rows = (suspect.embeddings.shape[0], parent.embeddings.shape[0])
     tokens = shared_tokens(suspect.checkpoint, parent.checkpoint, rows)
     chosen = _spread(suspect.layers, depth.layers)
-    looked = None if depth.far else _ruled_out(own, theirs, tokens, chosen, seed, depth)
-    embeddings, best = looked or _by_embeddings(own, theirs, tokens, chosen, seed, depth)
-    if best.related:
-        return best
-    told = _by_units(own, theirs, tokens, chosen, seed, best.tried, depth)
-    if told is not None and told.related:
-        return replace(told, frame=told_by(told.frame, *embeddings), given_by="units")
-    return best if best.tests else None
+    looked = None if depth.far else _ruled_out(own, theirs, tokens, chosen, seed, depth, tried)
+    return looked or _by_embeddings(own, theirs, tokens, chosen, seed, depth, tried)
 
 
 def _ruled_out(
-    own: Matrices, theirs: Matrices, tokens: SharedTokens, chosen: Sequence[int], seed: int, depth: Depth
+    own: Matrices, theirs: Matrices, tokens: SharedTokens, chosen: Sequence[int], seed: int, depth: Depth, tried: int
 ) -> tuple[Embeddings, Kinship] | None:
     """What a first look at wide models saw, where it rules out that embeddings give a frame of kin; else None."""
     wanted = tokens_wanted(tokens.first.size, own.decoder.hidden, theirs.decoder.hidden)
@@ -130,18 +146,21 @@ def _ruled_out(
     found = ruled_out(own, theirs, embeddings, chosen, seed, depth.experts)
     if found is None:
         return None
-    tests = _judged(found.counts, found.tried)
-    return embeddings, Kinship(found.frame, tokens, tests, found.tried, {t.layer: t.parent_layer for t in tests})
+    tried += found.tried
+    tests = _judged(found.counts, tried)
+    return embeddings, Kinship(found.frame, tokens, tests, tried, {t.layer: t.parent_layer for t in tests})
 
 
 def _by_embeddings(
-    own: Matrices, theirs: Matrices, tokens: SharedTokens, chosen: Sequence[int], seed: int, depth: Depth
+    own: Matrices, theirs: Matrices, tokens: SharedTokens, chosen: Sequence[int], seed: int, depth: Depth, tried: int
 ) -> tuple[Embeddings, Kinship]:
     """The test in the frames that the embeddings leave: the first that shows kin, else that in which most agrees."""
     embeddings, frames = _seen(own, theirs, tokens, seed, depth)
     best: Kinship | None = None
     for number, frame in enumerate(frames):
-        found = _tested(own, theirs, tokens, frame, chosen, seed, best.tried if best else 0, depth, moved=not number)
+        found = _tested(
+            own, theirs, tokens, frame, chosen, seed, best.tried if best else tried, depth, moved=not number
+        )
         best = found if best is None or found.score > best.score else replace(best, tried=found.tried)
         if best.related:
             break

@@ -65,8 +65,12 @@ def look(
         return Found(number, found, found.tests, given)
     if most is not None and _bytes(checkpoints[0]) + _bytes(checkpoints[number]) > most:
         return Found(number, found, found.tests, None, undone=False)
-    undone = undo(found, suspect, parent, seed, on_bytes)
-    return Found(number, replace(found, tokens=undone.tokens), undone.tests, undone.realignment)
+    read_as = found.read_as or (suspect, parent)
+    undone = undo(found, *read_as, seed, on_bytes)
+    plus = read_as[0].one_plus, read_as[1].one_plus
+    as_told = plus == (suspect.one_plus, parent.one_plus)
+    realignment = replace(undone.realignment, one_plus=None if as_told else plus)
+    return Found(number, replace(found, tokens=undone.tokens), undone.tests, realignment)
 
 
 def _bytes(checkpoint: Checkpoint) -> int:
@@ -90,7 +94,8 @@ def _view(checkpoint: Checkpoint, decoder: Decoder | None, realignment: Realignm
     if decoder is None:
         return replace(checkpoint, tensors={}, refused={})
     make = parent_view if theirs else suspect_view
-    return make(checkpoint, decoder.held, realignment, 1.0 if decoder.one_plus else 0.0)
+    plus = decoder.one_plus if realignment.one_plus is None else realignment.one_plus[theirs]
+    return make(checkpoint, decoder.held, realignment, float(plus))
 
 
 def of_originals(aligned: Alignment, checkpoints: Sequence[Checkpoint], realignment: Realignment) -> Alignment:
