@@ -79,7 +79,8 @@ def _said(found: Identified) -> str:
 def _read(found: Identified) -> str:
     return (
         f"{n.plural(len(found.ranked), 'entry', 'entries')} of {n.count(found.entries)} could be compared, at places "
-        f"that hold {n.share(found.share)} of the suspect's weights. All that is said here is of that sample."
+        f"that hold {n.share(found.share)} of the suspect's weights. The correlations are of these; the verdict is of "
+        "what the comparison with those it names could read."
     )
 
 
