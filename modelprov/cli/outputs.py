@@ -127,9 +127,9 @@ def _check(files: Mapping[str, Path]) -> None:
         if form in to_stdout:
             continue
         if not path.parent.is_dir():
-            raise UsageError(f"the folder {path.parent} does not exist", "Create it, or write the report elsewhere.")
+            raise UsageError(f"the folder {path.parent} does not exist", "Create it, or write elsewhere.")
         if path.is_dir():
-            raise UsageError(f"{path} is a folder", "Give the report a file name.")
+            raise UsageError(f"{path} is a folder", "Give the name of a file in it.")
         refuse_weights(path)
         other = taken.setdefault(place(str(path)), form)
         if other != form:
