@@ -13,7 +13,6 @@ import jsonschema
 import pytest
 
 from tests.cli.conftest import MAIN, Command, program
-from tests.demo.conftest import digests
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
 STABLE = {
@@ -294,23 +293,3 @@ def test_a_model_in_the_hugging_face_cache_is_found_by_its_name_without_a_networ
     assert found["verdict"]["class"] == "same-origin"
     assert [one["location"] for one in found["inputs"]] == ["somebody/nex", "somebody/qwen"]
     assert {one["revision"] for one in found["inputs"]} == {commit}
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("report", "combine", "report.json", "--html", "./report.json"),
-        ("report", "verify", "report.json", "--json", "report.json"),
-        ("attest", "report.json", "--out", "report.json"),
-        ("inspect", "model", "--json", "model/config.json"),
-    ],
-)
-def test_what_is_written_takes_the_place_of_nothing_that_is_read(
-    modelprov: Command, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(models / "rio", "model")
-    modelprov("compare", models / "rio", models / "qwen", "--quiet", "--json", "report.json")
-    before = digests(tmp_path)
-    said = modelprov(*command)
-    assert (said.code, said.out, digests(tmp_path)) == (2, "", before)
