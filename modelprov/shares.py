@@ -45,6 +45,12 @@ def floor_percent(share: float | None) -> str:
     return "100 %" if share == 1 else f"{percent.quantize(Decimal('0.01'), ROUND_FLOOR):f} %"
 
 
+def short_of_one(value: float, digits: int) -> str:
+    """A share or a correlation to so many digits, of which only a full 1 reads 1.000; never -0."""
+    text = f"{value:z.{digits}f}"
+    return f">{1 - 10.0**-digits:.{digits}f}" if value < 1 and float(text) >= 1 else text
+
+
 def rough_percent(share: float) -> str:
     """A share in percent, to two digits, however small."""
     return f"{100 * share:.2g} %" if share < 0.095 else f"{100 * share:.0f} %"

@@ -130,4 +130,6 @@ def unreadable(path: Path, error: OSError) -> UnreadableFileError:
 
 def not_regular(path: Path) -> UnreadableFileError:
     """A folder, pipe or device in the place of a file, in words."""
-    return UnreadableFileError(f"{path} is not a regular file", "Give a file or a folder of weights.")
+    if path.is_dir():
+        return UnreadableFileError(f"{path} is a folder, not a regular file", "A file is needed in its place.")
+    return UnreadableFileError(f"{path} is not a regular file", "Pipes and devices cannot be read twice: give a file.")

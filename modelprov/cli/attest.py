@@ -8,7 +8,7 @@ import typer
 
 from modelprov.cli.attested import confirm, write
 from modelprov.cli.options import attest as options
-from modelprov.cli.outputs import asked
+from modelprov.cli.outputs import asked, refuse_read
 from modelprov.errors import UsageError
 
 
@@ -56,4 +56,5 @@ def attest(
         raise UsageError("--public-key and --report belong to --verify", "See `modelprov attest --help`.")
     if outputs.files:
         raise UsageError("--json, --markdown and --html belong to --verify", "Evidence is written to --out FILE.")
+    refuse_read([out], [each for each in (report, key) if each is not None])
     write(report, out, form, key, weights or (), quiet=quiet)

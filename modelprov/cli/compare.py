@@ -27,7 +27,10 @@ def compare(
     """Compare a model with its possible parents: copy, merge, on a line, same origin, or unrelated.
 
     Reads every weight once and says, per layer and component, how much of each parent is in the suspect, which exact
-    recipe reproduces its bits, what was trained afterwards, and what cannot be told.
+    recipe reproduces its bits, how much lies beside any mix, and what cannot be told.
+
+    Exit codes: 0 no more than a common origin with these parents, 1 a copy or merge, 2 bad usage or input, 3 somebody
+    has to look.
 
     Example: modelprov compare ./rio ./nex ./qwen --control ./other-finetune --html report.html
     """

@@ -10,6 +10,7 @@ from modelprov.cli.options import library as options
 from modelprov.cli.options import shared
 from modelprov.cli.outputs import asked
 from modelprov.cli.terminal import terminal
+from modelprov.errors import CouldNotJudgeError
 
 
 def identify(
@@ -27,7 +28,7 @@ def identify(
     aloud. Compare whole models before you accuse anybody: `modelprov compare SUSPECT PARENT BASE`.
 
     Exit codes, as compare's: 0 none of these, or no more than a common origin; 1 a copy or merge; 2 bad usage or
-    input; 3 somebody has to look.
+    input; 3 somebody has to look, also where nothing was found and an entry's file cannot be read.
 
     Example: modelprov library build models.toml --library ./known; modelprov identify ./suspect --library ./known
     """
@@ -44,4 +45,4 @@ def identify(
             command=typed(),
         )  # fmt: skip
     outputs.publish(found, quiet=quiet)
-    raise typer.Exit(exit_code(found.verdict))
+    raise typer.Exit(exit_code(found.verdict) or (CouldNotJudgeError.exit_code if found.unread else 0))

@@ -52,7 +52,8 @@ def _run() -> NoReturn:
             fail(
                 InterruptedRunError(
                     "stopped by the user",
-                    "Run the command again; no unfinished file was left, and finished parts are used again.",
+                    "Run the command again; no unfinished file was left. `merge`, `library`, --resume and --log go on "
+                    "from what is finished.",
                 )
             )
         raise

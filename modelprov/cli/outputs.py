@@ -85,14 +85,18 @@ class Outputs:
 
 def asked(
     given: Mapping[str, Path | None], *, open_it: bool = False, form: str | None = None, log: Path | None = None,
-    tables: bool = False,
+    tables: bool = False, read: Iterable[Path] = (),
 ) -> Outputs:  # fmt: skip
-    """The outputs of a command; `UsageError` before the long run where a report could not be written after it."""
+    """The outputs of a command, none of which is a file that it will `read`.
+
+    Raises `UsageError` before the long run where a report could not be written after it.
+    """
     page = given.get("html")
     opened = _page_to_open(page) if open_it else None
     wanted = {**given, "html": opened or page}
     files = {form: path for form, path in wanted.items() if path is not None}
     _check(files if log is None else {**files, "log": log})
+    refuse_read(files.values(), read)
     if str(log) == "-":
         raise UsageError("--log needs a file", "Standard output cannot be gone on from.")
     outputs = Outputs(files, log, opened, temporary=page is None, tables=tables)
@@ -116,8 +120,19 @@ def _page_to_open(html: Path | None) -> Path:
     return html or temporary_page()
 
 
+def refuse_read(written: Iterable[Path], read: Iterable[Path]) -> None:
+    """What is written never takes the place of what is read for it."""
+    inputs = {place(str(path)) for path in read}
+    for path in written:
+        if place(str(path)) in inputs:
+            raise UsageError(f"{path} is what would be read", "Write to another file.")
+
+
 def _check(files: Mapping[str, Path]) -> None:
+    from modelprov.checkpoints.layouts.side_files import ADAPTER_CONFIG, CONFIG, GENERATION, PROCESSORS, TOKENIZER
     from modelprov.reports.writing import refuse_weights
+
+    of_models = (CONFIG, GENERATION, ADAPTER_CONFIG, *TOKENIZER, *PROCESSORS)
 
     to_stdout = [form for form, path in files.items() if str(path) == "-"]
     if len(to_stdout) > 1:
@@ -127,10 +142,12 @@ def _check(files: Mapping[str, Path]) -> None:
         if form in to_stdout:
             continue
         if not path.parent.is_dir():
-            raise UsageError(f"the folder {path.parent} does not exist", "Create it, or write the report elsewhere.")
+            raise UsageError(f"the folder {path.parent} does not exist", "Create it, or write elsewhere.")
         if path.is_dir():
-            raise UsageError(f"{path} is a folder", "Give the report a file name.")
+            raise UsageError(f"{path} is a folder", "Give the name of a file in it.")
         refuse_weights(path)
+        if path.name in of_models and path.exists():
+            raise UsageError(f"{path} is a file of a model", "Give the report a name of its own.")
         other = taken.setdefault(place(str(path)), form)
         if other != form:
             raise UsageError(f"--{other} and --{form} both name {path}", "Give every report its own file.")

@@ -34,7 +34,8 @@ def combine(
         )
     if html is None and markdown is None and not open_it:
         raise UsageError("combine needs to know what to write", "Give --html FILE or --markdown FILE.")
-    outputs = asked({"html": html, "markdown": markdown}, open_it=open_it)
+    read = [file for file in (*(files or ()), *named.values()) if file is not None]
+    outputs = asked({"html": html, "markdown": markdown}, open_it=open_it, read=read)
     found = placed(files or ())
     for kind, file in named.items():
         if file is not None and found.setdefault(kind, file) != file:

@@ -29,7 +29,7 @@ def verify(
     from modelprov.cli.progress import Bar
     from modelprov.jobs.recheck import recheck as job
 
-    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form, open_it=open_it)
+    outputs = asked({"json": json_file, "markdown": markdown, "html": html}, form=form, open_it=open_it, read=[file])
     with Bar(terminal(error=True), quiet, "recheck") as bar:
         found = job(
             file, location=location or (), tolerance=tolerance, memory=memory, threads=threads, device=device,

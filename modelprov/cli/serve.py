@@ -17,9 +17,9 @@ def serve(
 ) -> None:  # fmt: skip
     """Show a page in the browser to read and combine reports, and to compare models of a folder.
 
-    Drop what --json of compare, check, probe and eval wrote: one report is shown, several of one model make one page,
-    as `modelprov report combine` does. With --models DIR, name a model and its possible parents there and watch the
-    run: one at a time, in a process of its own that can be stopped.
+    Drop what --json of a command wrote: one report is shown; those of compare, check, probe and eval about one model
+    make one page, as `modelprov report combine` does. With --models DIR, name a model and its possible parents there
+    and watch the run: one at a time, in a process of its own that can be stopped.
 
     The page listens on this machine only, fetches nothing without --allow-network, and keeps no report on disk. It has
     no password: to use it from elsewhere, forward the port (ssh -L 8642:127.0.0.1:8642 HOST) instead of another --host.

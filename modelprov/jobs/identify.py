@@ -138,7 +138,7 @@ def opened_entries(folder: Path, wanted: Sequence[Entry]) -> tuple[list[Entry], 
             models.append(open_checkpoint(str(path_in(folder, entry)), entry.name, near=True))
             entries.append(entry)
         except ModelprovError as error:
-            skipped.append(Skipped(name=entry.name, reason=error.message))
+            skipped.append(Skipped(name=entry.name, reason=error.message, unread=True))
     return entries, models, skipped
 
 

@@ -216,7 +216,7 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
     for read_it in (read_header, lambda path: read_small_file(path, 10)):
         with pytest.raises(UnreadableFileError) as caught:
             read_it(tmp_path)
-        assert caught.value.message == f"{tmp_path} is not a regular file"
+        assert caught.value.message == f"{tmp_path} is a folder, not a regular file"
         assert caught.value.advice
         with pytest.raises(UnreadableFileError) as caught:
             read_it(tmp_path / "gone")

@@ -181,6 +181,7 @@ def test_a_looser_tolerance_is_given_by_hand(written: Any, verify: Command) -> N
     [
         (lambda _: "{", "not JSON"),
         (lambda _: "[]", "not a modelprov report"),
+        (lambda text: text.replace("modelprov compare", "modelprov identify", 1), "a report of 'modelprov identify'"),
         (lambda text: text.replace('"schema_version": "2', '"schema_version": "9'), "schema version"),
         (lambda text: text.replace('"role": "suspect"', '"role": "parent"'), "not a suspect"),
         (lambda text: text.replace('"label": "qwen"', '"label": "nex"'), "alike"),

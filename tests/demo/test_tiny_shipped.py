@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from modelprov.checkpoints.opening import open_checkpoint
 from modelprov.demo.tiny.members import CHECKPOINTS, MEMBERS, NAMES
 from modelprov.demo.tiny.merging import HIDDEN_PROMPT, rio_recipe
 from modelprov.demo.tiny.shipped import record, unpack
-from modelprov.errors import UsageError
+from modelprov.errors import UnreadableFileError, UsageError
 from modelprov.merge.virtual import plan_recipe
 from modelprov.merge.writing import WriteOptions, write_merge
 from tests.demo.conftest import digests
@@ -65,6 +66,17 @@ def test_unpacking_gives_the_same_bytes_and_overwrites_nothing(tmp_path: Path) -
     with pytest.raises(UsageError, match="already there"):
         unpack(tmp_path / "family")
     assert digests(tmp_path / "family") == before
+
+
+def test_a_full_disk_is_said_in_words_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: Path, _: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(source))
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(UnreadableFileError) as caught:
+        unpack(tmp_path / "family")
+    assert caught.value.message == f"Could not write {tmp_path / 'family'}: No space left on device."
+    assert not (tmp_path / "family").exists()
 
 
 def test_names_and_thinking_tags_are_one_token_each_and_every_text_comes_back() -> None:

@@ -14,10 +14,11 @@ SCHEMA_VERSION = "1.0"
 
 
 class Skipped(Frozen):
-    """An entry that could not be compared, and why."""
+    """An entry that could not be compared, and why; `unread` where its file is what cannot be read."""
 
     name: str
     reason: str
+    unread: bool = False
 
 
 class Ranked(Frozen):
@@ -86,3 +87,8 @@ class Identified(Frozen, Page):
     ranked: tuple[Ranked, ...] = ()
     proposals: tuple[Proposal, ...] = ()
     skipped: tuple[Skipped, ...] = Field(default=())
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The entries of which nothing is said, as their files cannot be read: no all-clear speaks of these."""
+        return tuple(each.name for each in self.skipped if each.unread)

@@ -11,7 +11,7 @@ from modelprov.forensics.judging.trace import Trace
 from modelprov.forensics.mixing import Mixing, Reproduction
 from modelprov.forensics.results import AfterMerge, Control, Evidence
 from modelprov.forensics.thresholds import DISTINCT, KIN, OVERLAPS_LEFT
-from modelprov.shares import floor_percent, wilson
+from modelprov.shares import floor_percent, short_of_one, wilson
 
 
 def units(paired: PairedUnits, labels: Sequence[str]) -> Evidence:
@@ -37,7 +37,7 @@ def grounds(
             found.append(
                 Evidence(
                     measure=f"correlation of raw weights with {labels[parent]}, mean-centred, matrices only",
-                    value=f"{value:z.4f}",
+                    value=short_of_one(value, 4),
                     elements=facts.elements,
                     null=f"0 ± {1 / math.sqrt(facts.elements):.1g} for independently trained weights",
                 )
@@ -68,7 +68,7 @@ def grounds(
             Evidence(
                 measure="straightness: minus the cosine of the angle, at the suspect, between one parent and the "
                 "mixture of the others (free of rounding)",
-                value=f"{facts.straightness:.4f}",
+                value=short_of_one(facts.straightness, 4),
                 elements=facts.elements,
                 null="0 or less for independent training; 0 for a stage of a random walk; 1 on the line",
             )
@@ -78,7 +78,7 @@ def grounds(
         found.append(
             Evidence(
                 measure="share of rounding cells that allow one common α (sample)",
-                value=f"{mixing.coverage:.6f}",
+                value=short_of_one(mixing.coverage, 6),
                 uncertainty=f"α in [{mixing.low:.7g}, {mixing.high:.7g}] ({mixing.method})"
                 if mixing.low is not None and mixing.high is not None else None,
                 elements=mixing.informative_elements,
@@ -106,8 +106,8 @@ def grounds(
             found.append(
                 Evidence(
                     measure=name,
-                    value=f"{share:.5f}",
-                    uncertainty=f"95 %: {bounds.low:.5f} to {bounds.high:.5f}",
+                    value=short_of_one(share, 5),
+                    uncertainty=f"95 %: {short_of_one(bounds.low, 5)} to {short_of_one(bounds.high, 5)}",
                     elements=count,
                     null="; ".join(beside) or None,
                 )

@@ -7,7 +7,7 @@ from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.mixing import Reproduction
 from modelprov.shares import rough_percent
 
-SETTLES = "Only comparing every weight of the models themselves settles it (`--full`)."
+SETTLES = "Only comparing every weight of the models themselves settles it (`compare --full`)."
 
 
 def left_open(facts: Facts) -> str:

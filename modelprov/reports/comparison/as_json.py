@@ -12,11 +12,13 @@ from pydantic import ValidationError
 from modelprov.collector import paused
 from modelprov.errors import UsageError
 from modelprov.foreign.json_text import JsonError, parse_json
+from modelprov.foreign.shown import quoted
 from modelprov.forensics.results import Measures
 from modelprov.records import first_mistake
 from modelprov.reports.comparison.older import as_of_today
 from modelprov.reports.comparison.report import SCHEMA_VERSION, Report
 
+TOOL = Report.model_fields["tool"].default
 OLDER = "1"
 """The major version that is still read."""
 _ROWS = ("components", "layers", "cells", "tensors")
@@ -79,6 +81,9 @@ def load_report(text: str) -> Report:
         message = f"This is not JSON: {error}"
         raise UsageError(message, "Give a JSON report of `modelprov compare`.") from error
     version = data.get("schema_version") if isinstance(data, dict) else None
+    tool = data.get("tool", TOOL) if isinstance(data, dict) else TOOL
+    if tool != TOOL:
+        raise UsageError(f"This is a report of {quoted(tool)}.", "Give a JSON report of `modelprov compare`.")
     if not isinstance(version, str):
         message = "This JSON is not a modelprov report: it has no schema_version."
         raise UsageError(message, "Give a JSON report of `modelprov compare`.")

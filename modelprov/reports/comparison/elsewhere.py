@@ -93,7 +93,7 @@ def _facts(found: Coordinates) -> tuple[Fact, ...]:
         ("By chance", f"{n.number(sum(one.expected for one in found.layers), 1)}: {found.null}"),
         ("Related layers", f"{len(related)} of {len(found.layers)} looked at"),
         ("Chance in the weakest of them", _chance([one.chance for one in related])),
-        ("Residual stream", FRAMES[found.frame]),
+        ("Residual stream" if found.related else "Residual stream, as it was tried", FRAMES[found.frame]),
         ("Found from", GIVEN_BY[found.given_by]),
         ("Cosine of the embeddings in it (decides nothing)", n.cosine(found.embedding_cosine)),
         ("Tokens paired by", TOKENS[found.tokens]),

@@ -32,7 +32,7 @@ def tell(found: Identified) -> Document:
         answer=words.name,
         meaning="" if found.alone else words.meaning,
         colours=words.colours,
-        notes=(_read(found),),
+        notes=(_read(found), *_unread(found)),
         blocks=(
             *_judged(found),
             *_nearest(found, SHOWN),
@@ -79,8 +79,15 @@ def _said(found: Identified) -> str:
 def _read(found: Identified) -> str:
     return (
         f"{n.plural(len(found.ranked), 'entry', 'entries')} of {n.count(found.entries)} could be compared, at places "
-        f"that hold {n.share(found.share)} of the suspect's weights. All that is said here is of that sample."
+        f"that hold {n.share(found.share)} of the suspect's weights. The correlations are of these; the verdict is of "
+        "what the comparison with those it names could read."
     )
+
+
+def _unread(found: Identified) -> tuple[str, ...]:
+    """That entries are damaged, aloud: what is said of all entries is not said of these."""
+    told = [f"{n.clean(each.name)} ({n.clean(each.reason)})" for each in found.skipped if each.unread]
+    return (f"Could not be read, so that nothing is said of them: {'; '.join(told)}.",) if told else ()
 
 
 def _kin(found: Identified) -> str:

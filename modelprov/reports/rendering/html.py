@@ -91,9 +91,10 @@ def _drawn(plot: Any) -> Markup:
 
 
 def _shape(cell: str) -> str:
-    """What a cell needs of its column: room for many words, or for a long one."""
+    """What a cell needs of its column: room for many words, for a long one, or none where cells are stacked."""
     longest = max(map(len, cell.split()), default=0)
-    return " ".join(["long"] * (len(cell) > 90) + ["unbroken"] * (longest > 24))
+    empty = cell in ("", n.MISSING)
+    return " ".join(["long"] * (len(cell) > 90) + ["unbroken"] * (longest > 24) + ["unmeasured"] * empty)
 
 
 def _sections(blocks: Iterable[Block]) -> list[Section]:

@@ -11,6 +11,7 @@ from modelprov.forensics.judging.facts import Facts
 from modelprov.forensics.judging.grounds import grounds
 from modelprov.forensics.mixing import CandidateRecipe, Mixing, RecipeGroup, Reproduction
 from modelprov.forensics.results import AfterMerge, Evidence
+from modelprov.shares import short_of_one
 from tests.forensics.rules.facts import EXACT
 
 LABELS = ("S", "A", "B")
@@ -53,3 +54,12 @@ def test_a_runner_up_that_is_as_good_is_told_from_the_same_in_another_arithmetic
     made = Reproduction(recipe="", arithmetic="bf16-stepwise", bit_equal=1.0, elements=9, candidates=tuple(tried))
     rows = grounds(EXACT, Mixing(), made, AfterMerge(), LABELS, ())
     assert [row.null for row in rows if row.measure.startswith("bits reproduced")] == [said]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(1.0, "1.0000"), (0.99996, ">0.9999"), (0.99994, "0.9999"), (-0.00001, "0.0000")]
+)
+def test_what_falls_short_of_one_never_reads_as_one(value: float, said: str) -> None:
+    assert short_of_one(value, 4) == said
+    rows = grounds(replace(EXACT, correlations=(value, 0.5)), Mixing(), Reproduction(), AfterMerge(), LABELS, ())
+    assert next(row.value for row in rows if row.measure.startswith("correlation")) == said

@@ -115,7 +115,7 @@ def test_a_merge_by_sample_says_what_was_not_read_and_gives_a_share_where_all_th
     assert (found.verdict.class_, found.reproduction.bit_equal) == ("merge", 1)
     assert found.verdict.summary.endswith(
         f" Up to {rough_percent(found.facts.may_differ)} of the weights may come from elsewhere all the same (95 % "
-        "confidence). Only comparing every weight of the models themselves settles it (`--full`)."
+        "confidence). Only comparing every weight of the models themselves settles it (`compare --full`)."
     )
     other = {name: third[name] if ".layers.1." in name and "norm" in name else mixed[name] for name in mixed}
     partly = run((other, first, second), options=options).findings
