@@ -238,9 +238,10 @@ def _candidates(
     found: list[Scored] = []
     if exact is not None:
         found = scorer.scored(arithmetics_of(exact.weights))
-        if found and found[0].share < REPRODUCED and found[0].recipe.arithmetic is Arithmetic.FLOAT64:
-            found = [*scorer.scored(_with_computed_rests(found[0].recipe)), *found]
-            found.sort(key=lambda one: -one.share)
+        if found and found[0].share < REPRODUCED:
+            doubles = [scored.recipe for scored in found if scored.recipe.arithmetic is Arithmetic.FLOAT64]
+            found = [*scorer.scored(made for each in doubles for made in _with_computed_rests(each)), *found]
+            found.sort(key=lambda scored: -scored.share)
     if (not found or found[0].share < REPRODUCED) and (ml := likely.result()).alphas is not None:
         near = _with_rest(np.array([ml.alphas]))[0]
         few = scorer.few(TRIED, seed)
