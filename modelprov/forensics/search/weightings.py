@@ -36,7 +36,7 @@ def _applies(arithmetic: Arithmetic, weights: Float64) -> bool:
     if arithmetic in OF_TWO:
         return len(weights.T) == 2
     if arithmetic is Arithmetic.TORCH_DELTA_SUM:
-        return bool((np.count_nonzero(weights[..., :-1], axis=-1) > 1).any())
+        return len(weights.T) > 2 and bool((np.count_nonzero(weights, axis=-1) > 1).any())
     if arithmetic in MEANS:
         units = in_units(weights)  # halves of two are exact in every arithmetic
         several = np.count_nonzero(weights, axis=-1).max() > 2

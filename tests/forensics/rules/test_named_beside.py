@@ -52,6 +52,17 @@ def test_what_differences_are_taken_from_may_be_named_first(
     assert all(mixed.low is not None and mixed.high is not None for mixed in found.mixing.coefficients)
 
 
+@pytest.mark.parametrize("arithmetic", [Arithmetic.TORCH_DELTA_SUM, Arithmetic.STEPWISE_DELTA, Arithmetic.TORCH_DELTA])
+def test_two_changes_of_a_base_that_is_named_first_are_added_up(arithmetic: Arithmetic) -> None:
+    rng = np.random.default_rng(int(arithmetic))
+    base = cast(model(rng, Size(hidden=64, width=64)), DType.BF16)
+    first, second = (cast(apply(base, change(base, rng, 1e-3)), DType.BF16) for _ in range(2))
+    found = judge(merge([first, second, base], [0.6, 0.4, 0.0], arithmetic), base, first, second)
+    assert (found.verdict.class_, found.verdict.rule) == ("merge", "reproduced")
+    assert found.reproduction.bit_equal == 1.0
+    assert found.reproduction.groups[0].weights == {"P1": 0.0, "P2": 0.6, "P3": 0.4}
+
+
 @pytest.mark.parametrize("base_first", [False, True])
 def test_a_weight_that_float64_computed_as_one_minus_the_other_may_be_either(base_first: bool) -> None:
     """1 - 0.7 is not 0.3 in float64, and the last bit of a weight decides ties of numbers of F32."""
