@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -41,10 +42,26 @@ Counts = dict[tuple[int, int], Count]
 
 
 @dataclass(frozen=True, eq=False)
-class RuledOut:
-    """The frame of the regression, what agrees by pair of layers, and how many pairs and frames were tried."""
+class Glimpse:
+    """The parent's and the suspect's `embeddings` of the same tokens, and the frame that a regression on them gives."""
 
-    frame: Frame
+    embeddings: tuple[Float32, Float32]
+
+    @cached_property
+    def frame(self) -> Frame:
+        """The frame alone."""
+        return regressed(*self.embeddings)
+
+    @cached_property
+    def told(self) -> Frame:
+        """The frame with what the embeddings say in it."""
+        return told_by(self.frame, *self.embeddings)
+
+
+@dataclass(frozen=True, eq=False)
+class RuledOut:
+    """What agrees by pair of layers, and how many pairs and frames were tried."""
+
     counts: Counts
     tried: int
 
@@ -56,14 +73,13 @@ def tokens_wanted(known: int, *dimensions: int) -> int | None:
 
 
 def ruled_out(
-    own: Matrices, theirs: Matrices, embeddings: tuple[Float32, Float32], chosen: Sequence[int], seed: int, experts: int
+    own: Matrices, theirs: Matrices, glimpse: Glimpse, chosen: Sequence[int], seed: int, experts: int
 ) -> RuledOut | None:
     """What was seen, if none of the layers may be the parent's; else None.
 
-    `embeddings` are the parent's and the suspect's of the same tokens. Layers are held against those of their number,
-    in the frame and left as they are, and against those of like content.
+    Layers are held against those of their number, in the frame and left as they are, and against those of like content.
     """
-    frame = regressed(*embeddings)
+    frame = glimpse.frame
     numbered = {layer: layer for layer in chosen if layer in theirs.decoder.layers}
     content = proposed(theirs, own, frame, seed)
     moved = {layer: content[layer] for layer in chosen if layer in content and content[layer] != layer}
@@ -81,7 +97,7 @@ def ruled_out(
                 best[layer] = there, count
     counts = {(layer, there): count for layer, (there, count) in best.items()}
     tried = len(numbered) * (len(tries) - 1) + len(moved) * len(theirs.decoder.layers)
-    return RuledOut(told_by(frame, *embeddings), counts, tried) if counts else None
+    return RuledOut(counts, tried) if counts else None
 
 
 def regressed(parent: Float32, suspect: Float32) -> Frame:

@@ -18,7 +18,7 @@ import numpy as np
 from modelprov.checkpoints.formats.dtypes import Float32
 from modelprov.checkpoints.layouts.decoder import Decoder
 from modelprov.checkpoints.layouts.tokens import SharedTokens, shared_tokens
-from modelprov.forensics.search.coordinates.first_look import Counts, ruled_out, tokens_wanted
+from modelprov.forensics.search.coordinates.first_look import Counts, Glimpse, ruled_out, tokens_wanted
 from modelprov.forensics.search.coordinates.frame import Frame, find_frame, same, told_by
 from modelprov.forensics.search.coordinates.layers import proposed
 from modelprov.forensics.search.coordinates.matrices import Matrices
@@ -108,47 +108,45 @@ def kinship(
 
     `depth` says how much is read. Raises what reading raises.
     """
-    embeddings, first = found = _as_read(suspect, parent, seed, on_bytes, depth, 0)
+    own, theirs = Matrices(suspect, on_bytes), Matrices(parent, on_bytes)
+    rows = (suspect.embeddings.shape[0], parent.embeddings.shape[0])
+    tokens = shared_tokens(suspect.checkpoint, parent.checkpoint, rows)
+    glimpse = None if depth.far else _glimpse(own, theirs, tokens, seed, depth)
+    embeddings, first = found = _as_read(own, theirs, tokens, seed, depth, 0, glimpse)
     if first.related:
         return first
-    for read_as in () if depth.far else other_readings(suspect, parent):
-        found = _as_read(*read_as, seed, on_bytes, depth, found[1].tried)
+    for mine, other in () if depth.far else other_readings(suspect, parent):
+        read = Matrices(mine, on_bytes), Matrices(other, on_bytes)
+        found = _as_read(*read, tokens, seed, depth, found[1].tried, glimpse)
         if found[1].related:
-            return replace(found[1], read_as=read_as)
-    own, theirs = Matrices(suspect, on_bytes), Matrices(parent, on_bytes)
+            return replace(found[1], read_as=(mine, other))
     chosen = _spread(suspect.layers, depth.layers)
-    told = _by_units(own, theirs, first.tokens, chosen, seed, found[1].tried, depth)
+    told = _by_units(own, theirs, tokens, chosen, seed, found[1].tried, depth)
     if told is not None and told.related:
         return replace(told, frame=told_by(told.frame, *embeddings), given_by="units")
     return first if first.tests else None
 
 
-def _as_read(
-    suspect: Decoder, parent: Decoder, seed: int, on_bytes: Callable[[int], None], depth: Depth, tried: int
-) -> tuple[Embeddings, Kinship]:
-    """The test of two models, read so, in the frames of embeddings; `tried` are those of the readings before."""
-    own, theirs = Matrices(suspect, on_bytes), Matrices(parent, on_bytes)
-    rows = (suspect.embeddings.shape[0], parent.embeddings.shape[0])
-    tokens = shared_tokens(suspect.checkpoint, parent.checkpoint, rows)
-    chosen = _spread(suspect.layers, depth.layers)
-    looked = None if depth.far else _ruled_out(own, theirs, tokens, chosen, seed, depth, tried)
-    return looked or _by_embeddings(own, theirs, tokens, chosen, seed, depth, tried)
-
-
-def _ruled_out(
-    own: Matrices, theirs: Matrices, tokens: SharedTokens, chosen: Sequence[int], seed: int, depth: Depth, tried: int
-) -> tuple[Embeddings, Kinship] | None:
-    """What a first look at wide models saw, where it rules out that embeddings give a frame of kin; else None."""
+def _glimpse(own: Matrices, theirs: Matrices, tokens: SharedTokens, seed: int, depth: Depth) -> Glimpse | None:
+    """What a first look begins with, however the models are read; None where none is taken."""
     wanted = tokens_wanted(tokens.first.size, own.decoder.hidden, theirs.decoder.hidden)
-    if wanted is None:
-        return None
-    embeddings = _embeddings(own, theirs, tokens, seed, min(wanted, depth.tokens), 1)
-    found = ruled_out(own, theirs, embeddings, chosen, seed, depth.experts)
-    if found is None:
-        return None
+    return Glimpse(_embeddings(own, theirs, tokens, seed, min(wanted, depth.tokens), 1)) if wanted else None
+
+
+def _as_read(
+    own: Matrices, theirs: Matrices, tokens: SharedTokens, seed: int, depth: Depth, tried: int, glimpse: Glimpse | None
+) -> tuple[Embeddings, Kinship]:
+    """The test of two models, read so, in the frames of embeddings; `tried` are those of the readings before.
+
+    A first look at wide models may rule out that embeddings give a frame of kin.
+    """
+    chosen = _spread(own.decoder.layers, depth.layers)
+    found = glimpse and ruled_out(own, theirs, glimpse, chosen, seed, depth.experts)
+    if not glimpse or not found:
+        return _by_embeddings(own, theirs, tokens, chosen, seed, depth, tried)
     tried += found.tried
     tests = _judged(found.counts, tried)
-    return embeddings, Kinship(found.frame, tokens, tests, tried, {t.layer: t.parent_layer for t in tests})
+    return glimpse.embeddings, Kinship(glimpse.told, tokens, tests, tried, {t.layer: t.parent_layer for t in tests})
 
 
 def _by_embeddings(
