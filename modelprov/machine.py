@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from modelprov import __version__
@@ -39,6 +40,21 @@ def versions(packages: Sequence[str]) -> dict[str, str]:
         written = VERSION.search(text)  # `version` parses all of it as a letter: tens of milliseconds
         found[name] = version(name) if written is None else written[1]
     return found
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Products of matrices without threads of BLAS, as in a command, unless whoever calls has set how many there are.
+
+    Beside our own threads they take twice the time on two processors, and sums may differ from a command's last bits.
+    """
+    if "OPENBLAS_NUM_THREADS" in os.environ:
+        yield
+        return
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def processors() -> int:

@@ -35,7 +35,7 @@ from modelprov.forensics.measuring import (
 from modelprov.forensics.passes import scouted, summed
 from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.sums.kernels.choose import pick_device
-from modelprov.machine import processors
+from modelprov.machine import one_blas_thread, processors
 from modelprov.progress import Progress, Within
 
 if TYPE_CHECKING:  # what only some comparisons call for is imported by those
@@ -47,6 +47,7 @@ UNDONE_BYTES = 1 << 30
 more."""
 
 
+@one_blas_thread()
 def compare(
     checkpoints: Sequence[Checkpoint], options: Options, progress: Progress, controls: Sequence[Checkpoint] = (),
     candidates: Sequence[Checkpoint] = (), ledger: Ledger | None = None,

@@ -26,6 +26,7 @@ from modelprov.forensics.search.coordinates.overlaps import choose, overlaps
 from modelprov.forensics.search.coordinates.token_rows import choose_rows
 from modelprov.forensics.search.profiles import BY_TOKEN, telling
 from modelprov.forensics.search.sizes import OwnSizes
+from modelprov.machine import one_blas_thread
 from modelprov.progress import SILENT, Progress
 from modelprov.recipes.tensor_groups import kind_of
 
@@ -46,6 +47,7 @@ def usual_size(checkpoint: Checkpoint) -> int:
     return max(SMALLEST, min(USUAL, sum(ref.stop - ref.start for ref in checkpoint.tensors.values()) // SHARE))
 
 
+@one_blas_thread()
 def take(checkpoint: Checkpoint, name: str, size: int | None, seed: int, progress: Progress = SILENT) -> Contents:
     """What a fingerprint of a model holds, blocks of about `size` bytes in all; `name` is what it says it is of.
 

@@ -30,6 +30,7 @@ from modelprov.forensics.search.profiles import Resemblance, resemblance_of
 from modelprov.forensics.search.sizes import OwnSizes
 from modelprov.forensics.search.sizes_by_layer import by_layer, with_layers
 from modelprov.forensics.thresholds import KIN, MINIMUM_ELEMENTS, UNRELATED
+from modelprov.machine import one_blas_thread
 from modelprov.progress import Progress
 
 ALARMING = (
@@ -74,6 +75,7 @@ class Found:
     elements: int
 
 
+@one_blas_thread()
 def identify(suspect: Checkpoint, entries: Sequence[Checkpoint], options: Options, progress: Progress) -> Found:
     """Which of the entries (fingerprints) the suspect is made of.
 
