@@ -136,7 +136,7 @@ LIKE_TENSORS = 3  # matrices without which a likeness or a rank says nothing of 
 # Numbers of a quantised copy.
 STEPS, STEPS_OF_ENDS, STEPS_SHARE = (
     200,
-    100,
+    64,
     0.995,
 )  # values of a matrix that tell, fewer where no scale is looked for, and the share that are numbers; by chance 0.2
 STEPS_DISTINCT = 6  # different numbers among them
