@@ -39,6 +39,10 @@ class Component(StrEnum):
     OTHER = "other"
 
 
+BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
+"""What has a row for every token: of whatever is trained, only those of the tokens that were read change."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shard:
     """One weights file. `name` is its name inside the checkpoint, `header_digest` the SHA-256 of its header bytes."""

@@ -19,12 +19,12 @@ from modelprov.checkpoints.layouts.decoder import decoder_of
 from modelprov.checkpoints.layouts.quantised import refuse_decoded, refuse_packed
 from modelprov.checkpoints.layouts.side_files import VOCABULARY
 from modelprov.checkpoints.plan import Int64
-from modelprov.checkpoints.types import Alignment, Checkpoint, Overlaps
+from modelprov.checkpoints.types import BY_TOKEN, Alignment, Checkpoint, Overlaps
 from modelprov.errors import CouldNotJudgeError, ModelprovError, UsageError
 from modelprov.forensics.sampling.blocks import RUN, choose_blocks
 from modelprov.forensics.search.coordinates.overlaps import choose, overlaps
 from modelprov.forensics.search.coordinates.token_rows import choose_rows
-from modelprov.forensics.search.profiles import BY_TOKEN, telling
+from modelprov.forensics.search.profiles import telling
 from modelprov.forensics.search.sizes import OwnSizes
 from modelprov.machine import one_blas_thread
 from modelprov.progress import SILENT, Progress

@@ -11,7 +11,7 @@ import numpy as np
 
 from modelprov.checkpoints.layouts.decoder import RESIDUAL, VOCABULARY
 from modelprov.checkpoints.layouts.realignment import Axis, Realignment
-from modelprov.checkpoints.types import Alignment, Component
+from modelprov.checkpoints.types import BY_TOKEN, Alignment, Component
 from modelprov.forensics.judging import wording
 from modelprov.forensics.judging.facts import PairedUnits
 from modelprov.forensics.judging.findings import Findings
@@ -33,7 +33,6 @@ NOT_UNDONE = (
     "the other coordinates were not undone, since that reads every matrix of both models, which are elsewhere: whether "
     "the weights are the parent's in them is open; comparing every weight undoes them"
 )
-BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
 KINDS = (
     ("units", "MLP units"), ("queries", "query dimensions"), ("keys", "key dimensions"), ("values", "value dimensions"),
     ("mixed", "attention outputs"), ("experts", "experts"),

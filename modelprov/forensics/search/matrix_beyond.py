@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import DType, Float64, round_to
-from modelprov.checkpoints.types import Component
+from modelprov.checkpoints.types import BY_TOKEN
 from modelprov.forensics.estimators.beside_means import correlation_beside_means, offsets
 from modelprov.forensics.estimators.lattice import Lattice, find_lattice, share_in_order
 from modelprov.forensics.estimators.projection import is_projected, is_stretched
@@ -23,8 +23,6 @@ from modelprov.forensics.sampling.matrices import Matrix
 from modelprov.forensics.thresholds import HALF, LOW_RANK_ROWS, SAME_STEPS
 from modelprov.recipes.tensor_groups import kind_of
 
-BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
-"""Whose changes have the rank of however many tokens were trained."""
 ENDS = (-np.inf, np.inf)
 FACTORED, LOOK = 128, 64
 """Rows of a matrix that factors and means are fitted to, and those whose products are looked at."""

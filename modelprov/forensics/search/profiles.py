@@ -21,7 +21,7 @@ import numpy as np
 
 from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.checkpoints.plan import Int64
-from modelprov.checkpoints.types import AlignedTensor, Alignment, Component
+from modelprov.checkpoints.types import BY_TOKEN, AlignedTensor, Alignment, Component
 from modelprov.forensics.estimators.binomial import tails
 from modelprov.forensics.sampling.blocks import partial
 from modelprov.forensics.search.sizes import OwnSizes, Sides
@@ -38,7 +38,6 @@ ELEMENTS, SHARE = 1 << 26, 0.02
 """Weights of each checkpoint that are read, in whole tensors: about 130 MB in bf16, of large models a share of all."""
 INDEXED = re.compile(r"\.(?:q_proj|k_proj|qkv\w*|query\w*|key|c_attn|Wqkv|wq|wk)\.")
 """Rows that stand for positions of a rotary embedding, whose sizes follow one pattern in models that share nothing."""
-BY_TOKEN = (Component.EMBEDDINGS, Component.HEAD)
 
 
 @dataclass(frozen=True)
