@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from modelprov.checkpoints.plan import Int64, Plan, plan_segments
-from modelprov.checkpoints.types import Alignment, Component
+from modelprov.checkpoints.types import BY_TOKEN, Alignment
 from modelprov.forensics.sampling.scout import BLOCK_BYTES, Strata
 
-VOCABULARY = (Component.EMBEDDINGS, Component.HEAD)
 SHORT = 64  # elements read in one piece: a part of one token's row
 PLACES, PLACES_AT_END = 512, 256  # over a whole vocabulary, and over its last rows
 END = 64  # the last such part of a vocabulary, where added tokens stand
@@ -33,7 +32,7 @@ def closer(alignment: Alignment, plan: Plan, elements: int, seed: int) -> Plan:
     chosen = set(_small(alignment, elements // 2))
     added = [(row, 0, alignment.tensors[row].count) for row in chosen]
     kept = [part for part in _segments(plan) if part[0] not in chosen]
-    vocabularies = [row for row, tensor in enumerate(alignment.tensors) if tensor.component in VOCABULARY]
+    vocabularies = [row for row, tensor in enumerate(alignment.tensors) if tensor.component in BY_TOKEN]
     vocabularies = [row for row in vocabularies if row not in chosen]
     most = elements // 2 // SHORT // max(1, len(vocabularies))
     for row in vocabularies:
