@@ -138,12 +138,14 @@ def _profiled(found: measured.Beyond, parent: int) -> bool:
 def _projected(found: measured.Beyond, parent: int) -> bool:
     """Whether the matrices that changed are projections of that parent's: all that tell, or most of them.
 
-    Or all columns that were read, of what few directions changed.
+    Or all columns that were read, of what few directions changed. Of many that changed one or two may tell by chance.
     """
     told = [each.projected[parent] for each in found.matrices if each.projected]
     rows = [projected for projected in told if projected is not None]
+    changed = sum(not each.same[parent] for each in found.matrices if each.same)
     columns = [each[parent] for each in found.columns if each[parent] is not None]
-    return (any(rows) and (all(rows) or _most(rows))) or (bool(columns) and all(columns))
+    alone = any(rows) and all(rows) and len(rows) >= min(LIKE_TENSORS, changed)
+    return alone or _most(rows) or (bool(columns) and all(columns))
 
 
 def _layered(found: measured.Beyond, parent: int) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
 
+from benchmarks.cases.altered import padding_and_nan
 from benchmarks.cases.decoders import Decoder, decoder_family
 from benchmarks.cases.kinds import Case
 from benchmarks.cases.opponent_ninth import (
@@ -214,3 +216,9 @@ def test_zeros_are_counted_where_numbers_were() -> None:
     assert emptied(_sample(in_one, parent), 0) is None
     padded = np.where(np.arange(parent.size) % 5, parent, 0)
     assert emptied(_sample(np.where(padded == 0, 0, trained), padded), 0) is None
+
+
+def test_one_matrix_that_tells_by_chance_among_many_that_changed_is_no_projection() -> None:
+    rng = np.random.default_rng([20261201, crc32(b"altered: padding and nan"), 59])  # of the labelled set
+    found = judge(*padding_and_nan(rng).models).verdict
+    assert (found.class_, found.rule) == ("same-origin", "near-one-parent")
