@@ -20,7 +20,7 @@ from modelprov.forensics.estimators.residual import rank_of, residual
 from modelprov.forensics.estimators.scaled import by_rows_and_columns
 from modelprov.forensics.estimators.turning import products_moved
 from modelprov.forensics.sampling.matrices import Matrix
-from modelprov.forensics.thresholds import HALF, LOW_RANK_ROWS, SAME_STEPS
+from modelprov.forensics.thresholds import ABOVE_ROUNDING, HALF, LOW_RANK_ROWS, SAME_STEPS
 from modelprov.recipes.tensor_groups import kind_of
 
 ENDS = (-np.inf, np.inf)
@@ -140,7 +140,8 @@ def _projected(values: Float64, widths: Float64) -> tuple[bool | None, ...]:
         return tuple(whole)
     own = values[0] - values[-1]
     changes = [parent - values[-1] for parent in values[1:]]
-    most = [bool(np.vdot(own, own) >= HALF * np.vdot(change, change) > 0) for change in changes]
+    told = np.vdot(own, own) >= ABOVE_ROUNDING * np.vdot(widths, widths) / 12  # else its shape is rounding's
+    most = [bool(told and np.vdot(own, own) >= HALF * np.vdot(change, change) > 0) for change in changes]
     return tuple(
         (large and bool(is_projected(own, change, widths))) or projected
         for large, change, projected in zip(most, changes, whole, strict=True)
