@@ -29,7 +29,7 @@ int64_t EXPORT(count_equal)(
 
 /* Elements held against the bits of a weighted sum of which one weight is moved; `moved` is room for k weights. */
 typedef struct {
-    int64_t arithmetic, k, stride, code, m, spare, parent, reference;
+    int64_t arithmetic, k, stride, code, m, spare, parent, highest;
     const float *parents;
     const double *weights;
     const int64_t *order;
@@ -44,11 +44,11 @@ static inline int64_t highest_of(const Merge *of) {
     return highest;
 }
 
-/* Whether no more than `spare` elements have other bits with the weight moved `by` so much, the reference taking the rest. */
+/* Whether no more than `spare` elements have other bits with the weight moved `by` so much, the highest taking the rest. */
 static int holds(const Search *of, double by) {
-    const double twelve_digits = 1e12, last = of->weights[of->reference], own = of->weights[of->parent];
+    const double twelve_digits = 1e12, last = of->weights[of->highest], own = of->weights[of->parent];
     const double rest = last + own - (own + by);
-    of->moved[of->reference] = (rint(rest * twelve_digits) + 0.0) / twelve_digits; /* + 0.0: no negative zero */
+    of->moved[of->highest] = (rint(rest * twelve_digits) + 0.0) / twelve_digits; /* + 0.0: no negative zero */
     of->moved[of->parent] = own + by;
     return EXPORT(count_equal)(of->arithmetic, of->parents, of->k, of->stride, of->moved, of->order, of->code,
                                of->suspect, of->m, of->spare) >= 0;

@@ -16,6 +16,7 @@ from modelprov.checkpoints.formats.dtypes import Float64
 from modelprov.forensics.sampling.sample import Sample
 from modelprov.forensics.search.fits import Fits, fit_sample, subsample
 from modelprov.forensics.search.recipes import Scored
+from modelprov.forensics.search.same_bits import left_by
 from modelprov.forensics.search.weighted_sum import WeightedSum
 from modelprov.forensics.thresholds import MET, MISSED_CELLS, REPRODUCED
 
@@ -90,9 +91,8 @@ def _padded(found: Scored, parents: Sequence[int], k: int) -> Scored:
     padded = WeightedSum(recipe.arithmetic, order, wider(recipe.weights))
     if found.low is None or found.high is None:
         return replace(found, recipe=padded)
-    first, last = recipe.weights[:, :-1], recipe.weights[:, -1:]
+    ends = left_by(recipe.weights[:, :-1], recipe.weights[:, -1], found.low, found.high)
     low, high = (
-        wider(np.hstack([ends, last + (first - other).sum(axis=1, keepdims=True)]))[:, :-1]
-        for ends, other in ((found.low, found.high), (found.high, found.low))
-    )  # the reference has what the others leave it
+        wider(np.column_stack([free, last]))[:, :-1] for free, last in zip((found.low, found.high), ends, strict=True)
+    )
     return replace(found, recipe=padded, low=low, high=high)

@@ -54,7 +54,7 @@ class Left:
     rounding's own size; `offset`: the same of numbers added to rows and columns. `correlations`: with the parent, both
     without the means of rows and columns. `products`: how far those of rows with one another moved
     (`estimators/turning.py`), None where nothing did. `projected`: whether it is that parent with directions taken out
-    (`estimators/projection.py`), None where that is not told.
+    or of another size (`estimators/projection.py`), None where that is not told.
     """
 
     kind: str

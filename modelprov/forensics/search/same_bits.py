@@ -29,9 +29,9 @@ ROUNDED = 1e12  # of the reference's weight, which is one minus the others as de
 def settle(scored: Scored, scorer: Scorer, seed: int) -> Scored:
     """The same recipe with its simplest weights, and `low`, `high` of every coefficient beside the reference's.
 
-    A coefficient is moved with the reference taking the rest, all others as they are, piece by piece: of several
-    parents these are the bounds of each alone. What is asked for are the bits in the strata that the recipe explains;
-    one that does not explain at least half of the sample is left as it is.
+    A coefficient is moved with the last parent that has a part taking the rest, all others as they are, piece by piece:
+    of several parents these are the bounds of each alone. What is asked for are the bits in the strata that the recipe
+    explains; one that does not explain at least half of the sample is left as it is.
     """
     explained = _explained(scored, scorer)
     if explained is None:
@@ -59,8 +59,13 @@ def settle(scored: Scored, scorer: Scorer, seed: int) -> Scored:
         bounds = np.array([own.bounds(row, parent) for parent in free]).T  # of the recipe as it is shown
         low[np.ix_(piece, free)], high[np.ix_(piece, free)] = bounds
         if own.rest < given.shape[1] - 1:  # the last parent has no part: this one has what the others leave
-            high[piece, own.rest], low[piece, own.rest] = row[own.rest] + (row[free] - bounds).sum(axis=1)
+            low[piece, own.rest], high[piece, own.rest] = left_by(row[free], row[own.rest], *bounds)
     return replace(scored, recipe=replace(scored.recipe, weights=weights), low=low, high=high, explained=explained)
+
+
+def left_by(others: Float64, weight: float | Float64, low: Float64, high: Float64) -> tuple[Float64, Float64]:
+    """The bounds of a weight that has what `others` [..., n] leave, whose own bounds are `low` and `high` [..., n]."""
+    return weight + (others - high).sum(axis=-1), weight + (others - low).sum(axis=-1)
 
 
 def bounds_in(settled: Scored, part: Bits, stratum: int) -> tuple[float, float] | None:
